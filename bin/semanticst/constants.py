@@ -1,0 +1,74 @@
+"""Names that more than one step relies on: AnnData keys, semantic contexts, kinds of features, file endings.
+
+Every key that a step writes into an AnnData object is listed here and explained in ``docs/output.md``.
+"""
+
+from enum import StrEnum
+
+
+class Obs(StrEnum):
+    """Columns of ``obs``."""
+
+    SAMPLE = "sample"
+    PATIENT = "patient"
+    BATCH = "batch"
+    CELL_ID = "cell_id"
+    CELL_TYPE = "cell_type"
+    TOTAL = "total_counts"
+    N_FEATURES = "n_features"
+    MITO_SHARE = "mito_share"
+    NICHE = "niche"
+    STABILITY = "stability"
+
+
+class Obsm(StrEnum):
+    """Matrices with one row per cell."""
+
+    SPATIAL = "spatial"
+    """float64, n_cells x 2, in ``uns['semanticst']['spatial_unit']``."""
+    COMPONENTS = "X_pca"
+    """float32, n_cells x n_components: principal components of the cohort, not corrected for batch."""
+    HARMONY = "X_pca_harmony"
+    """float32, n_cells x n_components: the same after Harmony (equal to ``X_pca`` where Harmony is off)."""
+    PROFILE = "X_profile"
+    """float32, n_cells x n_profile: neighbourhood profile (own and multi-hop mean components)."""
+    EMBEDDING = "X_semantic"
+    """float32, n_cells x n_latent: fused embedding of the network."""
+    SCORES = "semantic_scores"
+    """float32, n_cells x n_contexts, rows sum to 1: attention of the cell to each context, in ``CONTEXTS`` order."""
+
+
+class Context(StrEnum):
+    """Semantic contexts: edge sets over the same cells."""
+
+    SPATIAL = "spatial"
+    EXPRESSION = "expression"
+    DOMAIN = "domain"
+
+
+CONTEXTS = tuple(Context)
+
+
+def graph_key(context: str) -> str:
+    """Key in ``obsp`` of the symmetric CSR adjacency (float32, weights in (0, 1]) of one context."""
+    return f"{context}_connectivities"
+
+
+class FeatureType(StrEnum):
+    """What the numbers in ``X`` are; it decides on normalisation."""
+
+    COUNTS = "counts"
+    """Non-negative whole numbers, library size matters."""
+    BINARY = "binary"
+    """0 or 1 per marker, several markers may be positive."""
+    ONEHOT = "onehot"
+    """0 or 1, exactly one feature per cell: a cell typing."""
+    CONTINUOUS = "continuous"
+    """Anything else (intensities, already normalised values)."""
+
+
+UNS = "semanticst"
+"""Key in ``uns`` under which a step records what it was given and what it decided (a flat dict)."""
+
+LAYER_COUNTS = "counts"
+"""Layer of the integrated object that holds the values as they came in."""

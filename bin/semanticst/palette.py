@@ -1,0 +1,27 @@
+"""One colour for a niche, everywhere: maps, bars, forest plots, report."""
+
+# Okabe & Ito's eight (black left out, it is the ink) first, then the darker and paler steps of the same hues:
+# neighbours in the list differ in lightness as well as in hue, so that the order helps where hue does not.
+_COLOURS = (
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442",
+    "#003F63", "#8C6000", "#005F45", "#8A3F6B", "#A9DDF7", "#7A3500", "#B8B000",
+    "#7F8FA6", "#4B4B4B", "#B39DDB", "#C8E6C9", "#FFCCBC", "#5D4037",
+)  # fmt: skip
+
+REMOVED = "#BDBDBD"
+"""Colour of cells that belong to no niche."""
+
+
+def niche_colour(niche: int) -> str:
+    """Hex colour of niche ``niche`` (1, 2, ...); the list of 20 repeats after that.
+
+    Raises ValueError for a niche below 1.
+    """
+    if niche < 1:
+        raise ValueError(f"niches are numbered from 1, got {niche}")
+    return _COLOURS[(niche - 1) % len(_COLOURS)]
+
+
+def niche_name(niche: int) -> str:
+    """How niche ``niche`` is written in figures and text."""
+    return f"Niche {niche}"
