@@ -1,0 +1,1 @@
+"""What a reader sees: tables, niche maps and the custom content from which MultiQC builds the report."""

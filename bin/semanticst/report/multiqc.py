@@ -1,0 +1,297 @@
+"""Custom content for the MultiQC report: one function for each kind of table or figure.
+
+Every function writes ``{outdir}/{section.id}_mqc.json``, which MultiQC turns into a section of the report::
+
+    section = Section("training", INTEGRATION, "Training", "The loss of the network over the epochs.")
+    lines(outdir, section, {"loss": {1: 3.2, 2: 2.9}}, x="Epoch", y="Loss")
+
+Titles and ``text`` of a section are HTML that the pipeline itself writes. Row names, column values and labels may
+come from a user's files and are escaped here, except values of type `Html`. Sections of one part stand in the order
+that ``assets/multiqc_config.yml`` gives; those that it does not name (one per contrast) follow by title.
+"""
+
+import base64
+import html
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from semanticst.writing import write_json
+
+
+@dataclass(frozen=True)
+class Part:
+    """A chapter of the report; it holds sections."""
+
+    id: str
+    title: str
+    text: str
+
+
+QC = Part("qc", "Quality control", "Which cells and samples went into the analysis, and what was left out.")
+INTEGRATION = Part(
+    "integration",
+    "Integration of the cohort",
+    "How the samples were brought into one common space, so that a niche means the same in every patient.",
+)
+NICHES = Part(
+    "niches",
+    "Tissue niches",
+    "A niche is a kind of neighbourhood that recurs in the tissue. Niches are numbered by size (Niche 1 is the "
+    "largest) and keep one colour throughout this report.",
+)
+PLANTED = Part(
+    "planted",
+    "Planted and found",
+    "This cohort is simulated, so the right answer is known. Here is what was planted and what the pipeline found.",
+)
+ASSOCIATION = Part(
+    "association",
+    "Niches and clinical outcome",
+    "Whether niches go with the clinical variables. All tests compare patients, never single cells.",
+)
+METHODS = Part("methods", "Methods", "What was run, with which settings, and what to cite.")
+
+PARTS = (QC, INTEGRATION, NICHES, PLANTED, ASSOCIATION, METHODS)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A piece of the report.
+
+    ``id`` is unique in the report and names the file. ``text`` stands above the figure and says in plain words what
+    it shows and how to read it; ``help`` opens on a click.
+    """
+
+    id: str
+    part: Part
+    title: str
+    text: str = ""
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: heading, explanation on hover, and how values are shown.
+
+    ``format`` is a Python format such as ``{:.2f}`` or ``{:,d}``; ``low`` and ``high`` are the ends of the bar behind
+    the number, drawn when ``scale`` names a colour scale (``Blues``, ``RdBu``, ...). A hidden column can be switched on
+    in the report.
+    """
+
+    title: str
+    text: str = ""
+    format: str | None = None
+    suffix: str = ""
+    scale: str | None = None
+    low: float | None = None
+    high: float | None = None
+    hidden: bool = False
+
+
+class Html(str):
+    """Text that is HTML already and must not be escaped."""
+
+    __slots__ = ()
+
+
+def swatch(colour: str) -> Html:
+    """Return a small square in ``colour`` (hex), for a table cell or a text."""
+    return Html(
+        f'<span style="display:inline-block;width:1em;height:1em;border-radius:2px;vertical-align:-0.12em;'
+        f'background:{colour}"></span>'
+    )
+
+
+def table(
+    outdir: Path, section: Section, frame: pd.DataFrame, columns: Mapping[str, Column], row_title: str = "Sample"
+) -> Path:
+    """Write a table. Row names are the index of ``frame``; columns that ``columns`` does not name are left out."""
+    content = {
+        "plot_type": "table",
+        "pconfig": {"col1_header": row_title, "no_violin": True, "sort_rows": False, "scale": False},
+        "headers": {key: _header(column, key) for key, column in columns.items() if key in frame},
+        "data": _rows(frame, columns),
+    }
+    return _write(outdir, section, content)
+
+
+def general_stats(outdir: Path, id: str, frame: pd.DataFrame, columns: Mapping[str, Column], source: str) -> Path:
+    """Add columns to the table of samples at the top of the report; ``source`` names them in its column chooser."""
+    content = {
+        "id": _anchor(id),
+        "plot_type": "generalstats",
+        "headers": {key: _header(column, key) | {"namespace": source} for key, column in columns.items()},
+        "data": _rows(frame, columns),
+    }
+    path = Path(outdir) / f"{id}_mqc.json"
+    write_json(path, content)
+    return path
+
+
+def bars(
+    outdir: Path,
+    section: Section,
+    data: Mapping[str, Mapping[str, float]],
+    y: str,
+    colours: Mapping[str, str] | None = None,
+    percent: bool = True,
+) -> Path:
+    """Write stacked bars, ``{bar: {piece: value}}``. ``percent`` shows shares first, with a switch to the numbers."""
+    pieces = dict.fromkeys(piece for values in data.values() for piece in values)
+    content = {
+        "plot_type": "bargraph",
+        "pconfig": {"ylab": y, "cpswitch_c_active": not percent, "cpswitch": percent, "sort_samples": False},
+        "categories": {piece: {"name": piece} | _colour(colours, piece) for piece in pieces},
+        "data": data,
+    }
+    return _write(outdir, section, content)
+
+
+def lines(
+    outdir: Path,
+    section: Section,
+    data: Mapping[str, Mapping[float, float]],
+    x: str,
+    y: str,
+    colours: Mapping[str, str] | None = None,
+    log_y: bool = False,
+) -> Path:
+    """Write lines, ``{line: {x: y}}``."""
+    content = {
+        "plot_type": "linegraph",
+        "pconfig": {"xlab": x, "ylab": y, "ylog": log_y, "colors": dict(colours or {}), "smooth_points": None},
+        "data": data,
+    }
+    return _write(outdir, section, content)
+
+
+def heatmap(
+    outdir: Path,
+    section: Section,
+    frame: pd.DataFrame,
+    x: str,
+    y: str,
+    z: str,
+    low: float | None = None,
+    high: float | None = None,
+    diverging: bool = False,
+) -> Path:
+    """Write a heatmap of ``frame`` (rows from top to bottom as given), blue-white-red around 0 when ``diverging``."""
+    if diverging and high is None:
+        values = np.abs(frame.to_numpy(dtype=float))
+        high = float(np.nanmax(values)) if np.isfinite(values).any() else 1.0
+        low = -high
+    stops = _BLUE_WHITE_RED if diverging else _WHITE_BLUE
+    content = {
+        "plot_type": "heatmap",
+        "pconfig": {
+            "xlab": x,
+            "ylab": y,
+            "zlab": z,
+            "min": low,
+            "max": high,
+            "colstops": stops,
+            "square": False,
+            "cluster_rows": False,
+            "cluster_cols": False,
+            "xcats_samples": False,
+            "ycats_samples": False,
+            "display_values": frame.size <= 200,
+            "angled_xticks": frame.shape[1] > 12,
+        },
+        "xcats": [str(name) for name in frame.columns],
+        "ycats": [str(name) for name in frame.index],
+        "data": frame.to_numpy(dtype=float),
+    }
+    return _write(outdir, section, content)
+
+
+def image(outdir: Path, section: Section, png: Path, alt: str) -> Path:
+    """Write a PNG file into the report. ``alt`` says what it shows, for readers who cannot see it."""
+    packed = base64.b64encode(Path(png).read_bytes()).decode()
+    picture = f'<img style="max-width:100%" alt="{html.escape(alt)}" src="data:image/png;base64,{packed}" />'
+    content = {"plot_type": "image", "data": f'<div class="mqc-custom-content-image">{picture}</div>'}
+    return _write(outdir, section, content)
+
+
+def text(outdir: Path, section: Section, paragraphs: str | Sequence[str]) -> Path:
+    """Write paragraphs of HTML."""
+    if isinstance(paragraphs, str):
+        paragraphs = [paragraphs]
+    content = {"plot_type": "html", "data": "\n".join(f"<p>{paragraph}</p>" for paragraph in paragraphs)}
+    return _write(outdir, section, content)
+
+
+_WHITE_BLUE = [[0, "#FFFFFF"], [0.5, "#6BAED6"], [1, "#08306B"]]
+_BLUE_WHITE_RED = [[0, "#2166AC"], [0.25, "#92C5DE"], [0.5, "#F7F7F7"], [0.75, "#F4A582"], [1, "#B2182B"]]
+
+
+def _write(outdir: Path, section: Section, content: dict) -> Path:
+    anchor = _anchor(section.id)
+    head = {
+        "id": anchor,
+        "parent_id": section.part.id,
+        "parent_name": section.part.title,
+        "parent_description": section.part.text,
+        "section_name": section.title,
+        "description": section.text,
+        "helptext": section.help,
+    }
+    if "pconfig" in content:
+        # without a title MultiQC makes one up from the id
+        content["pconfig"] = {"id": f"{anchor}_plot", "title": section.title} | _given(content["pconfig"])
+    path = Path(outdir) / f"{section.id}_mqc.json"
+    write_json(path, head | content)
+    return path
+
+
+def _anchor(id: str) -> str:
+    """Return the id as an HTML anchor; a dot in it would read as a class in MultiQC's selectors."""
+    return re.sub(r"[^A-Za-z0-9_-]", lambda found: f"-x{ord(found.group()):x}-", id)
+
+
+def _header(column: Column, key: str) -> dict:
+    return _given(
+        {
+            "title": column.title,
+            "description": column.text or column.title,
+            "format": column.format,
+            "suffix": column.suffix or None,
+            "scale": column.scale or False,
+            "min": column.low,
+            "max": column.high,
+            "hidden": column.hidden,
+            # two tables may share a key: MultiQC wants its own name for each
+            "rid": key,
+        }
+    )
+
+
+def _given(settings: Mapping) -> dict:
+    return {key: value for key, value in settings.items() if value is not None}
+
+
+def _rows(frame: pd.DataFrame, columns: Mapping[str, Column]) -> dict[str, dict]:
+    """Return ``{row: {column: value}}`` without missing values."""
+    shown = [key for key in columns if key in frame]
+    records = frame[shown].to_dict("records")
+    return {
+        _escaped(str(name)): {key: _escaped(value) for key, value in record.items() if not pd.isna(value)}
+        for name, record in zip(frame.index, records)
+    }
+
+
+def _escaped(value):
+    if not isinstance(value, str):
+        return value
+    # MultiQC takes a comma in any cell for a thousands separator and removes it
+    return (value if isinstance(value, Html) else html.escape(value)).replace(",", "&#44;")
+
+
+def _colour(colours: Mapping[str, str] | None, piece: str) -> dict:
+    return {"color": colours[piece]} if colours and piece in colours else {}
