@@ -114,7 +114,7 @@ def table(
     content = {
         "plot_type": "table",
         "pconfig": {"col1_header": row_title, "no_violin": True, "sort_rows": False, "scale": False},
-        "headers": {key: _header(column, key) for key, column in columns.items() if key in frame},
+        "headers": {key: _header(column) for key, column in columns.items() if key in frame},
         "data": _rows(frame, columns),
     }
     return _write(outdir, section, content)
@@ -125,7 +125,7 @@ def general_stats(outdir: Path, id: str, frame: pd.DataFrame, columns: Mapping[s
     content = {
         "id": _anchor(id),
         "plot_type": "generalstats",
-        "headers": {key: _header(column, key) | {"namespace": source} for key, column in columns.items()},
+        "headers": {key: _header(column) | {"namespace": source} for key, column in columns.items()},
         "data": _rows(frame, columns),
     }
     path = Path(outdir) / f"{id}_mqc.json"
@@ -255,7 +255,7 @@ def _anchor(id: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", lambda found: f"-x{ord(found.group()):x}-", id)
 
 
-def _header(column: Column, key: str) -> dict:
+def _header(column: Column) -> dict:
     return _given(
         {
             "title": column.title,
@@ -266,8 +266,6 @@ def _header(column: Column, key: str) -> dict:
             "min": column.low,
             "max": column.high,
             "hidden": column.hidden,
-            # two tables may share a key: MultiQC wants its own name for each
-            "rid": key,
         }
     )
 

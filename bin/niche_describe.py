@@ -1,0 +1,28 @@
+#!/usr/bin/env python3
+"""Describe niches: sizes, markers, contacts, cell types, attention, maps."""
+
+import click
+
+from semanticst.cli import EXISTING_FILE, outdir_option, step, threads_option
+
+
+@step()
+@click.argument("cohort", type=EXISTING_FILE)
+@click.option(
+    "--niche-maps",
+    type=click.IntRange(0),
+    default=12,
+    show_default=True,
+    help="Most sample maps in the report (0 = none). Full-size maps of all samples are always written.",
+)
+@threads_option
+@outdir_option
+def niche_describe(cohort, niche_maps, threads, outdir):
+    """Describe the niches of COHORT (cohort.h5ad): tables, a map of each section, and their part of the report."""
+    from semanticst.report.describe import describe_niches
+
+    describe_niches(cohort, outdir, niche_maps, threads)
+
+
+if __name__ == "__main__":
+    niche_describe()

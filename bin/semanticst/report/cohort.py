@@ -1,0 +1,136 @@
+"""The integrated object as the report reads it: cells in memory, features in blocks of rows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from semanticst.constants import CONTEXTS, UNS, FeatureType, Obs, Obsm
+from semanticst.errors import BadInput, Problem
+
+_BLOCK = 50_000
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """All cells of a cohort with their niches; row order of every member is that of the file."""
+
+    path: Path
+    cells: pd.DataFrame
+    """n_cells rows: sample, patient (str), niche (int, from 1), stability (float); cell_type (str) where given."""
+    xy: np.ndarray
+    """float64, n_cells x 2, in ``spatial_unit``."""
+    spatial_unit: str
+    scores: pd.DataFrame | None
+    """n_cells x contexts: attention of each cell to each context; None when the file has none."""
+    features: pd.Index
+    feature_type: FeatureType
+
+    @cached_property
+    def niches(self) -> list[int]:
+        """All niches from 1 to the largest, without gaps."""
+        return list(range(1, int(self.cells[Obs.NICHE].max()) + 1))
+
+    @cached_property
+    def samples(self) -> pd.DataFrame:
+        """One row per sample, sorted by sample: sample, patient, n_cells."""
+        sizes = self.cells.groupby([Obs.SAMPLE, Obs.PATIENT], as_index=False).size()
+        return sizes.rename(columns={"size": "n_cells"}).sort_values(Obs.SAMPLE, ignore_index=True)
+
+    def sample_rows(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield each sample with the numbers of its rows, sorted by sample."""
+        rows = self.cells.groupby(Obs.SAMPLE, sort=True).indices
+        for sample in sorted(rows):
+            yield sample, rows[sample]
+
+    def blocks(self) -> Iterator[tuple[slice, sp.csr_matrix]]:
+        """Yield ``X`` as CSR blocks (float64) of up to 50,000 cells, so that memory does not grow with the cohort."""
+        backed = ad.read_h5ad(self.path, backed="r")
+        try:
+            for start in range(0, backed.n_obs, _BLOCK):
+                rows = slice(start, min(start + _BLOCK, backed.n_obs))
+                yield rows, sp.csr_matrix(backed.X[rows], dtype=np.float64)
+        finally:
+            backed.file.close()
+
+
+def read_cohort(path: Path) -> Cohort:
+    """Read everything but ``X`` from ``cohort.h5ad``.
+
+    Raises BadInput when the file is no AnnData file, or lacks niches, samples, patients, positions or the kind of its
+    features.
+    """
+    try:
+        backed = ad.read_h5ad(path, backed="r")
+    except Exception as error:
+        raise BadInput(Problem(path, f"cannot be read as an AnnData file ({error})")) from error
+    try:
+        problems = _problems(path, backed)
+        if problems:
+            raise BadInput(problems)
+        settings = backed.uns[UNS]
+        cells = pd.DataFrame(
+            {
+                Obs.SAMPLE: backed.obs[Obs.SAMPLE].astype(str).to_numpy(),
+                Obs.PATIENT: backed.obs[Obs.PATIENT].astype(str).to_numpy(),
+                Obs.NICHE: backed.obs[Obs.NICHE].astype(int).to_numpy(),
+            }
+        )
+        if Obs.STABILITY in backed.obs:
+            cells[Obs.STABILITY] = backed.obs[Obs.STABILITY].to_numpy(dtype=float)
+        if Obs.CELL_TYPE in backed.obs:
+            types = backed.obs[Obs.CELL_TYPE].astype(object)
+            cells[Obs.CELL_TYPE] = types.where(types.notna(), "not given").astype(str).to_numpy()
+        return Cohort(
+            path=path,
+            cells=cells,
+            xy=np.asarray(backed.obsm[Obsm.SPATIAL], dtype=np.float64)[:, :2],
+            spatial_unit=str(settings.get("spatial_unit", "unknown")),
+            scores=_scores(backed),
+            features=backed.var_names.copy(),
+            feature_type=FeatureType(settings["feature_type"]),
+        )
+    finally:
+        backed.file.close()
+
+
+def _problems(path: Path, backed: ad.AnnData) -> list[Problem]:
+    problems = [
+        Problem(path, "obs lacks this column; is it the object that cohort_assemble wrote?", column=column)
+        for column in (Obs.SAMPLE, Obs.PATIENT, Obs.NICHE)
+        if column not in backed.obs
+    ]
+    if Obsm.SPATIAL not in backed.obsm:
+        problems.append(Problem(path, f"obsm lacks '{Obsm.SPATIAL}': niches cannot be mapped without positions"))
+    kind = backed.uns.get(UNS, {}).get("feature_type")
+    if kind not in list(FeatureType):
+        kinds = ", ".join(FeatureType)
+        problems.append(Problem(path, f"uns['{UNS}']['feature_type'] must be one of {kinds}", value=kind))
+    if backed.n_obs == 0:
+        problems.append(Problem(path, "holds no cells"))
+    elif Obs.NICHE in backed.obs:
+        niche = pd.to_numeric(backed.obs[Obs.NICHE].astype(object), errors="coerce")
+        wrong = ~((niche >= 1) & (niche % 1 == 0))
+        if wrong.any():
+            problems.append(
+                Problem(
+                    path,
+                    f"{wrong.sum()} cells have no niche; niches are whole numbers from 1",
+                    column=Obs.NICHE,
+                    value=str(backed.obs[Obs.NICHE][wrong].iloc[0]),
+                )
+            )
+    return problems
+
+
+def _scores(backed: ad.AnnData) -> pd.DataFrame | None:
+    if Obsm.SCORES not in backed.obsm:
+        return None
+    values = np.asarray(backed.obsm[Obsm.SCORES], dtype=np.float64)
+    names = [str(name) for name in backed.uns[UNS].get("contexts", CONTEXTS[: values.shape[1]])]
+    return pd.DataFrame(values, columns=names)
