@@ -1,0 +1,1 @@
+"""The launcher behind ``./semanticst``: standard library only, since nothing is installed yet when it starts."""

@@ -1,0 +1,197 @@
+"""The commands of ``./semanticst``."""
+
+import argparse
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from launcher.cache import cache_dir
+from launcher.engine import Engine, engine_variables, find_engine
+from launcher.environment import CHECKOUT, TORCH_BUILDS, activated, chosen_torch, python_of, ready_environment
+from launcher.messages import SetupError, UsageError, say
+from launcher.processes import exit_code_of, replace_by
+
+HELP = """\
+Usage: ./semanticst COMMAND [ARGUMENTS]
+
+  demo [ARGS]        run the pipeline on a simulated cohort; results in ./results_demo
+  test [ARGS]        run all tests (ARGS go to pytest)
+  run ARGS           run the pipeline: nextflow run <this checkout> ARGS
+  nextflow ARGS      the workflow engine itself
+  python ARGS        the Python of the pipeline's environment, with its library in reach
+  lint               check the style of the workflow and of the Python code
+  bench [NAME ARGS]  run a benchmark; without a name: list them
+  setup [--torch cpu|default]
+                     install everything now; 'cpu' takes PyTorch's smaller CPU build from its own index
+  help               this text
+
+The first command installs what is missing into a cache: a Python environment (3 GB to download, 7 GB on disk) and,
+where the machine has none that fits, Nextflow and Java. Later commands and other checkouts use it again.
+
+  SEMANTICST_CACHE   the cache; default $XDG_CACHE_HOME/semanticst or ~/.cache/semanticst. Delete it to remove all.
+  SEMANTICST_MAVEN   address of a Maven mirror, for Nextflow
+  PIP_INDEX_URL, PIP_CERT, PIP_PROXY or pip's configuration files: mirror of the Python package index
+  NXF_OFFLINE=false  let Nextflow use the network
+"""
+
+
+WORKFLOW_CODE = ("main.nf", "nextflow.config", "workflows", "subworkflows", "modules", "conf")
+
+
+class Place:
+    """What the commands need, prepared when first asked for."""
+
+    def __init__(self) -> None:
+        self.env = dict(os.environ)
+        self.cache = cache_dir(self.env)
+
+    def environment(self) -> Path:
+        return ready_environment(self.cache, self.env)
+
+    def engine(self) -> Engine:
+        engine = find_engine(self.cache, self.environment(), self.env)
+        say(f"engine: {engine.description}")
+        return engine
+
+    def activated(self) -> dict[str, str]:
+        """Variables for programs of the environment; the library in ``bin/`` can be imported."""
+        return activated(self.environment(), self.env) | {"PYTHONPATH": str(CHECKOUT / "bin")}
+
+
+def nextflow(place: Place, arguments: Sequence[str]) -> int:
+    command, variables = _engine_call(place, arguments)
+    return replace_by(command, variables)
+
+
+def run(place: Place, arguments: Sequence[str]) -> int:
+    return nextflow(place, ["run", str(CHECKOUT), *arguments])
+
+
+def demo(place: Place, arguments: Sequence[str]) -> int:
+    outdir = option_value(arguments, "--outdir")
+    if outdir is None:
+        outdir = "results_demo"
+        arguments = ["--outdir", outdir, *arguments]
+    command, variables = _engine_call(place, ["run", str(CHECKOUT), "-profile", "demo", *arguments])
+    code = exit_code_of(command, variables)
+    report = Path(outdir).absolute() / "multiqc" / "multiqc_report.html"
+    if code == 0 and report.is_file():
+        say(f"the report of the demo: {report}")
+    return code
+
+
+def python(place: Place, arguments: Sequence[str]) -> int:
+    return replace_by([str(python_of(place.environment())), *arguments], place.activated())
+
+
+def test(place: Place, arguments: Sequence[str]) -> int:
+    variables = place.activated()
+    os.chdir(CHECKOUT)
+    return replace_by([str(python_of(place.environment())), "-m", "pytest", *arguments], variables)
+
+
+def lint(place: Place, arguments: Sequence[str]) -> int:
+    """All three checks run; the exit code is 1 if any of them finds something."""
+    if arguments:
+        raise UsageError("lint takes no arguments")
+    workflow = [name for name in WORKFLOW_CODE if (CHECKOUT / name).exists()]
+    command, variables = _engine_call(place, ["lint", *workflow])
+    ruff = str(python_of(place.environment()).with_name("ruff"))
+    checks = [
+        (command, variables | {"NXF_SYNTAX_PARSER": "v2"}),
+        ([ruff, "check", ".", "semanticst"], place.activated()),
+        ([ruff, "format", "--check", ".", "semanticst"], place.activated()),
+    ]
+    failed = 0
+    for check, variables in checks:
+        code = exit_code_of(check, variables, cwd=CHECKOUT)
+        if code > 128:  # ended by a signal: the user has had enough
+            return code
+        failed |= code != 0
+    return int(failed)
+
+
+def bench(place: Place, arguments: Sequence[str]) -> int:
+    names = bench_names(CHECKOUT)
+    if not names:
+        raise UsageError("there are no benchmarks yet (bin/semanticst/bench/NAME.py)")
+    if not arguments:
+        print("\n".join(names))
+        return 0
+    if arguments[0] not in names:
+        raise UsageError(f"no benchmark '{arguments[0]}'; there are {', '.join(names)}")
+    return python(place, ["-m", f"semanticst.bench.{arguments[0]}", *arguments[1:]])
+
+
+def setup(place: Place, arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="semanticst setup", description="Install everything now.")
+    parser.add_argument("--torch", choices=TORCH_BUILDS, help="build of torch; kept for later commands")
+    chosen = parser.parse_args(arguments).torch
+    if chosen:
+        ready_environment(place.cache, place.env, chosen)
+        (place.cache / "torch").write_text(chosen + "\n")  # only after it worked
+    environment = place.environment()
+    place.engine()
+    say(f"ready: Python environment ({chosen_torch(place.cache)} build of torch) in {environment}")
+    return 0
+
+
+def show_help(place: Place, arguments: Sequence[str]) -> int:
+    print(HELP, end="")
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Place, Sequence[str]], int]] = {
+    "demo": demo,
+    "test": test,
+    "run": run,
+    "nextflow": nextflow,
+    "python": python,
+    "lint": lint,
+    "bench": bench,
+    "setup": setup,
+    "help": show_help,
+    "--help": show_help,
+    "-h": show_help,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; 2 = wrong usage, 1 = something cannot be installed, else the command's own exit code."""
+    name, *rest = arguments or ["help"]
+    try:
+        if name not in COMMANDS:
+            raise UsageError(f"no command '{name}'; there are {', '.join(n for n in COMMANDS if n[0] != '-')}")
+        return COMMANDS[name](Place(), rest)
+    except UsageError as error:
+        say(f"ERROR: {error}")
+        return 2
+    except SetupError as error:
+        say(f"ERROR: {error}")
+        return 1
+    except KeyboardInterrupt:
+        say("interrupted; the next command goes on from here")
+        return 130
+
+
+def bench_names(checkout: Path) -> list[str]:
+    """Names of the benchmarks: modules of ``semanticst.bench`` that do not start with an underscore."""
+    return sorted(path.stem for path in (checkout / "bin/semanticst/bench").glob("[!_]*.py"))
+
+
+def option_value(arguments: Sequence[str], option: str) -> str | None:
+    """Value of the last ``option VALUE`` or ``option=VALUE`` among ``arguments``."""
+    value = None
+    for argument, following in zip(arguments, [*arguments[1:], None]):
+        if argument == option:
+            value = following
+        elif argument.startswith(option + "="):
+            value = argument.removeprefix(option + "=")
+    return value
+
+
+def _engine_call(place: Place, arguments: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Command and variables that run the engine; the environment's programs are the ones that tasks find."""
+    engine = place.engine()
+    variables = engine_variables(activated(place.environment(), place.env), arguments)
+    return engine.command(arguments, variables), variables
