@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from scipy.spatial import cKDTree
 
 from semanticst.constants import Obs
+from semanticst.graph.neighbours import nearest_in_space, symmetric_adjacency
 from semanticst.report.cohort import Cohort
 
 NEIGHBOURS = 6
-PSEUDO_EDGES = 1.0
+PSEUDO_EDGES = 0.5
 """Added to the edges seen and expected before their ratio is taken, so that a rare pair has no infinite ratio."""
 
 
@@ -18,7 +18,7 @@ def niche_contacts(cohort: Cohort) -> pd.DataFrame:
 
     Two cells are neighbours when one is among the 6 nearest of the other, within a sample. ``expected`` is the mean
     count over all permutations of the niche labels of the sample's cells (closed form, see `expected_edges`), and
-    ``log2_ratio`` = log2((edges + 1) / (expected + 1)). It is empty where the pair cannot occur.
+    ``log2_ratio`` = log2((edges + 0.5) / (expected + 0.5)). It is empty where the pair cannot occur.
 
     Returns columns sample, patient, niche_a, niche_b (niche_a <= niche_b, every pair), edges, expected, log2_ratio.
     """
@@ -55,17 +55,10 @@ def log2_ratio(edges: np.ndarray, expected: np.ndarray) -> np.ndarray:
 
 
 def neighbour_edges(xy: np.ndarray, k: int = NEIGHBOURS) -> tuple[np.ndarray, np.ndarray]:
-    """Undirected edges (each once) between cells of which one is among the k nearest of the other."""
-    n = len(xy)
-    k = min(k, n - 1)
-    if k < 1:
+    """Undirected edges, each once, between cells of which one is among the k nearest of the other."""
+    if len(xy) < 2:
         return np.empty(0, dtype=int), np.empty(0, dtype=int)
-    _, found = cKDTree(xy).query(xy, k=k + 1)
-    # a cell is usually its own nearest, but not where another one lies at the same spot
-    other = found != np.arange(n)[:, None]
-    other[other.all(axis=1), -1] = False
-    graph = sp.csr_matrix((np.ones(n * k), found[other], np.arange(0, n * k + 1, k)), shape=(n, n))
-    upper = sp.triu(graph + graph.T, k=1).tocoo()
+    upper = sp.triu(symmetric_adjacency(nearest_in_space(xy, k)[0]), k=1).tocoo()
     return upper.row, upper.col
 
 

@@ -145,7 +145,13 @@ def bars(
     pieces = dict.fromkeys(piece for values in data.values() for piece in values)
     content = {
         "plot_type": "bargraph",
-        "pconfig": {"ylab": y, "cpswitch_c_active": not percent, "cpswitch": percent, "sort_samples": False},
+        "pconfig": {
+            "title": y,
+            "ylab": y,
+            "cpswitch_c_active": not percent,
+            "cpswitch": percent,
+            "sort_samples": False,
+        },
         "categories": {piece: {"name": piece} | _colour(colours, piece) for piece in pieces},
         "data": data,
     }
@@ -164,7 +170,13 @@ def lines(
     """Write lines, ``{line: {x: y}}``."""
     content = {
         "plot_type": "linegraph",
-        "pconfig": {"xlab": x, "ylab": y, "ylog": log_y, "colors": dict(colours or {}), "smooth_points": None},
+        "pconfig": {
+            "title": f"{y} by {x[:1].lower()}{x[1:]}",
+            "xlab": x,
+            "ylab": y,
+            "ylog": log_y,
+            "colors": dict(colours or {}),
+        },
         "data": data,
     }
     return _write(outdir, section, content)
@@ -190,6 +202,7 @@ def heatmap(
     content = {
         "plot_type": "heatmap",
         "pconfig": {
+            "title": z,
             "xlab": x,
             "ylab": y,
             "zlab": z,
@@ -243,8 +256,9 @@ def _write(outdir: Path, section: Section, content: dict) -> Path:
         "helptext": section.help,
     }
     if "pconfig" in content:
-        # without a title MultiQC makes one up from the id
-        content["pconfig"] = {"id": f"{anchor}_plot", "title": section.title} | _given(content["pconfig"])
+        # a title is asked for; without series_label MultiQC counts niches as "samples" under it
+        common = {"id": f"{anchor}_plot", "title": section.title, "series_label": False}
+        content["pconfig"] = common | _given(content["pconfig"])
     path = Path(outdir) / f"{section.id}_mqc.json"
     write_json(path, head | content)
     return path

@@ -18,6 +18,7 @@ from semanticst.report.multiqc import NICHES, Column, Section
 _HEATMAP_FEATURES = 40
 _FIRM, _FAIR = 0.9, 0.6
 
+_EFFECT_WORDS = {"log2_fold_change": "log2 fold change", "difference": "Difference, inside minus outside"}
 _CONTEXT_WORDS = {
     "spatial": "the cells next to it",
     "expression": "cells of the same sample with similar expression",
@@ -185,7 +186,7 @@ def _markers(outdir: Path, cohort: Cohort, markers: pd.DataFrame) -> None:
         "a feature that is high in one patient only does not come first. Niches were made from the same data, "
         "therefore no p-values are given here.",
     )
-    multiqc.heatmap(outdir, section, frame, x="Feature", y="Niche", z=_words(effect), diverging=True)
+    multiqc.heatmap(outdir, section, frame, x="Feature", y="Niche", z=_EFFECT_WORDS[effect], diverging=True)
 
 
 def _cell_types(outdir: Path, types: pd.DataFrame) -> None:
@@ -199,7 +200,7 @@ def _cell_types(outdir: Path, types: pd.DataFrame) -> None:
         "Which cell types a niche holds",
         "Share of each cell type among the cells of a niche; a row sums to 1. The cell types are those of the input.",
     )
-    multiqc.heatmap(outdir, section, frame, x="Cell type", y="Niche", z="share of the niche's cells", low=0)
+    multiqc.heatmap(outdir, section, frame, x="Cell type", y="Niche", z="Share of the niche's cells", low=0)
 
 
 def _stability(outdir: Path, cohort: Cohort) -> None:
@@ -240,10 +241,10 @@ def _contacts(outdir: Path, contacts: pd.DataFrame) -> None:
         "Neighbouring pairs of cells, log2 of seen over expected: red pairs touch more often than if the cells of each "
         "sample were shuffled, blue pairs avoid each other. A niche touches itself most, since it is a region.",
         help="Each cell is joined to its 6 nearest cells of the same sample. The expected number follows from the "
-        "sizes of the niches in each sample; numbers are summed over samples and 1 is added to both before the ratio is "
-        "taken. Values per sample: <code>niches/niche_contacts.csv</code>.",
+        "sizes of the niches in each sample; numbers are summed over samples, and half an edge is added to both before "
+        "the ratio is taken. Values per sample: <code>niches/niche_contacts.csv</code>.",
     )
-    multiqc.heatmap(outdir, section, frame, x="Niche", y="Niche", z="log2 (seen / expected)", diverging=True)
+    multiqc.heatmap(outdir, section, frame, x="Niche", y="Niche", z="log2 (contacts seen / expected)", diverging=True)
 
 
 def _scores(outdir: Path, scores: pd.DataFrame) -> None:
@@ -257,16 +258,12 @@ def _scores(outdir: Path, scores: pd.DataFrame) -> None:
         "The network sees each cell in several contexts and learns how much each of them counts. Mean weight "
         f"(attention) of each context in each niche; a row sums to 1. {'; '.join(meanings)}{'.' if meanings else ''}",
     )
-    multiqc.heatmap(outdir, section, frame, x="Context", y="Niche", z="mean attention", low=0, high=1)
+    multiqc.heatmap(outdir, section, frame, x="Context", y="Niche", z="Mean attention", low=0, high=1)
 
 
 def _common_types(types: pd.DataFrame, niche: int) -> str:
     own = types[(types["niche"] == niche) & (types["share"] >= 0.05)].nlargest(3, "share", keep="first")
     return ", ".join(f"{row.cell_type} {row.share:.0%}" for row in own.itertuples())
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def _s(n: int) -> str:
