@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+"""Check the samplesheet, the clinical table and the contrasts."""
+
+from pathlib import Path
+
+import click
+from semanticst.cli import EXISTING_FILE, outdir_option, step
+
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+
+
+@step()
+@click.argument("sheet", type=EXISTING_FILE)
+@click.option("--clinical", type=EXISTING_FILE, help="Clinical table, one row per patient.")
+@click.option("--contrasts", type=EXISTING_FILE, help="Contrasts to test, one row each.")
+@click.option("--clinical-group", default="", help="Shortcut: compare the groups of this column.")
+@click.option("--clinical-time", default="", help="Shortcut: survival; column with the time to event or censoring.")
+@click.option("--clinical-event", default="", help="Shortcut: survival; column that tells whether the event was seen.")
+@click.option("--clinical-event-value", default="", help="Value of the event column that means: the event was seen.")
+@click.option("--clinical-covariates", default="", help="Columns to adjust the shortcuts for, joined by commas.")
+@click.option("--check-files/--no-check-files", default=True, show_default=True, help="Do the samples' paths exist?")
+@click.option("--schema-dir", type=FOLDER, default=ASSETS, show_default="assets", help="Folder of the JSON schemas.")
+@outdir_option
+def samplesheet_check(sheet, clinical, contrasts, check_files, schema_dir, outdir, **shortcuts):
+    """Check the samplesheet, the clinical table and the contrasts, and print every problem at once.
+
+    Writes samplesheet.valid.csv, clinical.valid.csv and contrasts.valid.csv. Paths in the sheet are relative to the
+    sheet's folder.
+    """
+    from semanticst.io.cohort_check import check_cohort
+    from semanticst.io.contrasts import Shortcuts
+
+    shortcuts = Shortcuts(**{name.removeprefix("clinical_"): value for name, value in shortcuts.items()})
+    survival = (shortcuts.time, shortcuts.event, shortcuts.event_value)
+    if any(survival) and not all(survival):
+        raise click.UsageError("survival needs --clinical-time, --clinical-event and --clinical-event-value together")
+    check_cohort(sheet, clinical, contrasts, shortcuts, check_files, schema_dir, outdir)
+
+
+if __name__ == "__main__":
+    samplesheet_check()

@@ -1,0 +1,1 @@
+"""Reading what users bring, and the project's internal form of a sample."""

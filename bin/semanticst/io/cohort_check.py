@@ -1,0 +1,71 @@
+"""All tables of a cohort together: every problem of every table at once, and the tables that later steps read."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from semanticst.errors import BadInput, Problem
+from semanticst.io.clinical import check_agreement, check_clinical
+from semanticst.io.contrasts import Shortcuts, add_shortcuts, check_against_variables, check_contrasts, variables
+from semanticst.io.samplesheet import check_samplesheet, checked_frame
+from semanticst.io.tables import Table
+from semanticst.schema import column_names, load_schema
+from semanticst.writing import write_table
+
+log = logging.getLogger(__name__)
+
+
+def check_cohort(
+    sheet_file: Path,
+    clinical_file: Path | None,
+    contrasts_file: Path | None,
+    shortcuts: Shortcuts,
+    check_files: bool,
+    schema_dir: Path,
+    outdir: Path,
+) -> None:
+    """Check the tables and write ``samplesheet.valid.csv``, ``clinical.valid.csv`` and ``contrasts.valid.csv``.
+
+    Raises BadInput with the problems of all tables; nothing is written then.
+    """
+    schemas = {name: load_schema(name, schema_dir) for name in ("input", "clinical", "contrasts")}
+    problems: list[Problem] = []
+    sheet = _collect(problems, "patient", lambda: check_samplesheet(sheet_file, schemas["input"], check_files))
+    clinical, contrasts = None, Table(Path("contrasts.csv"), column_names(schemas["contrasts"]), [], [])
+    if clinical_file:
+        clinical = _collect(problems, "patient", lambda: check_clinical(clinical_file, schemas["clinical"]))
+    if contrasts_file:
+        contrasts = _collect(problems, "contrast", lambda: check_contrasts(contrasts_file, schemas["contrasts"]))
+    if sheet and clinical:
+        problems += check_agreement(clinical, sheet)
+    # where a table could not be used, each of its columns would be reported as unknown
+    if sheet and contrasts and (clinical or not clinical_file):
+        incomplete = {p.row for p in problems if p.file == contrasts.file}
+        add_shortcuts(contrasts, shortcuts)
+        problems += check_against_variables(contrasts, variables(sheet, clinical), incomplete)
+    if problems:
+        raise BadInput(problems)
+
+    leading = column_names(schemas["contrasts"])
+    patients = clinical.frame(["patient"]) if clinical else pd.DataFrame(columns=["patient"])
+    write_table(outdir / "samplesheet.valid.csv", checked_frame(sheet))
+    write_table(outdir / "clinical.valid.csv", patients)
+    write_table(outdir / "contrasts.valid.csv", contrasts.frame(leading)[leading])
+    log.info(
+        "%d samples of %d patients, %d contrasts",
+        len(sheet.rows), len({row["patient"] for row in sheet.rows}), len(contrasts.rows),
+    )  # fmt: skip
+
+
+def _collect(problems: list[Problem], key: str, check: Callable[[], tuple[Table, list[Problem]]]) -> Table | None:
+    """The table, its problems added to the list; None when it cannot be used beside the others."""
+    try:
+        table, found = check()
+    except BadInput as bad:
+        table, found = None, bad.problems
+    problems += found
+    # a table of no contrasts is fine; one without samples or patients has said so already
+    usable = table and key in table.columns and (table.rows or key == "contrast")
+    return table if usable else None

@@ -1,0 +1,121 @@
+"""Read a table as people write them: any usual separator, byte-order marks, Windows line ends, stray spaces."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from semanticst.errors import BadInput, Problem
+
+MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "<NA>", "null", "NULL")
+"""What stands for a missing value. ``None`` is not in the list: it is an honest level of a treatment."""
+
+_SEPARATORS = (",", ";", "\t")
+
+
+@dataclass
+class Table:
+    """A table as text. ``lines[i]`` is the line of ``rows[i]`` in the file; surrounding spaces are gone."""
+
+    file: Path
+    columns: list[str]
+    rows: list[dict[str, str]]
+    lines: list[int]
+    header_line: int = 1
+    separator: str = ","
+
+    def frame(self, first: Iterable[str] = ()) -> pd.DataFrame:
+        """All text, columns ``first`` in front (empty where absent)."""
+        first = list(first)
+        columns = first + [c for c in self.columns if c not in first]
+        return pd.DataFrame([{c: row.get(c, "") for c in columns} for row in self.rows], columns=columns, dtype=str)
+
+
+def read_table(path: Path, known: Iterable[str] = ()) -> Table:
+    """Read a table; the separator is the one of ``, ; tab`` that finds most of the ``known`` columns.
+
+    Raises BadInput, with all problems, when it is empty, not text, has no or unclear column names, or rows that are
+    longer than the header.
+    """
+    text = _decode(path)
+    separator = _separator(text, set(known))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    header, header_line, rows, lines, problems = None, 1, [], [], []
+    last = 0
+    try:
+        for cells in reader:
+            # a quoted value may span lines: the row starts where the one before ended
+            line, last = last + 1, reader.line_num
+            cells = [c.strip() for c in cells]
+            if not any(cells):
+                continue
+            if header is None:
+                header, header_line = cells, line
+                continue
+            if len(cells) > len(header) and any(cells[len(header) :]):
+                message = (
+                    f"this row has {len(cells)} values, the header names {len(header)}; quote values with '{separator}'"
+                )
+                problems.append(Problem(path, message, row=line))
+                continue
+            cells += [""] * (len(header) - len(cells))
+            rows.append(dict(zip(header, cells)))
+            lines.append(line)
+    except csv.Error as error:
+        raise BadInput(Problem(path, f"cannot be read as a table ({error}); check the quotes", row=last + 1)) from None
+    if header is None:
+        raise BadInput(Problem(path, "the file is empty; a header and at least one row are expected"))
+    columns, header_problems = _clean_header(header, rows, path, header_line)
+    if problems or header_problems:
+        raise BadInput(header_problems + problems)
+    rows = [{c: row[c] for c in columns} for row in rows]
+    return Table(path, columns, rows, lines, header_line, separator)
+
+
+def tidy(value: str) -> str:
+    """Missing values as ``""``; a whole number without the ``.0`` that programs give it in a column with gaps."""
+    value = value.strip()
+    return "" if value in MISSING else re.sub(r"^(-?\d+)\.0+$", r"\1", value)
+
+
+def _decode(path: Path) -> str:
+    raw = path.read_bytes()
+    encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError:
+        line = raw[: _first_undecodable(raw)].count(b"\n") + 1
+        raise BadInput(Problem(path, "not UTF-8 text; save it as 'CSV UTF-8'", row=line)) from None
+    if "\0" in text:
+        raise BadInput(Problem(path, "not a text file; a CSV table is expected (not .xlsx)"))
+    # old Macintosh line ends
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _first_undecodable(raw: bytes) -> int:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start
+    return len(raw)
+
+
+def _separator(text: str, known: set[str]) -> str:
+    header = next((line for line in text.splitlines() if line.strip()), "")
+    names = {s: [c.strip().strip('"').lower() for c in header.split(s)] for s in _SEPARATORS}
+    return max(_SEPARATORS, key=lambda s: (len(known.intersection(names[s])), len(names[s])))
+
+
+def _clean_header(header: list[str], rows: list[dict], path: Path, line: int) -> tuple[list[str], list[Problem]]:
+    """Column names without the empty ones at empty columns, and what is wrong with the rest."""
+    problems = []
+    for name in sorted({c for c in header if c and header.count(c) > 1}):
+        problems.append(Problem(path, "this column name occurs more than once; rename one", row=line, column=name))
+    if "" in header and any(row[""] for row in rows):
+        number = header.index("") + 1
+        problems.append(Problem(path, f"column {number} has values but no name; name it or remove it", row=line))
+    return [c for c in dict.fromkeys(header) if c], problems

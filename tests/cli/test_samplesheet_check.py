@@ -1,0 +1,349 @@
+"""``samplesheet_check.py``: good tables come out tidy, bad ones with every problem at once."""
+
+import pandas as pd
+import pytest
+from helpers import ASSETS, invoke, real_data
+
+SHEET = "sample,patient,path,batch,tissue\ns2,p2,s2.h5ad,b,tumour\ns1,p1,s1.h5ad,b,margin\ns3,p3,s3.h5ad,b,tumour\n"
+CLINICAL = "patient,group,time,event,age\np1,a,10,1,50\np2,b,20,0,60\np3,a,30.5,1,70\n"
+CONTRASTS = "contrast,type,column,reference,target,time,event,event_value,subset\n"
+
+
+def write(folder, **tables):
+    for name, text in tables.items():
+        (folder / f"{name}.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+    return folder
+
+
+def check(folder, *arguments, files=False):
+    """Run the command on the tables that lie in ``folder``; results go to ``folder/out``."""
+    for name in ("clinical", "contrasts"):
+        if (folder / f"{name}.csv").exists():
+            arguments = (f"--{name}", folder / f"{name}.csv", *arguments)
+    arguments = ("--check-files" if files else "--no-check-files", "--outdir", folder / "out", *arguments)
+    return invoke("samplesheet_check", folder / "sheet.csv", *arguments)
+
+
+def valid(folder, name) -> pd.DataFrame:
+    return pd.read_csv(folder / "out" / f"{name}.valid.csv", dtype=str, keep_default_na=False)
+
+
+def assert_bad(result, folder, *messages):
+    """Exit code 3, each message (its parts joined by ...) in one line of its own, nothing written."""
+    assert result.exit_code == 3, result.stderr
+    problems = [line for line in result.stderr.splitlines() if line.startswith("  - ")]
+    assert len(problems) == len(messages), result.stderr
+    for message in messages:
+        parts = message.split("...")
+        assert any(all(part in line for part in parts) for line in problems), f"{message}\n{result.stderr}"
+    assert list((folder / "out").iterdir()) == []
+
+
+def test_sheet_alone(tmp_path):
+    write(tmp_path, sheet="sample,patient,path,colour\ns2,p1,x/s2.h5ad,red\ns1,p1,/abs/s1.h5ad,blue\n")
+    result = check(tmp_path)
+    assert result.exit_code == 0, result.stderr
+    sheet = valid(tmp_path, "samplesheet")
+    assert list(sheet.columns) == ["sample", "patient", "path", "platform", "batch", "slide", "region", "colour"]
+    assert sheet["sample"].tolist() == ["s1", "s2"]
+    assert sheet["path"].tolist() == ["/abs/s1.h5ad", "x/s2.h5ad"]
+    assert sheet["batch"].tolist() == ["s1", "s2"]
+    assert list(valid(tmp_path, "clinical").columns) == ["patient"]
+    contrasts = valid(tmp_path, "contrasts")
+    assert len(contrasts) == 0
+    assert ",".join(contrasts.columns) == (
+        "contrast,type,column,reference,target,levels,time,event,event_value,covariates,strata,block,subset"
+    )
+
+
+def test_order_of_rows_does_not_matter(tmp_path):
+    head, *rows = SHEET.splitlines()
+    for name, order in (("a", rows), ("b", rows[::-1])):
+        (tmp_path / name).mkdir()
+        assert check(write(tmp_path / name, sheet="\n".join([head, *order]))).exit_code == 0
+    files = [(tmp_path / n / "out" / "samplesheet.valid.csv").read_bytes() for n in "ab"]
+    assert files[0] == files[1]
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        b"\xef\xbb\xbf" + SHEET.encode(),
+        SHEET.replace("\n", "\r\n"),
+        SHEET.replace("\n", "\r"),
+        SHEET.replace(",", ";"),
+        SHEET.replace(",", "\t"),
+        SHEET.replace(",", " , ") + "\n\n,,,,\n",
+        SHEET.encode("utf-16"),
+        SHEET.replace("tissue", "tissue,").replace("tumour", "tumour,").replace("margin", "margin,"),
+        SHEET.rstrip("\n"),
+    ],
+    ids=["bom", "crlf", "cr", "semicolon", "tab", "spaces", "utf16", "trailing comma", "no last newline"],
+)
+def test_tables_as_people_write_them(tmp_path, sheet):
+    plain, odd = tmp_path / "plain", tmp_path / "odd"
+    for folder, text in ((plain, SHEET), (odd, sheet)):
+        folder.mkdir()
+        result = check(write(folder, sheet=text))
+        assert result.exit_code == 0, result.stderr
+    assert valid(odd, "samplesheet").equals(valid(plain, "samplesheet"))
+
+
+def test_all_problems_of_all_tables_at_once(tmp_path):
+    write(
+        tmp_path,
+        sheet="sample,patient,path,platform,qc_max_mito\n"
+        "s 1,p1,a.h5ad,xenum,0.1\ns2,,b.h5ad,,5\ns2,p2,a.h5ad,,\nsé,p3,,,many\n",
+        clinical="patient,group,time,event\np1,a,10,1\np1,b,10,1\np2,a,soon,0\n",
+        contrasts="contrast,type,column,time,event,event_value\n"
+        "one,group,group,,,\ntwo,survival,,time,event,dead\nthree,groups,grup,,,\n",
+    )
+    assert_bad(
+        check(tmp_path),
+        tmp_path,
+        "sheet.csv, row 2, column 'sample'...'s 1'...letters, digits",
+        "sheet.csv, row 2, column 'platform'...'xenum'...visium",
+        "sheet.csv, row 3, column 'patient'...nothing is given",
+        "sheet.csv, row 3, column 'qc_max_mito'...'5'...a share from 0 to 1",
+        "sheet.csv, row 4, column 'sample'...'s2'...also in row 3",
+        "sheet.csv, row 4, column 'path'...'a.h5ad'...also in row 2",
+        "sheet.csv, row 5, column 'sample'...'sé'",
+        "sheet.csv, row 5, column 'path'...nothing is given",
+        "sheet.csv, row 5, column 'qc_max_mito'...'many'",
+        "clinical.csv, row 3, column 'group'...'b'...row 2 says 'a'",
+        "contrasts.csv, row 2, column 'type'...'group'...one of groups, ordered, continuous, survival",
+        "contrasts.csv, row 3, column 'event_value'...'dead'...found: 0, 1",
+        "clinical.csv, row 4, column 'time'...'soon'",
+        "contrasts.csv, row 4, column 'column'...'grup'...did you mean 'group'",
+    )
+
+
+@pytest.mark.parametrize(
+    ("sheet", "messages"),
+    [
+        ("", ["empty"]),
+        ("\n\n", ["empty"]),
+        ("sample,patient,path\n", ["no samples below the header"]),
+        ("sample_id,donor,path\ns1,p1,x\n", ["'sample'...'sample_id' is there", "'patient'...'donor' is there"]),
+        ("sampel,patient,path\ns1,p1,x\n", ["column 'sample'...'sampel' is there: rename it"]),
+        ("a,b,c\n1,2,3\n", ["'sample'...columns found: a, b, c", "'patient'", "'path'"]),
+        ("sample,patient,path,path\ns1,p1,x,y\n", ["row 1, column 'path'...more than once"]),
+        ("sample,patient,path,\ns1,p1,x,y\n", ["column 4 has values but no name"]),
+        ("sample,patient,path\ns1,p1,x,y,z\n", ["row 2...5 values, the header names 3"]),
+        (b"sample,patient,path\ns1,p\xe9,x\n", ["row 2...not UTF-8"]),
+        (b"PK\x03\x04\x00\x00sample", ["not a text file"]),
+        ('sample,patient,path\ns1,"p1,x\n', ["check the quotes"]),
+        ("sample,patient,path\n-s,p1,x\n", ["row 2, column 'sample'...'-s'"]),
+        ("sample,patient,path\nNA,p1,x\n", ["row 2, column 'sample'...nothing is given"]),
+        ("sample,patient,path,qc_min_cells\ns1,p1,x,1.5\n", ["column 'qc_min_cells'...'1.5'...a whole number"]),
+        ("sample,patient,path,qc_mads\ns1,p1,x,inf\n", ["column 'qc_mads'...'inf'"]),
+        ("sample,patient,path,feature_type\ns1,p1,x,umi\n", ["column 'feature_type'...one of counts, binary"]),
+    ],
+)
+def test_bad_sheets(tmp_path, sheet, messages):
+    assert_bad(check(write(tmp_path, sheet=sheet)), tmp_path, *messages)
+
+
+def test_row_numbers_are_those_of_an_editor(tmp_path):
+    write(tmp_path, sheet='\nsample,patient,path,note\n\ns1,p1,x,"two\nlines"\n\ns/2,p2,y,\n')
+    assert_bad(check(tmp_path), tmp_path, "row 7, column 'sample'...'s/2'")
+
+
+def test_files_are_looked_for_beside_the_sheet(tmp_path):
+    write(tmp_path, sheet="sample,patient,path\ns1,p1,here.h5ad\ns2,p2,gone.h5ad\ns3,p3,s3://bucket/far.h5ad\n")
+    (tmp_path / "here.h5ad").touch()
+    assert_bad(check(tmp_path, files=True), tmp_path, "row 3, column 'path'...'gone.h5ad'...no such file")
+    assert check(tmp_path, files=False).exit_code == 0
+
+
+def test_near_misses_of_optional_columns_are_hints(tmp_path):
+    write(tmp_path, sheet="sample,patient,path,plattform,qc_min_count\ns1,p1,x,xenium,5\n")
+    result = check(tmp_path)
+    assert result.exit_code == 0
+    assert "'plattform'" in result.stderr
+    assert "if 'qc_min_counts' is meant" in result.stderr
+    assert valid(tmp_path, "samplesheet")["plattform"].tolist() == ["xenium"]
+
+
+def test_patients_that_may_be_one_are_pointed_at(tmp_path):
+    write(tmp_path, sheet="sample,patient,path\ns1,P-1,x\ns2,p1,y\ns3,p3,z\n")
+    result = check(tmp_path)
+    assert result.exit_code == 0
+    assert "are these one patient? P-1, p1" in result.stderr
+
+
+def test_shortcuts_become_contrasts(tmp_path):
+    write(tmp_path, sheet=SHEET, clinical=CLINICAL, contrasts=CONTRASTS + "mine,continuous,age,,,,,,\n")
+    shortcuts = "--clinical-group group --clinical-time time --clinical-event event --clinical-event-value 1"
+    result = check(tmp_path, *shortcuts.split(), "--clinical-covariates", "age,tissue")
+    assert result.exit_code == 0, result.stderr
+    contrasts = valid(tmp_path, "contrasts").set_index("contrast")
+    assert list(contrasts.index) == ["mine", "group", "survival"]
+    assert contrasts.loc["group", ["type", "column", "covariates"]].tolist() == ["groups", "group", "age;tissue"]
+    survival = contrasts.loc["survival", ["type", "time", "event", "event_value", "covariates"]]
+    assert survival.tolist() == ["survival", "time", "event", "1", "age;tissue"]
+    assert contrasts.loc["mine", "covariates"] == ""
+
+
+def test_name_of_a_shortcut_is_safe_for_files(tmp_path):
+    write(tmp_path, sheet=SHEET, clinical=CLINICAL.replace("group", "HER2 status (IHC)"))
+    assert check(tmp_path, "--clinical-group", "HER2 status (IHC)").exit_code == 0
+    assert valid(tmp_path, "contrasts")["contrast"].tolist() == ["HER2_status_IHC_"]
+
+
+def test_wrong_shortcuts_name_the_parameter(tmp_path):
+    write(tmp_path, sheet=SHEET, clinical=CLINICAL, contrasts=CONTRASTS + "survival,continuous,age,,,,,,\n")
+    arguments = "--clinical-group gruop --clinical-time time --clinical-event event --clinical-event-value yes"
+    assert_bad(
+        check(tmp_path, *arguments.split()),
+        tmp_path,
+        "--clinical-group...'gruop'...did you mean 'group'",
+        "--clinical-event-value...'yes'...found: 0, 1",
+        "'survival'...another contrast (row 2) has this name",
+    )
+
+
+def test_half_a_survival_shortcut_is_a_usage_error(tmp_path):
+    write(tmp_path, sheet=SHEET, clinical=CLINICAL)
+    result = check(tmp_path, "--clinical-time", "time")
+    assert result.exit_code == 2
+    assert "--clinical-event-value" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("contrast", "messages"),
+    [
+        ("a,groups,,,,,,,", ["row 2, column 'column'...nothing is given (type groups needs it)"]),
+        ("a,survival,,,,time,event,,", ["column 'event_value'...type survival needs it"]),
+        ("a,survival,,,,age,event,2,", ["column 'event_value'...found: 0, 1"]),
+        ("a,groups,group,c,b,,,,", ["column 'reference'...'c'...found: a, b"]),
+        ("a,groups,group,a,a,,,,", ["the reference and the target are the same group"]),
+        ("a,groups,batch,,,,,,", ["column 'column'...nothing to compare: all samples have 'b'"]),
+        (
+            "a,continuous,group,,,,,,",
+            [f"clinical.csv, row {r}, column 'group'...a number is expected" for r in (2, 3, 4)],
+        ),
+        ("a b,groups,group,,,,,,", ["row 2, column 'contrast'...letters, digits"]),
+        ("a,groups,group,,,,,,\na,continuous,age,,,,,,", ["row 3, column 'contrast'...another contrast (row 2)"]),
+        ("a,groups,group,,,,,,tisue == x & age > 3", ["column 'subset'...'tisue'...did you mean 'tissue'"]),
+        ("a,groups,group,,,,,,tissue tumour", ["column 'subset'...cannot be read"]),
+        ("a,ordered,group,,,,,,", ["column 'levels'...type ordered needs it"]),
+    ],
+)
+def test_bad_contrasts(tmp_path, contrast, messages):
+    write(tmp_path, sheet=SHEET, clinical=CLINICAL, contrasts=CONTRASTS + contrast + "\n")
+    assert_bad(check(tmp_path), tmp_path, *messages)
+
+
+@pytest.mark.parametrize(
+    ("levels", "message"),
+    [("a", "two or more different values"), ("x;y", "fewer than two of these"), ("a;b;a", "two or more different")],
+)
+def test_bad_levels(tmp_path, levels, message):
+    text = f"contrast,type,column,levels\na,ordered,group,{levels}\n"
+    result = check(write(tmp_path, sheet=SHEET, clinical=CLINICAL, contrasts=text))
+    assert result.exit_code == 3
+    assert message in result.stderr
+
+
+def test_contrasts_may_use_sheet_columns_without_clinical_table(tmp_path):
+    text = CONTRASTS + "a,groups,tissue,margin,tumour,,,,batch == b\n"
+    result = check(write(tmp_path, sheet=SHEET, contrasts=text))
+    assert result.exit_code == 0, result.stderr
+    assert valid(tmp_path, "contrasts").loc[0, "subset"] == "batch == b"
+
+
+def test_default_batch_is_a_column_for_contrasts(tmp_path):
+    text = "contrast,type,column,block\na,groups,group,batch\n"
+    write(tmp_path, sheet="sample,patient,path\ns1,p1,x\ns2,p2,y\n", clinical=CLINICAL, contrasts=text)
+    assert check(tmp_path).exit_code == 0
+
+
+def test_numbers_with_a_trailing_zero_are_the_same_value(tmp_path):
+    write(
+        tmp_path, sheet="sample,patient,path\ns1,1,x\ns2,2,y\n", clinical="patient,event,time\n1.0,1.0,3\n2.0,0.0,4\n"
+    )
+    arguments = "--clinical-time time --clinical-event event --clinical-event-value 1"
+    result = check(tmp_path, *arguments.split())
+    assert result.exit_code == 0, result.stderr
+
+
+def test_patients_without_clinical_row_are_a_warning(tmp_path):
+    write(tmp_path, sheet=SHEET, clinical="patient,group\np1,a\np2,b\np9,b\n")
+    result = check(tmp_path)
+    assert result.exit_code == 0
+    assert "1 of 3 patients have no row in clinical.csv" in result.stderr
+    assert ": p3" in result.stderr
+
+
+def test_no_common_patient_is_a_problem(tmp_path):
+    write(tmp_path, sheet=SHEET, clinical="patient,group\nA,a\nB,b\n")
+    assert_bad(check(tmp_path), tmp_path, "clinical.csv...it has A, B; the samplesheet has p2, p1, p3")
+
+
+def test_repeated_clinical_rows_that_agree_are_one(tmp_path):
+    write(tmp_path, sheet=SHEET, clinical="patient,group,age\np1,a,\np1,a,50\np2,b,60\np3,b,\n")
+    result = check(tmp_path)
+    assert result.exit_code == 0, result.stderr
+    assert valid(tmp_path, "clinical").to_numpy().tolist() == [["p1", "a", "50"], ["p2", "b", "60"], ["p3", "b", ""]]
+
+
+def test_tables_that_contradict_each_other(tmp_path):
+    write(tmp_path, sheet=SHEET, clinical="patient,tissue\np1,margin\np2,margin\np3,tumour\n")
+    assert_bad(check(tmp_path), tmp_path, "sheet.csv, row 2, column 'tissue'...'tumour'...clinical.csv, row 3")
+
+
+def test_decimal_commas_of_semicolon_tables(tmp_path):
+    write(tmp_path, sheet=SHEET, clinical="patient;dose;note\np1;3,5;a,b\np2;4;c\np3;NA;d\n")
+    assert check(tmp_path).exit_code == 0
+    clinical = valid(tmp_path, "clinical")
+    assert clinical["dose"].tolist() == ["3.5", "4", "NA"]
+    assert clinical["note"].tolist() == ["a,b", "c", "d"]
+
+
+def test_empty_clinical_table(tmp_path):
+    assert_bad(
+        check(write(tmp_path, sheet=SHEET, clinical="patient,group\n")), tmp_path, "no patients below the header"
+    )
+
+
+def test_contrasts_without_rows_are_fine(tmp_path):
+    write(tmp_path, sheet=SHEET, clinical=CLINICAL, contrasts=CONTRASTS)
+    assert check(tmp_path, "--clinical-group", "group").exit_code == 0
+    assert valid(tmp_path, "contrasts")["contrast"].tolist() == ["group"]
+
+
+def test_examples_in_assets_are_valid(tmp_path):
+    result = invoke(
+        "samplesheet_check", ASSETS / "samplesheet_example.csv", "--no-check-files", "--outdir", tmp_path,
+        "--clinical", ASSETS / "clinical_example.csv", "--contrasts", ASSETS / "contrasts_example.csv",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    assert len(pd.read_csv(tmp_path / "contrasts.valid.csv")) == 5
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    ("cohort", "arguments", "n_samples"),
+    [
+        ("starmap_mpfc", "", 3),
+        ("dlpfc_br8100", "", 3),
+        ("codex_spleen_1", "", 1),
+        ("her2st_4", "", 4),
+        ("diabetes_imc", "--clinical-group stage", 120),
+        (
+            "tnbc_mibi",
+            "--clinical-group tme_class --clinical-time survival_days --clinical-event event --clinical-event-value 1",
+            33,
+        ),
+    ],
+)
+def test_real_cohorts(tmp_path, cohort, arguments, n_samples):
+    folder = real_data(cohort)
+    clinical = ("--clinical", folder / "clinical.csv") if (folder / "clinical.csv").exists() else ()
+    result = invoke(
+        "samplesheet_check", folder / "samplesheet.csv", *clinical, *arguments.split(), "--outdir", tmp_path
+    )
+    assert result.exit_code == 0, result.stderr
+    assert len(pd.read_csv(tmp_path / "samplesheet.valid.csv")) == n_samples
+    assert len(pd.read_csv(tmp_path / "contrasts.valid.csv")) == arguments.count("-group") + arguments.count("-time")
