@@ -21,7 +21,9 @@ def by_hand(tmp_path, groups, kind="binary"):
         index=[str(i) for i in range(len(rows))],
     )
     values = np.array([r[3] for r in rows], dtype=np.float32)
-    adata = ad.AnnData(sp.csr_matrix(values), obs=obs, var=pd.DataFrame(index=[f"F{j}" for j in range(values.shape[1])]))
+    adata = ad.AnnData(
+        sp.csr_matrix(values), obs=obs, var=pd.DataFrame(index=[f"F{j}" for j in range(values.shape[1])])
+    )
     adata.obsm["spatial"] = np.random.default_rng(0).random((len(rows), 2))
     adata.uns["semanticst"] = {"feature_type": kind}
     return read_cohort(write_cohort(tmp_path, adata))
@@ -44,7 +46,7 @@ def test_shares_are_averaged_over_patients_not_cells(tmp_path):
     first, second = row(table, 1, "F0"), row(table, 1, "F1")
     assert (first["mean_in"], first["mean_out"], first["difference"]) == (1, 0, 1)
     assert (second["mean_in"], second["difference"], second["n_replicates"]) == (0.5, 0.5, 2)
-    # F0 differs by 1 in both patients (spread 0), F1 by 1 and 0 (spread 1/sqrt 2); floor = median of the spreads above 0
+    # F0 differs by 1 in both patients (spread 0), F1 by 1 and 0 (spread 1/sqrt 2, the only one above 0: the floor)
     floor = 1 / np.sqrt(2)
     assert first["score"] == pytest.approx(1 / floor)
     assert second["score"] == pytest.approx(0.5 / (2 * floor))
@@ -83,7 +85,7 @@ def test_the_only_niche_has_nothing_to_be_compared_with(tmp_path):
 
 
 def test_counts_are_scaled_to_the_median_depth(tmp_path):
-    # depths 4 and 8, 20 cells each: median 6; the first feature is half of each cell in niche 1 and a quarter in niche 2
+    # depths 4 and 8, 20 cells each: median 6; F0 is half of a cell's counts in niche 1 and a quarter in niche 2
     cohort = by_hand(tmp_path, [("s", "a", 1, 20, (2, 2)), ("s", "a", 2, 20, (2, 6))], kind="counts")
     found = row(niche_markers(cohort), 1, "F0")
     assert found["mean_in"] == pytest.approx(np.log1p(3))

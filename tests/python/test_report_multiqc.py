@@ -31,7 +31,11 @@ def test_a_section_names_its_part_and_file(tmp_path):
     assert content["id"] == "thing"
     assert content["parent_id"] == "niches"
     assert content["parent_name"] == NICHES.title
-    assert (content["section_name"], content["description"], content["helptext"]) == ("A thing", "What it shows.", "More.")
+    assert (content["section_name"], content["description"], content["helptext"]) == (
+        "A thing",
+        "What it shows.",
+        "More.",
+    )
     assert content["data"] == "<p>one</p>\n<p>two</p>"
 
 
@@ -48,7 +52,11 @@ def test_table_escapes_user_text_keeps_commas_and_leaves_out_gaps(tmp_path):
         {"word": ["<script>, x", "fine"], "number": [1.5, np.nan], "raw": [Html("<b>ok</b>")] * 2, "unused": [1, 2]},
         index=["row <1>", "row 2"],
     )
-    columns = {"word": Column("Word"), "number": Column("Number", format="{:.2f}", scale="Blues", low=0), "raw": Column("R")}
+    columns = {
+        "word": Column("Word"),
+        "number": Column("Number", format="{:.2f}", scale="Blues", low=0),
+        "raw": Column("R"),
+    }
     content = read(multiqc.table(tmp_path, SECTION, frame, columns, row_title="Row"))
     first = content["data"]["row &lt;1&gt;"]
     # MultiQC would swallow a comma as a thousands separator
@@ -61,7 +69,9 @@ def test_table_escapes_user_text_keeps_commas_and_leaves_out_gaps(tmp_path):
 
 
 def test_general_stats_have_no_section_of_their_own(tmp_path):
-    content = read(multiqc.general_stats(tmp_path, "x", pd.DataFrame({"n": [3]}, index=["s"]), {"n": Column("N")}, "src"))
+    content = read(
+        multiqc.general_stats(tmp_path, "x", pd.DataFrame({"n": [3]}, index=["s"]), {"n": Column("N")}, "src")
+    )
     assert content["plot_type"] == "generalstats"
     assert content["headers"]["n"]["namespace"] == "src"
     assert content["data"] == {"s": {"n": 3}}
@@ -153,6 +163,8 @@ def test_a_cohort_without_types_scores_and_stability_has_no_such_sections(tmp_pa
     del adata.obs["stability"], adata.obsm["semantic_scores"]
     describe_niches(write_cohort(tmp_path, adata), tmp_path, n_maps=0)
     made = {path.name for path in tmp_path.glob("niche_*")}
-    assert made.isdisjoint({"niche_cell_types.csv", "niche_scores.csv", "niche_maps_mqc.json", "niche_stability_mqc.json"})
+    assert made.isdisjoint(
+        {"niche_cell_types.csv", "niche_scores.csv", "niche_maps_mqc.json", "niche_stability_mqc.json"}
+    )
     assert {"niche_counts.csv", "niche_markers.csv", "niche_contacts.csv", "niche_overview_mqc.json"} <= made
     assert len(list((tmp_path / "maps").glob("*.niches.png"))) == 3

@@ -19,7 +19,7 @@ def describe_niches(path: Path, outdir: Path, n_maps: int = 12, threads: int = 1
 
     Tables ``niche_counts``, ``niche_markers``, ``niche_contacts``, and where the input allows ``niche_scores`` and
     ``niche_cell_types`` (CSV); a map of each section under ``maps/``; one sheet with at most ``n_maps`` of them
-    (``niche_maps.png``); custom content for MultiQC. Raises BadInput when the object lacks niches or positions.
+    (``maps/niche_maps.png``); custom content for MultiQC. Raises BadInput when the object lacks niches or positions.
     """
     outdir = Path(outdir)
     cohort = read_cohort(path)
@@ -38,7 +38,7 @@ def describe_niches(path: Path, outdir: Path, n_maps: int = 12, threads: int = 1
     sections = maps.section_maps(cohort)
     maps.write_maps(sections, outdir / "maps", threads)
     chosen = maps.choose_sections(sections, n_maps)
-    sheet = outdir / "niche_maps.png"
+    sheet = outdir / "maps" / "niche_maps.png"
     if chosen:
         maps.write_thumbnails(chosen, cohort.niches, sheet)
     write_niche_sections(outdir, cohort, tables, sheet if chosen else None, len(chosen))

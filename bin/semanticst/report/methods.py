@@ -75,7 +75,9 @@ def _holds(condition: str, settings: dict) -> bool:
 
 def _term_holds(term: str, settings: dict) -> bool:
     name = term.removeprefix("not ")
-    given = settings.get(name) not in (None, False, "", "false")
+    value = settings.get(name)
+    # a threshold of 0 is given, and 0 == False
+    given = value is not None and value is not False and value not in ("", "false")
     return given == (name == term)
 
 

@@ -1,0 +1,73 @@
+"""``niche_describe.py``: from cohort.h5ad to tables, maps and report sections."""
+
+import pandas as pd
+import pytest
+from helpers import invoke
+from report_helpers import make_cohort_object, write_cohort
+
+EXPECTED = {
+    "niche_counts.csv": ["sample", "patient", "niche", "n_cells", "n_cells_sample"],
+    "niche_markers.csv": [
+        "niche", "feature", "mean_in", "mean_out", "log2_fold_change", "score", "rank", "n_replicates",
+    ],
+    "niche_scores.csv": ["niche", "context", "mean", "sd"],
+    "niche_contacts.csv": ["sample", "patient", "niche_a", "niche_b", "edges", "expected", "log2_ratio"],
+    "niche_cell_types.csv": ["niche", "cell_type", "n_cells", "share", "share_all"],
+}  # fmt: skip
+SECTIONS = ("composition", "markers", "scores", "maps", "overview", "cell_types", "contacts", "stability")
+
+
+def test_all_files(tmp_path):
+    result = invoke("niche_describe", write_cohort(tmp_path), "--niche-maps", 2, "--outdir", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    out = tmp_path / "out"
+    for name, columns in EXPECTED.items():
+        assert pd.read_csv(out / name).columns.tolist() == columns
+    made = {path.name for path in out.iterdir()}
+    assert made == {
+        *EXPECTED, *(f"niche_{name}_mqc.json" for name in SECTIONS), "sample_overview_mqc.json", "maps",
+    }  # fmt: skip
+    maps = {path.name for path in (out / "maps").iterdir()}
+    assert maps == {f"{s}.niches.{e}" for s in ("s1", "s2", "s3") for e in ("png", "pdf")} | {"niche_maps.png"}
+
+
+def test_the_input_is_not_touched_and_a_second_run_gives_the_same(tmp_path):
+    cohort = write_cohort(tmp_path)
+    before = cohort.read_bytes()
+    for folder in ("a", "b"):
+        assert invoke("niche_describe", cohort, "--outdir", tmp_path / folder).exit_code == 0
+    assert cohort.read_bytes() == before
+    for path in (tmp_path / "a").rglob("*.*"):
+        assert path.read_bytes() == (tmp_path / "b" / path.relative_to(tmp_path / "a")).read_bytes(), path.name
+
+
+def test_binary_features_give_differences_of_shares(tmp_path):
+    cohort = write_cohort(tmp_path, kind="onehot")
+    assert invoke("niche_describe", cohort, "--outdir", tmp_path).exit_code == 0
+    table = pd.read_csv(tmp_path / "niche_markers.csv").set_index(["niche", "feature"])
+    assert table.loc[(1, "MARK1"), "difference"] == 1
+    assert table.loc[(2, "MARK1"), "difference"] == pytest.approx(-2 / 3)
+
+
+def test_without_niches_or_positions_it_is_bad_input(tmp_path):
+    adata = make_cohort_object(side=4)
+    del adata.obs["niche"], adata.obsm["spatial"]
+    result = invoke("niche_describe", write_cohort(tmp_path, adata), "--outdir", tmp_path / "out")
+    assert result.exit_code == 3
+    assert "2 problems in the input" in result.stderr
+    assert "cohort.h5ad, column 'niche'" in result.stderr
+    assert "obsm lacks 'spatial'" in result.stderr
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_file_that_is_no_anndata_is_bad_input(tmp_path):
+    (tmp_path / "cohort.h5ad").write_text("not HDF5")
+    result = invoke("niche_describe", tmp_path / "cohort.h5ad", "--outdir", tmp_path / "out")
+    assert result.exit_code == 3
+    assert "cohort.h5ad" in result.stderr
+    assert "cannot be read" in result.stderr
+
+
+def test_usage_errors(tmp_path):
+    assert invoke("niche_describe", tmp_path / "absent.h5ad").exit_code == 2
+    assert invoke("niche_describe", write_cohort(tmp_path), "--niche-maps", -1).exit_code == 2
