@@ -4,7 +4,6 @@
 from pathlib import Path
 
 import click
-
 from semanticst.cli import EXISTING_FILE, outdir_option, step
 
 

@@ -11,7 +11,11 @@ FEATURES = ("MARK1", "MARK2", "MARK3", "FLAT", "NONE")
 
 
 def make_cohort_object(
-    samples: dict[str, str] | None = None, side: int = 12, kind: str = "counts", unit: str = "um", cell_types: bool = True
+    samples: dict[str, str] | None = None,
+    side: int = 12,
+    kind: str = "counts",
+    unit: str = "um",
+    cell_types: bool = True,
 ) -> ad.AnnData:
     """Return sections of ``side`` x ``side`` cells on a square lattice, 10 units apart, with three niches.
 
@@ -45,7 +49,9 @@ def make_cohort_object(
             index=[f"{sample}:c{i}" for i in range(n)],
         )
         if cell_types:
-            obs["cell_type"] = np.where(niche == 1, "T cell", np.where(np.arange(n) % 2, "Tumour, <b>bold</b>", "B cell"))
+            obs["cell_type"] = np.where(
+                niche == 1, "T cell", np.where(np.arange(n) % 2, "Tumour, <b>bold</b>", "B cell")
+            )
         part = ad.AnnData(sp.csr_matrix(values.astype(np.float32)), obs=obs, var=pd.DataFrame(index=list(FEATURES)))
         part.obsm["spatial"] = xy.copy()
         part.obsm["semantic_scores"] = np.tile([0.5, 0.3, 0.2], (n, 1)).astype(np.float32)

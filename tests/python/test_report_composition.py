@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from report_helpers import make_cohort_object, write_cohort
-
 from semanticst.errors import BadInput
 from semanticst.report.cohort import read_cohort
 from semanticst.report.composition import niche_cell_types, niche_counts, niche_overview, niche_scores

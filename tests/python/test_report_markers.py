@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 from report_helpers import make_cohort_object, write_cohort
-
 from semanticst.report import cohort as cohort_module
 from semanticst.report import markers
 from semanticst.report.cohort import read_cohort

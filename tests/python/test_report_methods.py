@@ -7,7 +7,6 @@ from string import Formatter
 import pytest
 import yaml
 from helpers import ASSETS, ROOT
-
 from semanticst.errors import BadInput
 from semanticst.report.methods import compose, write_methods
 

@@ -12,7 +12,6 @@ import pytest
 import yaml
 from helpers import ASSETS
 from report_helpers import make_cohort_object, write_cohort
-
 from semanticst.report import multiqc
 from semanticst.report.describe import describe_niches
 from semanticst.report.multiqc import NICHES, PARTS, QC, Column, Html, Section

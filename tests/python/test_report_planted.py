@@ -4,7 +4,6 @@ import json
 
 import pandas as pd
 import pytest
-
 from semanticst.errors import BadInput
 from semanticst.report.planted import agree, judge, match_domains, report_planted
 
