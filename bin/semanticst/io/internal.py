@@ -1,0 +1,71 @@
+"""The project's internal form of a sample, which every step after ingest relies on.
+
+X              CSR float32, n_cells x n_features, the values as they came
+obs            index: the input's own cell ids; sample, patient, batch (categorical); other columns of the input
+var            index: feature names; ``symbol`` and other columns of the input
+obsm           ``spatial``: float64, n_cells x 2
+uns            ``semanticst``: sample, patient, batch, platform, feature_type, spatial_unit, n_cells_input, source,
+               overrides (settings of the quality control for this sample), and what later steps add
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse as sp
+
+from semanticst.constants import UNS, FeatureType, Obs, Obsm
+from semanticst.errors import BadInput, Problem
+
+if TYPE_CHECKING:
+    import anndata as ad
+
+RECORDED = ("sample", "patient", "batch", "platform", "feature_type", "spatial_unit", "n_cells_input", "source")
+"""What ``uns['semanticst']`` holds after ingest, beside ``overrides``."""
+
+
+def read_sample(path: Path) -> "ad.AnnData":
+    """Read a sample in the internal form (``*.ingest.h5ad``, ``*.qc.h5ad``).
+
+    Raises BadInput when the file cannot be read or is not in the internal form.
+    """
+    import anndata as ad
+
+    try:
+        adata = ad.read_h5ad(path)
+    except MemoryError:
+        raise
+    except Exception as error:
+        # a damaged file can make h5py and anndata raise nearly anything
+        raise BadInput(Problem(path, f"cannot be read as .h5ad ({error})")) from error
+    faults = internal_faults(adata)
+    if faults:
+        message = "not a sample in the internal form that sample_ingest.py writes: " + "; ".join(faults)
+        raise BadInput(Problem(path, message))
+    return adata
+
+
+def internal_faults(adata: "ad.AnnData") -> list[str]:
+    """What keeps ``adata`` from being in the internal form; empty when it is."""
+    faults = []
+    X = adata.X
+    if not (sp.issparse(X) and X.format == "csr" and X.dtype == np.float32):
+        faults.append("X is not CSR float32")
+    faults += [f"obs has no '{c}'" for c in (Obs.SAMPLE, Obs.PATIENT, Obs.BATCH) if c not in adata.obs]
+    if not adata.obs_names.is_unique:
+        faults.append("cell ids repeat")
+    if not adata.var_names.is_unique:
+        faults.append("feature names repeat")
+    spatial = adata.obsm.get(Obsm.SPATIAL)
+    if spatial is None or spatial.shape[1] != 2 or spatial.dtype != np.float64:
+        faults.append("obsm['spatial'] is not float64 with two columns")
+    recorded = adata.uns.get(UNS, {})
+    faults += [f"uns['{UNS}'] has no '{key}'" for key in RECORDED if key not in recorded]
+    if recorded.get("feature_type", FeatureType.COUNTS) not in set(FeatureType):
+        faults.append(f"feature_type '{recorded['feature_type']}' is unknown")
+    return faults
+
+
+def feature_type(adata: "ad.AnnData") -> FeatureType:
+    """Feature type that ingest recorded."""
+    return FeatureType(adata.uns[UNS]["feature_type"])

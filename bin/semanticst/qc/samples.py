@@ -1,0 +1,69 @@
+"""Quality control of a bundle of samples."""
+
+import logging
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from semanticst.constants import UNS
+from semanticst.errors import BadInput, Problem
+from semanticst.io.internal import read_sample
+from semanticst.qc.sample import FAIL, check_sample
+from semanticst.qc.thresholds import QcSettings
+from semanticst.writing import write_h5ad, write_json
+
+log = logging.getLogger(__name__)
+
+
+def check_samples(files: Sequence[Path], settings: QcSettings, stop: bool, prefix: str, outdir: Path) -> None:
+    """Write ``{sample}.qc.h5ad`` for each sample that does not fail, and ``{prefix}.qc.json``.
+
+    ``stop``: a sample that fails is bad input. Raises BadInput with the problems of all samples, and writes nothing
+    then.
+    """
+    problems, records, seen = [], [], {}
+    outdir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".partial-", dir=outdir) as partial:
+        for file in tqdm(sorted(files, key=lambda f: f.name), desc="samples", disable=None):
+            try:
+                adata = read_sample(file)
+            except BadInput as bad:
+                problems += bad.problems
+                continue
+            sample = adata.uns[UNS]["sample"]
+            if sample in seen:
+                problems.append(Problem(file, f"{seen[sample]} is the same sample", value=sample))
+                continue
+            seen[sample] = file.name
+            clean, record = check_sample(adata, settings)
+            del adata
+            records.append(record)
+            _tell(record)
+            if record["status"] == FAIL and stop:
+                problems.append(
+                    Problem(
+                        file, f"fails quality control: {record['reason']}; lower --qc-min-cells or remove the sample"
+                    )
+                )
+            elif clean is not None:
+                write_h5ad(Path(partial) / f"{sample}.qc.h5ad", clean)
+        if problems:
+            raise BadInput(problems)
+        for done in sorted(Path(partial).iterdir()):
+            os.replace(done, outdir / done.name)
+    write_json(outdir / f"{prefix}.qc.json", sorted(records, key=lambda r: r["sample"]))
+
+
+def _tell(record: dict) -> None:
+    limits = ", ".join(
+        f"{name} {value:.4g} ({record['threshold_sources'][name]})" for name, value in record["thresholds"].items()
+    )
+    log.log(
+        logging.WARNING if record["status"] != "pass" else logging.INFO,
+        "%s: %s, %d of %d cells kept%s%s",
+        record["sample"], record["status"], record["n_cells_kept"], record["n_cells_input"],
+        f"; {limits}" if limits else "", f"; {record['reason']}" if record["reason"] else "",
+    )  # fmt: skip
