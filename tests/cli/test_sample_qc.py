@@ -1,0 +1,224 @@
+"""``sample_qc.py``: what is removed, what is recorded, and what becomes of samples that fail."""
+
+import json
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from helpers import invoke, make_internal
+from semanticst.io.internal import read_sample
+
+
+def qc(folder, *samples, options=()):
+    """Write samples in the internal form and run the command; results go to ``folder/out``."""
+    files = []
+    for adata in samples:
+        files.append(folder / f"{adata.uns['semanticst']['sample']}.ingest.h5ad")
+        adata.write_h5ad(files[-1])
+    return invoke("sample_qc", *files, *options, "--prefix", "bundle", "--outdir", folder / "out")
+
+
+def records(folder) -> dict[str, dict]:
+    return {r["sample"]: r for r in json.loads((folder / "out" / "bundle.qc.json").read_text())}
+
+
+def written(folder) -> list[str]:
+    return sorted(f.name for f in (folder / "out").iterdir())
+
+
+def with_rows(adata, rows: dict[int, float]):
+    """Multiply the counts of some cells; 0 empties them."""
+    dense = adata.X.toarray()
+    for row, factor in rows.items():
+        dense[row] = np.floor(dense[row] * factor)
+    adata.X = sp.csr_matrix(dense)
+    return adata
+
+
+def test_poor_cells_go_and_the_others_are_untouched(tmp_path):
+    adata = with_rows(make_internal(n_features=60), {3: 0, 10: 0.4, 11: 0.4})
+    result = qc(tmp_path, adata)
+    assert result.exit_code == 0, result.stderr
+    clean = read_sample(tmp_path / "out" / "s1.qc.h5ad")
+    assert sorted(set(adata.obs_names) - set(clean.obs_names)) == ["cell_10", "cell_11", "cell_3"]
+    same = adata[clean.obs_names]
+    assert (clean.X != same.X).nnz == 0
+    assert np.array_equal(clean.obsm["spatial"], same.obsm["spatial"])
+    assert np.array_equal(clean.obs["total_counts"], np.asarray(same.X.sum(axis=1)).ravel())
+    assert np.array_equal(clean.obs["n_features"], np.diff(same.X.indptr))
+    assert clean.obs["mito_share"].isna().all()
+    assert clean.uns["semanticst"]["qc"]["status"] == "pass"
+    record = records(tmp_path)["s1"]
+    assert record["removed"]["empty"] == 1
+    assert record["removed"]["min_counts"] == 2
+    assert record["removed"]["total"] == 3
+    assert (record["n_cells_input"], record["n_cells_kept"]) == (120, 117)
+
+
+def test_record_has_what_a_report_needs(tmp_path):
+    qc(tmp_path, make_internal(n_features=60))
+    record = records(tmp_path)["s1"]
+    assert {"sample", "patient", "batch", "platform", "feature_type", "status", "reason", "n_features"} <= set(record)
+    assert record["status"] == "pass"
+    for name in ("log10_total_counts", "n_features"):
+        histogram = record["histograms"][name]
+        assert len(histogram["edges"]) == 31
+        assert len(histogram["input"]) == len(histogram["kept"]) == 30
+        assert sum(histogram["input"]) == 120
+    assert record["quantiles"]["input"]["total_counts"]["q50"] > 0
+    assert set(record["thresholds"]) == set(record["threshold_sources"]) == {"min_counts", "min_features"}
+    assert record["threshold_sources"]["min_counts"] == "median - 5 MADs"
+
+
+def test_mitochondrial_share_by_name_or_symbol(tmp_path):
+    adata = make_internal(n_features=30)
+    adata.var_names = ["mt-Nd1", *adata.var_names[1:]]
+    adata.var["symbol"] = ["x", "MT-CO1", *["y"] * 28]
+    dense = adata.X.toarray()
+    dense[:, :2] = 1
+    dense[7, :2] = 400
+    adata.X = sp.csr_matrix(dense)
+    qc(tmp_path, adata)
+    clean = read_sample(tmp_path / "out" / "s1.qc.h5ad")
+    assert "cell_7" not in clean.obs_names
+    assert np.allclose(clean.obs["mito_share"], 2 / clean.obs["total_counts"])
+    record = records(tmp_path)["s1"]
+    assert record["removed"]["max_mito"] == 1
+    assert record["thresholds"]["max_mito"] == pytest.approx(0.3)
+
+    result = qc(tmp_path, adata, options=("--qc-max-mito", 0.9999))
+    assert result.exit_code == 0
+    assert records(tmp_path)["s1"]["removed"]["max_mito"] == 0
+
+
+def test_given_thresholds_replace_those_of_the_data(tmp_path):
+    adata = make_internal(n_features=30)
+    total = np.asarray(adata.X.sum(axis=1)).ravel()
+    limit = int(np.quantile(total, 0.3))
+    qc(tmp_path, adata, options=("--qc-min-counts", limit, "--qc-min-features", 0))
+    record = records(tmp_path)["s1"]
+    assert record["removed"]["min_counts"] == (total < limit).sum() > 0
+    assert record["threshold_sources"] == {"min_counts": "given", "min_features": "given"}
+    assert record["status"] == "warn"
+    assert "of the cells removed" in record["reason"]
+
+
+def test_settings_of_a_sample_go_before_the_options(tmp_path):
+    own, other = make_internal("s1", n_features=30), make_internal("s2", n_features=30)
+    own.uns["semanticst"]["overrides"] = {"qc_min_counts": 0.0, "qc_min_cells": 5.0}
+    result = qc(tmp_path, own, other, options=("--qc-min-counts", 10_000))
+    assert result.exit_code == 0, result.stderr
+    assert written(tmp_path) == ["bundle.qc.json", "s1.qc.h5ad"]
+    assert records(tmp_path)["s1"]["n_cells_kept"] == 120
+    assert records(tmp_path)["s1"]["settings"]["min_cells"] == 5
+    assert records(tmp_path)["s2"]["status"] == "fail"
+
+
+def test_samples_that_fail_are_left_out_with_a_reason_or_stop_the_run(tmp_path):
+    samples = [make_internal("big", n_cells=100), make_internal("small", n_cells=12)]
+    result = qc(tmp_path, *samples)
+    assert result.exit_code == 0
+    assert written(tmp_path) == ["big.qc.h5ad", "bundle.qc.json"]
+    assert records(tmp_path)["small"]["reason"] == "12 of 12 cells kept, at least 20 are needed"
+    assert "small: fail" in result.stderr
+
+    (tmp_path / "stop").mkdir()
+    result = qc(tmp_path / "stop", *samples, options=("--qc-fail", "stop"))
+    assert result.exit_code == 3
+    assert "small.ingest.h5ad: fails quality control" in result.stderr
+    assert written(tmp_path / "stop") == []
+
+
+def test_all_samples_fail(tmp_path):
+    result = qc(tmp_path, make_internal(n_cells=10))
+    assert result.exit_code == 0
+    assert written(tmp_path) == ["bundle.qc.json"]
+
+
+@pytest.mark.parametrize("kind", ["onehot", "continuous"])
+def test_without_library_size_only_empty_cells_go(tmp_path, kind):
+    adata = with_rows(make_internal(kind=kind), {3: 0, 4: 0})
+    qc(tmp_path, adata, options=("--qc-min-counts", 1000, "--qc-min-features", 15))
+    record = records(tmp_path)["s1"]
+    assert record["removed"] == {"empty": 2, "total": 2}
+    assert record["thresholds"] == {}
+
+
+def test_negative_cells_of_a_binary_panel_are_cells(tmp_path):
+    adata = with_rows(make_internal(kind="binary"), dict.fromkeys(range(60), 0))
+    result = qc(tmp_path, adata)
+    assert result.exit_code == 0, result.stderr
+    record = records(tmp_path)["s1"]
+    assert record["n_cells_kept"] == 120
+    assert record["status"] == "warn"
+    assert record["reason"] == "50% of the cells have no positive marker"
+    qc(tmp_path, adata, options=("--qc-min-features", 1))
+    assert records(tmp_path)["s1"]["n_cells_kept"] == 60
+
+
+def test_doubts_about_a_sample(tmp_path):
+    few = make_internal("few", n_cells=30, n_features=60)
+    poor = make_internal("poor", n_features=6)
+    stacked = make_internal("stacked", n_features=60)
+    stacked.obsm["spatial"][:20] = stacked.obsm["spatial"][20:40]
+    single = make_internal("single", n_features=60)
+    single.X = sp.csr_matrix(single.X.toarray() * np.where(np.arange(60) == 0, 300, 1).astype(np.float32))
+    assert qc(tmp_path, few, poor, stacked, single).exit_code == 0
+    reasons = {name: record["reason"] for name, record in records(tmp_path).items()}
+    assert reasons["few"] == "only 30 cells"
+    assert "counts per cell" in reasons["poor"]
+    assert reasons["stacked"] == "33% of the cells share their coordinates with another"
+    assert "gene_0 takes" in reasons["single"]
+    assert {record["status"] for record in records(tmp_path).values()} == {"warn"}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_clean_sample_loses_hardly_a_cell_and_debris_goes(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    adata = make_internal(n_cells=400, n_features=80, seed=seed)
+    depth = rng.lognormal(np.log(4), 0.4, (400, 1))
+    debris = rng.choice(400, 12, replace=False)
+    depth[debris] *= 0.02
+    adata.X = sp.csr_matrix(rng.poisson(depth * rng.gamma(2, 1, 80)).astype(np.float32))
+    qc(tmp_path, adata)
+    kept = set(read_sample(tmp_path / "out" / "s1.qc.h5ad").obs_names)
+    assert not kept & set(adata.obs_names[debris])
+    assert len(kept) >= 380
+
+
+def test_order_of_files_does_not_matter(tmp_path):
+    for name, order in (("a", (1, 2, 3)), ("b", (3, 1, 2))):
+        (tmp_path / name).mkdir()
+        qc(tmp_path / name, *(make_internal(f"s{i}", seed=i) for i in order))
+    assert (tmp_path / "a" / "out" / "bundle.qc.json").read_bytes() == (
+        tmp_path / "b" / "out" / "bundle.qc.json"
+    ).read_bytes()
+
+
+def test_files_that_are_not_in_the_internal_form(tmp_path):
+    adata = make_internal()
+    adata.X = adata.X.tocsc()
+    del adata.uns["semanticst"]["feature_type"]
+    result = qc(tmp_path, adata)
+    assert result.exit_code == 3
+    assert "s1.ingest.h5ad: not a sample in the internal form" in result.stderr
+    assert "X is not CSR float32; uns['semanticst'] has no 'feature_type'" in result.stderr
+    assert written(tmp_path) == []
+
+
+def test_the_same_sample_twice(tmp_path):
+    make_internal().write_h5ad(tmp_path / "again.ingest.h5ad")
+    make_internal().write_h5ad(tmp_path / "s1.ingest.h5ad")
+    result = invoke(
+        "sample_qc", tmp_path / "again.ingest.h5ad", tmp_path / "s1.ingest.h5ad", "--outdir", tmp_path / "out"
+    )
+    assert result.exit_code == 3
+    assert "again.ingest.h5ad is the same sample" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "options", [("--qc-max-mito", 3), ("--qc-mads", 0), ("--qc-fail", "maybe"), ("--qc-min-cells", 0)]
+)
+def test_impossible_options(tmp_path, options):
+    assert qc(tmp_path, make_internal(), options=options).exit_code == 2
