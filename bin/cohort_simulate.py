@@ -2,6 +2,7 @@
 """Make a cohort with a known answer."""
 
 import click
+
 from semanticst.cli import outdir_option, seed_option, step
 
 

@@ -4,6 +4,7 @@ import json
 
 import pandas as pd
 import pytest
+
 from helpers import invoke, load_command
 from semanticst.simulate.settings import Settings
 

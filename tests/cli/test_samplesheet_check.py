@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+
 from helpers import ASSETS, invoke, real_data
 
 SHEET = "sample,patient,path,batch,tissue\ns2,p2,s2.h5ad,b,tumour\ns1,p1,s1.h5ad,b,margin\ns3,p3,s3.h5ad,b,tumour\n"

@@ -4,8 +4,8 @@ import json
 
 import jsonschema
 import pytest
-from helpers import ASSETS
 
+from helpers import ASSETS
 from semanticst.io.samplesheet import LEADING, OVERRIDES
 from semanticst.schema import column_names, load_schema
 

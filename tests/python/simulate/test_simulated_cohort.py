@@ -10,12 +10,13 @@ import pandas as pd
 import pytest
 from scipy.spatial import cKDTree
 from scipy.stats import ttest_ind
+from statsmodels.stats.multitest import multipletests
+
 from semanticst.simulate.cohort import plan_sections, simulate_cohort
 from semanticst.simulate.expression import draw_batch, draw_counts, niche_mixes, type_programmes
 from semanticst.simulate.outcome import centred_log_ratio, draw_groups, draw_log_areas
 from semanticst.simulate.settings import Settings
 from semanticst.simulate.tissue import GEOMETRIES, cell_positions, draw_niches, whole_quotas
-from statsmodels.stats.multitest import multipletests
 
 
 def digest(folder):
