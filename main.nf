@@ -1,0 +1,43 @@
+#!/usr/bin/env nextflow
+/*
+ * nf-semanticst: tissue niches of a spatial-omics cohort, and which of them go with a clinical outcome.
+ *
+ * The only file that reads parameters: they are checked here and handed on.
+ */
+
+include { SEMANTICST            } from './workflows/semanticst'
+include { readSchema            } from './subworkflows/local/utils_semanticst_pipeline/parameters'
+include { parameterProblems     } from './subworkflows/local/utils_semanticst_pipeline/parameters'
+include { parameterHelp         } from './subworkflows/local/utils_semanticst_pipeline/parameters'
+include { changedParameters     } from './subworkflows/local/utils_semanticst_pipeline/parameters'
+include { effectiveParameters   } from './subworkflows/local/utils_semanticst_pipeline/parameters'
+include { runSummary            } from './subworkflows/local/utils_semanticst_pipeline/messages'
+include { completionMessage     } from './subworkflows/local/utils_semanticst_pipeline/messages'
+include { parameterErrorMessage } from './subworkflows/local/utils_semanticst_pipeline/messages'
+
+workflow {
+    main:
+    def schema = readSchema("${projectDir}/nextflow_schema.json")
+
+    if (params.help && params.help != 'false') {
+        println(parameterHelp(schema, params.help))
+    }
+    else if (params.version && params.version != 'false') {
+        println("${workflow.manifest.name} ${workflow.manifest.version}")
+    }
+    else {
+        def problems = parameterProblems(params, schema)
+        if (problems) {
+            exit(2, parameterErrorMessage(problems))
+        }
+        def changed = changedParameters(params, schema)
+        def settings = effectiveParameters(params, schema)
+        log.info(runSummary(changed))
+
+        SEMANTICST(settings, changed)
+
+        workflow.onComplete = {
+            log.info(completionMessage(settings.outdir))
+        }
+    }
+}

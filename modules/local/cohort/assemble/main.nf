@@ -1,0 +1,38 @@
+process COHORT_ASSEMBLE {
+    tag "${meta.id}"
+    label 'process_single'
+    label 'process_high_memory'
+
+    conda "${moduleDir}/environment.yml"
+    container 'nf-semanticst/torch:0.1.0'
+
+    input:
+    tuple val(meta), path(files, stageAs: 'samples/*'), path(embedding), path(niches), path(basis), path(network, stageAs: 'network/*'), path(mixture)
+
+    output:
+    tuple val(meta), path('cohort.h5ad'), emit: cohort
+    tuple val(meta), path('model.pt')   , emit: model
+    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
+    tuple val("${task.process}"), val('anndata'), eval('python3 -c "from importlib.metadata import version; print(version(\'anndata\'))"'), topic: versions
+    tuple val("${task.process}"), val('torch'), eval('python3 -c "from importlib.metadata import version; print(version(\'torch\'))"'), topic: versions
+
+    when:
+    task.ext.when == null || task.ext.when
+
+    script:
+    def args = task.ext.args ?: ''
+    """
+    cohort_assemble.py samples/*.qc.h5ad \\
+        --embedding ${embedding} \\
+        --niches ${niches} \\
+        --basis ${basis} \\
+        --network ${network} \\
+        --mixture ${mixture} \\
+        ${args}
+    """
+
+    stub:
+    """
+    touch cohort.h5ad model.pt
+    """
+}

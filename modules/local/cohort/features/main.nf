@@ -1,0 +1,40 @@
+process COHORT_FEATURES {
+    tag "${meta.id}"
+    label 'process_medium'
+
+    conda "${moduleDir}/environment.yml"
+    container 'nf-semanticst/base:0.1.0'
+
+    input:
+    tuple val(meta), path(files, stageAs: 'samples/*'), path(model, stageAs: 'model/*')
+
+    output:
+    tuple val(meta), path('*.components.h5ad')    , emit: samples
+    tuple val(meta), path('cohort.basis.npz')     , emit: basis
+    tuple val(meta), path('cohort.features.json') , emit: features
+    tuple val(meta), path('*_mqc.*')              , emit: report, optional: true
+    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
+    tuple val("${task.process}"), val('anndata'), eval('python3 -c "from importlib.metadata import version; print(version(\'anndata\'))"'), topic: versions
+    tuple val("${task.process}"), val('scikit-learn'), eval('python3 -c "from importlib.metadata import version; print(version(\'scikit-learn\'))"'), topic: versions
+    tuple val("${task.process}"), val('harmonypy'), eval('python3 -c "from importlib.metadata import version; print(version(\'harmonypy\'))"'), topic: versions
+
+    when:
+    task.ext.when == null || task.ext.when
+
+    script:
+    def args = task.ext.args ?: ''
+    def reference = model ? "--model ${model}" : ''
+    """
+    cohort_features.py samples/*.qc.h5ad ${reference} \\
+        --threads ${task.cpus} \\
+        ${args}
+    """
+
+    stub:
+    """
+    for sample in samples/*.qc.h5ad; do
+        touch "\$(basename "\$sample" .qc.h5ad).components.h5ad"
+    done
+    touch cohort.basis.npz cohort.features.json
+    """
+}

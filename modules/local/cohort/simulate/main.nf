@@ -1,0 +1,35 @@
+process COHORT_SIMULATE {
+    tag "${meta.id}"
+    label 'process_single'
+
+    conda "${moduleDir}/environment.yml"
+    container 'nf-semanticst/base:0.1.0'
+
+    input:
+    val meta
+
+    output:
+    tuple val(meta), path('cohort'), emit: cohort
+    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
+    tuple val("${task.process}"), val('anndata'), eval('python3 -c "from importlib.metadata import version; print(version(\'anndata\'))"'), topic: versions
+    tuple val("${task.process}"), val('numpy'), eval('python3 -c "from importlib.metadata import version; print(version(\'numpy\'))"'), topic: versions
+
+    when:
+    task.ext.when == null || task.ext.when
+
+    script:
+    def args = task.ext.args ?: ''
+    """
+    cohort_simulate.py --outdir cohort ${args}
+    """
+
+    stub:
+    """
+    mkdir -p cohort/samples
+    touch cohort/samples/s1.h5ad cohort/samples/s2.h5ad cohort/planted.json
+    printf 'sample,patient,path\\ns1,p1,samples/s1.h5ad\\ns2,p2,samples/s2.h5ad\\n' > cohort/samplesheet.csv
+    printf 'patient,group\\np1,a\\np2,b\\n' > cohort/clinical.csv
+    printf 'contrast,type,column\\ngroup,groups,group\\nsurvival,survival,\\n' > cohort/contrasts.csv
+    echo | gzip -n > cohort/domains.csv.gz
+    """
+}

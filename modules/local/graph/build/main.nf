@@ -1,0 +1,38 @@
+process GRAPH_BUILD {
+    tag "${meta.id}"
+    label 'process_low'
+
+    conda "${moduleDir}/environment.yml"
+    container 'nf-semanticst/base:0.1.0'
+
+    input:
+    tuple val(meta), path(files, stageAs: 'samples/*')
+
+    output:
+    tuple val(meta), path('*.graphs.h5ad'), emit: samples
+    tuple val(meta), path('*.graphs.json'), emit: metrics
+    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
+    tuple val("${task.process}"), val('anndata'), eval('python3 -c "from importlib.metadata import version; print(version(\'anndata\'))"'), topic: versions
+    tuple val("${task.process}"), val('scikit-learn'), eval('python3 -c "from importlib.metadata import version; print(version(\'scikit-learn\'))"'), topic: versions
+
+    when:
+    task.ext.when == null || task.ext.when
+
+    script:
+    def args = task.ext.args ?: ''
+    def prefix = task.ext.prefix ?: meta.id
+    """
+    graph_build.py samples/*.components.h5ad --prefix '${prefix}' \\
+        --threads ${task.cpus} \\
+        ${args}
+    """
+
+    stub:
+    def prefix = task.ext.prefix ?: meta.id
+    """
+    for sample in samples/*.components.h5ad; do
+        touch "\$(basename "\$sample" .components.h5ad).graphs.h5ad"
+    done
+    touch '${prefix}.graphs.json'
+    """
+}

@@ -1,0 +1,43 @@
+// One contrast (meta.id) of the niches' abundances over patients.
+process NICHE_ASSOCIATE {
+    tag "${meta.id}"
+    label 'process_single'
+
+    conda "${moduleDir}/environment.yml"
+    container 'nf-semanticst/base:0.1.0'
+    // by content: the checked tables are written anew whenever a sheet was touched, mostly with the same rows
+    cache 'deep'
+
+    input:
+    tuple val(meta), path(counts), path(contacts), path(contrasts), path(clinical), path(sheet)
+
+    output:
+    tuple val(meta), path("${meta.id}.csv")             , emit: table
+    tuple val(meta), path("${meta.id}.association.json"), emit: association
+    tuple val(meta), path('*.pdf')                      , emit: figures, optional: true
+    tuple val(meta), path('*_mqc.*')                    , emit: report
+    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
+    tuple val("${task.process}"), val('statsmodels'), eval('python3 -c "from importlib.metadata import version; print(version(\'statsmodels\'))"'), topic: versions
+    tuple val("${task.process}"), val('lifelines'), eval('python3 -c "from importlib.metadata import version; print(version(\'lifelines\'))"'), topic: versions
+    tuple val("${task.process}"), val('matplotlib'), eval('python3 -c "from importlib.metadata import version; print(version(\'matplotlib\'))"'), topic: versions
+
+    when:
+    task.ext.when == null || task.ext.when
+
+    script:
+    def args = task.ext.args ?: ''
+    """
+    niche_associate.py --contrast '${meta.id}' \\
+        --contrasts ${contrasts} \\
+        --clinical ${clinical} \\
+        --samplesheet ${sheet} \\
+        --counts ${counts} \\
+        --contacts ${contacts} \\
+        ${args}
+    """
+
+    stub:
+    """
+    touch '${meta.id}.csv' '${meta.id}.association.json' '${meta.id}_forest_mqc.png' '${meta.id}_association_mqc.json'
+    """
+}

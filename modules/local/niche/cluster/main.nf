@@ -1,0 +1,38 @@
+process NICHE_CLUSTER {
+    tag "${meta.id}"
+    label 'process_medium'
+
+    conda "${moduleDir}/environment.yml"
+    container 'nf-semanticst/base:0.1.0'
+
+    input:
+    tuple val(meta), path(embedding), path(model, stageAs: 'model/*')
+
+    output:
+    tuple val(meta), path('niches.csv.gz')       , emit: niches
+    tuple val(meta), path('niche_mixture.npz')   , emit: mixture
+    tuple val(meta), path('niche_k.csv')         , emit: choice
+    tuple val(meta), path('niche_members.csv.gz'), emit: members, optional: true
+    tuple val(meta), path('*_mqc.*')             , emit: report, optional: true
+    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
+    tuple val("${task.process}"), val('anndata'), eval('python3 -c "from importlib.metadata import version; print(version(\'anndata\'))"'), topic: versions
+    tuple val("${task.process}"), val('scikit-learn'), eval('python3 -c "from importlib.metadata import version; print(version(\'scikit-learn\'))"'), topic: versions
+
+    when:
+    task.ext.when == null || task.ext.when
+
+    script:
+    def args = task.ext.args ?: ''
+    def reference = model ? "--model ${model}" : ''
+    """
+    niche_cluster.py ${embedding} ${reference} \\
+        --threads ${task.cpus} \\
+        ${args}
+    """
+
+    stub:
+    """
+    echo | gzip -n > niches.csv.gz
+    touch niche_mixture.npz niche_k.csv niche_k_mqc.json
+    """
+}

@@ -1,0 +1,38 @@
+process NICHE_DESCRIBE {
+    tag "${meta.id}"
+    label 'process_medium'
+
+    conda "${moduleDir}/environment.yml"
+    container 'nf-semanticst/base:0.1.0'
+
+    input:
+    tuple val(meta), path(cohort)
+
+    output:
+    tuple val(meta), path('niche_counts.csv')  , emit: counts
+    tuple val(meta), path('niche_contacts.csv'), emit: contacts
+    tuple val(meta), path('niche_*.csv')       , emit: tables
+    tuple val(meta), path('maps')              , emit: maps
+    tuple val(meta), path('*_mqc.*')           , emit: report
+    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
+    tuple val("${task.process}"), val('anndata'), eval('python3 -c "from importlib.metadata import version; print(version(\'anndata\'))"'), topic: versions
+    tuple val("${task.process}"), val('matplotlib'), eval('python3 -c "from importlib.metadata import version; print(version(\'matplotlib\'))"'), topic: versions
+
+    when:
+    task.ext.when == null || task.ext.when
+
+    script:
+    def args = task.ext.args ?: ''
+    """
+    niche_describe.py ${cohort} \\
+        --threads ${task.cpus} \\
+        ${args}
+    """
+
+    stub:
+    """
+    mkdir maps
+    touch maps/stub.niches.png niche_counts.csv niche_contacts.csv niche_markers.csv niche_scores.csv
+    touch niche_composition_mqc.json niche_markers_mqc.json niche_scores_mqc.json niche_maps_mqc.png sample_overview_mqc.json
+    """
+}

@@ -1,0 +1,36 @@
+// What a simulated cohort had planted in it, and what was found.
+process REPORT_PLANTED {
+    tag "${meta.id}"
+    label 'process_single'
+
+    conda "${moduleDir}/environment.yml"
+    container 'nf-semanticst/base:0.1.0'
+
+    input:
+    tuple val(meta), path(planted, stageAs: 'planted'), path(niches), path(associations, stageAs: 'associations/*')
+
+    output:
+    tuple val(meta), path('planted.json'), emit: planted
+    tuple val(meta), path('*_mqc.*')     , emit: report
+    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
+    tuple val("${task.process}"), val('scikit-learn'), eval('python3 -c "from importlib.metadata import version; print(version(\'scikit-learn\'))"'), topic: versions
+    tuple val("${task.process}"), val('pandas'), eval('python3 -c "from importlib.metadata import version; print(version(\'pandas\'))"'), topic: versions
+
+    when:
+    task.ext.when == null || task.ext.when
+
+    script:
+    def args = task.ext.args ?: ''
+    """
+    report_planted.py \\
+        --planted planted \\
+        --niches ${niches} \\
+        ${args} \\
+        --associations ${associations}
+    """
+
+    stub:
+    """
+    touch planted.json planted_mqc.json
+    """
+}

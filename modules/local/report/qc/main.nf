@@ -1,0 +1,30 @@
+process REPORT_QC {
+    tag "${meta.id}"
+    label 'process_single'
+
+    conda "${moduleDir}/environment.yml"
+    container 'nf-semanticst/base:0.1.0'
+
+    input:
+    tuple val(meta), path(metrics, stageAs: 'metrics/*')
+
+    output:
+    tuple val(meta), path('qc.csv') , emit: table
+    tuple val(meta), path('*_mqc.*'), emit: report
+    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
+    tuple val("${task.process}"), val('pandas'), eval('python3 -c "from importlib.metadata import version; print(version(\'pandas\'))"'), topic: versions
+
+    when:
+    task.ext.when == null || task.ext.when
+
+    script:
+    def args = task.ext.args ?: ''
+    """
+    report_qc.py metrics/*.qc.json ${args}
+    """
+
+    stub:
+    """
+    touch qc.csv qc_general_mqc.json qc_status_mqc.json
+    """
+}

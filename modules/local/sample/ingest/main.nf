@@ -1,0 +1,36 @@
+// One task reads a bundle of samples. `samples`: their rows of the samplesheet, in the order of `files`.
+process SAMPLE_INGEST {
+    tag "${meta.id}"
+    label 'process_single'
+
+    conda "${moduleDir}/environment.yml"
+    container 'nf-semanticst/base:0.1.0'
+
+    input:
+    tuple val(meta), val(samples), path(files, stageAs: 'inputs/?/*')
+
+    output:
+    tuple val(meta), path('*.ingest.h5ad'), emit: samples
+    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
+    tuple val("${task.process}"), val('anndata'), eval('python3 -c "from importlib.metadata import version; print(version(\'anndata\'))"'), topic: versions
+
+    when:
+    task.ext.when == null || task.ext.when
+
+    script:
+    def args = task.ext.args ?: ''
+    def staged = files instanceof List ? files : [files]
+    def manifest = [samples, staged].transpose().collect { sample, file -> sample + [path: file.toString()] }
+    """
+    cat <<'END_OF_MANIFEST' > manifest.json
+    ${groovy.json.JsonOutput.toJson(manifest)}
+    END_OF_MANIFEST
+
+    sample_ingest.py --manifest manifest.json ${args}
+    """
+
+    stub:
+    """
+    touch ${samples.collect { sample -> "'${sample.sample}.ingest.h5ad'" }.join(' ')}
+    """
+}

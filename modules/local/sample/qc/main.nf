@@ -1,0 +1,37 @@
+// Samples that keep too few cells are left out (or stop the run: --qc_fail stop); their metrics are written all the same.
+process SAMPLE_QC {
+    tag "${meta.id}"
+    label 'process_single'
+
+    conda "${moduleDir}/environment.yml"
+    container 'nf-semanticst/base:0.1.0'
+
+    input:
+    tuple val(meta), path(files)
+
+    output:
+    tuple val(meta), path('*.qc.h5ad'), emit: samples, optional: true
+    tuple val(meta), path('*.qc.json'), emit: metrics
+    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
+    tuple val("${task.process}"), val('anndata'), eval('python3 -c "from importlib.metadata import version; print(version(\'anndata\'))"'), topic: versions
+    tuple val("${task.process}"), val('numpy'), eval('python3 -c "from importlib.metadata import version; print(version(\'numpy\'))"'), topic: versions
+
+    when:
+    task.ext.when == null || task.ext.when
+
+    script:
+    def args = task.ext.args ?: ''
+    def prefix = task.ext.prefix ?: meta.id
+    """
+    sample_qc.py ${files} --prefix '${prefix}' ${args}
+    """
+
+    stub:
+    def prefix = task.ext.prefix ?: meta.id
+    """
+    for sample in *.ingest.h5ad; do
+        touch "\${sample%.ingest.h5ad}.qc.h5ad"
+    done
+    touch '${prefix}.qc.json'
+    """
+}

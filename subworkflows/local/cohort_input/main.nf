@@ -1,0 +1,45 @@
+/*
+ * The cohort's tables, checked, and its sample files, found. A simulated cohort takes the same way as a user's.
+ */
+
+include { COHORT_SIMULATE   } from '../../../modules/local/cohort/simulate'
+include { SAMPLESHEET_CHECK } from '../../../modules/local/samplesheet/check'
+include { codeDigest        } from '../utils_semanticst_pipeline/provenance'
+include { samplesOf         } from '../utils_semanticst_pipeline/samples'
+
+workflow COHORT_INPUT {
+    take:
+    settings // map: input, clinical, contrasts, simulate
+
+    main:
+    ch_planted = channel.empty()
+    ch_sheets = channel.empty()
+    if (settings.simulate) {
+        COHORT_SIMULATE([id: 'simulated', code: codeDigest('COHORT_SIMULATE')])
+        ch_planted = COHORT_SIMULATE.out.cohort.map { _meta, folder -> folder }
+        ch_sheets = ch_planted.map { folder -> ['samplesheet.csv', 'clinical.csv', 'contrasts.csv'].collect { name -> folder.resolve(name) } }
+    }
+    else {
+        ch_sheets = channel.of([settings.input, settings.clinical, settings.contrasts].collect { name -> name ? file(name) : [] })
+    }
+
+    def meta = [id: 'cohort', code: codeDigest('SAMPLESHEET_CHECK')]
+    SAMPLESHEET_CHECK(
+        ch_sheets.map { sheet, clinical, contrasts -> [meta, sheet, clinical, contrasts] },
+        files("${projectDir}/assets/schema_*.json").sort(),
+    )
+
+    ch_samples = SAMPLESHEET_CHECK.out.samples
+        .combine(ch_sheets.map { sheet, _clinical, _contrasts -> [sheet] })
+        .map { _meta, checked, sheet -> samplesOf(checked, sheet) }
+
+    ch_tables = SAMPLESHEET_CHECK.out.samples
+        .join(SAMPLESHEET_CHECK.out.clinical)
+        .join(SAMPLESHEET_CHECK.out.contrasts)
+        .map { _meta, samples, clinical, contrasts -> [samples, clinical, contrasts] }
+
+    emit:
+    ch_samples // list of maps, sorted by sample: the rows of the samplesheet, `path` a file
+    ch_tables  // tuple: checked samplesheet, clinical table, contrasts
+    ch_planted // folder of a simulated cohort
+}

@@ -1,0 +1,63 @@
+/*
+ * One report of the run, and the record of what ran: versions, parameters, code.
+ */
+
+include { MULTIQC          } from '../../../modules/local/report/multiqc'
+include { REPORT_METHODS   } from '../../../modules/local/report/methods'
+include { REPORT_QC        } from '../../../modules/local/report/qc'
+include { codeDigest       } from '../utils_semanticst_pipeline/provenance'
+include { summaryYaml      } from '../utils_semanticst_pipeline/provenance'
+include { versionsYaml     } from '../utils_semanticst_pipeline/provenance'
+include { workflowVersions } from '../utils_semanticst_pipeline/provenance'
+
+workflow COHORT_REPORT {
+    take:
+    metrics  // list of {bundle}.qc.json, sorted by name
+    sections // *_mqc.* files of all steps
+    settings // map: every parameter in its own type
+    changed  // map: group title -> parameters that differ from their default
+
+    main:
+    def run_versions = workflowVersions(settings.seed)
+    def info = "${settings.outdir}/pipeline_info"
+    def qc_code = codeDigest('REPORT_QC')
+    def template = file("${projectDir}/assets/methods_description_template.yml")
+    def config = file("${projectDir}/assets/multiqc_config.yml")
+    def style = files("${projectDir}/assets/*.{css,png,svg}").sort()
+    def methods_code = codeDigest('REPORT_METHODS')
+
+    REPORT_QC(metrics.map { files -> [[id: 'cohort', code: qc_code], files] })
+
+    ch_parameters = channel
+        .of(groovy.json.JsonOutput.prettyPrint(groovy.json.JsonOutput.toJson(settings)) + '\n')
+        .collectFile(name: 'params.json', storeDir: info)
+
+    // The topic closes when all steps that report to it have ended
+    ch_tools = channel.topic('versions').toList()
+    ch_tool_versions = ch_tools
+        .map { tuples -> versionsYaml(tuples, run_versions.subMap(workflow.manifest.name, 'Nextflow')) }
+        .collectFile(name: 'versions.yml')
+    REPORT_METHODS(
+        ch_tool_versions
+            .combine(ch_parameters)
+            .map { versions, parameters -> [[id: 'cohort', code: methods_code], versions, parameters, template] }
+    )
+
+    ch_sections = sections
+        .mix(REPORT_QC.out.report.map { _meta, files -> files }, REPORT_METHODS.out.report.map { _meta, files -> files })
+        .mix(ch_tools.map { tuples -> versionsYaml(tuples, run_versions) }.collectFile(name: 'software_versions_mqc_versions.yml'))
+        .mix(channel.of(summaryYaml(changed)).collectFile(name: 'parameters_mqc.yaml'))
+        .flatten()
+        .toSortedList { a, b -> a.name <=> b.name }
+    MULTIQC(ch_sections.map { found -> [[id: 'cohort'], found, config, style] })
+
+    ch_tools
+        .combine(MULTIQC.out.versions.toList().map { tuples -> [tuples] })
+        .map { entry -> versionsYaml(entry[0..-2] + entry[-1], run_versions) }
+        .collectFile(name: 'software_versions.yml', storeDir: info)
+
+    ch_report = MULTIQC.out.report.map { _meta, report -> report }
+
+    emit:
+    ch_report // multiqc_report.html
+}

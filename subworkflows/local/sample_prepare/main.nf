@@ -1,0 +1,45 @@
+/*
+ * Per sample: read it, whatever it came as, and keep its good cells. Small samples share a task.
+ */
+
+include { SAMPLE_INGEST } from '../../../modules/local/sample/ingest'
+include { SAMPLE_QC     } from '../../../modules/local/sample/qc'
+include { codeDigest    } from '../utils_semanticst_pipeline/provenance'
+include { bundleName    } from '../utils_semanticst_pipeline/samples'
+include { bundlesOf     } from '../utils_semanticst_pipeline/samples'
+
+workflow SAMPLE_PREPARE {
+    take:
+    samples // list of maps, sorted by sample: the rows of the samplesheet, `path` a file
+    bundle  // map: size (most samples of a task), mb (most megabytes)
+
+    main:
+    def ingest_code = codeDigest('SAMPLE_INGEST')
+    def qc_code = codeDigest('SAMPLE_QC')
+
+    ch_bundles = samples.flatMap { rows ->
+        def by_name = rows.collectEntries { row -> [row.sample, row] }
+        bundlesOf(rows.collect { row -> [row.sample, row.path] }, bundle.size, bundle.mb).collect { entries ->
+            def names = entries.collect { entry -> entry[0] }
+            def meta = [id: bundleName(names), code: ingest_code]
+            // where a sample lies is the engine's business: the task gets the file, and the row without its path
+            [meta, names.collect { name -> by_name[name].findAll { column, _value -> column != 'path' } }, entries.collect { entry -> entry[1] }]
+        }
+    }
+    SAMPLE_INGEST(ch_bundles)
+
+    SAMPLE_QC(SAMPLE_INGEST.out.samples.map { meta, files -> [meta + [code: qc_code], files] })
+
+    ch_samples = SAMPLE_QC.out.samples
+        .flatMap { _meta, files -> files instanceof List ? files : [files] }
+        .toSortedList { a, b -> a.name <=> b.name }
+        .map { files -> files ?: error('No sample is left after quality control: see the messages above and --qc_min_cells') }
+
+    ch_metrics = SAMPLE_QC.out.metrics
+        .map { _meta, metrics -> metrics }
+        .toSortedList { a, b -> a.name <=> b.name }
+
+    emit:
+    ch_samples // list of {sample}.qc.h5ad, sorted by name
+    ch_metrics // list of {bundle}.qc.json, sorted by name
+}

@@ -1,0 +1,40 @@
+/*
+ * What the run says at its start and at its end.
+ */
+
+def parameterErrorMessage(problems) {
+    def count = problems.size() == 1 ? '1 problem' : "${problems.size()} problems"
+    return "${count} with the parameters:\n" + problems.collect { problem -> "  - ${problem}" }.join('\n')
+}
+
+def runSummary(changed) {
+    def run = [
+        'run name': workflow.runName,
+        'profile': workflow.profile,
+        'launched in': workflow.launchDir,
+        'work folder': workflow.workDir,
+        'container engine': workflow.containerEngine ?: 'none',
+    ]
+    def sections = ["${workflow.manifest.name} ${workflow.manifest.version}": run] + changed
+    def width = sections.values().collectMany { section -> section.keySet()*.size() }.max()
+    return sections
+        .collect { title, entries -> "${title}\n" + entries.collect { name, value -> "  ${name.padRight(width)} : ${value}\n" }.join('') }
+        .join('')
+}
+
+// Called in workflow.onComplete, where the bare names of the engine are empty: it reads `workflow` itself
+def completionMessage(outdir) {
+    if (workflow.success) {
+        return """\
+            Done in ${workflow.duration}.
+              report        ${outdir}/multiqc/multiqc_report.html
+              niches        ${outdir}/niches/niches.csv.gz
+              associations  ${outdir}/association/
+              about the run ${outdir}/pipeline_info/""".stripIndent()
+    }
+    def advice = [
+        2: 'A step was called in a way it does not know. Check the values in ext.args, or report this as a bug.',
+        3: 'The input cannot be used as it is: the lines above that start with "-" name each problem. Correct them and start again with -resume.',
+    ][workflow.exitStatus] ?: 'The message above names the step that failed and its work folder; .command.err there has its whole log. After a fix, start again with -resume.'
+    return "Not finished.\n${advice}"
+}

@@ -1,0 +1,118 @@
+/*
+ * Which code ran: digests that make -resume notice an edited library, versions, and the record of a run.
+ *
+ * The engine's task hash knows the scripts in bin/, not the modules that they import. assets/library_use.json lists per
+ * process the packages of bin/semanticst that its script needs; their digest is part of the task's input.
+ */
+
+def libraryUse() {
+    return new groovy.json.JsonSlurper().parse(file("${projectDir}/assets/library_use.json").toFile())
+}
+
+// Digest of the script of a process, of the packages that it uses and of the modules that all share
+def codeDigest(process_name) {
+    def library = file("${projectDir}/bin/semanticst")
+    def packages = libraryUse()[process_name]
+    if (packages == null) {
+        error("assets/library_use.json does not list ${process_name}")
+    }
+    def shared = library.listFiles().findAll { path -> path.isFile() }
+    def own = packages.collectMany { name -> filesBelow(library.resolve(name)) }
+    return digest(shared + own + [file("${projectDir}/bin/${process_name.toLowerCase()}.py")])
+}
+
+// Digest of all code that tasks run
+def pipelineDigest() {
+    return digest(filesBelow(file("${projectDir}/bin")))
+}
+
+def filesBelow(folder) {
+    def found = []
+    folder.eachFileRecurse { path ->
+        if (path.isFile()) {
+            found << path
+        }
+    }
+    return found
+}
+
+def digest(paths) {
+    def sha = java.security.MessageDigest.getInstance('SHA-256')
+    def root = file(projectDir)
+    paths
+        .findAll { path -> !path.toString().contains('__pycache__') && path.exists() }
+        .sort { path -> path.toString() }
+        .each { path ->
+            sha.update(root.relativize(path).toString().getBytes('UTF-8'))
+            sha.update(path.bytes)
+        }
+    return sha.digest().encodeHex().toString().take(16)
+}
+
+// The commit of a run that the engine fetched, or of a local clone; null when neither is known
+def codeRevision() {
+    if (workflow.commitId) {
+        return workflow.commitId
+    }
+    def head = file("${projectDir}/.git/HEAD")
+    if (!head.exists()) {
+        return null
+    }
+    def text = head.text.trim()
+    if (!text.startsWith('ref: ')) {
+        return text
+    }
+    def reference = text - 'ref: '
+    def loose = file("${projectDir}/.git/${reference}")
+    def packed = file("${projectDir}/.git/packed-refs")
+    if (loose.exists()) {
+        return loose.text.trim()
+    }
+    def line = packed.exists() ? packed.readLines().find { candidate -> candidate.endsWith(" ${reference}") } : null
+    return line ? line.tokenize(' ')[0] : null
+}
+
+// What is known about the run before any task has run
+def workflowVersions(seed) {
+    def versions = [(workflow.manifest.name): workflow.manifest.version, Nextflow: workflow.nextflow.version.toString()]
+    def revision = codeRevision()
+    if (revision) {
+        versions.revision = revision.take(10)
+    }
+    return versions + [code: pipelineDigest(), seed: seed.toString()]
+}
+
+// YAML, process -> tool -> version, from tuples (process, tool, version) in any order
+def versionsYaml(tuples, workflow_versions) {
+    def tools = tuples
+        .collect { process_name, tool, version -> [process_name.tokenize(':')[-1], tool, version.trim()] }
+        .unique()
+        .groupBy { entry -> entry[0] }
+        .sort()
+        .collectEntries { process_name, entries -> [process_name, entries.collectEntries { entry -> [entry[1], entry[2]] }.sort()] }
+    return (tools + [Workflow: workflow_versions])
+        .collect { section, versions -> "${section}:\n" + versions.collect { tool, version -> "  ${tool}: \"${version}\"\n" }.join('') }
+        .join('')
+}
+
+// MultiQC section: parameters that differ from their default
+def summaryYaml(changed) {
+    def rows = changed
+        .collectMany { title, parameters -> parameters.collect { name, value -> "    <tr><td>${title}</td><td><code>${name}</code></td><td>${escaped(value)}</td></tr>" } }
+        .join('\n')
+    return """\
+id: 'parameters'
+section_name: 'Parameters'
+description: 'that differ from their default'
+plot_type: 'html'
+data: |
+    <table class="table table-sm">
+    <tr><th>Group</th><th>Parameter</th><th>Value</th></tr>
+${rows}
+    </table>
+"""
+}
+
+def escaped(value) {
+    return value.toString().replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;')
+}

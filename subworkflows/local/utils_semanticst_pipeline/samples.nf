@@ -1,0 +1,69 @@
+/*
+ * From the rows of the checked samplesheet to files, and from many files to few tasks.
+ */
+
+// Rows of a checked samplesheet, sorted by sample, each with `path` turned into a file. The file may be remote.
+// `sheet` is the user's own table: it says where paths are relative to, and in which row a missing file stands.
+def samplesOf(checked, sheet) {
+    def rows = checked.splitCsv(header: true).sort { row -> row.sample }
+    def samples = rows.collect { row -> row + [path: resolvedPath(row.path, sheet.parent)] }
+    def missing = samples.findAll { sample -> isLocal(sample.path) && !sample.path.exists() }
+    if (missing) {
+        def lines = sheet.readLines()
+        def given = rows.collectEntries { row -> [row.sample, row.path] }
+        def problems = missing.collect { sample ->
+            def row = lines.findIndexOf { line -> line.contains(sample.sample) && line.contains(given[sample.sample]) } + 1
+            "  - ${sheet.name}, row ${row}, column 'path': found '${given[sample.sample]}': there is no ${sample.path}"
+        }
+        def count = missing.size() == 1 ? '1 file of the samplesheet is missing' : "${missing.size()} files of the samplesheet are missing"
+        exit(3, "${count} (paths are relative to the folder of the sheet):\n${problems.join('\n')}")
+    }
+    return samples
+}
+
+def resolvedPath(text, folder) {
+    def absolute = text.startsWith('/') || text ==~ /^[A-Za-z][A-Za-z0-9+.-]*:\/\/.*/
+    return absolute ? file(text, glob: false) : folder.resolve(text).normalize()
+}
+
+def isLocal(path) {
+    return path.fileSystem == java.nio.file.FileSystems.getDefault()
+}
+
+// Lists of [name, file] packed in order of name: at most `most` files and `megabytes` of them in a bundle.
+// A file that is larger than that, a folder, and a file whose size cannot be told has a bundle of its own.
+def bundlesOf(entries, most, megabytes) {
+    def limit = megabytes * 1024L * 1024L
+    def bundles = []
+    def room = 0L
+    entries.sort { entry -> entry[0] }.each { entry ->
+        def size = sizeOf(entry[1], limit)
+        if (!bundles || bundles[-1].size() >= most || size > room) {
+            bundles << []
+            room = limit
+        }
+        bundles[-1] << entry
+        room -= size
+    }
+    return bundles
+}
+
+def sizeOf(path, limit) {
+    try {
+        return path.isDirectory() ? limit + 1 : path.size()
+    }
+    catch (IOException unknown) {
+        log.debug("Size of ${path} is not known, it is prepared alone: ${unknown.message}")
+        return limit + 1
+    }
+}
+
+// Name of a bundle from its content, so that a further sample elsewhere in the sheet leaves it as it is
+def bundleName(names) {
+    return names.size() == 1 ? names[0] : "${names[0]}_to_${names[-1]}"
+}
+
+// Part of a file name that is the sample's: {sample}.<verb>.h5ad
+def sampleName(path) {
+    return path.name.replaceFirst(/\.[a-z]+\.h5ad$/, '')
+}
