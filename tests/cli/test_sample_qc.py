@@ -136,6 +136,16 @@ def test_all_samples_fail(tmp_path):
     assert written(tmp_path) == ["bundle.qc.json"]
 
 
+def test_a_cell_unlike_its_neighbours_is_marked_and_stays(tmp_path):
+    adata = with_rows(make_internal(n_features=60, n_cells=300), {5: 0.7})
+    qc(tmp_path, adata, options=("--qc-min-counts", 0, "--qc-min-features", 0))
+    clean = read_sample(tmp_path / "out" / "s1.qc.h5ad")
+    assert clean.n_obs == 300
+    assert clean.obs["local_outlier"].dtype == bool
+    assert clean.obs.loc["cell_5", "local_outlier"]
+    assert records(tmp_path)["s1"]["local_outliers"] == clean.obs["local_outlier"].sum() < 20
+
+
 @pytest.mark.parametrize("kind", ["onehot", "continuous"])
 def test_without_library_size_only_empty_cells_go(tmp_path, kind):
     adata = with_rows(make_internal(kind=kind), {3: 0, 4: 0})

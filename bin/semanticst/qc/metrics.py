@@ -5,6 +5,7 @@ import pandas as pd
 
 from semanticst.constants import FeatureType, Obs
 
+METRICS = (Obs.TOTAL, Obs.N_FEATURES, Obs.MITO_SHARE)
 HISTOGRAM_BINS = 30
 QUANTILES = {"q01": 0.01, "q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95, "q99": 0.99}
 
@@ -33,10 +34,10 @@ def mitochondrial(var: pd.DataFrame) -> np.ndarray:
 
 
 def quantiles(metrics: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """`QUANTILES` of each metric that has values."""
-    given = {name: column.dropna() for name, column in metrics.items()}
+    """`QUANTILES` of each metric (`METRICS`); empty for one without values."""
+    given = {name: metrics[name].dropna() for name in METRICS}
     return {
-        name: dict(zip(QUANTILES, np.quantile(column, list(QUANTILES.values())))) if len(column) else {}
+        name.value: dict(zip(QUANTILES, np.quantile(column, list(QUANTILES.values())))) if len(column) else {}
         for name, column in given.items()
     }
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from semanticst.constants import UNS, FeatureType, Obs, Obsm
 from semanticst.io.internal import feature_type
+from semanticst.qc.local import local_outliers
 from semanticst.qc.metrics import cell_metrics, histograms, quantiles
 from semanticst.qc.thresholds import QcSettings, Threshold, thresholds
 
@@ -20,13 +21,15 @@ HIGH_MEDIAN_MITO = 0.3
 MOST_COINCIDENT = 0.05
 DOMINANT_FEATURE = 0.5
 MOST_NEGATIVE = 0.25
+MOST_LOCAL_OUTLIERS = 0.05
 
 
 def check_sample(adata, settings: QcSettings):
     """Keep the good cells of a sample in the internal form.
 
-    Returns the object with the cells that are kept (``obs`` gains total_counts, n_features and mito_share, and
-    ``uns['semanticst']`` the thresholds) and the record for the report; the object is None when the sample fails.
+    Returns the object with the cells that are kept (``obs`` gains total_counts, n_features, mito_share and
+    local_outlier, ``uns['semanticst']`` the thresholds) and the record for the report; the object is None when the
+    sample fails.
     """
     settings = settings.overridden(adata.uns[UNS]["overrides"])
     settings = replace(settings, min_cells=int(settings.min_cells))
@@ -37,6 +40,11 @@ def check_sample(adata, settings: QcSettings):
     empty = (np.diff(adata.X.indptr) == 0) & (kind != FeatureType.BINARY)
     removed = {"empty": empty} | {limit.name: limit.fails(metrics) & ~empty for limit in limits}
     kept = ~np.any(list(removed.values()), axis=0)
+
+    # judged among the cells that are kept, and for the eye of the user only: nothing is removed for its place
+    metrics[Obs.LOCAL_OUTLIER.value] = False
+    if kind == FeatureType.COUNTS:
+        metrics.loc[kept, Obs.LOCAL_OUTLIER] = local_outliers(adata.obsm[Obsm.SPATIAL][kept], metrics[kept])
 
     record = _record(adata, kind, settings, limits, metrics, removed, kept)
     if kept.sum() < settings.min_cells:
@@ -79,6 +87,7 @@ def _record(
         "n_features": adata.n_vars,
         # cells beyond each limit; a cell may be beyond several, so these need not add up to the total
         "removed": {name: int(cells.sum()) for name, cells in removed.items()} | {"total": int((~kept).sum())},
+        "local_outliers": int(metrics[Obs.LOCAL_OUTLIER].sum()),
         "thresholds": {limit.name: limit.value for limit in limits},
         "threshold_sources": {limit.name: limit.source for limit in limits},
         "settings": asdict(settings),
@@ -112,6 +121,9 @@ def _doubts(adata, kind: FeatureType, metrics: pd.DataFrame, kept: np.ndarray) -
     mito = good[Obs.MITO_SHARE].dropna()
     if len(mito) and mito.median() > HIGH_MEDIAN_MITO:
         found.append(f"median mitochondrial share of {mito.median():.0%}")
+    local = good[Obs.LOCAL_OUTLIER].mean()
+    if local > MOST_LOCAL_OUTLIERS:
+        found.append(f"{local:.0%} of the cells differ from the cells around them")
     share = np.asarray(adata.X.sum(axis=0)).ravel() / metrics[Obs.TOTAL].sum()
     if share.max() > DOMINANT_FEATURE:
         found.append(f"{adata.var_names[share.argmax()]} takes {share.max():.0%} of all counts")
