@@ -38,7 +38,7 @@ def made_once(folder: Path, make: Callable[[Path, int], None], usable: Callable[
         if ready():  # another launch made it while this one waited
             return folder
         if folder.exists():
-            say(f"{folder} is incomplete or damaged, it is made again")
+            say(f"{folder} is not whole (an earlier installation was interrupted?), it is made again")
             shutil.rmtree(folder)
         folder.mkdir(parents=True)
         make(folder, lock)

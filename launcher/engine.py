@@ -60,9 +60,10 @@ def find_engine(cache: Path, environment: Path, env: Mapping[str, str]) -> Engin
     there = shutil.which("nextflow", path=env.get("PATH"))
     version = version_in(output_of([there, "-v"], engine_variables(env, ["-v"]))) if there else ()
     if version >= OLDEST:
-        return Engine(f"Nextflow {'.'.join(map(str, version[:3]))} from PATH ({there}), which chooses its Java", there)
+        return Engine(f"Nextflow {version[0]}.{version[1]:02} from PATH ({there}), which chooses its Java", there)
     if there:
-        say(f"{there} is not used: {'.'.join(map(str, version)) or 'no version could be read'}, 25.04 or newer needed")
+        found = f"it is {version[0]}.{version[1]:02}" if version else "it does not start"
+        say(f"{there} is not used: {found}, 25.04 or newer is needed")
     java = find_java(environment, env)
     locked = locked_jars(LOCK.read_bytes())
     jars = ready_jars(cache, environment, env, locked)

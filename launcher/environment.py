@@ -94,8 +94,8 @@ def _install_cpu_torch(install: list[str], variables: Mapping[str, str], lock: i
         [*install, "--no-deps", "--torch-backend", "cpu", f"torch=={version}"],
         variables,
         lock,
-        f"the CPU build of torch {version} cannot be had: PyTorch's CPU index cannot be reached from here (uv's own "
-        "message is above). Nothing is changed: the build on the package index runs on CPUs too, it is just larger",
+        f"the CPU build of torch {version} cannot be had: most likely PyTorch's CPU index cannot be reached from here "
+        "(uv's own message is above). Nothing has changed: the default build runs on CPUs too, it is just larger",
     )
 
 

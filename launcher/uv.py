@@ -83,7 +83,9 @@ def _install_uv(folder: Path, lock: int, env: Mapping[str, str]) -> None:
 
 def uv_variables(env: Mapping[str, str], pip: Mapping[str, str], cache: Path) -> dict[str, str]:
     """``env`` for uv: pip's mirrors, proxies and certificates hold for uv, unless uv has settings of its own."""
-    variables = {key: value for key, value in env.items() if key not in NOT_OURS}
+    variables = {
+        key: value for key, value in env.items() if key not in NOT_OURS and (value or not key.startswith("UV_"))
+    }
     for setting, value in pip.items():
         names = FROM_PIP.get(setting, ())
         if names and not any(variables.get(name) for name in names):
