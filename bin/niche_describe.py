@@ -2,6 +2,7 @@
 """Describe niches: sizes, markers, contacts, cell types, attention, maps."""
 
 import click
+
 from semanticst.cli import EXISTING_FILE, outdir_option, step, threads_option
 
 

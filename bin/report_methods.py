@@ -4,6 +4,7 @@
 from pathlib import Path
 
 import click
+
 from semanticst.cli import EXISTING_FILE, outdir_option, step
 
 TEMPLATE = Path(__file__).resolve().parent.parent / "assets" / "methods_description_template.yml"

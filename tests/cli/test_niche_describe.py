@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+
 from helpers import invoke
 from report_helpers import make_cohort_object, write_cohort
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from report_helpers import make_cohort_object, write_cohort
 from semanticst.errors import BadInput
 from semanticst.report.cohort import read_cohort

@@ -4,6 +4,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+
 from report_helpers import make_cohort_object, write_cohort
 from semanticst.report.cohort import read_cohort
 from semanticst.report.contacts import count_edges, expected_edges, log2_ratio, neighbour_edges, niche_contacts

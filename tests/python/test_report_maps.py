@@ -6,6 +6,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+
 from semanticst.palette import niche_colour
 from semanticst.report.maps import (
     SectionMap,

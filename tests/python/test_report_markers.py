@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+
 from report_helpers import make_cohort_object, write_cohort
 from semanticst.report import cohort as cohort_module
 from semanticst.report import markers

@@ -6,6 +6,7 @@ from string import Formatter
 
 import pytest
 import yaml
+
 from helpers import ASSETS, ROOT
 from semanticst.errors import BadInput
 from semanticst.report.methods import compose, write_methods
@@ -109,7 +110,7 @@ def test_file_with_the_real_template(tmp_path):
     text = content["data"]
     assert "nf-semanticst 0.1.0, a Nextflow 25.04.3 [1] pipeline" in text
     assert "Harmony [" in text
-    assert "5 median absolute deviations" in text
+    assert "5 scaled median absolute deviations" in text
     assert "Cox regression" in text
     # did not run
     assert "graph neural network was trained" not in text

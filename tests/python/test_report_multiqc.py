@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+
 from helpers import ASSETS
 from report_helpers import make_cohort_object, write_cohort
 from semanticst.report import multiqc
@@ -69,10 +70,10 @@ def test_table_escapes_user_text_keeps_commas_and_leaves_out_gaps(tmp_path):
 
 def test_general_stats_have_no_section_of_their_own(tmp_path):
     content = read(
-        multiqc.general_stats(tmp_path, "x", pd.DataFrame({"n": [3]}, index=["s"]), {"n": Column("N")}, "src")
+        multiqc.general_stats(tmp_path, "x", pd.DataFrame({"n": [3]}, index=["s"]), {"n": Column("N")}, "src", 7)
     )
     assert content["plot_type"] == "generalstats"
-    assert content["headers"]["n"]["namespace"] == "src"
+    assert (content["headers"]["n"]["namespace"], content["headers"]["n"]["placement"]) == ("src", 7)
     assert content["data"] == {"s": {"n": 3}}
     assert "parent_id" not in content
 
@@ -89,7 +90,7 @@ def test_bars_keep_their_colours_and_order(tmp_path):
 
 def test_lines(tmp_path):
     content = read(multiqc.lines(tmp_path, SECTION, {"loss": {1: 3.0, 2: 2.5}}, "Epoch", "Loss", log_y=True))
-    assert content["data"] == {"loss": {"1": 3.0, "2": 2.5}}
+    assert content["data"] == {"loss": [[1, 3.0], [2, 2.5]]}
     assert (content["pconfig"]["xlab"], content["pconfig"]["ylog"]) == ("Epoch", True)
     assert content["pconfig"]["title"] == "Loss by epoch"
 

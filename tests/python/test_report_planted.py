@@ -4,6 +4,7 @@ import json
 
 import pandas as pd
 import pytest
+
 from semanticst.errors import BadInput
 from semanticst.report.planted import agree, judge, match_domains, report_planted
 
@@ -47,7 +48,8 @@ def test_domains_are_matched_one_to_one():
 def test_a_domain_without_a_niche_is_told():
     matches = match_domains(pd.Series(["D1", "D1", "D2"]), pd.Series([1, 1, 1]))
     assert matches.loc["D1", "niche"] == 1
-    assert pd.isna(matches.loc["D2", "niche"])
+    assert matches.loc["D2", "niche"] is None
+    assert type(matches.loc["D1", "niche"]) is int
     assert judge("g", GROUPS, associations(a=0.01, b=0.5, c=0.5), matches).found is False
 
 
@@ -125,7 +127,7 @@ def test_files(tmp_path):
     assert "<b>0.37</b>" in text
     assert "D2 is larger in high than in low" in text
     assert "Niche 1, which holds D2, is larger in high than in low (p = 0.005, q = 0.01): <b>found</b>" in text
-    assert "Also called: Niche 3." in text
+    assert "Also below q = 0.05: Niche 3." in text
     rows = json.loads((tmp_path / "out" / "planted_domains_mqc.json").read_text())["data"]
     assert rows["D1"]["niche"] == "Niche 2"
     assert rows["D1"]["recovered"] == 0.75

@@ -120,12 +120,19 @@ def table(
     return _write(outdir, section, content)
 
 
-def general_stats(outdir: Path, id: str, frame: pd.DataFrame, columns: Mapping[str, Column], source: str) -> Path:
-    """Add columns to the table of samples at the top of the report; ``source`` names them in its column chooser."""
+def general_stats(
+    outdir: Path, id: str, frame: pd.DataFrame, columns: Mapping[str, Column], source: str, place: int
+) -> Path:
+    """Add columns to the table of samples at the top of the report.
+
+    ``source`` names them in the column chooser; those with a lower ``place`` stand further left.
+    """
     content = {
         "id": _anchor(id),
         "plot_type": "generalstats",
-        "headers": {key: _header(column) | {"namespace": source} for key, column in columns.items()},
+        "headers": {
+            key: _header(column) | {"namespace": source, "placement": place} for key, column in columns.items()
+        },
         "data": _rows(frame, columns),
     }
     path = Path(outdir) / f"{id}_mqc.json"
@@ -139,17 +146,16 @@ def bars(
     data: Mapping[str, Mapping[str, float]],
     y: str,
     colours: Mapping[str, str] | None = None,
-    percent: bool = True,
+    percent_first: bool = True,
 ) -> Path:
-    """Write stacked bars, ``{bar: {piece: value}}``. ``percent`` shows shares first, with a switch to the numbers."""
+    """Write stacked bars, ``{bar: {piece: value}}``, with a switch between numbers and shares."""
     pieces = dict.fromkeys(piece for values in data.values() for piece in values)
     content = {
         "plot_type": "bargraph",
         "pconfig": {
             "title": y,
             "ylab": y,
-            "cpswitch_c_active": not percent,
-            "cpswitch": percent,
+            "cpswitch_c_active": not percent_first,
             "sort_samples": False,
         },
         "categories": {piece: {"name": piece} | _colour(colours, piece) for piece in pieces},
@@ -177,7 +183,8 @@ def lines(
             "ylog": log_y,
             "colors": dict(colours or {}),
         },
-        "data": data,
+        # pairs: the keys of a JSON object are text, and MultiQC would put 100 before 20
+        "data": {name: [[x, y] for x, y in points.items()] for name, points in data.items()},
     }
     return _write(outdir, section, content)
 

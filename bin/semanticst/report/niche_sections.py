@@ -81,7 +81,7 @@ def _sample_overview(outdir: Path, cohort: Cohort, counts: pd.DataFrame) -> None
             high=1,
         ),
     }
-    multiqc.general_stats(outdir, "sample_overview", frame, columns, "Niches")
+    multiqc.general_stats(outdir, "sample_overview", frame, columns, "Niches", place=200)
 
 
 def _overview(outdir: Path, cohort: Cohort, markers: pd.DataFrame, types: pd.DataFrame | None) -> None:
@@ -152,8 +152,8 @@ def _composition(outdir: Path, counts: pd.DataFrame) -> None:
         "niche_composition",
         NICHES,
         "How much of each sample a niche covers",
-        "One bar per sample, shares of its cells. These shares, averaged per patient, are what is compared with the "
-        "clinical outcome.",
+        "One bar per sample, shares of its cells. These shares, over all samples of a patient, are what is compared "
+        "with the clinical outcome.",
     )
     colours = {niche_name(niche): niche_colour(niche) for niche in counts["niche"].unique()}
     multiqc.bars(outdir, section, cells.to_dict("index"), y="Cells", colours=colours)
@@ -220,9 +220,9 @@ def _stability(outdir: Path, cohort: Cohort) -> None:
         "niche_stability",
         NICHES,
         "How sure the niches are",
-        "The niches are found many times over with varied settings. The stability of a cell is the share of these "
-        "repeats that put it into the niche it has here. Cells at the border of two niches are less sure than those "
-        "inside; a niche with mostly unsure cells should not carry a conclusion.",
+        "The niches are a vote: the cells are grouped several times, each time looking at the data in another way. The "
+        "stability of a cell is the share of the votes for its niche. Cells at the border of two niches are less sure "
+        "than those inside; a niche with mostly unsure cells should not carry a conclusion.",
     )
     multiqc.bars(outdir, section, cells.to_dict("index"), y="Cells", colours=colours)
 

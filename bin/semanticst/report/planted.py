@@ -95,7 +95,7 @@ def agree(domain: pd.Series, niche: pd.Series) -> dict[str, float]:
 def match_domains(domain: pd.Series, niche: pd.Series) -> pd.DataFrame:
     """Pair planted domains and niches one to one, so that the sum of their overlaps (Jaccard index) is largest.
 
-    Returns, indexed by domain, columns n_cells, niche (NaN where there are more domains than niches), recovered (share
+    Returns, indexed by domain, columns n_cells, niche (None where there are more domains than niches), recovered (share
     of the domain's cells in the niche) and pure (share of the niche's cells from the domain).
     """
     from scipy.optimize import linear_sum_assignment
@@ -104,24 +104,34 @@ def match_domains(domain: pd.Series, niche: pd.Series) -> pd.DataFrame:
     overlap = both.to_numpy(dtype=float)
     union = overlap.sum(axis=1, keepdims=True) + overlap.sum(axis=0) - overlap
     rows, columns = linear_sum_assignment(overlap / union, maximize=True)
-    matches = pd.DataFrame({"n_cells": both.sum(axis=1), "niche": np.nan, "recovered": np.nan, "pure": np.nan})
-    for row, column in zip(rows, columns):
-        shared = overlap[row, column]
-        values = (both.columns[column], shared / overlap[row].sum(), shared / overlap[:, column].sum())
-        matches.iloc[row, 1:] = values
-    return matches.rename_axis("domain")
+    niche_of = dict(zip(rows, columns))
+    matches = []
+    for row, name in enumerate(both.index):
+        match = {"domain": name, "n_cells": int(overlap[row].sum()), "niche": None, "recovered": np.nan, "pure": np.nan}
+        if row in niche_of:
+            column = niche_of[row]
+            shared = overlap[row, column]
+            match["niche"] = int(both.columns[column])
+            match |= {"recovered": shared / overlap[row].sum(), "pure": shared / overlap[:, column].sum()}
+        matches.append(match)
+    # object: a missing niche must not turn the others into floats
+    niches = pd.Series([match.pop("niche") for match in matches], dtype=object)
+    return pd.DataFrame(matches).assign(niche=niches).set_index("domain")
 
 
 def judge(name: str, contrast: dict, table: pd.DataFrame, matches: pd.DataFrame) -> Finding:
     """Compare one association table with what was planted in its contrast."""
     table = table[table["feature"] == FEATURE]
+    if "family" in table:
+        # pairs of groups are tested again below the whole
+        table = table[table["family"] == "primary"]
     niche = pd.to_numeric(table["niche"]).astype(int)
     called = niche[table["q"] < Q_LIMIT].tolist()
     planted = contrast["domains"][0] if contrast["domains"] else {"domain": None, "direction": None}
     finding = Finding(name, planted["domain"], planted["direction"], others=called)
-    if finding.domain is None or finding.domain not in matches.index or pd.isna(matches.loc[finding.domain, "niche"]):
+    finding.niche = matches["niche"].get(finding.domain)
+    if finding.niche is None:
         return finding
-    finding.niche = int(matches.loc[finding.domain, "niche"])
     finding.others = [other for other in called if other != finding.niche]
     own = table[niche == finding.niche]
     if own.empty or pd.isna(own["q"].iloc[0]):
@@ -154,8 +164,8 @@ def _write_text(
     others = sum(len(finding.others) for finding in findings)
     if others:
         paragraphs.append(
-            "Shares of a sample sum to 1: when the planted niche takes more room, the others have less. Niches called "
-            "beside the planted one are such side effects or false alarms."
+            "Shares of a sample sum to 1: when the planted niche takes more room, the others have less. Further niches "
+            "below the limit are such side effects or false alarms."
         )
     section = Section(
         "planted", PLANTED, "The answer", "Planted is what the simulation did, found is what this run says."
@@ -167,7 +177,8 @@ def _sentence(finding: Finding, contrast: dict) -> str:
     head = f"<b>Contrast {finding.contrast}.</b> "
     others = ", ".join(niche_name(niche) for niche in finding.others)
     if finding.domain is None:
-        outcome = f"called all the same (false alarms): {others}." if others else "no niche was called: right."
+        below = f"below q = {Q_LIMIT}"
+        outcome = f"{others} {below}: false alarm." if others else f"no niche {below}: right."
         return f"{head}Planted: no niche goes with it. Found: {outcome}"
     meaning = _meaning(finding.direction, contrast)
     planted = f"{head}Planted: {finding.domain} {meaning}. Found: "
@@ -180,7 +191,7 @@ def _sentence(finding: Finding, contrast: dict) -> str:
         verdict = "found" if finding.found else "missed"
         what = _meaning(finding.found_direction, contrast)
         outcome = f"{what} (p = {finding.p:.2g}, q = {finding.q:.2g}): <b>{verdict}</b>"
-    rest = f" Also called: {others}." if others else " No other niche was called."
+    rest = f" Also below q = {Q_LIMIT}: {others}." if others else f" No other niche is below q = {Q_LIMIT}."
     return f"{planted}{holder} {outcome}.{rest}"
 
 
@@ -192,10 +203,9 @@ def _meaning(direction: str | None, contrast: dict) -> str:
 
 
 def _write_matches(outdir: Path, matches: pd.DataFrame) -> None:
-    numbers = [None if pd.isna(niche) else int(niche) for niche in matches["niche"]]
     frame = matches.assign(
-        colour=[None if k is None else multiqc.swatch(niche_colour(k)) for k in numbers],
-        niche=["none" if k is None else niche_name(k) for k in numbers],
+        colour=[None if niche is None else multiqc.swatch(niche_colour(niche)) for niche in matches["niche"]],
+        niche=["none" if niche is None else niche_name(niche) for niche in matches["niche"]],
     )
     columns = {
         "n_cells": Column("Cells", "Cells of the planted domain that passed quality control.", "{:,d}"),
