@@ -258,12 +258,13 @@ def test_bad_samples(tmp_path, how, message):
     assert_bad(result, tmp_path, message, "input1.h5ad (sample s1)")
 
 
-def test_first_bad_value_is_named(tmp_path):
+@pytest.mark.parametrize("feature", [0, 4, 19])
+def test_first_bad_value_is_named(tmp_path, feature):
     sample = make_sample()
-    dense = sample.X.toarray()
-    dense[33, 4] = -2
+    dense = sample.X.toarray() + 1
+    dense[33, feature] = -2
     sample.X = sp.csr_matrix(dense)
-    assert_bad(ingest(tmp_path, sample), tmp_path, "(first: cell cell_33, feature gene_4, value -2)")
+    assert_bad(ingest(tmp_path, sample), tmp_path, f"(first: cell cell_33, feature gene_{feature}, value -2)")
 
 
 def test_all_problems_together_and_good_samples_are_not_written(tmp_path):

@@ -146,7 +146,7 @@ def test_bad_sheets(tmp_path, sheet, messages):
 
 
 def test_row_numbers_are_those_of_an_editor(tmp_path):
-    write(tmp_path, sheet='\nsample,patient,path,note\n\ns1,p1,x,"two\nlines"\n\ns/2,p2,y,\n')
+    write(tmp_path, sheet='\nsample,patient,path,note\n\ns1,p1,x,"two\nlines"\n\ns/2,p2,y,"more\nlines"\n')
     assert_bad(check(tmp_path), tmp_path, "row 7, column 'sample'...'s/2'")
 
 
