@@ -13,9 +13,11 @@ import yaml
 
 from helpers import ASSETS
 from report_helpers import make_cohort_object, write_cohort
+from semanticst.constants import FeatureType
 from semanticst.report import multiqc
 from semanticst.report.describe import describe_niches
 from semanticst.report.multiqc import NICHES, PARTS, QC, Column, Html, Section
+from semanticst.report.niche_sections import top_markers
 
 SECTION = Section("thing", NICHES, "A thing", "What it shows.", "More.")
 
@@ -156,6 +158,16 @@ def test_multiqc_makes_one_offline_page_in_the_right_order(described, tmp_path):
     assert re.findall(r"<(?:img|script|iframe|source|embed)[^>]*src=[\"']?(?:https?:)?//", markup) == []
     assert re.findall(r"<link[^>]*href=[\"']?(?:https?:)?//", markup) == []
     assert re.findall(r"@import|url\(\s*[\"']?(?:https?:)?//", markup) == []
+
+
+def test_only_differences_worth_naming_are_markers():
+    markers = pd.DataFrame({"niche": [1, 1, 1, 2], "feature": list("abcd"), "rank": [1, 2, 3, 1]})
+    counts = markers.assign(log2_fold_change=[0.2, 0.3, 2.0, 9.0])
+    assert top_markers(counts, 1, 5, FeatureType.COUNTS) == ["b", "c"]
+    assert top_markers(counts, 1, 1, FeatureType.COUNTS) == ["b"]
+    shares = markers.assign(difference=[0.06, 0.04, -0.5, 1.0])
+    assert top_markers(shares, 1, 5, FeatureType.BINARY) == ["a"]
+    assert top_markers(shares, 1, 5, FeatureType.CONTINUOUS) == ["a", "b"]
 
 
 def test_a_cohort_without_types_scores_and_stability_has_no_such_sections(tmp_path):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from semanticst.errors import BadInput
-from semanticst.report.qc import qc_table, read_records, report_qc
+from semanticst.report.qc import density, qc_table, read_records, report_qc
 
 
 def record(sample, status="pass", kept=8, **more):
@@ -94,6 +94,16 @@ def test_curves_are_densities(reported):
     # bins of width 1 and 2 with 2 and 8 of 10 cells
     assert curves["a1"] == [[0.5, 0.2], [2.0, 0.4]]
     assert set(curves) == {"a1", "b1", "b2"}
+
+
+def test_whole_numbers_in_narrow_and_uneven_bins_make_no_comb():
+    # each of 0 to 4 features in 2 of 10 cells; 10 bins, every other one can hold no whole number
+    values = np.repeat(np.arange(5), 2)
+    for n_bins in (10, 3):
+        cells, edges = np.histogram(values, n_bins)
+        curve = density({"edges": edges, "input": cells}, whole=True)
+        assert list(curve.values()) == pytest.approx([0.2] * len(curve))
+    assert list(curve) == [0.5, 2.0, 3.5]
 
 
 def test_one_hot_samples_have_no_curves(tmp_path):

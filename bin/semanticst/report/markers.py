@@ -13,6 +13,9 @@ log = logging.getLogger(__name__)
 
 MIN_CELLS = 10
 """A patient counts for a niche with at least that many cells inside it and outside it."""
+PSEUDO_COUNT = 0.1
+"""Added to both means (counts of a cell of median depth) before the fold change, so that noise of features that are
+hardly ever seen has none."""
 
 
 def effect_name(feature_type: FeatureType) -> str:
@@ -25,12 +28,13 @@ def niche_markers(cohort: Cohort) -> pd.DataFrame:
 
     Within each patient the mean inside and the mean outside are taken, then averaged over the patients that have at
     least `MIN_CELLS` cells on both sides (samples stand in for patients where there is one patient only). Counts are
-    scaled to the median total of a cell and log(1 + x) transformed; the effect is the difference of these means in
-    units of log2. For other features it is the difference of means, which for 0/1 features is a difference of shares.
+    scaled to the median total of a cell and log(1 + x) transformed, and the effect is the log2 fold change
+    log2((exp(mean_in) - 1 + 0.1) / (exp(mean_out) - 1 + 0.1)). For other features it is the difference of means, which
+    for 0/1 features is a difference of shares.
 
-    The score is the mean difference d over its standard deviation s between patients, d / (s + s0), where s0 is the
-    median s over all features of the niche (Tusher et al. 2001, PNAS 98:5116): a large score is a difference that every
-    patient shows. With a single replicate there is no s, and the score is d.
+    The score is the mean difference d of these means over its standard deviation s between patients, d / (s + s0),
+    where s0 is the median s over all features of the niche (Tusher et al. 2001, PNAS 98:5116): a large score is a
+    difference that every patient shows. With a single replicate there is no s, and the score is d.
 
     Returns columns niche, feature, mean_in, mean_out, log2_fold_change or difference, score, rank (1 = best marker of
     the niche), n_replicates; sorted by niche and rank.
@@ -71,17 +75,19 @@ def _compare(
     # the only niche of a cohort has nothing outside it
     mean_out = outside / np.maximum(n_outside, 1)[:, None]
     difference = mean_in - mean_out
-    effect = difference.mean(axis=0)
     score = _score(difference)
     order = np.argsort(-score, kind="stable")
-    unit = np.log(2) if cohort.feature_type is FeatureType.COUNTS else 1.0
+    mean_in, mean_out = mean_in.mean(axis=0), mean_out.mean(axis=0)
+    effect = mean_in - mean_out
+    if cohort.feature_type is FeatureType.COUNTS:
+        effect = np.log2((np.expm1(mean_in) + PSEUDO_COUNT) / (np.expm1(mean_out) + PSEUDO_COUNT))
     return pd.DataFrame(
         {
             "niche": niche,
             "feature": cohort.features.to_numpy()[order],
-            "mean_in": mean_in.mean(axis=0)[order],
-            "mean_out": mean_out.mean(axis=0)[order],
-            effect_name(cohort.feature_type): effect[order] / unit,
+            "mean_in": mean_in[order],
+            "mean_out": mean_out[order],
+            effect_name(cohort.feature_type): effect[order],
             "score": score[order],
             "rank": np.arange(1, len(order) + 1),
             "n_replicates": len(difference),

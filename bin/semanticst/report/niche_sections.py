@@ -17,6 +17,16 @@ from semanticst.report.multiqc import NICHES, Column, Section
 
 _HEATMAP_FEATURES = 40
 _FIRM, _FAIR = 0.9, 0.6
+_LEAST_EFFECT = {
+    FeatureType.COUNTS: 0.25,
+    FeatureType.BINARY: 0.05,
+    FeatureType.ONEHOT: 0.05,
+    FeatureType.CONTINUOUS: 0.0,
+}
+"""Smallest log2 fold change, or difference of shares, of a feature that is named as a marker. Continuous features have
+no common scale."""
+_CONTACT_COLOUR = 4.0
+"""Colours end at 16 times more, or less, than expected: pairs that never touch would fade all others."""
 
 _EFFECT_WORDS = {"log2_fold_change": "log2 fold change", "difference": "Difference, inside minus outside"}
 _CONTEXT_WORDS = {
@@ -49,10 +59,10 @@ def write_niche_sections(
         _scores(outdir, tables["niche_scores"])
 
 
-def top_markers(markers: pd.DataFrame, niche: int, n: int) -> list[str]:
-    """Names of the ``n`` best markers of a niche that are higher inside it."""
-    effect = "log2_fold_change" if "log2_fold_change" in markers else "difference"
-    own = markers[(markers["niche"] == niche) & (markers[effect] > 0) & (markers["score"] > 0)]
+def top_markers(markers: pd.DataFrame, niche: int, n: int, feature_type: FeatureType) -> list[str]:
+    """Names of the ``n`` best markers of a niche, of those that are higher inside it by a difference worth naming."""
+    effect = markers[effect_name(feature_type)]
+    own = markers[(markers["niche"] == niche) & (effect > 0) & (effect >= _LEAST_EFFECT[feature_type])]
     return own.nsmallest(n, "rank")["feature"].tolist()
 
 
@@ -87,7 +97,9 @@ def _sample_overview(outdir: Path, cohort: Cohort, counts: pd.DataFrame) -> None
 def _overview(outdir: Path, cohort: Cohort, markers: pd.DataFrame, types: pd.DataFrame | None) -> None:
     frame = niche_overview(cohort)
     frame.insert(0, "colour", [multiqc.swatch(niche_colour(niche)) for niche in frame.index])
-    frame["markers"] = [", ".join(top_markers(markers, niche, 6)) for niche in frame.index]
+    frame["markers"] = [
+        ", ".join(top_markers(markers, niche, 6, cohort.feature_type)) or "none stands out" for niche in frame.index
+    ]
     if types is not None:
         frame["types"] = [_common_types(types, niche) for niche in frame.index]
     n_samples, n_patients = len(cohort.samples), cohort.samples["patient"].nunique()
@@ -162,14 +174,16 @@ def _composition(outdir: Path, counts: pd.DataFrame) -> None:
 def _markers(outdir: Path, cohort: Cohort, markers: pd.DataFrame) -> None:
     effect = effect_name(cohort.feature_type)
     each = int(np.clip(_HEATMAP_FEATURES // len(cohort.niches), 2, 6))
-    chosen = dict.fromkeys(name for niche in cohort.niches for name in top_markers(markers, niche, each))
+    chosen = dict.fromkeys(
+        name for niche in cohort.niches for name in top_markers(markers, niche, each, cohort.feature_type)
+    )
     frame = markers.pivot_table(index="niche", columns="feature", values=effect)
     frame = frame.reindex(columns=list(chosen))
     if frame.empty or not len(chosen):
         return
     frame.index = [niche_name(niche) for niche in frame.index]
     what = {
-        FeatureType.COUNTS: "log2 fold change, 1 is about twice as much inside the niche as outside, -1 half as much",
+        FeatureType.COUNTS: "log2 fold change, 1 is twice as much inside the niche as outside, -1 half as much",
         FeatureType.CONTINUOUS: "difference of the means inside and outside the niche",
     }.get(cohort.feature_type, "share of positive cells inside the niche minus the share outside it")
     n_replicates = int(markers["n_replicates"].max())
@@ -239,12 +253,15 @@ def _contacts(outdir: Path, contacts: pd.DataFrame) -> None:
         NICHES,
         "Which niches touch each other",
         "Neighbouring pairs of cells, log2 of seen over expected: red pairs touch more often than if the cells of each "
-        "sample were shuffled, blue pairs avoid each other. A niche touches itself most, since it is a region.",
+        "sample were shuffled, blue pairs avoid each other. A niche touches itself most, since it is a region. Colours "
+        "end at 16-fold.",
         help="Each cell is joined to its 6 nearest cells of the same sample. The expected number follows from the "
         "sizes of the niches in each sample; numbers are summed over samples, and half an edge is added to both before "
         "the ratio is taken. Values per sample: <code>niches/niche_contacts.csv</code>.",
     )
-    multiqc.heatmap(outdir, section, frame, x="Niche", y="Niche", z="log2 (contacts seen / expected)", diverging=True)
+    high = min(float(frame.abs().max(axis=None)), _CONTACT_COLOUR)
+    words = "log2 (contacts seen / expected)"
+    multiqc.heatmap(outdir, section, frame, "Niche", "Niche", words, low=-high, high=high, diverging=True)
 
 
 def _scores(outdir: Path, scores: pd.DataFrame) -> None:

@@ -119,9 +119,11 @@ def _status(outdir: Path, frame: pd.DataFrame) -> None:
         f"threshold_{name}": Column(title, "Threshold for this sample.", "{:.3g}", hidden=True)
         for name, title in _LIMITS.items()
     }
+    counted = (frame["feature_type"] == "counts").any()
     columns |= {
         f"median_{name}": Column(f"{title} (median)", "Median over the cells kept.", "{:.3g}")
         for name, title in _MEDIANS.items()
+        if counted or name == "n_features"
     }
     columns = {key: column for key, column in columns.items() if key in frame and _says_something(frame[key])}
     section = Section(
@@ -158,7 +160,7 @@ def _histograms(outdir: Path, records: list[dict]) -> None:
     }
     for name, (section_id, title, x, kinds) in figures.items():
         curves = {
-            record["sample"]: _density(record["histograms"][name])
+            record["sample"]: density(record["histograms"][name], whole=name == "n_features")
             for record in records
             if record.get("feature_type") in kinds and name in record.get("histograms", {})
         }
@@ -174,11 +176,22 @@ def _histograms(outdir: Path, records: list[dict]) -> None:
         multiqc.lines(outdir, section, curves, x=x, y="Density of cells")
 
 
-def _density(histogram: dict) -> dict[float, float]:
-    """Return bin centre -> density: samples differ in size and in the width of their bins, the area is always 1."""
+def density(histogram: dict, whole: bool) -> dict[float, float]:
+    """Return bin centre -> share of cells per unit: samples differ in size and in the width of their bins.
+
+    ``whole``: the values are whole numbers, and a bin is as wide as the number of them that it can hold. Otherwise the
+    curve of a small panel would be a comb, for its bins hold now one number, now two, now none.
+    """
     edges, cells = np.array(histogram["edges"], dtype=float), np.array(histogram["input"], dtype=float)
-    density = cells / max(cells.sum(), 1) / np.diff(edges)
-    return dict(zip(((edges[:-1] + edges[1:]) / 2).tolist(), density.tolist()))
+    centre, width = (edges[:-1] + edges[1:]) / 2, np.diff(edges)
+    if whole:
+        first, last = np.ceil(edges[:-1]), np.ceil(edges[1:]) - 1
+        # the last bin has both its ends
+        last[-1] = np.floor(edges[-1])
+        centre, width = (first + last) / 2, last - first + 1
+    some = width > 0
+    share = cells[some] / max(cells.sum(), 1) / width[some]
+    return dict(zip(centre[some].tolist(), share.tolist()))
 
 
 def _says_something(column: pd.Series) -> bool:
