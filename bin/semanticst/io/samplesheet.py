@@ -50,11 +50,6 @@ def checked_frame(table: Table) -> pd.DataFrame:
     return table.frame(LEADING).sort_values("sample", ignore_index=True)
 
 
-def read_samplesheet(path: Path) -> pd.DataFrame:
-    """Read a checked sheet (``samplesheet.valid.csv``): all text, empty = not given."""
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
-
-
 def _repeated(table: Table, column: str, rule: str) -> list[Problem]:
     if column not in table.columns:
         return []
