@@ -9,7 +9,7 @@ from report_helpers import make_cohort_object, write_cohort
 EXPECTED = {
     "niche_counts.csv": ["sample", "patient", "niche", "n_cells", "n_cells_sample"],
     "niche_markers.csv": [
-        "niche", "feature", "mean_in", "mean_out", "log2_fold_change", "score", "rank", "n_replicates",
+        "niche", "feature", "symbol", "mean_in", "mean_out", "log2_fold_change", "score", "rank", "n_replicates",
     ],
     "niche_scores.csv": ["niche", "context", "mean", "sd"],
     "niche_contacts.csv": ["sample", "patient", "niche_a", "niche_b", "edges", "expected", "log2_ratio"],

@@ -99,6 +99,14 @@ def test_empty_cells_stay_empty():
     np.testing.assert_allclose(scaled.toarray(), [[0, 0], [np.log1p(2), np.log1p(6)]])
 
 
+def test_readers_see_symbols_where_they_are_unique(tmp_path):
+    adata = make_cohort_object()
+    adata.var["symbol"] = ["CD3E", "TWICE", "TWICE", None, ""]
+    table = niche_markers(read_cohort(write_cohort(tmp_path, adata))).drop_duplicates("feature").set_index("feature")
+    names = {"MARK1": "CD3E", "MARK2": "MARK2", "MARK3": "MARK3", "FLAT": "FLAT", "NONE": "NONE"}
+    assert table["symbol"].to_dict() == names
+
+
 def test_planted_markers_come_first(tmp_path):
     table = niche_markers(read_cohort(write_cohort(tmp_path)))
     best = table[table["rank"] == 1].set_index("niche")["feature"]

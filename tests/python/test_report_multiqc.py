@@ -161,7 +161,7 @@ def test_multiqc_makes_one_offline_page_in_the_right_order(described, tmp_path):
 
 
 def test_only_differences_worth_naming_are_markers():
-    markers = pd.DataFrame({"niche": [1, 1, 1, 2], "feature": list("abcd"), "rank": [1, 2, 3, 1]})
+    markers = pd.DataFrame({"niche": [1, 1, 1, 2], "symbol": list("abcd"), "rank": [1, 2, 3, 1]})
     counts = markers.assign(log2_fold_change=[0.2, 0.3, 2.0, 9.0])
     assert top_markers(counts, 1, 5, FeatureType.COUNTS) == ["b", "c"]
     assert top_markers(counts, 1, 1, FeatureType.COUNTS) == ["b"]

@@ -29,6 +29,8 @@ class Cohort:
     scores: pd.DataFrame | None
     """n_cells x contexts: attention of each cell to each context; None when the file has none."""
     features: pd.Index
+    symbols: np.ndarray
+    """str, n_features: what a reader calls them. ``var['symbol']`` where it is given and unique, else the feature."""
     feature_type: FeatureType
 
     @cached_property
@@ -93,6 +95,7 @@ def read_cohort(path: Path) -> Cohort:
             spatial_unit=str(settings.get("spatial_unit", "unknown")),
             scores=_scores(backed),
             features=backed.var_names.copy(),
+            symbols=_symbols(backed.var),
             feature_type=FeatureType(settings["feature_type"]),
         )
     finally:
@@ -126,6 +129,15 @@ def _problems(path: Path, backed: ad.AnnData) -> list[Problem]:
                 )
             )
     return problems
+
+
+def _symbols(var: pd.DataFrame) -> np.ndarray:
+    names = var.index.to_numpy(dtype=object)
+    if "symbol" not in var:
+        return names
+    symbols = var["symbol"].astype(object)
+    usable = symbols.notna() & (symbols != "") & ~symbols.duplicated(keep=False)
+    return np.where(usable, symbols, names)
 
 
 def _scores(backed: ad.AnnData) -> pd.DataFrame | None:

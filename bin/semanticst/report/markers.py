@@ -32,12 +32,12 @@ def niche_markers(cohort: Cohort) -> pd.DataFrame:
     log2((exp(mean_in) - 1 + 0.1) / (exp(mean_out) - 1 + 0.1)). For other features it is the difference of means, which
     for 0/1 features is a difference of shares.
 
-    The score is the mean difference d of these means over its standard deviation s between patients, d / (s + s0),
-    where s0 is the median s over all features of the niche (Tusher et al. 2001, PNAS 98:5116): a large score is a
-    difference that every patient shows. With a single replicate there is no s, and the score is d.
+    The score is the mean d of the patients' differences over their standard deviation s, d / (s + s0), where s0 is the
+    median s over all features of the niche (Tusher et al. 2001, PNAS 98:5116): a large score is a difference that every
+    patient shows. With a single replicate there is no s, and the score is d.
 
-    Returns columns niche, feature, mean_in, mean_out, log2_fold_change or difference, score, rank (1 = best marker of
-    the niche), n_replicates; sorted by niche and rank.
+    Returns columns niche, feature, symbol, mean_in, mean_out, log2_fold_change or difference, score, rank (1 = best
+    marker of the niche), n_replicates; sorted by niche and rank.
     """
     replicates = cohort.cells[Obs.PATIENT]
     if replicates.nunique() < 2:
@@ -85,6 +85,7 @@ def _compare(
         {
             "niche": niche,
             "feature": cohort.features.to_numpy()[order],
+            "symbol": cohort.symbols[order],
             "mean_in": mean_in[order],
             "mean_out": mean_out[order],
             effect_name(cohort.feature_type): effect[order],

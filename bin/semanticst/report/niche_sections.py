@@ -60,10 +60,10 @@ def write_niche_sections(
 
 
 def top_markers(markers: pd.DataFrame, niche: int, n: int, feature_type: FeatureType) -> list[str]:
-    """Names of the ``n`` best markers of a niche, of those that are higher inside it by a difference worth naming."""
+    """Symbols of the ``n`` best markers of a niche, of those that are higher inside it by a difference worth naming."""
     effect = markers[effect_name(feature_type)]
     own = markers[(markers["niche"] == niche) & (effect > 0) & (effect >= _LEAST_EFFECT[feature_type])]
-    return own.nsmallest(n, "rank")["feature"].tolist()
+    return own.nsmallest(n, "rank")["symbol"].tolist()
 
 
 def _sample_overview(outdir: Path, cohort: Cohort, counts: pd.DataFrame) -> None:
@@ -177,7 +177,7 @@ def _markers(outdir: Path, cohort: Cohort, markers: pd.DataFrame) -> None:
     chosen = dict.fromkeys(
         name for niche in cohort.niches for name in top_markers(markers, niche, each, cohort.feature_type)
     )
-    frame = markers.pivot_table(index="niche", columns="feature", values=effect)
+    frame = markers.pivot_table(index="niche", columns="symbol", values=effect)
     frame = frame.reindex(columns=list(chosen))
     if frame.empty or not len(chosen):
         return
