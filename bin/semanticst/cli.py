@@ -32,7 +32,9 @@ outdir_option = click.option(
     show_default="the current folder",
     help="Folder for the results; made if missing.",
 )
-seed_option = click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Random seed.")
+seed_option = click.option(
+    "--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Random seed."
+)
 threads_option = click.option(
     "--threads", type=click.IntRange(1), default=1, show_default=True, help="Threads for linear algebra and torch."
 )

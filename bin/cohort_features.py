@@ -1,0 +1,38 @@
+#!/usr/bin/env python3
+"""One feature set, one space of principal components and one batch correction for all samples."""
+
+import click
+
+from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, threads_option
+
+
+@step()
+@click.argument("samples", nargs=-1, required=True, type=EXISTING_FILE, metavar="SAMPLE.qc.h5ad...")
+@click.option("--features-n-components", type=click.IntRange(2, 500), default=50, show_default=True, help="Components.")
+@click.option("--features-n-top", type=click.IntRange(10), default=2000, show_default=True,
+              help="Features kept, those that vary most within samples; a smaller panel is used whole.")  # fmt: skip
+@click.option("--harmony/--no-harmony", default=True, show_default=True, help="Correct for batch with Harmony.")
+@click.option("--model", type=EXISTING_FILE, help="A trained model.pt: project onto it instead of fitting.")
+@seed_option
+@threads_option
+@outdir_option
+def cohort_features(samples, features_n_components, features_n_top, harmony, model, seed, threads, outdir):
+    """Project the QC'd samples SAMPLE.qc.h5ad into one space; writes cohort.basis.npz and SAMPLE.components.h5ad."""
+    from semanticst.features import build_components
+    from semanticst.model.store import load_model
+    from semanticst.threads import limit_threads
+
+    with limit_threads(threads):
+        build_components(
+            samples,
+            outdir,
+            n_components=features_n_components,
+            n_top=features_n_top,
+            harmony=harmony,
+            model=load_model(model) if model else None,
+            seed=seed,
+        )
+
+
+if __name__ == "__main__":
+    cohort_features()

@@ -1,0 +1,39 @@
+#!/usr/bin/env python3
+"""Find the niches of a cohort: one clustering over all samples."""
+
+import click
+
+from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, threads_option
+
+
+@step()
+@click.argument("embedding", type=EXISTING_FILE, metavar="cohort.embedding.h5ad")
+@click.option("--niche-k", default="auto", show_default=True,
+              help="Number of niches, several joined by commas, or auto (by stability and BIC, 2 to 15).")  # fmt: skip
+@click.option("--niche-starts", type=click.IntRange(1), default=12, show_default=True,
+              help="Starts of the search for each member of the consensus.")  # fmt: skip
+@click.option("--model", type=EXISTING_FILE, help="A trained model.pt: assign its niches instead of finding new ones.")
+@seed_option
+@threads_option
+@outdir_option
+def niche_cluster(embedding, niche_k, niche_starts, model, seed, threads, outdir):
+    """Cluster all cells of cohort.embedding.h5ad; writes niches.csv.gz, niche_mixture.npz, niche_k.csv."""
+    from semanticst.niche import cluster_niches
+    from semanticst.niche.cluster import parse_numbers
+    from semanticst.threads import limit_threads
+
+    try:
+        parse_numbers(niche_k)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--niche-k") from error
+    with limit_threads(threads):
+        stored = None
+        if model:
+            from semanticst.model.store import load_model
+
+            stored = load_model(model)
+        cluster_niches(embedding, outdir, niche_k=niche_k, starts=niche_starts, model=stored, seed=seed)
+
+
+if __name__ == "__main__":
+    niche_cluster()

@@ -1,0 +1,199 @@
+"""The step between QC and graphs: one feature set, one basis, one space for all samples."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from tqdm import tqdm
+
+from semanticst.constants import UNS, FeatureType, Obs, Obsm
+from semanticst.errors import BadInput, Problem
+from semanticst.features.basis import Basis, Moments, most_variable, principal_components, transform
+from semanticst.features.harmonise import common_panel
+from semanticst.features.harmony import HarmonyReference, correct
+from semanticst.writing import atomic, write_h5ad, write_json
+
+log = logging.getLogger(__name__)
+
+
+def build_components(
+    paths: Sequence[Path],
+    outdir: Path,
+    *,
+    n_components: int = 50,
+    n_top: int = 2000,
+    harmony: bool = True,
+    model: dict | None = None,
+    seed: int = 0,
+) -> None:
+    """Write ``cohort.basis.npz``, ``cohort.features.json`` and one ``{sample}.components.h5ad`` per QC'd sample.
+
+    With ``model`` (a loaded ``model.pt``) nothing is fitted: the samples are projected onto the model's basis and
+    moved onto its Harmony reference. Raises BadInput when the samples do not share features.
+    """
+    samples = _by_sample(paths)
+    if model is None:
+        basis, left_out = _fit_basis(samples, n_components, n_top)
+    else:
+        basis, left_out = Basis.from_arrays(model["basis"]), {}
+    tables, components = [], []
+    for path in tqdm(samples.values(), desc="components", disable=None):
+        obs, spatial, X = _project(path, basis)
+        tables.append((obs, spatial))
+        components.append(X)
+    stacked = np.vstack(components)
+    batch = np.concatenate([obs[Obs.BATCH].astype(str).to_numpy() for obs, _ in tables])
+    corrected, reference = _correct(stacked, batch, harmony, model, seed)
+    _write_samples(samples, tables, stacked, corrected, outdir)
+    _save_basis(basis, reference, outdir / "cohort.basis.npz")
+    write_json(
+        outdir / "cohort.features.json",
+        {
+            "feature_type": basis.feature_type,
+            "n_features": len(basis.features),
+            "n_components": basis.loadings.shape[1],
+            "variance_explained": float(basis.variance.sum() / basis.total_variance),
+            "depth": basis.depth,
+            "n_samples": len(samples),
+            "n_cells": len(stacked),
+            "batches": sorted(set(batch)),
+            "harmony": reference is not None,
+            "mapped_onto_model": model is not None,
+            "features_left_out": left_out,
+        },
+    )
+
+
+def load_basis(path: Path) -> tuple[Basis, HarmonyReference | None]:
+    """Basis and Harmony reference of a ``cohort.basis.npz``."""
+    with np.load(path, allow_pickle=False) as stored:
+        arrays = dict(stored)
+    return Basis.from_arrays(arrays), HarmonyReference(
+        arrays["harmony_centres"]
+    ) if "harmony_centres" in arrays else None
+
+
+def _by_sample(paths: Sequence[Path]) -> dict[str, Path]:
+    """Path per sample name, sorted: the order of arguments must not matter."""
+    named = {}
+    for path in paths:
+        with_name = str(ad.read_h5ad(path, backed="r").uns[UNS]["sample"])
+        if with_name in named:
+            raise BadInput(Problem(path, f"sample '{with_name}' is given twice, also in {named[with_name].name}"))
+        named[with_name] = path
+    return dict(sorted(named.items()))
+
+
+def _fit_basis(samples: dict[str, Path], n_components: int, n_top: int) -> tuple[Basis, dict[str, int]]:
+    features, types, totals = {}, {}, []
+    for sample, path in samples.items():
+        adata = ad.read_h5ad(path)
+        features[sample] = list(adata.var_names)
+        types[sample] = str(adata.uns[UNS]["feature_type"])
+        totals.append(_totals(adata.X))
+    panel = common_panel(features, types)
+    depth = float(np.median(np.concatenate(totals))) if panel.feature_type == FeatureType.COUNTS else 1.0
+
+    names = np.array(panel.features)
+    if len(names) > n_top:
+        per_sample, sizes = [], []
+        for path in tqdm(samples.values(), desc="variable features", disable=None):
+            moments = Moments()
+            moments.add(_values(path, names, panel.feature_type, depth), cross=False)
+            per_sample.append(moments.variance)
+            sizes.append(moments.n)
+        names = names[most_variable(per_sample, sizes, n_top)]
+    moments = Moments()
+    for path in tqdm(samples.values(), desc="covariance", disable=None):
+        moments.add(_values(path, names, panel.feature_type, depth), cross=True)
+    # intensities come in any unit; counts after log and shares of positive cells are comparable as they are
+    scale = np.ones(len(names))
+    if panel.feature_type == FeatureType.CONTINUOUS:
+        scale = np.where(moments.variance > 0, np.sqrt(moments.variance), 1.0)
+    if not moments.variance.any():
+        raise BadInput(Problem(next(iter(samples.values())), "no feature varies between the cells of the cohort"))
+    loadings, variance = principal_components(moments, scale, n_components)
+    total = float((moments.variance / scale**2).sum())
+    log.info("%d features (%s), %d components explain %.0f %% of their variance, depth %.0f",
+             len(names), panel.feature_type, len(variance), 100 * variance.sum() / total, depth)  # fmt: skip
+    basis = Basis(names, str(panel.feature_type), depth, moments.mean, scale, loadings, variance, total)
+    return basis, panel.left_out
+
+
+def _values(path: Path, names: np.ndarray, feature_type: str, depth: float) -> sp.csr_matrix:
+    adata = ad.read_h5ad(path)
+    totals = _totals(adata.X)
+    return transform(_columns(adata, names, path), feature_type, depth, totals)
+
+
+def _project(path: Path, basis: Basis) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    adata = ad.read_h5ad(path)
+    found = str(adata.uns[UNS]["feature_type"])
+    if found != basis.feature_type:
+        raise BadInput(
+            Problem(path, f"holds {found} features, the model was trained on {basis.feature_type}", value=found)
+        )
+    obs = adata.obs[[Obs.SAMPLE, Obs.PATIENT, Obs.BATCH]].astype(str).astype("category")
+    return (
+        obs,
+        np.asarray(adata.obsm[Obsm.SPATIAL], dtype=np.float64),
+        basis.project(_columns(adata, basis.features, path), _totals(adata.X)),
+    )
+
+
+def _columns(adata: ad.AnnData, names: np.ndarray, path: Path) -> sp.csr_matrix:
+    index = adata.var_names.get_indexer(names)
+    if (index < 0).any():
+        missing = names[index < 0]
+        raise BadInput(
+            Problem(
+                path,
+                f"lacks {len(missing)} of the {len(names)} features of the model, for example {missing[0]}; "
+                "map only samples that were measured with the same panel",
+            )  # fmt: skip
+        )
+    return sp.csr_matrix(adata.X)[:, index]
+
+
+def _totals(X: sp.spmatrix) -> np.ndarray:
+    return np.asarray(X.sum(1)).ravel()
+
+
+def _correct(X, batch, harmony, model, seed) -> tuple[np.ndarray, HarmonyReference | None]:
+    if model is not None:
+        centres = model["basis"].get("harmony_centres")
+        if centres is None:
+            return X, None
+        reference = HarmonyReference(np.asarray(centres))
+        return reference.map(X, batch), reference
+    if not harmony:
+        log.info("Harmony is off")
+        return X, None
+    return correct(X, batch, seed)
+
+
+def _write_samples(samples, tables, stacked, corrected, outdir: Path) -> None:
+    start = 0
+    for (sample, path), (obs, spatial) in zip(samples.items(), tables):
+        rows = slice(start, start + len(obs))
+        start += len(obs)
+        adata = ad.AnnData(obs=obs, obsm={Obsm.SPATIAL: spatial})
+        adata.obsm[Obsm.COMPONENTS] = stacked[rows]
+        adata.obsm[Obsm.HARMONY] = corrected[rows]
+        settings = ad.read_h5ad(path, backed="r").uns[UNS]
+        adata.uns[UNS] = {
+            k: settings[k] for k in ("sample", "platform", "feature_type", "spatial_unit") if k in settings
+        }
+        write_h5ad(outdir / f"{sample}.components.h5ad", adata)
+
+
+def _save_basis(basis: Basis, reference: HarmonyReference | None, path: Path) -> None:
+    arrays = dict(vars(basis))
+    if reference is not None:
+        arrays["harmony_centres"] = reference.centres
+    with atomic(path) as partial, open(partial, "wb") as handle:
+        np.savez_compressed(handle, **arrays)

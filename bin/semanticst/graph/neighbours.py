@@ -1,0 +1,78 @@
+"""Nearest neighbours within one sample."""
+
+import numpy as np
+import scipy.sparse as sp
+
+EXACT_CELLS = 60_000
+"""Up to this many cells neighbours in component space are exact; above, by nearest-neighbour descent."""
+ROWS = 1_024
+"""Cells whose distances to all others are held at once (at most ROWS x EXACT_CELLS x 4 bytes = 250 MB)."""
+
+
+def nearest_in_space(xy: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices and distances, (n, k), of the ``k`` nearest other cells in the plane, by a k-d tree.
+
+    Cells at the very same position (they exist in public files) are neighbours at distance 0.
+    """
+    from scipy.spatial import cKDTree
+
+    k = min(k, len(xy) - 1)
+    distances, indices = cKDTree(xy).query(xy, k=k + 1)
+    return _without_self(indices, distances)
+
+
+def nearest_in_components(X: np.ndarray, k: int, seed: int = 0) -> np.ndarray:
+    """Indices (n, k) of the ``k`` nearest other cells by Euclidean distance of ``X`` (n, d) float32."""
+    k = min(k, len(X) - 1)
+    if len(X) <= EXACT_CELLS:
+        indices, distances = _exact(X, k + 1)
+    else:
+        from pynndescent import NNDescent
+
+        index = NNDescent(np.ascontiguousarray(X), n_neighbors=k + 1, random_state=seed, n_jobs=1)
+        indices, distances = index.neighbor_graph
+    return _without_self(indices, distances)[0]
+
+
+def _exact(X: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Blocks of all distances: n x n work, never n x n memory."""
+    import torch
+
+    T = torch.as_tensor(np.ascontiguousarray(X - X.mean(0)), dtype=torch.float32)
+    squares = (T**2).sum(1)
+    indices, distances = [], []
+    for start in range(0, len(T), ROWS):
+        block = T[start : start + ROWS]
+        squared = squares[start : start + ROWS, None] - 2 * block @ T.T + squares[None, :]
+        values, found = squared.topk(k, dim=1, largest=False)
+        indices.append(found.numpy())
+        distances.append(values.clamp_min(0).sqrt().numpy())
+    return np.vstack(indices), np.vstack(distances)
+
+
+def _without_self(indices: np.ndarray, distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Drop each cell from its own list; where a duplicate took its place, drop the last entry."""
+    n, k = indices.shape
+    own = indices == np.arange(n)[:, None]
+    own[~own.any(1), -1] = True
+    keep = ~own
+    return indices[keep].reshape(n, k - 1), distances[keep].reshape(n, k - 1)
+
+
+def symmetric_adjacency(indices: np.ndarray, keep: np.ndarray | None = None) -> sp.csr_matrix:
+    """CSR float32 (n, n) of ones: cells are joined when either is among the other's neighbours (``indices``, (n, k)).
+
+    ``keep`` (n, k) bool marks the entries to use; all when not given. No self-loops, sorted indices.
+    """
+    n, k = indices.shape
+    rows = np.repeat(np.arange(n), k)
+    columns = indices.ravel()
+    if keep is not None:
+        rows, columns = rows[keep.ravel()], columns[keep.ravel()]
+    A = sp.csr_matrix((np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=(n, n))
+    A = A.maximum(A.T).tocsr()
+    A.setdiag(0)
+    A.eliminate_zeros()
+    A.data[:] = 1.0
+    A.sort_indices()
+    return A

@@ -1,0 +1,80 @@
+"""Embedding of all cells: one sparse pass per sample, no gradients."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from semanticst.constants import UNS, Obs, Obsm
+from semanticst.model.cohort import SampleGraphs, read_graphs
+from semanticst.model.network import SemanticNetwork
+from semanticst.model.tiles import collate, split_tiles, with_halo
+from semanticst.writing import write_h5ad
+
+log = logging.getLogger(__name__)
+
+WHOLE_CELLS = 100_000
+"""Samples up to this size are embedded in one pass, larger ones tile by tile: with the halo the result is the same."""
+
+
+@torch.no_grad()
+def embed_sample(
+    network: SemanticNetwork, sample: SampleGraphs, device: torch.device, max_cells: int = WHOLE_CELLS
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fused embedding (n, latent) and semantic scores (n, contexts), float32."""
+    fused = np.empty((sample.n, network.shape.n_latent), dtype=np.float32)
+    scores = np.empty((sample.n, len(network.shape.contexts)), dtype=np.float32)
+    for tile in split_tiles(sample.xy, max_cells):
+        cells = tile if len(tile) == sample.n else with_halo(sample, tile, network.shape.hops)
+        batch = collate([(sample, cells, len(tile))], {}).to(device)
+        z, a, _, _ = network.embed(batch.x, batch.edges)
+        fused[tile] = z[: len(tile)].cpu().numpy()
+        scores[tile] = a[: len(tile)].cpu().numpy()
+    return fused, scores
+
+
+def embed_cohort(network: SemanticNetwork, paths: Sequence[Path], device: torch.device, out: Path) -> None:
+    """Embed the samples in ``paths`` (``{sample}.graphs.h5ad``, in the order given); write one table of all cells."""
+    network = network.to(device).eval()
+    parts = []
+    for path in tqdm(paths, desc="embedding", disable=None):
+        fused, scores = embed_sample(network, read_graphs(path, network.shape.contexts), device)
+        parts.append(_delta(path, fused, scores))
+    cohort = ad.concat(parts, merge="same")
+    cohort.obs[[Obs.SAMPLE, Obs.PATIENT, Obs.BATCH]] = cohort.obs[[Obs.SAMPLE, Obs.PATIENT, Obs.BATCH]].astype(
+        "category"
+    )
+    cohort.uns[UNS] = {
+        "contexts": [str(c) for c in network.shape.contexts],
+        "graph_hops": _one_value([int(p.uns[UNS]["graph_hops"]) for p in parts]),
+        "spatial_unit": _common_unit([str(p.uns[UNS]["spatial_unit"]) for p in parts]),
+        "feature_type": str(parts[0].uns[UNS]["feature_type"]),
+    }
+    write_h5ad(out, cohort)
+    log.info("%d cells of %d samples embedded in %d dimensions", cohort.n_obs, len(parts), network.shape.n_latent)
+
+
+def _delta(path: Path, fused: np.ndarray, scores: np.ndarray) -> ad.AnnData:
+    adata = ad.read_h5ad(path)
+    obs = adata.obs[[Obs.SAMPLE, Obs.PATIENT, Obs.BATCH]].astype(str)
+    obs[Obs.CELL_ID] = adata.obs_names.astype(str)
+    obs.index = obs[Obs.SAMPLE] + ":" + obs[Obs.CELL_ID]
+    kept = (Obsm.SPATIAL, Obsm.COMPONENTS, Obsm.HARMONY, Obsm.PROFILE)
+    delta = ad.AnnData(obs=obs, obsm={key: adata.obsm[key] for key in kept}, uns={UNS: adata.uns[UNS]})
+    delta.obsm[Obsm.EMBEDDING] = fused
+    delta.obsm[Obsm.SCORES] = scores
+    return delta
+
+
+def _one_value(values: list[int]) -> int:
+    if len(set(values)) > 1:
+        raise ValueError(f"samples were prepared with different --graph-hops: {sorted(set(values))}")
+    return values[0]
+
+
+def _common_unit(units: list[str]) -> str:
+    return units[0] if len(set(units)) == 1 else "mixed"

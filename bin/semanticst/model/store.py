@@ -1,0 +1,86 @@
+"""Files of the network and of the whole trained model. Tensors and plain values only: no pickled code."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from semanticst import __version__
+from semanticst.errors import BadInput, Problem
+from semanticst.model.network import NetworkShape, SemanticNetwork
+from semanticst.writing import atomic
+
+FORMAT = 1
+"""Raised when a stored model can no longer be read by older code."""
+
+
+def network_state(network: SemanticNetwork, batches: dict[str, int], settings: dict) -> dict:
+    """Everything of a trained network as a plain dict."""
+    return {
+        "format": FORMAT,
+        "version": __version__,
+        "shape": network.shape.as_dict(),
+        "weights": network.state_dict(),
+        "batches": dict(batches),
+        "settings": settings,
+    }
+
+
+def save_network(path: Path, network: SemanticNetwork, batches: dict[str, int], settings: dict) -> None:
+    with atomic(path) as partial:
+        torch.save({"network": network_state(network, batches, settings)}, partial)
+
+
+def save_model(path: Path, parts: dict[str, dict]) -> None:
+    """Write ``model.pt``: ``network``, ``basis`` (with Harmony reference) and ``mixture``; arrays become tensors."""
+    with atomic(path) as partial:
+        torch.save({"format": FORMAT, "version": __version__, **{k: _to_tensors(v) for k, v in parts.items()}}, partial)
+
+
+def load_model(path: Path) -> dict:
+    """Read ``network.pt`` or ``model.pt``; arrays come back as numpy, the network's weights stay tensors.
+
+    Raises BadInput when the file is not such a model or was written by a newer format.
+    """
+    try:
+        stored = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds here; all mean the same to the user
+        raise BadInput(
+            Problem(path, f"is not a trained model ({type(error).__name__}); give integration/model.pt")
+        ) from error
+    if not isinstance(stored, dict) or "network" not in stored:
+        raise BadInput(Problem(path, "is not a trained model; give integration/model.pt of a finished run"))
+    found = stored["network"]["format"]
+    if found > FORMAT:
+        raise BadInput(
+            Problem(path, f"was written in format {found}, this version reads up to {FORMAT}; update the pipeline")
+        )
+    return {k: v if k == "network" else _to_arrays(v) for k, v in stored.items()}
+
+
+def load_network(path: Path) -> tuple[SemanticNetwork, dict]:
+    """The network of a ``network.pt`` or ``model.pt`` and its stored state."""
+    state = load_model(path)["network"]
+    network = SemanticNetwork(NetworkShape.from_dict(state["shape"]))
+    network.load_state_dict(state["weights"])
+    return network.eval(), state
+
+
+def _to_tensors(value):
+    if isinstance(value, dict):
+        return {k: _to_tensors(v) for k, v in value.items()}
+    if isinstance(value, np.ndarray):
+        # names are stored as a list of str: a tensor holds numbers only
+        return [str(v) for v in value.tolist()] if value.dtype.kind in "US" and value.ndim else (
+            str(value) if value.dtype.kind in "US" else torch.from_numpy(np.ascontiguousarray(value)))  # fmt: skip
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _to_arrays(value):
+    if isinstance(value, dict):
+        return {k: _to_arrays(v) for k, v in value.items()}
+    if isinstance(value, torch.Tensor):
+        return value.numpy()
+    if isinstance(value, list):
+        return np.array(value)
+    return value

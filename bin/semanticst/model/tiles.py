@@ -1,0 +1,135 @@
+"""Mini-batches are pieces of tissue: tiles of neighbouring cells, each with the cells that its messages come from.
+
+Random cells have no neighbours among themselves. A tile keeps its edges; with its halo the embedding of its cells is
+exactly that of a pass over the whole sample, so the tile size changes memory and not the result.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+from semanticst.model.cohort import SampleGraphs
+from semanticst.model.edges import EdgeSet
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Several tiles as one graph of ``m`` cells.
+
+    ``x`` (m, p), ``target`` (m, q) float32; ``batch`` (m,) int64 index of the sample's batch; ``edges`` context ->
+    EdgeSet over the m cells; ``inner`` (m,) bool: cells of the tiles proper, the rest is halo.
+    """
+
+    x: torch.Tensor
+    target: torch.Tensor
+    batch: torch.Tensor
+    edges: dict[str, EdgeSet]
+    inner: torch.Tensor
+
+    def to(self, device: torch.device) -> "Batch":
+        return Batch(
+            self.x.to(device),
+            self.target.to(device),
+            self.batch.to(device),
+            {c: e.to(device) for c, e in self.edges.items()},
+            self.inner.to(device),
+        )
+
+
+def split_tiles(xy: np.ndarray, max_cells: int) -> list[np.ndarray]:
+    """Index arrays of compact tiles: the longer side is halved at its median until no piece exceeds ``max_cells``."""
+    pending, tiles = [np.arange(len(xy))], []
+    while pending:
+        cells = pending.pop()
+        if len(cells) <= max_cells:
+            tiles.append(np.sort(cells))
+            continue
+        axis = np.ptp(xy[cells], axis=0).argmax()
+        order = cells[np.argsort(xy[cells, axis], kind="stable")]
+        pending += [order[len(order) // 2 :], order[: len(order) // 2]]
+    return tiles
+
+
+def with_halo(sample: SampleGraphs, tile: np.ndarray, hops: dict[str, int]) -> np.ndarray:
+    """The tile's cells first, then every cell within ``hops[context]`` steps of them in that context's graph."""
+    seen = np.zeros(sample.n, dtype=bool)
+    seen[tile] = True
+    halo = seen.copy()
+    for context, n_hops in hops.items():
+        front, reached = seen, seen.copy()
+        for _ in range(n_hops):
+            front = (sample.graphs[context] @ front.astype(np.float32)) > 0
+            reached |= front
+        halo |= reached
+    halo[tile] = False
+    return np.concatenate([tile, np.flatnonzero(halo)])
+
+
+def collate(pieces: Sequence[tuple[SampleGraphs, np.ndarray, int]], batch_index: dict[str, int]) -> Batch:
+    """Join (sample, cells, number of inner cells) into one block-diagonal graph."""
+    xs, targets, batches, inner = [], [], [], []
+    graphs: dict[str, list[sp.csr_matrix]] = {c: [] for c in pieces[0][0].graphs}
+    for sample, cells, n_inner in pieces:
+        xs.append(sample.x[cells])
+        targets.append(sample.target[cells])
+        batches.append(np.full(len(cells), batch_index.get(sample.batch, 0)))
+        inner.append(np.arange(len(cells)) < n_inner)
+        for context, graph in sample.graphs.items():
+            graphs[context].append(graph if n_inner == sample.n else graph[cells][:, cells])
+    return Batch(
+        x=torch.from_numpy(np.vstack(xs)),
+        target=torch.from_numpy(np.vstack(targets)),
+        batch=torch.from_numpy(np.concatenate(batches)),
+        edges={c: EdgeSet.of(sp.block_diag(parts, format="csr")) for c, parts in graphs.items()},
+        inner=torch.from_numpy(np.concatenate(inner)),
+    )
+
+
+class TileLoader:
+    """Endless stream of batches over all samples: every tile once per pass, in an order drawn anew from ``seed``."""
+
+    def __init__(
+        self,
+        samples: Sequence[SampleGraphs],
+        batch_index: dict[str, int],
+        hops: dict[str, int],
+        *,
+        tile_cells: int,
+        batch_cells: int,
+        seed: int,
+    ):
+        self.samples, self.batch_index, self.hops = samples, batch_index, hops
+        self.tiles = [(i, tile) for i, s in enumerate(samples) for tile in split_tiles(s.xy, tile_cells)]
+        self.batch_cells = batch_cells
+        self.rng = np.random.default_rng(seed)
+        self._halos: dict[int, np.ndarray] = {}
+
+    @property
+    def passes_in_one_batch(self) -> bool:
+        return sum(s.n for s in self.samples) <= self.batch_cells
+
+    def __iter__(self) -> Iterator[Batch]:
+        if self.passes_in_one_batch:
+            # the whole cohort fits: the same graph every time, built once
+            whole = collate([(s, np.arange(s.n), s.n) for s in self.samples], self.batch_index)
+            while True:
+                yield whole
+        while True:
+            yield from self._one_pass()
+
+    def _one_pass(self) -> Iterator[Batch]:
+        pieces, cells = [], 0
+        for t in self.rng.permutation(len(self.tiles)):
+            i, tile = self.tiles[t]
+            if t not in self._halos:
+                self._halos[t] = with_halo(self.samples[i], tile, self.hops)
+            pieces.append((self.samples[i], self._halos[t], len(tile)))
+            cells += len(tile)
+            if cells >= self.batch_cells:
+                yield collate(pieces, self.batch_index)
+                pieces, cells = [], 0
+        if pieces:
+            yield collate(pieces, self.batch_index)

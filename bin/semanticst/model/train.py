@@ -1,0 +1,147 @@
+"""Training: one network over the tiles of all samples."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from semanticst.constants import CONTEXTS, Context
+from semanticst.model.cohort import SampleGraphs
+from semanticst.model.edges import EdgeSet
+from semanticst.model.losses import (
+    attention_balance_loss,
+    balance_loss,
+    disentangle_loss,
+    mincut_loss,
+    reconstruction_loss,
+)
+from semanticst.model.network import NetworkShape, Output, SemanticNetwork, build_network
+from semanticst.model.tiles import Batch, TileLoader
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How the network is trained; ``steps`` are optimisation steps, each over about ``batch_cells`` cells."""
+
+    steps: int = 200
+    latent: int = 32
+    communities: int = 16
+    tile_cells: int = 2_000
+    batch_cells: int = 8_000
+    learning_rate: float = 3e-3
+    reconstruction: float = 0.25
+    mincut: float = 0.5
+    disentangle: float = 0.1
+    attention: float = 0.2
+    contexts: tuple[str, ...] = CONTEXTS
+    seed: int = 0
+
+    def as_dict(self) -> dict:
+        return {**asdict(self), "contexts": [str(c) for c in self.contexts]}
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` is a CUDA device where there is one. Raises ValueError when ``cuda`` is asked for and absent."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("no CUDA device is visible to torch; use --device cpu or auto")
+    device = torch.device(name)
+    log.info("device: %s", torch.cuda.get_device_name(0) if device.type == "cuda" else "cpu")
+    return device
+
+
+def train_network(
+    samples: Sequence[SampleGraphs], settings: TrainSettings, device: torch.device
+) -> tuple[SemanticNetwork, dict[str, int], pd.DataFrame]:
+    """Train on ``samples``; returns the network (on the CPU), the index of each batch, the history of the losses."""
+    torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
+    batch_index = {b: i for i, b in enumerate(sorted({s.batch for s in samples}))}
+    n_cells = sum(s.n for s in samples)
+    shape = NetworkShape(
+        n_input=samples[0].x.shape[1],
+        n_output=samples[0].target.shape[1],
+        n_batches=len(batch_index),
+        n_latent=settings.latent,
+        n_communities=settings.communities,
+        contexts=settings.contexts,
+    )
+    scale = float(np.sqrt(sum((s.x.astype(np.float64) ** 2).sum() for s in samples) / (n_cells * shape.n_input)))
+    network = build_network(shape, max(scale, 1e-6), settings.seed).to(device)
+    loader = TileLoader(
+        samples,
+        batch_index,
+        shape.hops,
+        tile_cells=settings.tile_cells,
+        batch_cells=settings.batch_cells,
+        seed=settings.seed,
+    )
+    passes = settings.steps * min(settings.batch_cells, n_cells) / n_cells
+    log.info("%d cells of %d samples in %d tiles, %d steps, %.1f passes over the cohort",
+             n_cells, len(samples), len(loader.tiles), settings.steps, passes)  # fmt: skip
+    if passes < 1:
+        log.warning("the network will see only part of the cohort; raise --train-steps")
+    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, settings.steps, pct_start=0.1)
+    history, started = [], time.monotonic()
+    progress = tqdm(zip(range(settings.steps), loader), total=settings.steps, desc="training", disable=None)
+    for step, batch in progress:
+        terms = training_losses(network, batch.to(device), settings)
+        optimizer.zero_grad()
+        terms["loss"].backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimizer.step()
+        schedule.step()
+        history.append({"step": step + 1, **{k: float(v.detach()) for k, v in terms.items()}})
+        progress.set_postfix(loss=f"{history[-1]['loss']:.3f}")
+    log.info(
+        "trained in %.0f s, loss %.3f -> %.3f", time.monotonic() - started, history[0]["loss"], history[-1]["loss"]
+    )
+    return network.cpu().eval(), batch_index, pd.DataFrame(history)
+
+
+def training_losses(network: SemanticNetwork, batch: Batch, settings: TrainSettings) -> dict[str, torch.Tensor]:
+    """All terms of the loss over the inner cells of a batch, ``loss`` their weighted sum."""
+    out = network(batch.x, batch.edges, batch.batch)
+    inner = batch.inner
+    P = out.communities
+    predicted, target = out.reconstruction[inner], batch.target[inner] / network.input_scale
+    own = network.shape.n_input
+    terms = {
+        "reconstruction": reconstruction_loss(predicted[:, :own], target[:, :own]),
+        "profile": reconstruction_loss(predicted[:, own:], target[:, own:]),
+        "mincut": mincut_loss(P, _edges_to_keep(batch, out)),
+        "balance": balance_loss(P[inner]),
+        "disentangle": disentangle_loss(out.contexts[:, inner]),
+        "attention": attention_balance_loss(out.scores[inner]),
+    }
+    loss = (
+        terms["profile"]
+        + settings.reconstruction * terms["reconstruction"]
+        + settings.mincut * (terms["mincut"] + terms["balance"])
+        + settings.disentangle * terms["disentangle"]
+        + settings.attention * terms["attention"]
+    )
+    return {"loss": loss, **terms}
+
+
+def _edges_to_keep(batch: Batch, out: Output) -> list[tuple[EdgeSet, torch.Tensor]]:
+    """Edges that communities should not cut: tissue neighbours and, where used, cells of like surroundings.
+
+    Learned weights are constants here: otherwise the cut would be lowered by switching edges off. Edges of halo cells,
+    whose embedding is not complete, weigh nothing.
+    """
+    chosen = [c for c in (Context.SPATIAL, Context.DOMAIN) if c in batch.edges] or list(batch.edges)
+    kept = []
+    for context in chosen:
+        edges = batch.edges[context]
+        inside = batch.inner[edges.source] & batch.inner[edges.destination]
+        kept.append((edges, out.weights[context].detach() * inside))
+    return kept

@@ -1,0 +1,165 @@
+"""The niche step: embedding of all cells in, niches of all cells out."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from semanticst.constants import Obs, Obsm
+from semanticst.errors import BadInput, Problem
+from semanticst.niche.consensus import Consensus, count_votes, vote
+from semanticst.niche.mixture import Mixture, fit_mixture
+from semanticst.niche.number import choose_number, number_curve, report_curve
+from semanticst.niche.views import View, fit_views
+from semanticst.writing import atomic, write_table
+
+log = logging.getLogger(__name__)
+
+SHRINKAGE = 0.1
+AUTO_RANGE = range(2, 16)
+
+
+@dataclass(frozen=True)
+class NicheModel:
+    """Everything needed to give new cells the same niches: views, a mixture on each, and how their parts vote."""
+
+    views: list[View]
+    mixtures: list[Mixture]
+    mapping: np.ndarray
+    weights: np.ndarray
+
+    @property
+    def k(self) -> int:
+        return self.mapping.shape[1]
+
+    def assign(self, adata: ad.AnnData) -> tuple[np.ndarray, np.ndarray]:
+        """Niche (n,) 0..K-1 and stability (n,) of the cells of ``adata``."""
+        partitions = [m.predict(v.matrix(adata)) for v, m in zip(self.views, self.mixtures)]
+        votes = count_votes(partitions, self.mapping, self.weights, self.k)
+        return votes.argmax(1), votes.max(1) / self.weights.sum()
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Plain arrays, for ``niche_mixture.npz`` and ``model.pt``."""
+        stored = {"mapping": self.mapping, "weights": self.weights, "views": np.array([v.name for v in self.views])}
+        for view, mixture in zip(self.views, self.mixtures):
+            stored[f"{view.name}/source"] = np.array([view.source])
+            stored[f"{view.name}/columns"] = np.array(view.columns)
+            stored[f"{view.name}/mean"] = view.mean
+            stored[f"{view.name}/loadings"] = view.loadings
+            stored[f"{view.name}/weights"] = mixture.weights
+            stored[f"{view.name}/means"] = mixture.means
+            stored[f"{view.name}/covariance"] = mixture.covariance
+        return stored
+
+    @classmethod
+    def from_arrays(cls, stored: dict[str, np.ndarray]) -> "NicheModel":
+        views, mixtures = [], []
+        for name in map(str, stored["views"]):
+            start, stop = (int(c) for c in stored[f"{name}/columns"])
+            source = str(stored[f"{name}/source"][0])
+            views.append(View(name, source, (start, stop), stored[f"{name}/mean"], stored[f"{name}/loadings"]))
+            mixtures.append(Mixture(stored[f"{name}/weights"], stored[f"{name}/means"], stored[f"{name}/covariance"]))
+        return cls(views, mixtures, stored["mapping"], stored["weights"])
+
+    def save(self, path: Path) -> None:
+        with atomic(path) as partial, open(partial, "wb") as handle:
+            np.savez_compressed(handle, **self.arrays())
+
+
+def cluster_niches(
+    embedding: Path, outdir: Path, *, niche_k: str = "auto", starts: int = 12, model: dict | None = None, seed: int = 0
+) -> None:
+    """Write ``niches.csv.gz``, ``niche_mixture.npz``, ``niche_k.csv``, and ``niche_members.csv.gz`` for a list of k.
+
+    Raises BadInput when there are fewer cells than niches.
+    """
+    adata = ad.read_h5ad(embedding)
+    if model is not None:
+        niches = NicheModel.from_arrays(model["mixture"])
+        labels, stability = niches.assign(adata)
+        log.info("%d cells mapped to the %d niches of the model", adata.n_obs, niches.k)
+        curve = pd.DataFrame({"k": [niches.k], "bic": np.nan, "stability": np.nan, "stability_sd": np.nan})
+        chosen = niches.k
+    else:
+        wanted = parse_numbers(niche_k)
+        if max(wanted) > adata.n_obs:
+            raise BadInput(Problem(embedding, f"has {adata.n_obs} cells, they cannot form {max(wanted)} niches"))
+        views = fit_views(adata)
+        curve, chosen = _choose(adata, views, wanted, seed)
+        found = {k: fit_niches(adata, views, k, starts, seed) for k in (wanted if niche_k != "auto" else [chosen])}
+        niches, consensus = found[chosen]
+        labels, stability = consensus.labels, consensus.stability
+        if len(found) > 1:
+            members = adata.obs[[Obs.SAMPLE, Obs.CELL_ID]].astype(str).reset_index(drop=True)
+            write_table(
+                outdir / "niche_members.csv.gz",
+                members.assign(**{f"k{k}": c.labels + 1 for k, (_, c) in found.items()}),
+            )
+    curve["chosen"] = curve["k"] == chosen
+    write_table(outdir / "niche_k.csv", curve)
+    report_curve(curve, outdir)
+    niches.save(outdir / "niche_mixture.npz")
+    write_table(outdir / "niches.csv.gz", niche_table(adata, labels, stability))
+
+
+def fit_niches(
+    adata: ad.AnnData, views: Sequence[View], k: int, starts: int, seed: int
+) -> tuple[NicheModel, Consensus]:
+    """A mixture of ``k`` parts on each view, and their consensus."""
+    mixtures, partitions = [], []
+    for view in tqdm(views, desc=f"{k} niches", disable=None):
+        X = view.matrix(adata)
+        mixtures.append(fit_mixture(X, k, shrinkage=SHRINKAGE, starts=starts, seed=seed))
+        partitions.append(mixtures[-1].predict(X))
+    weights = np.ones(len(views))
+    consensus = vote(partitions, k, weights)
+    log.info("%d niches from %d members, reference %s, mean stability %.2f, %d to %d cells",
+             k, len(views), views[consensus.reference].name, consensus.stability.mean(),
+             *(f(np.bincount(consensus.labels, minlength=k)) for f in (np.min, np.max)))  # fmt: skip
+    return NicheModel(list(views), mixtures, consensus.mapping, weights), consensus
+
+
+def parse_numbers(niche_k: str) -> list[int]:
+    """``auto`` -> the whole range tried, ``7`` -> [7], ``5,7,9`` -> [5, 7, 9]. Raises ValueError otherwise."""
+    if niche_k == "auto":
+        return list(AUTO_RANGE)
+    try:
+        numbers = sorted({int(part) for part in niche_k.split(",")})
+    except ValueError as error:
+        raise ValueError(f"'{niche_k}' is neither 'auto' nor a number nor numbers joined by commas") from error
+    if numbers[0] < 2:
+        raise ValueError(f"at least 2 niches are needed, got {numbers[0]}")
+    return numbers
+
+
+def niche_table(adata: ad.AnnData, labels: np.ndarray, stability: np.ndarray) -> pd.DataFrame:
+    """One row per cell: sample, cell_id, x, y, niche (from 1), patient, stability."""
+    xy = np.asarray(adata.obsm[Obsm.SPATIAL])
+    return pd.DataFrame(
+        {
+            "sample": adata.obs[Obs.SAMPLE].astype(str).to_numpy(),
+            "cell_id": adata.obs[Obs.CELL_ID].astype(str).to_numpy(),
+            "x": xy[:, 0],
+            "y": xy[:, 1],
+            "niche": labels + 1,
+            "patient": adata.obs[Obs.PATIENT].astype(str).to_numpy(),
+            "stability": np.round(stability, 4),
+        }
+    )
+
+
+def _choose(adata: ad.AnnData, views: Sequence[View], wanted: list[int], seed: int) -> tuple[pd.DataFrame, int]:
+    """The curve over the wanted numbers and the chosen one; a single number is taken as it is."""
+    middle = views[len(views) // 2]
+    curve = number_curve(middle.matrix(adata), wanted, shrinkage=SHRINKAGE, seed=seed)
+    if len(wanted) == 1:
+        return curve if len(curve) else pd.DataFrame({"k": wanted, "bic": np.nan, "stability": np.nan}), wanted[0]
+    if curve.empty:
+        message = f"{adata.n_obs} cells are too few to choose a number of niches; give it with --niche-k"
+        raise BadInput(Problem("the cohort", message))
+    return curve, choose_number(curve)

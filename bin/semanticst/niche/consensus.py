@@ -1,0 +1,62 @@
+"""One partition out of many: members are aligned to the one that agrees best with all, then vote."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from sklearn.metrics import adjusted_rand_score
+
+
+@dataclass(frozen=True)
+class Consensus:
+    """``labels`` (n,) int64 0..K-1 by falling size, ``stability`` (n,) share of votes for the label,
+    ``mapping`` (members, K): niche of each member's part, ``reference`` index of the member all were aligned to."""
+
+    labels: np.ndarray
+    stability: np.ndarray
+    mapping: np.ndarray
+    reference: int
+
+
+def vote(partitions: Sequence[np.ndarray], k: int, weights: Sequence[float] | None = None) -> Consensus:
+    """Weighted hard votes of ``partitions`` (each (n,) ints in 0..k-1) after Hungarian alignment to the reference."""
+    weights = np.ones(len(partitions)) if weights is None else np.asarray(weights, dtype=float)
+    reference = most_central(partitions)
+    mapping = np.vstack([_align(p, partitions[reference], k) for p in partitions])
+    votes = count_votes(partitions, mapping, weights, k)
+    labels = votes.argmax(1)
+    order = np.argsort(-np.bincount(labels, minlength=k), kind="stable")
+    rank = np.empty(k, dtype=np.int64)
+    rank[order] = np.arange(k)
+    labels = rank[labels]
+    return Consensus(labels, votes.max(1) / weights.sum(), rank[mapping], reference)
+
+
+def count_votes(partitions: Sequence[np.ndarray], mapping: np.ndarray, weights: np.ndarray, k: int) -> np.ndarray:
+    """Votes (n, k), given each member's ``mapping`` (members, k) of its parts to niches."""
+    rows = np.arange(len(partitions[0]))
+    votes = np.zeros((len(rows), k))
+    for partition, to_niche, weight in zip(partitions, mapping, weights):
+        votes[rows, to_niche[partition]] += weight
+    return votes
+
+
+def most_central(partitions: Sequence[np.ndarray]) -> int:
+    """Index of the partition with the highest mean adjusted Rand index to the others (the first of equals)."""
+    n = len(partitions)
+    agreement = np.zeros((n, n))
+    for a in range(n):
+        for b in range(a + 1, n):
+            agreement[a, b] = agreement[b, a] = adjusted_rand_score(partitions[a], partitions[b])
+    return int(np.round(agreement.sum(1), 9).argmax())
+
+
+def _align(partition: np.ndarray, reference: np.ndarray, k: int) -> np.ndarray:
+    """For each part of ``partition`` the part of ``reference`` it overlaps most with, one to one."""
+    overlap = np.zeros((k, k))
+    np.add.at(overlap, (partition, reference), 1)
+    parts, matched = linear_sum_assignment(-overlap)
+    mapping = np.empty(k, dtype=np.int64)
+    mapping[parts] = matched
+    return mapping

@@ -1,0 +1,83 @@
+"""How many niches: the curve of stability and of the Bayesian information criterion."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import adjusted_rand_score
+from tqdm import tqdm
+
+from semanticst.niche.mixture import fit_mixture
+from semanticst.report.multiqc import NICHES, Section, lines
+
+log = logging.getLogger(__name__)
+
+TRIAL_CELLS = 6_000
+SPLITS = 5
+TOLERANCE = 0.02
+"""Numbers of niches whose stability is this close to the best (or within its own spread) are as stable."""
+
+
+def number_curve(X: np.ndarray, candidates: Sequence[int], *, shrinkage: float, seed: int) -> pd.DataFrame:
+    """For each number of niches: ``k``, ``bic`` per cell, ``stability``, ``stability_sd``.
+
+    ``X`` (n, d). Stability is the adjusted Rand index between partitions of the same cells by mixtures fitted to
+    different random halves of them.
+    """
+    rng = np.random.default_rng(seed)
+    trial = X if len(X) <= TRIAL_CELLS else X[np.sort(rng.choice(len(X), TRIAL_CELLS, replace=False))]
+    halves = [np.array_split(rng.permutation(len(trial)), 2) for _ in range(SPLITS)]
+    rows = []
+    for k in tqdm(candidates, desc="number of niches", disable=None):
+        if k * 4 > len(trial):
+            continue
+        whole = fit_mixture(trial, k, shrinkage=shrinkage, starts=4, seed=seed)
+        agreement = []
+        for i, (a, b) in enumerate(halves):
+            one = fit_mixture(trial[a], k, shrinkage=shrinkage, starts=4, seed=seed + i).predict(trial)
+            two = fit_mixture(trial[b], k, shrinkage=shrinkage, starts=4, seed=seed + i).predict(trial)
+            agreement.append(adjusted_rand_score(one, two))
+        rows.append(
+            {
+                "k": k,
+                "bic": whole.bic(len(trial)) / len(trial),
+                "stability": float(np.mean(agreement)),
+                "stability_sd": float(np.std(agreement)),
+            }
+        )
+    return pd.DataFrame(rows, columns=["k", "bic", "stability", "stability_sd"])
+
+
+def choose_number(curve: pd.DataFrame) -> int:
+    """Among the numbers as stable as the most stable one (from 3 up, where there are any), the best by BIC."""
+    several = curve[curve["k"] >= 3] if (curve["k"] >= 3).any() else curve
+    best = several.loc[several["stability"].idxmax()]
+    stable = several[several["stability"] >= best["stability"] - max(TOLERANCE, best["stability_sd"])]
+    chosen = int(stable.loc[stable["bic"].idxmax(), "k"])
+    log.info("number of niches: %d (about as stable: %s)", chosen, ", ".join(map(str, stable["k"])))
+    return chosen
+
+
+def report_curve(curve: pd.DataFrame, outdir: Path) -> None:
+    """Write the curve for the report, where more than one number was tried."""
+    tried = curve.dropna(subset=["stability"])
+    if len(tried) < 2:
+        return
+    chosen = int(curve.loc[curve["chosen"], "k"].iloc[0])
+    section = Section(
+        "niche_k",
+        NICHES,
+        "How many niches",
+        f"{chosen} niches were chosen. Stability: how well partitions found on different random halves of the cells "
+        "agree (adjusted Rand index, 1 = the same). Among the numbers that are about as stable as the most stable one, "
+        "the one with the best Bayesian information criterion is taken; the criterion is drawn from 0 (worst of those "
+        "tried) to 1 (best).",
+    )
+    span = max(float(np.ptp(tried["bic"])), 1e-12)
+    data = {
+        "Stability": dict(zip(tried["k"].tolist(), tried["stability"])),
+        "Bayesian information criterion": dict(zip(tried["k"].tolist(), (tried["bic"] - tried["bic"].min()) / span)),
+    }
+    lines(outdir, section, data, x="Number of niches", y="Stability and criterion")

@@ -1,0 +1,55 @@
+"""Views: the matrices that the members of the consensus cluster, and how a new cell gets into them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import anndata as ad
+import numpy as np
+
+from semanticst.constants import UNS, Obsm
+
+
+@dataclass(frozen=True)
+class View:
+    """Leading principal components of the embedding, or of one hop of the neighbourhood profile.
+
+    ``source`` is an ``obsm`` key, ``columns`` (start, stop) its part, ``mean`` (c,), ``loadings`` (c, p) float64.
+    """
+
+    name: str
+    source: str
+    columns: tuple[int, int]
+    mean: np.ndarray
+    loadings: np.ndarray
+
+    def matrix(self, adata: ad.AnnData) -> np.ndarray:
+        """float64 (n_cells, p)."""
+        start, stop = self.columns
+        return (np.asarray(adata.obsm[self.source][:, start:stop], dtype=np.float64) - self.mean) @ self.loadings
+
+
+def fit_views(adata: ad.AnnData, widths: tuple[int, ...] = (10, 20)) -> list[View]:
+    """Views of a cohort: the network's embedding, and the profile at each hop from the second on.
+
+    One hop is left out where there are more: it still says more of the cell than of its surroundings.
+    """
+    views = []
+    for name, source, columns in _sources(adata):
+        block = np.asarray(adata.obsm[source][:, columns[0] : columns[1]], dtype=np.float64)
+        mean = block.mean(0)
+        values, vectors = np.linalg.eigh(np.cov(block, rowvar=False).reshape(block.shape[1], -1))
+        values, vectors = values[::-1], vectors[:, ::-1]
+        rank = int((values > 1e-8 * max(values[0], 1e-300)).sum())
+        for width in sorted({min(w, rank) for w in widths}):
+            kept = vectors[:, :width]
+            signs = np.sign(kept[np.abs(kept).argmax(0), np.arange(width)])
+            views.append(View(f"{name}-{width}", source, columns, mean, kept * signs))
+    return views
+
+
+def _sources(adata: ad.AnnData) -> Iterator[tuple[str, str, tuple[int, int]]]:
+    yield "embedding", str(Obsm.EMBEDDING), (0, adata.obsm[Obsm.EMBEDDING].shape[1])
+    hops = int(adata.uns[UNS]["graph_hops"])
+    p = adata.obsm[Obsm.PROFILE].shape[1] // hops
+    for hop in range(min(2, hops), hops + 1):
+        yield f"profile{hop}", str(Obsm.PROFILE), ((hop - 1) * p, hop * p)
