@@ -17,7 +17,7 @@ from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, thre
 @click.option("--train-batch-cells", type=click.IntRange(50), default=8000, show_default=True,
               help="Cells in one step; pieces of several samples. Changes memory, not the result.")  # fmt: skip
 @click.option("--train-learning-rate", type=click.FloatRange(0, min_open=True), default=0.003, show_default=True,
-              help="Largest learning rate of the one-cycle schedule.")  # fmt: skip
+              help="Largest learning rate.")  # fmt: skip
 @click.option("--train-reconstruction", type=click.FloatRange(0), default=0.25, show_default=True,
               help="Weight of decoding the cell's own expression (its surroundings' has weight 1).")  # fmt: skip
 @click.option("--train-mincut", type=click.FloatRange(0), default=0.5, show_default=True,

@@ -72,16 +72,21 @@ def configured_parameters() -> dict[str, object]:
     }
 
 
-def imported_packages(script: Path) -> set[str]:
-    """Sub-packages of the library that a script needs, through everything it imports, also inside functions."""
+def imported_files(script: Path) -> set[Path]:
+    """The script and all files of the library that it needs, through everything they import, also inside functions."""
     pending, seen = [script], set()
     while pending:
         path = pending.pop()
-        if path in seen:
-            continue
-        seen.add(path)
-        pending += [found for name in _imports(path) for found in _files_of(name)]
-    below = [path.relative_to(BIN / "semanticst").parts for path in seen if path.is_relative_to(BIN / "semanticst")]
+        if path not in seen:
+            seen.add(path)
+            pending += [found for name in _imports(path) for found in _files_of(name)]
+    return seen
+
+
+def imported_packages(script: Path) -> set[str]:
+    """Sub-packages of the library that a script needs."""
+    library = BIN / "semanticst"
+    below = [path.relative_to(library).parts for path in imported_files(script) if path.is_relative_to(library)]
     return {parts[0] for parts in below if len(parts) > 1}
 
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from helpers import BIN, ROOT
 from pipeline_helpers import imported_packages, modules
 

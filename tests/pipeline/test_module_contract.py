@@ -5,9 +5,9 @@ import re
 
 import pytest
 import yaml
-from helpers import BIN, ROOT, load_command
-from pipeline_helpers import LABELS, modules, process_settings
 
+from helpers import BIN, ROOT, load_command
+from pipeline_helpers import LABELS, imported_files, modules, process_settings
 from semanticst import __version__
 
 MODULES = modules()
@@ -44,6 +44,16 @@ def test_directives(module):
 def test_container_is_pinned_to_this_version(module):
     image = re.search(r"^    container '(.+)'$", module.text, re.M).group(1)
     assert image in (f"nf-semanticst/base:{__version__}", f"nf-semanticst/torch:{__version__}")
+
+
+@every_module
+def test_a_step_that_needs_torch_has_the_image_with_torch(module):
+    if module.script is None:
+        pytest.skip("MultiQC needs no torch")
+    # modules that import it as a whole; where a single function does, the step may never call it
+    needs = any(re.search(r"^(import|from) torch", path.read_text(), re.M) for path in imported_files(module.script))
+    if needs:
+        assert "container 'nf-semanticst/torch:" in module.text
 
 
 @every_module

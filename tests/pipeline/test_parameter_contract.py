@@ -4,6 +4,7 @@ import re
 
 import click
 import pytest
+
 from helpers import ROOT, load_command
 from pipeline_helpers import configurations, configured_parameters, modules, process_settings, schema_parameters
 

@@ -1,9 +1,11 @@
 """Training: one network over the tiles of all samples."""
 
 import logging
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -89,7 +91,7 @@ def train_network(
     if passes < 1:
         log.warning("the network will see only part of the cohort; raise --train-steps")
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, settings.steps, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(rate_share, steps=settings.steps))
     history, started = [], time.monotonic()
     progress = tqdm(zip(range(settings.steps), loader), total=settings.steps, desc="training", disable=None)
     for step, batch in progress:
@@ -105,6 +107,14 @@ def train_network(
         "trained in %.0f s, loss %.3f -> %.3f", time.monotonic() - started, history[0]["loss"], history[-1]["loss"]
     )
     return network.cpu().eval(), batch_index, pd.DataFrame(history)
+
+
+def rate_share(step: int, steps: int) -> float:
+    """Share of the largest learning rate at ``step``: a linear rise over the first tenth, then half a cosine to 0."""
+    rise = max(steps // 10, 1)
+    if step < rise:
+        return (step + 1) / rise
+    return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(steps - rise, 1)))
 
 
 def training_losses(network: SemanticNetwork, batch: Batch, settings: TrainSettings) -> dict[str, torch.Tensor]:

@@ -33,7 +33,7 @@ workflow COHORT_REPORT {
         .collectFile(name: 'params.json', storeDir: info)
 
     // The topic closes when all steps that report to it have ended
-    ch_tools = channel.topic('versions').toList()
+    ch_tools = channel.topic('versions').toList().filter { tuples -> tuples }
     ch_tool_versions = ch_tools
         .map { tuples -> versionsYaml(tuples, run_versions.subMap(workflow.manifest.name, 'Nextflow')) }
         .collectFile(name: 'versions.yml')

@@ -30,14 +30,18 @@ workflow SAMPLE_PREPARE {
 
     SAMPLE_QC(SAMPLE_INGEST.out.samples.map { meta, files -> [meta + [code: qc_code], files] })
 
-    ch_samples = SAMPLE_QC.out.samples
-        .flatMap { _meta, files -> files instanceof List ? files : [files] }
-        .toSortedList { a, b -> a.name <=> b.name }
-        .map { files -> files ?: error('No sample is left after quality control: see the messages above and --qc_min_cells') }
-
+    // Both lists are empty when an earlier step failed: then that step has the word
     ch_metrics = SAMPLE_QC.out.metrics
         .map { _meta, metrics -> metrics }
         .toSortedList { a, b -> a.name <=> b.name }
+        .filter { metrics -> metrics }
+
+    ch_samples = SAMPLE_QC.out.samples
+        .flatMap { _meta, files -> files instanceof List ? files : [files] }
+        .toSortedList { a, b -> a.name <=> b.name }
+        .map { files -> [files] }
+        .combine(ch_metrics.map { metrics -> [metrics] })
+        .map { files, _metrics -> files ?: exit(3, 'No sample is left after quality control: lower --qc_min_cells, or see what is wrong with the samples') }
 
     emit:
     ch_samples // list of {sample}.qc.h5ad, sorted by name

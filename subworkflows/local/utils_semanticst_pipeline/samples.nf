@@ -11,14 +11,19 @@ def samplesOf(checked, sheet) {
     if (missing) {
         def lines = sheet.readLines()
         def given = rows.collectEntries { row -> [row.sample, row.path] }
-        def problems = missing.collect { sample ->
-            def row = lines.findIndexOf { line -> line.contains(sample.sample) && line.contains(given[sample.sample]) } + 1
-            "  - ${sheet.name}, row ${row}, column 'path': found '${given[sample.sample]}': there is no ${sample.path}"
-        }
+        def problems = missing
+            .collect { sample -> [rowOf(lines, [sample.sample, given[sample.sample]]), given[sample.sample], sample.path] }
+            .sort { problem -> problem[0] }
+            .collect { row, found, path -> "  - ${sheet.name}, row ${row}, column 'path': found '${found}': there is no ${path}" }
         def count = missing.size() == 1 ? '1 file of the samplesheet is missing' : "${missing.size()} files of the samplesheet are missing"
         exit(3, "${count} (paths are relative to the folder of the sheet):\n${problems.join('\n')}")
     }
     return samples
+}
+
+// Number of the line of a table that has these values; the header is row 1
+def rowOf(lines, values) {
+    return 1 + lines.findIndexOf { line -> line.split(/[,;\t]/).collect { field -> field.replaceAll(/^[\s"]+|[\s"]+$/, '') }.containsAll(values) }
 }
 
 def resolvedPath(text, folder) {

@@ -3,7 +3,7 @@ process COHORT_FEATURES {
     label 'process_medium'
 
     conda "${moduleDir}/environment.yml"
-    container 'nf-semanticst/base:0.1.0'
+    container 'nf-semanticst/torch:0.1.0'
 
     input:
     tuple val(meta), path(files, stageAs: 'samples/*'), path(model, stageAs: 'model/*')
@@ -15,8 +15,8 @@ process COHORT_FEATURES {
     tuple val(meta), path('*_mqc.*')              , emit: report, optional: true
     tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
     tuple val("${task.process}"), val('anndata'), eval('python3 -c "from importlib.metadata import version; print(version(\'anndata\'))"'), topic: versions
-    tuple val("${task.process}"), val('scikit-learn'), eval('python3 -c "from importlib.metadata import version; print(version(\'scikit-learn\'))"'), topic: versions
     tuple val("${task.process}"), val('harmonypy'), eval('python3 -c "from importlib.metadata import version; print(version(\'harmonypy\'))"'), topic: versions
+    tuple val("${task.process}"), val('scipy'), eval('python3 -c "from importlib.metadata import version; print(version(\'scipy\'))"'), topic: versions
 
     when:
     task.ext.when == null || task.ext.when

@@ -3,7 +3,7 @@ process GRAPH_BUILD {
     label 'process_low'
 
     conda "${moduleDir}/environment.yml"
-    container 'nf-semanticst/base:0.1.0'
+    container 'nf-semanticst/torch:0.1.0'
 
     input:
     tuple val(meta), path(files, stageAs: 'samples/*')
@@ -13,7 +13,8 @@ process GRAPH_BUILD {
     tuple val(meta), path('*.graphs.json'), emit: metrics
     tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
     tuple val("${task.process}"), val('anndata'), eval('python3 -c "from importlib.metadata import version; print(version(\'anndata\'))"'), topic: versions
-    tuple val("${task.process}"), val('scikit-learn'), eval('python3 -c "from importlib.metadata import version; print(version(\'scikit-learn\'))"'), topic: versions
+    tuple val("${task.process}"), val('scipy'), eval('python3 -c "from importlib.metadata import version; print(version(\'scipy\'))"'), topic: versions
+    tuple val("${task.process}"), val('torch'), eval('python3 -c "from importlib.metadata import version; print(version(\'torch\'))"'), topic: versions
 
     when:
     task.ext.when == null || task.ext.when

@@ -17,6 +17,7 @@ process NICHE_DESCRIBE {
     tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
     tuple val("${task.process}"), val('anndata'), eval('python3 -c "from importlib.metadata import version; print(version(\'anndata\'))"'), topic: versions
     tuple val("${task.process}"), val('matplotlib'), eval('python3 -c "from importlib.metadata import version; print(version(\'matplotlib\'))"'), topic: versions
+    tuple val("${task.process}"), val('scipy'), eval('python3 -c "from importlib.metadata import version; print(version(\'scipy\'))"'), topic: versions
 
     when:
     task.ext.when == null || task.ext.when
