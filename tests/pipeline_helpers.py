@@ -8,6 +8,7 @@ from pathlib import Path
 
 from helpers import BIN, ROOT
 
+LIBRARY_USE = ROOT / "assets" / "library_use.json"
 LABELS = ("single", "low", "medium", "high", "long", "high_memory", "gpu")
 
 
@@ -72,6 +73,16 @@ def configured_parameters() -> dict[str, object]:
     }
 
 
+def library_use() -> dict[str, list[str]]:
+    """What assets/library_use.json has to say: per process, the files of the library that its script imports."""
+    library = BIN / "semanticst"
+    return {
+        module.name: sorted(str(path.relative_to(library)) for path in imported_files(module.script) - {module.script})
+        for module in modules()
+        if module.script
+    }
+
+
 def imported_files(script: Path) -> set[Path]:
     """The script and all files of the library that it needs, through everything they import, also inside functions."""
     pending, seen = [script], set()
@@ -81,13 +92,6 @@ def imported_files(script: Path) -> set[Path]:
             seen.add(path)
             pending += [found for name in _imports(path) for found in _files_of(name)]
     return seen
-
-
-def imported_packages(script: Path) -> set[str]:
-    """Sub-packages of the library that a script needs."""
-    library = BIN / "semanticst"
-    below = [path.relative_to(library).parts for path in imported_files(script) if path.is_relative_to(library)]
-    return {parts[0] for parts in below if len(parts) > 1}
 
 
 def _imports(path: Path) -> set[str]:
@@ -110,3 +114,7 @@ def _files_of(name: str) -> list[Path]:
         return []
     files = [BIN.joinpath(*parts[:end], "__init__.py") for end in range(1, len(parts) + 1)]
     return [path for path in [*files, BIN.joinpath(*parts).with_suffix(".py")] if path.is_file()]
+
+
+if __name__ == "__main__":
+    LIBRARY_USE.write_text(json.dumps(library_use(), indent=4) + "\n")

@@ -2,23 +2,18 @@
  * Which code ran: digests that make -resume notice an edited library, versions, and the record of a run.
  *
  * The engine's task hash knows the scripts in bin/, not the modules that they import. assets/library_use.json lists per
- * process the packages of bin/semanticst that its script needs; their digest is part of the task's input.
+ * process the files of bin/semanticst that its script imports (a test keeps the list true); their digest is part of the
+ * task's input.
  */
 
 def libraryUse() {
     return new groovy.json.JsonSlurper().parse(file("${projectDir}/assets/library_use.json").toFile())
 }
 
-// Digest of the script of a process, of the packages that it uses and of the modules that all share
+// Digest of the script of a process and of the library files that it imports
 def codeDigest(process_name) {
-    def library = file("${projectDir}/bin/semanticst")
-    def packages = libraryUse()[process_name]
-    if (packages == null) {
-        error("assets/library_use.json does not list ${process_name}")
-    }
-    def shared = library.listFiles().findAll { path -> path.isFile() }
-    def own = packages.collectMany { name -> filesBelow(library.resolve(name)) }
-    return digest(shared + own + [file("${projectDir}/bin/${process_name.toLowerCase()}.py")])
+    def imported = libraryUse()[process_name].collect { name -> file("${projectDir}/bin/semanticst/${name}") }
+    return digest(imported + [file("${projectDir}/bin/${process_name.toLowerCase()}.py")])
 }
 
 // Digest of all code that tasks run
@@ -40,7 +35,7 @@ def digest(paths) {
     def sha = java.security.MessageDigest.getInstance('SHA-256')
     def root = file(projectDir)
     paths
-        .findAll { path -> !path.toString().contains('__pycache__') && path.exists() }
+        .findAll { path -> !path.toString().contains('__pycache__') }
         .sort { path -> path.toString() }
         .each { path ->
             sha.update(root.relativize(path).toString().getBytes('UTF-8'))
