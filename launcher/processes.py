@@ -7,11 +7,12 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from launcher.messages import SetupError
 
 
-def replace_by(command: Sequence[str], env: Mapping[str, str]) -> None:
+def replace_by(command: Sequence[str], env: Mapping[str, str]) -> NoReturn:
     """Become ``command``: signals and the exit code are its own from here on. Does not return."""
     sys.stdout.flush()
     sys.stderr.flush()
