@@ -1,0 +1,136 @@
+import anndata as ad
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from helpers import make_internal, random_values
+from semanticst.errors import BadInput
+from semanticst.features import build_components
+from semanticst.features.basis import Basis, Moments, most_variable, principal_components, transform
+from semanticst.features.build import load_basis
+from semanticst.features.harmonise import common_panel
+from semanticst.features.harmony import HarmonyReference, correct
+
+
+def write(folder, **settings):
+    adata = make_internal(**settings)
+    path = folder / f"{settings['sample']}.qc.h5ad"
+    adata.write_h5ad(path)
+    return path
+
+
+def test_counts_are_scaled_to_one_depth_and_logged():
+    X = sp.csr_matrix(np.array([[1.0, 3.0], [0.0, 8.0]]))
+    found = transform(X, "counts", depth=4.0).toarray()
+    np.testing.assert_allclose(found, np.log1p([[1.0, 3.0], [0.0, 4.0]]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["binary", "onehot", "continuous"])
+def test_other_kinds_are_left_as_they_are(kind):
+    X = random_values(kind, 30, 6)
+    np.testing.assert_array_equal(transform(X, kind, depth=100.0).toarray(), X.toarray())
+
+
+def test_components_are_those_of_a_dense_decomposition():
+    X = random_values("counts", 400, 12, seed=3)
+    logged = transform(X, "counts", 30.0)
+    moments = Moments()
+    for part in (logged[:150], logged[150:]):
+        moments.add(part, cross=True)
+    loadings, variance = principal_components(moments, np.ones(12), 5)
+    dense = logged.toarray().astype(float)
+    centred = dense - dense.mean(0)
+    _, singular, rows = np.linalg.svd(centred, full_matrices=False)
+    np.testing.assert_allclose(variance, (singular**2 / 400)[:5], rtol=1e-4)
+    np.testing.assert_allclose(np.abs(np.sum(loadings * rows[:5].T, axis=0)), 1, atol=1e-4)
+    basis = Basis(np.arange(12).astype(str), "counts", 30.0, moments.mean, np.ones(12), loadings, variance)
+    np.testing.assert_allclose(basis.project(X), centred @ loadings, atol=1e-4)
+
+
+def test_features_are_chosen_by_variance_within_samples():
+    # the second feature differs between the samples only: it must not be chosen for that
+    within, between = np.array([1.0, 0.01, 0.5]), np.array([1.2, 0.01, 0.4])
+    np.testing.assert_array_equal(most_variable([within, between], [10, 10], 2), [0, 2])
+
+
+def test_panel_is_the_intersection():
+    panel = common_panel({"a": ["g1", "g2", "g3"], "b": ["g3", "g2", "g4"]}, {"a": "counts", "b": "counts"})
+    assert panel.features == ("g2", "g3")
+    assert panel.left_out == {"a": 1, "b": 1}
+
+
+def test_too_little_overlap_is_bad_input():
+    with pytest.raises(BadInput, match="only 1 of its 3 features"):
+        common_panel({"a": ["g1", "g2", "g3"], "b": ["g3", "x", "y", "z"]}, {"a": "counts", "b": "counts"})
+
+
+def test_mixed_kinds_are_bad_input_and_the_odd_sample_is_named():
+    with pytest.raises(BadInput, match="^c, found|^c: found") as caught:
+        common_panel({s: ["g1"] for s in "abc"}, {"a": "counts", "b": "counts", "c": "binary"})
+    assert len(caught.value.problems) == 1
+
+
+def test_order_of_arguments_does_not_matter(tmp_path):
+    paths = [write(tmp_path, sample=f"s{i}", batch=f"b{i}", seed=i, n_cells=150) for i in range(3)]
+    build_components(paths, tmp_path / "one", n_components=8)
+    build_components(paths[::-1], tmp_path / "two", n_components=8)
+    for i in range(3):
+        one, two = (ad.read_h5ad(tmp_path / f / f"s{i}.components.h5ad") for f in ("one", "two"))
+        np.testing.assert_array_equal(one.obsm["X_pca_harmony"], two.obsm["X_pca_harmony"])
+
+
+def test_sample_given_twice_is_bad_input(tmp_path):
+    path = write(tmp_path, sample="s0")
+    copy = tmp_path / "copy.qc.h5ad"
+    copy.write_bytes(path.read_bytes())
+    with pytest.raises(BadInput, match="given twice"):
+        build_components([path, copy], tmp_path / "out")
+
+
+def test_one_batch_is_not_corrected():
+    X = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
+    corrected, reference = correct(X, np.array(["b"] * 50), seed=0)
+    assert reference is None
+    np.testing.assert_array_equal(corrected, X)
+
+
+def shifted_batches(seed=0):
+    """Two batches of the same four kinds of cells, the second moved by a constant."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(scale=5, size=(4, 6))
+    kinds = rng.integers(4, size=800)
+    X = centres[kinds] + rng.normal(scale=0.5, size=(800, 6))
+    batch = np.repeat(["a", "b"], 400)
+    X[400:] += np.array([2.0, -2.0, 1.0, 0, 0, 1.5])
+    return X.astype(np.float32), batch, kinds
+
+
+def between_batches(X, batch, kinds):
+    """Mean distance between the two batches' centres of the same kind."""
+    return np.mean([np.linalg.norm(X[(kinds == k) & (batch == "a")].mean(0) - X[(kinds == k) & (batch == "b")].mean(0))
+                    for k in range(4)])  # fmt: skip
+
+
+def test_harmony_brings_the_same_kinds_together():
+    X, batch, kinds = shifted_batches()
+    corrected, _ = correct(X, batch, seed=0)
+    assert between_batches(corrected, batch, kinds) < 0.3 * between_batches(X, batch, kinds)
+
+
+def test_new_batch_is_moved_onto_the_reference():
+    X, batch, kinds = shifted_batches()
+    first = X[batch == "a"]
+    centres = np.vstack([first[kinds[:400] == k].mean(0) for k in range(4)])
+    mapped = HarmonyReference(centres.astype(float)).map(X[400:], batch[400:])
+    both = np.vstack([first, mapped])
+    assert between_batches(both, batch, kinds) < 0.3 * between_batches(X, batch, kinds)
+
+
+def test_basis_file_brings_back_the_same_projection(tmp_path):
+    paths = [write(tmp_path, sample=f"s{i}", batch=f"b{i}", seed=i) for i in range(2)]
+    build_components(paths, tmp_path, n_components=5)
+    basis, reference = load_basis(tmp_path / "cohort.basis.npz")
+    X = ad.read_h5ad(paths[0])[:, list(basis.features)].X
+    found = ad.read_h5ad(tmp_path / "s0.components.h5ad").obsm["X_pca"]
+    np.testing.assert_allclose(basis.project(sp.csr_matrix(X)), found, atol=1e-5)
+    assert reference is not None

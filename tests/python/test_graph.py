@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from semanticst.graph import neighbours as nb
+from semanticst.graph.contexts import (
+    domain_context,
+    expression_context,
+    lattice_neighbours,
+    neighbourhood_profile,
+    smoothing_operator,
+    spatial_context,
+)
+
+
+def hexagonal(rows=12, columns=12, step=100.0):
+    return np.array(
+        [[step * (c + 0.5 * (r % 2)), step * r * np.sqrt(3) / 2] for r in range(rows) for c in range(columns)]
+    )
+
+
+def square(side=12, step=200.0):
+    return np.array([[step * r, step * c] for r in range(side) for c in range(side)], dtype=float)
+
+
+def scattered(n=300, seed=0):
+    return np.random.default_rng(seed).uniform(0, 1000, (n, 2))
+
+
+def as_sets(A):
+    return [set(A.indices[A.indptr[i] : A.indptr[i + 1]]) for i in range(A.shape[0])]
+
+
+def test_lattices_are_recognised_whatever_the_unit():
+    for factor in (1e-3, 1, 37.2):
+        assert lattice_neighbours(hexagonal() * factor) == 6
+        assert lattice_neighbours(square() * factor) == 4
+        assert lattice_neighbours(scattered() * factor) == 0
+
+
+def test_hexagonal_lattice_has_its_six_neighbours():
+    A = spatial_context(hexagonal(), k=10)
+    degrees = np.diff(A.indptr)
+    assert degrees.max() == 6
+    assert (degrees == 6).sum() == 100
+
+
+def test_edges_over_a_gap_are_cut():
+    left = scattered(150)
+    both = np.vstack([left, left + [5000, 0]])
+    A = spatial_context(both, k=10)
+    assert A[:150, 150:].nnz == 0
+    alone = spatial_context(np.vstack([left, [[50_000.0, 0]]]), k=10)
+    assert alone[150].nnz == 0
+
+
+def test_spatial_context_ignores_shift_turn_mirror_and_scale():
+    xy = scattered()
+    turn = np.array([[np.cos(0.7), -np.sin(0.7)], [np.sin(0.7), np.cos(0.7)]])
+    expected = as_sets(spatial_context(xy, 10))
+    for other in (xy + 1e4, xy @ turn, xy * [-1, 1], xy * 0.01):
+        assert as_sets(spatial_context(other, 10)) == expected
+
+
+def test_duplicated_positions_have_neighbours():
+    xy = np.vstack([scattered(50), scattered(50)])
+    A = spatial_context(xy, 6)
+    assert np.diff(A.indptr).min() > 0
+    assert (A.diagonal() == 0).all()
+
+
+@pytest.mark.parametrize("context", [expression_context, domain_context])
+def test_component_neighbours_are_the_nearest_and_symmetric(context):
+    X = np.random.default_rng(1).normal(size=(200, 5)).astype(np.float32)
+    A = context(X, 4, seed=0)
+    assert (A != A.T).nnz == 0
+    distances = np.linalg.norm(X[:, None] - X[None], axis=2)
+    np.fill_diagonal(distances, np.inf)
+    nearest = [set(row) for row in distances.argsort(1)[:, :4]]
+    assert all(found >= wanted for found, wanted in zip(as_sets(A), nearest))
+
+
+def test_descent_agrees_with_exact_search(monkeypatch):
+    X = np.random.default_rng(2).normal(size=(1500, 8)).astype(np.float32)
+    exact = nb.nearest_in_components(X, 10)
+    monkeypatch.setattr(nb, "EXACT_CELLS", 100)
+    descent = nb.nearest_in_components(X, 10)
+    shared = np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact, descent)])
+    assert shared > 0.9
+
+
+def test_profile_is_the_mean_over_hops():
+    chain = sp.csr_matrix(np.diag(np.ones(3), 1) + np.diag(np.ones(3), -1))
+    X = np.array([[0.0], [3.0], [6.0], [9.0]], dtype=np.float32)
+    profile = neighbourhood_profile(X, chain, hops=2)
+    np.testing.assert_allclose(profile[:, 0], [1.5, 3, 6, 7.5])
+    np.testing.assert_allclose(profile[:, 1], [2.25, 3.5, 5.5, 6.75])
+
+
+def test_cell_without_neighbours_keeps_its_own_profile():
+    lonely = sp.csr_matrix((3, 3), dtype=np.float32)
+    X = np.array([[1.0], [2.0], [3.0]], dtype=np.float32)
+    np.testing.assert_array_equal(neighbourhood_profile(X, lonely, 1), X)
+    np.testing.assert_allclose(np.asarray(smoothing_operator(lonely).sum(1)).ravel(), 1)

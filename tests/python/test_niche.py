@@ -1,0 +1,167 @@
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import adjusted_rand_score
+from sklearn.mixture import GaussianMixture
+
+from semanticst.errors import BadInput
+from semanticst.niche.cluster import NicheModel, cluster_niches, fit_niches, parse_numbers
+from semanticst.niche.consensus import most_central, vote
+from semanticst.niche.mixture import fit_mixture
+from semanticst.niche.number import choose_number, number_curve
+from semanticst.niche.views import fit_views
+
+
+def blobs(n=600, k=4, d=5, spread=6.0, seed=0):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(k, size=n)
+    stretched = np.linspace(0.3, 3, d)
+    return rng.normal(scale=spread, size=(k, d))[labels] + rng.normal(size=(n, d)) * stretched, labels
+
+
+def embedded(n=600, k=4, seed=0, hops=2):
+    """A cohort as model_embed.py writes it: two samples, embedding and profiles that tell ``k`` niches apart."""
+    X, labels = blobs(n, k, d=6, seed=seed)
+    rng = np.random.default_rng(seed + 1)
+    sample = np.repeat(["s0", "s1"], n // 2)
+    obs = pd.DataFrame({"sample": sample, "patient": sample, "batch": sample, "cell_id": [f"c{i}" for i in range(n)]})
+    obs.index = obs["sample"] + ":" + obs["cell_id"]
+    adata = ad.AnnData(obs=obs)
+    adata.obsm["spatial"] = rng.uniform(size=(n, 2))
+    adata.obsm["X_semantic"] = X.astype(np.float32)
+    adata.obsm["X_profile"] = np.hstack([X + rng.normal(size=X.shape) for _ in range(hops)]).astype(np.float32)
+    adata.uns["semanticst"] = {"graph_hops": hops, "feature_type": "counts", "spatial_unit": "um"}
+    return adata, labels
+
+
+def test_mixture_without_shrinkage_is_the_tied_mixture_of_scikit_learn():
+    X, labels = blobs()
+    ours = fit_mixture(X, 4, shrinkage=0.0, seed=1)
+    theirs = GaussianMixture(4, covariance_type="tied", n_init=10, random_state=0, tol=1e-6, max_iter=500).fit(X)
+    assert ours.log_likelihood == pytest.approx(theirs.score(X), abs=1e-3)
+    assert adjusted_rand_score(ours.predict(X), theirs.predict(X)) > 0.99
+    assert ours.bic(len(X)) == pytest.approx(-theirs.bic(X), rel=1e-3)
+    assert adjusted_rand_score(ours.predict(X), labels) > 0.9
+
+
+def test_full_shrinkage_is_a_sphere():
+    X, _ = blobs()
+    covariance = fit_mixture(X, 4, shrinkage=1.0).covariance
+    np.testing.assert_allclose(covariance, covariance[0, 0] * np.eye(5), atol=1e-9)
+
+
+def test_mixture_is_the_same_for_the_same_seed_and_finds_the_same_optimum_for_others():
+    X, _ = blobs(seed=3)
+    one, two, other = (fit_mixture(X, 4, seed=s) for s in (0, 0, 5))
+    np.testing.assert_array_equal(one.means, two.means)
+    assert other.log_likelihood == pytest.approx(one.log_likelihood, abs=1e-3)
+
+
+def test_large_data_are_fitted_on_all_cells(monkeypatch):
+    X, labels = blobs(n=3000)
+    monkeypatch.setattr("semanticst.niche.mixture.REFINE_CELLS", 500)
+    monkeypatch.setattr("semanticst.niche.mixture.BLOCK", 700)
+    assert adjusted_rand_score(fit_mixture(X, 4).predict(X), labels) > 0.9
+
+
+def test_constant_components_do_not_break_the_mixture():
+    X, labels = blobs()
+    padded = np.hstack([X, np.zeros((len(X), 2))])
+    assert adjusted_rand_score(fit_mixture(padded, 4).predict(padded), labels) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("X", "message"), [(np.ones((3, 2)), "3 cells cannot form 4"), (np.full((9, 2), np.nan), "not finite")]
+)
+def test_impossible_mixtures_are_refused(X, message):
+    with pytest.raises(ValueError, match=message):
+        fit_mixture(X, 4)
+
+
+def test_votes_align_names_and_count():
+    a = np.array([0, 0, 0, 1, 1, 2])
+    renamed = np.array([2, 2, 2, 0, 0, 1])
+    odd = np.array([0, 0, 1, 1, 1, 2])
+    found = vote([a, renamed, odd], 3)
+    np.testing.assert_array_equal(found.labels, a)
+    np.testing.assert_allclose(found.stability, [1, 1, 2 / 3, 1, 1, 1])
+
+
+def test_niches_are_numbered_by_falling_size():
+    labels = vote([np.array([2] * 5 + [0] * 3 + [1] * 2)], 3).labels
+    assert np.bincount(labels).tolist() == [5, 3, 2]
+
+
+def test_the_member_that_agrees_most_is_the_reference():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(3, size=300)
+    noisy = np.where(rng.random(300) < 0.1, rng.integers(3, size=300), truth)
+    assert most_central([rng.integers(3, size=300), noisy, truth, np.roll(truth, 0)]) in (2, 3)
+
+
+def test_number_of_niches_is_found():
+    X, _ = blobs(n=1200, k=5, d=6, spread=8.0, seed=4)
+    curve = number_curve(X, range(2, 9), shrinkage=0.1, seed=0)
+    assert curve["k"].tolist() == list(range(2, 9))
+    assert choose_number(curve) == 5
+
+
+def test_stable_numbers_are_preferred_to_better_likelihood():
+    curve = pd.DataFrame({"k": [3, 4, 5], "bic": [1.0, 2.0, 9.0], "stability": [0.95, 0.96, 0.5], "stability_sd": 0.01})
+    assert choose_number(curve) == 4
+
+
+@pytest.mark.parametrize(("text", "numbers"), [("7", [7]), ("5,9,7", [5, 7, 9]), ("auto", list(range(2, 16)))])
+def test_numbers_are_read(text, numbers):
+    assert parse_numbers(text) == numbers
+
+
+@pytest.mark.parametrize("text", ["many", "1", "4,,5", ""])
+def test_nonsense_numbers_are_refused(text):
+    with pytest.raises(ValueError, match="niches|neither"):
+        parse_numbers(text)
+
+
+def test_views_are_the_embedding_and_the_later_hops():
+    adata, _ = embedded(hops=3)
+    names = [v.name for v in fit_views(adata, widths=(3, 50))]
+    assert names == ["embedding-3", "embedding-6", "profile2-3", "profile2-6", "profile3-3", "profile3-6"]
+
+
+def test_niches_of_a_cohort_are_found_and_mapped_again():
+    adata, labels = embedded()
+    model, consensus = fit_niches(adata, fit_views(adata), 4, starts=4, seed=0)
+    assert adjusted_rand_score(consensus.labels, labels) > 0.95
+    again, stability = NicheModel.from_arrays(model.arrays()).assign(adata)
+    np.testing.assert_array_equal(again, consensus.labels)
+    np.testing.assert_allclose(stability, consensus.stability)
+
+
+def test_table_and_curve_are_written(tmp_path):
+    adata, labels = embedded()
+    adata.write_h5ad(tmp_path / "e.h5ad")
+    cluster_niches(tmp_path / "e.h5ad", tmp_path, niche_k="3,4", starts=4)
+    niches = pd.read_csv(tmp_path / "niches.csv.gz")
+    assert niches.columns.tolist() == ["sample", "cell_id", "x", "y", "niche", "patient", "stability"]
+    assert adjusted_rand_score(niches["niche"], labels) > 0.95
+    assert sorted(niches["niche"].unique()) == [1, 2, 3, 4]
+    assert pd.read_csv(tmp_path / "niche_k.csv").query("chosen")["k"].tolist() == [4]
+    assert pd.read_csv(tmp_path / "niche_members.csv.gz").columns.tolist() == ["sample", "cell_id", "k3", "k4"]
+    assert (tmp_path / "niche_k_mqc.json").exists()
+
+
+def test_same_seed_gives_the_same_bytes(tmp_path):
+    adata, _ = embedded()
+    adata.write_h5ad(tmp_path / "e.h5ad")
+    for folder in ("one", "two"):
+        cluster_niches(tmp_path / "e.h5ad", tmp_path / folder, niche_k="4", starts=4)
+    assert (tmp_path / "one/niches.csv.gz").read_bytes() == (tmp_path / "two/niches.csv.gz").read_bytes()
+
+
+def test_more_niches_than_cells_is_bad_input(tmp_path):
+    adata, _ = embedded(n=20)
+    adata.write_h5ad(tmp_path / "e.h5ad")
+    with pytest.raises(BadInput, match="cannot form 40 niches"):
+        cluster_niches(tmp_path / "e.h5ad", tmp_path, niche_k="40")
+    assert not (tmp_path / "niches.csv.gz").exists()
