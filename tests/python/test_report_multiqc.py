@@ -95,6 +95,9 @@ def test_lines(tmp_path):
     assert content["data"] == {"loss": [[1, 3.0], [2, 2.5]]}
     assert (content["pconfig"]["xlab"], content["pconfig"]["ylog"]) == ("Epoch", True)
     assert content["pconfig"]["title"] == "Loss by epoch"
+    assert content["pconfig"]["showlegend"] is True
+    many = read(multiqc.lines(tmp_path, SECTION, {f"s{i}": {0: 1} for i in range(13)}, "x", "y"))
+    assert many["pconfig"]["showlegend"] is False
 
 
 def test_diverging_heatmap_is_symmetric_about_zero(tmp_path):

@@ -182,6 +182,8 @@ def lines(
             "ylab": y,
             "ylog": log_y,
             "colors": dict(colours or {}),
+            # MultiQC names lines on hover only, unless told; the names of many samples would crowd out the figure
+            "showlegend": len(data) <= _LEGEND_LINES,
         },
         # pairs: the keys of a JSON object are text, and MultiQC would put 100 before 20
         "data": {name: [[x, y] for x, y in points.items()] for name, points in data.items()},
@@ -247,6 +249,7 @@ def text(outdir: Path, section: Section, paragraphs: str | Sequence[str]) -> Pat
     return _write(outdir, section, content)
 
 
+_LEGEND_LINES = 12
 _WHITE_BLUE = [[0, "#FFFFFF"], [0.5, "#6BAED6"], [1, "#08306B"]]
 _BLUE_WHITE_RED = [[0, "#2166AC"], [0.25, "#92C5DE"], [0.5, "#F7F7F7"], [0.75, "#F4A582"], [1, "#B2182B"]]
 
