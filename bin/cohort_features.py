@@ -19,19 +19,21 @@ from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, thre
 def cohort_features(samples, features_n_components, features_n_top, harmony, model, seed, threads, outdir):
     """Project the QC'd samples SAMPLE.qc.h5ad into one space; writes cohort.basis.npz and SAMPLE.components.h5ad."""
     from semanticst.features import build_components
-    from semanticst.model.store import load_model
-    from semanticst.threads import limit_threads
 
-    with limit_threads(threads):
-        build_components(
-            samples,
-            outdir,
-            n_components=features_n_components,
-            n_top=features_n_top,
-            harmony=harmony,
-            model=load_model(model) if model else None,
-            seed=seed,
-        )
+    stored = None
+    if model:
+        from semanticst.model.store import load_model
+
+        stored = load_model(model)
+    build_components(
+        samples,
+        outdir,
+        n_components=features_n_components,
+        n_top=features_n_top,
+        harmony=harmony,
+        model=stored,
+        seed=seed,
+    )
 
 
 if __name__ == "__main__":

@@ -25,19 +25,17 @@ def graph_build(
 ):
     """Join the cells of each SAMPLE.components.h5ad in three contexts; writes SAMPLE.graphs.h5ad."""
     from semanticst.graph import build_graphs
-    from semanticst.threads import limit_threads
 
-    with limit_threads(threads):
-        build_graphs(
-            samples,
-            outdir,
-            k_spatial=graph_k_spatial,
-            k_expression=graph_k_expression,
-            k_domain=graph_k_domain,
-            hops=graph_hops,
-            seed=seed,
-            prefix=prefix,
-        )
+    build_graphs(
+        samples,
+        outdir,
+        k_spatial=graph_k_spatial,
+        k_expression=graph_k_expression,
+        k_domain=graph_k_domain,
+        hops=graph_hops,
+        seed=seed,
+        prefix=prefix,
+    )
 
 
 if __name__ == "__main__":

@@ -16,10 +16,8 @@ from semanticst.cli import EXISTING_FILE, outdir_option, step, threads_option
 def model_embed(samples, network, device, threads, outdir):
     """Embed SAMPLE.graphs.h5ad; writes cohort.embedding.h5ad: embedding and semantic scores of all cells."""
     from semanticst.model.run import run_embedding
-    from semanticst.threads import limit_threads
 
-    with limit_threads(threads):
-        run_embedding(samples, network, outdir, device=device)
+    run_embedding(samples, network, outdir, device=device)
 
 
 if __name__ == "__main__":

@@ -36,17 +36,15 @@ from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, thre
 def model_train(samples, train_contexts, device, seed, threads, outdir, **settings):
     """Train on SAMPLE.graphs.h5ad of all samples; writes network.pt, training.csv, training.json, training_mqc.json."""
     from semanticst.model.run import run_training
-    from semanticst.threads import limit_threads
 
-    with limit_threads(threads):
-        run_training(
-            samples,
-            outdir,
-            contexts=train_contexts,
-            device=device,
-            seed=seed,
-            **{name.removeprefix("train_"): value for name, value in settings.items()},
-        )
+    run_training(
+        samples,
+        outdir,
+        contexts=train_contexts,
+        device=device,
+        seed=seed,
+        **{name.removeprefix("train_"): value for name, value in settings.items()},
+    )
 
 
 if __name__ == "__main__":

@@ -20,19 +20,17 @@ def niche_cluster(embedding, niche_k, niche_starts, model, seed, threads, outdir
     """Cluster all cells of cohort.embedding.h5ad; writes niches.csv.gz, niche_mixture.npz, niche_k.csv."""
     from semanticst.niche import cluster_niches
     from semanticst.niche.cluster import parse_numbers
-    from semanticst.threads import limit_threads
 
     try:
         parse_numbers(niche_k)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--niche-k") from error
-    with limit_threads(threads):
-        stored = None
-        if model:
-            from semanticst.model.store import load_model
+    stored = None
+    if model:
+        from semanticst.model.store import load_model
 
-            stored = load_model(model)
-        cluster_niches(embedding, outdir, niche_k=niche_k, starts=niche_starts, model=stored, seed=seed)
+        stored = load_model(model)
+    cluster_niches(embedding, outdir, niche_k=niche_k, starts=niche_starts, model=stored, seed=seed)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import click
 
 from semanticst import __version__
 from semanticst.errors import BadInput, ExitCode
+from semanticst.threads import limit_threads
 
 EXISTING = click.Path(exists=True, path_type=Path)
 EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -48,7 +49,8 @@ class Step(click.Command):
         if ctx.params.get("outdir"):
             ctx.params["outdir"].mkdir(parents=True, exist_ok=True)
         try:
-            return super().invoke(ctx)
+            with limit_threads(ctx.params.get("threads", 1)):
+                return super().invoke(ctx)
         except BadInput as bad:
             click.echo(report_problems(bad), err=True)
             ctx.exit(ExitCode.BAD_INPUT)
