@@ -1,0 +1,188 @@
+"""One contrast from tables to results: the function behind ``niche_associate.py``."""
+
+import logging
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from semanticst.clinical.compare import Settings
+from semanticst.clinical.confounding import batch_warning
+from semanticst.clinical.design import Design, build_design
+from semanticst.clinical.features import (
+    PSEUDO_SHARE,
+    Features,
+    build_features,
+    read_contacts,
+    read_counts,
+    shares,
+    unit_contacts,
+)
+from semanticst.clinical.groups import compare_continuous, compare_groups, compare_ordered
+from semanticst.clinical.joint import compare_composition
+from semanticst.clinical.multiplicity import add_q
+from semanticst.clinical.results import PAIRWISE, PRIMARY, tidy
+from semanticst.clinical.survival import compare_survival
+from semanticst.clinical.tables import Contrast, read_clinical, read_contrast, read_sections
+
+log = logging.getLogger(__name__)
+
+MODELS = {
+    "groups": compare_groups,
+    "ordered": compare_ordered,
+    "continuous": compare_continuous,
+    "survival": compare_survival,
+}
+
+
+@dataclass(frozen=True)
+class Association:
+    """Result of one contrast.
+
+    Attributes
+    ----------
+    contrast, design
+        What was asked, and the units it was asked of.
+    features
+        Values per unit.
+    table
+        The association table, see ``results.COLUMNS``.
+    settings
+        Everything that was chosen, for the record.
+    batch_strength
+        Cramer's V (or correlation ratio) of batch and contrast; None where it cannot be judged.
+    """
+
+    contrast: Contrast
+    design: Design
+    features: Features
+    table: pd.DataFrame
+    settings: dict
+    batch_strength: float | None
+
+    @property
+    def primary(self) -> pd.DataFrame:
+        """Rows that answer the contrast itself: no pairs beside an omnibus or trend, no joint test."""
+        return self.table[self.table["family"] == PRIMARY]
+
+    @property
+    def effects(self) -> pd.DataFrame:
+        """Rows with an effect that has a direction: the pairs where the primary row is an omnibus test."""
+        pairs = self.table[self.table["family"] == PAIRWISE]
+        omnibus = (self.primary["comparison"] == "omnibus").any()
+        return pairs if omnibus and len(pairs) else self.primary
+
+
+def associate(
+    contrast: str,
+    contrasts: Path,
+    clinical: Path,
+    samplesheet: Path,
+    counts: Path,
+    contacts: Path | None = None,
+    **choices,
+) -> Association:
+    """Read the tables and test one contrast.
+
+    Parameters
+    ----------
+    contrast
+        Name of a row of ``contrasts``.
+    contrasts, clinical, samplesheet
+        Tables as written by ``samplesheet_check.py``.
+    counts, contacts
+        ``niche_counts.csv`` and ``niche_contacts.csv`` of ``niche_describe.py``.
+    choices
+        Passed on to ``examine``.
+
+    Raises
+    ------
+    BadInput
+        When a table or the contrast cannot be used as it stands.
+    """
+    asked = read_contrast(contrasts, contrast)
+    niches = read_counts(counts)
+    sections = read_sections(samplesheet, read_clinical(clinical), niches)
+    edges = read_contacts(contacts) if contacts is not None else None
+    return examine(asked, sections, niches, edges, **choices)
+
+
+def examine(
+    contrast: Contrast,
+    sections: pd.DataFrame,
+    counts: pd.DataFrame,
+    contacts: pd.DataFrame | None = None,
+    kinds: tuple[str, ...] = ("proportion",),
+    min_cells: int = 20,
+    permutations: int = 19999,
+    seed: int = 0,
+) -> Association:
+    """Test every niche against one contrast, the patient being the unit.
+
+    Parameters
+    ----------
+    contrast
+        What is asked.
+    sections
+        One row per section, indexed by sample: ``patient`` and every variable as text (None = missing).
+    counts
+        Cells per section (rows, the same index) and niche (columns).
+    contacts
+        Edges between niches per section, as ``features.read_contacts`` gives them.
+    kinds
+        Features to test, of ``features.FEATURES``.
+    min_cells
+        Sections with fewer cells are left out.
+    permutations
+        Up to this many arrangements are enumerated, else as many are drawn.
+    seed
+        Of the drawn ones.
+    """
+    large = counts.sum(axis=1) >= min_cells
+    if not large.all():
+        log.info("%d sections have fewer than %d cells and are left out", (~large).sum(), min_cells)
+    design = build_design(contrast, sections[large])
+    lost = set(sections["patient"]) - set(sections.loc[large, "patient"])
+    if lost:
+        design.dropped[f"fewer than {min_cells} cells"] = len(lost)
+
+    unit = design.sections["unit"]
+    unit_counts = counts.loc[unit.index].groupby(unit.to_numpy()).sum().reindex(design.units.index)
+    edges = unit_contacts(contacts, unit) if contacts is not None and "contacts" in kinds else None
+    features = build_features(unit_counts, kinds, edges)
+
+    settings = Settings(permutations=permutations, seed=seed)
+    joint = compare_composition(design, shares(unit_counts), settings)
+    rows = [*MODELS[contrast.type](design, features, settings), joint]
+    warning, strength = batch_warning(design)
+    for row in rows:
+        row["warnings"] = [*row.get("warnings", []), warning, *design.warnings, *_sparse_warning(row, features)]
+    table = _ordered(add_q(tidy(rows)))
+    n_tests = int(table.groupby("family")["n_tests"].first().sum())
+    log.info("%d tests, %d with q < 0.05", n_tests, (table["q"] < 0.05).sum())
+    chosen = {
+        **asdict(settings),
+        "features": list(kinds),
+        "min_cells": min_cells,
+        "pseudo_share": PSEUDO_SHARE,
+        "multiplicity": "Benjamini-Hochberg within family",
+    }
+    return Association(contrast, design, features, table, chosen, strength)
+
+
+def _sparse_warning(row: dict, features: Features) -> list[str]:
+    if row["feature"] != "proportion":
+        return []
+    n = int((features.shown[row["feature"], row["niche"]] > 0).sum())
+    return [f"cells of this niche in {n} units only"] if 0 < n < 3 else []
+
+
+def _ordered(table: pd.DataFrame) -> pd.DataFrame:
+    """Primary rows first, smallest p on top, untestable ones last; equal p: what the model finds stronger first."""
+    family = table["family"].map({PRIMARY: 0, "composition": 1, PAIRWISE: 2})
+    return (
+        table.assign(_family=family, _model=table["p_model"])
+        .sort_values(["_family", "comparison", "p", "_model", "niche"], na_position="last", kind="stable")
+        .drop(columns=["_family", "_model"])
+        .reset_index(drop=True)
+    )

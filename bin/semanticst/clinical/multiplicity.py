@@ -1,0 +1,15 @@
+"""Many niches, many tests: Benjamini-Hochberg inside each family of a contrast."""
+
+import pandas as pd
+from statsmodels.stats.multitest import multipletests
+
+
+def add_q(table: pd.DataFrame) -> pd.DataFrame:
+    """Fill ``q`` and ``n_tests`` per family; a row without p has no q and is no test."""
+    table = table.copy()
+    for _, rows in table.groupby("family", sort=False):
+        tested = rows.index[rows["p"].notna()]
+        table.loc[rows.index, "n_tests"] = len(tested)
+        if len(tested):
+            table.loc[tested, "q"] = multipletests(table.loc[tested, "p"], method="fdr_bh")[1]
+    return table

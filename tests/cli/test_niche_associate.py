@@ -1,0 +1,173 @@
+"""The command: files it writes, what it refuses, and the real cohorts."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from clinical_helpers import Cohort, make_cohort
+from helpers import invoke, load_command
+
+HEADER = "contrast,type,column,reference,target,levels,time,event,event_value,covariates,strata,block,subset\n"
+ROWS = (
+    "arm,groups,group,g0,,,,,,,,,\n"
+    "trend,ordered,group,,,g0;g1,,,,,,,\n"
+    "survival,survival,,,,,time,event,1,age,,,\n"
+    "side,groups,side,,,,,,,,,patient,\n"
+)
+CONTRACT = ["niche", "feature", "effect", "effect_type", "ci_low", "ci_high", "p", "q", "n_patients", "n_events"]
+
+
+def run(cohort: Cohort, folder, contrast: str, *more, rows: str = ROWS):
+    paths = cohort.write(folder, HEADER + rows)
+    options = [item for name, path in paths.items() for item in (f"--{name}", path)]
+    return invoke("niche_associate", "--contrast", contrast, *options, "--outdir", folder / "out", *more)
+
+
+@pytest.fixture(scope="module")
+def cohort() -> Cohort:
+    return make_cohort((8, 8), n_sections=2, effect=2.5)
+
+
+@pytest.mark.parametrize(
+    ("contrast", "figure"), [("arm", "patients"), ("survival", "kaplan_meier"), ("side", "patients")]
+)
+def test_files(cohort, tmp_path, contrast, figure):
+    result = run(cohort, tmp_path, contrast, "--clinical-permutations", 199)
+    assert result.exit_code == 0
+    names = {p.name for p in (tmp_path / "out").iterdir()}
+    expected = {f"{contrast}.csv", f"{contrast}.association.json", f"association_{contrast}_mqc.json"}
+    for drawn in ("forest", figure):
+        expected |= {f"{contrast}_{drawn}.png", f"{contrast}_{drawn}.pdf", f"association_{contrast}_{drawn}_mqc.json"}
+    assert names == expected
+    table = pd.read_csv(tmp_path / "out" / f"{contrast}.csv", keep_default_na=False)
+    assert table.columns[:12].tolist() == [*CONTRACT, "model", "warnings"]
+    assert sorted(table["niche"].astype(str)) == ["1", "2", "3", "4", "5", "all"]
+    assert (table["n_events"].astype(str) == "").all() == (contrast != "survival")
+    record = json.loads((tmp_path / "out" / f"{contrast}.association.json").read_text())
+    assert record["n_patients"] == 16
+    assert record["n_sections"] == 32
+
+
+def test_planted_niche_is_on_top(cohort, tmp_path):
+    run(cohort, tmp_path, "arm")
+    table = pd.read_csv(tmp_path / "out" / "arm.csv")
+    assert table.loc[0, ["niche", "comparison", "n_tests"]].tolist() == ["2", "g1 vs g0", 5]
+    assert table.loc[0, "q"] < 0.01
+    assert table.loc[0, "effect"] > 1
+    assert "exact, 12870 arrangements" in table.loc[0, "model"]
+
+
+def test_same_seed_same_bytes_and_rows_in_any_order(cohort, tmp_path):
+    options = ("--clinical-permutations", 199, "--seed", 4)
+    run(cohort, tmp_path / "a", "survival", *options)
+    order = np.random.default_rng(1).permutation(len(cohort.sections))
+    shuffled = Cohort(cohort.sections.iloc[order], cohort.counts.iloc[order], cohort.clinical)
+    run(shuffled, tmp_path / "b", "survival", *options)
+    for name in ("survival.csv", "survival.association.json", "association_survival_mqc.json"):
+        assert (tmp_path / "a/out" / name).read_bytes() == (tmp_path / "b/out" / name).read_bytes()
+
+
+def test_contacts_are_tested_when_asked_for(cohort, tmp_path):
+    rng = np.random.default_rng(0)
+    group = cohort.sections["group"].to_numpy() == "g1"
+    pairs = [
+        {"sample": s, "patient": "", "niche_a": a, "niche_b": b, "expected": 40, "log2_ratio": 0,
+         "edges": rng.poisson(40 * (1 + 2 * (g and (a, b) == (1, 3))))}
+        for s, g in zip(cohort.sections.index, group)
+        for a in range(1, 6)
+        for b in range(a, 6)
+    ]  # fmt: skip
+    contacts = tmp_path / "niche_contacts.csv"
+    pd.DataFrame(pairs).to_csv(contacts, index=False)
+    options = ("--contacts", contacts, "--clinical-permutations", 199)
+    run(cohort, tmp_path, "arm", *options)
+    assert set(pd.read_csv(tmp_path / "out/arm.csv")["feature"]) == {"proportion", "composition"}
+    run(cohort, tmp_path, "arm", *options, "--clinical-features", "proportion,contacts,entropy")
+    table = pd.read_csv(tmp_path / "out/arm.csv")
+    assert table["n_tests"].max() == 5 + 15 + 1
+    first = table[table["feature"].str.startswith("contact")].iloc[0]
+    assert first[["niche", "feature", "effect_type"]].tolist() == ["1", "contact_with_3", "log2_contact_difference"]
+    assert first["effect"] == pytest.approx(np.log2(3), abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("rows", "contrast", "message"),
+    [
+        (ROWS, "nothing", "needs exactly one row, has 0; rows: arm, trend, survival, side"),
+        ("arm,groups,grup,,,,,,,,,,\n", "arm", "contrasts.csv, row 2, column 'column': found 'grup'"),
+        ("arm,grups,group,,,,,,,,,,\n", "arm", "column 'type': found 'grups': expected one of groups"),
+        ("arm,groups,,,,,,,,,,,\n", "arm", "column 'column': a contrast of type groups needs it"),
+        ("s,survival,,,,,time,event,,,,,\n", "s", "column 'event_value'"),
+        ("s,survival,,,,,time,event,dead,,,,\n", "s", "values found: 0, 1"),
+        ("arm,groups,group,,,,,,,,,,sax == f\n", "arm", "did you mean 'sex'"),
+    ],
+)
+def test_bad_contrasts(cohort, tmp_path, rows, contrast, message):
+    result = run(cohort, tmp_path, contrast, rows=rows)
+    assert result.exit_code == 3
+    assert message in result.stderr
+    assert not list((tmp_path / "out").glob("*"))
+
+
+def test_contradicting_clinical_rows_name_the_patient(cohort, tmp_path):
+    paths = cohort.write(tmp_path, HEADER + ROWS)
+    clinical = paths["clinical"].read_text().splitlines()
+    again = next(line for line in clinical if line.startswith("p03"))
+    paths["clinical"].write_text("\n".join([*clinical, again.replace("g0", "g1")]) + "\n")
+    options = [item for name, path in paths.items() for item in (f"--{name}", path)]
+    result = invoke("niche_associate", "--contrast", "arm", *options, "--outdir", tmp_path / "out")
+    assert result.exit_code == 3
+    assert "column 'group': patient p03 has several values (g0, g1)" in result.stderr
+
+
+def test_counts_of_an_unknown_sample(cohort, tmp_path):
+    paths = cohort.write(tmp_path, HEADER + ROWS)
+    sheet = paths["samplesheet"].read_text().replace("p02_1", "p02_9")
+    paths["samplesheet"].write_text(sheet)
+    options = [item for name, path in paths.items() for item in (f"--{name}", path)]
+    result = invoke("niche_associate", "--contrast", "arm", *options, "--outdir", tmp_path / "out")
+    assert result.exit_code == 3
+    assert "'p02_1': niche counts name this sample" in result.stderr
+
+
+def test_samples_that_failed_quality_control_are_no_error(cohort, tmp_path):
+    lost = cohort.counts.index[:3]
+    paths = cohort.write(tmp_path, HEADER + ROWS)
+    counts = pd.read_csv(paths["counts"])
+    counts[~counts["sample"].isin(lost)].to_csv(paths["counts"], index=False)
+    options = [item for name, path in paths.items() for item in (f"--{name}", path)]
+    result = invoke("niche_associate", "--contrast", "arm", *options, "--outdir", tmp_path / "out")
+    assert result.exit_code == 0
+    assert "3 sections have no niches" in result.stderr
+    assert json.loads((tmp_path / "out/arm.association.json").read_text())["n_patients"] == 15
+
+
+@pytest.mark.parametrize("features", ["niches", "", "contacts"])
+def test_usage_errors(cohort, tmp_path, features):
+    result = run(cohort, tmp_path, "arm", "--clinical-features", features)
+    assert result.exit_code == 2
+    assert "--clinical-features" in result.stderr
+
+
+def test_text_tables_of_other_programs_are_read(cohort, tmp_path):
+    """Byte order mark, spaces, 3.0 for 3, None as a level, missing values in other words."""
+    paths = cohort.write(tmp_path, HEADER + "dose,groups,dose,None,,,,,,,,,\n")
+    clinical = pd.read_csv(paths["clinical"], dtype=str)
+    clinical["dose"] = np.where(clinical["group"] == "g0", " None", "3.0 ")
+    clinical.loc[0, "dose"] = "N/A"
+    paths["clinical"].write_text("\ufeff" + clinical.to_csv(index=False))
+    options = [item for name, path in paths.items() for item in (f"--{name}", path)]
+    result = invoke("niche_associate", "--contrast", "dose", *options, "--outdir", tmp_path / "out")
+    assert result.exit_code == 0
+    table = pd.read_csv(tmp_path / "out/dose.csv")
+    assert table.loc[0, "comparison"] == "3 vs None"
+    assert (table["n_patients"] == 15).all()
+
+
+def test_help_names_units_and_defaults():
+    options = {p.name: p for p in load_command("niche_associate").params}
+    assert options["clinical_permutations"].default == 19999
+    assert "patient" in load_command("niche_associate").help or "contrast" in load_command("niche_associate").help
+    assert "fewer cells" in options["clinical_min_cells"].help

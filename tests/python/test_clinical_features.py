@@ -1,0 +1,160 @@
+"""Shares, log-ratios, contacts, the joint test, and confounding with batch."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from clinical_helpers import Cohort, clr, make_cohort, row_of
+from semanticst.clinical.confounding import batch_warning, correlation_ratio, cramers_v
+from semanticst.clinical.features import (
+    build_features,
+    centred_log_ratio,
+    read_contacts,
+    read_counts,
+    shares,
+    unit_contacts,
+)
+from semanticst.errors import BadInput
+
+
+def test_centred_log_ratio_is_stated():
+    share = pd.DataFrame([[0.7, 0.2, 0.1], [0.0, 0.5, 0.5]], columns=[1, 2, 3])
+    logs = centred_log_ratio(share, pseudo=0.001)
+    np.testing.assert_allclose(logs.sum(axis=1), 0, atol=1e-12)
+    assert logs.loc[0, 1] - logs.loc[0, 3] == pytest.approx(np.log(0.701 / 0.101))
+    assert logs.loc[1, 1] - logs.loc[1, 2] == pytest.approx(np.log(0.001 / 0.501))
+
+
+def test_no_cells_of_many_or_of_few_are_the_same_value():
+    counts = pd.DataFrame([[0, 50, 50], [0, 5000, 5000], [1, 1, 1]])
+    logs = centred_log_ratio(shares(counts))
+    assert logs.loc[0, 0] == logs.loc[1, 0]
+
+
+def test_a_niche_that_nobody_has_is_no_part_of_the_composition():
+    share = pd.DataFrame([[0.6, 0.0, 0.4], [0.5, 0.0, 0.5]])
+    logs = centred_log_ratio(share)
+    assert logs[1].isna().all()
+    np.testing.assert_allclose(logs[[0, 2]], centred_log_ratio(share[[0, 2]]))
+
+
+def test_counts_are_read_wide_and_sorted(tmp_path):
+    path = tmp_path / "niche_counts.csv"
+    path.write_text("sample,patient,niche,n_cells,n_cells_sample\nb,P,2,5,7\nb,P,1,2,7\na,P,10,3,3\n")
+    counts = read_counts(path)
+    assert counts.index.tolist() == ["a", "b"]
+    assert counts.columns.tolist() == [1, 2, 10]
+    assert counts.loc["b"].tolist() == [2, 5, 0]
+
+
+@pytest.mark.parametrize("row", ["a,1,x", "a,1,2.5", "a,one,3", "a,1,-4", "a,1,7\na,1,8"])
+def test_counts_that_are_no_counts(tmp_path, row):
+    path = tmp_path / "niche_counts.csv"
+    path.write_text(f"sample,niche,n_cells\n{row}\n")
+    with pytest.raises(BadInput, match="row [23]: expected one row per sample and niche"):
+        read_counts(path)
+
+
+def test_contacts_are_summed_over_sections_and_undefined_where_nothing_is_expected(tmp_path):
+    path = tmp_path / "niche_contacts.csv"
+    path.write_text(
+        "sample,patient,niche_a,niche_b,edges,expected,log2_ratio\n"
+        "s1,P,1,2,30,10,1.6\ns2,P,1,2,10,10,0\ns3,Q,1,2,0,2,-2\nother,R,1,2,5,5,0\n"
+    )
+    unit = pd.Series({"s1": "P", "s2": "P", "s3": "Q"})
+    contacts = unit_contacts(read_contacts(path), unit)
+    counts = pd.DataFrame([[50, 50], [90, 10]], index=["P", "Q"], columns=[1, 2])
+    features = build_features(counts, ("contacts",), contacts)
+    assert features.modelled.loc["P", ("contact_with_2", "1")] == pytest.approx(np.log2(40.5 / 20.5))
+    assert np.isnan(features.modelled.loc["Q", ("contact_with_2", "1")])
+
+
+def permanova_p(Y: np.ndarray, group: np.ndarray, n: int, seed: int) -> tuple[float, float]:
+    """PERMANOVA from the matrix of squared distances, as Anderson (2001) writes it."""
+    squared = ((Y[:, None] - Y[None]) ** 2).sum(axis=2)
+
+    def pseudo_f(g: np.ndarray) -> tuple[float, float]:
+        total = squared.sum() / 2 / len(g)
+        within = sum(squared[np.ix_(g == v, g == v)].sum() / 2 / (g == v).sum() for v in np.unique(g))
+        k = len(np.unique(g))
+        return (total - within) / (k - 1) / (within / (len(g) - k)), 1 - within / total
+
+    observed, explained = pseudo_f(group)
+    rng = np.random.default_rng(seed)
+    null = [pseudo_f(rng.permutation(group))[0] for _ in range(n)]
+    return (np.sum(np.array(null) >= observed - 1e-9) + 1) / (n + 1), explained
+
+
+def test_joint_test_is_permanova_on_aitchison_distance():
+    cohort = make_cohort((7, 7, 8), effect=0.5, seed=2)
+    row = row_of(cohort.ask("groups", column="group", permutations=1999), "all")
+    p, explained = permanova_p(clr(cohort).to_numpy(), np.repeat([0, 1, 2], (7, 7, 8)), 1999, 1)
+    assert row["effect"] == pytest.approx(explained)
+    assert row["p"] == pytest.approx(p, abs=0.04)
+    assert row["q"] == row["p"]
+    assert (row["feature"], row["effect_type"]) == ("composition", "r_squared")
+
+
+def test_joint_test_finds_a_shift_of_many_small_effects():
+    cohort = make_cohort((10, 10), effect=3.0)
+    assert row_of(cohort.ask("groups", column="group"), "all")["p"] < 0.01
+    assert row_of(make_cohort((10, 10)).ask("groups", column="group"), "all")["p"] > 0.05
+
+
+def test_joint_test_inside_strata_sees_no_difference_between_strata():
+    """Two sites differ, and most patients of an arm come from one site: within sites there is nothing to see."""
+    cohort = make_cohort((12, 12), effect=6.0, seed=1)
+    site = cohort.sections["group"]
+    arm = np.where(np.arange(24) % 6 == 0, site.map({"g0": "g1", "g1": "g0"}), site)
+    cohort = Cohort(cohort.sections.assign(site=site, arm=arm), cohort.counts, cohort.clinical)
+    assert row_of(cohort.ask("groups", column="arm"), "all")["p"] < 0.01
+    assert row_of(cohort.ask("groups", column="arm", strata=("site",)), "all")["p"] > 0.05
+
+
+def test_cramers_v():
+    a = pd.Series(list("xxxxxyyyyy") * 4)
+    assert cramers_v(a, a) == pytest.approx(1, abs=0.02)
+    rng = np.random.default_rng(0)
+    unrelated = [cramers_v(pd.Series(rng.choice(list("pqrs"), 40)), a) for _ in range(50)]
+    assert np.mean(unrelated) < 0.12
+    assert cramers_v(a, pd.Series(["one"] * 40)) == 0
+
+
+def test_correlation_ratio():
+    group = pd.Series(np.repeat(list("abc"), 10))
+    assert correlation_ratio(group.map({"a": 0.0, "b": 5.0, "c": 1.0}), group) == pytest.approx(1)
+    assert correlation_ratio(pd.Series(np.tile(np.arange(10.0), 3)), group) == 0
+
+
+@pytest.mark.parametrize(
+    ("batches", "expected"),
+    [
+        (["b1"] * 8 + ["b2"] * 8, "nested in the contrast"),
+        (["b1"] * 7 + ["b2"] + ["b2"] * 7 + ["b1"], "confounded (Cramer's V"),
+        (["b1", "b2"] * 8, ""),
+        ([f"b{i}" for i in range(16)], ""),
+        (["b1"] * 16, ""),
+    ],
+)
+def test_batch_that_goes_with_the_contrast_is_pointed_out_in_every_row(batches, expected):
+    cohort = make_cohort((8, 8))
+    cohort = Cohort(cohort.sections.assign(batch=batches), cohort.counts, cohort.clinical)
+    warnings = cohort.ask("groups", column="group").table["warnings"]
+    if expected:
+        assert warnings.str.contains(expected, regex=False).all()
+    else:
+        assert not warnings.str.contains("batch").any()
+
+
+def test_batch_is_judged_for_numbers_and_survival_too():
+    cohort = make_cohort((12,))
+    number = pd.Series(np.repeat([0.0, 10.0], 6) + np.tile([0.1, 0.2, 0.3], 4), cohort.sections.index)
+    sections = cohort.sections.assign(batch=np.repeat(["b1", "b2"], 6), x=number.astype(str))
+    result = Cohort(sections, cohort.counts, cohort.clinical).ask("continuous", column="x")
+    assert result.table["warnings"].str.contains("correlation ratio").all()
+    sections = sections.assign(event=np.repeat(["0", "1"], 6))
+    result = Cohort(sections, cohort.counts, cohort.clinical).ask(
+        "survival", time="time", event="event", event_value="1"
+    )
+    assert result.table["warnings"].str.contains("batch is nested").all()
+    assert batch_warning(result.design)[1] == pytest.approx(1, abs=0.1)
