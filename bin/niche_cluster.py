@@ -30,7 +30,7 @@ def niche_cluster(embedding, niche_k, niche_starts, model, seed, threads, outdir
         from semanticst.model.store import load_model
 
         stored = load_model(model)
-    cluster_niches(embedding, outdir, niche_k=niche_k, starts=niche_starts, model=stored, seed=seed)
+    cluster_niches(embedding, outdir, niche_k=niche_k, starts=niche_starts, model=stored, seed=seed, threads=threads)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,12 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @contextmanager
@@ -23,3 +27,17 @@ def limit_threads(n: int) -> Iterator[None]:
         sys.modules["torch"].set_num_threads(n)
     with threadpool_limits(limits=n):
         yield
+
+
+def in_parallel(work: Callable[[Item], Result], items: Sequence[Item], threads: int, title: str) -> list[Result]:
+    """``work`` of each item, in their order, ``threads`` at a time, linear algebra in one thread each.
+
+    For many small problems: several threads inside one of them cost more than they bring.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    from threadpoolctl import threadpool_limits
+    from tqdm import tqdm
+
+    with threadpool_limits(limits=1), ThreadPoolExecutor(max(1, threads)) as pool:
+        return list(tqdm(pool.map(work, items), total=len(items), desc=title, disable=None))

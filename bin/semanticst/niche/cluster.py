@@ -8,7 +8,6 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from semanticst.constants import Obs, Obsm
 from semanticst.errors import BadInput, Problem
@@ -16,6 +15,7 @@ from semanticst.niche.consensus import Consensus, count_votes, vote
 from semanticst.niche.mixture import Mixture, fit_mixture
 from semanticst.niche.number import choose_number, number_curve, report_curve
 from semanticst.niche.views import View, fit_views
+from semanticst.threads import in_parallel
 from semanticst.writing import atomic, write_table
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,14 @@ class NicheModel:
 
 
 def cluster_niches(
-    embedding: Path, outdir: Path, *, niche_k: str = "auto", starts: int = 12, model: dict | None = None, seed: int = 0
+    embedding: Path,
+    outdir: Path,
+    *,
+    niche_k: str = "auto",
+    starts: int = 12,
+    model: dict | None = None,
+    seed: int = 0,
+    threads: int = 1,
 ) -> None:
     """Write ``niches.csv.gz``, ``niche_mixture.npz``, ``niche_k.csv``, and ``niche_members.csv.gz`` for a list of k.
 
@@ -90,8 +97,10 @@ def cluster_niches(
         if max(wanted) > adata.n_obs:
             raise BadInput(Problem(embedding, f"has {adata.n_obs} cells, they cannot form {max(wanted)} niches"))
         views = fit_views(adata)
-        curve, chosen = _choose(adata, views, wanted, seed)
-        found = {k: fit_niches(adata, views, k, starts, seed) for k in (wanted if niche_k != "auto" else [chosen])}
+        curve, chosen = _choose(adata, views, wanted, seed, threads)
+        found = {
+            k: fit_niches(adata, views, k, starts, seed, threads) for k in (wanted if niche_k != "auto" else [chosen])
+        }
         niches, consensus = found[chosen]
         labels, stability = consensus.labels, consensus.stability
         if len(found) > 1:
@@ -108,20 +117,22 @@ def cluster_niches(
 
 
 def fit_niches(
-    adata: ad.AnnData, views: Sequence[View], k: int, starts: int, seed: int
+    adata: ad.AnnData, views: Sequence[View], k: int, starts: int, seed: int, threads: int = 1
 ) -> tuple[NicheModel, Consensus]:
     """A mixture of ``k`` parts on each view, and their consensus."""
-    mixtures, partitions = [], []
-    for view in tqdm(views, desc=f"{k} niches", disable=None):
+
+    def member(view: View) -> tuple[Mixture, np.ndarray]:
         X = view.matrix(adata)
-        mixtures.append(fit_mixture(X, k, shrinkage=SHRINKAGE, starts=starts, seed=seed))
-        partitions.append(mixtures[-1].predict(X))
+        mixture = fit_mixture(X, k, shrinkage=SHRINKAGE, starts=starts, seed=seed)
+        return mixture, mixture.predict(X)
+
+    mixtures, partitions = zip(*in_parallel(member, views, threads, f"{k} niches"))
     weights = np.ones(len(views))
     consensus = vote(partitions, k, weights)
     log.info("%d niches from %d members, reference %s, mean stability %.2f, %d to %d cells",
              k, len(views), views[consensus.reference].name, consensus.stability.mean(),
              *(f(np.bincount(consensus.labels, minlength=k)) for f in (np.min, np.max)))  # fmt: skip
-    return NicheModel(list(views), mixtures, consensus.mapping, weights), consensus
+    return NicheModel(list(views), list(mixtures), consensus.mapping, weights), consensus
 
 
 def parse_numbers(niche_k: str) -> list[int]:
@@ -153,10 +164,12 @@ def niche_table(adata: ad.AnnData, labels: np.ndarray, stability: np.ndarray) ->
     )
 
 
-def _choose(adata: ad.AnnData, views: Sequence[View], wanted: list[int], seed: int) -> tuple[pd.DataFrame, int]:
+def _choose(
+    adata: ad.AnnData, views: Sequence[View], wanted: list[int], seed: int, threads: int
+) -> tuple[pd.DataFrame, int]:
     """The curve over the wanted numbers and the chosen one; a single number is taken as it is."""
     middle = views[len(views) // 2]
-    curve = number_curve(middle.matrix(adata), wanted, shrinkage=SHRINKAGE, seed=seed)
+    curve = number_curve(middle.matrix(adata), wanted, shrinkage=SHRINKAGE, seed=seed, threads=threads)
     if len(wanted) == 1:
         return curve if len(curve) else pd.DataFrame({"k": wanted, "bic": np.nan, "stability": np.nan}), wanted[0]
     if curve.empty:

@@ -63,8 +63,10 @@ class Mixture:
         return 2 * n * self.log_likelihood - self.n_parameters * np.log(n)
 
 
-def fit_mixture(X: np.ndarray, k: int, *, shrinkage: float = 0.1, starts: int = 16, seed: int = 0) -> Mixture:
-    """Fit a tied mixture of ``k`` parts to ``X`` (n, d) by many starts on subsamples and EM of the best ones.
+def fit_mixture(
+    X: np.ndarray, k: int, *, shrinkage: float = 0.1, starts: int = 16, refine: int = 4, seed: int = 0
+) -> Mixture:
+    """Fit a tied mixture of ``k`` parts to ``X`` (n, d): ``starts`` short EM runs, the ``refine`` best to their end.
 
     Raises ValueError when there are fewer than ``k`` cells or a component is not finite.
     """
@@ -81,7 +83,7 @@ def fit_mixture(X: np.ndarray, k: int, *, shrinkage: float = 0.1, starts: int = 
         _em(trial, _start(trial, k, rng, method, moments), moments, shrinkage, steps=30) for method in _methods(starts)
     ]
     candidates.sort(key=lambda m: -m.log_likelihood)
-    refined = [_em(trial, m, moments, shrinkage, steps=200) for m in candidates[:4]]
+    refined = [_em(trial, m, moments, shrinkage, steps=200) for m in candidates[:refine]]
     best = max(refined, key=lambda m: m.log_likelihood)
     if trial is not X:
         best = _em(X, best, _Moments.of(X), shrinkage, steps=50)

@@ -7,20 +7,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from sklearn.metrics import adjusted_rand_score
-from tqdm import tqdm
 
 from semanticst.niche.mixture import fit_mixture
 from semanticst.report.multiqc import NICHES, Section, lines
+from semanticst.threads import in_parallel
 
 log = logging.getLogger(__name__)
 
-TRIAL_CELLS = 6_000
+TRIAL_CELLS = 4_000
 SPLITS = 5
 TOLERANCE = 0.02
 """Numbers of niches whose stability is this close to the best (or within its own spread) are as stable."""
 
 
-def number_curve(X: np.ndarray, candidates: Sequence[int], *, shrinkage: float, seed: int) -> pd.DataFrame:
+def number_curve(
+    X: np.ndarray, candidates: Sequence[int], *, shrinkage: float, seed: int, threads: int = 1
+) -> pd.DataFrame:
     """For each number of niches: ``k``, ``bic`` per cell, ``stability``, ``stability_sd``.
 
     ``X`` (n, d). Stability is the adjusted Rand index between partitions of the same cells by mixtures fitted to
@@ -29,24 +31,24 @@ def number_curve(X: np.ndarray, candidates: Sequence[int], *, shrinkage: float, 
     rng = np.random.default_rng(seed)
     trial = X if len(X) <= TRIAL_CELLS else X[np.sort(rng.choice(len(X), TRIAL_CELLS, replace=False))]
     halves = [np.array_split(rng.permutation(len(trial)), 2) for _ in range(SPLITS)]
-    rows = []
-    for k in tqdm(candidates, desc="number of niches", disable=None):
-        if k * 4 > len(trial):
-            continue
-        whole = fit_mixture(trial, k, shrinkage=shrinkage, starts=4, seed=seed)
+
+    def row(k: int) -> dict[str, float]:
+        whole = fit_mixture(trial, k, shrinkage=shrinkage, starts=8, refine=2, seed=seed)
         agreement = []
         for i, (a, b) in enumerate(halves):
-            one = fit_mixture(trial[a], k, shrinkage=shrinkage, starts=4, seed=seed + i).predict(trial)
-            two = fit_mixture(trial[b], k, shrinkage=shrinkage, starts=4, seed=seed + i).predict(trial)
-            agreement.append(adjusted_rand_score(one, two))
-        rows.append(
-            {
-                "k": k,
-                "bic": whole.bic(len(trial)) / len(trial),
-                "stability": float(np.mean(agreement)),
-                "stability_sd": float(np.std(agreement)),
-            }
-        )
+            one, two = (
+                fit_mixture(trial[half], k, shrinkage=shrinkage, starts=4, refine=1, seed=seed + i) for half in (a, b)
+            )
+            agreement.append(adjusted_rand_score(one.predict(trial), two.predict(trial)))
+        return {
+            "k": k,
+            "bic": whole.bic(len(trial)) / len(trial),
+            "stability": float(np.mean(agreement)),
+            "stability_sd": float(np.std(agreement)),
+        }
+
+    possible = [k for k in candidates if k * 4 <= len(trial)]
+    rows = in_parallel(row, possible, threads, "number of niches")
     return pd.DataFrame(rows, columns=["k", "bic", "stability", "stability_sd"])
 
 
