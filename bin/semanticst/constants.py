@@ -71,6 +71,3 @@ class FeatureType(StrEnum):
 
 UNS = "semanticst"
 """Key in ``uns`` under which a step records what it was given and what it decided (a flat dict)."""
-
-LAYER_COUNTS = "counts"
-"""Layer of the integrated object that holds the values as they came in."""

@@ -1,6 +1,7 @@
 import anndata as ad
 import numpy as np
 import pytest
+import scanpy as sc
 import scipy.sparse as sp
 
 from helpers import make_internal, random_values
@@ -23,6 +24,14 @@ def test_counts_are_scaled_to_one_depth_and_logged():
     X = sp.csr_matrix(np.array([[1.0, 3.0], [0.0, 8.0]]))
     found = transform(X, "counts", depth=4.0).toarray()
     np.testing.assert_allclose(found, np.log1p([[1.0, 3.0], [0.0, 4.0]]), rtol=1e-6)
+
+
+def test_normalisation_is_that_of_scanpy():
+    X = random_values("counts", 40, 8)
+    peer = ad.AnnData(X.copy())
+    sc.pp.normalize_total(peer, target_sum=500.0)
+    sc.pp.log1p(peer)
+    np.testing.assert_allclose(transform(X, "counts", 500.0).toarray(), peer.X.toarray(), rtol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["binary", "onehot", "continuous"])

@@ -138,6 +138,21 @@ def test_niches_of_a_cohort_are_found_and_mapped_again():
     np.testing.assert_allclose(stability, consensus.stability)
 
 
+def test_mapping_with_other_hops_is_refused():
+    adata, _ = embedded()
+    model, _ = fit_niches(adata, fit_views(adata), 3, starts=2, seed=0)
+    adata.uns["semanticst"]["graph_hops"] = 3
+    with pytest.raises(BadInput, match="--graph-hops 2"):
+        model.assign(adata)
+
+
+def test_threads_do_not_change_the_niches():
+    adata, _ = embedded()
+    views = fit_views(adata)
+    one, two = (fit_niches(adata, views, 4, starts=4, seed=0, threads=t)[1].labels for t in (1, 3))
+    np.testing.assert_array_equal(one, two)
+
+
 def test_table_and_curve_are_written(tmp_path):
     adata, labels = embedded()
     adata.write_h5ad(tmp_path / "e.h5ad")

@@ -9,7 +9,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from semanticst.constants import Obs, Obsm
+from semanticst.constants import UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.niche.consensus import Consensus, count_votes, vote
 from semanticst.niche.mixture import Mixture, fit_mixture
@@ -32,20 +32,33 @@ class NicheModel:
     mixtures: list[Mixture]
     mapping: np.ndarray
     weights: np.ndarray
+    graph_hops: int
 
     @property
     def k(self) -> int:
         return self.mapping.shape[1]
 
     def assign(self, adata: ad.AnnData) -> tuple[np.ndarray, np.ndarray]:
-        """Niche (n,) 0..K-1 and stability (n,) of the cells of ``adata``."""
+        """Niche (n,) 0..K-1 and stability (n,) of the cells of ``adata``.
+
+        Raises BadInput when their neighbourhood profiles were made over another number of hops.
+        """
+        hops = int(adata.uns[UNS]["graph_hops"])
+        if hops != self.graph_hops:
+            message = f"the model was trained with --graph-hops {self.graph_hops}; map new samples with the same"
+            raise BadInput(Problem("the cohort", message, column="graph_hops", value=hops))
         partitions = [m.predict(v.matrix(adata)) for v, m in zip(self.views, self.mixtures)]
         votes = count_votes(partitions, self.mapping, self.weights, self.k)
         return votes.argmax(1), votes.max(1) / self.weights.sum()
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Plain arrays, for ``niche_mixture.npz`` and ``model.pt``."""
-        stored = {"mapping": self.mapping, "weights": self.weights, "views": np.array([v.name for v in self.views])}
+        stored = {
+            "mapping": self.mapping,
+            "weights": self.weights,
+            "graph_hops": np.array(self.graph_hops),
+            "views": np.array([v.name for v in self.views]),
+        }
         for view, mixture in zip(self.views, self.mixtures):
             stored[f"{view.name}/source"] = np.array([view.source])
             stored[f"{view.name}/columns"] = np.array(view.columns)
@@ -64,7 +77,7 @@ class NicheModel:
             source = str(stored[f"{name}/source"][0])
             views.append(View(name, source, (start, stop), stored[f"{name}/mean"], stored[f"{name}/loadings"]))
             mixtures.append(Mixture(stored[f"{name}/weights"], stored[f"{name}/means"], stored[f"{name}/covariance"]))
-        return cls(views, mixtures, stored["mapping"], stored["weights"])
+        return cls(views, mixtures, stored["mapping"], stored["weights"], int(stored["graph_hops"]))
 
     def save(self, path: Path) -> None:
         with atomic(path) as partial, open(partial, "wb") as handle:
@@ -132,7 +145,9 @@ def fit_niches(
     log.info("%d niches from %d members, reference %s, mean stability %.2f, %d to %d cells",
              k, len(views), views[consensus.reference].name, consensus.stability.mean(),
              *(f(np.bincount(consensus.labels, minlength=k)) for f in (np.min, np.max)))  # fmt: skip
-    return NicheModel(list(views), list(mixtures), consensus.mapping, weights), consensus
+    return NicheModel(
+        list(views), list(mixtures), consensus.mapping, weights, int(adata.uns[UNS]["graph_hops"])
+    ), consensus
 
 
 def parse_numbers(niche_k: str) -> list[int]:

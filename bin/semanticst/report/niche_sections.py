@@ -83,8 +83,8 @@ def _sample_overview(outdir: Path, cohort: Cohort, counts: pd.DataFrame) -> None
         "largest": Column("Largest niche", "The niche that covers most of the sample, and its share."),
         "stability": Column(
             "Stability",
-            "How firmly the cells of the sample belong to their niches, on average: 1 = the same niche whenever the "
-            "analysis is repeated.",
+            "How firmly the cells of the sample belong to their niches, on average: 1 = all members of the "
+            "consensus agree.",
             format="{:.2f}",
             scale="Greens",
             low=0,
@@ -116,7 +116,7 @@ def _overview(outdir: Path, cohort: Cohort, markers: pd.DataFrame, types: pd.Dat
         "n_samples": Column("Samples", f"Samples (of {n_samples}) of which it covers 1 %.", "{:,d}", hidden=True),
         "stability": Column(
             "Stability",
-            "How firmly its cells belong to it: 1 = always the same niche when the analysis is repeated.",
+            "How firmly its cells belong to it: 1 = all members of the consensus agree on all of them.",
             "{:.2f}",
             scale="Greens",
             low=0,
