@@ -71,3 +71,5 @@ class FeatureType(StrEnum):
 
 UNS = "semanticst"
 """Key in ``uns`` under which a step records what it was given and what it decided (a flat dict)."""
+LAYER_COUNTS = "counts"
+"""Layer of an input object that is read instead of ``X`` where it exists."""

@@ -59,8 +59,12 @@ def combinationProblems(given) {
         def missing = given.clinical_time ? 'clinical_event' : 'clinical_time'
         problems << "--${missing} is missing: survival needs both --clinical_time and --clinical_event"
     }
-    if (given.clinical_event_value && !given.clinical_event) {
+    if (given.clinical_event_value != null && !given.clinical_event) {
         problems << '--clinical_event_value needs --clinical_event'
+    }
+    if (given.clinical_event && (given.clinical_event_value == null || given.clinical_event_value == '')) {
+        // tables come in both polarities (1 = event, 1 = censored): guessing would turn the result round
+        problems << "--clinical_event_value is missing: which value of '${given.clinical_event}' means that the event happened?"
     }
     return problems
 }

@@ -14,7 +14,7 @@ process NICHE_ASSOCIATE {
     output:
     tuple val(meta), path("${meta.id}.csv")             , emit: table
     tuple val(meta), path("${meta.id}.association.json"), emit: association
-    tuple val(meta), path('*.pdf')                      , emit: figures, optional: true
+    tuple val(meta), path('*.{pdf,png}')                , emit: figures, optional: true
     tuple val(meta), path('*_mqc.*')                    , emit: report
     tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
     tuple val("${task.process}"), val('statsmodels'), eval('python3 -c "from importlib.metadata import version; print(version(\'statsmodels\'))"'), topic: versions
@@ -38,6 +38,7 @@ process NICHE_ASSOCIATE {
 
     stub:
     """
-    touch '${meta.id}.csv' '${meta.id}.association.json' '${meta.id}_forest_mqc.png' '${meta.id}_association_mqc.json'
+    touch '${meta.id}.csv' '${meta.id}.association.json' '${meta.id}_association_mqc.json'
+    touch '${meta.id}_forest.png' '${meta.id}_forest.pdf'
     """
 }
