@@ -130,6 +130,19 @@ def test_interval_covers_the_truth(sizes, effect):
     assert 0.92 <= np.mean(covered) <= 0.97
 
 
+def test_interval_of_a_large_effect_in_few_patients():
+    """Handing patients to the other group must not let a large effect shorten its own interval."""
+    rng = np.random.default_rng(1)
+    covered = []
+    for _ in range(400):
+        level = np.linspace(0.5, 0, 5) + 0.2 * rng.normal(size=(8, 5))
+        level[4:, 1] += 2.5
+        share = np.exp(level) / np.exp(level).sum(axis=1, keepdims=True)
+        row = rows(pd.DataFrame((share * 1e6).astype(int), columns=range(1, 6)), np.repeat([0, 1], 4)).iloc[1]
+        covered.append(row["ci_low"] <= 2.0 <= row["ci_high"])
+    assert 0.92 <= np.mean(covered) <= 0.98
+
+
 def test_planted_niche_ranks_first():
     first = []
     for i in range(40):

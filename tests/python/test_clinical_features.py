@@ -14,6 +14,7 @@ from semanticst.clinical.features import (
     shares,
     unit_contacts,
 )
+from semanticst.clinical.omnibus import omnibus_test
 from semanticst.errors import BadInput
 
 
@@ -109,6 +110,15 @@ def test_joint_test_inside_strata_sees_no_difference_between_strata():
     cohort = Cohort(cohort.sections.assign(site=site, arm=arm), cohort.counts, cohort.clinical)
     assert row_of(cohort.ask("groups", column="arm"), "all")["p"] < 0.01
     assert row_of(cohort.ask("groups", column="arm", strata=("site",)), "all")["p"] > 0.05
+
+
+def test_omnibus_permutes_inside_blocks():
+    rng = np.random.default_rng(0)
+    blocks = np.tile([0, 1, 2], 6)
+    X = (rng.random((18, 1)) < 0.5).astype(float)
+    order = omnibus_test(rng.normal(size=(18, 2)), X, blocks, np.zeros((18, 0)), 99, seed=0).arrangements.order
+    assert (blocks[order] == blocks).all()
+    assert (order != np.arange(18)).any(axis=1).all()
 
 
 def test_cramers_v():

@@ -7,6 +7,7 @@ import statsmodels.api as sm
 from scipy import stats
 
 from clinical_helpers import clr, make_cohort, row_of
+from semanticst.clinical.compare import sign_warning
 from semanticst.clinical.groups import hedges_g
 from semanticst.clinical.linear import slope_model, t_test
 
@@ -121,6 +122,8 @@ def test_several_groups_have_an_omnibus_row_and_pairs():
     assert row["p"] == pytest.approx(f_test.pvalue, abs=0.06)
     within = sum(((y[4][groups == g] - y[4][groups == g].mean()) ** 2).sum() for g in range(3))
     assert row["effect"] == pytest.approx(1 - within / ((y[4] - y[4].mean()) ** 2).sum())
+    separated = row_of(make_cohort((5, 5, 5), effect=4.0).ask("groups", column="group"), 2, "omnibus")
+    assert separated["p"] == separated["p_model"] < separated["p_permutation"]
     pairs = table[table["family"] == "pairwise"]
     assert set(pairs["comparison"]) == {"g0 vs g1", "g2 vs g1", "g2 vs g0"}
     assert (pairs["n_patients"] == 12).all()
@@ -166,6 +169,8 @@ def test_covariates_and_strata_are_named_and_used():
     by_covariate = row_of(cohort.ask("groups", column="group", covariates=("age", "sex")), 2)
     assert by_covariate["effect"] == pytest.approx(expected)
     assert "covariates age+sex_m" in by_covariate["model"]
+    small = row_of(make_cohort((4, 4)).ask("groups", column="group", covariates=("age",)), 2)
+    assert "Monte Carlo" in small["model"], "residuals of one group are not interchangeable"
     by_block = row_of(cohort.ask("groups", column="group", covariates=("age",), strata=("sex",)), 2)
     assert by_block["effect"] == pytest.approx(expected)
     assert "blocks sex" in by_block["model"]
@@ -182,3 +187,9 @@ def test_entropy_and_its_effective_number():
     assert row["effect_type"] == "entropy_difference"
     assert row["mean_target"] == pytest.approx(np.exp(entropy[6:]).mean())
     assert row["n_tests"] == 6
+
+
+def test_a_finding_that_hangs_on_one_patient_is_pointed_out():
+    assert sign_warning(0.01, -0.2, 1.0) == ["the sign changes when one patient is left out"]
+    assert sign_warning(0.01, 0.2, 1.0) == []
+    assert sign_warning(0.60, -0.2, 1.0) == [], "near zero the sign means nothing"

@@ -8,7 +8,10 @@ import pytest
 from matplotlib.image import imread
 
 from clinical_helpers import Cohort, make_cohort, row_of
-from semanticst.clinical.figures import forest, patients, row_colour, survival_curves
+from semanticst.clinical.curves import survival_curves
+from semanticst.clinical.drawing import row_colour
+from semanticst.clinical.forest import forest
+from semanticst.clinical.points import patients
 from semanticst.clinical.report import write_association
 from semanticst.clinical.sentences import finding, p_text, paragraph
 from semanticst.palette import niche_colour
@@ -19,7 +22,7 @@ SURVIVAL = {"time": "time", "event": "event", "event_value": "1"}
 def test_paragraph_of_a_finding():
     result = make_cohort((10, 10), n_sections=2, effect=2.5).ask("groups", column="group")
     text, row = paragraph(result), row_of(result, 2)
-    assert text.startswith("20 patients (40 sections), group: 10 g0, 10 g1 (reference: g0).")
+    assert text.startswith("20 patients (40 sections), group: g0 (n = 10), g1 (n = 10), reference g0.")
     joint = row_of(result, "all")
     assert f"composition as a whole goes with group ({p_text(joint['p'])}, {100 * joint['effect']:.0f} % expl" in text
     sentence = (
@@ -86,9 +89,12 @@ def panel_titles(figure) -> list[str]:
 
 
 def test_forest_shows_every_niche_with_its_colour_and_interval():
-    result = make_cohort((8, 8), effect=1.0).ask("groups", column="group")
+    result = make_cohort((8, 8), effect=2.5).ask("groups", column="group")
     figure = forest(result)
     ax = figure.axes[0]
+    bold = [t.get_fontweight() == "bold" for t in ax.texts]
+    assert bold == [row_of(result, k)["q"] < 0.05 for k in range(1, 6)]
+    assert set(bold) == {True, False}
     assert [t.get_text() for t in ax.get_yticklabels()] == [f"Niche {k}" for k in range(1, 6)]
     dots = [(tuple(c.get_offsets()[0]), c.get_facecolor()[0]) for c in ax.collections]
     for k, ((x, y), colour) in enumerate(dots, start=1):
@@ -165,7 +171,7 @@ def test_files_of_a_contrast(tmp_path):
     assert section["parent_id"] == "association"
     first = result.table.iloc[0]
     assert section["data"][f"Niche {first['niche']}"]["effect"] == pytest.approx(first["effect"])
-    assert "Niche composition" in section["data"]
+    assert "All niches together (R²)" in section["data"]
 
 
 def test_markup_in_the_users_words_is_escaped(tmp_path):

@@ -128,7 +128,7 @@ def _compare_complete(values: pd.DataFrame, question: Question) -> list[dict]:
             "effect_loo_high": high[j],
             "detectable_effect": detectable_effect(se[j], model.df),
             "model": question.describe(arrangements.describe()),
-            "warnings": [*warnings, *sign_warning(low[j], high[j])],
+            "warnings": [*warnings, *sign_warning(p[j], low[j], high[j])],
         }
     return rows
 
@@ -168,6 +168,6 @@ def _effects(Y: np.ndarray, question: Question) -> np.ndarray | None:
     return None if model is None else model.fit(Y)[0]
 
 
-def sign_warning(low: float, high: float) -> list[str]:
-    """Warning when one patient decides on the direction of an effect."""
-    return ["the sign changes when one patient is left out"] if low < 0 < high else []
+def sign_warning(p: float, low: float, high: float) -> list[str]:
+    """Warning when an effect with p < 0.05 owes its direction to one patient (one near 0 may point anywhere)."""
+    return ["the sign changes when one patient is left out"] if p < 0.05 and low < 0 < high else []

@@ -16,7 +16,10 @@ from semanticst.report.multiqc import ASSOCIATION, Column, Section
 from semanticst.writing import write_json, write_table
 
 FIGURES = {
-    "forest": ("effects", "Effect of each niche with its 95 % interval; bold where q < 0.05."),
+    "forest": (
+        "effects",
+        "Effect with its 95 % interval, bold where q < 0.05. Of many effects those with the smallest p are drawn.",
+    ),
     "patients": ("patients", "Share of each niche; a point is a patient, the bar is the mean. Bold where q < 0.05."),
     "kaplan_meier": (
         "survival curves",

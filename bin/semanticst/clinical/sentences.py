@@ -28,9 +28,9 @@ def who_was_compared(result: Association) -> str:
         text += f", {contrast.column} as a number"
     else:
         sizes = design.units.groupby("value")["patient"].nunique()
-        text += f", {contrast.column}: " + ", ".join(f"{sizes.get(v, 0)} {v}" for v in design.levels)
+        text += f", {contrast.column}: " + ", ".join(f"{v} (n = {sizes.get(v, 0)})" for v in design.levels)
         if contrast.type == "groups" and design.levels:
-            text += f" (reference: {design.levels[0]})"
+            text += f", reference {design.levels[0]}"
     if design.within_patient:
         text += ", sections compared within patients"
     text += "."
@@ -148,7 +148,7 @@ def feature_name(row: pd.Series) -> str:
         return f"Niche {row['niche']}"
     if row["feature"].startswith("contact_with_"):
         return f"Contact of niches {row['niche']} and {row['feature'].removeprefix('contact_with_')}"
-    return {"entropy": "Diversity of niches", "composition": "Niche composition"}[row["feature"]]
+    return {"entropy": "Diversity of niches", "composition": "All niches together (R²)"}[row["feature"]]
 
 
 def shown(value: float, share: bool) -> str:

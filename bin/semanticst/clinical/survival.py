@@ -86,7 +86,7 @@ def _row(design: Design, base: pd.DataFrame, y: np.ndarray, shown: np.ndarray, s
         "effect_loo_high": high,
         "detectable_effect": detectable_effect(fit.se),
         "model": _describe(design, penalised, settings.permutations),
-        "warnings": [*notes, *sign_warning(low, high)],
+        "warnings": [*notes, *sign_warning(p, low, high)],
     }
 
 

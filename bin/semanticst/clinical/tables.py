@@ -48,7 +48,7 @@ def read_text_table(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
 
     Raises BadInput when a required column is absent.
     """
-    table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
     table.columns = table.columns.str.strip()
     table = table.apply(lambda column: column.map(_tidy))
     absent = [c for c in required if c not in table.columns]

@@ -1,0 +1,27 @@
+"""What the figures of a contrast share."""
+
+from matplotlib.figure import Figure
+
+from semanticst.clinical.features import JOINT
+from semanticst.palette import niche_colour
+
+INK, FAINT = "#222222", "#9A9A9A"
+STYLE = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": FAINT,
+    "axes.titlesize": 10,
+    "legend.frameon": False,
+    "pdf.fonttype": 42,
+}
+
+
+def blank(width: float, height: float) -> Figure:
+    """A figure of so many inches whose parts make room for each other."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def row_colour(niche: str) -> str:
+    """The niche's colour; ink where a row is about all niches."""
+    return INK if niche == JOINT else niche_colour(int(niche))
