@@ -31,9 +31,11 @@ process SAMPLESHEET_CHECK {
     """
 
     stub:
+    def args = task.ext.args ?: ''
+    def shortcut = args.contains('--clinical-') ? 'stub,groups' : ''
     """
-    cp ${sheet} samplesheet.valid.csv
+    (head -n 1 ${sheet}; tail -n +2 ${sheet} | sort) > samplesheet.valid.csv
     ${clinical ? "cp ${clinical} clinical.valid.csv" : 'echo patient > clinical.valid.csv'}
-    ${contrasts ? "cp ${contrasts} contrasts.valid.csv" : "printf 'contrast,type\\nstub,groups\\n' > contrasts.valid.csv"}
+    ${contrasts ? "cp ${contrasts} contrasts.valid.csv" : "printf 'contrast,type\\n${shortcut}\\n' > contrasts.valid.csv"}
     """
 }

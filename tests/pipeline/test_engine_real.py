@@ -1,0 +1,111 @@
+"""The pipeline for real: what a newcomer's demonstration leaves behind, and what repeated runs give."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+import yaml
+
+from engine_helpers import pipeline, write_sheet
+from pipeline_helpers import modules, schema_parameters
+
+pytestmark = pytest.mark.engine
+
+NICHE_COLUMNS = ["sample", "cell_id", "x", "y", "niche", "patient", "stability"]
+ASSOCIATION_COLUMNS = [
+    "niche",
+    "feature",
+    "effect",
+    "effect_type",
+    "ci_low",
+    "ci_high",
+    "p",
+    "q",
+    "n_patients",
+    "n_events",
+    "model",
+    "warnings",
+]
+
+
+def test_every_step_of_the_demonstration_ran_once(demo):
+    assert demo.executed == {module.name: 1 for module in modules()} | {"NICHE_ASSOCIATE": 2}
+    assert "WARN" not in demo.output
+
+
+def test_niches_have_one_row_per_kept_cell(demo):
+    niches = pd.read_csv(demo.outdir / "niches/niches.csv.gz", dtype={"cell_id": str})
+    assert set(NICHE_COLUMNS) <= set(niches.columns)
+    assert not niches.duplicated(["sample", "cell_id"]).any()
+    assert set(niches["niche"]) == set(range(1, niches["niche"].max() + 1))
+    qc = pd.read_csv(demo.outdir / "qc/qc.csv")
+    assert niches["sample"].value_counts().to_dict() == qc.set_index("sample")["n_cells_kept"].to_dict()
+
+
+def test_integrated_object_and_model_are_published(demo):
+    import anndata as ad
+
+    cohort = ad.read_h5ad(demo.outdir / "integration/cohort.h5ad", backed="r")
+    niches = pd.read_csv(demo.outdir / "niches/niches.csv.gz")
+    assert cohort.n_obs == len(niches)
+    assert {"X_semantic", "semantic_scores", "spatial"} <= set(cohort.obsm)
+    assert (demo.outdir / "integration/model.pt").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(("contrast", "events"), [("response", False), ("survival", True)])
+def test_association_tables_keep_the_contract(demo, contrast, events):
+    table = pd.read_csv(demo.outdir / f"association/{contrast}.csv")
+    assert set(ASSOCIATION_COLUMNS) <= set(table.columns)
+    niches = pd.read_csv(demo.outdir / "niches/niches.csv.gz")["niche"]
+    assert set(table["niche"]) == set(niches)
+    assert table["p"].between(0, 1).all()
+    assert (table["ci_low"] <= table["effect"]).all()
+    assert (table["effect"] <= table["ci_high"]).all()
+    assert table["n_events"].notna().all() == events
+    assert list((demo.outdir / "association").glob(f"{contrast}_*.pdf"))
+
+
+def test_planted_niche_is_found_and_the_report_says_so(demo):
+    planted = json.loads((demo.outdir / "association/planted.json").read_text())
+    assert planted["ari"] > 0.5
+    assert planted["contrasts"]["response"]["found"]
+    report = (demo.outdir / "multiqc/multiqc_report.html").read_text()
+    sections = re.findall(r'id="mqc-module-section-(\w+)"', report)
+    expected = "qc integration niches planted association methods parameters multiqc_software_versions"
+    assert sections == expected.split()
+
+
+def test_the_run_is_recorded(demo):
+    info = demo.outdir / "pipeline_info"
+    versions = yaml.safe_load((info / "software_versions.yml").read_text())
+    silent = {"REPORT_METHODS"}
+    assert set(versions) == {module.name for module in modules()} - silent | {"Workflow"}
+    assert set(versions["Workflow"]) >= {"nf-semanticst", "Nextflow", "code", "seed"}
+    assert "torch" in versions["MODEL_TRAIN"]
+    assert set(json.loads((info / "params.json").read_text())) == set(schema_parameters())
+    for name in ("execution_report.html", "execution_timeline.html", "pipeline_dag.html"):
+        assert (info / name).stat().st_size > 1000
+
+
+def test_an_unchanged_rerun_executes_nothing(demo):
+    again = pipeline(demo.outdir.parent, "-profile", "demo", "-resume").ok()
+    assert again.executed.total() == 0
+    assert again.tasks("CACHED").total() == len(modules()) + 1
+
+
+def test_same_seed_and_other_order_of_rows_give_the_same_niches(small, tmp_path):
+    """The cohort that the first run simulated comes as a user's own: rows the other way round, blanks in file names."""
+    rows = pd.read_csv(small.outdir / "simulated/samplesheet.csv", dtype=str).fillna("").to_dict("records")
+    for row in rows:
+        own = f"my samples/{row['sample']} (1).h5ad"
+        (tmp_path / own).parent.mkdir(exist_ok=True)
+        (tmp_path / own).symlink_to(small.outdir / "simulated" / row["path"])
+        row["path"] = own
+    sheet = write_sheet(tmp_path / "my sheet.csv", rows[::-1])
+    settings = {"features_n_components": 10, "train_steps": 10, "niche_k": 4, "niche_starts": 4}
+    (tmp_path / "params.json").write_text(json.dumps(settings | {"input": str(sheet)}))
+    again = pipeline(tmp_path, "-params-file", "params.json").ok()
+    assert again.executed["NICHE_ASSOCIATE"] == again.executed["COHORT_SIMULATE"] == 0
+    first, second = (run.outdir / "niches/niches.csv.gz" for run in (small, again))
+    assert first.read_bytes() == second.read_bytes()
