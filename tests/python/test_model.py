@@ -211,13 +211,14 @@ def test_model_file_holds_no_code_and_brings_arrays_back(samples, tmp_path):
     save_network(tmp_path / "network.pt", network, batches, {})
     stored = {
         "network": load_model(tmp_path / "network.pt")["network"],
-        "basis": {"features": np.array(["g1", "g2"]), "depth": np.float64(3.5), "mean": np.arange(2.0)},
+        "basis": {"features": np.array(["g1", "g2"]), "depth": np.array(3.5), "mean": np.arange(2.0)},
     }
     save_model(tmp_path / "model.pt", stored)
     assert torch.load(tmp_path / "model.pt", weights_only=True)["format"] == 1
     basis = load_model(tmp_path / "model.pt")["basis"]
     assert basis["features"].tolist() == ["g1", "g2"]
     np.testing.assert_array_equal(basis["mean"], [0.0, 1.0])
+    assert float(basis["depth"]) == 3.5
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", None])

@@ -70,9 +70,11 @@ def _to_tensors(value):
     if isinstance(value, dict):
         return {k: _to_tensors(v) for k, v in value.items()}
     if isinstance(value, np.ndarray):
-        # names are stored as a list of str: a tensor holds numbers only
-        return [str(v) for v in value.tolist()] if value.dtype.kind in "US" and value.ndim else (
-            str(value) if value.dtype.kind in "US" else torch.from_numpy(np.ascontiguousarray(value)))  # fmt: skip
+        if value.dtype.kind in "US":
+            # a tensor holds numbers only: names are stored as text
+            return [str(v) for v in value] if value.ndim else str(value)
+        # ascontiguousarray alone would turn a single number into a list of one
+        return torch.from_numpy(np.ascontiguousarray(value).reshape(value.shape))
     return value.item() if isinstance(value, np.generic) else value
 
 

@@ -1,0 +1,133 @@
+"""The commands between quality control and the description of niches, one after the other on a small cohort."""
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.metrics import adjusted_rand_score
+
+from helpers import invoke, make_internal
+
+SMALL = ["--train-steps", 15, "--train-latent", 8, "--train-communities", 4]
+
+
+def two_tissues(sample, patient, seed):
+    """A QC'd sample whose left half is rich in the first ten genes and whose right half in the others."""
+    adata = make_internal(sample=sample, patient=patient, batch=sample, seed=seed, n_cells=200, n_features=20)
+    right = adata.obsm["spatial"][:, 0] > np.median(adata.obsm["spatial"][:, 0])
+    rng = np.random.default_rng(seed)
+    rates = np.where(right[:, None] == (np.arange(20) >= 10), 6.0, 1.0)
+    adata.X = type(adata.X)(rng.poisson(rates).astype(np.float32))
+    adata.obs["truth"] = np.where(right, "right", "left")
+    return adata
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory):
+    """Folder in which the whole chain ran, samples given in the wrong order."""
+    folder = tmp_path_factory.mktemp("chain")
+    for i in range(3):
+        two_tissues(f"s{i}", f"p{i % 2}", seed=i).write_h5ad(folder / f"s{i}.qc.h5ad")
+    chain(folder, folder, [f"s{i}.qc.h5ad" for i in (2, 0, 1)])
+    return folder
+
+
+def files(folder, kind):
+    return sorted(folder.glob(f"*.{kind}.h5ad"), reverse=True)
+
+
+def chain(source, out, names, model=None):
+    qc = [source / name for name in names]
+    onto = ["--model", model] if model else []
+    done(invoke("cohort_features", *qc, "--features-n-components", 8, *onto, "--outdir", out))
+    done(invoke("graph_build", *files(out, "components"), "--graph-hops", 2, "--outdir", out))
+    if model is None:
+        done(invoke("model_train", *files(out, "graphs"), *SMALL, "--device", "cpu", "--outdir", out))
+    network = model or out / "network.pt"
+    done(invoke("model_embed", *files(out, "graphs"), "--network", network, "--device", "cpu", "--outdir", out))
+    done(invoke("niche_cluster", out / "cohort.embedding.h5ad", "--niche-k", 2, *onto, "--outdir", out))
+    parts = ["--embedding", out / "cohort.embedding.h5ad", "--niches", out / "niches.csv.gz"]
+    parts += ["--basis", out / "cohort.basis.npz", "--network", network, "--mixture", out / "niche_mixture.npz"]
+    done(invoke("cohort_assemble", *qc, *parts, "--outdir", out))
+
+
+def done(result):
+    assert result.exit_code == 0, result.stderr
+
+
+def test_planted_tissues_are_found(cohort):
+    whole = ad.read_h5ad(cohort / "cohort.h5ad")
+    assert adjusted_rand_score(whole.obs["truth"], whole.obs["niche"]) > 0.7
+
+
+def test_integrated_object_holds_what_is_promised(cohort):
+    whole = ad.read_h5ad(cohort / "cohort.h5ad")
+    first = ad.read_h5ad(cohort / "s0.qc.h5ad")
+    assert {"sample", "patient", "batch", "cell_id", "niche", "stability"} <= set(whole.obs)
+    assert {"spatial", "X_pca", "X_pca_harmony", "X_semantic", "semantic_scores"} <= set(whole.obsm)
+    np.testing.assert_array_equal(whole[whole.obs["sample"] == "s0"].X.toarray(), first.X.toarray())
+    assert whole.uns["semanticst"]["samples"].tolist() == ["s0", "s1", "s2"]
+
+
+def test_niches_table_covers_every_cell_once(cohort):
+    niches = pd.read_csv(cohort / "niches.csv.gz")
+    assert len(niches) == 600
+    assert not niches.duplicated(["sample", "cell_id"]).any()
+    assert niches["sample"].is_monotonic_increasing
+
+
+def test_model_can_be_loaded_without_running_code(cohort):
+    model = torch.load(cohort / "model.pt", weights_only=True)
+    assert {"network", "basis", "mixture", "format", "version"} <= set(model)
+    assert model["basis"]["features"] == [f"gene_{i}" for i in sorted(range(20), key=str)]
+
+
+def test_known_samples_are_mapped_to_their_own_niches(cohort, tmp_path):
+    chain(cohort, tmp_path, ["s1.qc.h5ad"], model=cohort / "model.pt")
+    mapped = pd.read_csv(tmp_path / "niches.csv.gz").set_index("cell_id")["niche"]
+    before = pd.read_csv(cohort / "niches.csv.gz").query("sample == 's1'").set_index("cell_id")["niche"]
+    assert (mapped == before[mapped.index]).mean() > 0.9
+
+
+def test_sample_of_another_panel_is_not_mapped(cohort, tmp_path):
+    other = make_internal(sample="x", n_features=5)
+    other.write_h5ad(tmp_path / "x.qc.h5ad")
+    result = invoke("cohort_features", tmp_path / "x.qc.h5ad", "--model", cohort / "model.pt", "--outdir", tmp_path)
+    assert result.exit_code == 3
+    assert "x.qc.h5ad" in result.stderr
+    assert "lacks 15 of the 20 features" in result.stderr
+    assert not list(tmp_path.glob("*.components.h5ad"))
+
+
+def test_wrong_model_is_bad_input(cohort, tmp_path):
+    (tmp_path / "model.pt").write_text("no model")
+    result = invoke("model_embed", *files(cohort, "graphs"), "--network", tmp_path / "model.pt", "--outdir", tmp_path)
+    assert result.exit_code == 3
+    assert "not a trained model" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("model_train", ["--train-contexts", "spatial,tissue"]),
+        ("model_train", ["--train-steps", "0"]),
+        ("niche_cluster", ["--niche-k", "several"]),
+        ("graph_build", ["--graph-hops", "0"]),
+    ],
+)
+def test_wrong_usage_is_told_apart_from_bad_input(cohort, tmp_path, command, arguments):
+    given = [cohort / "cohort.embedding.h5ad"] if command == "niche_cluster" else files(cohort, "graphs")
+    result = invoke(command, *given, *arguments, "--outdir", tmp_path)
+    assert result.exit_code == 2, result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_of_different_runs_are_not_joined(cohort, tmp_path):
+    parts = ["--embedding", cohort / "cohort.embedding.h5ad", "--niches", cohort / "niches.csv.gz"]
+    parts += ["--basis", cohort / "cohort.basis.npz", "--network", cohort / "network.pt"]
+    parts += ["--mixture", cohort / "niche_mixture.npz", "--outdir", tmp_path]
+    result = invoke("cohort_assemble", cohort / "s0.qc.h5ad", *parts)
+    assert result.exit_code == 3
+    assert "covers 600 cells, the samples hold 200" in result.stderr
+    assert not list(tmp_path.iterdir())
