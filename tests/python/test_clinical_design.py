@@ -67,7 +67,7 @@ def test_small_sections_are_left_out():
     counts.iloc[0] = [3, 3, 3, 3, 3]
     counts.iloc[[2, 3]] = 1
     result = Cohort(cohort.sections, counts, cohort.clinical).ask("groups", column="group")
-    assert result.design.dropped == {"fewer than 20 cells": 1}
+    assert result.design.dropped == {"too few cells": 1}
     assert len(result.design.units) == 11
     assert len(result.design.sections) == 21
 
@@ -181,6 +181,28 @@ def test_a_covariate_that_gives_the_group_away():
     table = cohort.ask("groups", column="group", covariates=("site",)).table
     assert table["warnings"].str.contains("covariates or blocks determine the contrast").all()
     assert table["p"].isna().all()
+
+
+def test_a_group_that_lost_all_its_patients_is_known_and_untestable():
+    """Quality control took the reference group: that is no typing error in the contrast."""
+    cohort = make_cohort((3, 8))
+    result = Cohort(cohort.sections, cohort.counts.iloc[3:], cohort.clinical).ask(
+        "groups", column="group", reference="g0"
+    )
+    assert result.table["warnings"].str.contains("all patients have the same value").all()
+    assert result.design.dropped == {"too few cells": 3}
+
+
+@pytest.mark.parametrize("value", ["north", "5"])
+def test_a_covariate_without_variation_is_left_out_and_said(value):
+    cohort = with_values(make_cohort((14, 14)), site=value)
+    for contrast in (
+        {"type": "groups", "column": "group"},
+        {"type": "survival", "time": "time", "event": "event", "event_value": "1"},
+    ):
+        row = row_of(cohort.ask(**contrast, covariates=("age", "site")), 2)
+        assert "covariate site is the same for all patients: not used" in row["warnings"]
+        assert row["p"] == row_of(cohort.ask(**contrast, covariates=("age",)), 2)["p"]
 
 
 def test_constant_and_absent_niches_keep_their_rows():

@@ -174,6 +174,8 @@ def test_covariates_and_strata_are_named_and_used():
     by_block = row_of(cohort.ask("groups", column="group", covariates=("age",), strata=("sex",)), 2)
     assert by_block["effect"] == pytest.approx(expected)
     assert "blocks sex" in by_block["model"]
+    joint = row_of(cohort.ask("groups", column="group", covariates=("age",), strata=("sex",)), "all")
+    assert "Aitchison distance, blocks sex, covariates age;" in joint["model"]
 
 
 def test_entropy_and_its_effective_number():

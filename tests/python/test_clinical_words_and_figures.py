@@ -44,6 +44,12 @@ def test_paragraph_without_a_finding_says_what_could_have_been_found():
     assert f"an effect of about {result.primary['detectable_effect'].median():.2f}" in text
 
 
+def test_smallest_hazard_ratio_that_could_have_been_found():
+    result = make_cohort((30,)).ask("survival", **SURVIVAL)
+    ratio = np.exp(result.primary["detectable_effect"].median())
+    assert f"a hazard ratio of about {ratio:.1f} (or {1 / ratio:.2f}) per SD" in paragraph(result)
+
+
 def test_paragraph_of_untestable_contrast_gives_the_reason():
     text = paragraph(make_cohort((2, 9)).ask("groups", column="group"))
     assert "Nothing could be tested: not testable: fewer than 3 patients in a group" in text

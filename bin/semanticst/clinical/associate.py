@@ -126,7 +126,7 @@ def examine(
     sections
         One row per section, indexed by sample: ``patient`` and every variable as text (None = missing).
     counts
-        Cells per section (rows, the same index) and niche (columns).
+        Cells per section (rows) and niche (columns); a section may be absent.
     contacts
         Edges between niches per section, as ``features.read_contacts`` gives them.
     kinds
@@ -138,13 +138,10 @@ def examine(
     seed
         Of the drawn ones.
     """
-    large = counts.sum(axis=1) >= min_cells
+    large = counts.sum(axis=1).reindex(sections.index, fill_value=0) >= min_cells
     if not large.all():
         log.info("%d sections have fewer than %d cells and are left out", (~large).sum(), min_cells)
-    design = build_design(contrast, sections[large])
-    lost = set(sections["patient"]) - set(sections.loc[large, "patient"])
-    if lost:
-        design.dropped[f"fewer than {min_cells} cells"] = len(lost)
+    design = build_design(contrast, sections, usable=large)
 
     unit = design.sections["unit"]
     unit_counts = counts.loc[unit.index].groupby(unit.to_numpy()).sum().reindex(design.units.index)

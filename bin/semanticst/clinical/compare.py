@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from semanticst.clinical.design import MIN_PER_GROUP, SINGLES
+from semanticst.clinical.design import SINGLES
 from semanticst.clinical.features import Features
 from semanticst.clinical.linear import slope_model, t_test
 from semanticst.clinical.permutation import arrange, critical_t, permutation_p, permuted_t, refine_tail
 from semanticst.clinical.robustness import detectable_effect, leave_one_out
+from semanticst.clinical.variables import MIN_PER_GROUP
 
 COARSE = 0.01
 """A warning is due when no arrangement can give a p below this."""

@@ -12,12 +12,10 @@ import numpy as np
 import pandas as pd
 
 from semanticst.clinical.subset import select
-from semanticst.clinical.tables import Contrast, numbers, require_column
+from semanticst.clinical.tables import Contrast, require_column
+from semanticst.clinical.variables import MIN_PER_GROUP, add_variables, check_values, keep, without_small_levels
 
 log = logging.getLogger(__name__)
-
-MIN_PER_GROUP = 3
-"""Patients below which a group is not compared."""
 
 SINGLES, UNUSED = -1, -2
 """Blocks of patients with one unit only, in a contrast within patients: compared with each other, or left out."""
@@ -67,26 +65,31 @@ class Design:
         return self.units["patient"].to_numpy()
 
 
-def build_design(contrast: Contrast, sections: pd.DataFrame) -> Design:
+def build_design(contrast: Contrast, sections: pd.DataFrame, usable: pd.Series | None = None) -> Design:
     """Choose the sections, check the variables, and make the units.
 
-    Raises BadInput for an unknown column, a level that is not there, a value that is no number, and for a variable
-    that contradicts itself within a patient (the patient is named).
+    ``usable`` (bool per section) says which sections have enough cells: a level that only the others have is known,
+    and is not tested. Raises BadInput for an unknown column, a level that nobody has, a value that is no number, and
+    for a variable that contradicts itself within a patient (the patient is named).
     """
     dropped: dict[str, int] = {}
-    sections = _keep(sections, select(contrast, sections), "outside the subset", dropped)
+    check_values(contrast, sections)
+    inside = select(contrast, sections)
+    if usable is not None:
+        sections, inside = keep(sections, usable, "too few cells", dropped), inside[usable]
+    sections = keep(sections, inside, "outside the subset", dropped)
     covariates, strata, block = contrast.covariates, contrast.strata, contrast.block
     for name, columns in {"covariates": covariates, "strata": strata, "block": (block,) if block else ()}.items():
         for column in columns:
             require_column(contrast, name, column, sections)
 
-    sections, levels = _add_value(contrast, sections, dropped)
+    sections, levels = add_variables(contrast, sections, dropped)
     extra = [c for c in dict.fromkeys((*covariates, *strata, block)) if c and c != "patient"]
     for column in extra:
-        sections = _keep(sections, sections[column].notna(), f"no {column}", dropped)
+        sections = keep(sections, sections[column].notna(), f"no {column}", dropped)
 
     if contrast.type == "groups" and len(levels) > 2:
-        sections, levels = _without_small_levels(sections, levels, dropped)
+        sections, levels = without_small_levels(sections, levels, dropped)
     within = _differs_within_patient(contrast, sections)
     unit = sections["patient"]
     if within:
@@ -105,13 +108,16 @@ def build_design(contrast: Contrast, sections: pd.DataFrame) -> Design:
             use = "compared with each other" if (blocks == SINGLES).any() else "not used"
             notes.append(f"patients with one value only: {n_single}, {use}")
         units, blocks = units[blocks != UNUSED], blocks[blocks != UNUSED]
+    adjusted = [c for c in covariates if c not in blocking]
+    constant = [c for c in adjusted if len(units[c].unique()) < 2]
+    notes += [f"covariate {c} is the same for all patients: not used" for c in constant]
     design = Design(
         contrast=contrast,
         units=units,
         sections=sections[sections["unit"].isin(units.index)],
         levels=levels,
         within_patient=within,
-        covariates=_covariate_matrix(units, tuple(c for c in covariates if c not in blocking)),
+        covariates=_covariate_matrix(units, [c for c in adjusted if c not in constant]),
         blocks=blocks,
         block_names=("patient",) if within else tuple(blocking),
         dropped=dropped,
@@ -122,92 +128,6 @@ def build_design(contrast: Contrast, sections: pd.DataFrame) -> Design:
     n_patients = units["patient"].nunique()
     log.info("%d units of %d patients, %d sections", len(units), n_patients, len(design.sections))
     return design
-
-
-def _keep(sections: pd.DataFrame, keep: pd.Series, reason: str, dropped: dict[str, int]) -> pd.DataFrame:
-    kept = sections[keep]
-    lost = set(sections["patient"]) - set(kept["patient"])
-    if lost:
-        dropped[reason] = dropped.get(reason, 0) + len(lost)
-    return kept
-
-
-def _add_value(
-    contrast: Contrast, sections: pd.DataFrame, dropped: dict[str, int]
-) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Add ``value`` (or ``time`` and ``event``) to the sections; complete cases only."""
-    if contrast.type == "survival":
-        return _add_survival(contrast, sections, dropped), ()
-    require_column(contrast, "column", contrast.column, sections)
-    sections = sections.assign(value=sections[contrast.column])
-    sections = _keep(sections, sections["value"].notna(), f"no {contrast.column}", dropped)
-    if contrast.type == "continuous":
-        parsed = numbers(contrast, "column", contrast.column, sections["value"])
-        return sections.assign(value=parsed), ()
-    levels = _levels(contrast, sections["value"])
-    inside = sections["value"].isin(levels)
-    return _keep(sections, inside, f"{contrast.column} is none of the levels compared", dropped), levels
-
-
-def _levels(contrast: Contrast, values: pd.Series) -> tuple[str, ...]:
-    """Levels in the order of comparison: reference first (alphabetically first if not given), target last."""
-    found = sorted(values.unique())
-    wanted = list(contrast.levels)
-    if not wanted and contrast.reference and contrast.target:
-        wanted = [contrast.reference, contrast.target]
-    levels = wanted or found
-    for name in ("reference", "target", "levels"):
-        given = contrast.levels if name == "levels" else (getattr(contrast, name),)
-        absent = [g for g in given if g and g not in found]
-        if absent and found:
-            message = f"'{absent[0]}' is no value of '{contrast.column}'; values found: {', '.join(found)}"
-            raise contrast.problem(name, message)
-    if contrast.type == "ordered":
-        if not contrast.levels and len(found) > 2:
-            raise contrast.problem("levels", "an ordered contrast needs its levels from low to high, joined by ';'")
-        return tuple(levels)
-    if contrast.reference:
-        levels = [contrast.reference, *(x for x in levels if x != contrast.reference)]
-    if contrast.target:
-        levels = [*(x for x in levels if x != contrast.target), contrast.target]
-    if not contrast.reference and not contrast.levels and levels:
-        log.info("reference level of '%s' is '%s', the first in alphabetical order", contrast.column, levels[0])
-    return tuple(levels)
-
-
-def _without_small_levels(
-    sections: pd.DataFrame, levels: tuple[str, ...], dropped: dict[str, int]
-) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Of many groups, compare those that are large enough, when these are at least two."""
-    sizes = sections.groupby("value")["patient"].nunique()
-    large = tuple(v for v in levels if sizes.get(v, 0) >= MIN_PER_GROUP)
-    if len(large) < 2:
-        return sections, levels
-    for level in (v for v in levels if v not in large):
-        reason = f"'{level}' has fewer than {MIN_PER_GROUP}"
-        sections = _keep(sections, sections["value"] != level, reason, dropped)
-    return sections, large
-
-
-def _add_survival(contrast: Contrast, sections: pd.DataFrame, dropped: dict[str, int]) -> pd.DataFrame:
-    for name in ("time", "event"):
-        require_column(contrast, name, getattr(contrast, name), sections)
-    both = sections[contrast.time].notna() & sections[contrast.event].notna()
-    sections = _keep(sections, both, f"no {contrast.time} or {contrast.event}", dropped)
-    time = numbers(contrast, "time", contrast.time, sections[contrast.time])
-    if (time < 0).any():
-        who = sections["patient"][time < 0].iloc[0]
-        raise contrast.problem("time", f"patient {who} has a negative time")
-    found = sorted(sections[contrast.event].unique())
-    if found and contrast.event_value not in found:
-        # a cohort without an event is legal, a polarity that no patient has is not
-        if len(found) > 1:
-            message = f"no patient has this value in '{contrast.event}'; values found: {', '.join(found)}"
-            raise contrast.problem("event_value", message)
-        log.info("no patient has an event: '%s' is '%s' for all", contrast.event, found[0])
-    log.info("event: %s == %s; %s are censored", contrast.event, contrast.event_value, ", ".join(found) or "none")
-    event = (sections[contrast.event] == contrast.event_value).astype(float)
-    return sections.assign(time=time, event=event)
 
 
 def _differs_within_patient(contrast: Contrast, sections: pd.DataFrame) -> bool:
@@ -243,7 +163,7 @@ def _require_constant(contrast: Contrast, sections: pd.DataFrame, columns: Seque
             raise contrast.problem(name, message)
 
 
-def _covariate_matrix(units: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
+def _covariate_matrix(units: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """Numbers stay numbers, text becomes 0/1 columns without its first level."""
     parts = [pd.DataFrame(index=units.index)]
     for column in columns:

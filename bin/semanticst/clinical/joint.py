@@ -52,13 +52,15 @@ def compare_composition(design: Design, share: pd.DataFrame, settings: Settings)
     if result is None:
         reason = "not testable: covariates or blocks determine the contrast, or leave no degree of freedom"
         return {**row, "warnings": [reason]}
+    given = f", blocks {'+'.join(design.block_names)}" if design.block_names else ""
+    given += f", covariates {'+'.join(design.covariates.columns)}" if covariates.size else ""
     outcome = " of the martingale residual" if design.contrast.type == "survival" else ""
     row.update(
         effect=result.explained[0],
         effect_type="r_squared",
         p=result.p[0],
         p_permutation=result.p_permutation[0],
-        model=f"PERMANOVA{outcome}, Aitchison distance; p by permutation ({result.arrangements.describe()})",
+        model=f"PERMANOVA{outcome}, Aitchison distance{given}; p by permutation ({result.arrangements.describe()})",
         warnings=[],
     )
     return row

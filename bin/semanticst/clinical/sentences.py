@@ -1,5 +1,6 @@
 """The result in plain words, every number from the table."""
 
+import numpy as np
 import pandas as pd
 
 from semanticst.clinical.associate import Association
@@ -107,9 +108,10 @@ def cautions(result: Association) -> list[str]:
         sentences.append(f"Beware: {'; '.join(shared)}.")
     if not tested.empty and not (tested["q"] < SIGNIFICANT).any():
         least = tested["detectable_effect"].median()
-        sentences.append(
-            f"With these patients an effect of about {least:.2f} would have been found with 80 % power at p < 0.05."
-        )
+        effect = f"an effect of about {least:.2f}"
+        if result.contrast.type == "survival":
+            effect = f"a hazard ratio of about {np.exp(least):.1f} (or {np.exp(-least):.2f}) per SD"
+        sentences.append(f"With these patients {effect} would have been found with 80 % power at p < 0.05.")
     untested = int(rows["p"].isna().sum())
     if untested and not tested.empty:
         sentences.append(f"{plural(untested, 'row')} could not be tested, the reason is in the table.")

@@ -11,10 +11,11 @@ from scipy import stats
 
 from semanticst.clinical.compare import Settings, sign_warning, untestable_feature
 from semanticst.clinical.cox import fit_cox, leave_one_out_range, permutation_test
-from semanticst.clinical.design import MIN_PER_GROUP, Design
+from semanticst.clinical.design import Design
 from semanticst.clinical.features import Features
 from semanticst.clinical.results import PRIMARY
 from semanticst.clinical.robustness import detectable_effect
+from semanticst.clinical.variables import MIN_PER_GROUP
 
 EVENTS_PER_VARIABLE = 10
 """Below it the fit is penalised (Peduzzi et al. 1995, J Clin Epidemiol 48:1503)."""

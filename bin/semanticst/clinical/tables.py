@@ -126,10 +126,11 @@ def read_clinical(path: Path) -> pd.DataFrame:
 
 
 def read_sections(samplesheet: Path, clinical: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
-    """Join sections that have cells with what is known of their patients.
+    """Join the sheet's sections with what is known of their patients.
 
-    Returns one row per section, indexed by sample and sorted: patient, the sheet's columns, the clinical columns
-    (which win when a name is in both). Raises BadInput when counts name a sample that the sheet does not have.
+    Returns one row per section (also of those without niches), indexed by sample and sorted: patient, the sheet's
+    columns, the clinical columns (which win when a name is in both). Raises BadInput when counts name a sample that
+    the sheet does not have.
     """
     sheet = read_text_table(samplesheet, ("sample", "patient")).set_index("sample").sort_index()
     unknown = counts.index.difference(sheet.index)
@@ -142,7 +143,6 @@ def read_sections(samplesheet: Path, clinical: pd.DataFrame, counts: pd.DataFram
         log.info(
             "%d sections have no niches (failed quality control): %s", len(without_cells), ", ".join(without_cells)
         )
-    sheet = sheet.loc[counts.index]
     double = sheet.columns.intersection(clinical.columns)
     if len(double):
         log.info("taken from the clinical table, not from the samplesheet: %s", ", ".join(double))
