@@ -5,11 +5,15 @@ and scattering it (as general message passing does) gives the same numbers more 
 edges x width.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 import torch
+
+# said once by torch of every CSR tensor; the operations used here are held to dense ones by tests
+warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta state")
 
 
 class _SparseTimesDense(torch.autograd.Function):
