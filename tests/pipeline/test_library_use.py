@@ -1,11 +1,13 @@
 """assets/library_use.json lists what each script really imports: otherwise -resume would miss an edit."""
 
 import json
+import re
 
 import pytest
 
-from helpers import BIN
+from helpers import BIN, ROOT
 from pipeline_helpers import LIBRARY_USE, imported_files, library_use
+from semanticst.io.samplesheet import OVERRIDES
 
 
 def test_the_list_is_true():
@@ -33,3 +35,11 @@ def test_relative_imports_are_refused(tmp_path):
 def test_the_library_is_nothing_but_modules():
     other = [path for path in (BIN / "semanticst").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")]
     assert other == [], "a file that is read beside the code would not be noticed by -resume"
+
+
+def test_the_reader_gets_every_column_that_it_looks_at():
+    workflow = (ROOT / "subworkflows/local/utils_semanticst_pipeline/samples.nf").read_text()
+    passed = set(re.findall(r"'(\w+)'", re.search(r"def columns = \[(.+)\]", workflow).group(1)))
+    looked_at = set(re.findall(r'\brow(?:\.get\(|\[)"(\w+)"', (BIN / "semanticst/io/ingest.py").read_text()))
+    assert looked_at - {"path"} == passed
+    assert all(name.startswith("qc_") for name in OVERRIDES)

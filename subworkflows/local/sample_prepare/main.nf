@@ -2,11 +2,12 @@
  * Per sample: read it, whatever it came as, and keep its good cells. Small samples share a task.
  */
 
-include { SAMPLE_INGEST } from '../../../modules/local/sample/ingest'
-include { SAMPLE_QC     } from '../../../modules/local/sample/qc'
-include { codeDigest    } from '../utils_semanticst_pipeline/provenance'
-include { bundleName    } from '../utils_semanticst_pipeline/samples'
-include { bundlesOf     } from '../utils_semanticst_pipeline/samples'
+include { SAMPLE_INGEST   } from '../../../modules/local/sample/ingest'
+include { SAMPLE_QC       } from '../../../modules/local/sample/qc'
+include { codeDigest      } from '../utils_semanticst_pipeline/provenance'
+include { bundleName      } from '../utils_semanticst_pipeline/samples'
+include { bundlesOf       } from '../utils_semanticst_pipeline/samples'
+include { readingSettings } from '../utils_semanticst_pipeline/samples'
 
 workflow SAMPLE_PREPARE {
     take:
@@ -22,8 +23,7 @@ workflow SAMPLE_PREPARE {
         bundlesOf(rows.collect { row -> [row.sample, row.path] }, bundle.size, bundle.mb).collect { entries ->
             def names = entries.collect { entry -> entry[0] }
             def meta = [id: bundleName(names), code: ingest_code]
-            // where a sample lies is the engine's business: the task gets the file, and the row without its path
-            [meta, names.collect { name -> by_name[name].findAll { column, _value -> column != 'path' } }, entries.collect { entry -> entry[1] }]
+            [meta, names.collect { name -> readingSettings(by_name[name]) }, entries.collect { entry -> entry[1] }]
         }
     }
     SAMPLE_INGEST(ch_bundles)

@@ -25,12 +25,13 @@ def runSummary(changed) {
 // Called in workflow.onComplete, where the bare names of the engine are empty: it reads `workflow` itself
 def completionMessage(outdir) {
     if (workflow.success) {
-        return """\
-            Done in ${workflow.duration}.
-              report        ${outdir}/multiqc/multiqc_report.html
-              niches        ${outdir}/niches/niches.csv.gz
-              associations  ${outdir}/association/
-              about the run ${outdir}/pipeline_info/""".stripIndent()
+        def results = [
+            report: 'multiqc/multiqc_report.html',
+            niches: 'niches/niches.csv.gz',
+            associations: 'association',
+            'about the run': 'pipeline_info',
+        ].findAll { _what, path -> file("${outdir}/${path}").exists() }
+        return "Done in ${workflow.duration}.\n" + results.collect { what, path -> "  ${what.padRight(13)} ${outdir}/${path}" }.join('\n')
     }
     def advice = [
         2: 'A step was called in a way it does not know. Check the values in ext.args, or report this as a bug.',

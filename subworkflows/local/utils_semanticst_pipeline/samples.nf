@@ -35,6 +35,13 @@ def isLocal(path) {
     return path.fileSystem == java.nio.file.FileSystems.getDefault()
 }
 
+// What of a row matters for reading a sample and for its quality control. The rest (status, time point, ...) is for
+// contrasts: a correction there must not read the samples again. Where a sample lies is the engine's business.
+def readingSettings(row) {
+    def columns = ['sample', 'patient', 'batch', 'platform', 'feature_type', 'spatial_unit']
+    return row.findAll { column, _value -> column in columns || column.startsWith('qc_') }
+}
+
 // Lists of [name, file] packed in order of name: at most `most` files and `megabytes` of them in a bundle.
 // A file that is larger than that, a folder, and a file whose size cannot be told has a bundle of its own.
 def bundlesOf(entries, most, megabytes) {
