@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from semanticst.constants import UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
-from semanticst.io.readers import ReadError, reader_for
+from semanticst.io.readers import ReadError, Wanted, reader_for
 from semanticst.io.samplesheet import OVERRIDES
 from semanticst.io.values import as_csr, check_coordinates, check_values
 from semanticst.writing import write_h5ad
@@ -78,7 +78,8 @@ def ingest_sample(row: dict[str, str]) -> ad.AnnData:
     """Read one sample and bring it into the internal form. Raises ReadError."""
     path = Path(row["path"])
     reader = reader_for(path, row.get("platform", ""))
-    raw = reader.read(path)
+    raw = reader.read(path, Wanted(row.get("platform", ""), float(row["bin_size"]) if row.get("bin_size") else None,
+                                   row.get("table", "")))  # fmt: skip
     if raw.n_obs < 2 or raw.n_vars < 2:
         raise ReadError(f"{raw.n_obs} cells and {raw.n_vars} features; at least 2 of each are needed")
     cells = _unique_cells(raw.obs_names)

@@ -1,29 +1,37 @@
 """Readers of what users bring, one module per format.
 
-A reader turns a path into an AnnData object: values in ``X``, the input's own cell ids and feature names, coordinates
-in ``obsm['spatial']`` and, where the format tells it, their unit in ``uns['spatial_unit']``. It does not judge: that
-is done once, for all formats, by `semanticst.io.ingest`. To add a format, write a module with a `Reader` and put it
-into `READERS`.
+A reader turns a path into an AnnData object (see `semanticst.io.readers.base.Reader`). It does not judge: that is done
+once, for all formats, by `semanticst.io.ingest`. To add a format, write a module with a `Reader` and put it into
+`READERS`.
 """
 
-from semanticst.io.readers.base import Reader, ReadError
+from pathlib import Path
+
+from semanticst.io.readers.base import Reader, ReadError, Wanted
 from semanticst.io.readers.h5ad import H5AD
 
-__all__ = ["READERS", "ReadError", "Reader", "reader_for"]
+__all__ = ["READERS", "ReadError", "Reader", "Wanted", "reader_for"]
 
 READERS: tuple[Reader, ...] = (H5AD,)
 """Readers in the order in which they are asked; the first that recognises the path reads it."""
 
 
-def reader_for(path, platform: str) -> Reader:
+def reader_for(path: Path, platform: str) -> Reader:
     """The reader of ``path``; ``platform`` is what the samplesheet says, or ``""``.
 
-    Raises ReadError when there is none.
+    What the path holds goes first, since an .h5ad file may hold any platform. Raises ReadError when no reader
+    recognises it, or when it holds another vendor's format than the platform that is stated.
     """
     if not path.exists():
         raise ReadError("no such file or folder")
-    for reader in READERS:
-        if reader.recognises(path, platform):
-            return reader
+    owner = next((r for r in READERS if platform and platform in r.platforms), None)
+    if owner and owner.recognises(path):
+        return owner
+    found = next((r for r in READERS if r.recognises(path)), None)
+    if found and found.platforms and platform and platform not in found.platforms:
+        raise ReadError(f"platform {platform} is stated, but this is {found.expects}; mend the samplesheet")
+    if found or owner:
+        # an owner that does not recognise the path says best what is missing
+        return found or owner
     kind = "folder" if path.is_dir() else f"file ending '{path.suffix}'"
-    raise ReadError(f"this kind of input ({kind}) cannot be read; expected: " + ", ".join(r.expects for r in READERS))
+    raise ReadError(f"this kind of input ({kind}) cannot be read; expected: " + "; ".join(r.expects for r in READERS))

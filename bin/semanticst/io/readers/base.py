@@ -1,7 +1,7 @@
-"""What a reader is."""
+"""What a reader is, and what all readers share."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +14,84 @@ class ReadError(Exception):
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """What the samplesheet says about how a sample is to be read; empty where it says nothing."""
+
+    platform: str = ""
+    bin_size: float | None = None
+    """Side of the bins in micrometres, for formats that hold several."""
+    table: str = ""
+    """Name of the table, for formats that hold several."""
+
+
+@dataclass(frozen=True)
 class Reader:
-    """One input format."""
+    """One input format.
+
+    ``read`` gives an AnnData object, which `semanticst.io.ingest` judges and brings into the internal form:
+
+    X : sparse (CSR if it costs nothing) or dense, n_cells x n_features, values as they came, control features included.
+    obs : index = the vendor's own cell ids, made unique as the vendor does it (``fov_cell``); of the columns only what
+        later steps can use: ``cell_area`` (square micrometres), ``cell_type``, ``array_row``, ``array_col``, ``fov``.
+    var : index = gene symbols where there are any (they may repeat), else ids; ``gene_id`` where there is one beside the
+        symbol; ``control`` (bool) where the panel has control features (negative probes, blanks, unassigned codewords).
+    obsm['spatial'] : n_cells x 2, x (to the right) and y (down, as in an image), in the unit of the file.
+    uns['spatial_unit'] : ``um``, ``mm``, ``px``, or ``unknown``.
+    uns['um_per_unit'] : float, micrometres per unit of the coordinates, where the format tells it and they are no
+        micrometres already, with ``uns['um_per_unit_source']``, where it comes from in a few words.
+    uns['platform'] : the platform, as `assets/schema_input.json` spells it, where the format tells it.
+    uns['notes'] : list of short sentences about what was decided (cells without a position left out, ...).
+    """
 
     name: str
     expects: str
     """The format in a few words, for messages."""
-    recognises: Callable[[Path, str], bool]
-    """Of a path and the platform that the samplesheet states: is this the format?"""
-    read: "Callable[[Path], ad.AnnData]"
-    """Raises ReadError."""
+    recognises: Callable[[Path], bool]
+    """Is this path of the format? Looks at names, not into files, unless that is cheap."""
+    read: "Callable[[Path, Wanted], ad.AnnData]"
+    """Raises ReadError, which names the file inside the folder, what was expected, and what to do."""
+    platforms: tuple[str, ...] = field(default=())
+    """Platforms that only this reader reads: when the samplesheet names one, this reader is taken."""
+
+
+def find_file(folder: Path, *patterns: str) -> Path | None:
+    """The one file of ``folder`` that matches the first pattern that any file matches; None when none does.
+
+    Raises ReadError when a pattern matches several files: which one is meant cannot be guessed.
+    """
+    for pattern in patterns:
+        found = sorted(p for p in folder.glob(pattern) if not p.name.startswith("."))
+        if len(found) > 1:
+            names = ", ".join(p.name for p in found)
+            raise ReadError(f"several files match {pattern}: {names}; leave one of them in the folder")
+        if found:
+            return found[0]
+    return None
+
+
+def needed_file(folder: Path, *patterns: str, what: str) -> Path:
+    """As `find_file`, but a missing file is a ReadError that says ``what`` was expected and what the folder holds."""
+    found = find_file(folder, *patterns)
+    if found is None:
+        raise ReadError(f"{what} is missing: expected {' or '.join(patterns)}; the folder holds {_listed(folder)}")
+    return found
+
+
+def needed_columns(columns: Iterable[str], wanted: Iterable[str], file: Path) -> None:
+    """Raise ReadError when a table lacks columns; the message names the file and both sets of columns."""
+    columns = list(columns)
+    missing = [c for c in wanted if c not in columns]
+    if missing:
+        shown = ", ".join(map(str, columns[:12])) + (", ..." if len(columns) > 12 else "")
+        raise ReadError(f"{file.name}: column {', '.join(missing)} is missing; columns found: {shown}")
+
+
+def damaged(file: Path, kind: str, error: Exception) -> ReadError:
+    """A ReadError for a file that a library failed on: libraries raise nearly anything on damaged files."""
+    why = (str(error).splitlines() or [""])[0] or type(error).__name__
+    return ReadError(f"{file.name} cannot be read as {kind}; damaged or incomplete? Copy or export it again ({why})")
+
+
+def _listed(folder: Path) -> str:
+    names = sorted(p.name for p in folder.iterdir())
+    return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "") if names else "nothing"

@@ -8,12 +8,13 @@ import h5py
 from anndata.io import read_elem
 
 from semanticst.constants import LAYER_COUNTS, Obsm
-from semanticst.io.readers.base import Reader, ReadError
+from semanticst.io.readers.base import Reader, ReadError, Wanted
+from semanticst.io.sparse import load_csr
 
 log = logging.getLogger(__name__)
 
 
-def read_h5ad(path: Path) -> ad.AnnData:
+def read_h5ad(path: Path, wanted: Wanted) -> ad.AnnData:
     """Read what is needed of an AnnData file: ``layers['counts']`` or else X, obs, var and ``obsm['spatial']``.
 
     Only these are loaded, so that a file full of embeddings and images costs no memory.
@@ -47,7 +48,7 @@ def _read(file: h5py.File, name: str) -> ad.AnnData:
         log.info("%s: %s is taken, not X", name, values)
     uns = {"spatial_unit": str(read_elem(file["uns/spatial_unit"]))} if "uns/spatial_unit" in file else {}
     return ad.AnnData(
-        X=read_elem(file[values]),
+        X=_values(file[values]),
         obs=read_elem(file["obs"]),
         var=read_elem(file["var"]),
         obsm={Obsm.SPATIAL.value: read_elem(file[spatial])},
@@ -55,9 +56,16 @@ def _read(file: h5py.File, name: str) -> ad.AnnData:
     )
 
 
+def _values(stored: h5py.Group | h5py.Dataset):
+    if isinstance(stored, h5py.Group) and stored.attrs.get("encoding-type") == "csr_matrix":
+        n_cells, n_features = (int(n) for n in stored.attrs["shape"])
+        return load_csr(stored["data"], stored["indices"], stored["indptr"], (n_cells, n_features))
+    return read_elem(stored)
+
+
 H5AD = Reader(
     name="h5ad",
     expects="an AnnData file (.h5ad)",
-    recognises=lambda path, platform: path.is_file() and path.suffix.lower() == ".h5ad",
+    recognises=lambda path: path.is_file() and path.suffix.lower() == ".h5ad",
     read=read_h5ad,
 )
