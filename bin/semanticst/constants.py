@@ -17,6 +17,8 @@ class Obs(StrEnum):
     TOTAL = "total_counts"
     N_FEATURES = "n_features"
     MITO_SHARE = "mito_share"
+    CONTROL = "control_counts"
+    """float32: counts in control features (negative probes, blanks), which are not in ``X``; where there are any."""
     LOCAL_OUTLIER = "local_outlier"
     """bool: far fewer counts or features, or a far higher mitochondrial share, than the cells around; kept."""
     NICHE = "niche"

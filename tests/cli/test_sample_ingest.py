@@ -58,9 +58,13 @@ def test_what_is_recorded(tmp_path):
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
     adata = read_sample(tmp_path / "out" / "s1.ingest.h5ad")
-    assert adata.uns["semanticst"] == {
-        "sample": "s1", "patient": "p1", "batch": "b7", "platform": "xenium", "feature_type": "counts",
-        "spatial_unit": "um", "n_cells_input": 120, "source": "input1.h5ad", "overrides": {"qc_min_counts": 12.0},
+    recorded = dict(adata.uns["semanticst"])
+    assert list(recorded.pop("notes")) == []
+    assert recorded == {
+        "sample": "s1", "patient": "p1", "batch": "b7", "platform": "xenium", "format": "h5ad",
+        "feature_type": "counts", "spatial_unit": "um", "um_per_unit": 1.0,
+        "um_per_unit_source": "stated in the samplesheet", "n_cells_input": 120, "source": "input1.h5ad",
+        "overrides": {"qc_min_counts": 12.0},
     }  # fmt: skip
     assert adata.obs[["sample", "patient", "batch"]].drop_duplicates().to_numpy().tolist() == [["s1", "p1", "b7"]]
 
@@ -140,16 +144,86 @@ def test_index_name_and_number_ids(tmp_path):
     assert read_sample(tmp_path / "out" / "s1.ingest.h5ad").obs_names[:2].tolist() == ["0", "1"]
 
 
-def test_repeated_feature_names_get_numbers_and_symbols_stay(tmp_path):
+def test_counts_of_one_gene_name_are_added_and_symbols_stay(tmp_path):
     sample = make_sample(n_features=4)
     sample.var["symbol"] = ["A", "B", "C", "D"]
-    sample.var_names = ["g", "g", "h", "i"]
+    sample.var_names = ["g", "h", "g", "i"]
+    dense = sample.X.toarray()
     result = ingest(tmp_path, sample)
     assert result.exit_code == 0, result.stderr
+    assert "1 gene names stand for more than one feature (g); their counts are added" in result.stderr
+    adata = read_sample(tmp_path / "out" / "s1.ingest.h5ad")
+    assert adata.var_names.tolist() == ["g", "h", "i"]
+    assert np.array_equal(adata.X.toarray(), np.column_stack([dense[:, 0] + dense[:, 2], dense[:, 1], dense[:, 3]]))
+    assert adata.var["symbol"].tolist() == ["A", "B", "D"]
+
+
+def test_repeated_markers_of_intensities_get_numbers(tmp_path):
+    sample = make_sample(n_features=3, kind="continuous")
+    sample.var_names = ["CD3", "CD8", "CD3"]
+    result = ingest(tmp_path, sample)
+    assert result.exit_code == 0, result.stderr
+    assert read_sample(tmp_path / "out" / "s1.ingest.h5ad").var_names.tolist() == ["CD3", "CD8", "CD3-1"]
+
+
+def test_controls_are_set_apart(tmp_path):
+    sample = make_sample(n_features=5)
+    sample.var["control"] = [False, True, False, True, False]
+    dense = sample.X.toarray()
+    result = ingest(tmp_path, sample)
+    assert result.exit_code == 0, result.stderr
+    adata = read_sample(tmp_path / "out" / "s1.ingest.h5ad")
+    assert adata.var_names.tolist() == ["gene_0", "gene_2", "gene_4"]
+    assert np.array_equal(adata.X.toarray(), dense[:, [0, 2, 4]])
+    assert np.array_equal(adata.obs["control_counts"], dense[:, [1, 3]].sum(axis=1))
+    assert "2 control features set apart" in list(adata.uns["semanticst"]["notes"])
+
+
+@pytest.mark.parametrize(
+    ("unit", "columns", "recorded", "factor"),
+    [
+        ("px", {"um_per_px": "0.25"}, "um", 0.25),
+        ("px", {}, "px", 1.0),
+        ("mm", {}, "um", 1000.0),
+        ("", {"um_per_px": "0.5"}, "um", 0.5),
+        ("um", {"um_per_px": "0.5"}, "um", 1.0),
+        ("px", {"spatial_unit": "um"}, "um", 1.0),
+        ("", {}, "unknown", 1.0),
+    ],
+)
+def test_coordinates_become_micrometres_where_the_scale_is_known(tmp_path, unit, columns, recorded, factor):
+    sample = make_sample()
+    if unit:
+        sample.uns["spatial_unit"] = unit
+    result = ingest(tmp_path, sample, **columns)
+    assert result.exit_code == 0, result.stderr
+    adata = read_sample(tmp_path / "out" / "s1.ingest.h5ad")
+    assert adata.uns["semanticst"]["spatial_unit"] == recorded
+    np.testing.assert_allclose(adata.obsm["spatial"], sample.obsm["spatial"] * factor)
+
+
+def test_genes_named_by_ensembl_id_get_their_symbols(tmp_path):
+    sample = make_sample(n_features=3)
+    sample.var_names = ["ENSG00000010610.5", "ENSG00000153563.2", "ENSG00000000001.1"]
+    sample.var["gene_name"] = ["CD4", "CD8A", ""]
+    assert ingest(tmp_path, sample).exit_code == 0
     var = read_sample(tmp_path / "out" / "s1.ingest.h5ad").var
-    assert var.index.tolist() == ["g", "g-1", "h", "i"]
-    assert var["symbol"].tolist() == ["A", "B", "C", "D"]
-    assert "1 feature names repeat" in result.stderr
+    assert var.index.tolist() == ["CD4", "CD8A", "ENSG00000000001"]
+    assert var["gene_id"].tolist() == ["ENSG00000010610", "ENSG00000153563", "ENSG00000000001"]
+
+
+@pytest.mark.parametrize("damage", ["indices", "indptr", "shape"])
+def test_a_matrix_that_contradicts_itself_is_bad_input(tmp_path, damage):
+    path = tmp_path / "input1.h5ad"
+    make_sample().write_h5ad(path)
+    with h5py.File(path, "r+") as file:
+        if damage == "indices":
+            file["X/indices"][3] = 10_000
+        elif damage == "indptr":
+            file["X/indptr"][4] = file["X/indptr"][-1] + 7
+        else:
+            file["X"].attrs["shape"] = [7, 20]
+    assert_bad(ingest(tmp_path, path), tmp_path, "input1.h5ad (sample s1)", "the matrix is damaged")
 
 
 def test_third_coordinate_is_dropped_only_when_constant(tmp_path):

@@ -12,9 +12,11 @@ from tqdm import tqdm
 
 from semanticst.constants import UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
-from semanticst.io.readers import ReadError, Wanted, reader_for
+from semanticst.io.coordinates import check_coordinates, scale_of
+from semanticst.io.features import gene_table, split_controls, unique_genes
+from semanticst.io.readers import Reader, ReadError, Wanted, reader_for
 from semanticst.io.samplesheet import OVERRIDES
-from semanticst.io.values import as_csr, check_coordinates, check_values
+from semanticst.io.values import as_csr, check_values
 from semanticst.writing import write_h5ad
 
 log = logging.getLogger(__name__)
@@ -22,15 +24,12 @@ log = logging.getLogger(__name__)
 RESERVED = frozenset(Obs) - {Obs.CELL_TYPE}
 """Columns of ``obs`` that the pipeline writes itself."""
 
-UNITS = {"um": "um", "µm": "um", "μm": "um", "micrometre": "um", "micrometer": "um", "micron": "um", "microns": "um",
-         "mm": "mm", "px": "px", "pixel": "px", "pixels": "px"}  # fmt: skip
-
 
 def ingest_samples(manifest: Path, outdir: Path) -> None:
     """Write ``{sample}.ingest.h5ad`` for each sample of the manifest.
 
-    manifest : JSON list of objects with sample, patient, path, and any of batch, platform, feature_type, spatial_unit
-    and the per-sample settings of the quality control.
+    manifest : JSON list of objects with sample, patient, path, and any of batch, platform, feature_type, spatial_unit,
+    um_per_px, bin_size, table and the per-sample settings of the quality control.
 
     Raises BadInput with the problems of all samples; nothing is written then.
     """
@@ -76,40 +75,75 @@ def read_manifest(path: Path) -> list[dict]:
 
 def ingest_sample(row: dict[str, str]) -> ad.AnnData:
     """Read one sample and bring it into the internal form. Raises ReadError."""
-    path = Path(row["path"])
-    reader = reader_for(path, row.get("platform", ""))
-    raw = reader.read(path, Wanted(row.get("platform", ""), float(row["bin_size"]) if row.get("bin_size") else None,
-                                   row.get("table", "")))  # fmt: skip
-    if raw.n_obs < 2 or raw.n_vars < 2:
-        raise ReadError(f"{raw.n_obs} cells and {raw.n_vars} features; at least 2 of each are needed")
+    raw, reader = read_raw(row)
     cells = _unique_cells(raw.obs_names)
-    features = _unique_features(raw.var_names, row["sample"])
-    X = as_csr(raw.X)
-    kind = check_values(X, cells, features, row.get("feature_type", ""))
+    notes = [str(note) for note in raw.uns.get("notes", ())]
+
+    X, var, control = split_controls(as_csr(raw.X), gene_table(raw.var))
+    if control is not None:
+        notes.append(f"{raw.n_vars - len(var)} control features set apart")
+    if len(var) < 2:
+        raise ReadError(f"{len(var)} features are left without controls; at least 2 are needed")
+    kind = check_values(X, cells, var.index, row.get("feature_type", ""))
+    X, var, note = unique_genes(X, var, kind)
+    notes += [note] if note else []
     spatial = check_coordinates(raw.obsm[Obsm.SPATIAL], cells)
+    scale = scale_of(
+        str(raw.uns.get("spatial_unit", "")),
+        float(raw.uns.get("um_per_unit", 0)),
+        str(raw.uns.get("um_per_unit_source", "")),
+        row,
+    )
 
     batch = row.get("batch") or row["sample"]
-    obs = _free_names(raw.obs, row["sample"]).set_axis(cells, axis=0)
+    obs, renamed = _free_names(raw.obs)
+    obs = obs.set_axis(cells, axis=0)
+    notes += [renamed] if renamed else []
     for column, value in ((Obs.SAMPLE, row["sample"]), (Obs.PATIENT, row["patient"]), (Obs.BATCH, batch)):
         obs[column.value] = pd.Categorical([value] * len(obs))
-    adata = ad.AnnData(X, obs=obs, var=raw.var.set_axis(features, axis=0), obsm={Obsm.SPATIAL.value: spatial})
+    if control is not None:
+        obs[Obs.CONTROL.value] = control
+    adata = ad.AnnData(X, obs=obs, var=var, obsm={Obsm.SPATIAL.value: spatial * (scale.um_per_unit or 1.0)})
     adata.uns[UNS] = {
         "sample": row["sample"],
         "patient": row["patient"],
         "batch": batch,
-        "platform": row.get("platform", ""),
+        "platform": row.get("platform") or str(raw.uns.get("platform", "")),
+        "format": reader.name,
         "feature_type": kind.value,
-        "spatial_unit": row.get("spatial_unit") or UNITS.get(raw.uns.get("spatial_unit", "").lower(), "unknown"),
+        "spatial_unit": scale.unit,
+        "um_per_unit": scale.um_per_unit,
+        "um_per_unit_source": scale.source,
         "n_cells_input": adata.n_obs,
-        "source": path.name,
+        "source": Path(row["path"]).name,
+        "notes": notes,
         "overrides": {name: float(row[name]) for name in OVERRIDES if row.get(name)},
     }
-    log.info(
-        "%s: %d cells x %d features, %s%s, unit of coordinates: %s",
-        row["sample"], adata.n_obs, adata.n_vars, kind.value,
-        " (stated)" if row.get("feature_type") else "", adata.uns[UNS]["spatial_unit"],
-    )  # fmt: skip
+    _tell(adata, stated=bool(row.get("feature_type")))
     return adata
+
+
+def read_raw(row: dict[str, str]) -> tuple[ad.AnnData, Reader]:
+    """What a reader makes of the row's path, and the reader. Raises ReadError, also when next to nothing is there."""
+    path, platform = Path(row["path"]), row.get("platform", "")
+    reader = reader_for(path, platform)
+    bin_size = float(row["bin_size"]) if row.get("bin_size") else None
+    raw = reader.read(path, Wanted(platform, bin_size, row.get("table", "")))
+    if raw.n_obs < 2 or raw.n_vars < 2:
+        raise ReadError(f"{raw.n_obs} cells and {raw.n_vars} features; at least 2 of each are needed")
+    return raw, reader
+
+
+def _tell(adata: ad.AnnData, stated: bool) -> None:
+    own = adata.uns[UNS]
+    scale = f", 1 unit of the file = {own['um_per_unit']:g} um" if own["um_per_unit"] not in (0, 1) else ""
+    log.info(
+        "%s: %s, %d cells x %d features, %s%s, coordinates in %s%s (%s)",
+        own["sample"], own["format"], adata.n_obs, adata.n_vars, own["feature_type"], " (stated)" if stated else "",
+        own["spatial_unit"], scale, own["um_per_unit_source"],
+    )  # fmt: skip
+    for note in own["notes"]:
+        log.info("%s: %s", own["sample"], note)
 
 
 def _unique_cells(names: pd.Index) -> pd.Index:
@@ -120,24 +154,13 @@ def _unique_cells(names: pd.Index) -> pd.Index:
     return names.rename(None)
 
 
-def _unique_features(names: pd.Index, sample: str) -> pd.Index:
-    """Feature names; repeated ones get -1, -2, ... as anndata does it, since vendors bring repeated gene symbols."""
-    names = names.astype(str)
-    repeated = names[names.duplicated()].unique()
-    if len(repeated):
-        log.warning("%s: %d feature names repeat (first: %s); numbers are added", sample, len(repeated), repeated[0])
-        names = ad.utils.make_index_unique(names)
-    return names.rename(None)
-
-
-def _free_names(obs: pd.DataFrame, sample: str) -> pd.DataFrame:
-    """``obs`` with columns that the pipeline writes itself renamed to ``input_<name>``."""
-    taken = [c for c in obs.columns if c in RESERVED]
-    names = {c: f"input_{c}" for c in taken}
-    for old, new in names.items():
-        while new in obs.columns:
-            new = f"input_{new}"
-        names[old] = new
-    if names:
-        log.info("%s: columns renamed: %s", sample, ", ".join(f"{old} -> {new}" for old, new in names.items()))
-    return obs.rename(columns=names)
+def _free_names(obs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """``obs`` with columns that the pipeline writes itself renamed to ``input_<name>``, and a note about it."""
+    names = {}
+    for column in obs.columns:
+        if column in RESERVED:
+            names[column] = f"input_{column}"
+            while names[column] in obs.columns:
+                names[column] = f"input_{names[column]}"
+    renamed = ", ".join(f"{old} -> {new}" for old, new in names.items())
+    return obs.rename(columns=names), f"columns renamed: {renamed}" if names else ""

@@ -1,11 +1,15 @@
 """The project's internal form of a sample, which every step after ingest relies on.
 
-X              CSR float32, n_cells x n_features, the values as they came
-obs            index: the input's own cell ids; sample, patient, batch (categorical); other columns of the input
-var            index: feature names; ``symbol`` and other columns of the input
-obsm           ``spatial``: float64, n_cells x 2
-uns            ``semanticst``: sample, patient, batch, platform, feature_type, spatial_unit, n_cells_input, source,
-               overrides (settings of the quality control for this sample), and what later steps add
+X              CSR float32, n_cells x n_features, the values as they came, control features set apart
+obs            index: the input's own cell ids; sample, patient, batch (categorical); control_counts (float32) where the
+               panel has controls; cell_area (um^2) where the input has it; other columns of the input
+var            index: gene symbols where there are any, one column each; ``gene_id`` where Ensembl ids are known; other
+               columns of the input
+obsm           ``spatial``: float64, n_cells x 2, in micrometres where the scale is known
+uns            ``semanticst``: sample, patient, batch, platform, format, feature_type, spatial_unit (of the coordinates as
+               they now are), um_per_unit and um_per_unit_source (how they became so; 0 = not converted),
+               n_cells_input, source, notes (list of str, what the reader decided), overrides (settings of the quality
+               control for this sample), and what later steps add
 """
 
 from pathlib import Path

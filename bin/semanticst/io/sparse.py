@@ -42,3 +42,21 @@ def load_csr(data, indices, indptr, shape: tuple[int, int]) -> sp.csr_matrix:
         columns[piece] = block
     small = n <= np.iinfo(np.int32).max
     return sp.csr_matrix((values, columns, starts.astype(np.int32) if small else starts), shape=shape, copy=False)
+
+
+def regroup_columns(X: sp.csr_matrix, target: np.ndarray, n_columns: int) -> sp.csr_matrix:
+    """Move column j of a CSR matrix to column ``target[j]`` (int32; -1 drops it), adding what meets there.
+
+    Works on the arrays of ``X`` themselves, which must not be used afterwards.
+    """
+    if (target < 0).any():
+        for start in range(0, X.nnz, BLOCK):
+            piece = slice(start, start + BLOCK)
+            X.data[piece][target[X.indices[piece]] < 0] = 0
+        X.eliminate_zeros()
+    for start in range(0, X.nnz, BLOCK):
+        piece = slice(start, start + BLOCK)
+        X.indices[piece] = target[X.indices[piece]]
+    moved = sp.csr_matrix((X.data, X.indices, X.indptr), shape=(X.shape[0], n_columns), copy=False)
+    moved.sum_duplicates()
+    return moved

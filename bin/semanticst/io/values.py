@@ -78,27 +78,3 @@ def first_where(data: np.ndarray, test: Callable[[np.ndarray], np.ndarray]) -> i
         if hits.any():
             return start + int(hits.argmax())
     return None
-
-
-def check_coordinates(spatial, cells) -> np.ndarray:
-    """Coordinates as float64, n_cells x 2.
-
-    Raises ReadError when there are other than two columns (a third that is constant is dropped), when they are not
-    finite, or all the same.
-    """
-    points = np.asarray(spatial)
-    if points.ndim != 2 or points.dtype.kind not in "biuf":
-        raise ReadError("obsm['spatial'] is no matrix of numbers, cells x 2")
-    if points.shape[1] == 3 and np.ptp(points[:, 2]) == 0:
-        points = points[:, :2]
-    if points.shape[1] != 2:
-        raise ReadError(f"obsm['spatial'] has {points.shape[1]} columns; two are expected, x and y")
-    points = points.astype(np.float64)
-    wrong = ~np.isfinite(points).all(axis=1)
-    if wrong.any():
-        raise ReadError(
-            f"{wrong.sum()} cells have no finite coordinates (first: {cells[int(wrong.argmax())]}); remove them"
-        )
-    if (points == points[0]).all():
-        raise ReadError("all cells have the same coordinates")
-    return points

@@ -38,7 +38,7 @@ def isLocal(path) {
 // What of a row matters for reading a sample and for its quality control. The rest (status, time point, ...) is for
 // contrasts: a correction there must not read the samples again. Where a sample lies is the engine's business.
 def readingSettings(row) {
-    def columns = ['sample', 'patient', 'batch', 'platform', 'feature_type', 'spatial_unit']
+    def columns = ['sample', 'patient', 'batch', 'platform', 'feature_type', 'spatial_unit', 'um_per_px', 'bin_size', 'table']
     return row.findAll { column, _value -> column in columns || column.startsWith('qc_') }
 }
 
