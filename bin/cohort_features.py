@@ -11,12 +11,17 @@ from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, thre
 @click.option("--features-n-components", type=click.IntRange(2, 500), default=50, show_default=True, help="Components.")
 @click.option("--features-n-top", type=click.IntRange(10), default=2000, show_default=True,
               help="Features kept, those that vary most within samples; a smaller panel is used whole.")  # fmt: skip
+@click.option("--features-min-samples", type=click.FloatRange(0, 1, min_open=True), default=1.0, show_default=True,
+              help="Share of the samples that must have a feature for it to be used; 1 = all of them. "
+                   "A sample that lacks a feature counts as average in it.")  # fmt: skip
 @click.option("--harmony/--no-harmony", default=True, show_default=True, help="Correct for batch with Harmony.")
 @click.option("--model", type=EXISTING_FILE, help="A trained model.pt: project onto it instead of fitting.")
 @seed_option
 @threads_option
 @outdir_option
-def cohort_features(samples, features_n_components, features_n_top, harmony, model, seed, threads, outdir):
+def cohort_features(
+    samples, features_n_components, features_n_top, features_min_samples, harmony, model, seed, threads, outdir
+):
     """Project the QC'd samples SAMPLE.qc.h5ad into one space; writes cohort.basis.npz and SAMPLE.components.h5ad."""
     from semanticst.features import build_components
 
@@ -30,6 +35,7 @@ def cohort_features(samples, features_n_components, features_n_top, harmony, mod
         outdir,
         n_components=features_n_components,
         n_top=features_n_top,
+        min_samples=features_min_samples,
         harmony=harmony,
         model=stored,
         seed=seed,

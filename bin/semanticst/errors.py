@@ -44,3 +44,7 @@ class BadInput(Exception):
     def __init__(self, problems: Problem | Sequence[Problem]):
         self.problems = [problems] if isinstance(problems, Problem) else list(problems)
         super().__init__("\n".join(str(p) for p in self.problems))
+
+
+class ReadError(Exception):
+    """One sample cannot be read; the message says why and what to do. Ingest adds which sample, and makes it BadInput."""

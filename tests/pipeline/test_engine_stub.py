@@ -109,3 +109,21 @@ def test_large_samples_folders_and_a_trained_model(tmp_path, checkout):
     assert run.executed["MODEL_EMBED"] == run.executed["COHORT_ASSEMBLE"] == 1
     assert run.executed["NICHE_ASSOCIATE"] == 0
     assert "Association: skipped" in run.output
+
+
+def test_a_file_written_anew_in_a_folder_is_read_again(tmp_path, checkout):
+    rows = []
+    for name in ("one", "two"):
+        (tmp_path / name / "spatial").mkdir(parents=True)
+        (tmp_path / name / "matrix.h5").write_bytes(b"0" * 1000)
+        (tmp_path / name / "spatial" / "positions.csv").write_text("1,2")
+        rows.append({"sample": name, "patient": "p", "path": name})
+    sheet = write_sheet(tmp_path / "sheet.csv", rows)
+    arguments = ("-stub-run", "--input", sheet, "--sample_bundle_size", "1")
+    assert pipeline(tmp_path, *arguments, checkout=checkout).ok().executed["SAMPLE_INGEST"] == 2
+    assert pipeline(tmp_path, *arguments, "-resume", checkout=checkout).ok().executed.total() == 0
+    # in place, so that neither the folder nor its own time changes
+    (tmp_path / "two" / "spatial" / "positions.csv").write_text("3,4")
+    run = pipeline(tmp_path, *arguments, "-resume", checkout=checkout).ok()
+    assert run.executed["SAMPLE_INGEST"] == 1
+    assert {task["name"].split(" ")[1] for task in run.trace if task["status"] == "COMPLETED"} >= {"(two)"}

@@ -2,6 +2,7 @@ import anndata as ad
 import numpy as np
 import pytest
 import scanpy as sc
+import pandas as pd
 import scipy.sparse as sp
 
 from helpers import make_internal, random_values
@@ -9,7 +10,7 @@ from semanticst.errors import BadInput
 from semanticst.features import build_components
 from semanticst.features.basis import Basis, Moments, most_variable, principal_components, transform
 from semanticst.features.build import load_basis
-from semanticst.features.harmonise import common_panel
+from semanticst.features.harmonise import common_names, common_panel
 from semanticst.features.harmony import HarmonyReference, correct
 
 
@@ -71,6 +72,76 @@ def test_panel_is_the_intersection():
 def test_too_little_overlap_is_bad_input():
     with pytest.raises(BadInput, match="only 1 of its 3 features"):
         common_panel({"a": ["g1", "g2", "g3"], "b": ["g3", "x", "y", "z"]}, {"a": "counts", "b": "counts"})
+
+
+def test_a_feature_of_most_samples_may_be_used():
+    features = {"a": ["g1", "g2", "g3"], "b": ["g1", "g2", "g3"], "c": ["g1", "g2", "g4"]}
+    panel = common_panel(features, dict.fromkeys("abc", "counts"), min_samples=0.6)
+    assert panel.features == ("g1", "g2", "g3")
+    assert panel.left_out == {"a": 0, "b": 0, "c": 1}
+
+
+def names_by_id(**tables):
+    return {
+        sample: pd.DataFrame({"gene_id": ids} if ids else {}, index=index) for sample, (index, ids) in tables.items()
+    }
+
+
+CD4, CD8A, EPCAM = "ENSG00000010610", "ENSG00000153563", "ENSG00000119888"
+
+
+def test_ids_become_symbols_by_samples_that_have_both():
+    tables = names_by_id(a=([CD4, CD8A, EPCAM], None), b=(["CD8A", "CD4", "ACTB"], [CD8A, CD4, "ENSG00000075624"]))
+    names = common_names(tables)
+    assert names["a"].tolist() == ["CD4", "CD8A", EPCAM]
+    assert names["b"].tolist() == ["CD8A", "CD4", "ACTB"]
+
+
+def test_two_ids_of_one_symbol_stay_ids():
+    tables = names_by_id(a=([CD4, CD8A, EPCAM], None), b=(["X", "X", "EPCAM"], [CD4, CD8A, EPCAM]))
+    assert common_names(tables)["a"].tolist() == [CD4, CD8A, "EPCAM"]
+
+
+def test_ids_and_symbols_without_a_bridge_are_bad_input():
+    with pytest.raises(BadInput, match="a: .*Ensembl id, those of b by symbol|^a.*Ensembl id, those of b by symbol"):
+        common_names(names_by_id(a=([CD4, CD8A], None), b=(["CD8A", "CD4"], None)))
+
+
+def test_covariance_with_features_that_a_sample_lacks_is_that_of_mean_imputation():
+    rng = np.random.default_rng(5)
+    first, second = rng.poisson(2.0, (60, 5)).astype(float), rng.poisson(3.0, (40, 5)).astype(float)
+    present = np.array([True, False, True, True, False])
+    moments = Moments()
+    moments.add(sp.csr_matrix(first), cross=True)
+    moments.add(sp.csr_matrix(second[:, present]), cross=True, present=present)
+    mean = np.where(present, np.vstack([first, second]).mean(0), first.mean(0))
+    second[:, ~present] = mean[~present]
+    np.testing.assert_allclose(moments.mean, mean)
+    np.testing.assert_allclose(moments.covariance, np.cov(np.vstack([first, second]).T, ddof=0), atol=1e-6)
+
+
+def test_a_sample_that_lacks_a_feature_is_average_in_it():
+    X = random_values("counts", 100, 6, seed=2)
+    moments = Moments()
+    moments.add(transform(X, "counts", 20.0), cross=True)
+    loadings, variance = principal_components(moments, np.ones(6), 3)
+    basis = Basis(np.arange(6).astype(str), "counts", 20.0, moments.mean, np.ones(6), loadings, variance)
+    present = np.array([True, True, True, True, True, False])
+    totals = np.asarray(X.sum(1)).ravel()
+    logged = transform(X, "counts", 20.0, totals).toarray().astype(float)
+    logged[:, 5] = moments.mean[5]
+    expected = (logged - moments.mean) @ loadings
+    np.testing.assert_allclose(basis.project(X[:, present], totals, present), expected, atol=1e-4)
+
+
+def test_panels_that_differ_in_part(tmp_path):
+    paths = [write(tmp_path, sample=f"s{i}", batch="b", seed=i, n_cells=150) for i in range(3)]
+    odd = ad.read_h5ad(paths[2])[:, 3:].copy()
+    odd.write_h5ad(paths[2])
+    build_components(paths, tmp_path / "all", n_components=5, harmony=False)
+    build_components(paths, tmp_path / "most", n_components=5, harmony=False, min_samples=0.6)
+    assert len(load_basis(tmp_path / "all" / "cohort.basis.npz")[0].features) == 17
+    assert len(load_basis(tmp_path / "most" / "cohort.basis.npz")[0].features) == 20
 
 
 def test_mixed_kinds_are_bad_input_and_the_odd_sample_is_named():

@@ -34,13 +34,18 @@ class Basis:
     variance: np.ndarray
     total_variance: float = field(default=np.nan)
 
-    def project(self, X: sp.csr_matrix, totals: np.ndarray | None = None) -> np.ndarray:
+    def project(
+        self, X: sp.csr_matrix, totals: np.ndarray | None = None, present: np.ndarray | None = None
+    ) -> np.ndarray:
         """Components, float32 (n, p), of cells whose columns of ``X`` are ``features`` in this order.
 
         ``totals`` (n,) are the counts of each cell over its whole panel; the row sums of ``X`` when not given.
+        ``present`` (G,) bool: which features ``X`` has, where the sample lacks some. It counts as average in those,
+        so that they take its cells nowhere.
         """
-        loadings = self.loadings / self.scale[:, None]
-        offset = self.mean @ loadings
+        present = slice(None) if present is None else present
+        loadings = (self.loadings / self.scale[:, None])[present]
+        offset = self.mean[present] @ loadings
         return np.asarray(transform(X, self.feature_type, self.depth, totals) @ loadings - offset, dtype=np.float32)
 
     def save(self, path: str | Path) -> None:
@@ -82,41 +87,70 @@ def transform(X: sp.csr_matrix, feature_type: str, depth: float, totals: np.ndar
 
 @dataclass
 class Moments:
-    """Sums over cells, added sample by sample:  ``n``, ``total``, ``squares`` (G,), ``cross`` (G, G)."""
+    """Sums over cells, added sample by sample; a sample may lack features.
 
-    n: int = 0
+    ``n`` cells per feature (G,), ``total``, ``squares`` (G,), ``cross`` (G, G), and what `covariance` needs of each
+    sample: its cells, which features it has, and their totals.
+    """
+
+    n: np.ndarray | float = 0.0
     total: np.ndarray | float = 0.0
     squares: np.ndarray | float = 0.0
     cross: np.ndarray | float = 0.0
+    samples: list[tuple[int, np.ndarray, np.ndarray]] = field(default_factory=list)
 
-    def add(self, X: sp.csr_matrix, cross: bool) -> None:
-        self.n += X.shape[0]
-        self.total = self.total + np.asarray(X.sum(0), dtype=np.float64).ravel()
-        self.squares = self.squares + np.asarray(X.multiply(X).sum(0), dtype=np.float64).ravel()
+    def add(self, X: sp.csr_matrix, cross: bool, present: np.ndarray | None = None) -> None:
+        """Add the cells of a sample, ``X`` n x (features present); ``present`` (G,) bool, None for all."""
+        present = np.ones(X.shape[1], bool) if present is None else present
+        total = _spread(np.asarray(X.sum(0), dtype=np.float64).ravel(), present)
+        self.samples.append((X.shape[0], present, total))
+        self.n = self.n + X.shape[0] * present
+        self.total = self.total + total
+        self.squares = self.squares + _spread(np.asarray(X.multiply(X).sum(0), dtype=np.float64).ravel(), present)
         if cross:
+            if np.isscalar(self.cross):
+                self.cross = np.zeros((len(present), len(present)))
+            own = np.ix_(present, present)
             for start in range(0, X.shape[0], ROWS):
                 block = X[start : start + ROWS].toarray()
-                self.cross = self.cross + (block.T @ block).astype(np.float64)
+                self.cross[own] += (block.T @ block).astype(np.float64)
 
     @property
     def mean(self) -> np.ndarray:
-        return self.total / self.n
+        return self.total / np.maximum(self.n, 1)
 
     @property
     def variance(self) -> np.ndarray:
-        return np.maximum(self.squares / self.n - self.mean**2, 0.0)
+        return np.maximum(self.squares / np.maximum(self.n, 1) - self.mean**2, 0.0)
 
     @property
     def covariance(self) -> np.ndarray:
-        return self.cross / self.n - np.outer(self.mean, self.mean)
+        """Covariance (G, G) over all cells, those of a sample that lacks a feature being average in it."""
+        cells = sum(n for n, _, _ in self.samples)
+        if all(present.all() for _, present, _ in self.samples):
+            return self.cross / cells - np.outer(self.mean, self.mean)
+        centred = self.cross.copy()
+        for n, present, total in self.samples:
+            mean = self.mean * present
+            centred -= np.outer(mean, total) + np.outer(total, mean) - n * np.outer(mean, mean)
+        return centred / cells
+
+
+def _spread(values: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """Values of the features that are present at their places among all features, 0 at the others."""
+    spread = np.zeros(len(present))
+    spread[present] = values
+    return spread
 
 
 def most_variable(variances: Iterable[np.ndarray], sizes: Iterable[int], n_top: int) -> np.ndarray:
     """Indices (sorted) of the ``n_top`` features with the largest variance *within* samples.
 
-    Within, so that a feature that only differs between batches is not chosen for it.
+    Within, so that a feature that only differs between batches is not chosen for it. NaN: the sample lacks it.
     """
-    pooled = np.average(np.vstack(list(variances)), axis=0, weights=list(sizes))
+    variances, weights = np.vstack(list(variances)), np.asarray(list(sizes), float)[:, None]
+    known = ~np.isnan(variances)
+    pooled = np.nansum(variances * weights, axis=0) / np.maximum((known * weights).sum(axis=0), 1.0)
     order = np.lexsort((np.arange(len(pooled)), -pooled))
     kept = order[:n_top]
     return np.sort(kept[pooled[kept] > 0])

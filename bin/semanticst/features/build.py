@@ -13,7 +13,7 @@ from tqdm import tqdm
 from semanticst.constants import UNS, FeatureType, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.features.basis import Basis, Moments, most_variable, principal_components, transform
-from semanticst.features.harmonise import common_panel
+from semanticst.features.harmonise import common_names, common_panel
 from semanticst.features.harmony import HarmonyReference, correct
 from semanticst.writing import atomic, write_h5ad, write_json
 
@@ -26,23 +26,26 @@ def build_components(
     *,
     n_components: int = 50,
     n_top: int = 2000,
+    min_samples: float = 1.0,
     harmony: bool = True,
     model: dict | None = None,
     seed: int = 0,
 ) -> None:
     """Write ``cohort.basis.npz``, ``cohort.features.json`` and one ``{sample}.components.h5ad`` per QC'd sample.
 
-    With ``model`` (a loaded ``model.pt``) nothing is fitted: the samples are projected onto the model's basis and
+    ``min_samples``: share of the samples that must have a feature. With ``model`` (a loaded ``model.pt``) nothing is fitted: the samples are projected onto the model's basis and
     moved onto its Harmony reference. Raises BadInput when the samples do not share features.
     """
     samples = _by_sample(paths)
+    names, types = _features(samples)
     if model is None:
-        basis, left_out = _fit_basis(samples, n_components, n_top)
+        basis, left_out = _fit_basis(samples, names, types, n_components, n_top, min_samples)
     else:
         basis, left_out = Basis.from_arrays(model["basis"]), {}
+        _check_mapped(samples, names, types, basis)
     tables, components = [], []
-    for path in tqdm(samples.values(), desc="components", disable=None):
-        obs, spatial, X = _project(path, basis)
+    for sample, path in tqdm(samples.items(), desc="components", disable=None):
+        obs, spatial, X = _project(path, basis, names[sample])
         tables.append((obs, spatial))
         components.append(X)
     stacked = np.vstack(components)
@@ -63,6 +66,7 @@ def build_components(
             "batches": sorted(set(batch)),
             "harmony": reference is not None,
             "mapped_onto_model": model is not None,
+            "features_min_samples": min_samples,
             "features_left_out": left_out,
         },
     )
@@ -88,28 +92,41 @@ def _by_sample(paths: Sequence[Path]) -> dict[str, Path]:
     return dict(sorted(named.items()))
 
 
-def _fit_basis(samples: dict[str, Path], n_components: int, n_top: int) -> tuple[Basis, dict[str, int]]:
-    features, types, totals = {}, {}, []
+def _features(samples: dict[str, Path]) -> tuple[dict[str, pd.Index], dict[str, str]]:
+    """Feature names and feature type of each sample; only the tables are read."""
+    tables, types = {}, {}
     for sample, path in samples.items():
-        adata = ad.read_h5ad(path)
-        features[sample] = list(adata.var_names)
-        types[sample] = str(adata.uns[UNS]["feature_type"])
-        totals.append(_totals(adata.X))
-    panel = common_panel(features, types)
-    depth = float(np.median(np.concatenate(totals))) if panel.feature_type == FeatureType.COUNTS else 1.0
+        stored = ad.read_h5ad(path, backed="r")
+        tables[sample], types[sample] = stored.var, str(stored.uns[UNS]["feature_type"])
+        stored.file.close()
+    return common_names(tables), types
 
+
+def _fit_basis(
+    samples: dict[str, Path],
+    features: dict[str, pd.Index],
+    types: dict[str, str],
+    n_components: int,
+    n_top: int,
+    min_samples: float,
+) -> tuple[Basis, dict[str, int]]:
+    panel = common_panel({s: list(names) for s, names in features.items()}, types, min_samples)
     names = np.array(panel.features)
+    counts = panel.feature_type == FeatureType.COUNTS
+    depth = float(np.median(np.concatenate([_totals(p) for p in samples.values()]))) if counts else 1.0
     if len(names) > n_top:
         per_sample, sizes = [], []
-        for path in tqdm(samples.values(), desc="variable features", disable=None):
+        for sample, path in tqdm(samples.items(), desc="variable features", disable=None):
             moments = Moments()
-            moments.add(_values(path, names, panel.feature_type, depth), cross=False)
-            per_sample.append(moments.variance)
-            sizes.append(moments.n)
+            X, present = _values(path, features[sample], names, panel.feature_type, depth)
+            moments.add(X, cross=False, present=present)
+            per_sample.append(np.where(present, moments.variance, np.nan))
+            sizes.append(X.shape[0])
         names = names[most_variable(per_sample, sizes, n_top)]
     moments = Moments()
-    for path in tqdm(samples.values(), desc="covariance", disable=None):
-        moments.add(_values(path, names, panel.feature_type, depth), cross=True)
+    for sample, path in tqdm(samples.items(), desc="covariance", disable=None):
+        X, present = _values(path, features[sample], names, panel.feature_type, depth)
+        moments.add(X, cross=True, present=present)
     # intensities come in any unit; counts after log and shares of positive cells are comparable as they are
     scale = np.ones(len(names))
     if panel.feature_type == FeatureType.CONTINUOUS:
@@ -124,42 +141,52 @@ def _fit_basis(samples: dict[str, Path], n_components: int, n_top: int) -> tuple
     return basis, panel.left_out
 
 
-def _values(path: Path, names: np.ndarray, feature_type: str, depth: float) -> sp.csr_matrix:
-    adata = ad.read_h5ad(path)
-    totals = _totals(adata.X)
-    return transform(_columns(adata, names, path), feature_type, depth, totals)
+def _check_mapped(samples: dict[str, Path], features: dict[str, pd.Index], types: dict[str, str], basis: Basis) -> None:
+    """Raise BadInput for samples that the basis of a model cannot be used for."""
+    problems = []
+    for sample, path in samples.items():
+        missing = pd.Index(basis.features).difference(features[sample])
+        if types[sample] != basis.feature_type:
+            message = f"holds {types[sample]} features, the model was trained on {basis.feature_type}"
+            problems.append(Problem(path, message, value=types[sample]))
+        elif len(missing):
+            message = (
+                f"lacks {len(missing)} of the {len(basis.features)} features of the model, for example {missing[0]}; "
+                "map only samples that were measured with the same panel"
+            )
+            problems.append(Problem(path, message))
+    if problems:
+        raise BadInput(problems)
 
 
-def _project(path: Path, basis: Basis) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+def _values(
+    path: Path, features: pd.Index, names: np.ndarray, feature_type: str, depth: float
+) -> tuple[sp.csr_matrix, np.ndarray]:
+    """Transformed values, n_cells x (those of ``names`` that the sample has), and which these are (bool)."""
+    X = ad.read_h5ad(path).X
+    columns, present = _columns(X, features, names)
+    return transform(columns, feature_type, depth, _row_sums(X)), present
+
+
+def _project(path: Path, basis: Basis, features: pd.Index) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     adata = ad.read_h5ad(path)
-    found = str(adata.uns[UNS]["feature_type"])
-    if found != basis.feature_type:
-        raise BadInput(
-            Problem(path, f"holds {found} features, the model was trained on {basis.feature_type}", value=found)
-        )
     obs = adata.obs[[Obs.SAMPLE, Obs.PATIENT, Obs.BATCH]].astype(str).astype("category")
-    return (
-        obs,
-        np.asarray(adata.obsm[Obsm.SPATIAL], dtype=np.float64),
-        basis.project(_columns(adata, basis.features, path), _totals(adata.X)),
-    )
+    columns, present = _columns(adata.X, features, basis.features)
+    spatial = np.asarray(adata.obsm[Obsm.SPATIAL], dtype=np.float64)
+    return obs, spatial, basis.project(columns, _row_sums(adata.X), present)
 
 
-def _columns(adata: ad.AnnData, names: np.ndarray, path: Path) -> sp.csr_matrix:
-    index = adata.var_names.get_indexer(names)
-    if (index < 0).any():
-        missing = names[index < 0]
-        raise BadInput(
-            Problem(
-                path,
-                f"lacks {len(missing)} of the {len(names)} features of the model, for example {missing[0]}; "
-                "map only samples that were measured with the same panel",
-            )  # fmt: skip
-        )
-    return sp.csr_matrix(adata.X)[:, index]
+def _columns(X: sp.csr_matrix, features: pd.Index, names: np.ndarray) -> tuple[sp.csr_matrix, np.ndarray]:
+    index = features.get_indexer(names)
+    present = index >= 0
+    return sp.csr_matrix(X)[:, index[present]], present
 
 
-def _totals(X: sp.spmatrix) -> np.ndarray:
+def _totals(path: Path) -> np.ndarray:
+    return _row_sums(ad.read_h5ad(path).X)
+
+
+def _row_sums(X: sp.spmatrix) -> np.ndarray:
     return np.asarray(X.sum(1)).ravel()
 
 

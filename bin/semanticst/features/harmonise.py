@@ -1,34 +1,82 @@
 """Which features the samples of a cohort have in common."""
 
 import logging
+import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from semanticst.constants import FeatureType
 from semanticst.errors import BadInput, Problem
+from semanticst.io.features import are_ensembl
 
 log = logging.getLogger(__name__)
 
 MIN_SHARED = 0.5
-"""Smallest share of the smallest panel that all samples must have in common."""
+"""Smallest share of the smallest panel that must be among the features of the cohort."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Features (sorted) and their kind, common to all samples; ``left_out`` counts what each sample has beyond them."""
+    """Features (sorted) of the cohort and their kind; ``left_out`` counts what each sample has beyond them."""
 
     features: tuple[str, ...]
     feature_type: FeatureType
     left_out: dict[str, int]
 
 
-def common_panel(features: dict[str, Sequence[str]], types: dict[str, str]) -> Panel:
-    """Intersection of the samples' features: a feature that one sample lacks says nothing about that sample.
+def common_names(tables: dict[str, pd.DataFrame]) -> dict[str, pd.Index]:
+    """Feature names of each sample, by symbol in all of them where some are named by Ensembl id.
+
+    tables : ``var`` of each sample in the internal form. Ids become symbols by the samples that have both (``gene_id``);
+    an id that none of these knows, or whose symbol another id of the sample has too, stays as it is. Raises BadInput
+    when samples are named in both ways and none says which id is which symbol.
+    """
+    names = {sample: var.index for sample, var in tables.items()}
+    by_id = sorted(sample for sample, index in names.items() if are_ensembl(index))
+    if not by_id or len(by_id) == len(names):
+        return names
+    symbol_of = _symbols_of_ids({sample: var for sample, var in tables.items() if sample not in by_id})
+    if symbol_of.empty:
+        other = next(sample for sample in sorted(names) if sample not in by_id)
+        message = (
+            f"its features are named by Ensembl id, those of {other} by symbol, and no sample has both; write symbols "
+            "into a column 'symbol' of var, or ids into a column 'gene_id'"
+        )
+        raise BadInput([Problem(sample, message, value=names[sample][0]) for sample in by_id])
+    for sample in by_id:
+        ids = names[sample]
+        symbols = pd.Series(symbol_of.reindex(ids).to_numpy(), index=ids)
+        known = symbols.notna() & ~symbols.duplicated(keep=False)
+        names[sample] = pd.Index(np.where(known, symbols, ids.to_numpy(object)).astype(str))
+        log.info("%s: %d of %d Ensembl ids are read as symbols", sample, known.sum(), len(ids))
+    return names
+
+
+def _symbols_of_ids(tables: dict[str, pd.DataFrame]) -> pd.Series:
+    """Symbol of each Ensembl id, as the samples have it that know both; the first sample by name decides."""
+    known = [
+        pd.Series(var.index.to_numpy(), index=var["gene_id"].astype(str).to_numpy())
+        for _, var in sorted(tables.items())
+        if "gene_id" in var
+    ]
+    if not known:
+        return pd.Series(dtype=object)
+    together = pd.concat(known)
+    return together[~together.index.duplicated()]
+
+
+def common_panel(features: dict[str, Sequence[str]], types: dict[str, str], min_samples: float = 1.0) -> Panel:
+    """Features that at least ``min_samples`` (share, 1 = all) of the samples have.
+
+    By default the intersection: a feature that one sample lacks says nothing about that sample. Below 1, a sample that
+    lacks a feature counts as average in it (see `semanticst.features.basis`).
 
     Raises BadInput when samples hold different kinds of features, or when fewer than half of the smallest panel
-    is shared (different panels, or one sample named by symbol and another by Ensembl id).
+    is among the features of the cohort (different panels).
     """
     kinds = sorted(set(types.values()))
     if len(kinds) > 1:
@@ -44,20 +92,29 @@ def common_panel(features: dict[str, Sequence[str]], types: dict[str, str]) -> P
                 if kind != _most_common(list(types.values()))
             ]
         )
-    shared = set.intersection(*(set(names) for names in features.values()))
+    frequency = Counter(name for names in features.values() for name in set(names))
+    needed = max(1, math.ceil(min_samples * len(features) - 1e-9))
+    chosen = {name for name, n in frequency.items() if n >= needed}
+    shared = {sample: len(chosen.intersection(names)) for sample, names in features.items()}
+    worst = min(features, key=lambda s: (shared[s] / max(len(features[s]), 1), s))
     smallest = min(features, key=lambda s: (len(features[s]), s))
-    if len(shared) < max(1, MIN_SHARED * len(features[smallest])):
+    if shared[smallest] < max(1, MIN_SHARED * len(features[smallest])):
         raise BadInput(
             Problem(
                 smallest,
-                f"only {len(shared)} of its {len(features[smallest])} features are in all {len(features)} samples, at "
-                f"least {MIN_SHARED:.0%} are needed; check that all samples are named by symbol, or all by Ensembl id",
+                f"only {shared[smallest]} of its {len(features[smallest])} features are in {_in_how_many(needed, features)}"
+                f", at least {MIN_SHARED:.0%} are needed (fewest are shared by {worst}); check that all samples were "
+                "measured with one panel, or lower --features_min_samples",
             )
         )
-    left_out = {sample: len(names) - len(shared) for sample, names in features.items()}
-    log.info("%d features shared by %d samples (%s), at most %d left out of one sample",
-             len(shared), len(features), kinds[0], max(left_out.values()))  # fmt: skip
-    return Panel(tuple(sorted(shared)), FeatureType(kinds[0]), left_out)
+    left_out = {sample: len(names) - shared[sample] for sample, names in features.items()}
+    log.info("%d features are in %s (%s), at most %d left out of one sample",
+             len(chosen), _in_how_many(needed, features), kinds[0], max(left_out.values()))  # fmt: skip
+    return Panel(tuple(sorted(chosen)), FeatureType(kinds[0]), left_out)
+
+
+def _in_how_many(needed: int, features: dict) -> str:
+    return f"all {len(features)} samples" if needed == len(features) else f"{needed} of {len(features)} samples"
 
 
 def _most_common(values: list[str]) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from semanticst.io.readers.base import ReadError
+from semanticst.errors import ReadError
 
 UNITS = {"um": "um", "µm": "um", "μm": "um", "micrometre": "um", "micrometer": "um", "micrometers": "um",
          "micron": "um", "microns": "um", "mm": "mm", "px": "px", "pixel": "px", "pixels": "px"}  # fmt: skip
@@ -26,20 +26,21 @@ class Scale:
     source: str
 
 
-def scale_of(file_unit: str, file_scale: float, file_source: str, row: dict[str, str]) -> Scale:
-    """Scale from what the file says (``file_scale`` = 0 for nothing) and what the row of the samplesheet says.
+def scale_of(file_unit: str, file_scale: float, file_source: str, sheet_unit: str, um_per_px: str) -> Scale:
+    """Scale from what the file says (``file_scale`` = 0 for nothing) and what the samplesheet says (empty for nothing).
 
-    The samplesheet goes first: ``spatial_unit``, and ``um_per_px``, micrometres per pixel.
+    The samplesheet goes first: its unit, and its micrometres per pixel.
     """
-    unit = row.get("spatial_unit") or UNITS.get(file_unit.strip().lower(), "unknown")
-    stated = "stated in the samplesheet" if row.get("spatial_unit") else "as the file says"
+    unit = sheet_unit or UNITS.get(file_unit.strip().lower(), "unknown")
+    stated = "stated in the samplesheet" if sheet_unit else "as the file says"
     if unit == "um":
         return Scale("um", 1.0, stated)
     if unit == "mm":
         return Scale("um", UM_PER_MM, f"millimetres, {stated}")
-    if row.get("um_per_px"):
-        return Scale("um", float(row["um_per_px"]), "um_per_px of the samplesheet")
-    if file_scale > 0 and not row.get("spatial_unit"):
+    if um_per_px:
+        return Scale("um", float(um_per_px), "um_per_px of the samplesheet")
+    # a scale of the file goes with the unit of the file
+    if file_scale > 0 and not sheet_unit:
         return Scale("um", float(file_scale), file_source)
     return Scale(unit, 0.0, stated if unit != "unknown" else "nothing says the unit")
 

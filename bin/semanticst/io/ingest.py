@@ -92,7 +92,8 @@ def ingest_sample(row: dict[str, str]) -> ad.AnnData:
         str(raw.uns.get("spatial_unit", "")),
         float(raw.uns.get("um_per_unit", 0)),
         str(raw.uns.get("um_per_unit_source", "")),
-        row,
+        row.get("spatial_unit", ""),
+        row.get("um_per_px", ""),
     )
 
     batch = row.get("batch") or row["sample"]

@@ -7,7 +7,7 @@ types (10x: int64 column numbers), so that reading a whole array and converting 
 import numpy as np
 import scipy.sparse as sp
 
-from semanticst.io.readers.base import ReadError
+from semanticst.errors import ReadError
 
 BLOCK = 1 << 22
 """Entries that are handled at once."""

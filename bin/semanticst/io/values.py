@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from semanticst.constants import FeatureType
-from semanticst.io.readers.base import ReadError
+from semanticst.errors import ReadError
 
 _BLOCK = 1 << 24
 ONEHOT_SHARE = 0.9

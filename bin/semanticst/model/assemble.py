@@ -11,6 +11,7 @@ import pandas as pd
 from semanticst import __version__
 from semanticst.constants import UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
+from semanticst.features.harmonise import common_names
 from semanticst.model.cohort import sorted_by_sample
 from semanticst.model.store import load_model, save_model
 from semanticst.writing import write_h5ad
@@ -32,6 +33,9 @@ def assemble_cohort(paths: Sequence[Path], embedding: Path, niches: Path, out: P
         part.obs[Obs.CELL_ID] = part.obs_names.astype(str)
         part.obs_names = part.obs[Obs.SAMPLE].astype(str) + ":" + part.obs[Obs.CELL_ID]
         parts.append(part)
+    names = common_names({str(number): part.var for number, part in enumerate(parts)})
+    for number, part in enumerate(parts):
+        part.var_names = names[str(number)]
     cohort = ad.concat(parts, join="inner", merge="same")
     # obs columns that only some samples have are kept: they are the user's
     cohort.obs = pd.concat([p.obs for p in parts]).loc[cohort.obs_names]

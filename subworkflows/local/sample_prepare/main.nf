@@ -7,6 +7,7 @@ include { SAMPLE_QC       } from '../../../modules/local/sample/qc'
 include { codeDigest      } from '../utils_semanticst_pipeline/provenance'
 include { bundleName      } from '../utils_semanticst_pipeline/samples'
 include { bundlesOf       } from '../utils_semanticst_pipeline/samples'
+include { listing         } from '../utils_semanticst_pipeline/samples'
 include { readingSettings } from '../utils_semanticst_pipeline/samples'
 
 workflow SAMPLE_PREPARE {
@@ -22,13 +23,14 @@ workflow SAMPLE_PREPARE {
         def by_name = rows.collectEntries { row -> [row.sample, row] }
         bundlesOf(rows.collect { row -> [row.sample, row.path] }, bundle.size, bundle.mb).collect { entries ->
             def names = entries.collect { entry -> entry[0] }
-            def meta = [id: bundleName(names), code: ingest_code]
-            [meta, names.collect { name -> readingSettings(by_name[name]) }, entries.collect { entry -> entry[1] }]
+            def files = entries.collect { entry -> entry[1] }
+            def meta = [id: bundleName(names), code: ingest_code, folders: listing(files)]
+            [meta, names.collect { name -> readingSettings(by_name[name]) }, files]
         }
     }
     SAMPLE_INGEST(ch_bundles)
 
-    SAMPLE_QC(SAMPLE_INGEST.out.samples.map { meta, files -> [meta + [code: qc_code], files] })
+    SAMPLE_QC(SAMPLE_INGEST.out.samples.map { meta, files -> [[id: meta.id, code: qc_code], files] })
 
     // Both lists are empty when an earlier step failed: then that step has the word
     ch_metrics = SAMPLE_QC.out.metrics

@@ -43,7 +43,7 @@ def readingSettings(row) {
 }
 
 // Lists of [name, file] packed in order of name: at most `most` files and `megabytes` of them in a bundle.
-// A file that is larger than that, a folder, and a file whose size cannot be told has a bundle of its own.
+// What is larger than that, or whose size cannot be told, has a bundle of its own.
 def bundlesOf(entries, most, megabytes) {
     def limit = megabytes * 1024L * 1024L
     def bundles = []
@@ -62,12 +62,32 @@ def bundlesOf(entries, most, megabytes) {
 
 def sizeOf(path, limit) {
     try {
-        return path.isDirectory() ? limit + 1 : path.size()
+        return path.isDirectory() ? filesBelow(path).sum(0L) { file -> file.size() } : path.size()
     }
     catch (IOException unknown) {
         log.debug("Size of ${path} is not known, it is prepared alone: ${unknown.message}")
         return limit + 1
     }
+}
+
+// All files of a folder and of the folders in it, sorted
+def filesBelow(folder) {
+    def found = []
+    folder.eachFileRecurse(groovy.io.FileType.FILES) { file -> found << file }
+    return found.sort()
+}
+
+// Names, sizes and times of what lies in folders. The engine looks at a folder's own time only, which stays the same when
+// a file in it is written anew: without this, a resumed run would keep the results of the old one.
+def listing(paths) {
+    def folders = paths.findAll { path -> path.isDirectory() }
+    if (!folders) {
+        return ''
+    }
+    def entries = folders.collectMany { folder ->
+        filesBelow(folder).collect { file -> "${folder.relativize(file)} ${file.size()} ${file.lastModified()}" }
+    }
+    return entries.join('\n').md5()
 }
 
 // Name of a bundle from its content, so that a further sample elsewhere in the sheet leaves it as it is

@@ -5,12 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from semanticst.errors import ReadError
+
 if TYPE_CHECKING:
     import anndata as ad
-
-
-class ReadError(Exception):
-    """The input cannot be read; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
