@@ -47,4 +47,4 @@ class BadInput(Exception):
 
 
 class ReadError(Exception):
-    """One sample cannot be read; the message says why and what to do. Ingest adds which sample, and makes it BadInput."""
+    """One sample cannot be read; the message says why and what to do. Ingest adds the sample and makes it BadInput."""

@@ -33,8 +33,9 @@ def build_components(
 ) -> None:
     """Write ``cohort.basis.npz``, ``cohort.features.json`` and one ``{sample}.components.h5ad`` per QC'd sample.
 
-    ``min_samples``: share of the samples that must have a feature. With ``model`` (a loaded ``model.pt``) nothing is fitted: the samples are projected onto the model's basis and
-    moved onto its Harmony reference. Raises BadInput when the samples do not share features.
+    ``min_samples``: share of the samples that must have a feature. With ``model`` (a loaded ``model.pt``) nothing is
+    fitted: the samples are projected onto the model's basis and moved onto its Harmony reference. Raises BadInput when
+    the samples do not share features.
     """
     samples = _by_sample(paths)
     names, types = _features(samples)

@@ -31,8 +31,8 @@ class Panel:
 def common_names(tables: dict[str, pd.DataFrame]) -> dict[str, pd.Index]:
     """Feature names of each sample, by symbol in all of them where some are named by Ensembl id.
 
-    tables : ``var`` of each sample in the internal form. Ids become symbols by the samples that have both (``gene_id``);
-    an id that none of these knows, or whose symbol another id of the sample has too, stays as it is. Raises BadInput
+    tables : ``var`` of each sample in the internal form. Ids become symbols by samples that have both (``gene_id``); an
+    id that none of these knows, or whose symbol another id of the sample has too, stays as it is. Raises BadInput
     when samples are named in both ways and none says which id is which symbol.
     """
     names = {sample: var.index for sample, var in tables.items()}
@@ -102,9 +102,9 @@ def common_panel(features: dict[str, Sequence[str]], types: dict[str, str], min_
         raise BadInput(
             Problem(
                 smallest,
-                f"only {shared[smallest]} of its {len(features[smallest])} features are in {_in_how_many(needed, features)}"
-                f", at least {MIN_SHARED:.0%} are needed (fewest are shared by {worst}); check that all samples were "
-                "measured with one panel, or lower --features_min_samples",
+                f"only {shared[smallest]} of its {len(features[smallest])} features are in "
+                f"{_in_how_many(needed, features)}, at least {MIN_SHARED:.0%} are needed (fewest are shared by {worst}); "
+                "check that all samples were measured with one panel, or lower --features_min_samples",
             )
         )
     left_out = {sample: len(names) - shared[sample] for sample, names in features.items()}

@@ -31,8 +31,8 @@ class Reader:
     X : sparse (CSR if it costs nothing) or dense, n_cells x n_features, values as they came, control features included.
     obs : index = the vendor's own cell ids, made unique as the vendor does it (``fov_cell``); of the columns only what
         later steps can use: ``cell_area`` (square micrometres), ``cell_type``, ``array_row``, ``array_col``, ``fov``.
-    var : index = gene symbols where there are any (they may repeat), else ids; ``gene_id`` where there is one beside the
-        symbol; ``control`` (bool) where the panel has control features (negative probes, blanks, unassigned codewords).
+    var : index = gene symbols where there are any (they may repeat), else ids; ``gene_id`` where there is one beside
+        the symbol; ``control`` (bool) where the panel has control features (negative probes, blanks, codewords).
     obsm['spatial'] : n_cells x 2, x (to the right) and y (down, as in an image), in the unit of the file.
     uns['spatial_unit'] : ``um``, ``mm``, ``px``, or ``unknown``.
     uns['um_per_unit'] : float, micrometres per unit of the coordinates, where the format tells it and they are no
