@@ -157,6 +157,18 @@ def test_files_are_looked_for_beside_the_sheet(tmp_path):
     assert check(tmp_path, files=False).exit_code == 0
 
 
+def test_files_that_no_reader_knows_are_named(tmp_path):
+    write(tmp_path, sheet="sample,patient,path,platform\ns1,p1,notes.docx,NA\ns2,p2,empty,\n")
+    (tmp_path / "notes.docx").touch()
+    (tmp_path / "empty").mkdir()
+    assert_bad(
+        check(tmp_path, files=True),
+        tmp_path,
+        "row 2, column 'path'...'notes.docx'...(file ending '.docx') cannot be read; expected: an AnnData file",
+        "row 3, column 'path'...'empty'...(folder) cannot be read",
+    )
+
+
 def test_near_misses_of_optional_columns_are_hints(tmp_path):
     write(tmp_path, sheet="sample,patient,path,plattform,qc_min_count\ns1,p1,x,xenium,5\n")
     result = check(tmp_path)

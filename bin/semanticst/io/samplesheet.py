@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from semanticst.errors import Problem
-from semanticst.io.tables import MISSING, Table, read_table
+from semanticst.io.tables import MISSING, Table, read_table, tidy
 from semanticst.schema import check_columns, check_rows, column_names
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ REMOTE = ("s3://", "gs://", "az://", "http://", "https://", "ftp://")
 
 
 def check_samplesheet(path: Path, schema: dict, check_files: bool) -> tuple[Table, list[Problem]]:
-    """Read and check a samplesheet; ``check_files``: do the paths (from the sheet's folder) exist?
+    """Read and check a samplesheet; ``check_files``: is there, from the sheet's folder, what a reader knows?
 
     Returns the table, with ``batch`` filled in, and every problem: columns, values, repeated samples or paths, missing
     files. Raises BadInput when it cannot be read as a table at all.
@@ -35,7 +35,7 @@ def check_samplesheet(path: Path, schema: dict, check_files: bool) -> tuple[Tabl
     problems += _repeated(table, "sample", "each sample has one row")
     problems += _repeated(table, "path", "each sample has its own file; the same cells must not count twice")
     if check_files and "path" in table.columns:
-        problems += _missing_files(table)
+        problems += _missing_files(table) + _unreadable(table)
     if "batch" not in table.columns:
         table.columns.append("batch")
     for row in table.rows:
@@ -69,6 +69,23 @@ def _missing_files(table: Table) -> list[Problem]:
         if path and not path.startswith(REMOTE) and not (table.file.parent / path).exists():
             where = "" if Path(path).is_absolute() else f" in {table.file.resolve().parent}"
             problems.append(Problem(table.file, f"no such file or folder{where}", line, "path", path))
+    return problems
+
+
+def _unreadable(table: Table) -> list[Problem]:
+    """Paths that are there and that no reader knows, or that hold another format than the platform that is stated."""
+    # loads anndata, which a check of the table alone does not need
+    from semanticst.io.readers import ReadError, reader_for
+
+    problems = []
+    for line, row in zip(table.lines, table.rows):
+        path = table.file.parent / row["path"]
+        if not row["path"] or row["path"].startswith(REMOTE) or not path.exists():
+            continue
+        try:
+            reader_for(path, tidy(row.get("platform", "")))
+        except ReadError as error:
+            problems.append(Problem(table.file, str(error), line, "path", row["path"]))
     return problems
 
 

@@ -1,0 +1,1 @@
+"""Benchmarks: ``python -m semanticst.bench.NAME``, or ``./semanticst bench NAME``."""
