@@ -1,0 +1,132 @@
+"""What Visium and Visium HD folders have in common: the ``spatial`` folder of Space Ranger."""
+
+import json
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from semanticst.constants import Obsm
+from semanticst.io.readers.base import ReadError, find_file, needed_columns, needed_file
+from semanticst.io.readers.tenx import find_matrix, locate, open_bytes, read_matrix, reading
+
+COLUMNS = ("barcode", "in_tissue", "array_row", "array_col", "pxl_row_in_fullres", "pxl_col_in_fullres")
+POSITIONS = tuple(
+    prefix + name
+    for prefix in ("", "*")
+    for name in ("tissue_positions.parquet", "tissue_positions.csv", "tissue_positions_list.csv",
+                 "tissue_positions.csv.gz", "tissue_positions_list.csv.gz")
+)  # fmt: skip
+SCALEFACTORS = ("scalefactors_json.json", "*scalefactors_json.json", "*scalefactors_json.json.gz")
+
+
+def spatial_folder(outs: Path) -> Path:
+    """The folder ``spatial``, or ``outs`` itself, as in archives that keep all files in one folder."""
+    return outs / "spatial" if (outs / "spatial").is_dir() else outs
+
+
+def read_counts(outs: Path) -> tuple[ad.AnnData, Path]:
+    """The filtered matrix, or else the raw one, which also holds what lies beside the tissue; and its path."""
+    for name in ("filtered_feature_bc_matrix", "raw_feature_bc_matrix"):
+        found = find_matrix(outs, name)
+        if found:
+            adata = read_matrix(found)
+            if name.startswith("raw"):
+                adata.uns["notes"].append(f"there is no filtered matrix; {found.name} is read, and in_tissue respected")
+            return adata, found
+    found = ", ".join(sorted(p.name for p in outs.iterdir())[:8]) or "nothing"
+    raise ReadError(
+        "the counts are missing: expected filtered_feature_bc_matrix.h5 or a folder filtered_feature_bc_matrix; the "
+        f"folder holds {found}"
+    )
+
+
+def read_positions(spatial: Path) -> tuple[pd.DataFrame, Path]:
+    """Positions of all spots or bins, and the file that they are from.
+
+    Index barcode; in_tissue (bool), array_row, array_col, x and y in pixels of the full-resolution image, x to the
+    right and y down. Raises ReadError when the file is missing or damaged, or when barcodes repeat.
+    """
+    file = needed_file(spatial, *POSITIONS, what="the table of positions")
+    table = _read_parquet(file) if file.suffix == ".parquet" else _read_csv(file)
+    numbers = list(COLUMNS[1:])
+    with reading(file, "a table of positions"):
+        table[numbers] = table[numbers].apply(pd.to_numeric)
+    broken = table.isna().any(axis=1).to_numpy()
+    if broken.any():
+        raise ReadError(f"{file.name}: row {int(broken.argmax()) + 1} is incomplete; copy the file again")
+    if not table["in_tissue"].isin([0, 1]).all():
+        raise ReadError(f"{file.name}: in_tissue holds values other than 0 and 1")
+    table = table.set_index("barcode")
+    repeated = table.index[table.index.duplicated()].unique()
+    if len(repeated):
+        raise ReadError(f"{file.name}: {len(repeated)} barcodes occur more than once (first: {repeated[0]})")
+    table["in_tissue"] = table["in_tissue"] == 1
+    return table.rename(columns={"pxl_col_in_fullres": "x", "pxl_row_in_fullres": "y"}), file
+
+
+def _read_parquet(file: Path) -> pd.DataFrame:
+    import pyarrow.parquet as pq
+
+    with reading(file, "a parquet table"):
+        names = pq.read_schema(file).names
+    needed_columns(names, COLUMNS, file)
+    with reading(file, "a parquet table"):
+        return pq.read_table(file, columns=list(COLUMNS)).to_pandas()
+
+
+def _read_csv(file: Path) -> pd.DataFrame:
+    """The table with a header (Space Ranger 2 and later) or without one (Space Ranger 1)."""
+    with reading(file, "a table of positions"), open_bytes(file) as opened:
+        headed = opened.readline().lstrip(b"\xef\xbb\xbf").strip(b'"').startswith(b"barcode")
+        opened.seek(0)
+        table = pd.read_csv(opened, header=0 if headed else None, dtype={"barcode": str, 0: str})
+        if not headed and table.shape[1] != len(COLUMNS):
+            raise ReadError(f"{len(COLUMNS)} columns are expected ({', '.join(COLUMNS)}), {table.shape[1]} are there")
+    if headed:
+        needed_columns(table.columns, COLUMNS, file)
+        return table[list(COLUMNS)].copy()
+    return table.set_axis(list(COLUMNS), axis=1)
+
+
+def read_scalefactors(spatial: Path) -> tuple[dict, Path | None]:
+    """The numbers of scalefactors_json.json and the file; nothing when it is missing. Raises ReadError on damage."""
+    file = find_file(spatial, *SCALEFACTORS)
+    if file is None:
+        return {}, None
+    with reading(file, "JSON"), open_bytes(file) as opened:
+        factors = json.load(opened)
+        if not isinstance(factors, dict):
+            raise ReadError("an object with the scale factors is expected")
+    return factors, file
+
+
+def positive(factors: dict, name: str) -> float | None:
+    """A scale factor, or None when it is missing or no positive number."""
+    value = factors.get(name)
+    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and np.isfinite(value) and value > 0
+    return float(value) if usable else None
+
+
+def place(adata: ad.AnnData, counts: Path, positions: pd.DataFrame, file: Path) -> ad.AnnData:
+    """Give each barcode its position, and leave out those that are not in the tissue.
+
+    obs : array_row, array_col. obsm['spatial'] : pixels. Raises ReadError when a barcode has no position, or when none
+    is in the tissue.
+    """
+    found = positions.iloc[locate(adata.obs_names, counts, positions.index, file)]
+    kept = found["in_tissue"].to_numpy()
+    if not kept.any():
+        raise ReadError(f"{file.name}: none of the {len(kept)} barcodes of {counts.name} is in the tissue (in_tissue)")
+    notes, X, names = adata.uns["notes"], adata.X, adata.obs_names
+    if not kept.all():
+        notes.append(f"{(~kept).sum()} of {len(kept)} barcodes are not in the tissue and left out")
+        found, X, names = found[kept], X[kept], names[kept]
+    return ad.AnnData(
+        X,
+        obs=found[["array_row", "array_col"]].set_axis(names, axis=0),
+        var=adata.var,
+        obsm={Obsm.SPATIAL.value: found[["x", "y"]].to_numpy(dtype=np.float64)},
+        uns={"spatial_unit": "px", "notes": notes},
+    )

@@ -1,0 +1,202 @@
+"""The feature-barcode matrix that all pipelines of 10x Genomics write, as HDF5 or as a folder of text files.
+
+10x stores features x barcodes by column (CSC); read as rows, the same three arrays are barcodes x features, so that
+nothing is transposed in memory.
+"""
+
+import gzip
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import anndata as ad
+import h5py
+import numpy as np
+import pandas as pd
+from scipy.io import mmread
+
+from semanticst.io.readers.base import ReadError, damaged, find_file, needed_file
+from semanticst.io.sparse import load_csr
+
+GENE_TYPES = frozenset({"gene expression", "gene"})
+CONTROL_TYPES = frozenset({
+    "negative control probe", "negative control codeword", "blank codeword", "unassigned codeword",
+    "deprecated codeword", "genomic control",
+})  # fmt: skip
+"""Feature types of Xenium that measure the background. The HDF5 file writes them "Negative Control Probe", the Zarr
+store "negative_control_probe"."""
+
+ARRAYS = ("data", "indices", "indptr", "shape", "barcodes")
+
+
+@contextmanager
+def reading(file: Path, kind: str) -> Iterator[None]:
+    """Let every error of the block become a ReadError that names ``file``."""
+    try:
+        yield
+    except ReadError as error:
+        raise ReadError(f"{file.name}: {error}") from None
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise damaged(file, kind, error) from error
+
+
+def open_bytes(file: Path) -> BinaryIO:
+    """Open a file that may be gzipped; its content tells, since downloads are unpacked without being renamed."""
+    with file.open("rb") as opened:
+        zipped = opened.read(2) == b"\x1f\x8b"
+    return gzip.open(file, "rb") if zipped else file.open("rb")
+
+
+def find_matrix(folder: Path, name: str) -> Path | None:
+    """The matrix called ``name`` in ``folder``: ``name.h5``, or else the folder ``name``; both may have a prefix.
+
+    Raises ReadError when several would do.
+    """
+    found = find_file(folder, f"{name}.h5", name, f"*{name}.h5", f"*{name}")
+    return found if found is None or found.suffix == ".h5" or found.is_dir() else None
+
+
+def read_matrix(path: Path) -> ad.AnnData:
+    """The matrix of one .h5 file or one folder: n_barcodes x n_features, CSR, float32.
+
+    obs : index = barcodes. var : index = symbols, ``gene_id``, and ``control`` where there are control features.
+    uns['notes'] : says which features are left out, as neither genes nor controls (antibodies, CRISPR guides, proteins:
+    they are on another scale).
+
+    Raises ReadError when the file is damaged, when barcodes repeat, and when there are no genes.
+    """
+    X, barcodes, features = _read_folder(path) if path.is_dir() else _read_h5(path)
+    return assemble(X, barcodes, features, path)
+
+
+def assemble(X, barcodes: pd.Index, features: pd.DataFrame, file: Path) -> ad.AnnData:
+    """AnnData of a matrix and its names; see `read_matrix`. features : id, name, type in the order of the columns."""
+    if X.shape != (len(barcodes), len(features)):
+        raise ReadError(
+            f"{file.name}: the matrix is damaged: {X.shape[0]} x {X.shape[1]} values, but {len(barcodes)} barcodes and "
+            f"{len(features)} features"
+        )
+    repeated = barcodes[barcodes.duplicated()].unique()
+    if len(repeated):
+        raise ReadError(f"{file.name}: {len(repeated)} barcodes occur more than once (first: {repeated[0]})")
+    kind = features["type"].str.lower().str.replace("_", " ")
+    gene, control = kind.isin(GENE_TYPES).to_numpy(), kind.isin(CONTROL_TYPES).to_numpy()
+    if not gene.any():
+        found = ", ".join(features["type"].unique()) or "nothing"
+        raise ReadError(f"{file.name}: there are no features of type Gene Expression, only {found}")
+    notes, keep = [], gene | control
+    if not keep.all():
+        counts = features.loc[~keep, "type"].value_counts()
+        left_out = ", ".join(f"{n} of type {name}" for name, n in counts.items())
+        notes.append(f"features that are neither genes nor controls are left out: {left_out}")
+        X, features, control = X[:, keep], features[keep], control[keep]
+    symbols = features["name"].where(features["name"] != "", features["id"])
+    var = pd.DataFrame({"gene_id": features["id"].to_numpy()}, index=pd.Index(symbols.to_numpy(), dtype=object))
+    if control.any():
+        var["control"] = control
+    return ad.AnnData(X, obs=pd.DataFrame(index=barcodes), var=var, uns={"notes": notes})
+
+
+def locate(barcodes: pd.Index, matrix: Path, listed: pd.Index, table: Path) -> np.ndarray:
+    """Row of ``table`` for each barcode of ``matrix``; ``listed`` are the ids of the table, none of them twice.
+
+    Raises ReadError when a barcode has no row. The vendor's tables are complete, so that one of the files is cut short
+    or belongs to another sample, and what is left would be a sample nobody measured.
+    """
+    at = listed.get_indexer(barcodes)
+    missing = at < 0
+    if missing.any():
+        raise ReadError(
+            f"{missing.sum()} of {len(at)} barcodes of {matrix.name} are not in {table.name} (first: "
+            f"{barcodes[int(missing.argmax())]}; the table begins with {listed[0] if len(listed) else 'nothing'}); "
+            "are both of the same sample, and complete?"
+        )
+    return at
+
+
+def _read_h5(file: Path):
+    """Matrix, barcodes and features of an .h5 file: Cell Ranger 3 and later, or the older layout."""
+    with reading(file, "a 10x HDF5 matrix"), h5py.File(file, "r") as opened:
+        group = _matrix_group(opened)
+        missing = [name for name in ARRAYS if not isinstance(group.get(name), h5py.Dataset)]
+        if missing:
+            raise ReadError(f"not a 10x matrix, or damaged: {group.name} lacks {', '.join(missing)}")
+        if group["shape"].dtype.kind not in "iu" or group["shape"].shape != (2,):
+            raise ReadError(f"the matrix is damaged: its shape is no pair of whole numbers ({group['shape'].dtype})")
+        n_features, n_barcodes = (int(n) for n in group["shape"][:])
+        X = load_csr(group["data"], group["indices"], group["indptr"], (n_barcodes, n_features))
+        return X, pd.Index(_texts(group["barcodes"]), dtype=object), _h5_features(group)
+
+
+def _matrix_group(file: h5py.File) -> h5py.Group:
+    """The group ``matrix``, or in files older than Cell Ranger 3 the only group, which is called after the genome."""
+    if isinstance(file.get("matrix"), h5py.Group):
+        return file["matrix"]
+    genomes = [name for name in file if isinstance(file[name], h5py.Group) and "genes" in file[name]]
+    if len(genomes) == 1:
+        return file[genomes[0]]
+    if genomes:
+        raise ReadError(f"there are several genomes: {', '.join(genomes)}; export a matrix of one")
+    raise ReadError(f"not a 10x matrix: there is no group 'matrix', only {', '.join(file) or 'nothing'}")
+
+
+def _h5_features(group: h5py.Group) -> pd.DataFrame:
+    if "features" not in group:  # older than Cell Ranger 3
+        names = {"id": "genes", "name": "gene_names"}
+    else:
+        names = {"id": "features/id", "name": "features/name", "type": "features/feature_type"}
+    missing = [path for path in names.values() if path not in group]
+    if missing:
+        raise ReadError(f"not a 10x matrix, or damaged: {group.name} lacks {', '.join(missing)}")
+    columns = {column: _texts(group[path]) for column, path in names.items()}
+    if len({len(texts) for texts in columns.values()}) > 1:
+        raise ReadError("the matrix is damaged: ids, names and types of features differ in number")
+    return pd.DataFrame({"type": "Gene Expression"} | columns, dtype=object)
+
+
+def _texts(stored: h5py.Dataset) -> np.ndarray:
+    if stored.dtype.kind not in "SO" or stored.ndim != 1:
+        raise ReadError(f"the matrix is damaged: {stored.name} holds no texts")
+    return stored.asstr("utf-8")[:]
+
+
+def _read_folder(folder: Path):
+    """Matrix, barcodes and features of a folder of matrix.mtx, barcodes.tsv and features.tsv or genes.tsv."""
+    matrix = needed_file(folder, *_variants("matrix.mtx"), what=f"the matrix of {folder.name}")
+    barcodes = needed_file(folder, *_variants("barcodes.tsv"), what=f"the list of barcodes of {folder.name}")
+    features = needed_file(
+        folder, *_variants("features.tsv"), *_variants("genes.tsv"), what=f"the list of features of {folder.name}"
+    )
+    with reading(matrix, "a Matrix Market file"), open_bytes(matrix) as opened:
+        stored = mmread(opened)
+        if isinstance(stored, np.ndarray) or stored.dtype.kind not in "biuf":
+            raise ReadError("a sparse matrix of real numbers is expected")
+        # in place of the int64 values, so that three copies never exist at once
+        stored.data = stored.data.astype(np.float32)
+        X = stored.T.tocsr()
+    return X, pd.Index(_read_tsv(barcodes)[0], dtype=object), _tsv_features(features)
+
+
+def _variants(name: str) -> tuple[str, ...]:
+    """The names that a file goes by: plain or gzipped, with or without a prefix."""
+    return name, f"{name}.gz", f"*{name}", f"*{name}.gz"
+
+
+def _read_tsv(file: Path) -> pd.DataFrame:
+    """Texts of a table without header; columns 0, 1, ..."""
+    with reading(file, "a tab-separated table"), open_bytes(file) as opened:
+        # quoting=3: quotes are letters; a gene may be called NA
+        return pd.read_csv(opened, sep="\t", header=None, dtype=str, quoting=3, keep_default_na=False)
+
+
+def _tsv_features(file: Path) -> pd.DataFrame:
+    """Columns id, name, type: a third column came with Cell Ranger 3, and a single one is id and name."""
+    table = _read_tsv(file)
+    return pd.DataFrame({
+        "id": table[0],
+        "name": table[min(1, table.shape[1] - 1)],
+        "type": table[2] if table.shape[1] > 2 else "Gene Expression",
+    })  # fmt: skip

@@ -1,0 +1,159 @@
+"""Xenium: the folder that Xenium Onboard Analysis, or Xenium Ranger in ``outs``, writes."""
+
+import json
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from semanticst.constants import Obsm
+from semanticst.io.readers.base import Reader, ReadError, Wanted, find_file, needed_columns, needed_file
+from semanticst.io.readers.tenx import assemble, find_matrix, locate, open_bytes, read_matrix, reading
+from semanticst.io.sparse import load_csr
+
+CELLS = tuple(prefix + name for prefix in ("", "*") for name in ("cells.parquet", "cells.csv.gz", "cells.csv"))
+CENTRE = ("x_centroid", "y_centroid")
+AREA = "cell_area"
+ZARR = ("cell_feature_matrix.zarr.zip", "cell_feature_matrix.zarr", "*cell_feature_matrix.zarr*")
+
+
+def read_xenium(path: Path, wanted: Wanted) -> ad.AnnData:
+    """Read a Xenium sample: all cells of the matrix, control features marked, centres in micrometres."""
+    outs = _outs(path)
+    cells, file = read_cells(outs)
+    adata, matrix = _read_counts(outs)
+    at = locate(adata.obs_names, matrix, cells.index, file)
+    notes = adata.uns["notes"] + describe_run(outs, adata.n_obs)
+    if len(cells) > len(at):
+        notes.append(f"{len(cells) - len(at)} cells of {file.name} are not in {matrix.name} and left out")
+    found = cells.iloc[at].set_axis(adata.obs_names, axis=0)
+    return ad.AnnData(
+        adata.X,
+        obs=found[[c for c in (AREA,) if c in found]],
+        var=adata.var,
+        obsm={Obsm.SPATIAL.value: found[list(CENTRE)].to_numpy(dtype=np.float64)},
+        uns={"spatial_unit": "um", "platform": "xenium", "notes": notes},
+    )
+
+
+def read_cells(folder: Path) -> tuple[pd.DataFrame, Path]:
+    """Centres (um) and areas (square um) of the cells, index cell id as text; and the file that they are from.
+
+    Raises ReadError when the table is missing or damaged, when cells repeat, or have no centre.
+    """
+    file = needed_file(folder, *CELLS, what="the table of cells")
+    wanted = ["cell_id", *CENTRE]
+    if file.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        with reading(file, "a parquet table"):
+            names = pq.read_schema(file).names
+        needed_columns(names, wanted, file)
+        with reading(file, "a parquet table"):
+            table = pq.read_table(file, columns=[*wanted, *(c for c in (AREA,) if c in names)]).to_pandas()
+    else:
+        with reading(file, "a table of cells"), open_bytes(file) as opened:
+            table = pd.read_csv(opened, usecols=lambda c: c in (*wanted, AREA), dtype={"cell_id": str})
+        needed_columns(table.columns, wanted, file)
+    with reading(file, "a table of cells"):
+        numbers = table.columns.drop("cell_id")
+        table[numbers] = table[numbers].apply(pd.to_numeric)
+        table.index = cell_ids(table.pop("cell_id"))
+    broken = table[list(CENTRE)].isna().any(axis=1).to_numpy() | table.index.isna()
+    if broken.any():
+        raise ReadError(f"{file.name}: row {int(broken.argmax()) + 1} has no id or no centre; export the file again")
+    repeated = table.index[table.index.duplicated()].unique()
+    if len(repeated):
+        raise ReadError(f"{file.name}: {len(repeated)} cell ids occur more than once (first: {repeated[0]})")
+    return table, file
+
+
+def cell_ids(stored: pd.Series) -> pd.Index:
+    """Cell ids as text: they come as numbers (software before 1.3), texts (aaaaaaba-1), or bytes."""
+    if stored.map(type).eq(bytes).any():
+        stored = stored.str.decode("utf-8")
+    elif stored.dtype.kind in "iu":
+        stored = stored.astype(str)
+    return pd.Index(stored, dtype=object, name=None)
+
+
+def packed_ids(packed: np.ndarray) -> pd.Index:
+    """Cell ids as text from those of a Zarr store, n_cells x 2: number and suffix of the dataset.
+
+    The eight hexadecimal digits of the number are written with the letters a to p: 16 and 1 are aaaaaaba-1. Older
+    stores hold one number per cell, which is the id.
+    """
+    if packed.dtype.kind not in "iu" or packed.ndim not in (1, 2):
+        raise ReadError("cell_features/cell_id holds no whole numbers")
+    if packed.ndim == 1:
+        return pd.Index(packed.astype(str), dtype=object)
+    digits = (packed[:, :1].astype(np.uint32) >> np.arange(28, -1, -4, dtype=np.uint32)) & 15
+    letters = np.ascontiguousarray(digits.astype(np.uint8) + ord("a")).view("S8")[:, 0].astype(str)
+    return pd.Index([f"{word}-{suffix}" for word, suffix in zip(letters, packed[:, 1])], dtype=object)
+
+
+def describe_run(folder: Path, n_cells: int) -> list[str]:
+    """What experiment.xenium says about the run, where it is there. Raises ReadError when it is damaged."""
+    file = find_file(folder, "experiment.xenium", "*experiment.xenium")
+    if file is None:
+        return []
+    with reading(file, "JSON"), open_bytes(file) as opened:
+        about = json.load(opened)
+        if not isinstance(about, dict):
+            raise ReadError("an object that describes the run is expected")
+    names = {"software": "analysis_sw_version", "run": "run_name", "region": "region_name", "panel": "panel_name"}
+    told = [f"{name} {about[key]}" for name, key in names.items() if about.get(key) not in (None, "", "N/A")]
+    notes = [f"{file.name}: {', '.join(told)}"] if told else []
+    if isinstance(about.get("num_cells"), int) and about["num_cells"] != n_cells:
+        notes.append(f"{file.name} states {about['num_cells']} cells, the matrix holds {n_cells}")
+    return notes
+
+
+def _read_counts(outs: Path) -> tuple[ad.AnnData, Path]:
+    """The matrix from HDF5, else from text files, else from Zarr: 10x writes the same counts into all three."""
+    found = find_matrix(outs, "cell_feature_matrix")
+    if found:
+        return read_matrix(found), found
+    store = needed_file(
+        outs, *ZARR, what="the matrix cell_feature_matrix (.h5, a folder of matrix.mtx.gz, or .zarr.zip)"
+    )
+    return _read_zarr(store), store
+
+
+def _read_zarr(file: Path) -> ad.AnnData:
+    """The matrix of a Zarr store: features x cells by row, transposed here, which takes twice its size."""
+    import zarr
+
+    with reading(file, "a Zarr store"):
+        store = (zarr.storage.LocalStore if file.is_dir() else zarr.storage.ZipStore)(file, read_only=True)
+        group = zarr.open_group(store, mode="r")["cell_features"]
+        missing = [name for name in ("data", "indices", "indptr", "cell_id") if name not in group]
+        columns = {"id": "feature_ids", "name": "feature_keys", "type": "feature_types"}
+        missing += [name for name in columns.values() if name not in group.attrs]
+        if missing:
+            raise ReadError(f"cell_features lacks {', '.join(missing)}")
+        features = pd.DataFrame({column: list(group.attrs[name]) for column, name in columns.items()}, dtype=object)
+        cells = packed_ids(np.asarray(group["cell_id"][:]))
+        X = load_csr(group["data"], group["indices"], group["indptr"], (len(features), len(cells)))
+    return assemble(X.T.tocsr(), cells, features, file)
+
+
+def _outs(path: Path) -> Path:
+    return path / "outs" if (path / "outs").is_dir() else path
+
+
+def _recognises(path: Path) -> bool:
+    if not path.is_dir():
+        return False
+    outs = _outs(path)
+    return any(any(outs.glob(name)) for name in ("*experiment.xenium", "*cell_feature_matrix*"))
+
+
+XENIUM = Reader(
+    name="xenium",
+    expects="a Xenium folder (cell_feature_matrix.h5 and cells.parquet or cells.csv.gz)",
+    recognises=_recognises,
+    read=read_xenium,
+    platforms=("xenium",),
+)
