@@ -17,7 +17,7 @@ import pandas as pd
 from scipy.io import mmread
 
 from semanticst.io.readers.base import ReadError, damaged, find_file, needed_file
-from semanticst.io.sparse import load_csr
+from semanticst.io.sparse import load_csr, regroup_columns
 
 GENE_TYPES = frozenset({"gene expression", "gene"})
 CONTROL_TYPES = frozenset({
@@ -92,7 +92,8 @@ def assemble(X, barcodes: pd.Index, features: pd.DataFrame, file: Path) -> ad.An
         counts = features.loc[~keep, "type"].value_counts()
         left_out = ", ".join(f"{n} of type {name}" for name, n in counts.items())
         notes.append(f"features that are neither genes nor controls are left out: {left_out}")
-        X, features, control = X[:, keep], features[keep], control[keep]
+        X = regroup_columns(X, np.where(keep, np.cumsum(keep) - 1, -1).astype(np.int32), int(keep.sum()))
+        features, control = features[keep], control[keep]
     symbols = features["name"].where(features["name"] != "", features["id"])
     var = pd.DataFrame({"gene_id": features["id"].to_numpy()}, index=pd.Index(symbols.to_numpy(), dtype=object))
     if control.any():
@@ -144,10 +145,9 @@ def _matrix_group(file: h5py.File) -> h5py.Group:
 
 
 def _h5_features(group: h5py.Group) -> pd.DataFrame:
-    if "features" not in group:  # older than Cell Ranger 3
+    names = {"id": "features/id", "name": "features/name", "type": "features/feature_type"}
+    if group.name != "/matrix":  # older than Cell Ranger 3
         names = {"id": "genes", "name": "gene_names"}
-    else:
-        names = {"id": "features/id", "name": "features/name", "type": "features/feature_type"}
     missing = [path for path in names.values() if path not in group]
     if missing:
         raise ReadError(f"not a 10x matrix, or damaged: {group.name} lacks {', '.join(missing)}")

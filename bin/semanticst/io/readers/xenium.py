@@ -125,8 +125,8 @@ def _read_zarr(file: Path) -> ad.AnnData:
     """The matrix of a Zarr store: features x cells by row, transposed here, which takes twice its size."""
     import zarr
 
-    with reading(file, "a Zarr store"):
-        store = (zarr.storage.LocalStore if file.is_dir() else zarr.storage.ZipStore)(file, read_only=True)
+    stores = zarr.storage.LocalStore if file.is_dir() else zarr.storage.ZipStore
+    with reading(file, "a Zarr store"), stores(file, read_only=True) as store:
         group = zarr.open_group(store, mode="r")["cell_features"]
         missing = [name for name in ("data", "indices", "indptr", "cell_id") if name not in group]
         columns = {"id": "feature_ids", "name": "feature_keys", "type": "feature_types"}

@@ -1,0 +1,230 @@
+"""The matrix of 10x Genomics: the same counts from every layout, and a clear refusal of damaged ones."""
+
+import gzip
+
+import h5py
+import numpy as np
+import pytest
+import scanpy as sc
+
+from semanticst.io.readers import ReadError
+from semanticst.io.readers.tenx import find_matrix, read_matrix
+from tenx_helpers import cut, make_counts, make_features, write_h5, write_mtx
+
+BARCODES = [f"{'ACGT' * 4}{i:02d}-1" for i in range(30)]
+GENES = make_features(*["Gene Expression"] * 7)
+
+
+def same(adata, peer):
+    assert adata.obs_names.tolist() == peer.obs_names.tolist()
+    assert adata.var_names.tolist() == peer.var_names.tolist()
+    assert adata.var["gene_id"].tolist() == peer.var["gene_ids"].tolist()
+    assert (adata.X != peer.X).nnz == 0
+    assert adata.X.format == "csr"
+    assert adata.X.dtype == np.float32
+
+
+@pytest.mark.parametrize("genome", ["", "mm10"])
+@pytest.mark.parametrize("seed", range(3))
+def test_hdf5_as_scanpy_reads_it(tmp_path, genome, seed):
+    X = make_counts(30, 7, seed)
+    write_h5(tmp_path / "m.h5", X, BARCODES, GENES, genome)
+    adata = read_matrix(tmp_path / "m.h5")
+    same(adata, sc.read_10x_h5(tmp_path / "m.h5"))
+    assert (adata.X != X).nnz == 0
+    assert "control" not in adata.var
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("seed", range(3))
+def test_text_as_scanpy_reads_it(tmp_path, zipped, seed):
+    X = make_counts(30, 7, seed)
+    write_mtx(tmp_path / "m", X, BARCODES, GENES, zipped)
+    write_mtx(tmp_path / "peer", X, BARCODES, GENES)  # scanpy knows these files only zipped
+    same(read_matrix(tmp_path / "m"), sc.read_10x_mtx(tmp_path / "peer"))
+
+
+def test_text_of_old_versions_and_with_prefixes(tmp_path):
+    write_mtx(tmp_path / "m", make_counts(30, 7), BARCODES, GENES, zipped=False, old=True)
+    same(read_matrix(tmp_path / "m"), sc.read_10x_mtx(tmp_path / "m"))
+    for file in list((tmp_path / "m").iterdir()):
+        file.rename(file.with_name(f"GSM1_{file.name}"))
+    assert read_matrix(tmp_path / "m").shape == (30, 7)
+
+
+def test_files_that_are_called_gz_and_are_not(tmp_path):
+    write_mtx(tmp_path / "m", make_counts(30, 7), BARCODES, GENES, zipped=True)
+    for file in (tmp_path / "m").iterdir():
+        file.write_bytes(gzip.decompress(file.read_bytes()))
+    assert read_matrix(tmp_path / "m").shape == (30, 7)
+
+
+def test_a_gene_called_na_and_one_without_symbol(tmp_path):
+    features = GENES.copy()
+    features.loc[0, "name"], features.loc[1, "name"] = "NA", ""
+    write_mtx(tmp_path / "m", make_counts(30, 7), BARCODES, features)
+    assert read_matrix(tmp_path / "m").var_names[:3].tolist() == ["NA", "ENSG00000000001", "Gene2"]
+
+
+@pytest.mark.parametrize("form", ["h5", "folder"])
+def test_controls_are_marked_and_other_features_left_out(tmp_path, form):
+    types = ["Gene Expression", "Antibody Capture", "Negative Control Probe", "Gene Expression", "CRISPR Guide Capture",
+             "Blank Codeword", "Genomic Control", "Protein Expression", "Gene Expression"]  # fmt: skip
+    X = make_counts(30, 9)
+    write = write_h5 if form == "h5" else write_mtx
+    write(tmp_path / "m", X, BARCODES, make_features(*types))
+    if form == "h5":
+        (tmp_path / "m").rename(tmp_path / "m.h5")
+    adata = read_matrix(tmp_path / ("m.h5" if form == "h5" else "m"))
+    assert adata.var_names.tolist() == ["Gene0", "Gene2", "Gene3", "Gene5", "Gene6", "Gene8"]
+    assert adata.var["control"].tolist() == [False, True, False, True, True, False]
+    assert (adata.X != X[:, [0, 2, 3, 5, 6, 8]]).nnz == 0
+    (note,) = adata.uns["notes"]
+    for kind in ("Antibody Capture", "CRISPR Guide Capture", "Protein Expression"):
+        assert f"1 of type {kind}" in note
+
+
+def test_where_the_matrix_is_looked_for(tmp_path):
+    write_mtx(tmp_path / "GSM1_filtered_feature_bc_matrix", make_counts(30, 7), BARCODES, GENES)
+    assert find_matrix(tmp_path, "filtered_feature_bc_matrix").name == "GSM1_filtered_feature_bc_matrix"
+    write_h5(tmp_path / "GSM1_filtered_feature_bc_matrix.h5", make_counts(30, 7), BARCODES, GENES)
+    assert find_matrix(tmp_path, "filtered_feature_bc_matrix").name == "GSM1_filtered_feature_bc_matrix.h5"
+    assert find_matrix(tmp_path, "raw_feature_bc_matrix") is None
+    write_h5(tmp_path / "GSM2_filtered_feature_bc_matrix.h5", make_counts(30, 7), BARCODES, GENES)
+    with pytest.raises(ReadError, match="several files match"):
+        find_matrix(tmp_path, "filtered_feature_bc_matrix")
+
+
+def replace(group, name, values):
+    del group[name]
+    group[name] = values
+
+
+def spoil(file, how):
+    """Break one thing of a good .h5 matrix."""
+    with h5py.File(file, "r+") as opened:
+        m = opened["matrix"]
+        if how == "float shape":
+            replace(m, "shape", np.array([7.0, 30.0]))
+        elif how == "other shape":
+            replace(m, "shape", np.array([7, 31]))
+        elif how == "turned shape":
+            replace(m, "shape", np.array([30, 7]))
+        elif how == "three numbers":
+            replace(m, "shape", np.array([7, 30, 1]))
+        elif how == "float indices":
+            replace(m, "indices", m["indices"][:].astype(float))
+        elif how == "text values":
+            replace(m, "data", m["data"][:].astype("S4"))
+        elif how == "index too large":
+            m["indices"][3] = 7
+        elif how == "index negative":
+            m["indices"][3] = -1
+        elif how == "rows overlap":
+            m["indptr"][4] = m["indptr"][6]
+        elif how == "values missing":
+            replace(m, "data", m["data"][:-1])
+        elif how == "no data":
+            del m["data"]
+        elif how == "no features":
+            del m["features"]
+        elif how == "no types":
+            del m["features/feature_type"]
+        elif how == "fewer names":
+            replace(m, "features/name", m["features/name"][:-1])
+        elif how == "one feature less":
+            for name in ("id", "name", "feature_type"):
+                replace(m, f"features/{name}", m[f"features/{name}"][:-1])
+        elif how == "numbers as barcodes":
+            replace(m, "barcodes", np.arange(30))
+        elif how == "repeated barcodes":
+            replace(m, "barcodes", np.array([BARCODES[0], *BARCODES[:-1]], "S"))
+        elif how == "no matrix":
+            opened.move("matrix", "elsewhere")
+        elif how == "no genes":
+            replace(m, "features/feature_type", np.full(7, b"Antibody Capture"))
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("float shape", "shape is no pair of whole numbers"),
+        ("other shape", "31 x 7 is stated, but there are 30 rows"),
+        ("turned shape", "7 x 30 is stated"),
+        ("three numbers", "shape is no pair of whole numbers"),
+        ("float indices", "wrong kinds of numbers"),
+        ("text values", "wrong kinds of numbers"),
+        ("index too large", "outside its 7 columns"),
+        ("index negative", "outside its 7 columns"),
+        ("rows overlap", "rows overlap"),
+        ("values missing", "the matrix is damaged"),
+        ("no data", "/matrix lacks data"),
+        ("no features", "/matrix lacks features/id, features/name, features/feature_type"),
+        ("no types", "/matrix lacks features/feature_type"),
+        ("fewer names", "differ in number"),
+        ("one feature less", "30 x 7 values, but 30 barcodes and 6 features"),
+        ("numbers as barcodes", "barcodes holds no texts"),
+        ("repeated barcodes", "1 barcodes occur more than once (first: ACGTACGTACGTACGT00-1)"),
+        ("no matrix", "no group 'matrix', only elsewhere"),
+        ("no genes", "no features of type Gene Expression, only Antibody Capture"),
+    ],
+)
+def test_damaged_hdf5(tmp_path, how, message):
+    write_h5(tmp_path / "m.h5", make_counts(30, 7), BARCODES, GENES)
+    assert read_matrix(tmp_path / "m.h5").shape == (30, 7)
+    spoil(tmp_path / "m.h5", how)
+    with pytest.raises(ReadError) as error:
+        read_matrix(tmp_path / "m.h5")
+    assert str(error.value).startswith("m.h5: ")
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.99])
+def test_truncated_hdf5(tmp_path, share):
+    write_h5(tmp_path / "m.h5", make_counts(30, 7), BARCODES, GENES)
+    cut(tmp_path / "m.h5", share)
+    with pytest.raises(ReadError, match=r"^m\.h5 cannot be read as a 10x HDF5 matrix; damaged or incomplete"):
+        read_matrix(tmp_path / "m.h5")
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("share", [0, 0.3, 0.8])
+def test_truncated_text(tmp_path, zipped, share):
+    write_mtx(tmp_path / "m", make_counts(30, 7), BARCODES, GENES, zipped)
+    name = "matrix.mtx.gz" if zipped else "matrix.mtx"
+    cut(tmp_path / "m" / name, share)
+    with pytest.raises(ReadError, match=f"^{name} cannot be read"):
+        read_matrix(tmp_path / "m")
+
+
+@pytest.mark.parametrize(
+    ("name", "what"), [("matrix.mtx", "matrix"), ("barcodes.tsv", "barcodes"), ("features.tsv", "features")]
+)
+def test_missing_text(tmp_path, name, what):
+    write_mtx(tmp_path / "m", make_counts(30, 7), BARCODES, GENES)
+    (tmp_path / "m" / f"{name}.gz").unlink()
+    with pytest.raises(ReadError, match=rf"the .*{what} of m is missing: expected {name} or"):
+        read_matrix(tmp_path / "m")
+
+
+@pytest.mark.parametrize(("name", "kept"), [("barcodes.tsv", 29), ("features.tsv", 6)])
+def test_fewer_names_than_the_matrix_has(tmp_path, name, kept):
+    write_mtx(tmp_path / "m", make_counts(30, 7), BARCODES, GENES, zipped=False)
+    lines = (tmp_path / "m" / name).read_text().splitlines(keepends=True)
+    (tmp_path / "m" / name).write_text("".join(lines[:kept]))
+    with pytest.raises(ReadError, match=f"^m: the matrix is damaged: 30 x 7 values, but .*{kept} "):
+        read_matrix(tmp_path / "m")
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_bytes_broken_at_random_never_end_as_a_bug(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    write_h5(tmp_path / "m.h5", make_counts(30, 7), BARCODES, GENES)
+    raw = np.frombuffer((tmp_path / "m.h5").read_bytes(), np.uint8).copy()
+    at = rng.integers(len(raw), size=200)
+    raw[at] = rng.integers(256, size=200)
+    (tmp_path / "m.h5").write_bytes(raw.tobytes())
+    try:
+        read_matrix(tmp_path / "m.h5")
+    except ReadError as error:
+        assert str(error).startswith("m.h5")
