@@ -92,7 +92,7 @@ def test_the_raw_matrix_is_read_where_it_is_the_only_one(tmp_path):
     adata = read(tmp_path / "s")
     inside = (positions["in_tissue"] == 1).to_numpy()
     assert adata.obs_names.tolist() == positions.loc[inside, "barcode"].tolist()
-    assert (adata.X != X[inside]).nnz == 0
+    assert (X[inside] != adata.X).nnz == 0
     assert "raw_feature_bc_matrix.h5 is read" in adata.uns["notes"][0]
     assert f"{(~inside).sum()} of {len(inside)} barcodes are not in the tissue" in adata.uns["notes"][1]
 
@@ -256,5 +256,5 @@ def test_real_counts_as_scanpy_reads_them():
     adata, peer = read(folder), sc.read_10x_h5(folder / "filtered_feature_bc_matrix.h5")
     assert adata.obs_names.tolist() == peer.obs_names.tolist()
     assert adata.var_names.tolist() == peer.var_names.tolist()
-    assert (adata.X != sp.csr_matrix(peer.X)).nnz == 0
+    assert (sp.csr_matrix(peer.X) != adata.X).nnz == 0
     assert adata.X.sum() == 932

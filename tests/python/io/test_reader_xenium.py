@@ -108,7 +108,7 @@ def test_internal_form(tmp_path):
     adata = read_sample(tmp_path / "out" / "s1.ingest.h5ad")
     assert internal_faults(adata) == []
     assert adata.var_names.tolist() == [f"Gene{j}" for j in range(8)]
-    assert (adata.X != X[:, :8]).nnz == 0
+    assert (X[:, :8] != adata.X).nnz == 0
     assert np.allclose(adata.obsm["spatial"], cells[["x_centroid", "y_centroid"]])
     assert adata.uns["semanticst"]["spatial_unit"] == "um"
 
@@ -132,8 +132,8 @@ SPOILED = {
     "no cells": (lambda f: (f / "cells.parquet").unlink(), "the table of cells is missing: expected cells.parquet or"),
     "other run": (
         change_cells(lambda t: t.assign(cell_id="b" + t["cell_id"])),
-        "40 of 40 barcodes of cell_feature_matrix.h5 are not in cells.parquet (first: aaaaaaaa-1; the table begins with "
-        "baaaaaa",
+        "40 of 40 barcodes of cell_feature_matrix.h5 are not in cells.parquet (first: aaaaaaaa-1; the table begins "
+        "with baaaaaa",
     ),
     "fewer cells": (change_cells(lambda t: t.head(12)), "28 of 40 barcodes of cell_feature_matrix.h5 are"),
     "repeated": (change_cells(lambda t: pd.concat([t, t.head(2)])), "cells.parquet: 2 cell ids occur more than once"),
@@ -192,7 +192,7 @@ def test_sums_over_genes_in_a_store_are_no_genes(tmp_path):
     group = zarr.open_group(tmp_path / "s" / "cell_feature_matrix.zarr", mode="r+")["cell_features"]
     group.attrs["feature_types"] = [*group.attrs["feature_types"][:-1], "aggregate_gene"]
     adata = read(tmp_path / "s")
-    assert (adata.X != X[:, :-1]).nnz == 0
+    assert (X[:, :-1] != adata.X).nnz == 0
     assert "1 of type aggregate_gene" in adata.uns["notes"][0]
 
 

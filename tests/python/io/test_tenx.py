@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scanpy as sc
 
-from semanticst.io.readers import ReadError
+from semanticst.io.readers import ReadError, matrix_market
 from semanticst.io.readers.tenx import find_matrix, read_matrix
 from tenx_helpers import cut, make_counts, make_features, write_h5, write_mtx
 
@@ -52,6 +52,26 @@ def test_text_of_old_versions_and_with_prefixes(tmp_path):
     assert read_matrix(tmp_path / "m").shape == (30, 7)
 
 
+@pytest.mark.parametrize("block", [1, 50, 1000])
+@pytest.mark.parametrize("order", ["by cell", "by feature"])
+def test_text_in_any_order_and_in_blocks(tmp_path, monkeypatch, block, order):
+    monkeypatch.setattr(matrix_market, "BLOCK", block)
+    X = make_counts(30, 7)
+    write_mtx(tmp_path / "m", X, BARCODES, GENES, zipped=False)
+    file = tmp_path / "m" / "matrix.mtx"
+    lines = file.read_text().splitlines()
+    entries = sorted(lines[3:], key=lambda line: [int(n) for n in line.split()][:: 1 if order == "by feature" else -1])
+    file.write_text("\n".join(lines[:3] + entries) + "\n")
+    assert (read_matrix(tmp_path / "m").X != X).nnz == 0
+
+
+def test_text_without_values_and_without_entries(tmp_path):
+    (tmp_path / "a.mtx").write_text("%%MatrixMarket matrix coordinate pattern general\n% says who\n\n2 3 2\n1 1\n2 3\n")
+    assert matrix_market.read_matrix_market(tmp_path / "a.mtx").toarray().tolist() == [[1, 0], [0, 0], [0, 1]]
+    (tmp_path / "b.mtx").write_text("%%MatrixMarket matrix coordinate integer general\n2 3 0\n")
+    assert matrix_market.read_matrix_market(tmp_path / "b.mtx").shape == (3, 2)
+
+
 def test_files_that_are_called_gz_and_are_not(tmp_path):
     write_mtx(tmp_path / "m", make_counts(30, 7), BARCODES, GENES, zipped=True)
     for file in (tmp_path / "m").iterdir():
@@ -78,7 +98,7 @@ def test_controls_are_marked_and_other_features_left_out(tmp_path, form):
     adata = read_matrix(tmp_path / ("m.h5" if form == "h5" else "m"))
     assert adata.var_names.tolist() == ["Gene0", "Gene2", "Gene3", "Gene5", "Gene6", "Gene8"]
     assert adata.var["control"].tolist() == [False, True, False, True, True, False]
-    assert (adata.X != X[:, [0, 2, 3, 5, 6, 8]]).nnz == 0
+    assert (X[:, [0, 2, 3, 5, 6, 8]] != adata.X).nnz == 0
     (note,) = adata.uns["notes"]
     for kind in ("Antibody Capture", "CRISPR Guide Capture", "Protein Expression"):
         assert f"1 of type {kind}" in note
@@ -193,7 +213,35 @@ def test_truncated_text(tmp_path, zipped, share):
     write_mtx(tmp_path / "m", make_counts(30, 7), BARCODES, GENES, zipped)
     name = "matrix.mtx.gz" if zipped else "matrix.mtx"
     cut(tmp_path / "m" / name, share)
-    with pytest.raises(ReadError, match=f"^{name} cannot be read"):
+    with pytest.raises(ReadError, match=f"^{name}(: | cannot be read)"):
+        read_matrix(tmp_path / "m")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("\n1 1 ", "\n8 1 "),
+        ("\n1 1 ", "\n0 1 "),
+        ("\n1 1 ", "\n1 -1 "),
+        ("\n1 1 ", "\n1 x "),
+        ("\n1 1 ", "\n1 "),
+        ("\n1 1 ", "\n"),
+        ("\n1 1 ", "\n1 1 2\n1 1 "),
+        ("general", "symmetric"),
+        ("\n7 30 ", "\n7 "),
+        ("\n7 30 ", "\n7.0 30 "),
+        ("\n7 30 ", "\n7 3000000000000000000000 "),
+        ("coordinate integer", "coordinate complex"),
+        ("coordinate", "array"),
+        ("%%MatrixMarket", "gene"),
+    ],
+)
+def test_damaged_text(tmp_path, old, new):
+    write_mtx(tmp_path / "m", make_counts(30, 7), BARCODES, GENES, zipped=False)
+    text = (tmp_path / "m" / "matrix.mtx").read_text()
+    assert old in text
+    (tmp_path / "m" / "matrix.mtx").write_text(text.replace(old, new, 1))
+    with pytest.raises(ReadError, match=r"^matrix\.mtx"):
         read_matrix(tmp_path / "m")
 
 
@@ -224,7 +272,9 @@ def test_bytes_broken_at_random_never_end_as_a_bug(tmp_path, seed):
     at = rng.integers(len(raw), size=200)
     raw[at] = rng.integers(256, size=200)
     (tmp_path / "m.h5").write_bytes(raw.tobytes())
+    said = "m.h5"
     try:
         read_matrix(tmp_path / "m.h5")
     except ReadError as error:
-        assert str(error).startswith("m.h5")
+        said = str(error)
+    assert said.startswith("m.h5")

@@ -9,7 +9,8 @@ import pandas as pd
 
 from semanticst.constants import Obsm
 from semanticst.io.readers.base import ReadError, find_file, needed_columns, needed_file
-from semanticst.io.readers.tenx import find_matrix, locate, open_bytes, read_matrix, reading
+from semanticst.io.readers.files import open_bytes, read_parquet, reading
+from semanticst.io.readers.tenx import find_matrix, locate, read_matrix
 
 COLUMNS = ("barcode", "in_tissue", "array_row", "array_col", "pxl_row_in_fullres", "pxl_col_in_fullres")
 POSITIONS = tuple(
@@ -49,7 +50,7 @@ def read_positions(spatial: Path) -> tuple[pd.DataFrame, Path]:
     right and y down. Raises ReadError when the file is missing or damaged, or when barcodes repeat.
     """
     file = needed_file(spatial, *POSITIONS, what="the table of positions")
-    table = _read_parquet(file) if file.suffix == ".parquet" else _read_csv(file)
+    table = read_parquet(file, COLUMNS) if file.suffix == ".parquet" else _read_csv(file)
     numbers = list(COLUMNS[1:])
     with reading(file, "a table of positions"):
         table[numbers] = table[numbers].apply(pd.to_numeric)
@@ -64,16 +65,6 @@ def read_positions(spatial: Path) -> tuple[pd.DataFrame, Path]:
         raise ReadError(f"{file.name}: {len(repeated)} barcodes occur more than once (first: {repeated[0]})")
     table["in_tissue"] = table["in_tissue"] == 1
     return table.rename(columns={"pxl_col_in_fullres": "x", "pxl_row_in_fullres": "y"}), file
-
-
-def _read_parquet(file: Path) -> pd.DataFrame:
-    import pyarrow.parquet as pq
-
-    with reading(file, "a parquet table"):
-        names = pq.read_schema(file).names
-    needed_columns(names, COLUMNS, file)
-    with reading(file, "a parquet table"):
-        return pq.read_table(file, columns=list(COLUMNS)).to_pandas()
 
 
 def _read_csv(file: Path) -> pd.DataFrame:

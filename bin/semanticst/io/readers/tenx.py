@@ -4,19 +4,16 @@
 nothing is transposed in memory.
 """
 
-import gzip
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import anndata as ad
 import h5py
 import numpy as np
 import pandas as pd
-from scipy.io import mmread
 
-from semanticst.io.readers.base import ReadError, damaged, find_file, needed_file
+from semanticst.io.readers.base import ReadError, find_file, needed_file
+from semanticst.io.readers.files import open_bytes, reading
+from semanticst.io.readers.matrix_market import read_matrix_market
 from semanticst.io.sparse import load_csr, regroup_columns
 
 GENE_TYPES = frozenset({"gene expression", "gene"})
@@ -28,26 +25,6 @@ CONTROL_TYPES = frozenset({
 store "negative_control_probe"."""
 
 ARRAYS = ("data", "indices", "indptr", "shape", "barcodes")
-
-
-@contextmanager
-def reading(file: Path, kind: str) -> Iterator[None]:
-    """Let every error of the block become a ReadError that names ``file``."""
-    try:
-        yield
-    except ReadError as error:
-        raise ReadError(f"{file.name}: {error}") from None
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise damaged(file, kind, error) from error
-
-
-def open_bytes(file: Path) -> BinaryIO:
-    """Open a file that may be gzipped; its content tells, since downloads are unpacked without being renamed."""
-    with file.open("rb") as opened:
-        zipped = opened.read(2) == b"\x1f\x8b"
-    return gzip.open(file, "rb") if zipped else file.open("rb")
 
 
 def find_matrix(folder: Path, name: str) -> Path | None:
@@ -170,14 +147,7 @@ def _read_folder(folder: Path):
     features = needed_file(
         folder, *_variants("features.tsv"), *_variants("genes.tsv"), what=f"the list of features of {folder.name}"
     )
-    with reading(matrix, "a Matrix Market file"), open_bytes(matrix) as opened:
-        stored = mmread(opened)
-        if isinstance(stored, np.ndarray) or stored.dtype.kind not in "biuf":
-            raise ReadError("a sparse matrix of real numbers is expected")
-        # in place of the int64 values, so that three copies never exist at once
-        stored.data = stored.data.astype(np.float32)
-        X = stored.T.tocsr()
-    return X, pd.Index(_read_tsv(barcodes)[0], dtype=object), _tsv_features(features)
+    return read_matrix_market(matrix), pd.Index(_read_tsv(barcodes)[0], dtype=object), _tsv_features(features)
 
 
 def _variants(name: str) -> tuple[str, ...]:

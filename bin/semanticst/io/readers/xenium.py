@@ -9,7 +9,8 @@ import pandas as pd
 
 from semanticst.constants import Obsm
 from semanticst.io.readers.base import Reader, ReadError, Wanted, find_file, needed_columns, needed_file
-from semanticst.io.readers.tenx import assemble, find_matrix, locate, open_bytes, read_matrix, reading
+from semanticst.io.readers.files import open_bytes, read_parquet, reading
+from semanticst.io.readers.tenx import assemble, find_matrix, locate, read_matrix
 from semanticst.io.sparse import load_csr
 
 CELLS = tuple(prefix + name for prefix in ("", "*") for name in ("cells.parquet", "cells.csv.gz", "cells.csv"))
@@ -45,13 +46,7 @@ def read_cells(folder: Path) -> tuple[pd.DataFrame, Path]:
     file = needed_file(folder, *CELLS, what="the table of cells")
     wanted = ["cell_id", *CENTRE]
     if file.suffix == ".parquet":
-        import pyarrow.parquet as pq
-
-        with reading(file, "a parquet table"):
-            names = pq.read_schema(file).names
-        needed_columns(names, wanted, file)
-        with reading(file, "a parquet table"):
-            table = pq.read_table(file, columns=[*wanted, *(c for c in (AREA,) if c in names)]).to_pandas()
+        table = read_parquet(file, wanted, (AREA,))
     else:
         with reading(file, "a table of cells"), open_bytes(file) as opened:
             table = pd.read_csv(opened, usecols=lambda c: c in (*wanted, AREA), dtype={"cell_id": str})

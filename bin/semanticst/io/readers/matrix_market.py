@@ -1,0 +1,84 @@
+"""Matrix Market files (.mtx) of counts, features x cells.
+
+Read here and not with scipy: its reader of open files ends the whole process when the header is damaged, which no
+``except`` can catch, and it holds values as int64.
+"""
+
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from semanticst.io.readers.base import ReadError
+from semanticst.io.readers.files import open_bytes, reading
+
+BLOCK = 1 << 20
+"""Lines that are read at once."""
+KINDS = ("integer", "real", "pattern")
+
+
+def read_matrix_market(file: Path) -> sp.csr_matrix:
+    """The transposed matrix of a .mtx file, plain or gzipped: CSR float32, n_columns x n_rows of the file.
+
+    Raises ReadError, which names the file, when it is no sparse general matrix of real numbers, or damaged.
+    """
+    with reading(file, "a Matrix Market file"), open_bytes(file) as opened:
+        (n_rows, n_columns, n), has_values = _read_header(opened)
+        row, column, value = np.empty(n, np.int32), np.empty(n, np.int32), np.ones(n, np.float32)
+        done = 0
+        for block in _blocks(opened, has_values) if n else ():
+            piece = slice(done, done + len(block))
+            done += len(block)
+            if done > n:
+                raise ReadError(f"{n} entries are stated, but there are more")
+            row[piece], column[piece] = block["row"] - 1, block["column"] - 1
+            if has_values:
+                value[piece] = block["value"]
+        if done < n:
+            raise ReadError(f"{n} entries are stated, but there are {done}; the file is incomplete")
+        _check(row, n_rows)
+        _check(column, n_columns)
+        if np.isnan(value).any():
+            raise ReadError("there are entries without a value")
+        return _by_column(row, column, value, (n_columns, n_rows))
+
+
+def _read_header(opened: BinaryIO) -> tuple[tuple[int, int, int], bool]:
+    """Rows, columns and entries as stated, and whether entries have values; leaves the file at the first entry."""
+    first = opened.readline(1000).decode("utf-8", "replace").lower().split()
+    if len(first) != 5 or first[:3] != ["%%matrixmarket", "matrix", "coordinate"]:
+        raise ReadError("the first line is not '%%MatrixMarket matrix coordinate integer general'")
+    if first[3] not in KINDS or first[4] != "general":
+        raise ReadError(f"a general matrix of integers is expected, not '{first[3]} {first[4]}'")
+    line = opened.readline()
+    while line.startswith(b"%") or line.isspace():
+        line = opened.readline()
+    numbers = [int(word) for word in line.split()]
+    if len(numbers) != 3 or min(numbers) < 0 or max(numbers[:2]) > np.iinfo(np.int32).max:
+        raise ReadError("the line with the numbers of rows, columns and entries is damaged")
+    if numbers[2] > numbers[0] * numbers[1]:
+        raise ReadError(f"{numbers[2]} entries are stated for a matrix of {numbers[0]} x {numbers[1]}")
+    return tuple(numbers), first[3] != "pattern"
+
+
+def _blocks(opened: BinaryIO, has_values: bool):
+    names = {"row": np.int32, "column": np.int32} | ({"value": np.float32} if has_values else {})
+    return pd.read_csv(
+        opened, sep=r"\s+", header=None, names=list(names), dtype=names, index_col=False, chunksize=BLOCK
+    )  # fmt: skip
+
+
+def _check(position: np.ndarray, n: int) -> None:
+    if len(position) and (position.min() < 0 or position.max() >= n):
+        raise ReadError(f"there is a position outside 1 to {n}")
+
+
+def _by_column(row: np.ndarray, column: np.ndarray, value: np.ndarray, shape: tuple[int, int]) -> sp.csr_matrix:
+    """CSR matrix whose rows are the columns of the file; without a copy where the file lists column by column."""
+    if (column[1:] >= column[:-1]).all():
+        starts = np.concatenate([[0], np.cumsum(np.bincount(column, minlength=shape[0]))])
+        small = starts[-1] <= np.iinfo(np.int32).max
+        return sp.csr_matrix((value, row, starts.astype(np.int32) if small else starts), shape=shape, copy=False)
+    return sp.coo_matrix((value, (column, row)), shape=shape, copy=False).tocsr()
