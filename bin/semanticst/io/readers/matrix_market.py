@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from semanticst.io.readers.base import ReadError
 from semanticst.io.readers.files import open_bytes, reading
 
-BLOCK = 1 << 20
+BLOCK = 1 << 19
 """Lines that are read at once."""
 KINDS = ("integer", "real", "pattern")
 
@@ -26,23 +26,23 @@ def read_matrix_market(file: Path) -> sp.csr_matrix:
     """
     with reading(file, "a Matrix Market file"), open_bytes(file) as opened:
         (n_rows, n_columns, n), has_values = _read_header(opened)
-        row, column, value = np.empty(n, np.int32), np.empty(n, np.int32), np.ones(n, np.float32)
+        row, column, value = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.float32)
+        in_column = np.zeros(n_columns, np.int64)
         done = 0
         for block in _blocks(opened, has_values) if n else ():
             piece = slice(done, done + len(block))
             done += len(block)
             if done > n:
                 raise ReadError(f"{n} entries are stated, but there are more")
-            row[piece], column[piece] = block["row"] - 1, block["column"] - 1
-            if has_values:
-                value[piece] = block["value"]
+            row[piece] = _positions(block["row"], n_rows)
+            column[piece] = _positions(block["column"], n_columns)
+            value[piece] = block["value"] if has_values else 1
+            in_column += np.bincount(column[piece], minlength=n_columns)
         if done < n:
             raise ReadError(f"{n} entries are stated, but there are {done}; the file is incomplete")
-        _check(row, n_rows)
-        _check(column, n_columns)
         if np.isnan(value).any():
             raise ReadError("there are entries without a value")
-        return _by_column(row, column, value, (n_columns, n_rows))
+        return _by_column(row, column, value, in_column, n_rows)
 
 
 def _read_header(opened: BinaryIO) -> tuple[tuple[int, int, int], bool]:
@@ -70,15 +70,18 @@ def _blocks(opened: BinaryIO, has_values: bool):
     )  # fmt: skip
 
 
-def _check(position: np.ndarray, n: int) -> None:
-    if len(position) and (position.min() < 0 or position.max() >= n):
+def _positions(stated: pd.Series, n: int) -> np.ndarray:
+    """Positions that count from 0, of those in the file, which count from 1."""
+    if stated.min() < 1 or stated.max() > n:
         raise ReadError(f"there is a position outside 1 to {n}")
+    return stated.to_numpy() - 1
 
 
-def _by_column(row: np.ndarray, column: np.ndarray, value: np.ndarray, shape: tuple[int, int]) -> sp.csr_matrix:
+def _by_column(row, column, value, in_column: np.ndarray, n_rows: int) -> sp.csr_matrix:
     """CSR matrix whose rows are the columns of the file; without a copy where the file lists column by column."""
+    shape = (len(in_column), n_rows)
     if (column[1:] >= column[:-1]).all():
-        starts = np.concatenate([[0], np.cumsum(np.bincount(column, minlength=shape[0]))])
+        starts = np.concatenate([[0], np.cumsum(in_column)])
         small = starts[-1] <= np.iinfo(np.int32).max
         return sp.csr_matrix((value, row, starts.astype(np.int32) if small else starts), shape=shape, copy=False)
     return sp.coo_matrix((value, (column, row)), shape=shape, copy=False).tocsr()

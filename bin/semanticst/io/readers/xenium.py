@@ -128,7 +128,9 @@ def _read_zarr(file: Path) -> ad.AnnData:
         missing += [name for name in columns.values() if name not in group.attrs]
         if missing:
             raise ReadError(f"cell_features lacks {', '.join(missing)}")
-        features = pd.DataFrame({column: list(group.attrs[name]) for column, name in columns.items()}, dtype=object)
+        features = pd.DataFrame(
+            {c: [str(text) for text in group.attrs[name]] for c, name in columns.items()}, dtype=object
+        )
         cells = packed_ids(np.asarray(group["cell_id"][:]))
         X = load_csr(group["data"], group["indices"], group["indptr"], (len(features), len(cells)))
     return assemble(X.T.tocsr(), cells, features, file)
