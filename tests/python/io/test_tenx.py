@@ -65,6 +65,13 @@ def test_text_in_any_order_and_in_blocks(tmp_path, monkeypatch, block, order):
     assert (read_matrix(tmp_path / "m").X != X).nnz == 0
 
 
+def test_text_that_ends_between_two_lines(tmp_path):
+    file = tmp_path / "a.mtx"
+    file.write_text("%%MatrixMarket matrix coordinate integer general\n2 3 3\n1 1 4\n2 3 1\n")
+    with pytest.raises(ReadError, match=r"^a\.mtx: 3 entries are stated, but there are 2; the file is incomplete"):
+        matrix_market.read_matrix_market(file)
+
+
 def test_text_without_values_and_without_entries(tmp_path):
     (tmp_path / "a.mtx").write_text("%%MatrixMarket matrix coordinate pattern general\n% says who\n\n2 3 2\n1 1\n2 3\n")
     assert matrix_market.read_matrix_market(tmp_path / "a.mtx").toarray().tolist() == [[1, 0], [0, 0], [0, 1]]
