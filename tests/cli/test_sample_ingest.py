@@ -369,15 +369,15 @@ def test_bytes_broken_at_random_never_end_as_a_bug(tmp_path, seed):
 
 
 def test_other_files_and_folders(tmp_path):
-    (tmp_path / "table.csv").write_text("a,b\n")
+    (tmp_path / "table.xlsx").write_text("a,b\n")
     (tmp_path / "folder").mkdir()
     (tmp_path / "text.h5ad").write_text("not hdf5")
     with h5py.File(tmp_path / "bare.h5ad", "w") as file:
         file["X"] = np.ones((3, 3))
-    names = ("table.csv", "folder", "text.h5ad", "bare.h5ad", "absent.h5ad")
+    names = ("table.xlsx", "folder", "text.h5ad", "bare.h5ad", "absent.h5ad")
     result = ingest(tmp_path, *(tmp_path / name for name in names))
     assert_bad(
-        result, tmp_path, "5 problems", "file ending '.csv'", "(folder)", "text.h5ad (sample s3)", "it has no 'obs'",
+        result, tmp_path, "5 problems", "file ending '.xlsx'", "(folder)", "text.h5ad (sample s3)", "it has no 'obs'",
         "absent.h5ad (sample s5): no such file",
     )  # fmt: skip
 

@@ -8,14 +8,16 @@ once, for all formats, by `semanticst.io.ingest`. To add a format, write a modul
 from pathlib import Path
 
 from semanticst.io.readers.base import Reader, ReadError, Wanted
+from semanticst.io.readers.cosmx import COSMX
 from semanticst.io.readers.h5ad import H5AD
+from semanticst.io.readers.merscope import MERSCOPE
 from semanticst.io.readers.visium import VISIUM
 from semanticst.io.readers.visium_hd import VISIUM_HD
 from semanticst.io.readers.xenium import XENIUM
 
 __all__ = ["READERS", "ReadError", "Reader", "Wanted", "reader_for"]
 
-READERS: tuple[Reader, ...] = (H5AD, VISIUM_HD, VISIUM, XENIUM)
+READERS: tuple[Reader, ...] = (H5AD, VISIUM_HD, VISIUM, XENIUM, COSMX, MERSCOPE)
 """Readers in the order in which they are asked; the first that recognises the path reads it."""
 
 

@@ -1,0 +1,77 @@
+"""Put together what several files of a sample say."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from semanticst.constants import Obsm
+from semanticst.io.readers.base import ReadError
+
+
+def only_once(ids: pd.Index, file: Path) -> None:
+    """Raise ReadError when ids repeat in ``file``."""
+    repeated = ids[ids.duplicated()].unique()
+    if len(repeated):
+        raise ReadError(f"{file.name}: {len(repeated)} ids occur more than once (first: {repeated[0]})")
+
+
+def pair_up(
+    cells: pd.Index, placed: pd.Index, counts: Path, positions: Path
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Rows of the two files that belong together, in the order of the counts, and notes about what is left out.
+
+    cells, placed : ids in the rows of ``counts`` and of ``positions``.
+
+    Raises ReadError when ids repeat, and when the files have less than half of the shorter one's ids in common: they
+    are of two samples then, and the rest would pass for one.
+    """
+    only_once(cells, counts)
+    only_once(placed, positions)
+    at = placed.get_indexer(cells)
+    found = at >= 0
+    n = int(found.sum())
+    if 2 * n < min(len(cells), len(placed)) or n == 0:
+        raise ReadError(
+            f"{counts.name} and {positions.name} have {n} ids in common, of {len(cells)} (first: {cells[0]}) and "
+            f"{len(placed)} (first: {placed[0]}); are they of one sample, and whole?"
+        )
+    notes = []
+    if n < len(cells):
+        notes.append(f"{len(cells) - n} of {len(cells)} cells are left out: {positions.name} has no position for them")
+    if n < len(placed):
+        notes.append(f"{len(placed) - n} of {len(placed)} cells of {positions.name} have no counts and are left out")
+    return np.flatnonzero(found), at[found], notes
+
+
+def assemble(
+    X, ids: Sequence[str], features: Sequence[str], spatial: np.ndarray, *, unit: str, notes: list[str],
+    platform: str = "", um_per_unit: tuple[float, str] | None = None, control: np.ndarray | None = None,
+    obs: dict[str, object] | None = None,
+) -> ad.AnnData:  # fmt: skip
+    """AnnData as `semanticst.io.readers.base.Reader` describes it.
+
+    um_per_unit : micrometres per unit, and where that number comes from. control : bool per feature. obs : columns.
+    """
+    var = pd.DataFrame(index=pd.Index(features, dtype=object))
+    if control is not None and control.any():
+        var["control"] = control
+    uns = {"spatial_unit": unit, "notes": notes}
+    if platform:
+        uns["platform"] = platform
+    if um_per_unit:
+        uns["um_per_unit"], uns["um_per_unit_source"] = um_per_unit
+    return ad.AnnData(
+        X,
+        obs=pd.DataFrame({k: np.asarray(v) for k, v in (obs or {}).items()}, index=pd.Index(ids, dtype=object)),
+        var=var,
+        obsm={Obsm.SPATIAL.value: np.asarray(spatial, dtype=np.float64)},
+        uns=uns,
+    )
+
+
+def rows_of(X, rows: np.ndarray):
+    """``X[rows]``, without a copy when these are all rows in order."""
+    return X if len(rows) == X.shape[0] and (np.diff(rows) == 1).all() else X[rows]

@@ -1,0 +1,134 @@
+"""CosMx SMI (NanoString, Bruker): the flat files that AtoMx exports, and those of the public data before it.
+
+Columns: https://nanostring-biostats.github.io/CosMx-Analysis-Scratch-Space/posts/flat-file-exports/flat-files-compare.html
+"""
+
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from semanticst.io.readers.assembly import assemble, pair_up, rows_of
+from semanticst.io.readers.base import Reader, ReadError, Wanted, find_file, needed_columns, needed_file
+from semanticst.io.readers.tabular import Layout, layout_of, read_columns, read_counts
+
+COUNTS, METADATA, FOV_POSITIONS = "*exprMat_file.csv*", "*metadata_file.csv*", "*fov_positions_file.csv*"
+ID_COLUMNS = ("fov", "cell_ID", "cell", "cell_id", "slide_ID", "slide_ID_numeric")
+CONTROLS = r"NegPrb|Negative|SystemControl|FalseCode"
+"""How the names of features begin that measure the background."""
+GLOBAL_MM = (("CenterX_global_mm", "CenterY_global_mm"), ("x_slide_mm", "y_slide_mm"))
+GLOBAL_PX = ("CenterX_global_px", "CenterY_global_px")
+LOCAL_PX = ("CenterX_local_px", "CenterY_local_px")
+FOV_SIDE_PX = 4256
+"""Side of a field of view of the commercial instrument."""
+COMMERCIAL = (0.12028, "pixel of the commercial instrument, NanoString's description of the flat files")
+PROTOTYPE = (0.18, "pixel of the prototype (fields wider than 4256 px), NanoString's SMI-ReadMe of the NSCLC data")
+
+
+def read_cosmx(folder: Path, wanted: Wanted) -> ad.AnnData:
+    """Read the counts and the metadata of one export.
+
+    Cell ids: the vendor's ``cell`` or ``cell_id`` (``c_1_10_25``) where the metadata have it, else ``fov_cellID``;
+    cell_ID 0, the background of a field of view, is left out. Coordinates: mm where the export has them, else global
+    pixels; local pixels only with positions of the fields of view. ``Area`` (px^2) gives ``cell_area``.
+
+    Raises ReadError when a file or a column is missing, damaged, or has no number where one is expected.
+    """
+    counts = layout_of(needed_file(folder, COUNTS, what="the table of counts"))
+    metadata = layout_of(needed_file(folder, METADATA, what="the metadata of the cells"))
+    columns = _id_columns(counts, metadata)
+    spatial_columns, unit = _spatial_columns(metadata)
+
+    ids, features, X = read_counts(counts, ID_COLUMNS)
+    extra = [c for c in (*LOCAL_PX, "Area", "Area.um2") if c in metadata.columns and c not in spatial_columns]
+    names = [c for c in ("fov", "cell", "cell_id") if c in metadata.columns]
+    cells = read_columns(metadata, list(dict.fromkeys([*columns, *names])), [*spatial_columns, *extra], gaps=extra)
+    keys, placed = _keys(ids, columns), _keys(cells, columns)
+    real, real_placed = (np.flatnonzero(~k.str.endswith("_0")) for k in (keys, placed))
+    if not len(real) or not len(real_placed):
+        raise ReadError(f"{(counts if not len(real) else metadata).file.name}: there are no cells but cell_ID 0")
+    rows, at, notes = pair_up(keys[real], placed[real_placed], counts.file, metadata.file)
+    rows, cells = real[rows], cells.iloc[real_placed[at]]
+    if len(real) < len(keys):
+        notes.append(f"{len(keys) - len(real)} rows of cell_ID 0 (no cell) are left out")
+
+    scale = COMMERCIAL if unit == "mm" else _pixel(cells)
+    spatial = cells[list(spatial_columns)].to_numpy()
+    if spatial_columns == LOCAL_PX:
+        spatial = spatial + _offsets(folder, cells["fov"])
+    obs = {"fov": cells["fov"]} if "fov" in cells else {}
+    if "Area.um2" in cells:
+        obs["cell_area"] = cells["Area.um2"]
+    elif "Area" in cells:
+        obs["cell_area"] = cells["Area"] * scale[0] ** 2
+    return assemble(
+        rows_of(X, rows), _names(cells, keys[rows]), features, spatial, unit=unit, platform="cosmx", notes=notes,
+        obs=obs, um_per_unit=None if unit == "mm" else scale,
+        control=pd.Series(features).str.match(CONTROLS).to_numpy(bool),
+    )  # fmt: skip
+
+
+def _id_columns(counts: Layout, metadata: Layout) -> tuple[str, ...]:
+    """The columns that name a cell in both files."""
+    both = set(counts.columns) & set(metadata.columns)
+    for columns in (("fov", "cell_ID"), ("cell",), ("cell_id",)):
+        if both.issuperset(columns):
+            return columns
+    for table in (counts, metadata):
+        needed_columns(table.columns, ("fov", "cell_ID"), table.file)
+    return ("fov", "cell_ID")
+
+
+def _keys(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.Index:
+    return pd.Index(table[list(columns)].agg("_".join, axis=1) if len(columns) > 1 else table[columns[0]], dtype=object)
+
+
+def _names(cells: pd.DataFrame, keys: pd.Index) -> pd.Index:
+    """The vendor's own names of the cells where they are unique in the sample, else the keys."""
+    for column in ("cell", "cell_id"):
+        if column in cells and cells[column].is_unique and cells[column].str.contains("_").all():
+            return pd.Index(cells[column], dtype=object)
+    return keys
+
+
+def _spatial_columns(metadata: Layout) -> tuple[tuple[str, str], str]:
+    for columns, unit in (*((c, "mm") for c in GLOBAL_MM), (GLOBAL_PX, "px"), (LOCAL_PX, "px")):
+        if set(columns) <= set(metadata.columns):
+            return columns, unit
+    needed_columns(metadata.columns, GLOBAL_PX, metadata.file)
+    return GLOBAL_PX, "px"
+
+
+def _pixel(cells: pd.DataFrame) -> tuple[float, str]:
+    """Micrometres per pixel: a cell outside 4256 x 4256 px tells a prototype, whose fields were 5472 x 3648 px."""
+    local = [c for c in LOCAL_PX if c in cells]
+    return PROTOTYPE if local and np.nanmax(cells[local].to_numpy()) > FOV_SIDE_PX else COMMERCIAL
+
+
+def _offsets(folder: Path, fov: pd.Series) -> np.ndarray:
+    """n_cells x 2, pixels: where the field of view of each cell lies.
+
+    Only for exports before AtoMx (column ``fov``): there, global = local + offset. Later exports (``FOV``) count local
+    y from the other side, and their metadata have global coordinates.
+    """
+    file = find_file(folder, FOV_POSITIONS)
+    if file is None:
+        raise ReadError(
+            f"the metadata have only coordinates inside each field of view ({', '.join(LOCAL_PX)}); export them with "
+            f"{', '.join(GLOBAL_PX)}, or put the file of the positions of the fields ({FOV_POSITIONS}) into the folder"
+        )
+    table = read_columns(layout_of(file), ["fov"], ["x_global_px", "y_global_px"]).drop_duplicates().set_index("fov")
+    unknown = sorted(set(fov) - set(table.index))
+    if unknown or not table.index.is_unique:
+        raise ReadError(f"{file.name}: one position is expected for each field of view; see {', '.join(unknown[:5])}")
+    return table.loc[fov].to_numpy()
+
+
+COSMX = Reader(
+    name="cosmx",
+    expects="a folder of CosMx flat files (*exprMat_file.csv and *metadata_file.csv)",
+    recognises=lambda path: path.is_dir() and any(path.glob(COUNTS)),
+    read=read_cosmx,
+    platforms=("cosmx",),
+)

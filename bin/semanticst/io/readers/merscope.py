@@ -1,0 +1,61 @@
+"""MERSCOPE (Vizgen): the tables cell_by_gene and cell_metadata, of the instrument or of the post-processing tool.
+
+Columns: https://vizgen.github.io/vizgen-postprocessing/output_data_formats/entity_metadata_format.html
+"""
+
+from pathlib import Path
+
+import anndata as ad
+import pandas as pd
+
+from semanticst.io.readers.assembly import assemble, pair_up, rows_of
+from semanticst.io.readers.base import Reader, ReadError, Wanted, needed_file
+from semanticst.io.readers.tabular import Layout, layout_of, read_columns, read_counts
+
+COUNTS, METADATA = "*cell_by_gene.csv*", "*cell_metadata.csv*"
+ID_COLUMNS = ("EntityID", "cell", "cell_id", "", "Unnamed: 0", "X")
+"""Names of the column of ids: of the vendor, without a name, and after pandas or R wrote the table again."""
+CONTROLS = r"Blank[-_.]"
+
+
+def read_merscope(folder: Path, wanted: Wanted) -> ad.AnnData:
+    """Read counts and positions of the cells, in micrometres; features called ``Blank-*`` are controls.
+
+    The two files may list the cells in different orders.
+
+    Raises ReadError when a file or a column is missing, damaged, or has no number where one is expected.
+    """
+    counts = layout_of(needed_file(folder, COUNTS, what="the table of counts"))
+    metadata = layout_of(needed_file(folder, METADATA, what="the table of positions"))
+    id_counts, id_metadata = _id_column(counts), _id_column(metadata)
+    fov = ["fov"] if "fov" in metadata.columns else []
+    cells = read_columns(metadata, [id_metadata, *fov], ["center_x", "center_y"])
+    ids, features, X = read_counts(counts, (id_counts,))
+    keys = pd.Index(ids[id_counts], dtype=object)
+    rows, at, notes = pair_up(keys, pd.Index(cells[id_metadata], dtype=object), counts.file, metadata.file)
+    cells = cells.iloc[at]
+    return assemble(
+        rows_of(X, rows), keys[rows], features, cells[["center_x", "center_y"]].to_numpy(), unit="um",
+        platform="merscope", notes=notes, obs={c: cells[c] for c in fov},
+        control=pd.Series(features).str.match(CONTROLS).to_numpy(bool),
+    )  # fmt: skip
+
+
+def _id_column(table: Layout) -> str:
+    found = next((name for name in ID_COLUMNS if name in table.columns), None)
+    if found is None:
+        names = ", ".join(name for name in ID_COLUMNS if name)
+        raise ReadError(
+            f"{table.file.name}: there is no column of cell ids: {names}, or one without a name is expected; columns "
+            f"found: {', '.join(table.columns[:12])}"
+        )
+    return found
+
+
+MERSCOPE = Reader(
+    name="merscope",
+    expects="a folder of MERSCOPE tables (*cell_by_gene.csv and *cell_metadata.csv)",
+    recognises=lambda path: path.is_dir() and any(path.glob(COUNTS)),
+    read=read_merscope,
+    platforms=("merscope", "merfish"),
+)

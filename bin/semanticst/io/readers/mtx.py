@@ -1,0 +1,52 @@
+"""A sparse matrix in Matrix Market form with the names of its rows and columns beside it."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from scipy.io import mmread
+
+from semanticst.io.readers.base import ReadError, needed_file
+from semanticst.io.readers.tabular import open_bytes, reading
+
+MATRIX = ("*matrix.mtx", "*matrix.mtx.gz")
+CELLS = ("*barcodes.tsv*", "*barcodes.csv*", "*barcodes.txt*", "*cells.tsv*", "*cells.csv*", "*cells.txt*")
+FEATURES = ("*features.tsv*", "*features.csv*", "*features.txt*", "*genes.tsv*", "*genes.csv*", "*genes.txt*")
+
+
+def read_mtx(folder: Path, cells: tuple[str, ...] = CELLS) -> tuple[sp.csr_matrix, pd.Index, pd.DataFrame, Path]:
+    """Matrix (CSR float32, n_cells x n_features), ids of the cells, features (columns id and name), file of the ids.
+
+    The file holds features x cells, as 10x writes it, or cells x features: the lists of names tell, and a square matrix
+    is taken as 10x writes it. cells : patterns of the file with the ids.
+
+    Raises ReadError when a file is missing or damaged, and when the lists do not fit the matrix.
+    """
+    file = needed_file(folder, *MATRIX, what="the matrix")
+    id_file = needed_file(folder, *cells, what="the list of cells")
+    ids, features = _names(id_file), _names(needed_file(folder, *FEATURES, what="the list of features"))
+    with reading(file, "a Matrix Market file"), open_bytes(file) as opened:
+        stored = mmread(opened)
+    if isinstance(stored, np.ndarray) or stored.dtype.kind not in "biuf":
+        raise ReadError(f"{file.name}: a sparse matrix of real numbers is expected")
+    stored.data = stored.data.astype(np.float32)
+    for transposed in (True, False):
+        n_cells, n_features = stored.shape[::-1] if transposed else stored.shape
+        # a list may have a header
+        if 0 <= len(ids) - n_cells <= 1 and 0 <= len(features) - n_features <= 1:
+            X = (stored.T if transposed else stored).tocsr()
+            kept = features.iloc[len(features) - n_features :]
+            table = pd.DataFrame({"id": kept[0], "name": kept[min(1, kept.shape[1] - 1)]}).reset_index(drop=True)
+            return X, pd.Index(ids[0].iloc[len(ids) - n_cells :], dtype=object), table, id_file
+    raise ReadError(
+        f"{file.name}: the matrix is {stored.shape[0]} x {stored.shape[1]}, but there are {len(ids)} cells and "
+        f"{len(features)} features"
+    )
+
+
+def _names(file: Path) -> pd.DataFrame:
+    """Texts of a list without header; columns 0, 1, ..."""
+    separator = "," if ".csv" in file.name else "\t"
+    with reading(file, "a list of names"), open_bytes(file) as opened:
+        return pd.read_csv(opened, sep=separator, header=None, dtype=str, keep_default_na=False)

@@ -1,0 +1,199 @@
+"""Tables as text: comma, tab or semicolon separated, plain or gzipped.
+
+Wide tables (cells x features) become sparse row chunk by row chunk: as a dense matrix of float64, 500,000 cells x
+20,000 genes would take 80 GB.
+"""
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from semanticst.io.readers.base import ReadError, damaged, needed_columns
+
+BLOCK = 1 << 23
+"""Values that are parsed at once."""
+SEPARATORS = (",", "\t", ";")
+DAMAGE = (OSError, EOFError, ValueError, zlib.error, csv.Error)
+"""What text that is cut off, not gzip, not UTF-8, or not rectangular makes Python and pandas raise."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a table is laid out."""
+
+    file: Path
+    columns: list[str]
+    """Names in the order of the file, as they are there: they may repeat, and the first may be empty."""
+    separator: str
+    n_skipped: int
+    """Lines before the first row: comments and the header."""
+    comments: list[str]
+
+    def positions(self, names: Collection[str]) -> list[int]:
+        """Positions of the columns that have one of ``names``, in the order of the file."""
+        return [i for i, column in enumerate(self.columns) if column in names]
+
+
+@contextmanager
+def reading(file: Path, kind: str = "a table") -> Iterator[None]:
+    """Turn what damaged text raises into a ReadError that names ``file``."""
+    try:
+        yield
+    except ReadError:
+        raise
+    except DAMAGE as error:
+        raise damaged(file, kind, error) from error
+
+
+def open_bytes(file: Path) -> BinaryIO:
+    """Open a file that may be gzipped; its content tells, since downloads are unpacked without being renamed."""
+    with file.open("rb") as opened:
+        zipped = opened.read(2) == b"\x1f\x8b"
+    return gzip.open(file, "rb") if zipped else file.open("rb")
+
+
+def layout_of(file: Path) -> Layout:
+    """The layout of a table with a header; lines that begin with # before it are comments.
+
+    A header that is one name shorter than the rows belongs to an R table: the first column has no name.
+
+    Raises ReadError when there is no row, or only one column.
+    """
+    with reading(file), open_bytes(file) as opened:
+        lines = io.TextIOWrapper(opened, encoding="utf-8-sig", newline="")
+        comments, n_skipped, header = [], 0, ""
+        for line in lines:
+            n_skipped += 1
+            if line.startswith("#"):
+                comments.append(line.strip())
+            elif line.strip():
+                header = line
+                break
+        first = next((line for line in lines if line.strip()), "")
+    if not header:
+        raise ReadError(f"{file.name} is empty")
+    separator = max(SEPARATORS, key=header.count)
+    if separator not in header:
+        raise ReadError(f"{file.name} has one column only; a table separated by comma, tab or semicolon is expected")
+    if not first:
+        raise ReadError(f"{file.name} has a header and no rows")
+    columns, values = (_split(line, separator) for line in (header, first))
+    if len(values) == len(columns) + 1:
+        columns = ["", *columns]
+    if len(values) != len(columns):
+        raise ReadError(f"{file.name}: the header has {len(columns)} columns, the first row has {len(values)}")
+    return Layout(file, columns, separator, n_skipped, comments)
+
+
+def chunks_of(table: Layout, types: dict[int, type], rows: int | None = None) -> Iterator[pd.DataFrame]:
+    """Columns of a table in chunks of rows; they are called 0, 1, ..., since names may repeat.
+
+    types : str, np.float32, np.int64, ... for each position that is wanted.
+
+    Raises ReadError when a number is none or not finite, with its row and column, and when the file is damaged.
+    """
+    numbers = [i for i, kind in types.items() if kind is not str]
+    n_good = 0
+    try:
+        for chunk in _parse(table, types, rows or max(1, BLOCK // len(types))):
+            if not all(np.isfinite(chunk[i].to_numpy()).all() for i in numbers):
+                raise ValueError("a number is not finite")
+            yield chunk
+            n_good += len(chunk)
+    except DAMAGE as error:
+        raise (_first_wrong(table, numbers, n_good) or damaged(table.file, "a table", error)) from error
+
+
+def read_columns(
+    table: Layout, text: Sequence[str] = (), numbers: Sequence[str] = (), gaps: Collection[str] = ()
+) -> pd.DataFrame:
+    """Columns of a table, ``text`` as text and ``numbers`` as float64; those in ``gaps`` may have empty cells (NaN).
+
+    Raises ReadError when a column is missing, and when a number is none, with its row and column.
+    """
+    wanted = [*text, *numbers]
+    needed_columns(table.columns, wanted, table.file)
+    positions = [table.columns.index(name) for name in wanted]
+    chunks = chunks_of(table, dict.fromkeys(positions, str))
+    frame = pd.concat(chunks, ignore_index=True)[positions].set_axis(wanted, axis=1)
+    for name in wanted:
+        wrong = frame[name].isna().to_numpy()
+        if name in numbers:
+            values = pd.to_numeric(frame[name], errors="coerce").astype(np.float64)
+            wrong = ~np.isfinite(values.to_numpy())
+            if name in gaps:
+                wrong &= ~frame[name].str.strip().str.lower().isin(("", "na", "nan")).to_numpy()
+        if wrong.any():
+            raise _no_value(table, int(wrong.argmax()), name, frame[name].iloc[int(wrong.argmax())])
+        if name in numbers:
+            frame[name] = values
+    return frame
+
+
+def read_counts(table: Layout, others: Collection[str]) -> tuple[pd.DataFrame, list[str], sp.csr_matrix]:
+    """A wide table: its columns that are no features, as text; the names of the features; and the values.
+
+    others : names of the columns that are no features. Values: CSR float32, n_rows x n_features.
+
+    Raises ReadError when a value is no finite number, with its row and column, and when there are no features.
+    """
+    text = table.positions(others)
+    features = [i for i in range(len(table.columns)) if i not in set(text)]
+    if not features:
+        raise ReadError(f"{table.file.name}: there are no columns of features, only {', '.join(table.columns)}")
+    names, blocks = [], []
+    for chunk in chunks_of(table, dict.fromkeys(features, np.float32) | dict.fromkeys(text, str)):
+        names.append(chunk[text])
+        blocks.append(sp.csr_matrix(chunk[features].to_numpy(np.float32)))
+    ids = pd.concat(names, ignore_index=True).set_axis([table.columns[i] for i in text], axis=1)
+    X = sp.vstack(blocks, format="csr") if len(blocks) > 1 else blocks[0]
+    return ids, [table.columns[i] for i in features], X
+
+
+def _split(line: str, separator: str) -> list[str]:
+    return [name.strip() for name in next(csv.reader([line.rstrip("\r\n")], delimiter=separator))]
+
+
+def _parse(table: Layout, types: dict[int, type], rows: int) -> Iterator[pd.DataFrame]:
+    # without usecols, pandas refuses rows that are too long
+    columns = sorted(types) if len(types) < len(table.columns) else None
+    with open_bytes(table.file) as opened:
+        yield from pd.read_csv(
+            opened, sep=table.separator, header=None, skiprows=table.n_skipped, usecols=columns, dtype=types,
+            chunksize=rows, keep_default_na=False, na_values=[],
+        )  # fmt: skip
+
+
+def _first_wrong(table: Layout, numbers: list[int], n_good: int) -> ReadError | None:
+    """The first value after ``n_good`` rows that is no number; None when there is none. Slow: for messages only."""
+    start = 0
+    try:
+        for chunk in _parse(
+            table, dict.fromkeys(range(len(table.columns)), str), max(1, BLOCK // len(table.columns) // 8)
+        ):
+            if start + len(chunk) > n_good:
+                values = chunk[numbers].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+                wrong = np.argwhere(~np.isfinite(values))
+                if len(wrong):
+                    row, column = int(wrong[0, 0]), numbers[int(wrong[0, 1])]
+                    return _no_value(table, start + row, table.columns[column], chunk.iloc[row][column])
+            start += len(chunk)
+    except DAMAGE:
+        pass  # the caller says that the file is damaged
+    return None
+
+
+def _no_value(table: Layout, row: int, column: str, value: object) -> ReadError:
+    """row : 0 for the first row after the header."""
+    shown = "the cell is empty, or the row is cut off" if pd.isna(value) or value == "" else f"'{value}' is no number"
+    return ReadError(f"{table.file.name}: row {table.n_skipped + row + 1}, column {column}: {shown}")

@@ -1,0 +1,86 @@
+"""MERSCOPE tables."""
+
+import pandas as pd
+import pytest
+
+from helpers import real_data
+from semanticst.io.readers import ReadError, Wanted, reader_for
+from vendor_helpers import edit_text, make_truth, write_merscope, write_text
+
+COUNTS, METADATA = "cell_by_gene.csv", "cell_metadata.csv"
+
+
+def read(folder):
+    return reader_for(folder, "").read(folder, Wanted())
+
+
+@pytest.mark.parametrize("id_column", ["", "EntityID", "cell", "X"])
+def test_order_of_the_files_does_not_matter(tmp_path, id_column):
+    truth = make_truth()
+    adata = read(write_merscope(tmp_path, truth, id_column))
+    truth.check(adata)
+    assert adata.obs_names.tolist() == truth.ids
+    assert (adata.uns["spatial_unit"], adata.uns["platform"], adata.uns["notes"]) == ("um", "merscope", [])
+    assert set(adata.obs["fov"]) == {"7"}
+    assert "control" not in adata.var
+
+
+def test_long_ids_stay_whole(tmp_path):
+    truth = make_truth()
+    ids = [str(1_234_567_890_123_456_789 + i) for i in range(len(truth.ids))]
+    write_merscope(tmp_path, type(truth)(truth.counts, truth.spatial, ids, truth.genes))
+    truth.check(read(tmp_path), ids)
+
+
+def test_blanks_are_controls(tmp_path):
+    adata = read(write_merscope(tmp_path, make_truth(genes=("CD3E", "Blank-1", "Blank-22", "BLNK"))))
+    assert adata.var["control"].tolist() == [False, True, True, False]
+
+
+def test_cells_of_one_file_only_are_left_out_with_a_note(tmp_path):
+    truth = make_truth()
+    write_merscope(tmp_path, truth)
+    edit_text(tmp_path / METADATA, lambda t: "\n".join(t.split("\n")[:-3]) + "\n77,7,1,1,1\n")
+    adata = read(tmp_path)
+    assert adata.obs_names.tolist() == truth.ids[2:]
+    assert adata.uns["notes"] == [
+        "2 of 12 cells are left out: cell_metadata.csv has no position for them",
+        "1 of 11 cells of cell_metadata.csv have no counts and are left out",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: (f / METADATA).unlink(), "the table of positions is missing: .* the folder holds cell_by_gene.csv"),
+        (lambda f: edit_text(f / METADATA, lambda t: t.replace("center_x", "x")), "column center_x is missing"),
+        (lambda f: edit_text(f / METADATA, lambda t: "name" + t), "no column of cell ids"),
+        (lambda f: edit_text(f / COUNTS, lambda t: t[:-3]), f"{COUNTS}: row 13, column VIM: the cell is empty"),
+        (lambda f: edit_text(f / COUNTS, lambda t: t + "99,1,2,3,4,5,6\n"), f"{COUNTS} cannot be read as a table"),
+        (lambda f: edit_text(f / COUNTS, lambda t: t.replace("VIM\n", "\n")[:60]), COUNTS),
+        (lambda f: edit_text(f / COUNTS, lambda t: "cell\n1\n2\n"), "one column only"),
+        (lambda f: edit_text(f / COUNTS, lambda t: "\n".join(t.split("\n")[:5])), None),
+        (lambda f: (f / COUNTS).write_bytes(b"cell,\xff\xfe\n1,2\n"), f"{COUNTS} cannot be read as a table"),
+        (lambda f: write_text(f / COUNTS, ""), f"{COUNTS} is empty"),
+        (lambda f: write_text(f / "b_cell_by_gene.csv", "cell,A\n1,1\n"), "several files match"),
+        (lambda f: edit_text(f / METADATA, lambda t: t.replace("\n3,", "\n4,")), f"{METADATA}: 1 ids occur more"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read(tmp_path, damage, message):
+    write_merscope(tmp_path, make_truth())
+    damage(tmp_path)
+    if message is None:  # whole rows are gone: a note
+        assert len(read(tmp_path).uns["notes"]) == 1
+        return
+    with pytest.raises(ReadError, match=message):
+        read(tmp_path)
+
+
+@pytest.mark.realdata
+def test_real_folder():
+    folder = real_data("vendor", "merscope_tiny")
+    adata = read(folder)
+    assert adata.shape == (8, 9)
+    places = pd.read_csv(folder / "ovarian_p2s2_cell_metadata.csv", index_col=0)
+    expected = places.loc[adata.obs_names.astype(int), ["center_x", "center_y"]].to_numpy()
+    assert adata.obsm["spatial"] == pytest.approx(expected)
