@@ -60,7 +60,7 @@ def edit_text(file: Path, change) -> None:
 
 
 def write_cosmx(folder: Path, truth: Truth, fov=("1", "2"), new: bool = False) -> Path:
-    """Flat files; cell_ID starts again in each field of view, and has a row 0. ``new``: an export with names of cells."""
+    """Flat files; cell_ID starts again in each field of view, and has a row 0. ``new``: cells have names."""
     fovs = [fov[i % len(fov)] for i in range(len(truth.ids))]
     numbers = [str(1 + i // len(fov)) for i in range(len(truth.ids))]
     counts = truth.frame.reset_index(drop=True)
@@ -145,10 +145,7 @@ def gem_records(truth: Truth, side: int) -> pd.DataFrame:
 def write_gem(file: Path, truth: Truth, side: int = 100, cells: bool = False, count: str = "MIDCount") -> Path:
     """A GEM file; with ``cells`` also the column CellID, and records outside of cells."""
     table = gem_records(truth, side).rename(columns={"MIDCount": count})
-    if cells:
-        table = pd.concat([table, table.head(4).assign(CellID=0)])
-    else:
-        table = table.drop(columns="CellID")
+    table = pd.concat([table, table.head(4).assign(CellID=0)]) if cells else table.drop(columns="CellID")
     head = "#FileFormat=GEMv0.1\n#SortedBy=None\n#BinType=Bin\n#BinSize=1\n#OffsetX=0\n#OffsetY=0\n"
     return write_text(file, head + table.to_csv(sep="\t", index=False))
 
@@ -193,7 +190,7 @@ def write_cell_gef(file: Path, truth: Truth) -> Path:
     return file
 
 
-def write_pair(folder: Path, truth: Truth, x: str = "x", y: str = "y", sep: str = ",", **columns) -> Path:
+def write_pair(folder: Path, truth: Truth, x: str = "x", y: str = "y", /, *, sep: str = ",", **columns) -> Path:
     """counts.csv and coordinates.csv, their rows in different orders."""
     places = pd.DataFrame({x: truth.spatial[:, 0], y: truth.spatial[:, 1]} | columns, index=truth.ids)
     write_text(folder / "counts.csv", truth.frame.to_csv(sep=sep))

@@ -11,7 +11,7 @@ import pandas as pd
 
 from semanticst.io.readers.assembly import assemble, only_once, pair_up, rows_of
 from semanticst.io.readers.base import Reader, ReadError, Wanted
-from semanticst.io.readers.mtx import FEATURES, read_mtx
+from semanticst.io.readers.mtx import read_mtx
 from semanticst.io.readers.tabular import Layout, layout_of, read_columns, read_counts
 
 TABLE = r"\.(csv|tsv|txt)(\.gz)?$"
@@ -51,8 +51,7 @@ def read_pair(folder: Path, wanted: Wanted) -> ad.AnnData:
         counts = table.file
         ids, names, X = read_counts(table, (table.columns[0],))
         ids = pd.Index(ids[table.columns[0]], dtype=object)
-    taken = [counts, matrix, *(f for pattern in FEATURES[3:] for f in folder.glob(pattern))]
-    places = layout_of(_one(folder, COORDINATES, besides=taken) or _no_coordinates(folder))
+    places = layout_of(_one(folder, COORDINATES, besides=counts) or _no_coordinates(folder))
     id_column = _id_column(places, or_first=True)
     cells, spatial_columns, unit = _cells(places, id_column)
     placed = pd.Index(cells[id_column], dtype=object)
@@ -174,8 +173,8 @@ def _plain(column: str) -> str:
     return re.sub(r"[^a-z0-9]", "", column.lower())
 
 
-def _one(folder: Path, pattern: re.Pattern, besides: list[Path | None] = ()) -> Path | None:
-    found = sorted(p for p in folder.iterdir() if p.is_file() and pattern.search(p.name) and p not in besides)
+def _one(folder: Path, pattern: re.Pattern, besides: Path | None = None) -> Path | None:
+    found = sorted(p for p in folder.iterdir() if p.is_file() and pattern.search(p.name) and p != besides)
     if len(found) > 1:
         raise ReadError(f"several files would do: {', '.join(p.name for p in found)}; leave one of them in the folder")
     return found[0] if found else None

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -106,7 +107,7 @@ def chunks_of(table: Layout, types: dict[int, type], rows: int | None = None) ->
     n_good = 0
     try:
         for chunk in _parse(table, types, rows or max(1, BLOCK // len(types))):
-            if not all(np.isfinite(chunk[i].to_numpy()).all() for i in numbers):
+            if numbers and not np.isfinite(chunk[numbers].to_numpy()).all():
                 raise ValueError("a number is not finite")
             yield chunk
             n_good += len(chunk)
@@ -152,9 +153,14 @@ def read_counts(table: Layout, others: Collection[str]) -> tuple[pd.DataFrame, l
     if not features:
         raise ReadError(f"{table.file.name}: there are no columns of features, only {', '.join(table.columns)}")
     names, blocks = [], []
-    for chunk in chunks_of(table, dict.fromkeys(features, np.float32) | dict.fromkeys(text, str)):
-        names.append(chunk[text])
-        blocks.append(sp.csr_matrix(chunk[features].to_numpy(np.float32)))
+    if text == list(range(len(text))):
+        pieces = _lines_of(table, len(text), features)
+    else:
+        chunks = chunks_of(table, dict.fromkeys(features, np.float32) | dict.fromkeys(text, str))
+        pieces = ((chunk[text], chunk[features].to_numpy(np.float32)) for chunk in chunks)
+    for some, values in pieces:
+        names.append(some)
+        blocks.append(sp.csr_matrix(values))
     ids = pd.concat(names, ignore_index=True).set_axis([table.columns[i] for i in text], axis=1)
     X = sp.vstack(blocks, format="csr") if len(blocks) > 1 else blocks[0]
     return ids, [table.columns[i] for i in features], X
@@ -170,8 +176,49 @@ def _parse(table: Layout, types: dict[int, type], rows: int) -> Iterator[pd.Data
     with open_bytes(table.file) as opened:
         yield from pd.read_csv(
             opened, sep=table.separator, header=None, skiprows=table.n_skipped, usecols=columns, dtype=types,
-            chunksize=rows, keep_default_na=False, na_values=[],
+            chunksize=rows, keep_default_na=False, na_values=[], low_memory=False,
         )  # fmt: skip
+
+
+def _lines_of(table: Layout, n_text: int, features: list[int]) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
+    """The first ``n_text`` columns as text and the others as float32, in chunks of rows.
+
+    All numbers go through pandas as one column: for each column it takes as long as for hundreds of values, and there
+    may be 50,000 columns.
+    """
+    n_good, n_line = 0, table.n_skipped
+    try:
+        with open_bytes(table.file) as opened:
+            lines = io.TextIOWrapper(opened, encoding="utf-8")
+            for _ in islice(lines, table.n_skipped):
+                pass
+            while block := list(islice(lines, max(1, BLOCK // len(features)))):
+                texts, rests = [], []
+                for line in block:
+                    n_line += 1
+                    if line.strip():
+                        n_columns = line.count(table.separator) + 1
+                        if n_columns != len(table.columns):
+                            raise ReadError(
+                                f"{table.file.name}: row {n_line} has {n_columns} columns, not {len(table.columns)} as "
+                                "the header; is it cut off?"
+                            )
+                        *text, rest = line.rstrip("\r\n").split(table.separator, n_text)
+                        texts.append([t.strip(' "') for t in text])
+                        rests.append(rest.replace(table.separator, "\n"))
+                if not rests:
+                    continue
+                column = pd.read_csv(
+                    io.StringIO("\n".join(rests)), header=None, dtype=np.float32, skip_blank_lines=False, sep="\t",
+                    keep_default_na=False, na_values=[],
+                )  # fmt: skip
+                values = column[0].to_numpy().reshape(len(rests), len(features))
+                if not np.isfinite(values).all():
+                    raise ValueError("a number is not finite")
+                yield pd.DataFrame(texts, dtype=object), values
+                n_good += len(rests)
+    except DAMAGE as error:
+        raise (_first_wrong(table, features, n_good) or damaged(table.file, "a table", error)) from error
 
 
 def _first_wrong(table: Layout, numbers: list[int], n_good: int) -> ReadError | None:

@@ -1,0 +1,209 @@
+"""Tables of any origin."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from semanticst.io.readers import ReadError, Wanted, reader_for
+from vendor_helpers import edit_text, make_truth, write_mtx, write_pair, write_single, write_text
+
+
+def read(path, platform=""):
+    return reader_for(path, platform).read(path, Wanted(platform))
+
+
+@pytest.mark.parametrize("platform", ["", "starmap", "osmfish", "imc", "merfish", "other"])
+def test_pair(tmp_path, platform):
+    truth = make_truth()
+    adata = read(write_pair(tmp_path, truth), platform)
+    truth.check(adata)
+    assert adata.uns["spatial_unit"] == "unknown"
+    assert "do not say their unit" in adata.uns["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "unit"),
+    [
+        ("x_um", "y_um", "um"),
+        ("X (µm)", "Y (µm)", "um"),
+        ("Centroid X µm", "Centroid Y µm", "um"),
+        ("center_x_mm", "center_y_mm", "mm"),
+        ("x_px", "y_px", "px"),
+        ("pxl_col_in_fullres", "pxl_row_in_fullres", "px"),
+        ("x_centroid", "y_centroid", "unknown"),
+        ("X", "Y", "unknown"),
+        ("center_x", "center_y", "unknown"),
+        ("X_Location", "Y_Location", "unknown"),
+    ],
+)
+def test_names_of_coordinates(tmp_path, x, y, unit):
+    truth = make_truth()
+    adata = read(write_pair(tmp_path, truth, x, y))
+    truth.check(adata)
+    assert adata.uns["spatial_unit"] == unit
+
+
+def test_the_pair_with_the_best_unit_is_taken(tmp_path):
+    truth = make_truth()
+    write_pair(tmp_path, truth, "x_um", "y_um", x=1.0, y=2.0, x_px=3.0, y_px=4.0)
+    truth.check(read(tmp_path))
+
+
+@pytest.mark.parametrize("sep", ["\t", ";"])
+def test_separators_and_names_of_files(tmp_path, sep):
+    truth = make_truth()
+    write_pair(tmp_path, truth, sep=sep)
+    (tmp_path / "counts.csv").rename(tmp_path / "GSM1_Expression.tsv")
+    (tmp_path / "coordinates.csv").rename(tmp_path / "GSM1_centroids.txt")
+    truth.check(read(tmp_path))
+
+
+def test_r_tables_without_a_name_of_the_first_column(tmp_path):
+    truth = make_truth()
+    write_pair(tmp_path, truth)
+    edit_text(tmp_path / "counts.csv", lambda text: text[1:])  # ",CD3E,..." -> "CD3E,..."
+    edit_text(tmp_path / "coordinates.csv", lambda text: text.replace("cell_id,", ""))
+    truth.check(read(tmp_path))
+
+
+def test_repeated_features_keep_their_names(tmp_path):
+    truth = make_truth(genes=("A", "B", "A"))
+    truth.check(read(write_pair(tmp_path, truth)))
+
+
+def test_cell_types_and_areas(tmp_path):
+    kinds = [f"kind {i % 3}" for i in range(12)]
+    adata = read(write_pair(tmp_path, make_truth(), "x_um", "y_um", CellType=kinds, area=[*range(11), ""]))
+    assert adata.obs.loc[["1", "2", "3"], "cell_type"].tolist() == ["kind 0", "kind 1", "kind 2"]
+    assert adata.obs.loc["2", "cell_area"] == 1
+    assert np.isnan(adata.obs.loc["12", "cell_area"])
+    other = read(write_pair(tmp_path, make_truth(), "x_px", "y_px", area=5))
+    assert "cell_area" not in other.obs
+
+
+@pytest.mark.parametrize("transposed", [True, False])
+def test_matrix_market(tmp_path, transposed):
+    truth = make_truth()
+    write_pair(tmp_path, truth)
+    (tmp_path / "counts.csv").unlink()
+    write_mtx(tmp_path, truth, transposed=transposed)
+    adata = read(tmp_path)
+    truth.check(adata)
+    assert adata.var["gene_id"].tolist() == ["ENSG0", "ENSG1", "ENSG2", "ENSG3"]
+
+
+def test_matrix_market_with_cells_and_headers(tmp_path):
+    truth = make_truth()
+    write_pair(tmp_path, truth)
+    write_mtx(tmp_path, truth)
+    for name in ("counts.csv", "barcodes.tsv.gz", "features.tsv.gz"):
+        (tmp_path / name).unlink()
+    write_text(tmp_path / "cells.txt", "\n".join(["cell", *truth.ids]))
+    write_text(tmp_path / "genes.csv", "\n".join(["gene", *truth.genes]))
+    truth.check(read(tmp_path))
+
+
+def test_one_table(tmp_path):
+    truth = make_truth()
+    kinds = [f"kind {i % 3}" for i in range(12)]
+    file = write_single(tmp_path / "core1.csv.gz", truth, cell_type=kinds, Area=3, z=1, ImageID="one", Eccentricity=0.5)
+    adata = read(file, "codex")
+    truth.check(adata)
+    assert adata.obs["cell_type"].tolist() == kinds
+    assert adata.uns["notes"][:2] == [
+        "taken for features: 4 columns, CD3E to VIM",
+        "neither used nor features: z, ImageID, Eccentricity",
+    ]
+
+
+def test_text_among_the_features_of_one_table_is_named(tmp_path):
+    file = write_single(tmp_path / "core1.csv", make_truth(), Comment="good")
+    with pytest.raises(ReadError, match="core1.csv: row 2, column Comment: 'good' is no number"):
+        read(file)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: (f / "coordinates.csv").unlink(), "the coordinates are missing: .* the folder holds counts.csv"),
+        (lambda f: edit_text(f / "coordinates.csv", lambda t: t.replace("y\n", "why\n")), "no columns of coordinates"),
+        (lambda f: edit_text(f / "coordinates.csv", lambda t: t.replace("\n1", "\nz1")), None),
+        (lambda f: edit_text(f / "coordinates.csv", lambda t: t.rstrip().replace("\n", "\nz")), "0 ids in common"),
+        (lambda f: edit_text(f / "coordinates.csv", lambda t: t + "1,2,3\n"), "coordinates.csv: 1 ids occur more"),
+        (lambda f: edit_text(f / "coordinates.csv", lambda t: t + "99,2,\n"), "row 14, column y: the cell"),
+        (lambda f: edit_text(f / "coordinates.csv", lambda t: t + "99,2,inf\n"), "column y: 'inf' is no number"),
+        (lambda f: write_text(f / "coordinates.csv", "x,y\n1,2\n"), "coordinates.csv: there is no column of cell ids"),
+        (lambda f: write_text(f / "coordinates.csv", "cell_id,x,y\n"), "coordinates.csv has a header and no rows"),
+        (lambda f: edit_text(f / "counts.csv", lambda t: t + "99,a,1,1,1\n"), "row 14, column CD3E: 'a' is no"),
+        (lambda f: edit_text(f / "counts.csv", lambda t: t + "1,1,1,1,1\n"), "counts.csv: 1 ids occur more than once"),
+        (lambda f: edit_text(f / "counts.csv", lambda t: t.replace("VIM", "VIM,X")), "header has 6 columns, the"),
+        (lambda f: write_text(f / "my_counts.csv", "a,b\n1,2\n"), "several files would do: counts.csv, my_counts.csv"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read(tmp_path, damage, message):
+    write_pair(tmp_path, make_truth())
+    damage(tmp_path)
+    if message is None:  # 4 of 12 ids differ
+        assert "4 of 12 cells are left out" in read(tmp_path).uns["notes"][0]
+        return
+    with pytest.raises(ReadError, match=message):
+        read(tmp_path)
+
+
+def test_genes_by_cells_is_told(tmp_path):
+    truth = make_truth()
+    write_pair(tmp_path, truth)
+    write_text(tmp_path / "counts.csv", truth.frame.T.to_csv(index_label="gene"))
+    with pytest.raises(ReadError, match=r"counts.csv: the cells are in the columns; transpose it"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("cell_id,x,y\n1,2,3\n", "t.csv: there are no columns of features"),
+        ("cell_id,A,B\n1,2,3\n", "t.csv: there are no columns of coordinates"),
+        ("A,B,x,y\n1,2,3,4\n", "t.csv: there is no column of cell ids"),
+        ("cell_id,x,y,A\n1,2,3,4\n1,5,6,7\n", "t.csv: 1 ids occur more than once"),
+        ("\n\n", "t.csv is empty"),
+        ("# only a comment\n", "t.csv is empty"),
+        ('cell_id,x,y,A\n1,2,3,"4\n', "t.csv"),
+        ("cell_id;x;y;A\n1;2,5;3;4\n", "t.csv: row 2, column x: '2,5' is no number"),
+    ],
+)
+def test_what_one_table_lacks(tmp_path, text, message):
+    file = write_text(tmp_path / "t.csv", text)
+    with pytest.raises(ReadError, match=message):
+        read(file)
+
+
+def test_byte_order_mark_and_windows_line_ends(tmp_path):
+    truth = make_truth()
+    file = write_single(tmp_path / "t.csv", truth)
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n"))
+    truth.check(read(file))
+
+
+def test_chunks_give_the_same_as_the_whole(tmp_path, monkeypatch):
+    truth = make_truth(40)
+    write_pair(tmp_path, truth)
+    monkeypatch.setattr("semanticst.io.readers.tabular.BLOCK", 17)
+    truth.check(read(tmp_path))
+
+
+def test_memory_of_a_wide_table_stays_far_below_the_dense_matrix(tmp_path, monkeypatch):
+    import tracemalloc
+
+    monkeypatch.setattr("semanticst.io.readers.tabular.BLOCK", 1 << 17)
+    rng = np.random.default_rng(0)
+    counts = (rng.random((12000, 200)) < 0.02).astype(int)
+    frame = pd.DataFrame(counts, columns=[f"g{j}" for j in range(200)], index=[f"c{i}" for i in range(12000)])
+    write_text(tmp_path / "counts.csv", frame.to_csv(index_label="cell_id"))
+    places = pd.DataFrame({"x": rng.random(12000), "y": rng.random(12000)}, index=frame.index)
+    write_text(tmp_path / "coordinates.csv", places.to_csv(index_label="cell_id"))
+    tracemalloc.start()
+    adata = read(tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (adata.X.toarray() == counts).all()
+    assert peak < counts.size * 8 / 3

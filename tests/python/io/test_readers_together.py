@@ -1,0 +1,103 @@
+"""All readers: a folder is recognised by its own reader only, comes through the command, and damage is told."""
+
+import contextlib
+import json
+
+import numpy as np
+import pytest
+
+from helpers import invoke
+from semanticst.io.internal import internal_faults, read_sample
+from semanticst.io.readers import READERS, ReadError, Wanted, reader_for
+from vendor_helpers import (
+    make_truth,
+    write_cell_gef,
+    write_cosmx,
+    write_gef,
+    write_gem,
+    write_merscope,
+    write_mtx,
+    write_pair,
+    write_single,
+    write_slideseq,
+    write_spatialdata,
+)
+
+
+def matrix_market(path, truth):
+    write_pair(path, truth)
+    (path / "counts.csv").unlink()
+    return write_mtx(path, truth)
+
+
+FORMATS = {
+    "cosmx": ("cosmx", write_cosmx),
+    "merscope": ("merscope", write_merscope),
+    "slideseq portal": ("slideseq", write_slideseq),
+    "slideseq tools": ("slideseq", lambda path, truth: write_slideseq(path, truth, "tools")),
+    "slideseq mex": ("slideseq", lambda path, truth: write_slideseq(path, truth, "mex")),
+    "gem": ("stereoseq", lambda path, truth: write_gem(path.with_suffix(".gem.gz"), truth)),
+    "gef": ("stereoseq", lambda path, truth: write_gef(path.with_suffix(".gef"), truth)),
+    "cell gef": ("stereoseq", lambda path, truth: write_cell_gef(path.with_suffix(".cellbin.gef"), truth)),
+    "gem folder": ("stereoseq", lambda path, truth: write_gem(path / "a.gem", truth).parent),
+    "spatialdata 2": ("spatialdata", lambda path, truth: write_spatialdata(path, truth, 2)),
+    "spatialdata 3": ("spatialdata", lambda path, truth: write_spatialdata(path, truth, 3)),
+    "pair": ("pair of tables", write_pair),
+    "matrix market": ("pair of tables", matrix_market),
+    "table": ("table", lambda path, truth: write_single(path.with_suffix(".tsv"), truth)),
+}
+
+
+@pytest.fixture(params=FORMATS)
+def written(request, tmp_path):
+    """Name of the reader, and a path that it reads."""
+    name, write = FORMATS[request.param]
+    return name, write(tmp_path / "sample", make_truth())
+
+
+def test_no_other_reader_goes_first(written):
+    name, path = written
+    found = [reader.name for reader in READERS if reader.recognises(path)]
+    assert found[0] == name
+    assert reader_for(path, "").name == name
+
+
+def test_the_command_reads_it(tmp_path, written):
+    _, path = written
+    (tmp_path / "manifest.json").write_text(json.dumps([{"sample": "s", "patient": "p", "path": str(path)}]))
+    result = invoke("sample_ingest", "--manifest", tmp_path / "manifest.json", "--outdir", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    adata = read_sample(tmp_path / "out" / "s.ingest.h5ad")
+    assert internal_faults(adata) == []
+    assert adata.n_obs == 12
+
+
+def test_another_platform_is_refused_where_the_format_has_one(written):
+    name, path = written
+    other = "slideseq" if name == "cosmx" else "cosmx"
+    if name in ("cosmx", "merscope", "slideseq", "stereoseq"):
+        with pytest.raises(ReadError, match=f"platform {other} is stated"):
+            reader_for(path, other)
+    else:
+        assert reader_for(path, other).name == name
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_damage_of_any_kind_is_a_read_error(written, seed):
+    """Bytes of one file are cut off, overwritten or doubled: the reader reads it, or says why it cannot."""
+    _, path = written
+    rng = np.random.default_rng(seed)
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    file = files[rng.integers(len(files))]
+    content = bytearray(file.read_bytes())
+    at = int(rng.integers(max(1, len(content))))
+    if seed % 3 == 0:
+        content = content[:at]
+    elif seed % 3 == 1:
+        content[at : at + 8] = rng.integers(0, 256, 8, dtype=np.uint8).tobytes()
+    else:
+        content = content[:at] + content[max(0, at - 40) :]
+    file.write_bytes(content)
+    with contextlib.suppress(ReadError):
+        adata = reader_for(path, "").read(path, Wanted())
+        assert adata.obsm["spatial"].shape == (adata.n_obs, 2)
