@@ -6,6 +6,7 @@ from semanticst.io.readers import ReadError, Wanted, reader_for
 from vendor_helpers import edit_text, make_truth, slideseq_ids, write_slideseq, write_text
 
 COUNTS, PLACES = "MappedDGEForR.csv", "BeadLocationsForR.csv"
+HEADER = "%%MatrixMarket matrix coordinate integer general"
 
 
 def read(folder):
@@ -77,10 +78,10 @@ def test_what_cannot_be_read(tmp_path, damage, message):
     [
         ("barcodes.tsv.gz", "A\nB\n", r"matrix.mtx.gz: the matrix is 4 x 12, but there are 2 cells and 4 features"),
         ("features.tsv.gz", "g\n", "there are 12 cells and 1 features"),
-        ("matrix.mtx.gz", "%%MatrixMarket matrix coordinate real general\n4 12 3\n1 1 1\n", "matrix.mtx.gz cannot"),
-        ("matrix.mtx.gz", "1,2,3\n", "matrix.mtx.gz cannot be read as a Matrix Market file"),
-        ("matrix.mtx.gz", "%%MatrixMarket matrix coordinate real general\n4 12 1\n9 1 1\n", "matrix.mtx.gz cannot"),
-        ("matrix.mtx.gz", "%%MatrixMarket matrix array real general\n1 1\n3\n", "a sparse matrix of real numbers"),
+        ("matrix.mtx.gz", f"{HEADER}\n4 12 3\n1 1 1\n", "matrix.mtx.gz: 3 entries are stated, but there are 1"),
+        ("matrix.mtx.gz", f"{HEADER}\n4 12 1\n9 1 1\n", "matrix.mtx.gz: there is a position outside 1 to 4"),
+        ("matrix.mtx.gz", "1,2,3\n", "matrix.mtx.gz: the first line is not"),
+        ("matrix.mtx.gz", "%%MatrixMarket matrix array real general\n1 1\n3\n", "the first line is not"),
     ],
 )  # fmt: skip
 def test_damaged_matrix(tmp_path, file, text, message):

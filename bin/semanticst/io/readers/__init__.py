@@ -11,13 +11,17 @@ from semanticst.io.readers.base import Reader, ReadError, Wanted
 from semanticst.io.readers.cosmx import COSMX
 from semanticst.io.readers.h5ad import H5AD
 from semanticst.io.readers.merscope import MERSCOPE
+from semanticst.io.readers.slideseq import SLIDESEQ
+from semanticst.io.readers.spatialdata import SPATIALDATA
+from semanticst.io.readers.stereoseq import STEREOSEQ
+from semanticst.io.readers.tables import PAIR, SINGLE
 from semanticst.io.readers.visium import VISIUM
 from semanticst.io.readers.visium_hd import VISIUM_HD
 from semanticst.io.readers.xenium import XENIUM
 
 __all__ = ["READERS", "ReadError", "Reader", "Wanted", "reader_for"]
 
-READERS: tuple[Reader, ...] = (H5AD, VISIUM_HD, VISIUM, XENIUM, COSMX, MERSCOPE)
+READERS: tuple[Reader, ...] = (H5AD, VISIUM_HD, VISIUM, XENIUM, COSMX, MERSCOPE, SLIDESEQ, STEREOSEQ, SPATIALDATA, PAIR, SINGLE)
 """Readers in the order in which they are asked; the first that recognises the path reads it."""
 
 

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from scipy.io import mmread
 
 from semanticst.io.readers.base import ReadError, needed_file
-from semanticst.io.readers.tabular import open_bytes, reading
+from semanticst.io.readers.files import open_bytes, reading
+from semanticst.io.readers.matrix_market import read_matrix_market
 
 MATRIX = ("*matrix.mtx", "*matrix.mtx.gz")
 CELLS = ("*barcodes.tsv*", "*barcodes.csv*", "*barcodes.txt*", "*cells.tsv*", "*cells.csv*", "*cells.txt*")
@@ -26,21 +25,16 @@ def read_mtx(folder: Path, cells: tuple[str, ...] = CELLS) -> tuple[sp.csr_matri
     file = needed_file(folder, *MATRIX, what="the matrix")
     id_file = needed_file(folder, *cells, what="the list of cells")
     ids, features = _names(id_file), _names(needed_file(folder, *FEATURES, what="the list of features"))
-    with reading(file, "a Matrix Market file"), open_bytes(file) as opened:
-        stored = mmread(opened)
-    if isinstance(stored, np.ndarray) or stored.dtype.kind not in "biuf":
-        raise ReadError(f"{file.name}: a sparse matrix of real numbers is expected")
-    stored.data = stored.data.astype(np.float32)
-    for transposed in (True, False):
-        n_cells, n_features = stored.shape[::-1] if transposed else stored.shape
+    matrix = read_matrix_market(file)
+    for X in (matrix, matrix.T):
+        n_cells, n_features = X.shape
         # a list may have a header
         if 0 <= len(ids) - n_cells <= 1 and 0 <= len(features) - n_features <= 1:
-            X = (stored.T if transposed else stored).tocsr()
             kept = features.iloc[len(features) - n_features :]
             table = pd.DataFrame({"id": kept[0], "name": kept[min(1, kept.shape[1] - 1)]}).reset_index(drop=True)
-            return X, pd.Index(ids[0].iloc[len(ids) - n_cells :], dtype=object), table, id_file
+            return X.tocsr(), pd.Index(ids[0].iloc[len(ids) - n_cells :], dtype=object), table, id_file
     raise ReadError(
-        f"{file.name}: the matrix is {stored.shape[0]} x {stored.shape[1]}, but there are {len(ids)} cells and "
+        f"{file.name}: the matrix is {matrix.shape[1]} x {matrix.shape[0]}, but there are {len(ids)} cells and "
         f"{len(features)} features"
     )
 

@@ -14,7 +14,8 @@ import pandas as pd
 from anndata.io import read_elem
 
 from semanticst.constants import LAYER_COUNTS, Obsm
-from semanticst.io.readers.base import Reader, ReadError, Wanted, damaged
+from semanticst.io.readers.base import Reader, ReadError, Wanted
+from semanticst.io.readers.files import reading
 from semanticst.io.sparse import load_csr
 
 if TYPE_CHECKING:
@@ -37,17 +38,12 @@ def read_spatialdata(folder: Path, wanted: Wanted) -> ad.AnnData:
     """
     import zarr
 
-    try:
+    with reading(folder, "a SpatialData or AnnData folder"):
         root = zarr.open_group(folder, mode="r")
         group = _table(root, wanted.table)
         table = _anndata(group)
         if Obsm.SPATIAL not in table.obsm:
             table = _placed(table, group, root, folder)
-    except (ReadError, MemoryError):
-        raise
-    except Exception as error:
-        # zarr, anndata and pyarrow raise nearly anything on damaged folders
-        raise damaged(folder, "a SpatialData or AnnData folder", error) from error
     table.obs = table.obs[[c for c in KEPT if c in table.obs]]
     table.uns.setdefault("spatial_unit", "unknown")
     return table

@@ -13,8 +13,9 @@ import pandas as pd
 
 from semanticst.io.readers import gef
 from semanticst.io.readers.assembly import assemble, only_once
-from semanticst.io.readers.base import Reader, ReadError, Wanted, damaged
+from semanticst.io.readers.base import Reader, ReadError, Wanted
 from semanticst.io.readers.binning import Sums, bin_corners, bin_keys
+from semanticst.io.readers.files import reading
 from semanticst.io.readers.tabular import Layout, chunks_of, layout_of
 
 PITCH = (0.5, "distance of the DNBs of a Stereo-seq chip, 500 nm")
@@ -40,16 +41,8 @@ def read_stereoseq(path: Path, wanted: Wanted) -> ad.AnnData:
     file = path if path.is_file() else _chosen(path, wanted)
     if not gef.is_gef(file):
         return _read_gem(layout_of(file), wanted)
-    try:
-        with h5py.File(file, "r") as opened:
-            return _read_gef(opened, file, wanted)
-    except ReadError as error:
-        raise ReadError(f"{file.name}: {error}") from None
-    except MemoryError:
-        raise
-    except Exception as error:
-        # h5py raises nearly anything on damaged files
-        raise damaged(file, "a GEF file", error) from error
+    with reading(file, "a GEF file"), h5py.File(file, "r") as opened:
+        return _read_gef(opened, wanted)
 
 
 def _chosen(folder: Path, wanted: Wanted) -> Path:
@@ -66,13 +59,13 @@ def _chosen(folder: Path, wanted: Wanted) -> Path:
     raise ReadError("there is no GEM or GEF file with bins in the folder; leave bin_size empty to read cells")
 
 
-def _read_gef(file: h5py.File, path: Path, wanted: Wanted) -> ad.AnnData:
+def _read_gef(file: h5py.File, wanted: Wanted) -> ad.AnnData:
     pitch = gef.pitch_of(file)
     scale = (pitch, "resolution stated in the file") if pitch else PITCH
     if "cellBin" in file and not wanted.bin_size:
         ids, X, genes, gene_ids, spatial, area = gef.read_cells(file)
         names = pd.Index(ids.astype(str), dtype=object)
-        only_once(names, path)
+        only_once(names, Path("cellBin/cell"))
         obs = {} if area is None else {"cell_area": area * scale[0] ** 2}
         notes = ["cells as segmented by the vendor"]
     elif "geneExp" in file:

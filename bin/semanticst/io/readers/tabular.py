@@ -5,21 +5,19 @@ Wide tables (cells x features) become sparse row chunk by row chunk: as a dense 
 """
 
 import csv
-import gzip
 import io
 import zlib
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
 from semanticst.io.readers.base import ReadError, damaged, needed_columns
+from semanticst.io.readers.files import open_bytes, reading
 
 BLOCK = 1 << 23
 """Values that are parsed at once."""
@@ -45,24 +43,6 @@ class Layout:
         return [i for i, column in enumerate(self.columns) if column in names]
 
 
-@contextmanager
-def reading(file: Path, kind: str = "a table") -> Iterator[None]:
-    """Turn what damaged text raises into a ReadError that names ``file``."""
-    try:
-        yield
-    except ReadError:
-        raise
-    except DAMAGE as error:
-        raise damaged(file, kind, error) from error
-
-
-def open_bytes(file: Path) -> BinaryIO:
-    """Open a file that may be gzipped; its content tells, since downloads are unpacked without being renamed."""
-    with file.open("rb") as opened:
-        zipped = opened.read(2) == b"\x1f\x8b"
-    return gzip.open(file, "rb") if zipped else file.open("rb")
-
-
 def layout_of(file: Path) -> Layout:
     """The layout of a table with a header; lines that begin with # before it are comments.
 
@@ -70,7 +50,7 @@ def layout_of(file: Path) -> Layout:
 
     Raises ReadError when there is no row, or only one column.
     """
-    with reading(file), open_bytes(file) as opened:
+    with reading(file, "a table"), open_bytes(file) as opened:
         lines = io.TextIOWrapper(opened, encoding="utf-8-sig", newline="")
         comments, n_skipped, header = [], 0, ""
         for line in lines:
