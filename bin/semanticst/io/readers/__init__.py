@@ -21,7 +21,19 @@ from semanticst.io.readers.xenium import XENIUM
 
 __all__ = ["READERS", "ReadError", "Reader", "Wanted", "reader_for"]
 
-READERS: tuple[Reader, ...] = (H5AD, VISIUM_HD, VISIUM, XENIUM, COSMX, MERSCOPE, SLIDESEQ, STEREOSEQ, SPATIALDATA, PAIR, SINGLE)
+READERS: tuple[Reader, ...] = (
+    H5AD,
+    VISIUM_HD,
+    VISIUM,
+    XENIUM,
+    COSMX,
+    MERSCOPE,
+    SLIDESEQ,
+    STEREOSEQ,
+    SPATIALDATA,
+    PAIR,
+    SINGLE,
+)
 """Readers in the order in which they are asked; the first that recognises the path reads it."""
 
 
