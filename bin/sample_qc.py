@@ -6,6 +6,15 @@ import click
 from semanticst.cli import EXISTING_FILE, outdir_option, step
 
 
+def chosen_checks(_context, _option, value: str | None) -> tuple[str, ...]:
+    """``dead,edge`` -> ("dead", "edge")."""
+    names = tuple(value.split(",")) if value else ()
+    unknown = [name for name in names if name not in ("local", "dead", "edge")]
+    if unknown:
+        raise click.BadParameter(f"no such check: {', '.join(unknown)} (local, dead and edge can be removed)")
+    return names
+
+
 @step()
 @click.argument("files", nargs=-1, required=True, type=EXISTING_FILE)
 @click.option(
@@ -14,6 +23,18 @@ from semanticst.cli import EXISTING_FILE, outdir_option, step
 @click.option("--qc-min-features", type=click.IntRange(0), help="Fewest features of a cell [default: from the data].")
 @click.option(
     "--qc-max-mito", type=click.FloatRange(0, 1), help="Largest mitochondrial share of a cell [default: from the data]."
+)
+@click.option(
+    "--qc-max-control",
+    type=click.FloatRange(0, 1),
+    help="Largest share of control counts (negative probes, blanks) of a cell [default: by platform].",
+)
+@click.option("--qc-min-area", type=click.FloatRange(0), help="Smallest area of a cell, um^2 [default: from the data].")
+@click.option("--qc-max-area", type=click.FloatRange(0), help="Largest area of a cell, um^2 [default: from the data].")
+@click.option(
+    "--qc-remove",
+    callback=chosen_checks,
+    help="Spatial checks whose cells are removed, joined by commas: local, dead, edge [default: none; cells are flagged].",
 )
 @click.option(
     "--qc-mads",
@@ -41,7 +62,8 @@ from semanticst.cli import EXISTING_FILE, outdir_option, step
 def sample_qc(files, qc_fail, prefix, outdir, **settings):
     """Keep the good cells of samples (FILES: *.ingest.h5ad), and say which samples cannot be used.
 
-    Writes {sample}.qc.h5ad for each sample that does not fail, and {prefix}.qc.json with what was removed and why.
+    Writes {sample}.qc.h5ad for each sample that does not fail, {prefix}.qc.json with what was removed and why, and for
+    all samples {sample}.qc_cells.csv.gz (every cell, its metrics and why it was removed) and {sample}.qc_map.png.
     Settings of a sample in the samplesheet go before the options.
     """
     from semanticst.qc.samples import check_samples

@@ -19,10 +19,24 @@ class Obs(StrEnum):
     MITO_SHARE = "mito_share"
     CONTROL = "control_counts"
     """float32: counts in control features (negative probes, blanks), which are not in ``X``; where there are any."""
+    RIBO_SHARE = "ribo_share"
+    """float32: share of the counts in ribosomal protein genes; NaN where there are none."""
+    CONTROL_SHARE = "control_share"
+    """float32: control counts over control and other counts."""
+    DENSITY = "cell_density"
+    """float32: cells per 1e4 um^2 around the cell, or per squared unit of the coordinates where that is no um."""
     LOCAL_OUTLIER = "local_outlier"
-    """bool: far fewer counts or features, or a far higher mitochondrial share, than the cells around; kept."""
+    """bool: far fewer counts or features, or a far higher mitochondrial share, than the cells around."""
+    DEAD_REGION = "dead_region"
+    """bool: part of a connected area with far fewer counts than the sample."""
+    EDGE_ARTEFACT = "edge_artefact"
+    """bool: at the border of the tissue, with far fewer counts than the cells just inside."""
     NICHE = "niche"
     STABILITY = "stability"
+
+
+CELL_AREA = "cell_area"
+"""Column of ``obs`` that some inputs bring: area of the segmented cell, um^2."""
 
 
 class Obsm(StrEnum):

@@ -8,12 +8,10 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from semanticst.palette import niche_colour
+from semanticst.report.canvas import bar_label, bar_length, dot_diameter
 from semanticst.report.maps import (
     SectionMap,
-    bar_label,
-    bar_length,
     choose_sections,
-    dot_diameter,
     draw_section,
     write_map,
     write_maps,

@@ -9,12 +9,10 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from semanticst.constants import Obs
+from semanticst.qc.neighbours import AROUND, apart, blocks
 from semanticst.qc.thresholds import MAD_TO_SD
 
-N_NEIGHBOURS = 36
-"""Three rings of a hexagonal lattice."""
 LIMIT = 3.0
-_ROWS = 20_000
 
 
 def local_outliers(points: np.ndarray, metrics: pd.DataFrame) -> np.ndarray:
@@ -25,22 +23,18 @@ def local_outliers(points: np.ndarray, metrics: pd.DataFrame) -> np.ndarray:
     in a sample with no more cells than a neighbourhood has.
     """
     outlier = np.zeros(len(points), bool)
-    if len(points) <= N_NEIGHBOURS:
+    if len(points) <= AROUND or np.ptp(points, axis=0).max() == 0:
         return outlier
     # low is bad for the first two, high for the third
-    values = np.column_stack(
-        [
-            -np.log1p(metrics[Obs.TOTAL].to_numpy(np.float32)),
-            -np.log1p(metrics[Obs.N_FEATURES].to_numpy(np.float32)),
-            np.nan_to_num(metrics[Obs.MITO_SHARE].to_numpy(np.float32)),
-        ]
-    )
-    tree = cKDTree(points)
-    for start in range(0, len(points), _ROWS):
-        rows = slice(start, start + _ROWS)
-        # the cell itself is among its nearest; it is one of 37 and hardly moves a median
-        near = tree.query(points[rows], N_NEIGHBOURS + 1)[1]
-        for column in values.T:
+    values = [
+        -np.log1p(metrics[Obs.TOTAL].to_numpy(np.float32)),
+        -np.log1p(metrics[Obs.N_FEATURES].to_numpy(np.float32)),
+        np.nan_to_num(metrics[Obs.MITO_SHARE].to_numpy(np.float32)),
+    ]
+    points = apart(points)
+    for rows, _, near in blocks(cKDTree(points), points, AROUND):
+        for column in values:
+            # the cell itself is among its nearest; it is one of 37 and hardly moves a median
             around = column[near]
             median = np.median(around, axis=1)
             spread = MAD_TO_SD * np.median(np.abs(around - median[:, None]), axis=1)

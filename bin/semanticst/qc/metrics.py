@@ -1,43 +1,75 @@
 """Numbers per cell, and their summary per sample."""
 
+import logging
+import re
+
 import numpy as np
 import pandas as pd
 
-from semanticst.constants import FeatureType, Obs
+from semanticst.constants import CELL_AREA, FeatureType, Obs
 
-METRICS = (Obs.TOTAL, Obs.N_FEATURES, Obs.MITO_SHARE)
+log = logging.getLogger(__name__)
+
+METRICS = (Obs.TOTAL.value, Obs.N_FEATURES.value, Obs.MITO_SHARE.value, Obs.RIBO_SHARE.value,
+           Obs.CONTROL_SHARE.value, CELL_AREA, Obs.DENSITY.value)  # fmt: skip
+"""In the order of tables; a sample need not have all of them."""
 HISTOGRAM_BINS = 30
 QUANTILES = {"q01": 0.01, "q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95, "q99": 0.99}
+
+_MITOCHONDRIAL = re.compile(r"^MT-", re.I)
+_RIBOSOMAL = re.compile(r"^RP(S(?!6K)|LP?)\d|^RPSA$", re.I)
+"""Proteins of the ribosome: RPS3, RPL13A, RPLP0, RPSA, Rps27l. RPS6KA1 and its kin are kinases."""
 
 
 def cell_metrics(adata, kind: FeatureType) -> pd.DataFrame:
     """Metrics of each cell, in the order of ``adata``.
 
-    total_counts : float32, sum of the values. n_features : int32, features that are not 0. mito_share : float32, share
-    of the counts in mitochondrial features; NaN where there is none of them, or no counts.
+    total_counts : float32, sum of the values. n_features : int32, features that are not 0. mito_share, ribo_share :
+    float32, share of the counts in these features; NaN where there is none of them, or no counts. control_share :
+    float32, where ``obs`` has the counts of controls. cell_area : float32, um^2, where ``obs`` has it; NaN where it is
+    not above 0.
     """
     X = adata.X
     total = np.asarray(X.sum(axis=1), dtype=np.float32).ravel()
-    share = np.full(adata.n_obs, np.nan, np.float32)
-    mito = mitochondrial(adata.var)
-    if kind == FeatureType.COUNTS and mito.any():
-        np.divide(X @ mito.astype(np.float32), total, out=share, where=total > 0)
     values = {Obs.TOTAL.value: total, Obs.N_FEATURES.value: np.diff(X.indptr).astype(np.int32)}
-    return pd.DataFrame(values | {Obs.MITO_SHARE.value: share}, index=adata.obs_names)
+    for name, pattern in ((Obs.MITO_SHARE, _MITOCHONDRIAL), (Obs.RIBO_SHARE, _RIBOSOMAL)):
+        share = np.full(adata.n_obs, np.nan, np.float32)
+        chosen = named(adata.var, pattern)
+        if kind == FeatureType.COUNTS and chosen.any():
+            np.divide(X @ chosen.astype(np.float32), total, out=share, where=total > 0)
+        values[name.value] = share
+    if kind == FeatureType.COUNTS and Obs.CONTROL in adata.obs:
+        control = adata.obs[Obs.CONTROL].to_numpy(np.float32)
+        share = np.full(adata.n_obs, np.nan, np.float32)
+        values[Obs.CONTROL_SHARE.value] = np.divide(control, total + control, out=share, where=total + control > 0)
+    area = cell_areas(adata.obs)
+    if area is not None:
+        values[CELL_AREA] = area
+    return pd.DataFrame(values, index=adata.obs_names)
 
 
-def mitochondrial(var: pd.DataFrame) -> np.ndarray:
-    """Which features are mitochondrial (bool): the name or the symbol begins with ``MT-``, in any case."""
-    names = var.index.to_series() if "symbol" not in var else var["symbol"]
-    found = var.index.str.upper().str.startswith("MT-")
-    return np.asarray(found | names.astype(str).str.upper().str.startswith("MT-").to_numpy())
+def cell_areas(obs: pd.DataFrame) -> np.ndarray | None:
+    """Areas (float32, um^2; NaN where not above 0) of the cells, or None where the input has no numbers for them."""
+    if CELL_AREA not in obs:
+        return None
+    if not pd.api.types.is_numeric_dtype(obs[CELL_AREA]):
+        log.warning("obs['%s'] holds no numbers; the area of cells is not judged", CELL_AREA)
+        return None
+    area = obs[CELL_AREA].to_numpy(np.float32, na_value=np.nan)
+    return np.where(area > 0, area, np.float32(np.nan))
+
+
+def named(var: pd.DataFrame, pattern: re.Pattern) -> np.ndarray:
+    """Which features match by their name or their symbol (bool)."""
+    names = [var.index.astype(str)] + ([var["symbol"].astype(str)] if "symbol" in var else [])
+    return np.any([[bool(pattern.match(name)) for name in column] for column in names], axis=0)
 
 
 def quantiles(metrics: pd.DataFrame) -> dict[str, dict[str, float]]:
-    """`QUANTILES` of each metric (`METRICS`); empty for one without values."""
-    given = {name: metrics[name].dropna() for name in METRICS}
+    """`QUANTILES` of each metric of `METRICS` that the sample has; empty for one without values."""
+    given = {name: metrics[name].dropna() for name in METRICS if name in metrics}
     return {
-        name.value: dict(zip(QUANTILES, np.quantile(column, list(QUANTILES.values())))) if len(column) else {}
+        name: dict(zip(QUANTILES, np.quantile(column, list(QUANTILES.values())))) if len(column) else {}
         for name, column in given.items()
     }
 

@@ -1,130 +1,109 @@
 """Quality control of one sample."""
 
-from dataclasses import asdict, replace
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 
-from semanticst.constants import UNS, FeatureType, Obs, Obsm
+from semanticst.constants import CELL_AREA, UNS, FeatureType, Obsm
 from semanticst.io.internal import feature_type
-from semanticst.qc.local import local_outliers
-from semanticst.qc.metrics import cell_metrics, histograms, quantiles
+from semanticst.qc.metrics import cell_metrics
+from semanticst.qc.platforms import platform_defaults
+from semanticst.qc.record import FAIL, PASS, WARN, doubts, failure, make_record
+from semanticst.qc.spatial import CHECKS, judge_places
 from semanticst.qc.thresholds import QcSettings, Threshold, thresholds
+from semanticst.units import MICROMETRE
 
-PASS, WARN, FAIL = "pass", "warn", "fail"
+if TYPE_CHECKING:
+    import anndata as ad
 
-# Limits beyond which a sample deserves a look; none of them removes anything.
-MOST_REMOVED = 0.25
-FEW_CELLS = 50
-LOW_MEDIAN_COUNTS = 20
-HIGH_MEDIAN_MITO = 0.3
-MOST_COINCIDENT = 0.05
-DOMINANT_FEATURE = 0.5
-MOST_NEGATIVE = 0.25
-MOST_LOCAL_OUTLIERS = 0.05
+_ROWS = 20_000
 
 
-def check_sample(adata, settings: QcSettings):
+@dataclass(frozen=True)
+class Judged:
+    """All n cells of a sample, as they came in, and what was found about each."""
+
+    sample: str
+    unit: str
+    """Of the coordinates."""
+    points: np.ndarray
+    """float64, n x 2"""
+    metrics: pd.DataFrame
+    """By cell id: metrics, and the flags of `CHECKS`."""
+    removed: dict[str, np.ndarray]
+    """Reason -> bool per cell; a cell may have several."""
+    kept: np.ndarray
+    """bool"""
+
+
+def check_sample(adata: "ad.AnnData", settings: QcSettings) -> tuple["ad.AnnData | None", dict, Judged]:
     """Keep the good cells of a sample in the internal form.
 
-    Returns the object with the cells that are kept (``obs`` gains total_counts, n_features, mito_share and
-    local_outlier, ``uns['semanticst']`` the thresholds) and the record for the report; the object is None when the
-    sample fails.
+    Returns the object with the cells that are kept (``obs`` gains metrics and flags, ``uns['semanticst']`` the
+    thresholds), or None when the sample fails; the record for the report; and what was found about each cell. The
+    matrix of ``adata`` is compacted in place, for two of them may be more than fits: do not use ``adata`` afterwards.
     """
-    settings = settings.overridden(adata.uns[UNS]["overrides"])
+    own = adata.uns[UNS]
+    settings = settings.overridden(own["overrides"])
     settings = replace(settings, min_cells=int(settings.min_cells))
     kind = feature_type(adata)
     metrics = cell_metrics(adata, kind)
-    limits = thresholds(metrics, kind, settings)
+    limits = [
+        replace(limit, source="samplesheet") if f"qc_{limit.name}" in own["overrides"] else limit
+        for limit in thresholds(metrics, kind, settings, platform_defaults(own["platform"]))
+    ]
     # a cell that is negative for every marker of a binary panel is an observation, not an empty cell
     empty = (np.diff(adata.X.indptr) == 0) & (kind != FeatureType.BINARY)
     removed = {"empty": empty} | {limit.name: limit.fails(metrics) & ~empty for limit in limits}
-    kept = ~np.any(list(removed.values()), axis=0)
+    good = ~np.any(list(removed.values()), axis=0)
 
-    # judged among the cells that are kept, and for the eye of the user only: nothing is removed for its place
-    metrics[Obs.LOCAL_OUTLIER.value] = False
-    if kind == FeatureType.COUNTS:
-        metrics.loc[kept, Obs.LOCAL_OUTLIER] = local_outliers(adata.obsm[Obsm.SPATIAL][kept], metrics[kept])
+    points = np.asarray(adata.obsm[Obsm.SPATIAL])
+    unit = str(own["spatial_unit"])
+    regions = judge_places(points, metrics, ~empty, good, kind, um=unit == MICROMETRE)
+    removed |= {check: metrics[CHECKS[check]].to_numpy() for check in settings.remove}
+    judged = Judged(own["sample"], unit, points, metrics, removed, ~np.any(list(removed.values()), axis=0))
 
-    record = _record(adata, kind, settings, limits, metrics, removed, kept)
-    if kept.sum() < settings.min_cells:
-        status, reasons = FAIL, [f"{kept.sum()} of {len(kept)} cells kept, at least {settings.min_cells} are needed"]
-    else:
-        reasons = _doubts(adata, kind, metrics, kept)
-        status = WARN if reasons else PASS
+    record = make_record(own, adata.n_vars, kind, settings, limits, judged, regions)
+    lacking = failure(record, settings.min_cells)
+    reasons = ([lacking] if lacking else []) + doubts(adata, kind, judged, regions)
+    status = FAIL if lacking else WARN if reasons else PASS
     record |= {"status": status, "reason": "; ".join(reasons), "reasons": reasons}
-    if status == FAIL:
-        return None, record
+    return None if lacking else _kept(adata, judged, status, limits), record, judged
 
-    clean = adata if kept.all() else adata[kept].copy()
-    clean.obs = clean.obs.join(metrics)
+
+def _kept(adata: "ad.AnnData", judged: Judged, status: str, limits: list[Threshold]) -> "ad.AnnData":
+    """The sample with the cells that are kept."""
+    import anndata as ad
+
+    kept = judged.kept
+    found = judged.metrics.drop(columns=CELL_AREA, errors="ignore")
+    clean = ad.AnnData(
+        keep_rows(adata.X, kept),
+        obs=pd.concat([adata.obs, found], axis=1)[kept],
+        var=adata.var,
+        obsm={name: values[kept] for name, values in adata.obsm.items()},
+        uns=adata.uns,
+    )
     clean.uns[UNS]["qc"] = {"status": status} | {limit.name: limit.value for limit in limits}
-    return clean, record
+    return clean
 
 
-def _record(
-    adata,
-    kind: FeatureType,
-    settings: QcSettings,
-    limits: list[Threshold],
-    metrics: pd.DataFrame,
-    removed: dict[str, np.ndarray],
-    kept: np.ndarray,
-) -> dict:
-    """What the report says about a sample, without its status."""
-    own = adata.uns[UNS]
-    return {
-        "sample": own["sample"],
-        "patient": own["patient"],
-        "batch": own["batch"],
-        "platform": own["platform"],
-        "feature_type": kind.value,
-        "status": "",
-        "reason": "",
-        "reasons": [],
-        "n_cells_input": len(kept),
-        "n_cells_kept": int(kept.sum()),
-        "n_features": adata.n_vars,
-        # cells beyond each limit; a cell may be beyond several, so these need not add up to the total
-        "removed": {name: int(cells.sum()) for name, cells in removed.items()} | {"total": int((~kept).sum())},
-        "local_outliers": int(metrics[Obs.LOCAL_OUTLIER].sum()),
-        "thresholds": {limit.name: limit.value for limit in limits},
-        "threshold_sources": {limit.name: limit.source for limit in limits},
-        "settings": asdict(settings),
-        "overrides": dict(own["overrides"]),
-        "quantiles": {"input": quantiles(metrics), "kept": quantiles(metrics[kept])},
-        "histograms": histograms(metrics, kept),
-    }
-
-
-def _doubts(adata, kind: FeatureType, metrics: pd.DataFrame, kept: np.ndarray) -> list[str]:
-    """Reasons to look at a sample that is kept."""
-    found = []
-    good = metrics[kept]
-    lost = 1 - kept.mean()
-    if lost > MOST_REMOVED:
-        found.append(f"{lost:.0%} of the cells removed")
-    if len(good) < FEW_CELLS:
-        found.append(f"only {len(good)} cells")
-    points = pd.DataFrame(adata.obsm[Obsm.SPATIAL][kept])
-    coincident = points.duplicated(keep=False).mean()
-    if coincident > MOST_COINCIDENT:
-        found.append(f"{coincident:.0%} of the cells share their coordinates with another")
-    negative = (good[Obs.N_FEATURES] == 0).mean()
-    if negative > MOST_NEGATIVE:
-        found.append(f"{negative:.0%} of the cells have no positive marker")
-    if kind != FeatureType.COUNTS:
-        return found
-    median = good[Obs.TOTAL].median()
-    if median < LOW_MEDIAN_COUNTS:
-        found.append(f"median of {median:.0f} counts per cell")
-    mito = good[Obs.MITO_SHARE].dropna()
-    if len(mito) and mito.median() > HIGH_MEDIAN_MITO:
-        found.append(f"median mitochondrial share of {mito.median():.0%}")
-    local = good[Obs.LOCAL_OUTLIER].mean()
-    if local > MOST_LOCAL_OUTLIERS:
-        found.append(f"{local:.0%} of the cells differ from the cells around them")
-    share = np.asarray(adata.X.sum(axis=0)).ravel() / metrics[Obs.TOTAL].sum()
-    if share.max() > DOMINANT_FEATURE:
-        found.append(f"{adata.var_names[share.argmax()]} takes {share.max():.0%} of all counts")
-    return found
+def keep_rows(X: sp.csr_matrix, kept: np.ndarray) -> sp.csr_matrix:
+    """The rows of a CSR matrix that are ``kept`` (bool), in the arrays of ``X``, which must not be used afterwards."""
+    if kept.all():
+        return X
+    lengths = np.diff(X.indptr)
+    end = 0
+    for start in range(0, X.shape[0], _ROWS):
+        rows = slice(start, start + _ROWS)
+        block = slice(X.indptr[start], X.indptr[min(start + _ROWS, X.shape[0])])
+        entries = np.repeat(kept[rows], lengths[rows])
+        stop = end + int(entries.sum())
+        for values in (X.data, X.indices):
+            values[end:stop] = values[block][entries]
+        end = stop
+    starts = np.concatenate([[0], np.cumsum(lengths[kept])]).astype(X.indptr.dtype)
+    return sp.csr_matrix((X.data[:end], X.indices[:end], starts), shape=(int(kept.sum()), X.shape[1]), copy=False)

@@ -11,15 +11,19 @@ from tqdm import tqdm
 from semanticst.constants import UNS
 from semanticst.errors import BadInput, Problem
 from semanticst.io.internal import read_sample
-from semanticst.qc.sample import FAIL, check_sample
+from semanticst.qc.cells import write_cells
+from semanticst.qc.record import FAIL
+from semanticst.qc.sample import check_sample
 from semanticst.qc.thresholds import QcSettings
+from semanticst.report.qc_map import MAP_ENDING, write_qc_map
 from semanticst.writing import write_h5ad, write_json
 
 log = logging.getLogger(__name__)
 
 
 def check_samples(files: Sequence[Path], settings: QcSettings, stop: bool, prefix: str, outdir: Path) -> None:
-    """Write ``{sample}.qc.h5ad`` for each sample that does not fail, and ``{prefix}.qc.json``.
+    """Write ``{sample}.qc.h5ad`` for each sample that does not fail, and ``{prefix}.qc.json``; for each sample, failed or
+    not, ``{sample}.qc_cells.csv.gz`` (all cells) and ``{sample}.qc_map.png`` (where what was removed lies).
 
     ``stop``: a sample that fails is bad input. Raises BadInput with the problems of all samples, and writes nothing
     then.
@@ -38,18 +42,21 @@ def check_samples(files: Sequence[Path], settings: QcSettings, stop: bool, prefi
                 problems.append(Problem(file, f"{seen[sample]} is the same sample", value=sample))
                 continue
             seen[sample] = file.name
-            clean, record = check_sample(adata, settings)
+            clean, record, judged = check_sample(adata, settings)
             del adata
             records.append(record)
             _tell(record)
+            if clean is not None:
+                write_h5ad(Path(partial) / f"{sample}.qc.h5ad", clean)
+            del clean
+            write_cells(Path(partial) / f"{sample}.qc_cells.csv.gz", judged)
+            write_qc_map(Path(partial) / f"{sample}{MAP_ENDING}", judged, f"{sample}: {record['status']}")
             if record["status"] == FAIL and stop:
                 problems.append(
                     Problem(
                         file, f"fails quality control: {record['reason']}; lower --qc-min-cells or remove the sample"
                     )
                 )
-            elif clean is not None:
-                write_h5ad(Path(partial) / f"{sample}.qc.h5ad", clean)
         if problems:
             raise BadInput(problems)
         for done in sorted(Path(partial).iterdir()):

@@ -5,12 +5,8 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import pandas as pd
 
-from semanticst.constants import FeatureType, Obs
-
-FLOOR_COUNTS = 5.0
-FLOOR_FEATURES = 3.0
-CEILING_MITO = 0.3
-"""A limit from the data on the mitochondrial share is never below this: in tissue the share also differs by region."""
+from semanticst.constants import CELL_AREA, FeatureType, Obs
+from semanticst.qc.platforms import GENERIC, Platform
 
 MAD_TO_SD = 1.4826
 """Median absolute deviation to standard deviation of a normal distribution."""
@@ -23,8 +19,15 @@ class QcSettings:
     min_counts: float | None = None
     min_features: int | None = None
     max_mito: float | None = None
+    max_control: float | None = None
+    min_area: float | None = None
+    """um^2"""
+    max_area: float | None = None
+    """um^2"""
     mads: float = 5.0
     min_cells: int = 20
+    remove: tuple[str, ...] = ()
+    """Spatial checks whose cells are removed, of `semanticst.qc.spatial.CHECKS`."""
 
     def overridden(self, overrides: dict[str, float]) -> "QcSettings":
         """With the settings of one sample, named as in the samplesheet (``qc_min_counts``, ...)."""
@@ -44,7 +47,7 @@ class Threshold:
     value: float
     low: bool
     source: str
-    """``given``, or where in the data it comes from."""
+    """``given``, ``samplesheet``, or where in the data or the platform it comes from."""
 
     def fails(self, metrics: pd.DataFrame) -> np.ndarray:
         """Bool per cell; a cell without a value passes."""
@@ -52,38 +55,66 @@ class Threshold:
         return column < self.value if self.low else column > self.value
 
 
-def thresholds(metrics: pd.DataFrame, kind: FeatureType, settings: QcSettings) -> list[Threshold]:
-    """Thresholds for a sample.
+GIVEN = {
+    "min_counts": (Obs.TOTAL, True),
+    "min_features": (Obs.N_FEATURES, True),
+    "max_mito": (Obs.MITO_SHARE, False),
+    "max_control": (Obs.CONTROL_SHARE, False),
+    "min_area": (CELL_AREA, True),
+    "max_area": (CELL_AREA, False),
+}
+"""Settings that are thresholds: the metric, and whether cells below the value are removed."""
+
+
+def thresholds(
+    metrics: pd.DataFrame, kind: FeatureType, settings: QcSettings, platform: Platform = GENERIC
+) -> list[Threshold]:
+    """Thresholds for a sample, sorted by name. A given one replaces the one from the data.
 
     Counts: total counts and number of features not more than ``mads`` scaled median absolute deviations below the
-    median on the log(1 + x) scale, and the mitochondrial share not more than that above the median, with floors (as
-    scuttle's isOutlier, McCarthy et al. 2017). Other values have no library size, and no threshold is read from them;
-    of the given ones only the number of features applies, to binary markers.
+    median on the log(1 + x) scale, and the mitochondrial share not more than that above the median, with the floors
+    and the ceiling of the platform (as scuttle's isOutlier, McCarthy et al. 2017). Segmented cells: log area within as
+    many deviations on both sides, against fragments and merged cells. Share of controls: the platform's limit.
+    Features other than counts have no library size, and no threshold is read from them; of the given ones those on
+    area apply, and to binary markers the number of features.
     """
-    found = []
-    if kind in (FeatureType.COUNTS, FeatureType.BINARY) and settings.min_features is not None:
-        found.append(Threshold("min_features", Obs.N_FEATURES, float(settings.min_features), True, "given"))
-    if kind != FeatureType.COUNTS:
-        return found
+    found = {name: limit for name in GIVEN if (limit := _given(name, metrics, kind, settings))}
     # the thresholds are those of cells: empty ones are removed anyway and would shift the median
     cells = metrics[metrics[Obs.TOTAL] > 0]
-    if settings.min_features is None:
-        found.append(_low("min_features", Obs.N_FEATURES, cells, settings.mads, FLOOR_FEATURES))
-    if settings.min_counts is None:
-        found.append(_low("min_counts", Obs.TOTAL, cells, settings.mads, FLOOR_COUNTS))
-    else:
-        found.append(Threshold("min_counts", Obs.TOTAL, float(settings.min_counts), True, "given"))
+    for limit in _from_data(cells, settings.mads, platform) if kind == FeatureType.COUNTS else ():
+        found.setdefault(limit.name, limit)
+    return [found[name] for name in sorted(found)]
+
+
+def _given(name: str, metrics: pd.DataFrame, kind: FeatureType, settings: QcSettings) -> Threshold | None:
+    metric, low = GIVEN[name]
+    value = getattr(settings, name)
+    if value is None or metric not in metrics:
+        return None
+    applies = kind == FeatureType.COUNTS or metric == CELL_AREA
+    applies |= kind == FeatureType.BINARY and name == "min_features"
+    return Threshold(name, metric, float(value), low, "given") if applies else None
+
+
+def _from_data(cells: pd.DataFrame, mads: float, platform: Platform) -> list[Threshold]:
+    found = [
+        _low("min_features", Obs.N_FEATURES, cells, mads, platform.floor_features, platform),
+        _low("min_counts", Obs.TOTAL, cells, mads, platform.floor_counts, platform),
+    ]
     mito = cells[Obs.MITO_SHARE].dropna().to_numpy(np.float64)
-    if settings.max_mito is not None:
-        found.append(Threshold("max_mito", Obs.MITO_SHARE, float(settings.max_mito), False, "given"))
-    elif len(mito):
-        limit = np.median(mito) + settings.mads * scaled_mad(mito)
-        source = f"median + {settings.mads:g} MADs" if limit > CEILING_MITO else "lowest limit"
-        found.append(Threshold("max_mito", Obs.MITO_SHARE, max(float(limit), CEILING_MITO), False, source))
-    return sorted(found, key=lambda t: t.name)
+    if len(mito) and platform.ceiling_mito < 1:
+        limit = float(np.median(mito) + mads * scaled_mad(mito))
+        source = f"median + {mads:g} MADs" if limit > platform.ceiling_mito else f"lowest limit ({platform.kind})"
+        found.append(Threshold("max_mito", Obs.MITO_SHARE, max(limit, platform.ceiling_mito), False, source))
+    if platform.max_control is not None and Obs.CONTROL_SHARE in cells:
+        source = f"default ({platform.kind})"
+        found.append(Threshold("max_control", Obs.CONTROL_SHARE, platform.max_control, False, source))
+    if platform.areas and CELL_AREA in cells:
+        found += _area_limits(cells[CELL_AREA].dropna().to_numpy(np.float64), mads)
+    return found
 
 
-def _low(name: str, metric: str, cells: pd.DataFrame, mads: float, floor: float) -> Threshold:
+def _low(name: str, metric: str, cells: pd.DataFrame, mads: float, floor: float, platform: Platform) -> Threshold:
     """Data-driven lower limit; with no spread (MAD = 0) the data say nothing and the floor holds."""
     if len(cells):
         logs = np.log1p(cells[metric].to_numpy(np.float64))
@@ -91,7 +122,22 @@ def _low(name: str, metric: str, cells: pd.DataFrame, mads: float, floor: float)
         limit = float(np.expm1(np.median(logs) - mads * spread))
         if spread > 0 and limit > floor:
             return Threshold(name, metric, limit, True, f"median - {mads:g} MADs")
-    return Threshold(name, metric, floor, True, "floor")
+    return Threshold(name, metric, floor, True, f"floor ({platform.kind})")
+
+
+def _area_limits(area: np.ndarray, mads: float) -> list[Threshold]:
+    """Both limits on the log scale; none where there is no spread, as with expanded nuclei of one size."""
+    if not len(area):
+        return []
+    logs = np.log(area)
+    spread = scaled_mad(logs)
+    if spread == 0:
+        return []
+    low, high = np.exp(np.median(logs) + np.array([-mads, mads]) * spread)
+    return [
+        Threshold("min_area", CELL_AREA, float(low), True, f"median - {mads:g} MADs"),
+        Threshold("max_area", CELL_AREA, float(high), False, f"median + {mads:g} MADs"),
+    ]
 
 
 def scaled_mad(values: np.ndarray) -> float:

@@ -9,20 +9,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from scipy.spatial import cKDTree
 
 from semanticst.constants import Obs
 from semanticst.palette import niche_colour, niche_name
+from semanticst.report.canvas import bar_length, dot_diameter, draw_bar, extent, fit, save
 from semanticst.report.cohort import Cohort
-from semanticst.writing import atomic
 
 log = logging.getLogger(__name__)
 
-MICROMETRE = "um"
-"""Value of ``uns['semanticst']['spatial_unit']`` for coordinates in micrometres."""
-
-_DOT_POINTS = (0.8, 14.0)
-"""Smallest and largest diameter of a dot, in points: below the first it vanishes, above the second it looks clumsy."""
 _RASTER_ABOVE = 50_000
 """Dots above which a PDF holds them as a picture, so that it stays small and opens quickly."""
 _PANELS_PER_ROW = 4
@@ -65,12 +59,12 @@ def write_map(section: SectionMap, outdir: Path) -> None:
     """Write the full-size map of one section as PNG (200 dots per inch) and PDF."""
     figure = section_figure(section)
     for ending in ("png", "pdf"):
-        _save(figure, Path(outdir) / f"{section.sample}.niches.{ending}", dpi=200)
+        save(figure, Path(outdir) / f"{section.sample}.niches.{ending}", dpi=200)
 
 
 def section_figure(section: SectionMap) -> Figure:
     """Draw one section with its legend; the figure takes the section's shape."""
-    width, height = _extent(section.xy)
+    width, height = extent(section.xy)
     longest = 6.5
     scale = longest / max(width, height)
     map_width, map_height = max(width * scale, 1.5), max(height * scale, 1.5)
@@ -104,7 +98,7 @@ def write_thumbnails(sections: list[SectionMap], niches: list[int], path: Path) 
     foot = 0.25 + 0.24 * -(-len(niches) // legend_columns)
     height = sum(row_heights) + len(rows) * head + foot
     figure = Figure(figsize=(width, height))
-    length = _common_bar([_extent(section.xy)[0] for section in sections])
+    length = _common_bar([extent(section.xy)[0] for section in sections])
     top = height
     for row, row_height in zip(rows, row_heights):
         for column, section in enumerate(row):
@@ -124,7 +118,7 @@ def write_thumbnails(sections: list[SectionMap], niches: list[int], path: Path) 
         handletextpad=0.1,
         columnspacing=1.0,
     )
-    _save(figure, path, dpi=150)
+    save(figure, path, dpi=150)
 
 
 def choose_sections(sections: list[SectionMap], n: int) -> list[SectionMap]:
@@ -139,19 +133,7 @@ def choose_sections(sections: list[SectionMap], n: int) -> list[SectionMap]:
 
 def draw_section(axes: Axes, section: SectionMap, bar: float | None = None, font_size: float = 8) -> None:
     """Draw dots and a scale bar (``bar`` units long, else fitted); y grows downwards, as in the microscope's image."""
-    low = section.xy.min(axis=0)
-    width, height = _extent(section.xy)
-    low = low - (np.array([width, height]) - np.ptp(section.xy, axis=0)) / 2
-    border = 0.03 * max(width, height)
-    axes.set_xlim(low[0] - border, low[0] + width + border)
-    # room for the scale bar under the tissue
-    axes.set_ylim(low[1] + height + 3 * border, low[1] - border)
-    axes.set_aspect("equal", adjustable="box", anchor="NW")
-    axes.set_axis_off()
-    axes.apply_aspect()
-
-    figure = axes.get_figure()
-    points_per_unit = axes.get_window_extent().width / figure.dpi * 72 / (width + 2 * border)
+    points_per_unit = fit(axes, section.xy)
     diameter = dot_diameter(section.xy, points_per_unit)
     for niche in np.unique(section.niche):
         x, y = section.xy[section.niche == niche].T
@@ -165,51 +147,12 @@ def draw_section(axes: Axes, section: SectionMap, bar: float | None = None, font
             color=niche_colour(int(niche)),
             rasterized=len(section.xy) > _RASTER_ABOVE,
         )
-    length = bar or bar_length(width)
-    bar_y = low[1] + height + 1.6 * border
-    axes.plot([low[0], low[0] + length], [bar_y, bar_y], color="black", linewidth=2, solid_capstyle="butt")
-    axes.text(low[0] + length + border / 2, bar_y, bar_label(length, section.unit), va="center", fontsize=font_size)
-
-
-def dot_diameter(xy: np.ndarray, points_per_unit: float) -> float:
-    """Diameter in points at which most dots just touch their nearest neighbour, within what the eye can use.
-
-    The median distance to the nearest other position: on a lattice that is the lattice constant.
-    """
-    smallest, largest = _DOT_POINTS
-    positions = np.unique(xy, axis=0)
-    if len(positions) < 2:
-        return largest
-    nearest = cKDTree(positions).query(positions, k=2)[0][:, 1]
-    return float(np.clip(np.median(nearest) * points_per_unit, smallest, largest))
-
-
-def bar_length(width: float) -> float:
-    """Return the largest of 1, 2, 5 x 10^k that is at most a quarter of ``width``."""
-    target = width / 4
-    power = 10.0 ** np.floor(np.log10(target))
-    return float(max(step * power for step in (1, 2, 5) if step * power <= target * (1 + 1e-9)))
-
-
-def bar_label(length: float, unit: str) -> str:
-    """Label of a scale bar. Only micrometres are trusted; any other length is in the input's own units."""
-    if unit != MICROMETRE:
-        return f"{length:g} input units"
-    return f"{length / 1000:g} mm" if length >= 1000 else f"{length:g} \N{MICRO SIGN}m"
-
-
-def _extent(xy: np.ndarray) -> tuple[float, float]:
-    """Width and height of a section, neither below a twentieth of the other: a line of cells has a shape too."""
-    width, height = np.ptp(xy, axis=0)
-    longest = max(width, height)
-    if longest == 0:
-        return 1.0, 1.0
-    return float(max(width, longest / 20)), float(max(height, longest / 20))
+    draw_bar(axes, section.xy, section.unit, bar, font_size)
 
 
 def _shape(section: SectionMap) -> float:
     """Height of a section over its width, with the room for the scale bar."""
-    width, height = _extent(section.xy)
+    width, height = extent(section.xy)
     border = 0.03 * max(width, height)
     return (height + 4 * border) / (width + 2 * border)
 
@@ -229,10 +172,3 @@ def _legend_dots(niches, labels: list[str]) -> list[Line2D]:
 
 def _short(name: str, length: int) -> str:
     return name if len(name) <= length else name[: length - 1] + "\N{HORIZONTAL ELLIPSIS}"
-
-
-def _save(figure: Figure, path: Path, dpi: int) -> None:
-    # no dates, no program versions: the same niches give the same bytes
-    stamps = {"CreationDate": None} if path.suffix == ".pdf" else {"Software": None}
-    with atomic(path) as partial:
-        figure.savefig(partial, format=path.suffix[1:], dpi=dpi, metadata=stamps, facecolor="white")

@@ -11,9 +11,9 @@ from semanticst.report import multiqc
 from semanticst.report.cohort import Cohort
 from semanticst.report.composition import niche_overview
 from semanticst.report.contacts import log2_ratio
-from semanticst.report.maps import MICROMETRE
 from semanticst.report.markers import effect_name
 from semanticst.report.multiqc import NICHES, Column, Section
+from semanticst.units import MICROMETRE
 
 _HEATMAP_FEATURES = 40
 _FIRM, _FAIR = 0.9, 0.6

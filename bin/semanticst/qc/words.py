@@ -1,0 +1,27 @@
+"""How reasons for removing a cell and spatial checks are written and coloured in figures and tables."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Reason:
+    title: str
+    colour: str
+
+
+REASONS = {
+    "empty": Reason("Without any count", "#4B4B4B"),
+    "min_counts": Reason("Few counts", "#D55E00"),
+    "min_features": Reason("Few features", "#E69F00"),
+    "max_mito": Reason("High mitochondrial share", "#CC79A7"),
+    "max_control": Reason("High control share", "#8A3F6B"),
+    "min_area": Reason("Small area", "#F0E442"),
+    "max_area": Reason("Large area", "#8C6000"),
+    "dead": Reason("Dead region", "#0072B2"),
+    "edge": Reason("Edge artefact", "#56B4E9"),
+    "local": Reason("Local outlier", "#009E73"),
+}
+"""Thresholds, then spatial checks. Colours are told apart with any kind of colour vision (Okabe and Ito)."""
+
+KEPT = "#D0D0D0"
+"""Colour of a cell that nothing was found about."""
