@@ -34,7 +34,7 @@ def chosen_checks(_context, _option, value: str | None) -> tuple[str, ...]:
 @click.option(
     "--qc-remove",
     callback=chosen_checks,
-    help="Spatial checks whose cells are removed, joined by commas: local, dead, edge [default: none; cells are flagged].",
+    help="Spatial checks whose cells are removed, joined by commas: local, dead, edge [default: none, only flagged].",
 )
 @click.option(
     "--qc-mads",

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 
@@ -25,6 +26,11 @@ def records(folder) -> dict[str, dict]:
 
 def written(folder) -> list[str]:
     return sorted(f.name for f in (folder / "out").iterdir())
+
+
+def of_all(*names) -> set[str]:
+    """What is written for every sample, failed or not."""
+    return {f"{name}{ending}" for name in names for ending in (".qc_cells.csv.gz", ".qc_map.png")}
 
 
 def with_rows(adata, rows: dict[int, float]):
@@ -109,7 +115,7 @@ def test_settings_of_a_sample_go_before_the_options(tmp_path):
     own.uns["semanticst"]["overrides"] = {"qc_min_counts": 0.0, "qc_min_cells": 5.0}
     result = qc(tmp_path, own, other, options=("--qc-min-counts", 10_000))
     assert result.exit_code == 0, result.stderr
-    assert written(tmp_path) == ["bundle.qc.json", "s1.qc.h5ad"]
+    assert set(written(tmp_path)) == {"bundle.qc.json", "s1.qc.h5ad"} | of_all("s1", "s2")
     assert records(tmp_path)["s1"]["n_cells_kept"] == 120
     assert records(tmp_path)["s1"]["settings"]["min_cells"] == 5
     assert records(tmp_path)["s2"]["status"] == "fail"
@@ -119,7 +125,7 @@ def test_samples_that_fail_are_left_out_with_a_reason_or_stop_the_run(tmp_path):
     samples = [make_internal("big", n_cells=100), make_internal("small", n_cells=12)]
     result = qc(tmp_path, *samples)
     assert result.exit_code == 0
-    assert written(tmp_path) == ["big.qc.h5ad", "bundle.qc.json"]
+    assert set(written(tmp_path)) == {"big.qc.h5ad", "bundle.qc.json"} | of_all("big", "small")
     assert records(tmp_path)["small"]["reason"] == "12 of 12 cells kept, at least 20 are needed"
     assert "small: fail" in result.stderr
 
@@ -133,7 +139,7 @@ def test_samples_that_fail_are_left_out_with_a_reason_or_stop_the_run(tmp_path):
 def test_all_samples_fail(tmp_path):
     result = qc(tmp_path, make_internal(n_cells=10))
     assert result.exit_code == 0
-    assert written(tmp_path) == ["bundle.qc.json"]
+    assert set(written(tmp_path)) == {"bundle.qc.json"} | of_all("s1")
 
 
 def test_a_cell_unlike_its_neighbours_is_marked_and_stays(tmp_path):
@@ -232,3 +238,106 @@ def test_the_same_sample_twice(tmp_path):
 )
 def test_impossible_options(tmp_path, options):
     assert qc(tmp_path, make_internal(), options=options).exit_code == 2
+
+
+def damaged(**settings):
+    """A sample whose cells within 60 of a point have lost 95 % of their counts; and which cells these are."""
+    adata = make_internal(n_features=60, n_cells=900, **settings)
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(6 * rng.lognormal(0, 0.3, (900, 1)), (900, 60))
+    disc = np.linalg.norm(adata.obsm["spatial"] - [150, 150], axis=1) < 60
+    counts[disc] = rng.binomial(counts[disc], 0.05)
+    adata.X = sp.csr_matrix(counts.astype(np.float32))
+    return adata, disc
+
+
+def test_a_dead_region_is_named_even_where_thresholds_remove_it(tmp_path):
+    adata, disc = damaged()
+    assert qc(tmp_path, adata, options=("--qc-min-counts", 100)).exit_code == 0
+    record = records(tmp_path)["s1"]
+    assert record["n_cells_kept"] == pytest.approx((~disc).sum(), abs=2)
+    assert record["spatial"]["dead"]["cells"] == pytest.approx(disc.sum(), abs=0.2 * disc.sum())
+    region = record["dead_regions"][0]
+    assert (region["x"], region["y"]) == pytest.approx((150, 150), abs=10)
+    assert region["counts"] < 0.1
+    assert record["status"] == "warn"
+    assert "dead regions hold" in record["reason"]
+
+
+@pytest.mark.parametrize(("remove", "gone"), [(None, False), ("dead", True), ("local,dead,edge", True)])
+def test_cells_are_removed_for_their_place_on_request_only(tmp_path, remove, gone):
+    adata, disc = damaged()
+    options = ("--qc-min-counts", 0, "--qc-min-features", 0, *(("--qc-remove", remove) if remove else ()))
+    assert qc(tmp_path, adata, options=options).exit_code == 0
+    clean = read_sample(tmp_path / "out" / "s1.qc.h5ad")
+    record = records(tmp_path)["s1"]
+    assert ("dead" in record["removed"]) == gone
+    assert clean.obs["dead_region"].any() != gone
+    assert clean.n_obs == record["n_cells_kept"]
+    if not gone:
+        assert clean.n_obs == 900
+        return
+    assert record["removed"]["dead"] == record["spatial"]["dead"]["cells"] > 0.8 * disc.sum()
+    cells = pd.read_csv(tmp_path / "out" / "s1.qc_cells.csv.gz", keep_default_na=False).set_index("cell_id")
+    assert set(cells.index[cells["kept"]]) == set(clean.obs_names)
+    assert cells.loc[cells["dead_region"], "reasons"].str.contains("dead").all()
+
+
+def test_every_limit_says_what_it_costs(tmp_path):
+    adata = with_rows(make_internal(n_features=60), {3: 0, 10: 0.4, 11: 0.4})
+    adata.obs["cell_area"] = 50.0
+    adata.obs.loc["cell_20", "cell_area"] = 900.0
+    adata.obs["control_counts"] = np.where(np.isin(np.arange(120), [10, 30]), 1000, 0).astype(np.float32)
+    adata.uns["semanticst"]["notes"] = ["2 control features set apart"]
+    qc(tmp_path, adata, options=("--qc-max-area", 500, "--qc-max-control", 0.5, "--qc-min-features", 0))
+    record = records(tmp_path)["s1"]
+    assert record["removed"] == {
+        "empty": 1,
+        "max_area": 1,
+        "max_control": 2,
+        "min_counts": 2,
+        "min_features": 0,
+        "total": 5,
+    }
+    assert record["removed_only"] == {"empty": 1, "max_area": 1, "max_control": 1, "min_counts": 1, "min_features": 0}
+    assert record["notes"] == ["2 control features set apart"]
+    clean = read_sample(tmp_path / "out" / "s1.qc.h5ad")
+    assert {"cell_area", "control_counts", "control_share", "ribo_share", "cell_density"} <= set(clean.obs)
+    assert clean.obs["control_share"].max() == 0
+
+
+def test_the_samplesheet_is_named_as_the_source(tmp_path):
+    adata = make_internal(n_features=30)
+    adata.uns["semanticst"]["overrides"] = {"qc_min_counts": 3.0}
+    qc(tmp_path, adata, options=("--qc-min-features", 1))
+    assert records(tmp_path)["s1"]["threshold_sources"] == {"min_counts": "samplesheet", "min_features": "given"}
+
+
+def test_platforms_have_floors_of_their_own(tmp_path):
+    bins, spots = make_internal("bins", n_features=6), make_internal("spots", n_features=6)
+    bins.uns["semanticst"]["platform"], spots.uns["semanticst"]["platform"] = "visium_hd", "visium"
+    qc(tmp_path, bins, spots)
+    assert records(tmp_path)["bins"]["thresholds"]["min_features"] == 1
+    assert records(tmp_path)["spots"]["threshold_sources"]["min_features"] == "floor (spots)"
+
+
+def test_samples_of_next_to_nothing_fail_with_a_reason(tmp_path):
+    two, none = make_internal("two", n_cells=2, n_features=30), make_internal("none", n_features=30)
+    none.X = sp.csr_matrix(none.X.shape, dtype=np.float32)
+    stacked, here = make_internal("stacked", n_features=60), make_internal("here", n_features=60)
+    stacked.obsm["spatial"][:] = 7.0
+    here.obsm["spatial"][:100] = 7.0
+    result = qc(tmp_path, two, none, stacked, here)
+    assert result.exit_code == 0, result.stderr
+    found = records(tmp_path)
+    assert found["two"]["reason"] == "2 of 2 cells kept, at least 20 are needed"
+    assert found["none"]["reason"] == "0 of 120 cells kept, at least 20 are needed (120 cells: without any count)"
+    assert {name: found[name]["status"] for name in ("stacked", "here")} == {"stacked": "warn", "here": "warn"}
+    assert "share their coordinates" in found["stacked"]["reason"]
+    assert set(written(tmp_path)) >= of_all("two", "none", "stacked", "here")
+
+
+def test_no_such_check(tmp_path):
+    result = qc(tmp_path, make_internal(), options=("--qc-remove", "dead,dark"))
+    assert result.exit_code == 2
+    assert "no such check: dark" in result.stderr

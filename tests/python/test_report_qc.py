@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from semanticst.errors import BadInput
-from semanticst.report.qc import density, qc_table, read_records, report_qc
+from semanticst.report.qc import qc_table, read_records, report_qc, threshold_table
+from semanticst.report.qc_sections import density
 
 
 def record(sample, status="pass", kept=8, **more):
@@ -133,6 +134,75 @@ def test_all_problems_are_named_at_once(tmp_path):
     assert "b1.qc.json: found 'a1': this sample has more than one record" in text
     assert "b2.qc.json: expected a list" in text
     assert "broken.qc.json: cannot be read" in text
+
+
+def test_each_limit_has_a_row_with_its_source_and_cost():
+    one = record(
+        "a1", removed_only={"empty": 0, "min_counts": 1, "max_mito": 0}, threshold_sources={"min_counts": "given"}
+    )
+    table = threshold_table([one, record("a2")])
+    assert len(table) == 6
+    row = table[(table["sample"] == "a1") & (table["limit"] == "min_counts")].iloc[0]
+    assert row.to_dict() == {
+        "sample": "a1", "limit": "min_counts", "value": 12.5, "source": "given", "n_cells_input": 10, "n_beyond": 2,
+        "n_beyond_only": 1, "n_cells_kept": 8,
+    }  # fmt: skip
+
+
+def test_thresholds_are_shown_with_their_source(tmp_path):
+    shown = record("a1", threshold_sources={"min_counts": "median - 5 MADs"}, removed_only={"min_counts": 1})
+    report_qc(write(tmp_path, [shown, record("a2", "fail", 0)]), tmp_path)
+    data = section(tmp_path, "qc_limits")["data"]
+    assert list(data) == ["a2", "a1"]
+    assert data["a1"]["min_counts"] == "12.5&#44; median - 5 MADs: 2 cells&#44; 1 by this alone"
+
+
+def test_failed_samples_are_named_with_what_to_do(tmp_path):
+    report_qc(write(tmp_path, [record("a1"), record("a2", "fail", 0)]), tmp_path)
+    text = section(tmp_path, "qc_failed")["data"]
+    assert "<b>a2</b>: why, &lt;so&gt;" in text
+    assert "qc_min_cells" in text
+    assert "a1" not in text
+
+
+def test_boxes_are_drawn_from_quantiles(tmp_path):
+    values = {"q01": 0, "q05": 5, "q25": 10, "q50": 100, "q75": 1000, "q95": 5000, "q99": 10000}
+    given = {"input": {"total_counts": values, "mito_share": {}, "cell_area": values}, "kept": {}}
+    files = write(tmp_path, [record("a1", quantiles=given), record("a2", feature_type="onehot", quantiles=given)])
+    report_qc(files, tmp_path)
+    content = section(tmp_path, "qc_metrics")
+    assert [label["name"] for label in content["pconfig"]["data_labels"]] == ["Counts", "Area"]
+    assert content["data"][0] == {"a1": {"min": 0, "q1": 1, "median": 2, "q3": 3, "max": 4}}
+    assert content["data"][1]["a2"]["median"] == 100
+
+
+def test_maps_of_samples_that_need_a_look_first_are_shown(tmp_path):
+    files = write(tmp_path, [record("a1"), record("b1", "fail", 0), record("c1", "warn", 6), record("d1", kept=5)])
+    maps = [tmp_path / f"{name}.qc_map.png" for name in ("a1", "b1", "c1", "d1")]
+    for number, path in enumerate(maps):
+        path.write_bytes(b"\x89PNG" + bytes([number]))
+    report_qc(files, tmp_path, maps, 3)
+    content = section(tmp_path, "qc_maps")
+    assert [content["data"].find(f'alt="{name}') for name in "abcd"][0] == -1
+    places = [content["data"].index(f'alt="{name}1: ') for name in "bcd"]
+    assert places == sorted(places)
+    assert "The 3 of 4 that need a look first." in content["description"]
+    (tmp_path / "qc_maps_mqc.json").unlink()
+    report_qc(files, tmp_path, maps, 0)
+    assert not (tmp_path / "qc_maps_mqc.json").exists()
+
+
+def test_shares_of_flags_and_notes(tmp_path):
+    found = {
+        "local": {"cells": 1, "share": 0.1},
+        "dead": {"cells": 0, "share": 0.0},
+        "edge": {"cells": 2, "share": 0.2},
+    }
+    report_qc(write(tmp_path, [record("a1", spatial=found, notes=["scale, guessed"]), record("a2")]), tmp_path)
+    table = pd.read_csv(tmp_path / "qc.csv").set_index("sample")
+    assert table.loc["a1", ["local_share", "dead_share", "edge_share"]].tolist() == [0.1, 0, 0.2]
+    assert section(tmp_path, "qc_status")["data"]["a1"]["edge_share"] == 0.2
+    assert section(tmp_path, "qc_notes")["data"] == {"a1": {"notes": "scale&#44; guessed"}}
 
 
 def test_no_sample_at_all_is_bad_input(tmp_path):

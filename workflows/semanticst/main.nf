@@ -35,6 +35,7 @@ workflow SEMANTICST {
 
     COHORT_REPORT(
         SAMPLE_PREPARE.out.ch_metrics,
+        SAMPLE_PREPARE.out.ch_maps,
         COHORT_GRAPHS.out.ch_report.mix(COHORT_INTEGRATE.out.ch_report, NICHE_OUTCOME.out.ch_report),
         settings,
         changed,

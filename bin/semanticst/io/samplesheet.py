@@ -15,7 +15,8 @@ log = logging.getLogger(__name__)
 LEADING = ("sample", "patient", "path", "platform", "batch", "slide", "region")
 """Columns that the checked sheet always has, in this order, in front of the others."""
 
-OVERRIDES = ("qc_min_counts", "qc_min_features", "qc_max_mito", "qc_mads", "qc_min_cells")
+OVERRIDES = ("qc_min_counts", "qc_min_features", "qc_max_mito", "qc_max_control", "qc_min_area", "qc_max_area",
+             "qc_mads", "qc_min_cells")  # fmt: skip
 """Columns that replace a quality-control setting for one sample."""
 
 REMOTE = ("s3://", "gs://", "az://", "http://", "https://", "ftp://")

@@ -15,7 +15,7 @@ _DECIMALS = {Obs.MITO_SHARE: 5, Obs.RIBO_SHARE: 5, Obs.CONTROL_SHARE: 5, Obs.DEN
 
 
 def write_cells(path: Path, judged: Judged) -> None:
-    """Write ``cell_id``, ``x``, ``y``, metrics, flags, ``kept`` and ``reasons`` (joined by ``;``) of all cells (CSV, gzip).
+    """Write all cells as CSV: ``cell_id``, ``x``, ``y``, metrics, flags, ``kept`` and ``reasons`` (joined by ``;``).
 
     Metrics that no cell has are left out.
     """
@@ -23,17 +23,20 @@ def write_cells(path: Path, judged: Judged) -> None:
     columns = [name for name in metrics if metrics[name].dtype == bool or metrics[name].notna().any()]
     reasons = reasons_of(judged.removed)
     # no time stamp and no name inside: the same cells give the same bytes
-    with atomic(path) as partial, open(partial, "wb") as raw:
-        with gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0, compresslevel=5) as packed:
-            for start in range(0, max(len(metrics), 1), _ROWS):
-                rows = slice(start, start + _ROWS)
-                block = metrics[columns].iloc[rows].round(_DECIMALS)
-                block.insert(0, "cell_id", block.index)
-                block.insert(1, "x", judged.points[rows, 0])
-                block.insert(2, "y", judged.points[rows, 1])
-                block["kept"] = judged.kept[rows]
-                block["reasons"] = reasons[rows]
-                packed.write(block.to_csv(index=False, header=start == 0).encode())
+    with (
+        atomic(path) as partial,
+        open(partial, "wb") as raw,
+        gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0, compresslevel=5) as packed,
+    ):
+        for start in range(0, len(metrics), _ROWS):
+            rows = slice(start, start + _ROWS)
+            block = metrics[columns].iloc[rows].round(_DECIMALS)
+            block.insert(0, "cell_id", block.index)
+            block.insert(1, "x", judged.points[rows, 0])
+            block.insert(2, "y", judged.points[rows, 1])
+            block["kept"] = judged.kept[rows]
+            block["reasons"] = reasons[rows]
+            packed.write(block.to_csv(index=False, header=start == 0).encode())
 
 
 def reasons_of(removed: dict[str, np.ndarray]) -> pd.Categorical:

@@ -33,8 +33,8 @@ GENERIC = Platform(
 )
 SPOTS = Platform(
     "spots", 20, 10, 0.3, None, False,
-    "a spot of 55 or 100 um covers several cells. Tutorials of whole-transcriptome Visium cut at several hundred counts; "
-    "20 leaves room for gene sets chosen beforehand (7,319 genes of DLPFC: fewest counts of a spot 34)",
+    "a spot of 55 or 100 um covers several cells, and whole transcriptomes have hundreds of counts; 20 leaves room for "
+    "gene sets chosen beforehand (7,319 genes of DLPFC: fewest counts of a spot 34)",
 )  # fmt: skip
 BINS = Platform(
     "bins", 1, 1, 0.3, None, False,

@@ -42,7 +42,8 @@ def make_record(
     """What the report says about a sample, without its status. own : ``uns['semanticst']``."""
     removed, kept, metrics = judged.removed, judged.kept, judged.metrics
     times = np.sum(list(removed.values()), axis=0)
-    filled = ~removed["empty"]
+    flagged = {name: metrics[flag].to_numpy() for name, flag in CHECKS.items()}
+    filled = max(int((~removed["empty"]).sum()), 1)
     return {
         "sample": own["sample"],
         "patient": own["patient"],
@@ -63,8 +64,7 @@ def make_record(
         "local_outliers": int(metrics[Obs.LOCAL_OUTLIER].sum()),
         # of all cells that are not empty
         "spatial": {
-            name: {"cells": int(metrics[flag].sum()), "share": float(metrics.loc[filled, flag].mean() if filled.any() else 0)}
-            for name, flag in CHECKS.items()
+            name: {"cells": int(cells.sum()), "share": float(cells.sum() / filled)} for name, cells in flagged.items()
         },
         "dead_regions": regions,
         "thresholds": {limit.name: limit.value for limit in limits},
@@ -73,7 +73,7 @@ def make_record(
         "overrides": dict(own["overrides"]),
         "quantiles": {"input": quantiles(metrics), "kept": quantiles(metrics[kept])},
         "histograms": histograms(metrics, kept),
-    }  # fmt: skip
+    }
 
 
 def failure(record: dict, min_cells: int) -> str:
@@ -87,19 +87,9 @@ def failure(record: dict, min_cells: int) -> str:
     return text + (f" ({losses[worst]} cells: {REASONS[worst].title.lower()})" if losses[worst] else "")
 
 
-def doubts(adata, kind: FeatureType, judged: "Judged", regions: list[dict]) -> list[str]:
-    """Reasons to look at a sample, and where to look."""
-    return (
-        _about_cells(judged)
-        + (_about_counts(adata, judged) if kind == FeatureType.COUNTS else [])
-        + _about_places(judged, regions)
-    )
-
-
-def _about_cells(judged: "Judged") -> list[str]:
+def about_cells(judged: "Judged") -> list[str]:
+    """Reasons to look at a sample that keeps cells: how many, and where they lie."""
     kept = judged.kept
-    if not kept.any():
-        return []
     found = []
     lost = 1 - kept.mean()
     if lost > MOST_REMOVED:
@@ -115,10 +105,9 @@ def _about_cells(judged: "Judged") -> list[str]:
     return found
 
 
-def _about_counts(adata, judged: "Judged") -> list[str]:
+def about_counts(adata, judged: "Judged") -> list[str]:
+    """Reasons to look at the counts of a sample that keeps cells."""
     good = judged.metrics[judged.kept]
-    if not len(good):
-        return []
     found = []
     median = good[Obs.TOTAL].median()
     if median < LOW_MEDIAN_COUNTS:
@@ -136,7 +125,8 @@ def _about_counts(adata, judged: "Judged") -> list[str]:
     return found
 
 
-def _about_places(judged: "Judged", regions: list[dict]) -> list[str]:
+def about_places(judged: "Judged", regions: list[dict]) -> list[str]:
+    """Places that deserve a look, of a failed sample too: they may be why."""
     found = []
     local = judged.metrics.loc[judged.kept, Obs.LOCAL_OUTLIER].mean() if judged.kept.any() else 0
     if local > MOST_LOCAL_OUTLIERS:
@@ -145,8 +135,8 @@ def _about_places(judged: "Judged", regions: list[dict]) -> list[str]:
     if regions:
         first = regions[0]
         found.append(
-            f"dead regions hold {share[Obs.DEAD_REGION]:.1%} of the cells; the largest has {first['cells']} cells around "
-            f"x = {first['x']:.0f} and y = {first['y']:.0f}, with {first['counts']:.0%} of the usual counts"
+            f"dead regions hold {share[Obs.DEAD_REGION]:.1%} of the cells (the largest: {first['cells']} cells around "
+            f"x = {first['x']:.0f} and y = {first['y']:.0f} with {first['counts']:.0%} of the usual counts)"
         )
     if share[Obs.EDGE_ARTEFACT] > MOST_EDGE_ARTEFACTS:
         found.append(

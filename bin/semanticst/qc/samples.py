@@ -22,8 +22,10 @@ log = logging.getLogger(__name__)
 
 
 def check_samples(files: Sequence[Path], settings: QcSettings, stop: bool, prefix: str, outdir: Path) -> None:
-    """Write ``{sample}.qc.h5ad`` for each sample that does not fail, and ``{prefix}.qc.json``; for each sample, failed or
-    not, ``{sample}.qc_cells.csv.gz`` (all cells) and ``{sample}.qc_map.png`` (where what was removed lies).
+    """Write ``{sample}.qc.h5ad`` for each sample that does not fail, and ``{prefix}.qc.json``.
+
+    For each sample, failed or not, also ``{sample}.qc_cells.csv.gz`` (all cells) and ``{sample}.qc_map.png`` (where
+    what was removed lies).
 
     ``stop``: a sample that fails is bad input. Raises BadInput with the problems of all samples, and writes nothing
     then.

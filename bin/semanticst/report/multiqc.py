@@ -14,97 +14,31 @@ import base64
 import html
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from semanticst.report.parts import (
+    ASSOCIATION,
+    INTEGRATION,
+    METHODS,
+    NICHES,
+    PARTS,
+    PLANTED,
+    QC,
+    Column,
+    Html,
+    Part,
+    Section,
+    swatch,
+)
 from semanticst.writing import write_json
 
-
-@dataclass(frozen=True)
-class Part:
-    """A chapter of the report; it holds sections."""
-
-    id: str
-    title: str
-    text: str
-
-
-QC = Part("qc", "Quality control", "Which cells and samples went into the analysis, and what was left out.")
-INTEGRATION = Part(
-    "integration",
-    "Integration of the cohort",
-    "How the samples were brought into one common space, so that a niche means the same in every patient.",
-)
-NICHES = Part(
-    "niches",
-    "Tissue niches",
-    "A niche is a kind of neighbourhood that recurs in the tissue. Niches are numbered by size (Niche 1 is the "
-    "largest) and keep one colour throughout this report.",
-)
-PLANTED = Part(
-    "planted",
-    "Planted and found",
-    "This cohort is simulated, so the right answer is known. Here is what was planted and what the pipeline found.",
-)
-ASSOCIATION = Part(
-    "association",
-    "Niches and clinical outcome",
-    "Whether niches go with the clinical variables. All tests compare patients, never single cells.",
-)
-METHODS = Part("methods", "Methods", "What was run, with which settings, and what to cite.")
-
-PARTS = (QC, INTEGRATION, NICHES, PLANTED, ASSOCIATION, METHODS)
-
-
-@dataclass(frozen=True)
-class Section:
-    """A piece of the report.
-
-    ``id`` is unique in the report and names the file. ``text`` stands above the figure and says in plain words what
-    it shows and how to read it; ``help`` opens on a click.
-    """
-
-    id: str
-    part: Part
-    title: str
-    text: str = ""
-    help: str = ""
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a table: heading, explanation on hover, and how values are shown.
-
-    ``format`` is a Python format such as ``{:.2f}`` or ``{:,d}``; ``low`` and ``high`` are the ends of the bar behind
-    the number, drawn when ``scale`` names a colour scale (``Blues``, ``RdBu``, ...). A hidden column can be switched on
-    in the report.
-    """
-
-    title: str
-    text: str = ""
-    format: str | None = None
-    suffix: str = ""
-    scale: str | None = None
-    low: float | None = None
-    high: float | None = None
-    hidden: bool = False
-
-
-class Html(str):
-    """Text that is HTML already and must not be escaped."""
-
-    __slots__ = ()
-
-
-def swatch(colour: str) -> Html:
-    """Return a small square in ``colour`` (hex), for a table cell or a text."""
-    return Html(
-        f'<span style="display:inline-block;width:1em;height:1em;border-radius:2px;vertical-align:-0.12em;'
-        f'background:{colour}"></span>'
-    )
+__all__ = [
+    "ASSOCIATION", "INTEGRATION", "METHODS", "NICHES", "PARTS", "PLANTED", "QC", "Column", "Html", "Part", "Section",
+    "bars", "boxes", "gallery", "general_stats", "heatmap", "image", "lines", "swatch", "table", "text",
+]  # fmt: skip
 
 
 def table(
@@ -191,6 +125,22 @@ def lines(
     return _write(outdir, section, content)
 
 
+def boxes(
+    outdir: Path, section: Section, data: Mapping[str, Mapping[str, Mapping[str, float]]], axes: Mapping[str, str]
+) -> Path:
+    """Write box plots, ``{button: {box: {min, q1, median, q3, max}}}``: one figure per button, a box per sample.
+
+    ``axes`` names the axis of each button. The numbers are drawn as they are, and no cell has to be in the report.
+    """
+    labels = [{"name": name, "xlab": axes[name], "ylab": axes[name]} for name in data]
+    content = {
+        "plot_type": "box",
+        "pconfig": {"data_labels": labels, "xlab": labels[0]["xlab"], "sort_samples": False},
+        "data": list(data.values()) if len(data) > 1 else next(iter(data.values())),
+    }
+    return _write(outdir, section, content)
+
+
 def heatmap(
     outdir: Path,
     section: Section,
@@ -238,6 +188,21 @@ def image(outdir: Path, section: Section, png: Path, alt: str) -> Path:
     packed = base64.b64encode(Path(png).read_bytes()).decode()
     picture = f'<img style="max-width:100%" alt="{html.escape(alt)}" src="data:image/png;base64,{packed}" />'
     content = {"plot_type": "image", "data": f'<div class="mqc-custom-content-image">{picture}</div>'}
+    return _write(outdir, section, content)
+
+
+def gallery(outdir: Path, section: Section, pictures: Sequence[tuple[str, Path]]) -> Path:
+    """Write PNG files side by side, each with its caption (which says what it shows)."""
+    figures = []
+    for caption, png in pictures:
+        packed = base64.b64encode(Path(png).read_bytes()).decode()
+        words = html.escape(caption)
+        figures.append(
+            f'<figure style="margin:0"><img style="width:100%" alt="{words}" src="data:image/png;base64,{packed}" />'
+            f'<figcaption style="font-size:0.9em">{words}</figcaption></figure>'
+        )
+    grid = "display:grid;grid-template-columns:repeat(auto-fill,minmax(420px,1fr));gap:16px"
+    content = {"plot_type": "html", "data": f'<div style="{grid}">{"".join(figures)}</div>'}
     return _write(outdir, section, content)
 
 

@@ -13,6 +13,7 @@ include { workflowVersions } from '../utils_semanticst_pipeline/provenance'
 workflow COHORT_REPORT {
     take:
     metrics  // list of {bundle}.qc.json, sorted by name
+    maps     // list of {sample}.qc_map.png, sorted by name
     sections // *_mqc.* files of all steps
     settings // map: every parameter in its own type
     changed  // map: group title -> parameters that differ from their default
@@ -26,7 +27,11 @@ workflow COHORT_REPORT {
     def style = files("${projectDir}/assets/*.{css,png,svg}").sort()
     def methods_code = codeDigest('REPORT_METHODS')
 
-    REPORT_QC(metrics.map { files -> [[id: 'cohort', code: qc_code], files] })
+    REPORT_QC(
+        metrics.map { files -> [files] }
+            .combine(maps.map { files -> [files] })
+            .map { records, pictures -> [[id: 'cohort', code: qc_code], records, pictures] }
+    )
 
     ch_parameters = channel
         .of(groovy.json.JsonOutput.prettyPrint(groovy.json.JsonOutput.toJson(settings)) + '\n')

@@ -32,11 +32,16 @@ workflow SAMPLE_PREPARE {
 
     SAMPLE_QC(SAMPLE_INGEST.out.samples.map { meta, files -> [[id: meta.id, code: qc_code], files] })
 
-    // Both lists are empty when an earlier step failed: then that step has the word
+    // All lists are empty when an earlier step failed: then that step has the word
     ch_metrics = SAMPLE_QC.out.metrics
         .map { _meta, metrics -> metrics }
         .toSortedList { a, b -> a.name <=> b.name }
         .filter { metrics -> metrics }
+
+    ch_maps = SAMPLE_QC.out.maps
+        .flatMap { _meta, files -> files instanceof List ? files : [files] }
+        .toSortedList { a, b -> a.name <=> b.name }
+        .filter { maps -> maps }
 
     ch_samples = SAMPLE_QC.out.samples
         .flatMap { _meta, files -> files instanceof List ? files : [files] }
@@ -48,4 +53,5 @@ workflow SAMPLE_PREPARE {
     emit:
     ch_samples // list of {sample}.qc.h5ad, sorted by name
     ch_metrics // list of {bundle}.qc.json, sorted by name
+    ch_maps    // list of {sample}.qc_map.png, sorted by name
 }

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from semanticst.qc.local import N_NEIGHBOURS, local_outliers
+from semanticst.qc.local import local_outliers
+from semanticst.qc.neighbours import AROUND
 
 
 def sample(seed=0, n=900):
@@ -44,7 +45,7 @@ def test_no_mitochondrial_features_and_no_spread():
 
 
 def test_a_sample_smaller_than_a_neighbourhood_has_none():
-    points, metrics = sample(n=N_NEIGHBOURS)
+    points, metrics = sample(n=AROUND)
     metrics.loc[0, "total_counts"] = 0
     assert not local_outliers(points, metrics).any()
 
@@ -52,6 +53,6 @@ def test_a_sample_smaller_than_a_neighbourhood_has_none():
 def test_blocks_do_not_show(monkeypatch):
     points, metrics = sample()
     whole = local_outliers(points, metrics)
-    monkeypatch.setattr("semanticst.qc.local._ROWS", 70)
+    monkeypatch.setattr("semanticst.qc.neighbours._ROWS", 70)
     assert np.array_equal(local_outliers(points, metrics), whole)
     assert whole.any()

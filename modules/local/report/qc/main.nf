@@ -6,11 +6,12 @@ process REPORT_QC {
     container 'nf-semanticst/base:0.1.0'
 
     input:
-    tuple val(meta), path(metrics, stageAs: 'metrics/*')
+    tuple val(meta), path(metrics, stageAs: 'metrics/*'), path(maps, stageAs: 'maps/*')
 
     output:
-    tuple val(meta), path('qc.csv') , emit: table
-    tuple val(meta), path('*_mqc.*'), emit: report
+    tuple val(meta), path('qc.csv')           , emit: table
+    tuple val(meta), path('qc_thresholds.csv'), emit: thresholds
+    tuple val(meta), path('*_mqc.*')          , emit: report
     tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
     tuple val("${task.process}"), val('pandas'), eval('python3 -c "from importlib.metadata import version; print(version(\'pandas\'))"'), topic: versions
 
@@ -20,11 +21,11 @@ process REPORT_QC {
     script:
     def args = task.ext.args ?: ''
     """
-    report_qc.py metrics/*.qc.json ${args}
+    report_qc.py metrics/*.qc.json --maps maps ${args}
     """
 
     stub:
     """
-    touch qc.csv qc_general_mqc.json qc_status_mqc.json
+    touch qc.csv qc_thresholds.csv qc_general_mqc.json qc_status_mqc.json
     """
 }

@@ -1,4 +1,5 @@
-// Samples that keep too few cells are left out (or stop the run: --qc_fail stop); their metrics are written all the same.
+// Samples that keep too few cells are left out (or stop the run: --qc_fail stop); their metrics, cells and maps are written
+// all the same.
 process SAMPLE_QC {
     tag "${meta.id}"
     label 'process_single'
@@ -10,10 +11,13 @@ process SAMPLE_QC {
     tuple val(meta), path(files)
 
     output:
-    tuple val(meta), path('*.qc.h5ad'), emit: samples, optional: true
-    tuple val(meta), path('*.qc.json'), emit: metrics
+    tuple val(meta), path('*.qc.h5ad')        , emit: samples, optional: true
+    tuple val(meta), path('*.qc.json')        , emit: metrics
+    tuple val(meta), path('*.qc_cells.csv.gz'), emit: cells
+    tuple val(meta), path('*.qc_map.png')     , emit: maps
     tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
     tuple val("${task.process}"), val('anndata'), eval('python3 -c "from importlib.metadata import version; print(version(\'anndata\'))"'), topic: versions
+    tuple val("${task.process}"), val('matplotlib'), eval('python3 -c "from importlib.metadata import version; print(version(\'matplotlib\'))"'), topic: versions
     tuple val("${task.process}"), val('numpy'), eval('python3 -c "from importlib.metadata import version; print(version(\'numpy\'))"'), topic: versions
 
     when:
@@ -30,7 +34,8 @@ process SAMPLE_QC {
     def prefix = task.ext.prefix ?: meta.id
     """
     for sample in *.ingest.h5ad; do
-        touch "\${sample%.ingest.h5ad}.qc.h5ad"
+        name="\${sample%.ingest.h5ad}"
+        touch "\${name}.qc.h5ad" "\${name}.qc_cells.csv.gz" "\${name}.qc_map.png"
     done
     touch '${prefix}.qc.json'
     """

@@ -1,0 +1,87 @@
+"""What the report is made of: its parts, their sections, columns of tables."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Part:
+    """A chapter of the report; it holds sections."""
+
+    id: str
+    title: str
+    text: str
+
+
+QC = Part("qc", "Quality control", "Which cells and samples went into the analysis, and what was left out.")
+INTEGRATION = Part(
+    "integration",
+    "Integration of the cohort",
+    "How the samples were brought into one common space, so that a niche means the same in every patient.",
+)
+NICHES = Part(
+    "niches",
+    "Tissue niches",
+    "A niche is a kind of neighbourhood that recurs in the tissue. Niches are numbered by size (Niche 1 is the "
+    "largest) and keep one colour throughout this report.",
+)
+PLANTED = Part(
+    "planted",
+    "Planted and found",
+    "This cohort is simulated, so the right answer is known. Here is what was planted and what the pipeline found.",
+)
+ASSOCIATION = Part(
+    "association",
+    "Niches and clinical outcome",
+    "Whether niches go with the clinical variables. All tests compare patients, never single cells.",
+)
+METHODS = Part("methods", "Methods", "What was run, with which settings, and what to cite.")
+
+PARTS = (QC, INTEGRATION, NICHES, PLANTED, ASSOCIATION, METHODS)
+
+
+@dataclass(frozen=True)
+class Section:
+    """A piece of the report.
+
+    ``id`` is unique in the report and names the file. ``text`` stands above the figure and says in plain words what
+    it shows and how to read it; ``help`` opens on a click.
+    """
+
+    id: str
+    part: Part
+    title: str
+    text: str = ""
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: heading, explanation on hover, and how values are shown.
+
+    ``format`` is a Python format such as ``{:.2f}`` or ``{:,d}``; ``low`` and ``high`` are the ends of the bar behind
+    the number, drawn when ``scale`` names a colour scale (``Blues``, ``RdBu``, ...). A hidden column can be switched on
+    in the report.
+    """
+
+    title: str
+    text: str = ""
+    format: str | None = None
+    suffix: str = ""
+    scale: str | None = None
+    low: float | None = None
+    high: float | None = None
+    hidden: bool = False
+
+
+class Html(str):
+    """Text that is HTML already and must not be escaped."""
+
+    __slots__ = ()
+
+
+def swatch(colour: str) -> Html:
+    """Return a small square in ``colour`` (hex), for a table cell or a text."""
+    return Html(
+        f'<span style="display:inline-block;width:1em;height:1em;border-radius:2px;vertical-align:-0.12em;'
+        f'background:{colour}"></span>'
+    )

@@ -1,0 +1,292 @@
+"""Quality part of the report, section by section. ``frame`` is the table of all samples, by sample."""
+
+import html
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from semanticst.qc.words import REASONS
+from semanticst.report import multiqc
+from semanticst.report.multiqc import QC, Column, Section
+
+STATUSES = ("fail", "warn", "pass")
+_METRICS = {
+    "total_counts": ("Counts", "log10 of the counts of a cell"),
+    "n_features": ("Features", "Features seen in a cell"),
+    "mito_share": ("Mito. share", "Mitochondrial share of the counts"),
+    "ribo_share": ("Ribo. share", "Share of the counts in ribosomal protein genes"),
+    "control_share": ("Control share", "Share of control counts (negative probes, blanks)"),
+    "cell_area": ("Area", "Area of a cell, square micrometres"),
+    "cell_density": ("Density", "Cells per 100 x 100 micrometres, or per squared unit of the coordinates"),
+}
+_EVERY = ("counts", "binary", "onehot", "continuous")
+_KINDS = {"n_features": ("counts", "binary"), "cell_area": _EVERY, "cell_density": _EVERY}
+"""Kinds of features for which a metric says something; not named: counts only."""
+_ASIDE = ("ribo_share", "cell_area", "cell_density")
+"""Medians that the table of samples shows when asked to."""
+_LIMITS = {
+    "min_counts": "Fewest counts",
+    "min_features": "Fewest features",
+    "max_mito": "Largest mito. share",
+    "max_control": "Largest control share",
+    "min_area": "Smallest area",
+    "max_area": "Largest area",
+}
+_SHARES = {
+    "local_share": ("Local outliers", "Cells far poorer than the 36 around them, of all cells that are not empty."),
+    "dead_share": ("Dead regions", "Cells in connected areas with far fewer counts than the sample."),
+    "edge_share": ("Edge artefacts", "Cells in strips along the border that are far poorer than the cells inside."),
+}
+
+
+def summary(frame: pd.DataFrame) -> str:
+    """Samples by status and cells that are used, as a sentence."""
+    numbers = frame["status"].value_counts()
+    words = {"pass": "passed", "warn": "used with a warning", "fail": "failed and left out"}
+    parts = [f"{numbers[status]} {words[status]}" for status in reversed(STATUSES) if status in numbers]
+    used = frame[frame["status"] != "fail"]
+    return (
+        f"{len(frame)} samples of {frame['patient'].nunique()} patients: {', '.join(parts)}. "
+        f"{used['n_cells_kept'].sum():,} of {frame['n_cells_input'].sum():,} cells are used."
+    )
+
+
+def first_to_look_at(frame: pd.DataFrame) -> pd.DataFrame:
+    """Samples that need a look first: failed, then with a warning, then those that lost the largest share of cells."""
+    order = frame["status"].map({status: place for place, status in enumerate(STATUSES)})
+    return frame.iloc[np.lexsort([_share_kept(frame).to_numpy(), order.to_numpy()])]
+
+
+def general_section(outdir: Path, frame: pd.DataFrame) -> None:
+    """Columns in the table of samples at the top."""
+    frame = frame.assign(kept=_share_kept(frame))
+    columns = {
+        "status": Column("QC", "Whether the sample passed quality control; the reasons stand in that part."),
+        "n_cells_input": Column("Cells in", "Cells (or spots) in the input.", "{:,d}"),
+        "kept": Column(
+            "Kept", "Share of the cells that passed quality control.", "{:.1%}", scale="Blues", low=0, high=1
+        ),
+    }
+    multiqc.general_stats(outdir, "qc_general", frame, columns, "QC", place=100)
+
+
+def failed_section(outdir: Path, frame: pd.DataFrame) -> None:
+    """Samples that failed, and what to do; nothing where none did."""
+    failed = frame[frame["status"] == "fail"]
+    if not len(failed):
+        return
+    section = Section(
+        "qc_failed", QC, "Samples that failed", "These samples are in no table or figure after quality control."
+    )
+    items = [f"<b>{html.escape(name)}</b>: {html.escape(reason)}" for name, reason in failed["reason"].items()]
+    advice = (
+        "Look at the map of the sample below, and at each of its cells in <code>qc/cells/</code>. A sample that is "
+        "sound but small or shallow: give its own limits in its row of the samplesheet (<code>qc_min_cells</code>, "
+        "<code>qc_min_counts</code>, ...) and run again with <code>-resume</code>. Values that were normalised before: "
+        "bring raw counts. A sample that is damaged: leave it out, or repeat it."
+    )
+    multiqc.text(outdir, section, ["<br>".join(items), advice])
+
+
+def status_section(outdir: Path, frame: pd.DataFrame) -> None:
+    """The table of samples with their reasons."""
+    columns = {
+        "patient": Column("Patient"),
+        "platform": Column("Platform"),
+        "status": Column("Status", "pass: used. warn: used, but deserves a look. fail: not used."),
+        "reason": Column("Reason"),
+        "n_cells_input": Column("Cells in", "Cells (or spots) in the input.", "{:,d}"),
+        "n_cells_kept": Column("Cells kept", "Cells that passed all thresholds.", "{:,d}"),
+    }
+    columns |= {
+        f"removed_{name}": Column(
+            f"{reason.title} (removed)",
+            "Cells beyond this limit; a cell may be beyond several.",
+            "{:,d}",
+            hidden=True,
+        )
+        for name, reason in REASONS.items()
+    }
+    columns |= {name: Column(title, text, "{:.1%}") for name, (title, text) in _SHARES.items()}
+    counted = (frame["feature_type"] == "counts").any()
+    columns |= {
+        f"median_{name}": Column(f"{title} (median)", "Median over the cells kept.", "{:.3g}", hidden=name in _ASIDE)
+        for name, (title, _) in _METRICS.items()
+        if counted or name == "n_features"
+    }
+    columns = {key: column for key, column in columns.items() if key in frame and _says_something(frame[key])}
+    section = Section(
+        "qc_status",
+        QC,
+        "Samples that were used",
+        f"{summary(frame)} Samples that need a look come first. More columns can be switched on under "
+        "<i>Configure columns</i>; the whole table is <code>qc/qc.csv</code>.",
+        help="Thresholds are set for each sample from its own cells unless they were given, so that a sample with low "
+        "depth is not emptied by the limits of another. A sample that fails is left out of all that follows. Cells are "
+        "flagged for their place (local outliers, dead regions, edge artefacts) and not removed for it, unless "
+        "<code>--qc_remove</code> asked for it.",
+    )
+    multiqc.table(outdir, section, first_to_look_at(frame), columns)
+
+
+def limits_section(outdir: Path, frame: pd.DataFrame, limits: pd.DataFrame) -> None:
+    """Each sample's thresholds, where they come from and how many cells they cost."""
+    given = limits.dropna(subset="value")
+    if not len(given):
+        return
+    words = [
+        f"{_short(value)}, {source}: {beyond:,} cells{'' if pd.isna(only) else f', {only:,.0f} by this alone'}"
+        for value, source, beyond, only in zip(
+            given["value"], given["source"], given["n_beyond"], given["n_beyond_only"]
+        )
+    ]
+    wide = given.assign(words=words).pivot_table(index="sample", columns="limit", values="words", aggfunc="first")
+    wide = wide.reindex(index=[name for name in first_to_look_at(frame).index if name in wide.index])
+    section = Section(
+        "qc_limits",
+        QC,
+        "Thresholds",
+        "Each threshold with its source, the cells beyond it, and those that no other threshold would have removed. "
+        "<i>median - 5 MADs</i>: from the sample itself. <i>floor</i>, <i>lowest limit</i>, <i>default</i>: of the "
+        "platform, where the sample's own would be too lax. <i>given</i>: for the run. <i>samplesheet</i>: for this "
+        "sample. As a table: <code>qc/qc_thresholds.csv</code>.",
+    )
+    columns = {name: Column(title) for name, title in _LIMITS.items() if name in wide}
+    multiqc.table(outdir, section, wide, columns)
+
+
+def removed_section(outdir: Path, frame: pd.DataFrame) -> None:
+    """Bars of cells that are used and removed."""
+    kept, removed = frame["n_cells_kept"], frame["n_cells_input"] - frame["n_cells_kept"]
+    failed = frame["status"] == "fail"
+    cells = pd.DataFrame(
+        {
+            "used": kept.where(~failed, 0),
+            "removed": removed,
+            "in a sample that failed": kept.where(failed, 0),
+        }
+    )
+    colours = {"used": "#0072B2", "removed": "#BDBDBD", "in a sample that failed": "#D55E00"}
+    section = Section("qc_removed", QC, "Cells that were used", "One bar per sample.")
+    multiqc.bars(outdir, section, cells.to_dict("index"), y="Cells", colours=colours, percent_first=False)
+
+
+def box_section(outdir: Path, records: list[dict]) -> None:
+    """Box plots of each metric over the cohort, from the quantiles of the samples."""
+    data, axes = {}, {}
+    for name, (title, axis) in _METRICS.items():
+        boxes = {}
+        for record in records:
+            values = record.get("quantiles", {}).get("input", {}).get(name)
+            if values and record["feature_type"] in _KINDS.get(name, ("counts",)):
+                boxes[record["sample"]] = _box(values, logarithm=name == "total_counts")
+        if boxes:
+            data[title], axes[title] = boxes, axis
+    if not data:
+        return
+    section = Section(
+        "qc_metrics",
+        QC,
+        "Metrics per cell",
+        "All cells of the input, one box per sample: the box holds the middle half of the cells, the line in it is the "
+        "median, the whiskers end at the 1st and the 99th percentile.",
+        help="Samples of one kind should look alike. Look for a sample whose box lies apart from the others, and for "
+        "batches that differ as a whole.",
+    )
+    multiqc.boxes(outdir, section, data, axes)
+
+
+def _box(values: dict[str, float], logarithm: bool) -> dict[str, float]:
+    ends = {"min": "q01", "q1": "q25", "median": "q50", "q3": "q75", "max": "q99"}
+    return {end: float(np.log10(max(values[q], 1))) if logarithm else float(values[q]) for end, q in ends.items()}
+
+
+def curve_sections(outdir: Path, records: list[dict]) -> None:
+    """Curves of counts and features, one per sample."""
+    figures = {
+        "log10_total_counts": ("qc_counts", "Counts per cell", "log10 of the counts of a cell", ("counts",)),
+        "n_features": ("qc_features", "Features per cell", "Features seen in a cell", ("counts", "binary")),
+    }
+    for name, (section_id, title, x, kinds) in figures.items():
+        curves = {
+            record["sample"]: density(record["histograms"][name], whole=name == "n_features")
+            for record in records
+            if record.get("feature_type") in kinds and name in record.get("histograms", {})
+        }
+        if not curves:
+            continue
+        section = Section(
+            section_id,
+            QC,
+            title,
+            "One curve per sample, all cells of the input. Samples of one kind should look alike: a curve far to the "
+            "left is a sample of low quality or of another depth.",
+        )
+        multiqc.lines(outdir, section, curves, x=x, y="Density of cells")
+
+
+def density(histogram: dict, whole: bool) -> dict[float, float]:
+    """Return bin centre -> share of cells per unit: samples differ in size and in the width of their bins.
+
+    ``whole``: the values are whole numbers, and a bin is as wide as the number of them that it can hold. Otherwise the
+    curve of a small panel would be a comb, for its bins hold now one number, now two, now none.
+    """
+    edges, cells = np.array(histogram["edges"], dtype=float), np.array(histogram["input"], dtype=float)
+    centre, width = (edges[:-1] + edges[1:]) / 2, np.diff(edges)
+    if whole:
+        first, last = np.ceil(edges[:-1]), np.ceil(edges[1:]) - 1
+        # the last bin has both its ends
+        last[-1] = np.floor(edges[-1])
+        centre, width = (first + last) / 2, last - first + 1
+    some = width > 0
+    share = cells[some] / max(cells.sum(), 1) / width[some]
+    return dict(zip(centre[some].tolist(), share.tolist()))
+
+
+def map_section(outdir: Path, frame: pd.DataFrame, maps: dict[str, Path], most: int) -> None:
+    """Maps of what was removed and flagged, of the samples that need a look first. maps : sample -> PNG."""
+    chosen = first_to_look_at(frame[frame.index.isin(maps)]).iloc[:most]
+    if not len(chosen):
+        return
+    pictures = [
+        (f"{name}: {status}{f', {reason}' if reason else ''}", maps[name])
+        for name, status, reason in zip(chosen.index, chosen["status"], chosen["reason"])
+    ]
+    shown = "All samples." if len(chosen) == len(maps) else f"The {len(chosen)} of {len(maps)} that need a look first."
+    section = Section(
+        "qc_maps",
+        QC,
+        "What was removed, and where",
+        f"{shown} Every cell of the input is drawn once: grey when nothing was found, else in the colour of the "
+        "reason; the legend counts all cells with that reason. In full size and for all samples: "
+        "<code>qc/maps/</code>.",
+        help="Removed cells should lie scattered, or on debris and folds. Those that trace an anatomical structure are "
+        "tissue of another kind: lower the limit for this sample. Straight lines and rectangles are fields of view.",
+    )
+    multiqc.gallery(outdir, section, pictures)
+
+
+def notes_section(outdir: Path, records: list[dict]) -> None:
+    """What was decided when the samples were read; nothing where nothing was noted."""
+    notes = {record["sample"]: "; ".join(record["notes"]) for record in records if record.get("notes")}
+    if not notes:
+        return
+    section = Section("qc_notes", QC, "Notes from reading", "What was decided when the files were read.")
+    multiqc.table(outdir, section, pd.DataFrame({"notes": notes}), {"notes": Column("Notes")})
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _says_something(column: pd.Series) -> bool:
+    """Whether a column of the table has any value, other than that nothing was removed."""
+    given = column.notna() & (column != "")
+    if str(column.name).startswith("removed_"):
+        given &= column != 0
+    return bool(given.any())
+
+
+def _share_kept(frame: pd.DataFrame) -> pd.Series:
+    return frame["n_cells_kept"] / frame["n_cells_input"].clip(lower=1)
