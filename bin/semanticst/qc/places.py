@@ -3,7 +3,7 @@
 Single cells that are poor among good ones are found by their neighbours (`semanticst.qc.local`); where all neighbours
 are poor alike, that is blind. Sections tear and fold, dry at the rim, lose fields of view: Totty et al. 2025
 (SpotSweeper: regional artefacts), the Bioconductor package SpatialArtifacts (areas of low counts, those that reach the
-edge apart) and MerQuaCo (Martin et al. 2024: lost tissue, dropped fields of view) look for such areas. Here, both are
+edge apart) and MerQuaCo (for MERSCOPE: lost tissue, dropped images) look for such areas. Here, both are
 found from counts alone, as connected areas, in lattices and among cells alike. The constants were chosen on real
 sections, as they are and damaged on purpose: see ``docs/output.md``.
 """
