@@ -78,6 +78,16 @@ def test_a_poor_strip_along_the_border_is_found_there_and_nowhere_else(points, s
     assert edge[~strip].mean() < 0.01
 
 
+@kinds
+def test_a_good_cell_in_a_poor_strip_is_not_flagged(points):
+    strip = points[:, 1] < 200
+    spared = strip & (np.random.default_rng(1).random(len(points)) < 0.15)
+    counts = thinned(np.full(len(points), 1000), strip & ~spared, 0.2)
+    _, edge = judge(points, counts)
+    assert edge[strip & ~spared].mean() > 0.5
+    assert not edge[spared].any()
+
+
 def test_a_poor_strip_inside_is_no_edge():
     points = lattice()
     inside = np.abs(points[:, 1] - 1900) < 150
