@@ -314,11 +314,11 @@ def test_the_samplesheet_is_named_as_the_source(tmp_path):
 
 
 def test_platforms_have_floors_of_their_own(tmp_path):
-    bins, spots = make_internal("bins", n_features=6), make_internal("spots", n_features=6)
-    bins.uns["semanticst"]["platform"], spots.uns["semanticst"]["platform"] = "visium_hd", "visium"
-    qc(tmp_path, bins, spots)
+    bins, imaged = make_internal("bins", n_features=6), make_internal("imaged", n_features=6)
+    bins.uns["semanticst"]["platform"], imaged.uns["semanticst"]["platform"] = "visium_hd", "xenium"
+    qc(tmp_path, bins, imaged)
     assert records(tmp_path)["bins"]["thresholds"]["min_features"] == 1
-    assert records(tmp_path)["spots"]["threshold_sources"]["min_features"] == "floor (spots)"
+    assert records(tmp_path)["imaged"]["threshold_sources"]["min_counts"] == "floor (imaged cells)"
 
 
 def test_samples_of_next_to_nothing_fail_with_a_reason(tmp_path):

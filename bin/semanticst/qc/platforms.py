@@ -5,7 +5,7 @@ that platform, preselected gene sets included; the threshold itself is read from
 and mostly lies above.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,17 @@ PLATFORMS = {
 """By the name in ``assets/schema_input.json``. Protein imaging, simulated and other data: `GENERIC`."""
 
 
-def platform_defaults(name: str) -> Platform:
-    """Defaults for ``uns['semanticst']['platform']``; `GENERIC` for any name without a row of its own."""
-    return PLATFORMS.get(name, GENERIC)
+_WHOLE = (SPOTS, BEADS)
+_FEW_FEATURES = 1000
+
+
+def platform_defaults(name: str, n_features: int) -> Platform:
+    """Defaults for ``uns['semanticst']['platform']``; `GENERIC` for any name without a row of its own.
+
+    So is a platform of whole transcriptomes with fewer than 1,000 features: a set of genes that was chosen beforehand
+    has so few counts that the floor of the platform would empty the sample.
+    """
+    found = PLATFORMS.get(name, GENERIC)
+    if found in _WHOLE and n_features < _FEW_FEATURES:
+        return replace(GENERIC, kind=f"{found.kind}, few features")
+    return found

@@ -53,7 +53,7 @@ def check_sample(adata: "ad.AnnData", settings: QcSettings) -> tuple["ad.AnnData
     metrics = cell_metrics(adata, kind)
     limits = [
         replace(limit, source="samplesheet") if f"qc_{limit.name}" in own["overrides"] else limit
-        for limit in thresholds(metrics, kind, settings, platform_defaults(own["platform"]))
+        for limit in thresholds(metrics, kind, settings, platform_defaults(own["platform"], adata.n_vars))
     ]
     # a cell that is negative for every marker of a binary panel is an observation, not an empty cell
     empty = (np.diff(adata.X.indptr) == 0) & (kind != FeatureType.BINARY)

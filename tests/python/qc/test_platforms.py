@@ -14,14 +14,14 @@ from semanticst.qc.thresholds import QcSettings, thresholds
 
 def kept(platform, total, features, mito=np.nan):
     table = pd.DataFrame({"total_counts": total, "n_features": features, "mito_share": mito})
-    limits = thresholds(table, FeatureType.COUNTS, QcSettings(), platform_defaults(platform))
+    limits = thresholds(table, FeatureType.COUNTS, QcSettings(), platform_defaults(platform, 5000))
     return (~np.any([limit.fails(table) for limit in limits], axis=0)).mean()
 
 
 def test_every_row_is_a_platform_of_the_samplesheet():
     schema = json.loads((ROOT / "assets/schema_input.json").read_text())
     assert set(PLATFORMS) <= set(schema["items"]["properties"]["platform"]["enum"])
-    assert platform_defaults("") is platform_defaults("codex") is GENERIC
+    assert platform_defaults("", 5000) is platform_defaults("codex", 40) is GENERIC
 
 
 @pytest.mark.parametrize("name", PLATFORMS)
@@ -47,3 +47,11 @@ def test_mitochondrial_share_of_a_panel_is_not_cut():
     mito = np.r_[np.full(50, 0.1), 0.9]
     assert kept("xenium", np.full(51, 200.0), np.full(51, 50), mito) == 1
     assert kept("visium", np.full(51, 200.0), np.full(51, 50), mito) < 1
+
+
+def test_a_small_gene_set_of_a_whole_transcriptome_platform_has_the_generic_floor():
+    assert platform_defaults("visium", 7319).floor_counts == 20
+    few = platform_defaults("visium", 100)
+    assert (few.floor_counts, few.floor_features) == (GENERIC.floor_counts, GENERIC.floor_features)
+    assert few.kind == "spots, few features"
+    assert platform_defaults("xenium", 248) is PLATFORMS["xenium"]
