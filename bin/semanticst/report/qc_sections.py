@@ -23,6 +23,7 @@ _METRICS = {
 _EVERY = ("counts", "binary", "onehot", "continuous")
 _KINDS = {"n_features": ("counts", "binary"), "cell_area": _EVERY, "cell_density": _EVERY}
 """Kinds of features for which a metric says something; not named: counts only."""
+_FORMATS = {"total_counts": "{:,.0f}", "n_features": "{:,.0f}", "cell_area": "{:,.0f}"}
 _ASIDE = ("ribo_share", "cell_area", "cell_density")
 """Medians that the table of samples shows when asked to."""
 _LIMITS = {
@@ -111,7 +112,9 @@ def status_section(outdir: Path, frame: pd.DataFrame) -> None:
     columns |= {name: Column(title, text, "{:.1%}") for name, (title, text) in _SHARES.items()}
     counted = (frame["feature_type"] == "counts").any()
     columns |= {
-        f"median_{name}": Column(f"{title} (median)", "Median over the cells kept.", "{:.3g}", hidden=name in _ASIDE)
+        f"median_{name}": Column(
+            f"{title} (median)", "Median over the cells kept.", _FORMATS.get(name, "{:.3g}"), hidden=name in _ASIDE
+        )
         for name, (title, _) in _METRICS.items()
         if counted or name == "n_features"
     }
