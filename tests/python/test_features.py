@@ -1,8 +1,8 @@
 import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
 import scanpy as sc
-import pandas as pd
 import scipy.sparse as sp
 
 from helpers import make_internal, random_values

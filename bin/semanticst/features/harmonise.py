@@ -103,7 +103,7 @@ def common_panel(features: dict[str, Sequence[str]], types: dict[str, str], min_
             Problem(
                 smallest,
                 f"only {shared[smallest]} of its {len(features[smallest])} features are in "
-                f"{_in_how_many(needed, features)}, at least {MIN_SHARED:.0%} are needed (fewest are shared by {worst}); "
+                f"{_in_how_many(needed, features)}, at least {MIN_SHARED:.0%} are needed (fewest are in {worst}); "
                 "check that all samples were measured with one panel, or lower --features_min_samples",
             )
         )
