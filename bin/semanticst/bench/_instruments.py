@@ -58,10 +58,10 @@ def _cells(rng: np.random.Generator, n_cells: int, n_genes: int, density: float)
     for start in range(0, n_cells, CELLS_AT_ONCE):
         n = min(CELLS_AT_ONCE, n_cells - start)
         sizes = np.clip(rng.poisson(density * n_genes * rng.gamma(6.0, 1 / 6.0, n)), 1, n_genes)
-        # evenly spread with a random start and step below the gap: distinct, sorted, and fast to draw
+        # evenly spread from a random start, a gap of 1 or more apart: distinct, sorted, and fast to draw
         owner = np.repeat(np.arange(n), sizes)
         rank = np.arange(len(owner)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        genes = ((rank + rng.random(len(owner))) * (n_genes / sizes)[owner]).astype(np.int64)
+        genes = ((rank + rng.random(n)[owner]) * (n_genes / sizes)[owner]).astype(np.int64)
         yield rng.geometric(0.6, len(owner)).astype(np.int32), np.minimum(genes, n_genes - 1), sizes
 
 
