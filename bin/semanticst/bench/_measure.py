@@ -19,8 +19,8 @@ class Measured:
     peak_mb: float
 
 
-# A child starts with its parent's resident memory in its books, so that a small one cannot be measured from a large one:
-# this process in between is small, and reports the command's exit status, seconds and KiB on its last line.
+# A child starts with its parent's resident memory in its books: a small one cannot be measured from a large one. So
+# this small process stands in between, and reports the command's exit status, seconds, seconds of CPU and KiB.
 _BETWEEN = """
 import os, sys, time
 start = time.monotonic()
