@@ -4,6 +4,7 @@
 import click
 
 from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step
+from semanticst.constants import PERMUTATIONS
 
 
 @step()
@@ -31,7 +32,7 @@ from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step
 @click.option(
     "--clinical-permutations",
     type=click.IntRange(99),
-    default=19999,
+    default=PERMUTATIONS,
     show_default=True,
     help="Arrangements of patients: all of them when there are no more, else as many drawn at random.",
 )

@@ -89,3 +89,6 @@ UNS = "semanticst"
 """Key in ``uns`` under which a step records what it was given and what it decided (a flat dict)."""
 LAYER_COUNTS = "counts"
 """Layer of an input object that is read instead of ``X`` where it exists."""
+
+PERMUTATIONS = 19_999
+"""Arrangements of patients that an association looks at, unless told otherwise."""

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from clinical_helpers import Cohort, clr, make_cohort, row_of
-from semanticst.clinical.confounding import batch_warning, correlation_ratio, cramers_v
+from semanticst.clinical.confounding import correlation_ratio, cramers_v
 from semanticst.clinical.features import (
     build_features,
     centred_log_ratio,
@@ -136,35 +136,69 @@ def test_correlation_ratio():
     assert correlation_ratio(pd.Series(np.tile(np.arange(10.0), 3)), group) == 0
 
 
+def with_batch(cohort: Cohort, batches, **columns) -> Cohort:
+    return Cohort(cohort.sections.assign(batch=batches, **columns), cohort.counts, cohort.clinical)
+
+
 @pytest.mark.parametrize(
     ("batches", "expected"),
     [
         (["b1"] * 8 + ["b2"] * 8, "nested in the contrast"),
-        (["b1"] * 7 + ["b2"] + ["b2"] * 7 + ["b1"], "confounded (Cramer's V"),
+        ([f"b{i // 2}" for i in range(16)], "patients of a batch may be alike"),
+        (["b1"] * 7 + ["b2"] + ["b2"] * 7 + ["b1"], "compared inside batches only"),
         (["b1", "b2"] * 8, ""),
         ([f"b{i}" for i in range(16)], ""),
         (["b1"] * 16, ""),
     ],
 )
 def test_batch_that_goes_with_the_contrast_is_pointed_out_in_every_row(batches, expected):
-    cohort = make_cohort((8, 8))
-    cohort = Cohort(cohort.sections.assign(batch=batches), cohort.counts, cohort.clinical)
-    warnings = cohort.ask("groups", column="group").table["warnings"]
+    warnings = with_batch(make_cohort((8, 8)), batches).ask("groups", column="group").table["warnings"]
     if expected:
         assert warnings.str.contains(expected, regex=False).all()
     else:
         assert not warnings.str.contains("batch").any()
 
 
+def test_batch_nested_in_the_contrast_leaves_no_effect_no_p_and_no_q():
+    cohort = with_batch(make_cohort((8, 8), effect=3.0), ["b1"] * 8 + ["b2"] * 8)
+    result = cohort.ask("groups", column="group")
+    assert result.table[["effect", "ci_low", "p", "p_model", "p_rank", "q", "hedges_g", "p_mixed"]].isna().all(axis=None)
+    assert result.table["warnings"].str.startswith("not testable: batch is nested").all()
+    assert (result.table["n_tests"] == 0).all()
+    assert result.primary["mean_target"].notna().all(), "what was seen may be described"
+    assert result.batch_strength == pytest.approx(1, abs=0.1)
+
+
+def test_an_effect_of_the_batch_alone_is_not_taken_for_the_contrast():
+    """Batch b2 has far more of niche 2, and most of group g1 was in it."""
+    batches = np.array(["b1"] * 10 + ["b2"] * 2 + ["b1"] * 2 + ["b2"] * 10)
+    p = []
+    for seed in range(40):
+        cohort = make_cohort((12, 12), seed=seed)
+        counts = cohort.counts.copy()
+        counts.loc[batches == "b2", 2] *= 6
+        asked = with_batch(Cohort(cohort.sections, counts, cohort.clinical), batches)
+        row = row_of(asked.ask("groups", column="group", permutations=199), 2)
+        assert "blocks batch" in row["model"]
+        p.append(row["p"])
+    assert np.mean(np.array(p) < 0.05) < 0.2, "ignoring the batch, nearly all are"
+
+
+def test_batch_that_is_adjusted_for_already_is_left_to_the_contrast():
+    cohort = with_batch(make_cohort((8, 8)), ["b1"] * 7 + ["b2"] + ["b2"] * 7 + ["b1"])
+    table = cohort.ask("groups", column="group", covariates=("batch",)).table
+    assert not table["warnings"].str.contains("confounded").any()
+    assert table.loc[0, "model"].count("batch") == 1
+
+
 def test_batch_is_judged_for_numbers_and_survival_too():
     cohort = make_cohort((12,))
     number = pd.Series(np.repeat([0.0, 10.0], 6) + np.tile([0.1, 0.2, 0.3], 4), cohort.sections.index)
-    sections = cohort.sections.assign(batch=np.repeat(["b1", "b2"], 6), x=number.astype(str))
-    result = Cohort(sections, cohort.counts, cohort.clinical).ask("continuous", column="x")
+    halves = np.repeat(["b1", "b2"], 6)
+    result = with_batch(cohort, halves, x=number.astype(str)).ask("continuous", column="x")
     assert result.table["warnings"].str.contains("correlation ratio").all()
-    sections = sections.assign(event=np.repeat(["0", "1"], 6))
-    result = Cohort(sections, cohort.counts, cohort.clinical).ask(
+    result = with_batch(cohort, halves, event=np.repeat(["0", "1"], 6)).ask(
         "survival", time="time", event="event", event_value="1"
     )
-    assert result.table["warnings"].str.contains("batch is nested").all()
-    assert batch_warning(result.design)[1] == pytest.approx(1, abs=0.1)
+    assert result.table["warnings"].str.contains("compared inside batches only").all()
+    assert result.batch_strength == pytest.approx(1, abs=0.1)

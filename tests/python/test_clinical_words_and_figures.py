@@ -63,7 +63,7 @@ def test_paragraph_names_who_was_left_out_and_what_holds_for_all_rows():
         Cohort(sections, cohort.counts, cohort.clinical).ask("groups", column="group", covariates=("age",))
     )
     assert "Left out: 1 patient (no age)." in text
-    assert "Beware: batch is nested in the contrast" in text
+    assert "Nothing could be tested: not testable: batch is nested in the contrast" in text
 
 
 def test_sentences_of_other_types():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from semanticst.clinical.compare import Settings
-from semanticst.clinical.confounding import batch_warning
+from semanticst.clinical.confounding import account_for_batch
 from semanticst.clinical.design import Design, build_design
 from semanticst.clinical.features import (
     PSEUDO_SHARE,
@@ -18,12 +18,14 @@ from semanticst.clinical.features import (
     shares,
     unit_contacts,
 )
-from semanticst.clinical.groups import compare_continuous, compare_groups, compare_ordered
+from semanticst.clinical.groups import compare_continuous, compare_groups, compare_ordered, slope_variable
 from semanticst.clinical.joint import compare_composition
+from semanticst.clinical.mixed import add_mixed
 from semanticst.clinical.multiplicity import add_q
 from semanticst.clinical.results import PAIRWISE, PRIMARY, tidy
 from semanticst.clinical.survival import compare_survival
 from semanticst.clinical.tables import Contrast, read_clinical, read_contrast, read_sections
+from semanticst.constants import PERMUTATIONS
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,10 @@ MODELS = {
     "continuous": compare_continuous,
     "survival": compare_survival,
 }
+
+
+PER_SECTION = ("proportion", "entropy")
+"""Features that a single section has, for the mixed model of sections."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +120,7 @@ def examine(
     contacts: pd.DataFrame | None = None,
     kinds: tuple[str, ...] = ("proportion",),
     min_cells: int = 20,
-    permutations: int = 19999,
+    permutations: int = PERMUTATIONS,
     seed: int = 0,
 ) -> Association:
     """Test every niche against one contrast, the patient being the unit.
@@ -141,7 +147,7 @@ def examine(
     large = counts.sum(axis=1).reindex(sections.index, fill_value=0) >= min_cells
     if not large.all():
         log.info("%d sections have fewer than %d cells and are left out", (~large).sum(), min_cells)
-    design = build_design(contrast, sections, usable=large)
+    design, batch = account_for_batch(build_design(contrast, sections, usable=large))
 
     unit = design.sections["unit"]
     unit_counts = counts.loc[unit.index].groupby(unit.to_numpy()).sum().reindex(design.units.index)
@@ -150,10 +156,14 @@ def examine(
 
     settings = Settings(permutations=permutations, seed=seed)
     joint = compare_composition(design, shares(unit_counts), settings)
-    rows = [*MODELS[contrast.type](design, features, settings), joint]
-    warning, strength = batch_warning(design)
+    rows = MODELS[contrast.type](design, features, settings)
+    x = slope_variable(design)
+    if x is not None:
+        by_section = build_features(counts.loc[unit.index], tuple(k for k in kinds if k in PER_SECTION))
+        add_mixed([row for row in rows if row["family"] == PRIMARY], design, x, features, by_section)
+    rows = [_withheld(row, design.untestable) for row in (*rows, joint)]
     for row in rows:
-        row["warnings"] = [*row.get("warnings", []), warning, *design.warnings, *_sparse_warning(row, features)]
+        row["warnings"] = [*row.get("warnings", []), *design.warnings, *_sparse_warning(row, features)]
     table = _ordered(add_q(tidy(rows)))
     n_tests = int(table.groupby("family")["n_tests"].first().sum())
     log.info("%d tests, %d with q < 0.05", n_tests, (table["q"] < 0.05).sum())
@@ -164,7 +174,15 @@ def examine(
         "pseudo_share": PSEUDO_SHARE,
         "multiplicity": "Benjamini-Hochberg within family",
     }
-    return Association(contrast, design, features, table, chosen, strength)
+    return Association(contrast, design, features, table, chosen, batch.strength)
+
+
+def _withheld(row: dict, reason: str) -> dict:
+    """The row without its test where the whole contrast cannot be tested."""
+    if not reason:
+        return row
+    described = ("feature", "niche", "comparison", "family", "n_patients", "n_events")
+    return {k: v for k, v in row.items() if k in described or k.startswith(("mean_", "n_"))} | {"warnings": [reason]}
 
 
 def _sparse_warning(row: dict, features: Features) -> list[str]:

@@ -7,10 +7,11 @@ import pandas as pd
 
 from semanticst.clinical.design import SINGLES
 from semanticst.clinical.features import Features
-from semanticst.clinical.linear import slope_model, t_test
-from semanticst.clinical.permutation import arrange, critical_t, permutation_p, permuted_t, refine_tail
+from semanticst.clinical.linear import SlopeModel, slope_model, t_test
+from semanticst.clinical.permutation import Arrangements, arrange, critical_t, permutation_p, permuted_t, refine_tail
 from semanticst.clinical.robustness import detectable_effect, leave_one_out
 from semanticst.clinical.variables import MIN_PER_GROUP
+from semanticst.constants import PERMUTATIONS
 
 COARSE = 0.01
 """A warning is due when no arrangement can give a p below this."""
@@ -20,7 +21,7 @@ COARSE = 0.01
 class Settings:
     """How permutations are drawn."""
 
-    permutations: int = 9999
+    permutations: int = PERMUTATIONS
     seed: int = 0
 
 
@@ -34,7 +35,7 @@ class Question:
     covariates: np.ndarray
     block_names: tuple[str, ...] = ()
     covariate_names: tuple[str, ...] = ()
-    permutations: int = 9999
+    permutations: int = PERMUTATIONS
     seed: int = 0
     continuous: bool = False
 
@@ -64,6 +65,34 @@ class Question:
         if self.covariate_names:
             text += f", covariates {'+'.join(self.covariate_names)}"
         return f"{text}; p by permutation of t ({arrangements})"
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """Per column of Y: effect, its HC2 error and 95 % interval, and p; ``p`` is the one to read."""
+
+    effect: np.ndarray
+    se: np.ndarray
+    ci_low: np.ndarray
+    ci_high: np.ndarray
+    p: np.ndarray
+    p_permutation: np.ndarray
+    p_model: np.ndarray
+    arrangements: Arrangements
+
+
+def estimate(question: Question, model: SlopeModel, Y: np.ndarray) -> Estimates:
+    """Effect, interval and p of each column of Y (float64, n x k) under the question's ``slope_model``."""
+    effect, se, p_model = t_test(model, Y)
+    arrangements = arrange(
+        question.x, question.blocks, question.permutations, question.seed, exact_allowed=question.covariates.size == 0
+    )
+    null, observed = permuted_t(model, Y, arrangements), np.abs(effect / se)
+    p_permutation = permutation_p(null, observed, arrangements.exact)
+    p = refine_tail(p_permutation, null, observed, p_model)
+    noise = permuted_t(model, model.effect_and_residuals(Y)[1], arrangements)
+    half = critical_t(noise, model.df, arrangements.exact) * se
+    return Estimates(effect, se, effect - half, effect + half, p, p_permutation, p_model, arrangements)
 
 
 def compare(features: Features, question: Question) -> list[dict]:
@@ -102,15 +131,8 @@ def _compare_complete(values: pd.DataFrame, question: Question) -> list[dict]:
         return [{"n_patients": n_patients, "warnings": [reason]} for _ in rows]
 
     Y = values.to_numpy(float)[:, usable]
-    effect, se, p_model = t_test(model, Y)
-    arrangements = arrange(
-        question.x, question.blocks, question.permutations, question.seed, exact_allowed=question.covariates.size == 0
-    )
-    null, observed = permuted_t(model, Y, arrangements), np.abs(effect / se)
-    p_permutation = permutation_p(null, observed, arrangements.exact)
-    p = refine_tail(p_permutation, null, observed, p_model)
-    noise = permuted_t(model, model.effect_and_residuals(Y)[1], arrangements)
-    half = critical_t(noise, model.df, arrangements.exact) * se
+    found = estimate(question, model, Y)
+    arrangements, effect = found.arrangements, found.effect
     low, high = leave_one_out(question.patients, lambda keep: _effects(Y[keep], question.where(keep)))
     low, high = np.broadcast_to(low, effect.shape), np.broadcast_to(high, effect.shape)
     warnings = []
@@ -119,17 +141,17 @@ def _compare_complete(values: pd.DataFrame, question: Question) -> list[dict]:
     for j, column in enumerate(np.flatnonzero(usable)):
         rows[column] = {
             "effect": effect[j],
-            "ci_low": effect[j] - half[j],
-            "ci_high": effect[j] + half[j],
-            "p": p[j],
-            "p_permutation": p_permutation[j],
-            "p_model": p_model[j],
+            "ci_low": found.ci_low[j],
+            "ci_high": found.ci_high[j],
+            "p": found.p[j],
+            "p_permutation": found.p_permutation[j],
+            "p_model": found.p_model[j],
             "n_patients": n_patients,
             "effect_loo_low": low[j],
             "effect_loo_high": high[j],
-            "detectable_effect": detectable_effect(se[j], model.df),
+            "detectable_effect": detectable_effect(found.se[j], model.df),
             "model": question.describe(arrangements.describe()),
-            "warnings": [*warnings, *sign_warning(p[j], low[j], high[j])],
+            "warnings": [*warnings, *sign_warning(found.p[j], low[j], high[j])],
         }
     return rows
 

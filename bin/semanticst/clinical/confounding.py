@@ -1,9 +1,12 @@
-"""Can the contrast be told apart from the batch?"""
+"""Can the contrast be told apart from the batch? Where it cannot, there is no p-value."""
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from semanticst.clinical.design import Design
+from semanticst.clinical.variables import MIN_PER_GROUP
 
 STRONG = 0.5
 """Cramer's V from which batch and contrast count as confounded."""
@@ -32,32 +35,78 @@ def correlation_ratio(value: pd.Series, group: pd.Series) -> float:
     return float(np.sqrt(max(0.0, 1 - within / (n - k) / (total / (n - 1)))))
 
 
-def batch_warning(design: Design) -> tuple[str, float | None]:
-    """Warning when batch goes with the contrast, and the strength (None where it cannot be judged).
+@dataclass(frozen=True)
+class BatchCheck:
+    """How strongly batch goes with the contrast (0 to 1, None where it cannot be judged), and whether it is nested."""
+
+    strength: float | None = None
+    measure: str = ""
+    nested: bool = False
+    replicated: bool = False
+    """Has every level at least 3 batches of its own? Then batches are like families of patients."""
+
+
+def check_batch(design: Design) -> BatchCheck:
+    """Judge batch and contrast.
 
     Where each patient has batches of their own (as when nobody stated a batch), batch cannot be told from patient:
-    there is nothing to judge and no warning.
+    there is nothing to judge.
     """
     sections = design.sections
     if "batch" not in sections.columns or design.units.empty or sections["batch"].isna().all():
-        return "", None
+        return BatchCheck()
     pairs = sections[["unit", "patient", "batch"]].drop_duplicates().dropna()
     shared = pairs.groupby("batch")["patient"].nunique()
     if pairs["batch"].nunique() < 2 or (shared < 2).all():
-        return "", None
+        return BatchCheck()
     outcome = pairs["unit"].map(design.units["event" if design.contrast.type == "survival" else "value"])
     if design.contrast.type == "continuous":
-        strength, measure = correlation_ratio(outcome, pairs["batch"]), "correlation ratio"
-        nested = False
-    else:
-        strength, measure = cramers_v(outcome, pairs["batch"]), "Cramer's V"
-        levels_of_batch = outcome.groupby(pairs["batch"]).nunique()
-        nested = len(outcome.unique()) > 1 and levels_of_batch.max() == 1
-    if nested:
-        return (
-            f"batch is nested in the contrast ({measure} = {strength:.2f}): an effect of batch looks the same",
-            strength,
-        )
-    if strength >= STRONG:
-        return f"batch and contrast are confounded ({measure} = {strength:.2f}): p may reflect the batch", strength
-    return "", strength
+        return BatchCheck(correlation_ratio(outcome, pairs["batch"]), "correlation ratio")
+    levels_of_batch = outcome.groupby(pairs["batch"]).nunique()
+    batches_of_level = pairs["batch"].groupby(outcome).nunique()
+    return BatchCheck(
+        strength=cramers_v(outcome, pairs["batch"]),
+        measure="Cramer's V",
+        # patients of one event status still die at different times
+        nested=design.contrast.type != "survival" and len(batches_of_level) > 1 and levels_of_batch.max() == 1,
+        replicated=batches_of_level.min() >= MIN_PER_GROUP,
+    )
+
+
+def account_for_batch(design: Design) -> tuple[Design, BatchCheck]:
+    """The design in which batch cannot pass for the contrast, with the reason why it differs from what was asked.
+
+    - Batch among the covariates, strata or block of the contrast: nothing to do.
+    - Nested (every batch has one level) with fewer than 3 batches in a level: not testable.
+    - Nested with more: a warning, since patients of a batch may be alike.
+    - Confounded (`STRONG` and above): patients are compared inside batches only; within patients, or where a patient
+      has several batches, batch becomes a covariate or remains a warning.
+    """
+    check, contrast = check_batch(design), design.contrast
+    if check.strength is None or "batch" in (*contrast.covariates, *contrast.strata, contrast.block):
+        return design, check
+    value = f"{check.measure} = {check.strength:.2f}"
+    if check.nested and not check.replicated:
+        reason = f"not testable: batch is nested in the contrast ({value}): an effect of batch looks the same"
+        return replace(design, untestable=reason), check
+    if check.nested:
+        return _warned(design, f"batch is nested in the contrast ({value}): patients of a batch may be alike"), check
+    if check.strength < STRONG:
+        return design, check
+    batch = design.sections.groupby("unit")["batch"]
+    if (batch.nunique(dropna=False) > 1).any():
+        note = f"batch and contrast are confounded ({value}): p may reflect the batch"
+        return _warned(design, note), check
+    code = batch.first().loc[design.units.index].astype(str)
+    if design.within_patient:
+        dummies = pd.get_dummies(code, prefix="batch", drop_first=True, dtype=float)
+        covariates = pd.concat([design.covariates, dummies], axis=1)
+        design = replace(design, covariates=covariates)
+        return _warned(design, f"batch and contrast are confounded ({value}): adjusted for batch"), check
+    blocks = pd.DataFrame({"block": design.blocks, "batch": code.to_numpy()}).groupby(["block", "batch"]).ngroup()
+    design = replace(design, blocks=blocks.to_numpy(), block_names=(*design.block_names, "batch"))
+    return _warned(design, f"batch and contrast are confounded ({value}): compared inside batches only"), check
+
+
+def _warned(design: Design, note: str) -> Design:
+    return replace(design, warnings=[*design.warnings, note])

@@ -28,6 +28,16 @@ def question(design: Design, x: np.ndarray, settings: Settings) -> Question:
     )
 
 
+def slope_variable(design: Design) -> np.ndarray | None:
+    """The number per unit whose slope the primary rows hold (0/1, steps, SD); None where they hold no slope."""
+    value = design.units.get("value")
+    if design.contrast.type == "continuous":
+        return standardised(value.to_numpy(float))
+    if design.contrast.type == "ordered" or (design.contrast.type == "groups" and len(design.levels) == 2):
+        return steps(value.to_numpy(), design.levels)
+    return None
+
+
 def compare_groups(design: Design, features: Features, settings: Settings) -> list[dict]:
     """Two levels: one difference per feature. More: an omnibus row per feature, then a row per pair of levels."""
     if len(design.levels) == 2:
@@ -60,7 +70,7 @@ def compare_continuous(design: Design, features: Features, settings: Settings) -
     """A slope per standard deviation of the variable for each feature."""
     value = design.units["value"].to_numpy(float)
     spread = value.std(ddof=1) if len(value) > 1 else 0.0
-    x = (value - value.mean()) / (spread if spread > 0 else 1.0)
+    x = standardised(value)
     rows = compare(features, question(design, x, settings))
     for row in rows:
         if "effect" in row:
@@ -149,6 +159,12 @@ def steps(values: np.ndarray, levels: tuple[str, ...]) -> np.ndarray:
     """Position of each value among the levels, the lowest is 0: float64."""
     position = {level: float(i) for i, level in enumerate(levels)}
     return np.array([position[v] for v in values])
+
+
+def standardised(value: np.ndarray) -> np.ndarray:
+    """Mean 0 and SD 1 (unless all are the same): float64."""
+    spread = value.std(ddof=1) if len(value) > 1 else 0.0
+    return (value - value.mean()) / (spread if spread > 0 else 1.0)
 
 
 def hedges_g(target: np.ndarray, reference: np.ndarray) -> float:

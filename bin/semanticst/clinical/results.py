@@ -9,6 +9,7 @@ COLUMNS = (
     "warnings", "comparison", "family", "n_tests", "hedges_g", "mean_all", "mean_reference", "mean_target", "n_reference", "n_target",
     "p_permutation", "p_model", "p_rank", "hazard_ratio", "hazard_ratio_low", "hazard_ratio_high", "p_logrank",
     "p_proportional_hazards", "effect_loo_low", "effect_loo_high", "detectable_effect",
+    "effect_mixed", "mixed_low", "mixed_high", "p_mixed",
 )  # fmt: skip
 """The first twelve are a contract; the rest is explained in docs/output.md."""
 
