@@ -162,7 +162,9 @@ def test_batch_that_goes_with_the_contrast_is_pointed_out_in_every_row(batches, 
 def test_batch_nested_in_the_contrast_leaves_no_effect_no_p_and_no_q():
     cohort = with_batch(make_cohort((8, 8), effect=3.0), ["b1"] * 8 + ["b2"] * 8)
     result = cohort.ask("groups", column="group")
-    assert result.table[["effect", "ci_low", "p", "p_model", "p_rank", "q", "hedges_g", "p_mixed"]].isna().all(axis=None)
+    assert (
+        result.table[["effect", "ci_low", "p", "p_model", "p_rank", "q", "hedges_g", "p_mixed"]].isna().all(axis=None)
+    )
     assert result.table["warnings"].str.startswith("not testable: batch is nested").all()
     assert (result.table["n_tests"] == 0).all()
     assert result.primary["mean_target"].notna().all(), "what was seen may be described"

@@ -84,15 +84,23 @@ class Estimates:
 def estimate(question: Question, model: SlopeModel, Y: np.ndarray) -> Estimates:
     """Effect, interval and p of each column of Y (float64, n x k) under the question's ``slope_model``."""
     effect, se, p_model = t_test(model, Y)
+    arrangements, p_permutation, p = permutation_tests(question, model, Y)
+    noise = permuted_t(model, model.effect_and_residuals(Y)[1], arrangements)
+    half = critical_t(noise, model.df, arrangements.exact) * se
+    return Estimates(effect, se, effect - half, effect + half, p, p_permutation, p_model, arrangements)
+
+
+def permutation_tests(
+    question: Question, model: SlopeModel, Y: np.ndarray
+) -> tuple[Arrangements, np.ndarray, np.ndarray]:
+    """The arrangements, p by permutation alone, and the p to read, of each column of Y."""
+    effect, se, p_model = t_test(model, Y)
     arrangements = arrange(
         question.x, question.blocks, question.permutations, question.seed, exact_allowed=question.covariates.size == 0
     )
     null, observed = permuted_t(model, Y, arrangements), np.abs(effect / se)
     p_permutation = permutation_p(null, observed, arrangements.exact)
-    p = refine_tail(p_permutation, null, observed, p_model)
-    noise = permuted_t(model, model.effect_and_residuals(Y)[1], arrangements)
-    half = critical_t(noise, model.df, arrangements.exact) * se
-    return Estimates(effect, se, effect - half, effect + half, p, p_permutation, p_model, arrangements)
+    return arrangements, p_permutation, refine_tail(p_permutation, null, observed, p_model)
 
 
 def compare(features: Features, question: Question) -> list[dict]:

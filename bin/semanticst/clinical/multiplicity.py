@@ -1,7 +1,13 @@
 """Many niches, many tests: Benjamini-Hochberg inside each family of a contrast."""
 
+import numpy as np
 import pandas as pd
 from statsmodels.stats.multitest import multipletests
+
+
+def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
+    """q of each p."""
+    return multipletests(p, method="fdr_bh")[1]
 
 
 def add_q(table: pd.DataFrame) -> pd.DataFrame:
@@ -11,5 +17,5 @@ def add_q(table: pd.DataFrame) -> pd.DataFrame:
         tested = rows.index[rows["p"].notna()]
         table.loc[rows.index, "n_tests"] = len(tested)
         if len(tested):
-            table.loc[tested, "q"] = multipletests(table.loc[tested, "p"], method="fdr_bh")[1]
+            table.loc[tested, "q"] = benjamini_hochberg(table.loc[tested, "p"].to_numpy())
     return table

@@ -10,7 +10,7 @@ from lifelines.statistics import multivariate_logrank_test
 from scipy import stats
 
 from semanticst.clinical.compare import Settings, sign_warning, untestable_feature
-from semanticst.clinical.cox import fit_cox, leave_one_out_range, permutation_test
+from semanticst.clinical.cox import NOT_COVARIATES, CoxFit, fit_cox, leave_one_out_range, permutation_test
 from semanticst.clinical.design import Design
 from semanticst.clinical.features import Features
 from semanticst.clinical.results import PRIMARY
@@ -66,9 +66,7 @@ def _row(design: Design, base: pd.DataFrame, y: np.ndarray, shown: np.ndarray, s
         p = f"{fit.p_proportional_hazards:.2g}"
         notes.append(f"hazards are not proportional (Schoenfeld p = {p}): the ratio is an average over time")
     low, high = leave_one_out_range(fit, penalised)
-    p_permutation, p = np.nan, fit.p_likelihood_ratio
-    if n_terms == 1:
-        p_permutation, p = permutation_test(base, y, fit.p_likelihood_ratio, settings.permutations, settings.seed)
+    p_permutation, p = survival_p(base, y, fit, settings.permutations, settings.seed)
     half = stats.norm.ppf(0.975) * fit.se
     return {
         "effect": fit.effect,
@@ -89,6 +87,13 @@ def _row(design: Design, base: pd.DataFrame, y: np.ndarray, shown: np.ndarray, s
         "model": _describe(design, penalised, settings.permutations),
         "warnings": [*notes, *sign_warning(p, low, high)],
     }
+
+
+def survival_p(base: pd.DataFrame, y: np.ndarray, fit: CoxFit, permutations: int, seed: int) -> tuple[float, float]:
+    """p by permutation (NaN with covariates, see ``permutation_test``), and the p to read."""
+    if base.shape[1] > len(NOT_COVARIATES):
+        return np.nan, fit.p_likelihood_ratio
+    return permutation_test(base, y, fit.p_likelihood_ratio, permutations, seed)
 
 
 def base_frame(design: Design) -> pd.DataFrame:
