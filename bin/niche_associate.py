@@ -16,18 +16,24 @@ from semanticst.constants import PERMUTATIONS
 @click.option("--samplesheet", type=EXISTING_FILE, required=True, help="Samplesheet, one row per section, as checked.")
 @click.option("--counts", type=EXISTING_FILE, required=True, help="Cells per section and niche (niche_counts.csv).")
 @click.option("--contacts", type=EXISTING_FILE, help="Edges between niches per section (niche_contacts.csv).")
+@click.option("--patches", type=EXISTING_FILE, help="Patches per section and niche (niche_patches.csv).")
+@click.option(
+    "--cell-types", type=EXISTING_FILE, help="Cells per section, niche and type (niche_sample_cell_types.csv)."
+)
+@click.option("--gene-sets", type=EXISTING_FILE, help="Means per section, niche and gene set (niche_gene_sets.csv).")
 @click.option(
     "--clinical-features",
     default="proportion",
     show_default=True,
-    help="What is tested, joined by commas: proportion (share of each niche), entropy, contacts (needs --contacts).",
+    help="What is tested, joined by commas: proportion (share of each niche), entropy, contacts (needs --contacts), "
+    "fragmentation (needs --patches), cell_types (of a niche; needs --cell-types), gene_sets (needs --gene-sets).",
 )
 @click.option(
     "--clinical-min-cells",
     type=click.IntRange(1),
     default=20,
     show_default=True,
-    help="Sections with fewer cells are left out.",
+    help="Sections with fewer cells are left out, and patients with fewer cells in a niche for what is inside it.",
 )
 @click.option(
     "--clinical-permutations",
@@ -45,6 +51,9 @@ def niche_associate(
     samplesheet,
     counts,
     contacts,
+    patches,
+    cell_types,
+    gene_sets,
     clinical_features,
     clinical_min_cells,
     clinical_permutations,
@@ -54,7 +63,8 @@ def niche_associate(
     """Test every niche against one contrast; writes CONTRAST.csv, its figures and the report's tables."""
     from semanticst.clinical import associate, parse_features, write_association
 
-    kinds = parse_features(clinical_features, contacts is not None)
+    inside = {"fragmentation": patches, "cell_types": cell_types, "gene_sets": gene_sets}
+    kinds = parse_features(clinical_features, {"contacts": contacts, **inside})
     result = associate(
         contrast,
         contrasts,
@@ -62,6 +72,7 @@ def niche_associate(
         samplesheet,
         counts,
         contacts,
+        inside,
         kinds=kinds,
         min_cells=clinical_min_cells,
         permutations=clinical_permutations,

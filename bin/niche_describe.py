@@ -15,13 +15,18 @@ from semanticst.cli import EXISTING_FILE, outdir_option, step, threads_option
     show_default=True,
     help="Most sample maps in the report (0 = none). Full-size maps of all samples are always written.",
 )
+@click.option(
+    "--clinical-gene-sets",
+    type=EXISTING_FILE,
+    help="Sets of genes (GMT, or CSV with gene_set and gene) whose mean in each niche of each sample is written.",
+)
 @threads_option
 @outdir_option
-def niche_describe(cohort, niche_maps, threads, outdir):
+def niche_describe(cohort, niche_maps, clinical_gene_sets, threads, outdir):
     """Describe the niches of COHORT (cohort.h5ad): tables, a map of each section, and their part of the report."""
     from semanticst.report.describe import describe_niches
 
-    describe_niches(cohort, outdir, niche_maps, threads)
+    describe_niches(cohort, outdir, niche_maps, threads, clinical_gene_sets)
 
 
 if __name__ == "__main__":

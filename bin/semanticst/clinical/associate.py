@@ -1,6 +1,7 @@
 """One contrast from tables to results: the function behind ``niche_associate.py``."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from semanticst.clinical.compare import Settings
 from semanticst.clinical.confounding import account_for_batch
 from semanticst.clinical.design import Design, build_design
 from semanticst.clinical.features import (
+    JOINT,
     PSEUDO_SHARE,
     Features,
     build_features,
@@ -19,6 +21,7 @@ from semanticst.clinical.features import (
     unit_contacts,
 )
 from semanticst.clinical.groups import compare_continuous, compare_groups, compare_ordered, slope_variable
+from semanticst.clinical.inside import read_inside
 from semanticst.clinical.joint import compare_composition
 from semanticst.clinical.mixed import add_mixed
 from semanticst.clinical.multiplicity import add_q
@@ -86,6 +89,8 @@ def associate(
     samplesheet: Path,
     counts: Path,
     contacts: Path | None = None,
+    inside: Mapping[str, Path | None] | None = None,
+    kinds: tuple[str, ...] = ("proportion",),
     **choices,
 ) -> Association:
     """Read the tables and test one contrast.
@@ -98,6 +103,10 @@ def associate(
         Tables as written by ``samplesheet_check.py``.
     counts, contacts
         ``niche_counts.csv`` and ``niche_contacts.csv`` of ``niche_describe.py``.
+    inside
+        Its further tables, per kind of ``inside.INSIDE``; only those of ``kinds`` are read.
+    kinds
+        Features to test, of ``features.FEATURES``.
     choices
         Passed on to ``examine``.
 
@@ -110,7 +119,8 @@ def associate(
     niches = read_counts(counts)
     sections = read_sections(samplesheet, read_clinical(clinical), niches)
     edges = read_contacts(contacts) if contacts is not None else None
-    return examine(asked, sections, niches, edges, **choices)
+    tables = {kind: read_inside(path, kind) for kind, path in (inside or {}).items() if kind in kinds and path}
+    return examine(asked, sections, niches, edges, tables, kinds, **choices)
 
 
 def examine(
@@ -118,6 +128,7 @@ def examine(
     sections: pd.DataFrame,
     counts: pd.DataFrame,
     contacts: pd.DataFrame | None = None,
+    inside: Mapping[str, pd.DataFrame] | None = None,
     kinds: tuple[str, ...] = ("proportion",),
     min_cells: int = 20,
     permutations: int = PERMUTATIONS,
@@ -135,10 +146,12 @@ def examine(
         Cells per section (rows) and niche (columns); a section may be absent.
     contacts
         Edges between niches per section, as ``features.read_contacts`` gives them.
+    inside
+        Tables of ``inside.read_inside``, per kind.
     kinds
         Features to test, of ``features.FEATURES``.
     min_cells
-        Sections with fewer cells are left out.
+        Sections with fewer cells are left out, and units with fewer cells in a niche for what is inside that niche.
     permutations
         Up to this many arrangements are enumerated, else as many are drawn.
     seed
@@ -152,7 +165,7 @@ def examine(
     unit = design.sections["unit"]
     unit_counts = counts.loc[unit.index].groupby(unit.to_numpy()).sum().reindex(design.units.index)
     edges = unit_contacts(contacts, unit) if contacts is not None and "contacts" in kinds else None
-    features = build_features(unit_counts, kinds, edges)
+    features = build_features(unit_counts, kinds, edges, inside, unit, min_cells)
 
     settings = Settings(permutations=permutations, seed=seed)
     joint = compare_composition(design, shares(unit_counts), settings)
@@ -163,7 +176,7 @@ def examine(
         add_mixed([row for row in rows if row["family"] == PRIMARY], design, x, features, by_section)
     rows = [_withheld(row, design.untestable) for row in (*rows, joint)]
     for row in rows:
-        row["warnings"] = [*row.get("warnings", []), *design.warnings, *_sparse_warning(row, features)]
+        row["warnings"] = [*row.get("warnings", []), *design.warnings, *_sparse_warning(row, features, min_cells)]
     table = _ordered(add_q(tidy(rows)))
     n_tests = int(table.groupby("family")["n_tests"].first().sum())
     log.info("%d tests, %d with q < 0.05", n_tests, (table["q"] < 0.05).sum())
@@ -185,11 +198,18 @@ def _withheld(row: dict, reason: str) -> dict:
     return {k: v for k, v in row.items() if k in described or k.startswith(("mean_", "n_"))} | {"warnings": [reason]}
 
 
-def _sparse_warning(row: dict, features: Features) -> list[str]:
-    if row["feature"] != "proportion":
+def _sparse_warning(row: dict, features: Features, min_cells: int) -> list[str]:
+    """Warn of a niche that hardly any unit has, and count the units that have too few of its cells to look inside."""
+    if row["niche"] == JOINT:
         return []
-    n = int((features.shown[row["feature"], row["niche"]] > 0).sum())
-    return [f"cells of this niche in {n} units only"] if 0 < n < 3 else []
+    shown = features.shown[row["feature"], row["niche"]]
+    if row["feature"] == "proportion":
+        n = int((shown > 0).sum())
+        return [f"cells of this niche in {n} units only"] if 0 < n < 3 else []
+    n = int(shown.isna().sum())
+    contact = row["feature"].startswith("contact_with")
+    few = "too few expected contacts" if contact else f"fewer than {min_cells} cells of this niche"
+    return [f"{n} units have {few}: not used"] if 0 < n < len(shown) else []
 
 
 def _ordered(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,9 +1,10 @@
-"""What is compared between patients: niche shares on a log-ratio scale, niche contacts, diversity.
+"""What is compared between patients: niche shares on a log-ratio scale, contacts, diversity, and what niches are like.
 
 Cells are summed over the sections of a unit (a patient, or a patient's sections of one level) before any share is
 taken, so that a large section weighs more than a small one and the patient stays the unit.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import click
 import numpy as np
 import pandas as pd
 
+from semanticst.clinical.inside import CELL_TYPE, GENE_SET, INSIDE, inside_features
 from semanticst.clinical.tables import read_text_table
 from semanticst.errors import BadInput, Problem
 
@@ -24,7 +26,13 @@ smaller because a niche appears in patches: a share below it says that no patch 
 MIN_EXPECTED_CONTACTS = 5.0
 """With fewer expected edges between two niches, a patient has no value for their contact."""
 
-FEATURES = ("proportion", "entropy", "contacts")
+FEATURES = ("proportion", "entropy", "contacts", *INSIDE)
+NEEDS = {
+    "contacts": "--contacts",
+    "fragmentation": "--patches",
+    "cell_types": "--cell-types, which there is when the samples have obs['cell_type']",
+    "gene_sets": "--gene-sets, which there is with the parameter clinical_gene_sets",
+}
 JOINT = "all"
 """What stands in the niche column when a row is about the whole composition."""
 
@@ -39,11 +47,13 @@ class Features:
     modelled: pd.DataFrame
     shown: pd.DataFrame
 
-    SCALES = {"proportion": "clr", "entropy": "entropy"}
+    SCALES = {"proportion": "clr", "entropy": "entropy", "fragmentation": "log2_fragmentation"}
+    PREFIXES = {CELL_TYPE: "log_odds", GENE_SET: "expression"}
 
     def scale(self, feature: str) -> str:
-        """Prefix of ``effect_type``: ``clr``, ``entropy`` or ``log2_contact``."""
-        return self.SCALES.get(feature, "log2_contact")
+        """Prefix of ``effect_type``: ``clr``, ``entropy``, ``log2_contact``, ``log_odds``, ..."""
+        prefix = next((scale for start, scale in self.PREFIXES.items() if feature.startswith(start)), "log2_contact")
+        return self.SCALES.get(feature, prefix)
 
 
 def read_counts(path: Path) -> pd.DataFrame:
@@ -78,7 +88,14 @@ def centred_log_ratio(share: pd.DataFrame, pseudo: float = PSEUDO_SHARE) -> pd.D
     return logs.sub(logs.mean(axis=1), axis=0).reindex(columns=share.columns)
 
 
-def build_features(counts: pd.DataFrame, kinds: tuple[str, ...], contacts: pd.DataFrame | None = None) -> Features:
+def build_features(
+    counts: pd.DataFrame,
+    kinds: tuple[str, ...],
+    contacts: pd.DataFrame | None = None,
+    inside: Mapping[str, pd.DataFrame] | None = None,
+    unit_of_sample: pd.Series | None = None,
+    min_cells: int = 20,
+) -> Features:
     """Features of each unit.
 
     Parameters
@@ -89,6 +106,9 @@ def build_features(counts: pd.DataFrame, kinds: tuple[str, ...], contacts: pd.Da
         Which of ``FEATURES``.
     contacts
         Edges and expected edges per unit and pair of niches, from ``unit_contacts``; needed for ``contacts``.
+    inside, unit_of_sample, min_cells
+        Tables of `read_inside` per kind, needed for the kinds of `INSIDE`; the unit of each sample; cells of a niche
+        below which a unit has no value.
     """
     share = shares(counts)
     modelled, shown = {}, {}
@@ -105,6 +125,9 @@ def build_features(counts: pd.DataFrame, kinds: tuple[str, ...], contacts: pd.Da
             ratio = np.log2((pair["edges"] + 0.5) / (pair["expected"] + 0.5))
             ratio = ratio.where(pair["expected"] >= MIN_EXPECTED_CONTACTS)
             modelled[f"contact_with_{b}", str(a)] = shown[f"contact_with_{b}", str(a)] = ratio
+    for kind in (k for k in kinds if k in INSIDE):
+        new = inside_features(kind, inside[kind], unit_of_sample, share.index, min_cells)
+        modelled, shown = modelled | new[0], shown | new[1]
     names = ["feature", "niche"]
     columns = pd.MultiIndex.from_tuples(list(modelled), names=names)
     return Features(
@@ -128,12 +151,16 @@ def unit_contacts(contacts: pd.DataFrame, unit_of_sample: pd.Series) -> pd.DataF
     return known.groupby(["unit", "niche_a", "niche_b"], as_index=False)[["edges", "expected"]].sum()
 
 
-def parse_features(text: str, has_contacts: bool) -> tuple[str, ...]:
-    """Read ``proportion,entropy``; raises click's UsageError for an unknown name or contacts without their table."""
+def parse_features(text: str, given: Mapping[str, Path | None]) -> tuple[str, ...]:
+    """Read ``proportion,entropy``; ``given`` has the file per option that a kind needs.
+
+    Raises click's UsageError for an unknown name or a kind without its table.
+    """
     kinds = tuple(dict.fromkeys(k.strip() for k in text.split(",") if k.strip()))
     unknown = [k for k in kinds if k not in FEATURES]
     if unknown or not kinds:
         raise click.UsageError(f"--clinical-features: {text!r}; choose from {', '.join(FEATURES)}")
-    if "contacts" in kinds and not has_contacts:
-        raise click.UsageError("--clinical-features contacts needs --contacts")
+    for kind in (k for k in kinds if k not in ("proportion", "entropy")):
+        if given.get(kind) is None:
+            raise click.UsageError(f"--clinical-features {kind} needs {NEEDS[kind]}")
     return kinds

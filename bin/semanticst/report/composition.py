@@ -41,6 +41,18 @@ def niche_cell_types(cohort: Cohort) -> pd.DataFrame | None:
     return table.sort_values(["niche", "share", "cell_type"], ascending=[True, False, True], ignore_index=True)
 
 
+def sample_cell_types(cohort: Cohort) -> pd.DataFrame | None:
+    """Cells of each type in each niche of each sample, or None where the input names no cell types.
+
+    Returns columns sample, patient, niche, cell_type, n_cells; what does not occur has no row.
+    """
+    if Obs.CELL_TYPE not in cohort.cells:
+        return None
+    keys = [Obs.SAMPLE, Obs.PATIENT, Obs.NICHE, Obs.CELL_TYPE]
+    counts = cohort.cells.groupby(keys, as_index=False, observed=True).size()
+    return counts.set_axis(["sample", "patient", "niche", "cell_type", "n_cells"], axis=1)
+
+
 def niche_scores(cohort: Cohort) -> pd.DataFrame | None:
     """Attention to each context over the cells of each niche, or None where the object holds no scores.
 

@@ -5,23 +5,28 @@ from pathlib import Path
 
 from semanticst.report import maps
 from semanticst.report.cohort import read_cohort
-from semanticst.report.composition import niche_cell_types, niche_counts, niche_scores
+from semanticst.report.composition import niche_cell_types, niche_counts, niche_scores, sample_cell_types
 from semanticst.report.contacts import niche_contacts
+from semanticst.report.gene_sets import niche_gene_sets, read_gene_sets
 from semanticst.report.markers import niche_markers
 from semanticst.report.niche_sections import write_niche_sections
+from semanticst.report.patches import niche_patches
 from semanticst.writing import write_table
 
 log = logging.getLogger(__name__)
 
 
-def describe_niches(path: Path, outdir: Path, n_maps: int = 12, threads: int = 1) -> None:
+def describe_niches(
+    path: Path, outdir: Path, n_maps: int = 12, threads: int = 1, gene_sets: Path | None = None
+) -> None:
     """Write everything that describes the niches of ``cohort.h5ad`` into ``outdir``.
 
-    Tables ``niche_counts``, ``niche_markers``, ``niche_contacts``, and where the input allows ``niche_scores`` and
-    ``niche_cell_types`` (CSV); a map of each section under ``maps/``; one sheet with at most ``n_maps`` of them
+    Tables ``niche_counts``, ``niche_markers``, ``niche_contacts``, ``niche_patches``, and where the input allows
+    ``niche_scores``, ``niche_cell_types``, ``niche_sample_cell_types`` and ``niche_gene_sets`` (CSV); a map of each section under ``maps/``; one sheet with at most ``n_maps`` of them
     (``maps/niche_maps.png``); custom content for MultiQC. Raises BadInput when the object lacks niches or positions.
     """
     outdir = Path(outdir)
+    sets = read_gene_sets(gene_sets) if gene_sets else None
     cohort = read_cohort(path)
     log.info("%d cells, %d samples, %d niches", len(cohort.cells), len(cohort.samples), len(cohort.niches))
     tables = {
@@ -30,6 +35,9 @@ def describe_niches(path: Path, outdir: Path, n_maps: int = 12, threads: int = 1
         "niche_contacts": niche_contacts(cohort),
         "niche_scores": niche_scores(cohort),
         "niche_cell_types": niche_cell_types(cohort),
+        "niche_sample_cell_types": sample_cell_types(cohort),
+        "niche_patches": niche_patches(cohort),
+        "niche_gene_sets": niche_gene_sets(cohort, sets, gene_sets) if sets else None,
     }
     for name, table in tables.items():
         if table is not None:

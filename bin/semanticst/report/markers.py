@@ -109,7 +109,7 @@ def _score(difference: np.ndarray) -> np.ndarray:
 
 def _group_sums(cohort: Cohort, group: np.ndarray, n_groups: int) -> np.ndarray:
     """Sum the (for counts: log-normalised) features over the cells of each group: float64, n_groups x n_features."""
-    target = _median_total(cohort) if cohort.feature_type is FeatureType.COUNTS else None
+    target = median_total(cohort) if cohort.feature_type is FeatureType.COUNTS else None
     sums = np.zeros((n_groups, len(cohort.features)))
     for rows, values in cohort.blocks():
         if target is not None:
@@ -120,7 +120,8 @@ def _group_sums(cohort: Cohort, group: np.ndarray, n_groups: int) -> np.ndarray:
     return sums
 
 
-def _median_total(cohort: Cohort) -> float:
+def median_total(cohort: Cohort) -> float:
+    """Median total count of the cells that have any (1 where none has): what cells are scaled to."""
     totals = np.concatenate([np.asarray(values.sum(axis=1)).ravel() for _, values in cohort.blocks()])
     return float(np.median(totals[totals > 0])) if (totals > 0).any() else 1.0
 
