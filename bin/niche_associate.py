@@ -22,6 +22,11 @@ from semanticst.constants import PERMUTATIONS
 )
 @click.option("--gene-sets", type=EXISTING_FILE, help="Means per section, niche and gene set (niche_gene_sets.csv).")
 @click.option(
+    "--members", type=EXISTING_FILE,
+    help="Cells per section and niche in each member of the consensus (niche_member_counts.csv).",
+)  # fmt: skip
+@click.option("--niches", type=EXISTING_FILE, help="Niche of each cell (niches.csv.gz), for maps of extreme patients.")
+@click.option(
     "--clinical-features",
     default="proportion",
     show_default=True,
@@ -54,6 +59,8 @@ def niche_associate(
     patches,
     cell_types,
     gene_sets,
+    members,
+    niches,
     clinical_features,
     clinical_min_cells,
     clinical_permutations,
@@ -74,11 +81,12 @@ def niche_associate(
         contacts,
         inside,
         kinds=kinds,
+        members=members,
         min_cells=clinical_min_cells,
         permutations=clinical_permutations,
         seed=seed,
     )
-    write_association(result, outdir)
+    write_association(result, outdir, niches)
 
 
 if __name__ == "__main__":

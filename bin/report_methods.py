@@ -13,6 +13,12 @@ TEMPLATE = Path(__file__).resolve().parent.parent / "assets" / "methods_descript
 @step()
 @click.option("--versions", type=EXISTING_FILE, required=True, help="YAML, process: {package: version}.")
 @click.option("--params", type=EXISTING_FILE, required=True, help="JSON, every parameter of the run with its value.")
+@click.option("--features", type=EXISTING_FILE, help="cohort.features.json: whether Harmony ran.")
+@click.option(
+    "--associations",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with the {contrast}.association.json: which tests were done.",
+)
 @click.option(
     "--template",
     type=EXISTING_FILE,
@@ -21,11 +27,12 @@ TEMPLATE = Path(__file__).resolve().parent.parent / "assets" / "methods_descript
     help="YAML with the sentences of each step, and references.",
 )
 @outdir_option
-def report_methods(versions, params, template, outdir):
+def report_methods(versions, params, features, associations, template, outdir):
     """Write the methods text of a run (methods_mqc.json): what was really run, with settings and citations."""
     from semanticst.report.methods import write_methods
 
-    write_methods(versions, params, template, outdir)
+    records = sorted(associations.glob("*.association.json")) if associations else []
+    write_methods(versions, params, template, outdir, records, features)
 
 
 if __name__ == "__main__":

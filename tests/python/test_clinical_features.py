@@ -1,20 +1,26 @@
 """Shares, log-ratios, contacts, the joint test, and confounding with batch."""
 
+import click
 import numpy as np
 import pandas as pd
 import pytest
 
 from clinical_helpers import Cohort, clr, make_cohort, row_of
+from semanticst.clinical.associate import examine
 from semanticst.clinical.confounding import correlation_ratio, cramers_v
 from semanticst.clinical.features import (
     build_features,
     centred_log_ratio,
+    parse_features,
     read_contacts,
     read_counts,
     shares,
     unit_contacts,
 )
+from semanticst.clinical.inside import inside_features, read_inside
 from semanticst.clinical.omnibus import omnibus_test
+from semanticst.clinical.sentences import paragraph
+from semanticst.clinical.tables import Contrast
 from semanticst.errors import BadInput
 
 
@@ -204,3 +210,91 @@ def test_batch_is_judged_for_numbers_and_survival_too():
     )
     assert result.table["warnings"].str.contains("compared inside batches only").all()
     assert result.batch_strength == pytest.approx(1, abs=0.1)
+
+
+def inside_tables(cohort: Cohort) -> dict[str, pd.DataFrame]:
+    """Niche 2 of group g1 lies in fewer patches, has more T cells, and expresses the set more; niche 5 is as in g0."""
+    rng = np.random.default_rng(0)
+    rows = {"fragmentation": [], "cell_types": [], "gene_sets": []}
+    for sample, counts in cohort.counts.iterrows():
+        moved = cohort.sections.loc[sample, "group"] == "g1"
+        for niche, n in counts.items():
+            here = {"sample": sample, "niche": niche}
+            special = moved and niche == 2
+            n_patches = min(n, 1 + rng.binomial(n, 0.1 if special else 0.4))
+            rows["fragmentation"].append({**here, "n_cells": float(n), "n_patches": float(n_patches)})
+            n_t = rng.binomial(n, 0.5 if special else 0.1)
+            rows["cell_types"] += [
+                {**here, "cell_type": t, "n_cells": float(k)} for t, k in (("T", n_t), ("B", n - n_t))
+            ]
+            mean = rng.normal(2 if special else 1, 0.2)
+            rows["gene_sets"].append({**here, "gene_set": "IFNG", "n_cells": float(n), "mean": mean})
+    return {kind: pd.DataFrame(table) for kind, table in rows.items()}
+
+
+INSIDE_KINDS = ("proportion", "fragmentation", "cell_types", "gene_sets")
+
+
+def test_what_differs_inside_a_niche_is_found_there_and_not_elsewhere():
+    cohort = make_cohort((8, 8), n_sections=2)
+    asked = Contrast("c", "groups", column="group")
+    result = examine(
+        asked, cohort.sections, cohort.counts, inside=inside_tables(cohort), kinds=INSIDE_KINDS, permutations=499
+    )
+    rows = result.primary.set_index(["feature", "niche"])
+    assert rows.loc[("fragmentation", "2"), "effect"] < -1
+    assert rows.loc[("cell_type:T", "2"), "effect"] > 1.5
+    assert rows.loc[("gene_set:IFNG", "2"), "effect"] == pytest.approx(1, abs=0.2)
+    for feature in ("fragmentation", "cell_type:T", "gene_set:IFNG"):
+        assert rows.loc[(feature, "2"), "q"] < 0.01
+        assert rows.loc[(feature, "5"), "q"] > 0.05
+    assert rows.loc[("cell_type:T", "2"), "mean_target"] == pytest.approx(0.5, abs=0.06)
+    assert rows["n_tests"].eq(len(rows)).all(), "one correction over everything that was tested"
+    assert set(rows["effect_type"]) == {
+        "clr_difference", "log2_fragmentation_difference", "log_odds_difference", "expression_difference",
+    }  # fmt: skip
+    text = paragraph(result)
+    assert "T in niche 2 are on average" in text
+    assert "Fragmentation of niche 2" in text
+
+
+def test_sections_are_summed_and_units_with_few_cells_have_no_value():
+    unit = pd.Series({"a1": "a", "a2": "a", "b1": "b"})
+    table = pd.DataFrame(
+        {
+            "sample": ["a1", "a2", "b1"],
+            "niche": 1,
+            "gene_set": "S",
+            "n_cells": [30.0, 10.0, 15.0],
+            "mean": [1.0, 5.0, 9.0],
+        }
+    )
+    modelled, shown = inside_features("gene_sets", table, unit, pd.Index(["a", "b"]), min_cells=20)
+    assert modelled["gene_set:S", "1"].loc["a"] == pytest.approx(2.0)
+    assert np.isnan(modelled["gene_set:S", "1"].loc["b"])
+    cells = pd.DataFrame(
+        {
+            "sample": ["a1", "a2", "b1", "b1"],
+            "niche": 1,
+            "cell_type": ["T", "T", "B", "T"],
+            "n_cells": [30.0, 10.0, 30.0, 10.0],
+        }
+    )
+    modelled, shown = inside_features("cell_types", cells, unit, pd.Index(["a", "b"]), min_cells=20)
+    assert shown["cell_type:T", "1"].tolist() == [1.0, 0.25]
+    assert modelled["cell_type:T", "1"].isna().all(), "fewer than 3 units have the type: nothing to compare"
+
+
+def test_tables_of_what_is_inside_that_cannot_be_read(tmp_path):
+    path = tmp_path / "niche_patches.csv"
+    path.write_text("sample,niche,n_cells,n_patches\na,1,30,2\na,1,30,3\n")
+    with pytest.raises(BadInput, match="one row per sample, niche"):
+        read_inside(path, "fragmentation")
+
+
+def test_a_kind_without_its_table_is_refused():
+    assert parse_features("proportion, contacts", {"contacts": "x.csv"}) == ("proportion", "contacts")
+    with pytest.raises(click.UsageError, match="obs\\['cell_type'\\]"):
+        parse_features("cell_types", {"cell_types": None})
+    with pytest.raises(click.UsageError, match="choose from"):
+        parse_features("shape", {})

@@ -7,9 +7,13 @@ from string import Formatter
 import pytest
 import yaml
 
+from clinical_helpers import make_cohort
 from helpers import ASSETS, ROOT
+from semanticst.clinical.report import record
 from semanticst.errors import BadInput
+from semanticst.report.facts import run_facts
 from semanticst.report.methods import compose, write_methods
+from semanticst.writing import write_json
 
 TEMPLATE = ASSETS / "methods_description_template.yml"
 DESIGN = yaml.safe_load(TEMPLATE.read_text())
@@ -75,12 +79,13 @@ def test_every_reference_is_used_and_every_citation_known():
     assert cited == set(DESIGN["references"])
 
 
-def test_placeholders_and_conditions_are_parameters():
+def test_placeholders_and_conditions_are_parameters_or_records(tmp_path):
     if not SCHEMA.exists():
         pytest.fail("nextflow_schema.json is missing")
     schema = json.loads(SCHEMA.read_text())
     groups = schema.get("$defs") or schema["definitions"]
     parameters = {name for group in groups.values() for name in group["properties"]}
+    parameters |= set(run_facts(*records(tmp_path)))
     for step in DESIGN["steps"]:
         fields = {field for _, field, _, _ in Formatter().parse(step["text"]) if field}
         assert {field for field in fields if not field.startswith("versions[")} <= parameters
@@ -94,30 +99,77 @@ def test_processes_of_the_template_exist():
     assert {step["process"] for step in DESIGN["steps"]} <= processes | {"Workflow"}
 
 
-def test_file_with_the_real_template(tmp_path):
+SURVIVAL = {"time": "time", "event": "event", "event_value": "1"}
+
+
+def records(folder, harmony=True, *asked) -> tuple[list, object]:
+    """Records of contrasts (of one between two groups, if none is given) and of the components."""
+    cohort = make_cohort((8, 8), n_sections=2)
+    for i, (kind, contrast) in enumerate(asked or [("groups", {"column": "group"})]):
+        result = cohort.ask(kind, permutations=199, **contrast)
+        write_json(folder / f"c{i}.association.json", record(result, []))
+    features = {"harmony": harmony, "n_components": 30, "n_features": 150, "batches": ["a", "b", "c"]}
+    write_json(folder / "cohort.features.json", features)
+    return sorted(folder.glob("*.association.json")), folder / "cohort.features.json"
+
+
+def text_of_run(folder, *run, **settings) -> str:
     groups = json.loads(SCHEMA.read_text())["$defs"]
-    settings = {name: entry.get("default") for group in groups.values() for name, entry in group["properties"].items()}
+    default = {name: entry.get("default") for group in groups.values() for name, entry in group["properties"].items()}
     versions = {
         "SAMPLE_QC": {"anndata": "0.12.2"},
         "COHORT_FEATURES": {"harmonypy": "2.1"},
         "NICHE_ASSOCIATE": {"statsmodels": "0.15"},
         "Workflow": {"nf-semanticst": "0.1.0", "Nextflow": "25.04.3"},
     }
-    (tmp_path / "versions.yml").write_text(yaml.safe_dump(versions))
-    (tmp_path / "params.json").write_text(json.dumps(settings))
-    write_methods(tmp_path / "versions.yml", tmp_path / "params.json", TEMPLATE, tmp_path)
-    content = json.loads((tmp_path / "methods_mqc.json").read_text())
-    text = content["data"]
+    (folder / "versions.yml").write_text(yaml.safe_dump(versions))
+    (folder / "params.json").write_text(json.dumps(default | settings))
+    associations, features = records(folder, *run)
+    write_methods(folder / "versions.yml", folder / "params.json", TEMPLATE, folder, associations, features)
+    return json.loads((folder / "methods_mqc.json").read_text())["data"]
+
+
+def test_file_with_the_real_template(tmp_path):
+    text = text_of_run(tmp_path, True, ("groups", {"column": "group"}), ("survival", SURVIVAL))
     assert "nf-semanticst 0.1.0, a Nextflow 25.04.3 [1] pipeline" in text
-    assert "Harmony [" in text
+    assert "Differences between 3 batches were corrected with Harmony [" in text
     assert "5 scaled median absolute deviations" in text
+    assert "in 2 contrasts (c, c), with the patient as the unit (16 patients; features: proportion)" in text
+    assert "permutations of the patients" in text
     assert "Cox regression" in text
+    assert "ridge penalty" in text, "there are 5 events"
+    assert "mixed models" in text, "patients have two sections"
+    assert "12 tests were done" in text
     # did not run
     assert "graph neural network was trained" not in text
     assert "simulated" not in text
+    assert "permutation of F" not in text
+    assert "members of the consensus" not in text
     assert "{" not in text
     numbers = {int(number) for number in re.findall(r"\[(\d+)\]", text)}
     assert numbers == set(range(1, text.count("<li>") + 1))
+
+
+def test_harmony_that_was_asked_for_and_did_not_run_is_not_told(tmp_path):
+    """As with a single batch: the parameter is on, the record says no."""
+    text = text_of_run(tmp_path, False, features_harmony=True)
+    assert "corrected with Harmony" not in text
+    assert "150 features" in text
+
+
+def test_tests_that_were_not_done_are_not_told(tmp_path):
+    text = text_of_run(tmp_path, True, ("groups", {"column": "side"}))
+    assert "within the patient" in text
+    assert "Cox" not in text
+    nothing = text_of_run(tmp_path, True, ("groups", {"column": "group", "subset": "patient == p00|p15"}))
+    assert "permutations of the patients" not in nothing
+    assert "0 tests were done" not in nothing
+
+
+def test_records_that_are_none_are_bad_input(tmp_path):
+    (tmp_path / "x.association.json").write_text("{}")
+    with pytest.raises(BadInput, match="it lacks contrast, models"):
+        run_facts([tmp_path / "x.association.json"], None)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ workflow SEMANTICST {
     main:
     def bundle = [size: settings.sample_bundle_size, mb: settings.sample_bundle_mb]
     def model = settings.model ? file(settings.model) : []
+    def gene_sets = settings.clinical_gene_sets ? file(settings.clinical_gene_sets) : []
 
     COHORT_INPUT(settings)
 
@@ -29,14 +30,18 @@ workflow SEMANTICST {
     NICHE_OUTCOME(
         COHORT_INTEGRATE.out.ch_cohort,
         COHORT_INTEGRATE.out.ch_niches,
+        COHORT_INTEGRATE.out.ch_members,
         COHORT_INPUT.out.ch_tables,
         COHORT_INPUT.out.ch_planted,
+        gene_sets,
     )
 
     COHORT_REPORT(
         SAMPLE_PREPARE.out.ch_metrics,
         SAMPLE_PREPARE.out.ch_maps,
         COHORT_GRAPHS.out.ch_report.mix(COHORT_INTEGRATE.out.ch_report, NICHE_OUTCOME.out.ch_report),
+        COHORT_GRAPHS.out.ch_record,
+        NICHE_OUTCOME.out.ch_records,
         settings,
         changed,
     )

@@ -6,7 +6,7 @@ from scipy import stats
 
 from semanticst.bench._cohorts import Cohort
 from semanticst.clinical.compare import Estimates, Question, estimate
-from semanticst.clinical.cox import CoxFit, fit_cox, martingale_residuals, permutation_test
+from semanticst.clinical.cox import CoxFit, fit_cox, martingale_residuals
 from semanticst.clinical.features import centred_log_ratio, shares
 from semanticst.clinical.groups import standardised
 from semanticst.clinical.linear import nuisance_basis, slope_model

@@ -17,6 +17,7 @@ from semanticst.clinical.features import (
     build_features,
     read_contacts,
     read_counts,
+    read_member_counts,
     shares,
     unit_contacts,
 )
@@ -26,6 +27,7 @@ from semanticst.clinical.joint import compare_composition
 from semanticst.clinical.mixed import add_mixed
 from semanticst.clinical.multiplicity import add_q
 from semanticst.clinical.results import PAIRWISE, PRIMARY, tidy
+from semanticst.clinical.robustness import over_members
 from semanticst.clinical.survival import compare_survival
 from semanticst.clinical.tables import Contrast, read_clinical, read_contrast, read_sections
 from semanticst.constants import PERMUTATIONS
@@ -40,8 +42,10 @@ MODELS = {
 }
 
 
-PER_SECTION = ("proportion", "entropy")
-"""Features that a single section has, for the mixed model of sections."""
+FROM_COUNTS = ("proportion", "entropy")
+"""Features that niche counts alone give: for the mixed model of sections, and for the members of the consensus."""
+
+MEMBER_PERMUTATIONS = 999
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,8 @@ class Association:
     table: pd.DataFrame
     settings: dict
     batch_strength: float | None
+    cells: pd.Series
+    """Cells of each section in use."""
 
     @property
     def primary(self) -> pd.DataFrame:
@@ -91,6 +97,7 @@ def associate(
     contacts: Path | None = None,
     inside: Mapping[str, Path | None] | None = None,
     kinds: tuple[str, ...] = ("proportion",),
+    members: Path | None = None,
     **choices,
 ) -> Association:
     """Read the tables and test one contrast.
@@ -107,6 +114,8 @@ def associate(
         Its further tables, per kind of ``inside.INSIDE``; only those of ``kinds`` are read.
     kinds
         Features to test, of ``features.FEATURES``.
+    members
+        ``niche_member_counts.csv`` of ``niche_cluster.py``.
     choices
         Passed on to ``examine``.
 
@@ -120,7 +129,8 @@ def associate(
     sections = read_sections(samplesheet, read_clinical(clinical), niches)
     edges = read_contacts(contacts) if contacts is not None else None
     tables = {kind: read_inside(path, kind) for kind, path in (inside or {}).items() if kind in kinds and path}
-    return examine(asked, sections, niches, edges, tables, kinds, **choices)
+    by_member = read_member_counts(members) if members is not None else None
+    return examine(asked, sections, niches, edges, tables, kinds, by_member, **choices)
 
 
 def examine(
@@ -130,6 +140,7 @@ def examine(
     contacts: pd.DataFrame | None = None,
     inside: Mapping[str, pd.DataFrame] | None = None,
     kinds: tuple[str, ...] = ("proportion",),
+    members: Mapping[str, pd.DataFrame] | None = None,
     min_cells: int = 20,
     permutations: int = PERMUTATIONS,
     seed: int = 0,
@@ -150,6 +161,8 @@ def examine(
         Tables of ``inside.read_inside``, per kind.
     kinds
         Features to test, of ``features.FEATURES``.
+    members
+        ``counts`` as each member of the consensus would have them: tells how much a finding hangs on the clustering.
     min_cells
         Sections with fewer cells are left out, and units with fewer cells in a niche for what is inside that niche.
     permutations
@@ -170,10 +183,13 @@ def examine(
     settings = Settings(permutations=permutations, seed=seed)
     joint = compare_composition(design, shares(unit_counts), settings)
     rows = MODELS[contrast.type](design, features, settings)
-    x = slope_variable(design)
-    if x is not None:
-        by_section = build_features(counts.loc[unit.index], tuple(k for k in kinds if k in PER_SECTION))
-        add_mixed([row for row in rows if row["family"] == PRIMARY], design, x, features, by_section)
+    simple = tuple(k for k in kinds if k in FROM_COUNTS)
+    if simple and not design.untestable:
+        over_members(rows, [_repeat(design, member, simple, unit) for member in (members or {}).values()])
+        x = slope_variable(design)
+        if x is not None:
+            by_section = build_features(counts.loc[unit.index], simple)
+            add_mixed([row for row in rows if row["family"] == PRIMARY], design, x, features, by_section)
     rows = [_withheld(row, design.untestable) for row in (*rows, joint)]
     for row in rows:
         row["warnings"] = [*row.get("warnings", []), *design.warnings, *_sparse_warning(row, features, min_cells)]
@@ -187,7 +203,14 @@ def examine(
         "pseudo_share": PSEUDO_SHARE,
         "multiplicity": "Benjamini-Hochberg within family",
     }
-    return Association(contrast, design, features, table, chosen, batch.strength)
+    return Association(contrast, design, features, table, chosen, batch.strength, counts.loc[unit.index].sum(axis=1))
+
+
+def _repeat(design: Design, counts: pd.DataFrame, kinds: tuple[str, ...], unit: pd.Series) -> list[dict]:
+    """Rows of the same contrast on other niches: shares and diversity, with few permutations."""
+    counts = counts.reindex(unit.index, fill_value=0).groupby(unit.to_numpy()).sum().reindex(design.units.index)
+    features = build_features(counts, kinds)
+    return MODELS[design.contrast.type](design, features, Settings(permutations=MEMBER_PERMUTATIONS))
 
 
 def _withheld(row: dict, reason: str) -> dict:

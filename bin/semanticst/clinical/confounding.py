@@ -94,7 +94,7 @@ def account_for_batch(design: Design) -> tuple[Design, BatchCheck]:
     if check.strength < STRONG:
         return design, check
     batch = design.sections.groupby("unit")["batch"]
-    if (batch.nunique(dropna=False) > 1).any():
+    if len(design.sections[["unit", "batch"]].drop_duplicates()) > len(design.units):
         note = f"batch and contrast are confounded ({value}): p may reflect the batch"
         return _warned(design, note), check
     code = batch.first().loc[design.units.index].astype(str)

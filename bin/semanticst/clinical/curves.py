@@ -7,7 +7,7 @@ from matplotlib.ticker import MaxNLocator
 
 from semanticst.clinical.associate import Association
 from semanticst.clinical.drawing import INK, blank, row_colour
-from semanticst.clinical.sentences import feature_name, p_text
+from semanticst.clinical.sentences import feature_name, is_share, p_text
 from semanticst.clinical.survival import base_frame, kaplan_meier, median_split
 
 
@@ -39,7 +39,7 @@ def _curve_panel(part: SubFigure, result: Association, row: pd.Series) -> None:
     ticks = _time_ticks(base["time"].max())
     beside = {"transform": table.get_yaxis_transform(), "ha": "right", "va": "center"}
     table.text(-0.02, 1.18, "at risk", **beside)
-    percent = row["feature"] == "proportion"
+    percent = is_share(row["feature"])
     cut = f"{100 * np.median(shown):.1f} %" if percent else f"{np.median(shown):.2f}"
     # a dark line under a pale colour keeps yellow readable on white; below the median is dashed, for grey niches
     above = ({"color": INK, "lw": 3.2}, {"color": row_colour(row["niche"]), "lw": 2, "label": f"above median ({cut})"})

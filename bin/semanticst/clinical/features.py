@@ -61,14 +61,23 @@ def read_counts(path: Path) -> pd.DataFrame:
 
     Raises BadInput when a count is not a whole number or a pair of sample and niche is repeated.
     """
-    table = read_text_table(path, ("sample", "niche", "n_cells"))
+    return _wide(path, read_text_table(path, ("sample", "niche", "n_cells")))
+
+
+def read_member_counts(path: Path) -> dict[str, pd.DataFrame]:
+    """Read ``niche_member_counts.csv``: the counts of every member of the consensus, as those of ``read_counts``."""
+    table = read_text_table(path, ("member", "sample", "niche", "n_cells"))
+    return {str(member): _wide(path, rows) for member, rows in table.groupby("member", sort=True)}
+
+
+def _wide(path: Path, table: pd.DataFrame) -> pd.DataFrame:
     numeric = table[["niche", "n_cells"]].apply(pd.to_numeric, errors="coerce")
     wrong = numeric.isna().any(axis=1) | (numeric % 1 != 0).any(axis=1) | (numeric < 0).any(axis=1)
     wrong |= table.duplicated(["sample", "niche"])
     if wrong.any():
         message = "expected one row per sample and niche, with whole numbers for niche and n_cells"
-        raise BadInput(Problem(path, message, row=int(np.flatnonzero(wrong)[0]) + 2))
-    table[["niche", "n_cells"]] = numeric.astype(int)
+        raise BadInput(Problem(path, message, row=int(wrong.index[wrong][0]) + 2))
+    table = table.assign(**numeric.astype(int))
     wide = table.pivot_table(index="sample", columns="niche", values="n_cells", aggfunc="sum", fill_value=0)
     return wide.sort_index().sort_index(axis=1)
 

@@ -1,5 +1,6 @@
-"""Figures of a contrast: forest of effects, patients as points or Kaplan-Meier curves."""
+"""Figures of a contrast: forest of effects, patients as points or Kaplan-Meier curves, maps of extreme patients."""
 
+from functools import partial
 from pathlib import Path
 
 import matplotlib
@@ -7,6 +8,7 @@ import matplotlib
 from semanticst.clinical.associate import Association
 from semanticst.clinical.curves import survival_curves
 from semanticst.clinical.drawing import STYLE
+from semanticst.clinical.extremes import draw_extremes, strongest_niche
 from semanticst.clinical.forest import forest
 from semanticst.clinical.points import patients
 from semanticst.writing import atomic
@@ -14,16 +16,21 @@ from semanticst.writing import atomic
 DPI = 150
 
 
-def draw_figures(result: Association, outdir: Path, stem: str) -> list[str]:
-    """Write all figures of a contrast as ``{stem}_{name}.png`` (150 dpi) and ``.pdf``; returns their names."""
+def draw_figures(result: Association, outdir: Path, stem: str, niches: Path | None = None) -> list[str]:
+    """Write all figures of a contrast as ``{stem}_{name}.png`` (150 dpi) and ``.pdf``; returns their names.
+
+    ``niches``: ``niches.csv.gz``, for maps of the patients with the most and the least of the strongest niche.
+    """
     outcome = {"kaplan_meier": survival_curves} if result.contrast.type == "survival" else {"patients": patients}
     drawings = {"forest": forest, **outcome}
+    if niches is not None and strongest_niche(result) is not None:
+        drawings["extremes"] = partial(draw_extremes, niches=niches)
     # the date would make every PDF differ
     options = {"png": {"dpi": DPI}, "pdf": {"metadata": {"CreationDate": None}}}
     with matplotlib.rc_context(STYLE):
         for name, draw in drawings.items():
             figure = draw(result)
             for ending in options:
-                with atomic(outdir / f"{stem}_{name}.{ending}") as partial:
-                    figure.savefig(partial, bbox_inches="tight", facecolor="white", **options[ending])
+                with atomic(outdir / f"{stem}_{name}.{ending}") as unfinished:
+                    figure.savefig(unfinished, bbox_inches="tight", facecolor="white", **options[ending])
     return list(drawings)

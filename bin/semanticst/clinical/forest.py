@@ -35,8 +35,11 @@ def _place(name: str) -> int:
     """Place of a feature or niche from top to bottom: shares, diversity, contacts; niches by number."""
     if name.isdigit():
         return int(name)
-    fixed = {"proportion": 0, "entropy": 1, JOINT: 10**6}
-    return fixed[name] if name in fixed else 1 + int(name.removeprefix("contact_with_"))
+    fixed = {"proportion": 0, "entropy": 1, JOINT: 10**6, "fragmentation": 2}
+    if name.startswith("contact_with_"):
+        return 10 + int(name.removeprefix("contact_with_"))
+    # cell types and gene sets come last, and keep their order
+    return fixed.get(name, 10**5)
 
 
 def _panel(ax: Axes, result: Association, rows: pd.DataFrame, comparison: str) -> None:
@@ -73,7 +76,7 @@ def _axis_label(result: Association, comparison: str, features: set[str]) -> str
     contrast = result.contrast
     if contrast.type == "survival":
         return f"hazard ratio per SD (above 1: shorter time to {contrast.event})"
-    what = "log share (CLR)" if features == {"proportion"} else "log share (CLR), entropy or log2 contact"
+    what = "log share (CLR)" if features == {"proportion"} else "the feature on its own scale"
     if comparison.startswith("trend"):
         return f"change of {what} per step of {contrast.column}"
     return f"change of {what} per SD of {contrast.column}" if contrast.type == "continuous" else f"difference of {what}"

@@ -7,23 +7,30 @@ from matplotlib.figure import Figure
 
 from semanticst.clinical.associate import Association
 from semanticst.clinical.drawing import FAINT, INK, blank, row_colour
-from semanticst.clinical.sentences import SIGNIFICANT, feature_name, p_text
+from semanticst.clinical.sentences import SIGNIFICANT, feature_name, is_share, p_text
+
+MOST_OTHERS = 8
+"""Panels for features beside shares."""
 
 
 def patients(result: Association) -> Figure:
-    """One panel per niche, one point per patient (per patient and level within patients): the niche's share."""
+    """One panel per niche, one point per patient (per patient and level within patients): the niche's share.
+
+    Other features follow where they have q < 0.05, those with the smallest p first.
+    """
     shown = result.features.shown
-    niches = [n for f, n in shown.columns if f == "proportion"]
-    panels = [("proportion", n) for n in niches] or list(shown.columns)[:20]
+    primary = result.primary.set_index(["feature", "niche"])
+    niches = [key for key in shown.columns if key[0] == "proportion"]
+    found = primary[(primary["q"] < SIGNIFICANT) & (primary.index.get_level_values(0) != "proportion")]
+    panels = [*niches, *found.sort_values("p", kind="stable").index[:MOST_OTHERS]] or list(shown.columns)[:20]
     n_columns = min(4, len(panels))
     n_rows = -(-len(panels) // n_columns)
     figure = blank(max(4.5, 2.6 * n_columns), 0.6 + 2.7 * n_rows)
     axes = figure.subplots(n_rows, n_columns, squeeze=False)
     for ax in axes.ravel()[len(panels) :]:
         ax.set_visible(False)
-    primary = result.primary.set_index(["feature", "niche"])
     for ax, key in zip(axes.ravel(), panels):
-        scale = 100 if key[0] == "proportion" else 1
+        scale = 100 if is_share(key[0]) else 1
         y = shown[key].to_numpy() * scale
         if result.contrast.type == "continuous":
             x = result.design.units["value"].to_numpy(float)
@@ -36,13 +43,16 @@ def patients(result: Association) -> Figure:
             f"{name}, {p_text(q, 'q') if np.isfinite(q) else 'not testable'}",
             fontweight="bold" if q < SIGNIFICANT else "normal",
         )
-        if key[0] == "proportion":
+        if key[0] != "proportion" and niches:
+            ax.set_ylabel("share of its cells (%)" if is_share(key[0]) else "value")
+        if is_share(key[0]):
             ax.set_ylim(bottom=-0.04 * max(np.nanmax(y), 1e-9))
     if result.contrast.type != "continuous":
         _level_labels(axes, len(panels), result.design.levels)
     label = "share of cells (%)" if niches else "value"
     for ax in axes[:, 0]:
-        ax.set_ylabel(label)
+        if not ax.get_ylabel():
+            ax.set_ylabel(label)
     figure.supxlabel(result.contrast.column, fontsize=10)
     return figure
 

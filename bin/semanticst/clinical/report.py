@@ -10,7 +10,7 @@ from semanticst.clinical.associate import Association
 from semanticst.clinical.features import JOINT
 from semanticst.clinical.figures import draw_figures
 from semanticst.clinical.results import COMPOSITION, PAIRWISE
-from semanticst.clinical.sentences import SIGNIFICANT, feature_name, paragraph, shared_warnings
+from semanticst.clinical.sentences import SIGNIFICANT, feature_name, is_share, paragraph, shared_warnings
 from semanticst.report import multiqc
 from semanticst.report.multiqc import ASSOCIATION, Column, Section
 from semanticst.writing import write_json, write_table
@@ -26,16 +26,21 @@ FIGURES = {
         "Patients above and below the median share, for the niches with the smallest p. The cut is fixed beforehand "
         "and serves the eye only: the test uses the share itself.",
     ),
+    "extremes": (
+        "most and least",
+        "Patients with the largest and with the smallest share of the niche with the smallest p, each by the largest "
+        "section. The niche has its colour, all others are grey. Maps of all niches and samples are in niches/maps.",
+    ),
 }
 MOST_TABLE_ROWS = 60
 """Rows of the report's table; the CSV has all."""
 
 
-def write_association(result: Association, outdir: Path) -> None:
-    """Write everything of one contrast into ``outdir``, named by the contrast."""
+def write_association(result: Association, outdir: Path, niches: Path | None = None) -> None:
+    """Write everything of one contrast into ``outdir``, named by the contrast; ``niches.csv.gz`` is for maps."""
     name = result.contrast.name
     write_table(outdir / f"{name}.csv", result.table)
-    figures = draw_figures(result, outdir, name)
+    figures = draw_figures(result, outdir, name, niches)
     write_json(outdir / f"{name}.association.json", record(result, figures))
     report_table(result, outdir)
     for figure in figures:
@@ -91,6 +96,9 @@ def report_table(result: Association, outdir: Path) -> None:
         for _, row in table.iterrows()
     ]
     interval = [f"{a:.2f} to {b:.2f}" if np.isfinite(a) else None for a, b in zip(table["ci_low"], table["ci_high"])]
+    means = ["mean_reference", "mean_target", "mean_all"]
+    # the report shows means as shares: those of other features are in the CSV
+    table = table.assign(**table[means].where(table["feature"].map(is_share)))
     shown = table.assign(interval=interval).set_index(pd.Index(names))
     shown = shown.dropna(axis=1, how="all").loc[:, lambda t: (t != "").any()]
     section = Section(f"association_{result.contrast.name}", ASSOCIATION, title(result), html.escape(paragraph(result)))

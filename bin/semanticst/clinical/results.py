@@ -9,12 +9,12 @@ COLUMNS = (
     "warnings", "comparison", "family", "n_tests", "hedges_g", "mean_all", "mean_reference", "mean_target", "n_reference", "n_target",
     "p_permutation", "p_model", "p_rank", "hazard_ratio", "hazard_ratio_low", "hazard_ratio_high", "p_logrank",
     "p_proportional_hazards", "effect_loo_low", "effect_loo_high", "detectable_effect",
-    "effect_mixed", "mixed_low", "mixed_high", "p_mixed",
+    "effect_mixed", "mixed_low", "mixed_high", "p_mixed", "n_members", "members_same_sign", "members_significant",
 )  # fmt: skip
 """The first twelve are a contract; the rest is explained in docs/output.md."""
 
 NUMERIC = [c for c in COLUMNS if c not in ("niche", "feature", "effect_type", "model", "warnings", "comparison", "family")]
-COUNTS = ("n_patients", "n_events", "n_tests", "n_reference", "n_target")
+COUNTS = ("n_patients", "n_events", "n_tests", "n_reference", "n_target", "n_members")
 
 PRIMARY, PAIRWISE, COMPOSITION = "primary", "pairwise", "composition"
 """Families of tests: q is computed inside a family."""

@@ -1,4 +1,4 @@
-"""How much a finding hangs on one patient, and what this cohort could have found."""
+"""How much a finding hangs on one patient or on the clustering, and what this cohort could have found."""
 
 from collections.abc import Callable
 
@@ -26,3 +26,25 @@ def leave_one_out(
 def detectable_effect(se: np.ndarray, df: float = np.inf) -> np.ndarray:
     """Smallest effect that a two-sided test at 0.05 finds with 80 % power at this standard error, uncorrected."""
     return (stats.t.ppf(1 - LEVEL / 2, df) + stats.t.ppf(POWER, df)) * se
+
+
+def over_members(rows: list[dict], repeats: list[list[dict]]) -> None:
+    """Fill ``n_members``, ``members_same_sign`` and ``members_significant`` of rows with an effect; changed in place.
+
+    ``repeats`` are the rows of the same tests on the niches of each member of the consensus alone. Shares of the
+    members whose effect has the same sign, and of those that have it with p < 0.05 as well.
+    """
+    found = [{_key(row): row for row in repeat if "effect" in row} for repeat in repeats]
+    for row in rows:
+        others = [repeat[_key(row)] for repeat in found if _key(row) in repeat]
+        if "effect" not in row or not others:
+            continue
+        same = np.array([np.sign(o["effect"]) == np.sign(row["effect"]) for o in others])
+        clear = np.array([o["p"] < LEVEL for o in others])
+        row.update(n_members=len(others), members_significant=(same & clear).mean())
+        if row["comparison"] != "omnibus":  # whose effect has no direction
+            row["members_same_sign"] = same.mean()
+
+
+def _key(row: dict) -> tuple[str, str, str]:
+    return row["feature"], row["niche"], row["comparison"]

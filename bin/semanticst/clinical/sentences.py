@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst.clinical.associate import Association
+from semanticst.clinical.inside import CELL_TYPE, GENE_SET
 from semanticst.clinical.results import COMPOSITION
 
 SIGNIFICANT = 0.05
@@ -78,7 +79,7 @@ def finding(result: Association, row: pd.Series) -> str:
     """One row as a sentence."""
     name, evidence = feature_name(row), f"{p_text(row['q'], 'q')}; {int(row['n_patients'])} patients"
     interval = f"95 % CI {row['ci_low']:.2f} to {row['ci_high']:.2f}"
-    share = row["feature"] == "proportion"
+    share, (verb, scale) = is_share(row["feature"]), wording(row["feature"])
     kind = result.contrast.type
     if kind == "survival":
         interval = f"95 % CI {row['hazard_ratio_low']:.2f} to {row['hazard_ratio_high']:.2f}"
@@ -93,9 +94,7 @@ def finding(result: Association, row: pd.Series) -> str:
     low, high = compared_levels(result, row)
     means = f"{shown(row['mean_target'], share)} in {high} and {shown(row['mean_reference'], share)} in {low}"
     step = "change per step" if row["comparison"].startswith("trend") else "difference"
-    scale = "log-ratio " if share else ""
-    covers = "covers on average" if share else "has on average"
-    return f"{name} {covers} {means}: {scale}{step} {row['effect']:+.2f} ({interval}), {evidence}."
+    return f"{name} {verb} {means}: {scale}{step} {row['effect']:+.2f} ({interval}), {evidence}."
 
 
 def cautions(result: Association) -> list[str]:
@@ -146,11 +145,32 @@ def topic(result: Association) -> str:
 
 def feature_name(row: pd.Series) -> str:
     """How a feature is written in text and figures."""
-    if row["feature"] == "proportion":
-        return f"Niche {row['niche']}"
-    if row["feature"].startswith("contact_with_"):
-        return f"Contact of niches {row['niche']} and {row['feature'].removeprefix('contact_with_')}"
-    return {"entropy": "Diversity of niches", "composition": "All niches together (R²)"}[row["feature"]]
+    feature, niche = row["feature"], row["niche"]
+    if feature == "proportion":
+        return f"Niche {niche}"
+    if feature.startswith("contact_with_"):
+        return f"Contact of niches {niche} and {feature.removeprefix('contact_with_')}"
+    if feature.startswith((CELL_TYPE, GENE_SET)):
+        return f"{feature.split(':', 1)[1]} in niche {niche}"
+    if feature == "fragmentation":
+        return f"Fragmentation of niche {niche}"
+    return {"entropy": "Diversity of niches", "composition": "All niches together (R²)"}[feature]
+
+
+def is_share(feature: str) -> bool:
+    """Is what a reader sees of this feature a share of cells?"""
+    return feature == "proportion" or feature.startswith(CELL_TYPE)
+
+
+def wording(feature: str) -> tuple[str, str]:
+    """Verb before the mean that a reader sees, and the scale of the effect."""
+    if feature == "proportion":
+        return "covers on average", "log-ratio "
+    if feature.startswith(CELL_TYPE):
+        return "are on average", "log-odds "
+    if feature == "fragmentation":
+        return "is on average (patches per 100 cells)", "log2 "
+    return "has on average", ""
 
 
 def shown(value: float, share: bool) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 from semanticst.constants import UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.niche.consensus import Consensus, count_votes, vote
+from semanticst.niche.members import member_counts
 from semanticst.niche.mixture import Mixture, fit_mixture
 from semanticst.niche.number import choose_number, number_curve, report_curve
 from semanticst.niche.views import View, fit_views
@@ -47,9 +48,12 @@ class NicheModel:
         if hops != self.graph_hops:
             message = f"the model was trained with --graph-hops {self.graph_hops}; map new samples with the same"
             raise BadInput(Problem("the cohort", message, column="graph_hops", value=hops))
-        partitions = [m.predict(v.matrix(adata)) for v, m in zip(self.views, self.mixtures)]
-        votes = count_votes(partitions, self.mapping, self.weights, self.k)
+        votes = count_votes(self.partitions(adata), self.mapping, self.weights, self.k)
         return votes.argmax(1), votes.max(1) / self.weights.sum()
+
+    def partitions(self, adata: ad.AnnData) -> list[np.ndarray]:
+        """Part (n,) of each cell in every member's own numbering."""
+        return [m.predict(v.matrix(adata)) for v, m in zip(self.views, self.mixtures)]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Plain arrays, for ``niche_mixture.npz`` and ``model.pt``."""
@@ -94,7 +98,10 @@ def cluster_niches(
     seed: int = 0,
     threads: int = 1,
 ) -> None:
-    """Write ``niches.csv.gz``, ``niche_mixture.npz``, ``niche_k.csv``, and ``niche_members.csv.gz`` for a list of k.
+    """Write the niches and what they are made of.
+
+    ``niches.csv.gz``, ``niche_mixture.npz``, ``niche_k.csv``, ``niche_member_counts.csv``, and ``niche_members.csv.gz``
+    for a list of k.
 
     Raises BadInput when there are fewer cells than niches.
     """
@@ -127,6 +134,11 @@ def cluster_niches(
     report_curve(curve, outdir)
     niches.save(outdir / "niche_mixture.npz")
     write_table(outdir / "niches.csv.gz", niche_table(adata, labels, stability))
+    samples = adata.obs[Obs.SAMPLE].astype(str).to_numpy()
+    names = [view.name for view in niches.views]
+    write_table(
+        outdir / "niche_member_counts.csv", member_counts(samples, niches.partitions(adata), niches.mapping, names)
+    )
 
 
 def fit_niches(

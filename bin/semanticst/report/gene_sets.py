@@ -21,7 +21,7 @@ def read_gene_sets(path: Path) -> dict[str, list[str]]:
 
     Raises BadInput for other columns, a line without genes, a set named twice in a GMT file, or a file without sets.
     """
-    lines = [line for line in Path(path).read_text(encoding="utf-8-sig").splitlines()]
+    lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     sets: dict[str, list[str]] = {}
     problems = []
     if path.suffix.lower() == ".gmt":

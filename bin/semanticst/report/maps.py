@@ -1,6 +1,7 @@
 """Niche maps: where the niches lie in each section."""
 
 import logging
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,8 +132,18 @@ def choose_sections(sections: list[SectionMap], n: int) -> list[SectionMap]:
     return [sections[place] for place in sorted(place for _, place in sorted(ranked)[:n])]
 
 
-def draw_section(axes: Axes, section: SectionMap, bar: float | None = None, font_size: float = 8) -> None:
-    """Draw dots and a scale bar (``bar`` units long, else fitted); y grows downwards, as in the microscope's image."""
+def draw_section(
+    axes: Axes,
+    section: SectionMap,
+    bar: float | None = None,
+    font_size: float = 8,
+    colour: Callable[[int], str] = niche_colour,
+    scale_bar: bool = True,
+) -> None:
+    """Draw dots and a scale bar (``bar`` units long, else fitted); y grows downwards, as in the microscope's image.
+
+    ``colour`` of a niche; without ``scale_bar`` there is none.
+    """
     points_per_unit = fit(axes, section.xy)
     diameter = dot_diameter(section.xy, points_per_unit)
     for niche in np.unique(section.niche):
@@ -144,10 +155,11 @@ def draw_section(axes: Axes, section: SectionMap, bar: float | None = None, font
             marker="o",
             markersize=diameter,
             markeredgewidth=0,
-            color=niche_colour(int(niche)),
+            color=colour(int(niche)),
             rasterized=len(section.xy) > _RASTER_ABOVE,
         )
-    draw_bar(axes, section.xy, section.unit, bar, font_size)
+    if scale_bar:
+        draw_bar(axes, section.xy, section.unit, bar, font_size)
 
 
 def _shape(section: SectionMap) -> float:

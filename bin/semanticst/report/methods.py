@@ -4,12 +4,14 @@ import html
 import json
 import logging
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
 from semanticst.errors import BadInput, Problem
 from semanticst.report import multiqc
+from semanticst.report.facts import run_facts
 from semanticst.report.multiqc import METHODS, Section
 
 log = logging.getLogger(__name__)
@@ -23,11 +25,19 @@ SECTION = Section(
 )
 
 
-def write_methods(versions: Path, params: Path, template: Path, outdir: Path) -> None:
+def write_methods(
+    versions: Path,
+    params: Path,
+    template: Path,
+    outdir: Path,
+    associations: Sequence[Path] = (),
+    features: Path | None = None,
+) -> None:
     """Write ``methods_mqc.json`` into ``outdir``.
 
     versions : YAML, process -> package -> version, of all processes that ran (and ``Workflow`` for the pipeline).
     params : JSON, every parameter with its value. template : see ``assets/methods_description_template.yml``.
+    associations, features : records of what was done, see ``facts.run_facts``.
 
     Raises BadInput when one of the files cannot be read, or the template asks for a parameter that is not given.
     """
@@ -35,6 +45,7 @@ def write_methods(versions: Path, params: Path, template: Path, outdir: Path) ->
     ran = _mapping(versions, lambda content: yaml.load(content, yaml.BaseLoader), "process: {package: version}")
     settings = _mapping(params, json.loads, "an object with every parameter")
     design = _mapping(template, yaml.safe_load, "steps, packages and references")
+    settings |= run_facts(list(associations), features)
     text, software, references = compose(design, ran, settings, template)
     paragraphs = [text, software]
     if references:

@@ -35,10 +35,12 @@ workflow COHORT_GRAPHS {
         .toSortedList { a, b -> a.name <=> b.name }
 
     ch_basis = COHORT_FEATURES.out.basis.map { _meta, basis -> basis }
+    ch_record = COHORT_FEATURES.out.features.map { _meta, record -> record }
     ch_report = COHORT_FEATURES.out.report.map { _meta, files -> files }
 
     emit:
     ch_graphs // list of {sample}.graphs.h5ad, sorted by name
     ch_basis  // cohort.basis.npz
+    ch_record // cohort.features.json
     ch_report // *_mqc.* files
 }

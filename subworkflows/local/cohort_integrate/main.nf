@@ -51,10 +51,12 @@ workflow COHORT_INTEGRATE {
 
     ch_cohort = COHORT_ASSEMBLE.out.cohort.map { _meta, cohort -> cohort }
     ch_niches = NICHE_CLUSTER.out.niches.map { _meta, niches -> niches }
+    ch_members = NICHE_CLUSTER.out.member_counts.map { _meta, counts -> counts }
     ch_report = ch_training.mix(NICHE_CLUSTER.out.report.map { _meta, files -> files })
 
     emit:
-    ch_cohort // cohort.h5ad
-    ch_niches // niches.csv.gz
-    ch_report // *_mqc.* files
+    ch_cohort  // cohort.h5ad
+    ch_niches  // niches.csv.gz
+    ch_members // niche_member_counts.csv
+    ch_report  // *_mqc.* files
 }

@@ -15,6 +15,8 @@ workflow COHORT_REPORT {
     metrics  // list of {bundle}.qc.json, sorted by name
     maps     // list of {sample}.qc_map.png, sorted by name
     sections // *_mqc.* files of all steps
+    features // cohort.features.json
+    records  // list of {contrast}.association.json
     settings // map: every parameter in its own type
     changed  // map: group title -> parameters that differ from their default
 
@@ -45,7 +47,9 @@ workflow COHORT_REPORT {
     REPORT_METHODS(
         ch_tool_versions
             .combine(ch_parameters)
-            .map { versions, parameters -> [[id: 'cohort', code: methods_code], versions, parameters, template] }
+            .combine(features)
+            .combine(records.map { files -> [files] })
+            .map { versions, parameters, basis, contrasts -> [[id: 'cohort', code: methods_code], versions, parameters, basis, contrasts, template] }
     )
 
     ch_sections = sections

@@ -9,21 +9,26 @@ include { codeDigest      } from '../utils_semanticst_pipeline/provenance'
 
 workflow NICHE_OUTCOME {
     take:
-    cohort  // cohort.h5ad
-    niches  // niches.csv.gz
-    tables  // tuple: checked samplesheet, clinical table, contrasts
-    planted // folder of a simulated cohort; nothing for a real one
+    cohort    // cohort.h5ad
+    niches    // niches.csv.gz
+    members   // niche_member_counts.csv
+    tables    // tuple: checked samplesheet, clinical table, contrasts
+    planted   // folder of a simulated cohort; nothing for a real one
+    gene_sets // sets of genes, or []: none
 
     main:
     def describe_code = codeDigest('NICHE_DESCRIBE')
     def associate_code = codeDigest('NICHE_ASSOCIATE')
     def planted_code = codeDigest('REPORT_PLANTED')
 
-    NICHE_DESCRIBE(cohort.map { file -> [[id: 'cohort', code: describe_code], file] })
+    NICHE_DESCRIBE(cohort.map { file -> [[id: 'cohort', code: describe_code], file, gene_sets] })
 
-    ch_abundance = NICHE_DESCRIBE.out.counts
-        .join(NICHE_DESCRIBE.out.contacts)
-        .map { _meta, counts, contacts -> [counts, contacts] }
+    // the last two are there only for samples with cell types, and with gene sets
+    def wanted = ['counts', 'contacts', 'patches', 'sample_cell_types', 'gene_sets'].collect { name -> "niche_${name}.csv" }
+    ch_described = NICHE_DESCRIBE.out.tables
+        .map { _meta, files -> wanted.collect { name -> files.find { file -> file.name == name } ?: [] } }
+        .combine(members)
+        .combine(niches)
 
     ch_contrasts = tables.flatMap { samples, clinical, contrasts ->
         def rows = contrasts.splitCsv(header: true)
@@ -34,8 +39,8 @@ workflow NICHE_OUTCOME {
     }
     NICHE_ASSOCIATE(
         ch_contrasts
-            .combine(ch_abundance)
-            .map { meta, contrasts, clinical, samples, counts, contacts -> [meta, counts, contacts, contrasts, clinical, samples] }
+            .combine(ch_described)
+            .map { entry -> [entry[0]] + entry[4..-1] + entry[1..3] }
     )
 
     ch_associations = NICHE_ASSOCIATE.out.table
@@ -52,6 +57,11 @@ workflow NICHE_OUTCOME {
         .mix(NICHE_ASSOCIATE.out.report, REPORT_PLANTED.out.report)
         .map { _meta, files -> files }
 
+    ch_records = NICHE_ASSOCIATE.out.association
+        .map { _meta, record -> record }
+        .toSortedList { a, b -> a.name <=> b.name }
+
     emit:
-    ch_report // *_mqc.* files
+    ch_report  // *_mqc.* files
+    ch_records // list of {contrast}.association.json, sorted by name; empty without a contrast
 }

@@ -55,6 +55,9 @@ def combinationProblems(given) {
     if (shortcuts && !given.clinical && !simulate) {
         problems << "--${shortcuts[0]} needs --clinical, the table that has this column"
     }
+    if ('gene_sets' in (given.clinical_features ?: '').toString().tokenize(',') && !given.clinical_gene_sets) {
+        problems << '--clinical_features gene_sets needs --clinical_gene_sets, the file that holds them'
+    }
     if (!given.clinical_time != !given.clinical_event) {
         def missing = given.clinical_time ? 'clinical_event' : 'clinical_time'
         problems << "--${missing} is missing: survival needs both --clinical_time and --clinical_event"

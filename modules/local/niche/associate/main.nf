@@ -9,7 +9,7 @@ process NICHE_ASSOCIATE {
     cache 'deep'
 
     input:
-    tuple val(meta), path(counts), path(contacts), path(contrasts), path(clinical), path(sheet)
+    tuple val(meta), path(counts), path(contacts), path(patches), path(cell_types), path(gene_sets), path(members), path(niches), path(contrasts), path(clinical), path(sheet)
 
     output:
     tuple val(meta), path("${meta.id}.csv")             , emit: table
@@ -26,6 +26,7 @@ process NICHE_ASSOCIATE {
 
     script:
     def args = task.ext.args ?: ''
+    def optional = [cell_types ? "--cell-types ${cell_types}" : '', gene_sets ? "--gene-sets ${gene_sets}" : ''].join(' ')
     """
     niche_associate.py --contrast '${meta.id}' \\
         --contrasts ${contrasts} \\
@@ -33,6 +34,10 @@ process NICHE_ASSOCIATE {
         --samplesheet ${sheet} \\
         --counts ${counts} \\
         --contacts ${contacts} \\
+        --patches ${patches} \\
+        --members ${members} \\
+        --niches ${niches} \\
+        ${optional} \\
         ${args}
     """
 

@@ -9,11 +9,12 @@ process NICHE_CLUSTER {
     tuple val(meta), path(embedding), path(model, stageAs: 'model/*')
 
     output:
-    tuple val(meta), path('niches.csv.gz')       , emit: niches
-    tuple val(meta), path('niche_mixture.npz')   , emit: mixture
-    tuple val(meta), path('niche_k.csv')         , emit: choice
-    tuple val(meta), path('niche_members.csv.gz'), emit: members, optional: true
-    tuple val(meta), path('*_mqc.*')             , emit: report, optional: true
+    tuple val(meta), path('niches.csv.gz')          , emit: niches
+    tuple val(meta), path('niche_mixture.npz')      , emit: mixture
+    tuple val(meta), path('niche_k.csv')            , emit: choice
+    tuple val(meta), path('niche_members.csv.gz')   , emit: members, optional: true
+    tuple val(meta), path('niche_member_counts.csv'), emit: member_counts
+    tuple val(meta), path('*_mqc.*')                , emit: report, optional: true
     tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
     tuple val("${task.process}"), val('scikit-learn'), eval('python3 -c "from importlib.metadata import version; print(version(\'scikit-learn\'))"'), topic: versions
     tuple val("${task.process}"), val('torch'), eval('python3 -c "from importlib.metadata import version; print(version(\'torch\'))"'), topic: versions
@@ -33,6 +34,6 @@ process NICHE_CLUSTER {
     stub:
     """
     echo | gzip -n > niches.csv.gz
-    touch niche_mixture.npz niche_k.csv niche_k_mqc.json
+    touch niche_mixture.npz niche_k.csv niche_member_counts.csv niche_k_mqc.json
     """
 }

@@ -6,7 +6,7 @@ process NICHE_DESCRIBE {
     container 'nf-semanticst/base:0.1.0'
 
     input:
-    tuple val(meta), path(cohort)
+    tuple val(meta), path(cohort), path(gene_sets, stageAs: 'gene_sets/*')
 
     output:
     tuple val(meta), path('niche_counts.csv')  , emit: counts
@@ -24,8 +24,9 @@ process NICHE_DESCRIBE {
 
     script:
     def args = task.ext.args ?: ''
+    def sets = gene_sets ? "--clinical-gene-sets ${gene_sets}" : ''
     """
-    niche_describe.py ${cohort} \\
+    niche_describe.py ${cohort} ${sets} \\
         --threads ${task.cpus} \\
         ${args}
     """
@@ -33,7 +34,7 @@ process NICHE_DESCRIBE {
     stub:
     """
     mkdir maps
-    touch maps/stub.niches.png niche_counts.csv niche_contacts.csv niche_markers.csv niche_scores.csv
+    touch maps/stub.niches.png niche_counts.csv niche_contacts.csv niche_patches.csv niche_markers.csv niche_scores.csv
     touch niche_composition_mqc.json niche_markers_mqc.json niche_scores_mqc.json niche_maps_mqc.png sample_overview_mqc.json
     """
 }

@@ -9,7 +9,7 @@ process REPORT_METHODS {
     cache 'deep'
 
     input:
-    tuple val(meta), path(versions), path(parameters), path(template)
+    tuple val(meta), path(versions), path(parameters), path(features), path(associations, stageAs: 'associations/*'), path(template)
 
     output:
     tuple val(meta), path('methods_mqc.json'), emit: report
@@ -19,10 +19,12 @@ process REPORT_METHODS {
 
     script:
     def args = task.ext.args ?: ''
+    def records = associations ? "--associations associations" : ''
     """
     report_methods.py \\
         --versions ${versions} \\
         --params ${parameters} \\
+        --features ${features} ${records} \\
         --template ${template} \\
         ${args}
     """

@@ -1,0 +1,81 @@
+"""What a run really did, from the records that its steps left: for the methods text."""
+
+import json
+from pathlib import Path
+
+from semanticst.errors import BadInput, Problem
+
+MODELS = {
+    "ran_linear": "linear model",
+    "ran_f_test": "F test",
+    "ran_cox": "Cox regression",
+    "ran_ridge": "ridge penalty",
+    "ran_score": "permutation of the score",
+    "ran_likelihood_ratio": "p by likelihood ratio",
+    "ran_permanova": "PERMANOVA",
+    "ran_martingale": "martingale residual",
+    "ran_covariates": "covariates ",
+    "ran_within": "blocks patient",
+    "ran_drawn": "Monte Carlo",
+}
+"""Facts, and the words of a ``model`` column that make them true."""
+
+
+def run_facts(associations: list[Path], features: Path | None) -> dict[str, object]:
+    """Facts by name: true or false, or what is said of them.
+
+    associations : ``{contrast}.association.json`` of all contrasts. features : ``cohort.features.json``, or None.
+
+    Raises BadInput when one of them is no JSON object or lacks what is needed.
+    """
+    facts: dict[str, object] = {}
+    if features is not None:
+        record = _read(features, ("harmony", "n_components", "n_features", "batches"))
+        facts |= {
+            "ran_harmony": record["harmony"],
+            "ran_batches": len(record["batches"]),
+            "ran_components": record["n_components"],
+            "ran_features": record["n_features"],
+        }
+    needed = ("contrast", "models", "settings", "n_tests", "rows", "n_patients")
+    records = [_read(path, needed) for path in sorted(associations)]
+    if not records:
+        return facts
+    models = " | ".join(model for record in records for model in record["models"])
+    rows = [row for record in records for row in record["rows"]]
+    warnings = " | ".join(row["warnings"] or "" for row in rows)
+    names = [record["contrast"]["name"] for record in records]
+    settings = records[0]["settings"]
+    return facts | {
+        **{fact: words in models for fact, words in MODELS.items()},
+        "ran_tests": bool(models),
+        "ran_contrasts": f"{len(names)} contrast{'' if len(names) == 1 else 's'} ({', '.join(names)})",
+        "ran_n_tests": sum(sum(record["n_tests"].values()) for record in records),
+        "ran_patients": _range([record["n_patients"] for record in records]),
+        "ran_kinds": ", ".join(settings["features"]),
+        "ran_permutations": settings["permutations"],
+        "ran_pseudo_share": settings["pseudo_share"],
+        "ran_min_cells": settings["min_cells"],
+        "ran_inside": bool({"fragmentation", "cell_types", "gene_sets"} & set(settings["features"])),
+        "ran_contacts": "contacts" in settings["features"],
+        "ran_mixed": any(row.get("p_mixed") is not None for row in rows),
+        "ran_members": max((row.get("n_members") or 0 for row in rows), default=0) or None,
+        "ran_batch_blocks": "compared inside batches only" in warnings,
+        "ran_batch_withheld": "batch is nested in the contrast (" in warnings and "not testable: batch" in warnings,
+    }
+
+
+def _range(numbers: list[int]) -> str:
+    low, high = min(numbers), max(numbers)
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
+def _read(path: Path, needed: tuple[str, ...]) -> dict:
+    try:
+        record = json.loads(Path(path).read_text())
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise BadInput(Problem(Path(path), f"cannot be read ({error}); expected the record of a step")) from error
+    absent = [name for name in needed if not isinstance(record, dict) or name not in record]
+    if absent:
+        raise BadInput(Problem(Path(path), f"expected the record of a step; it lacks {', '.join(absent)}"))
+    return record
