@@ -25,6 +25,7 @@ from semanticst.constants import PERMUTATIONS
     "--members", type=EXISTING_FILE,
     help="Cells per section and niche in each member of the consensus (niche_member_counts.csv).",
 )  # fmt: skip
+@click.option("--markers", type=EXISTING_FILE, help="Markers of the niches (niche_markers.csv), for the sentences.")
 @click.option("--niches", type=EXISTING_FILE, help="Niche of each cell (niches.csv.gz), for maps of extreme patients.")
 @click.option(
     "--clinical-features",
@@ -60,6 +61,7 @@ def niche_associate(
     cell_types,
     gene_sets,
     members,
+    markers,
     niches,
     clinical_features,
     clinical_min_cells,
@@ -82,6 +84,7 @@ def niche_associate(
         inside,
         kinds=kinds,
         members=members,
+        markers=markers,
         min_cells=clinical_min_cells,
         permutations=clinical_permutations,
         seed=seed,

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from clinical_helpers import Cohort, make_cohort, row_of
 from semanticst.clinical.curves import survival_curves
 from semanticst.clinical.drawing import row_colour
 from semanticst.clinical.forest import forest
+from semanticst.clinical.marks import read_marks
 from semanticst.clinical.points import patients
 from semanticst.clinical.report import write_association
 from semanticst.clinical.sentences import finding, p_text, paragraph
@@ -187,3 +189,13 @@ def test_markup_in_the_users_words_is_escaped(tmp_path):
     write_association(result, tmp_path)
     section = json.loads((tmp_path / "association_c_mqc.json").read_text())
     assert "<b>bold" not in section["description"]
+
+
+def test_sentence_says_what_the_niche_is_rich_in(tmp_path):
+    path = tmp_path / "niche_markers.csv"
+    path.write_text("niche,feature,symbol,score,rank\n2,f1,CD8A,9,1\n2,f2,CD4,5,2\n2,f3,KRT,-1,3\n1,f1,CD8A,3,1\n")
+    result = make_cohort((10, 10), effect=2.5).ask("groups", column="group")
+    marked = replace(result, marks=read_marks(path))
+    assert "Niche 2, rich in CD8A and CD4, covers on average" in paragraph(marked)
+    survival = replace(make_cohort((30,)).ask("survival", **SURVIVAL), marks={"2": "CD8A"})
+    assert finding(survival, row_of(survival, 2)).startswith("Niche 2, rich in CD8A: hazard ratio")

@@ -40,10 +40,9 @@ def question_of(cohort: Cohort, patient: np.ndarray, x: np.ndarray, seed: int) -
     blocks = patient if within else patient % layout.batches if layout.batches else np.zeros(len(x), int)
     covariates = np.zeros((len(x), 0)) if within else cohort.covariates
     names = ("patient",) if within else ("batch",) if layout.batches else ()
-    return Question(
-        standardised(x) if layout.kind == "continuous" else x,
-        patient, blocks, covariates, names, permutations=PERMUTATIONS, seed=seed, continuous=layout.kind == "continuous",
-    )  # fmt: skip
+    continuous = layout.kind == "continuous"
+    x = standardised(x) if continuous else x
+    return Question(x, patient, blocks, covariates, names, permutations=PERMUTATIONS, seed=seed, continuous=continuous)
 
 
 def linear(cohort: Cohort, seed: int) -> Estimates | None:

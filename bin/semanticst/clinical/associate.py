@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -24,6 +24,7 @@ from semanticst.clinical.features import (
 from semanticst.clinical.groups import compare_continuous, compare_groups, compare_ordered, slope_variable
 from semanticst.clinical.inside import read_inside
 from semanticst.clinical.joint import compare_composition
+from semanticst.clinical.marks import read_marks
 from semanticst.clinical.mixed import add_mixed
 from semanticst.clinical.multiplicity import add_q
 from semanticst.clinical.results import PAIRWISE, PRIMARY, tidy
@@ -74,6 +75,8 @@ class Association:
     batch_strength: float | None
     cells: pd.Series
     """Cells of each section in use."""
+    marks: Mapping[str, str] = field(default_factory=dict)
+    """What a niche is rich in, in words, by its number; empty where nobody said."""
 
     @property
     def primary(self) -> pd.DataFrame:
@@ -98,6 +101,7 @@ def associate(
     inside: Mapping[str, Path | None] | None = None,
     kinds: tuple[str, ...] = ("proportion",),
     members: Path | None = None,
+    markers: Path | None = None,
     **choices,
 ) -> Association:
     """Read the tables and test one contrast.
@@ -116,6 +120,8 @@ def associate(
         Features to test, of ``features.FEATURES``.
     members
         ``niche_member_counts.csv`` of ``niche_cluster.py``.
+    markers
+        ``niche_markers.csv`` of ``niche_describe.py``: the sentences say what a niche is rich in.
     choices
         Passed on to ``examine``.
 
@@ -130,7 +136,8 @@ def associate(
     edges = read_contacts(contacts) if contacts is not None else None
     tables = {kind: read_inside(path, kind) for kind, path in (inside or {}).items() if kind in kinds and path}
     by_member = read_member_counts(members) if members is not None else None
-    return examine(asked, sections, niches, edges, tables, kinds, by_member, **choices)
+    result = examine(asked, sections, niches, edges, tables, kinds, by_member, **choices)
+    return result if markers is None else replace(result, marks=read_marks(markers))
 
 
 def examine(

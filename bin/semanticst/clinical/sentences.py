@@ -77,7 +77,7 @@ def finding_sentences(result: Association) -> list[str]:
 
 def finding(result: Association, row: pd.Series) -> str:
     """One row as a sentence."""
-    name, evidence = feature_name(row), f"{p_text(row['q'], 'q')}; {int(row['n_patients'])} patients"
+    name, evidence = marked_name(result, row), f"{p_text(row['q'], 'q')}; {int(row['n_patients'])} patients"
     interval = f"95 % CI {row['ci_low']:.2f} to {row['ci_high']:.2f}"
     share, (verb, scale) = is_share(row["feature"]), wording(row["feature"])
     kind = result.contrast.type
@@ -86,11 +86,12 @@ def finding(result: Association, row: pd.Series) -> str:
         ratio = f"{row['hazard_ratio']:.2f} per SD ({interval})"
         course = "shorter" if row["effect"] > 0 else "longer"
         events = f"{evidence}, {int(row['n_events'])} events"
+        name = name.removesuffix(",")
         return f"{name}: hazard ratio {ratio}, {events}; more of it goes with {course} time to {result.contrast.event}."
     if kind == "continuous":
         course = "more" if row["effect"] > 0 else "less"
         slope = f"{row['effect']:+.2f} per SD ({interval})"
-        return f"{name}: {course} of it with higher {result.contrast.column}, {slope}, {evidence}."
+        return f"{name.removesuffix(',')}: {course} of it with higher {result.contrast.column}, {slope}, {evidence}."
     low, high = compared_levels(result, row)
     means = f"{shown(row['mean_target'], share)} in {high} and {shown(row['mean_reference'], share)} in {low}"
     step = "change per step" if row["comparison"].startswith("trend") else "difference"
@@ -141,6 +142,12 @@ def compared_levels(result: Association, row: pd.Series) -> tuple[str, str]:
 def topic(result: Association) -> str:
     """What the contrast is about, in words."""
     return f"time to {result.contrast.event}" if result.contrast.type == "survival" else result.contrast.column
+
+
+def marked_name(result: Association, row: pd.Series) -> str:
+    """The feature's name; of a niche with what it is rich in, where that is known."""
+    marks = result.marks.get(row["niche"], "") if row["feature"] == "proportion" else ""
+    return f"{feature_name(row)}, rich in {marks}," if marks else feature_name(row)
 
 
 def feature_name(row: pd.Series) -> str:

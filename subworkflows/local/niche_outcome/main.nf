@@ -23,8 +23,8 @@ workflow NICHE_OUTCOME {
 
     NICHE_DESCRIBE(cohort.map { file -> [[id: 'cohort', code: describe_code], file, gene_sets] })
 
-    // the last two are there only for samples with cell types, and with gene sets
-    def wanted = ['counts', 'contacts', 'patches', 'sample_cell_types', 'gene_sets'].collect { name -> "niche_${name}.csv" }
+    // cell types and gene sets are there only where the samples have them, and where sets are given
+    def wanted = ['counts', 'contacts', 'patches', 'sample_cell_types', 'gene_sets', 'markers'].collect { name -> "niche_${name}.csv" }
     ch_described = NICHE_DESCRIBE.out.tables
         .map { _meta, files -> wanted.collect { name -> files.find { file -> file.name == name } ?: [] } }
         .combine(members)

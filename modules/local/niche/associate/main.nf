@@ -9,7 +9,7 @@ process NICHE_ASSOCIATE {
     cache 'deep'
 
     input:
-    tuple val(meta), path(counts), path(contacts), path(patches), path(cell_types), path(gene_sets), path(members), path(niches), path(contrasts), path(clinical), path(sheet)
+    tuple val(meta), path(counts), path(contacts), path(patches), path(cell_types), path(gene_sets), path(markers), path(members), path(niches), path(contrasts), path(clinical), path(sheet)
 
     output:
     tuple val(meta), path("${meta.id}.csv")             , emit: table
@@ -35,6 +35,7 @@ process NICHE_ASSOCIATE {
         --counts ${counts} \\
         --contacts ${contacts} \\
         --patches ${patches} \\
+        --markers ${markers} \\
         --members ${members} \\
         --niches ${niches} \\
         ${optional} \\
