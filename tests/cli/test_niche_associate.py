@@ -171,3 +171,53 @@ def test_help_names_units_and_defaults():
     assert options["clinical_permutations"].default == 19999
     assert "patient" in load_command("niche_associate").help or "contrast" in load_command("niche_associate").help
     assert "fewer cells" in options["clinical_min_cells"].help
+
+
+def niche_tables(cohort: Cohort, folder):
+    """Options with the further tables of ``niche_describe`` and ``niche_cluster`` for the counts of a cohort."""
+    rng = np.random.default_rng(0)
+    long = cohort.counts.melt(ignore_index=False, var_name="niche", value_name="n_cells").reset_index()
+    folder.mkdir(parents=True, exist_ok=True)
+    n = long["n_cells"].to_numpy()
+    tables = {
+        "patches": long.assign(n_patches=np.minimum(n, 1 + rng.binomial(n, 0.3))),
+        "cell-types": pd.concat(
+            [long.assign(cell_type="T", n_cells=n // 3), long.assign(cell_type="B", n_cells=n - n // 3)]
+        ),
+        "gene-sets": long[n > 0].assign(gene_set="IFNG", mean=rng.normal(1, 0.3, (n > 0).sum())),
+        "members": pd.concat([long.assign(member=m) for m in ("embedding-10", "profile2-10")]),
+        "markers": pd.DataFrame({"niche": [2], "symbol": ["CD8A"], "score": [3.0], "rank": [1]}),
+    }
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+    cells = long.loc[long.index.repeat(n)].assign(patient=lambda t: t["sample"].map(cohort.sections["patient"]))
+    cells.assign(x=rng.random(len(cells)), y=rng.random(len(cells))).to_csv(folder / "niches.csv.gz", index=False)
+    options = [item for name in tables for item in (f"--{name}", folder / f"{name}.csv")]
+    return [*options, "--niches", folder / "niches.csv.gz"]
+
+
+def test_all_features_members_and_maps(cohort, tmp_path):
+    kinds = "proportion,entropy,fragmentation,cell_types,gene_sets"
+    options = niche_tables(cohort, tmp_path / "tables")
+    result = run(cohort, tmp_path, "arm", *options, "--clinical-features", kinds, "--clinical-permutations", 199)
+    assert result.exit_code == 0, result.stderr
+    table = pd.read_csv(tmp_path / "out" / "arm.csv")
+    primary = table[table["family"] == "primary"]
+    # shares, diversity, and four features inside each of the 5 niches
+    assert len(primary) == 5 + 1 + 5 * 4
+    assert (primary["n_tests"] == primary["p"].notna().sum()).all()
+    shares = primary[primary["feature"] == "proportion"]
+    assert (shares["n_members"] == 2).all()
+    assert (shares["members_same_sign"] == 1).all()
+    assert shares["p_mixed"].notna().all()
+    assert (tmp_path / "out" / "arm_extremes.png").exists()
+    assert (tmp_path / "out" / "association_arm_extremes_mqc.json").exists()
+    record = json.loads((tmp_path / "out" / "arm.association.json").read_text())
+    assert "Niche 2, rich in CD8A, covers on average" in record["paragraph"]
+    assert record["settings"]["features"] == kinds.split(",")
+
+
+def test_features_without_their_table_are_refused(cohort, tmp_path):
+    result = run(cohort, tmp_path, "arm", "--clinical-features", "cell_types")
+    assert result.exit_code == 2
+    assert "needs --cell-types" in result.stderr + result.output

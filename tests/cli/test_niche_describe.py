@@ -14,6 +14,8 @@ EXPECTED = {
     "niche_scores.csv": ["niche", "context", "mean", "sd"],
     "niche_contacts.csv": ["sample", "patient", "niche_a", "niche_b", "edges", "expected", "log2_ratio"],
     "niche_cell_types.csv": ["niche", "cell_type", "n_cells", "share", "share_all"],
+    "niche_sample_cell_types.csv": ["sample", "patient", "niche", "cell_type", "n_cells"],
+    "niche_patches.csv": ["sample", "patient", "niche", "n_cells", "n_patches"],
 }  # fmt: skip
 SECTIONS = ("composition", "markers", "scores", "maps", "overview", "cell_types", "contacts", "stability")
 
@@ -30,6 +32,18 @@ def test_all_files(tmp_path):
     }  # fmt: skip
     maps = {path.name for path in (out / "maps").iterdir()}
     assert maps == {f"{s}.niches.{e}" for s in ("s1", "s2", "s3") for e in ("png", "pdf")} | {"niche_maps.png"}
+
+
+def test_gene_sets(tmp_path):
+    (tmp_path / "sets.gmt").write_text("A\tx\tMARK1\tABSENT\nB\tx\tMARK2\n")
+    options = ("--clinical-gene-sets", tmp_path / "sets.gmt", "--niche-maps", 0, "--outdir", tmp_path / "out")
+    result = invoke("niche_describe", write_cohort(tmp_path), *options)
+    assert result.exit_code == 0, result.stderr
+    assert "gene set A: 1 of 2 genes are in the cohort" in result.stderr
+    table = pd.read_csv(tmp_path / "out" / "niche_gene_sets.csv")
+    assert table.columns.tolist() == ["sample", "patient", "niche", "gene_set", "n_genes", "n_cells", "mean"]
+    (tmp_path / "sets.gmt").write_text("A\n")
+    assert invoke("niche_describe", write_cohort(tmp_path), *options).exit_code == 3
 
 
 def test_the_input_is_not_touched_and_a_second_run_gives_the_same(tmp_path):

@@ -9,6 +9,7 @@ from semanticst.clinical.associate import examine
 from semanticst.clinical.extremes import draw_extremes, extremes, read_sections_of
 from semanticst.clinical.features import read_member_counts
 from semanticst.clinical.figures import draw_figures
+from semanticst.clinical.sentences import paragraph
 from semanticst.clinical.tables import Contrast
 from semanticst.niche.members import member_counts
 
@@ -38,6 +39,14 @@ def test_a_finding_of_all_members_and_one_of_none():
     assert row["members_significant"] == 0.5
     assert 0.5 <= row["members_same_sign"] <= 1
     assert row_of(ask(cohort), 2)[["n_members", "members_same_sign"]].isna().all()
+
+
+def test_a_finding_that_other_members_contradict_is_pointed_out():
+    cohort = make_cohort((10, 10), effect=2.5)
+    turned = cohort.counts.iloc[::-1].set_axis(cohort.counts.index)
+    assert "Hangs on the clustering" not in paragraph(ask(cohort, {"a": cohort.counts}))
+    text = paragraph(ask(cohort, {"a": cohort.counts, "b": turned}))
+    assert "Hangs on the clustering (another sign in some members of the consensus): Niche 2" in text
 
 
 def test_members_are_asked_for_survival_and_many_groups_too():

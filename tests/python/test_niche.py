@@ -162,6 +162,16 @@ def test_table_and_curve_are_written(tmp_path):
     assert adjusted_rand_score(niches["niche"], labels) > 0.95
     assert sorted(niches["niche"].unique()) == [1, 2, 3, 4]
     assert pd.read_csv(tmp_path / "niche_k.csv").query("chosen")["k"].tolist() == [4]
+    members = pd.read_csv(tmp_path / "niche_member_counts.csv")
+    assert len(set(members["member"])) > 1
+    sizes = pd.read_csv(tmp_path / "niches.csv.gz").groupby("sample").size()
+    by_member = (
+        members.groupby(["member", "sample"])["n_cells"]
+        .sum()
+        .reset_index()
+        .pivot_table(index="member", columns="sample", values="n_cells")
+    )
+    assert (by_member == sizes[by_member.columns].to_numpy()).all(axis=None), "each member has every cell once"
     assert pd.read_csv(tmp_path / "niche_members.csv.gz").columns.tolist() == ["sample", "cell_id", "k3", "k4"]
     assert (tmp_path / "niche_k_mqc.json").exists()
 

@@ -8,6 +8,8 @@ from semanticst.clinical.inside import CELL_TYPE, GENE_SET
 from semanticst.clinical.results import COMPOSITION
 
 SIGNIFICANT = 0.05
+SAME_SIGN = 0.9
+"""Share of the members of the consensus that a finding should share its sign with."""
 MOST = 5
 """Findings spelled out; the table has the rest."""
 
@@ -112,6 +114,10 @@ def cautions(result: Association) -> list[str]:
         if result.contrast.type == "survival":
             effect = f"a hazard ratio of about {np.exp(least):.1f} (or {np.exp(-least):.2f}) per SD"
         sentences.append(f"With these patients {effect} would have been found with 80 % power at p < 0.05.")
+    unsure = rows[(rows["q"] < SIGNIFICANT) & (rows["members_same_sign"] < SAME_SIGN)]
+    if len(unsure):
+        names = ", ".join(feature_name(row) for _, row in unsure.iterrows())
+        sentences.append(f"Hangs on the clustering (another sign in some members of the consensus): {names}.")
     untested = int(rows["p"].isna().sum())
     if untested and not tested.empty:
         sentences.append(f"{plural(untested, 'row')} could not be tested, the reason is in the table.")
