@@ -153,7 +153,8 @@ def test_file_with_the_real_template(tmp_path):
 def test_harmony_that_was_asked_for_and_did_not_run_is_not_told(tmp_path):
     """As with a single batch: the parameter is on, the record says no."""
     text = text_of_run(tmp_path, False, features_harmony=True)
-    assert "corrected with Harmony" not in text
+    assert "Harmony" not in text
+    assert "harmonypy" not in text
     assert "150 features" in text
 
 

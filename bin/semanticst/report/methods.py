@@ -71,6 +71,7 @@ def compose(design: dict, ran: dict, settings: dict, source: Path) -> tuple[str,
         f"{html.escape(package)} {html.escape(version)}" + (f" [@{key}]" if key else "")
         for package, version in sorted(packages.items(), key=lambda item: item[0].lower())
         if package not in ran.get("Workflow", {})
+        and all(_holds(condition, settings) for condition in _conditions(design, package))
         for key in [design["packages"].get(package)]
     ]
     texts = [" ".join(sentences), f"Software: {', '.join(named)}."]
@@ -78,6 +79,10 @@ def compose(design: dict, ran: dict, settings: dict, source: Path) -> tuple[str,
     numbers = {key: number for number, key in enumerate(cited, start=1)}
     body, software = (re.sub(r"\[@([\w-]+)\]", lambda found: f"[{numbers[found[1]]}]", text) for text in texts)
     return body, software, [design["references"][key] for key in cited]
+
+
+def _conditions(design: dict, package: str) -> list[str]:
+    return [condition for name, condition in design.get("packages_when", {}).items() if name == package]
 
 
 def _holds(condition: str, settings: dict) -> bool:
