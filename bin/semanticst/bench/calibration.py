@@ -167,7 +167,7 @@ def calibration(cohorts, docs, seed):
     )
     hazard = pd.DataFrame(
         [
-            _said(planted_hazard(layout, e, cohorts // 4, next(seeds)))
+            _said(planted_hazard(layout, e, cohorts // 10, next(seeds)))
             for layout in SURVIVAL_DESIGNS
             for e in LOG_HAZARDS
         ]
