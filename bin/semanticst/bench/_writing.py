@@ -40,8 +40,8 @@ def write_report(
         f"False positives at 0.05 in {cohorts} cohorts without an effect per design (seed {seed}). "
         f"Wanted: {ALLOWED[0]} to {ALLOWED[1]}.\n\n{markdown(null)}\n\n"
         f"Planted effects, {cohorts // 2} cohorts each. Wanted: coverage 0.92 to 0.97.\n\n{markdown(power)}\n\n"
-        f"The same for log hazard ratios per SD, {cohorts // 10} cohorts each. The ratio in the population is nearer to "
-        "1 than the planted one: niche counts measure a patient's niche with error.\n\n"
+        f"The same for log hazard ratios per SD, {cohorts // 10} cohorts each. The ratio in the population is nearer "
+        "to 1 than the planted one: niche counts measure a patient's niche with error.\n\n"
         f"{markdown(hazard.rename(columns={'true_difference': 'true_log_hazard'}))}\n\n"
         "![Calibration of the association](images/calibration.png)"
     )
