@@ -2,7 +2,7 @@
 
 It serves as a check. The test of a contrast permutes patients, whose cells were summed over sections: that keeps its
 level whatever the cohort. The mixed model weighs patients by their sections, and has no such promise: with the normal
-distribution that statsmodels refers it to, it has 7 to 15 % false positives at 0.05 with 8 to 16 patients (see
+distribution that statsmodels refers it to, it has 6 to 9 % false positives at 0.05 with 8 to 16 patients (see
 docs/benchmarks.md). So t has the degrees of freedom of the patients ("between-within", Schluchter & Elashoff 1990,
 J Stat Comput Simul 37:69), and within patients a row is the part of a patient that has one value, not a section.
 """
