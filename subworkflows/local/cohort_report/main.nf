@@ -16,7 +16,7 @@ workflow COHORT_REPORT {
     maps     // list of {sample}.qc_map.png, sorted by name
     sections // *_mqc.* files of all steps
     features // cohort.features.json
-    records  // list of {contrast}.association.json
+    outcomes // list of {contrast}.association.json
     settings // map: every parameter in its own type
     changed  // map: group title -> parameters that differ from their default
 
@@ -48,7 +48,7 @@ workflow COHORT_REPORT {
         ch_tool_versions
             .combine(ch_parameters)
             .combine(features)
-            .combine(records.map { files -> [files] })
+            .combine(outcomes.map { files -> [files] })
             .map { versions, parameters, basis, contrasts -> [[id: 'cohort', code: methods_code], versions, parameters, basis, contrasts, template] }
     )
 
