@@ -6,6 +6,7 @@ import re
 import pytest
 
 from helpers import ROOT
+from semanticst import __version__
 
 CONTAINERS = ROOT / "containers"
 IMAGES = ("base", "torch", "torch-cuda")
@@ -68,3 +69,7 @@ def test_images_have_versions_and_no_machine_of_their_own():
         assert ":latest" not in path.read_text(), path
     dockerfile = (CONTAINERS / "Dockerfile").read_text()
     assert "http" not in dockerfile, "mirrors are build arguments"
+
+
+def test_the_gpu_profile_takes_the_image_of_this_version():
+    assert f"'nf-semanticst/torch-cuda:{__version__}'" in (ROOT / "conf/gpu.config").read_text()
