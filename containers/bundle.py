@@ -6,8 +6,8 @@
     ./semanticst python containers/bundle.py ARCHIVE.tar --environment
 
 --engine saves the images that containers/build.sh made; --images takes files that are there already (.tar of docker or
-podman, .img or .sif of Apptainer); --environment adds the launcher's Python environment, for machines without containers
-that have the same Python in the same place. docs/deployment.md says how to start from the archive.
+podman, .img or .sif of Apptainer); --environment adds the launcher's Python environment, for machines without
+containers that have the same Python in the same place. docs/deployment.md says how to start from the archive.
 """
 
 import argparse
@@ -98,7 +98,7 @@ def add_engine(archive: tarfile.TarFile) -> None:
 
 
 def add_environment(archive: tarfile.TarFile) -> None:
-    """The environment in the form of the launcher's cache; programs in it no longer name the folder that they were in."""
+    """The environment in the form of the launcher's cache; its programs no longer name their folder."""
     environment = Path(sys.prefix)
     target = f"{TOP}/cache/env/{environment.name}"
 

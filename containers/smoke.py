@@ -1,4 +1,4 @@
-"""Run inside an image by build.sh: is it what its lock file says, and does it work for a user without rights and home?"""
+"""Run in an image by build.sh: is it what its lock file says, and does it work for a user without rights and home?"""
 
 import importlib
 import os
@@ -29,7 +29,17 @@ assert not wrong, f"installed, but not in the lock: {wrong}"
 assert ("torch" in installed) == with_torch
 assert image == "torch-cuda" or not any(name.startswith("nvidia-") for name in installed)
 
-names = {"anndata", "h5py", "jsonschema", "lifelines", "matplotlib.pyplot", "multiqc", "numpy", "pandas", "scipy.sparse"}
+names = {
+    "anndata",
+    "h5py",
+    "jsonschema",
+    "lifelines",
+    "matplotlib.pyplot",
+    "multiqc",
+    "numpy",
+    "pandas",
+    "scipy.sparse",
+}
 names |= {"sklearn.mixture", "statsmodels.api", "threadpoolctl", "yaml"}
 names |= {"harmonypy", "pynndescent", "torch", "torch_geometric"} if with_torch else set()
 for name in sorted(names):

@@ -51,7 +51,9 @@ def test_tools_of_tests_and_launcher_stay_outside():
 
 
 def test_closure_follows_who_asked_for_a_package():
-    lock = "a==1 \\\n    --hash=sha256:0\n    # via -r in\nb==2\n    # via\n    #   a\n    #   c\nc==3\n    # via -r in\nd==4\n    # via b\n"
+    a = "a==1 \\\n    --hash=sha256:0\n    # via -r in\n"
+    b = "b==2\n    # via\n    #   a\n    #   c\n"
+    lock = a + b + "c==3\n    # via -r in\nd==4\n    # via b\n"
     blocks = locks.packages(lock)
     assert locks.closure(["a"], blocks) == {"a", "b", "d"}
     assert locks.closure(["c"], blocks) == {"c", "b", "d"}
