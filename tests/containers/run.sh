@@ -5,9 +5,10 @@
 #     build       build and test the images (base, torch-cuda; CUDA torch stands in for the CPU build)
 #     demo        the demo with -profile podman: no network in any task, no Python but the image's
 #     staged      no task reads what was not staged: copies, scratch, a work folder on another mount
-#     apptainer   the demo with -profile apptainer, from images that are converted first (needs apptainer)
+#     apptainer   the demo with -profile apptainer, from images that are converted first, or lie in FOLDER/images
 #     offline     the test run without any network but loopback, from one archive (containers/bundle.py)
 #     clean       remove the images
+# SEMANTICST_NEXTFLOW names another engine than the launcher's.
 # PROFILE=test takes the smallest cohort instead of the demo. What only a test machine needs is in podman.config beside this.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -20,7 +21,9 @@ limits="--ulimit nofile=10000:10000 --ulimit nproc=4096:4096"
 skip() { echo "SKIPPED $step: $*"; exit 0; }
 check() { if eval "$2"; then echo "ok      $1"; else echo "FAILED  $1"; exit 1; fi; }
 need() { for program in "$@"; do command -v "$program" > /dev/null || skip "$program is missing, see step machine"; done; }
-semanticst() { OMP_NUM_THREADS=1 "$root/semanticst" "$@"; }
+semanticst() { "$root/semanticst" "$@"; }
+# the engine of the launcher, or the command that SEMANTICST_NEXTFLOW names
+pipeline() { "${SEMANTICST_NEXTFLOW:-$root/semanticst}" run ${SEMANTICST_NEXTFLOW:+"$root"} "$@"; }
 
 machine() {
     [[ $(id -u) == 0 ]] || skip "packages are installed as root"
@@ -48,7 +51,7 @@ build() {
 run() {
     rm -rf "${folder:?}/$1"
     mkdir -p "$folder/$1"
-    (cd "$folder/$1" && semanticst run "${@:2}" --outdir results > run.log 2>&1) || { cat "$folder/$1/run.log"; return 1; }
+    (cd "$folder/$1" && pipeline "${@:2}" --outdir results > run.log 2>&1) || { cat "$folder/$1/run.log"; return 1; }
     tail -n 6 "$folder/$1/run.log"
     check "$1: the report is there" "[[ -s '$folder/$1/results/multiqc/multiqc_report.html' ]]"
 }
@@ -81,12 +84,16 @@ staged() {
 apptainer() {
     command -v apptainer > /dev/null || skip "apptainer is missing (version 1.2 or newer)"
     local image
+    mkdir -p "$folder/images"
     for image in base torch; do
         local file=$folder/images/nf-semanticst-$image-$version.img
-        mkdir -p "$folder/images"
-        [[ -s $file ]] || command apptainer build "$file" "docker-archive:$folder/$image.tar"
+        [[ -s $file ]] && continue
+        need podman
+        podman save --format docker-archive "nf-semanticst/$image:$version" --output "$folder/$image.tar"
+        command apptainer build "$file" "docker-archive:$folder/$image.tar"
+        rm "$folder/$image.tar"
     done
-    NXF_APPTAINER_LIBRARYDIR=$folder/images run apptainer -profile "$profile,apptainer" -c "$here/apptainer.config"
+    NXF_APPTAINER_LIBRARYDIR=$folder/images run apptainer -profile "$profile,apptainer"
     check "every task ran in an image" "! grep -L 'apptainer exec' '$folder'/apptainer/work/*/*/.command.run | grep ."
 }
 

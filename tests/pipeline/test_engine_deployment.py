@@ -1,4 +1,4 @@
-"""What has a script of its own: nf-core's check, and a real Slurm. Containers take too long: tests/containers/run.sh."""
+"""What has a script of its own: nf-core's check and a real Slurm. Containers take too long: tests/containers/run.sh."""
 
 import os
 import re
