@@ -62,6 +62,52 @@ def test_inspect_lists_every_image(tmp_path, profile, of_training):
     assert rest.keys() == {f"nf-semanticst/base:{__version__}", f"nf-semanticst/torch:{__version__}"}
 
 
+# Stand in for programs that are not here: what they are asked for is in .command.run, and the task runs without them
+CONTAINER = """#!/bin/bash
+while (($#)) && [[ $1 != /bin/bash ]]; do shift; done
+exec "$@"
+"""
+SBATCH = """#!/bin/bash
+bash "${@: -1}" > /dev/null 2>&1 < /dev/null &
+echo Submitted batch job $RANDOM
+"""
+
+
+@pytest.mark.parametrize(
+    ("profile", "wanted"),
+    [
+        ("test,docker,gpu", ["--gpus all", "nf-semanticst/torch-cuda:"]),
+        (
+            "test,slurm,singularity,gpu",
+            [" --nv ", "nf-semanticst-torch-cuda-", "--gres=gpu:1", "#SBATCH -p gpus", "#SBATCH --qos=short"],
+        ),
+    ],
+)
+def test_training_and_nothing_else_gets_a_gpu(tmp_path, profile, wanted):
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name, text in {
+        "docker": CONTAINER,
+        "singularity": CONTAINER,
+        "sbatch": SBATCH,
+        "squeue": "#!/bin/sh\n",
+    }.items():
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    for image in ("base", "torch", "torch-cuda"):
+        (tmp_path / f"nf-semanticst-{image}-{__version__}.img").touch()
+    (tmp_path / "quick.config").write_text("executor { pollInterval = '1 sec'; submitRateLimit = null }\n")
+    variables = {"PATH": f"{programs}:{os.environ['PATH']}", "NXF_SINGULARITY_LIBRARYDIR": str(tmp_path)}
+    cluster = ("--cluster_queue", "cpus", "--cluster_queue_gpu", "gpus", "--cluster_options=--qos=short")
+    run = pipeline(tmp_path, "-profile", profile, "-stub-run", "-c", "quick.config", *cluster, **variables).ok()
+    for task in run.trace:
+        folder = next(tmp_path.glob(f"work/{task['hash']}*"))
+        command = (folder / ".command.run").read_text()
+        found = [text for text in wanted if text in command]
+        common = [text for text in wanted if "qos" in text]
+        assert found == (wanted if "MODEL_TRAIN" in task["name"] else common), task["name"]
+
+
 def test_configuration_of_an_institution(small):
     """The example of the documentation changes resources and arguments of one step, and only what follows reruns."""
     folder = small.outdir.parent
