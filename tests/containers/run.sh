@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The images built, and the pipeline run from them: Debian 12 as root, about 20 GB of disk, a package index.
+# The images built, and the pipeline run from them: Debian 12 as root, 30 GB of disk, a package index.
 #   tests/containers/run.sh [FOLDER] STEP...
 #     machine     install buildah and podman, and make the image that the Dockerfile starts from (with debootstrap)
 #     build       build and test the images (base, torch-cuda; CUDA torch stands in for the CPU build)
