@@ -11,6 +11,7 @@ include { parameterProblems     } from './subworkflows/local/utils_semanticst_pi
 include { parameterHelp         } from './subworkflows/local/utils_semanticst_pipeline/parameters'
 include { changedParameters     } from './subworkflows/local/utils_semanticst_pipeline/parameters'
 include { effectiveParameters   } from './subworkflows/local/utils_semanticst_pipeline/parameters'
+include { pipelineName          } from './subworkflows/local/utils_semanticst_pipeline/provenance'
 include { runSummary            } from './subworkflows/local/utils_semanticst_pipeline/messages'
 include { completionMessage     } from './subworkflows/local/utils_semanticst_pipeline/messages'
 include { parameterErrorMessage } from './subworkflows/local/utils_semanticst_pipeline/messages'
@@ -23,7 +24,7 @@ workflow {
         println(parameterHelp(schema, params.help))
     }
     else if (params.version && params.version != 'false') {
-        println("${workflow.manifest.name} ${workflow.manifest.version}")
+        println("${pipelineName()} ${workflow.manifest.version}")
     }
     else {
         def problems = parameterProblems(params, schema)

@@ -16,6 +16,8 @@ Usage: ./semanticst COMMAND [ARGUMENTS]
 
   demo [ARGS]        run the pipeline on a simulated cohort; results in ./results_demo
   test [ARGS]        run all tests (ARGS go to pytest)
+  test --containers [STEPS]
+                     build the images and run the pipeline from them (Debian, root; without STEPS: what there is)
   run ARGS           run the pipeline: nextflow run <this checkout> ARGS
   nextflow ARGS      the workflow engine itself
   python ARGS        the Python of the pipeline's environment, with its library in reach
@@ -85,6 +87,8 @@ def python(place: Place, arguments: Sequence[str]) -> int:
 
 
 def test(place: Place, arguments: Sequence[str]) -> int:
+    if arguments[:1] == ["--containers"]:
+        return replace_by([str(CHECKOUT / "tests" / "containers" / "run.sh"), *arguments[1:]], place.env)
     variables = place.activated()
     os.chdir(CHECKOUT)
     return replace_by([str(python_of(place.environment())), "-m", "pytest", *arguments], variables)

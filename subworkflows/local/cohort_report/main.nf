@@ -6,6 +6,7 @@ include { MULTIQC          } from '../../../modules/local/report/multiqc'
 include { REPORT_METHODS   } from '../../../modules/local/report/methods'
 include { REPORT_QC        } from '../../../modules/local/report/qc'
 include { codeDigest       } from '../utils_semanticst_pipeline/provenance'
+include { pipelineName     } from '../utils_semanticst_pipeline/provenance'
 include { summaryYaml      } from '../utils_semanticst_pipeline/provenance'
 include { versionsYaml     } from '../utils_semanticst_pipeline/provenance'
 include { workflowVersions } from '../utils_semanticst_pipeline/provenance'
@@ -42,7 +43,7 @@ workflow COHORT_REPORT {
     // The topic closes when all steps that report to it have ended
     ch_tools = channel.topic('versions').toList().filter { tuples -> tuples }
     ch_tool_versions = ch_tools
-        .map { tuples -> versionsYaml(tuples, run_versions.subMap(workflow.manifest.name, 'Nextflow')) }
+        .map { tuples -> versionsYaml(tuples, run_versions.subMap(pipelineName(), 'Nextflow')) }
         .collectFile(name: 'versions.yml')
     REPORT_METHODS(
         ch_tool_versions

@@ -2,6 +2,8 @@
  * What the run says at its start and at its end.
  */
 
+include { pipelineName } from './provenance'
+
 def parameterErrorMessage(problems) {
     def count = problems.size() == 1 ? '1 problem' : "${problems.size()} problems"
     return "${count} with the parameters:\n" + problems.collect { problem -> "  - ${problem}" }.join('\n')
@@ -15,7 +17,7 @@ def runSummary(changed) {
         'work folder': workflow.workDir,
         'container engine': workflow.containerEngine ?: 'none',
     ]
-    def sections = ["${workflow.manifest.name} ${workflow.manifest.version}": run] + changed
+    def sections = ["${pipelineName()} ${workflow.manifest.version}": run] + changed
     def width = sections.values().collectMany { section -> section.keySet()*.size() }.max()
     return sections
         .collect { title, entries -> "${title}\n" + entries.collect { name, value -> "  ${name.padRight(width)} : ${value}\n" }.join('') }

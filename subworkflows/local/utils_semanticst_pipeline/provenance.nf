@@ -67,9 +67,14 @@ def codeRevision() {
     return line ? line.tokenize(' ')[0] : null
 }
 
+// The manifest has organisation/pipeline
+def pipelineName() {
+    return workflow.manifest.name.tokenize('/').last()
+}
+
 // What is known about the run before any task has run
 def workflowVersions(seed) {
-    def versions = [(workflow.manifest.name): workflow.manifest.version, Nextflow: workflow.nextflow.version.toString()]
+    def versions = [(pipelineName()): workflow.manifest.version, Nextflow: workflow.nextflow.version.toString()]
     def revision = codeRevision()
     if (revision) {
         versions.revision = revision.take(10)
