@@ -1,0 +1,48 @@
+"""How well niches agree with an annotation, and how well samples are mixed."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+from sklearn.neighbors import NearestNeighbors
+
+NOT_ANNOTATED = ("", "NA", "nan", "None", "NoAnnotation", "undetermined", "unknown")
+"""Values of ``obs['domain']`` of cells that were not annotated. They are left out of scores, and only there."""
+
+NEIGHBOURS = 30
+LISI_CELLS = 5_000
+
+
+def annotated(domain: Iterable[str]) -> np.ndarray:
+    """Which cells have a true domain (bool)."""
+    return ~np.isin(np.asarray(list(domain), dtype=str), NOT_ANNOTATED)
+
+
+def agreement(domain: np.ndarray, sample: np.ndarray, niche: np.ndarray) -> dict[str, float]:
+    """Joint ARI and NMI over all annotated cells, and the mean over samples of the ARI within each.
+
+    A method that gives every patient niches of its own can have a fair joint score where patients differ in
+    composition; the score within samples then tells.
+    """
+    known = annotated(domain)
+    domain, sample, niche = domain[known], sample[known], niche[known]
+    within = [adjusted_rand_score(domain[sample == s], niche[sample == s]) for s in np.unique(sample)]
+    return {
+        "ari": adjusted_rand_score(domain, niche),
+        "nmi": normalized_mutual_info_score(domain, niche),
+        "ari_within": float(np.mean(within)),
+    }
+
+
+def lisi(X: np.ndarray, labels: np.ndarray, seed: int = 0) -> float:
+    """Median inverse Simpson's index of ``labels`` among the 30 nearest cells in ``X`` (n, d); at most 5,000 asked.
+
+    1 = neighbours are all of one label, number of labels = all alike frequent (Korsunsky et al. 2019, without the
+    kernel). Of samples (iLISI) high is well mixed, of domains (cLISI) low is well kept.
+    """
+    n = min(NEIGHBOURS, len(X) - 1)
+    asked = np.random.default_rng(seed).permutation(len(X))[:LISI_CELLS]
+    near = NearestNeighbors(n_neighbors=n + 1).fit(X).kneighbors(X[asked], return_distance=False)[:, 1:]
+    codes = np.unique(labels, return_inverse=True)[1]
+    shares = np.stack([(codes[near] == c).mean(axis=1) for c in range(codes.max() + 1)])
+    return float(np.median(1 / (shares**2).sum(axis=0)))
