@@ -48,9 +48,13 @@ def summary(frame: pd.DataFrame) -> str:
     parts = [f"{numbers[status]} {words[status]}" for status in reversed(STATUSES) if status in numbers]
     used = frame[frame["status"] != "fail"]
     return (
-        f"{len(frame)} samples of {frame['patient'].nunique()} patients: {', '.join(parts)}. "
+        f"{_number(len(frame), 'sample')} of {_number(frame['patient'].nunique(), 'patient')}: {', '.join(parts)}. "
         f"{used['n_cells_kept'].sum():,} of {frame['n_cells_input'].sum():,} cells are used."
     )
+
+
+def _number(n: int, thing: str) -> str:
+    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
 
 
 def first_to_look_at(frame: pd.DataFrame) -> pd.DataFrame:
