@@ -9,7 +9,6 @@ from pathlib import Path
 
 import yaml
 
-from semanticst.constants import TrainMode
 from semanticst.errors import BadInput, Problem
 from semanticst.report import multiqc
 from semanticst.report.facts import run_facts
@@ -46,8 +45,7 @@ def write_methods(
     ran = _mapping(versions, lambda content: yaml.load(content, yaml.BaseLoader), "process: {package: version}")
     settings = _mapping(params, json.loads, "an object with every parameter")
     design = _mapping(template, yaml.safe_load, "steps, packages and references")
-    settings |= {"ran_reference": settings.get("train_mode") == TrainMode.REFERENCE}
-    settings |= run_facts(list(associations), features)
+    settings |= run_facts(list(associations), features, settings.get("train_mode"))
     text, software, references = compose(design, ran, settings, template)
     paragraphs = [text, software]
     if references:
