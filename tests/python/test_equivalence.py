@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from helpers import real_data
 from sklearn.metrics import adjusted_rand_score
 
+from helpers import real_data
 from semanticst.bench._ladder import Level, Size, make_cohort
 from semanticst.bench._ours import with_network
 from semanticst.bench._variants import VARIANTS, Variant
