@@ -11,7 +11,7 @@ from semanticst.features import build_components
 from semanticst.features.basis import Basis, Moments, most_variable, principal_components, transform
 from semanticst.features.build import load_basis
 from semanticst.features.harmonise import common_names, common_panel
-from semanticst.features.harmony import HarmonyReference, correct
+from semanticst.features.harmony import HarmonyReference, batch_shifts, correct
 
 
 def write(folder, **settings):
@@ -195,6 +195,48 @@ def test_harmony_brings_the_same_kinds_together():
     X, batch, kinds = shifted_batches()
     corrected, _ = correct(X, batch, seed=0)
     assert between_batches(corrected, batch, kinds) < 0.3 * between_batches(X, batch, kinds)
+
+
+def unequal_batches(shares, size=600, seed=0):
+    """Batches with these shares of kinds (batches x kinds); each is moved as a whole. Also the moves, mean 0."""
+    rng = np.random.default_rng(seed)
+    shares = np.asarray(shares, dtype=float)
+    n_batches, n_kinds = shares.shape
+    kinds = np.concatenate([rng.choice(n_kinds, size, p=p / p.sum()) for p in shares])
+    codes = np.repeat(np.arange(n_batches), size)
+    moves = 1.5 * rng.normal(size=(n_batches, 12))
+    moves -= moves.mean(axis=0)
+    X = 4 * np.eye(n_kinds, 12)[kinds] + moves[codes] + rng.normal(size=(len(codes), 12))
+    return X.astype(np.float32), codes, kinds, moves
+
+
+UNEQUAL = [[10, 1, 1, 1], [1, 10, 1, 0], [1, 1, 0, 10], [0, 1, 10, 1]]
+
+
+def test_shifts_of_batches_are_told_from_composition():
+    X, codes, kinds, moves = unequal_batches(UNEQUAL)
+    found = batch_shifts(X.astype(float), codes, np.eye(4)[kinds])
+    assert np.linalg.norm(found - moves) < 0.15 * np.linalg.norm(moves)
+    centring = np.vstack([X[codes == b].mean(axis=0) for b in range(4)]) - X.mean(axis=0)
+    assert np.linalg.norm(centring - moves) > 0.5 * np.linalg.norm(moves)
+
+
+def test_a_batch_that_shares_nothing_stays_where_it_is():
+    X, codes, kinds, _ = unequal_batches([[1, 1, 0, 0], [1, 2, 0, 0], [0, 0, 1, 1]])
+    found = batch_shifts(X.astype(float), codes, np.eye(4)[kinds])
+    assert np.linalg.norm(found[0] - found[1]) > 1
+    # a constant for all batches together is free; against the mean of the other two it must not move
+    np.testing.assert_allclose(found[2], found[:2].mean(axis=0), atol=0.05)
+
+
+def test_nothing_remains_of_what_a_whole_batch_shares():
+    X, codes, kinds, moves = unequal_batches([[3, 1, 1, 1], [1, 3, 1, 0], [1, 1, 0, 3], [0, 1, 3, 1]])
+    corrected, _ = correct(X, codes.astype(str), seed=0)
+    left = batch_shifts(corrected.astype(float), codes, np.eye(4)[kinds])
+    assert np.linalg.norm(left) < 0.1 * np.linalg.norm(moves)
+    centres = np.vstack([corrected[kinds == k].mean(axis=0) for k in range(4)])
+    nearest = np.linalg.norm(corrected[:, None] - centres, axis=2).argmin(axis=1)
+    assert (nearest == kinds).mean() > 0.9
 
 
 def test_new_batch_is_moved_onto_the_reference():
