@@ -3,7 +3,8 @@
 Harmony shrinks the correction of every batch in every cluster towards none: of a shift that all cells of a batch share
 about a fifth remains. Averages over neighbours keep it while the noise of single cells goes, so that niches become
 patients. Therefore the shift of a whole batch is estimated without shrinkage beside Harmony's clusters, which tell it
-from a difference in composition, and Harmony has to correct only what is particular to a cluster.
+from a difference in composition, and Harmony has to correct only what is particular to a cluster. Both are means over
+several starts of Harmony.
 """
 
 import logging
@@ -18,6 +19,9 @@ MAX_CLUSTERS = 30
 SIGMA = 0.1
 RIDGE = 1.0
 """Cells' worth of doubt in a shift: a batch that shares no cluster with others stays where it is."""
+STARTS = 4
+"""Harmony's clusters start at random, and niches of patients that differ in composition depend on them: over one start
+the joint ARI of four tumours varied by 0.04, over the mean of four by 0.016."""
 MAX_ROUNDS = 6
 TOLERANCE = 1e-4
 """Rounds end when the shifts of batches move by less than this share of the variance."""
@@ -59,8 +63,12 @@ def correct(X: np.ndarray, batch: np.ndarray, seed: int) -> tuple[np.ndarray, Ha
     codes = np.searchsorted(levels, batch)
     shifts = np.zeros((len(levels), X.shape[1]))
     for round_ in range(MAX_ROUNDS):
-        corrected, memberships = _harmony(X - shifts[codes], codes, n_clusters, seed)
-        previous, shifts = shifts, batch_shifts(X, codes, memberships)
+        previous = shifts
+        corrected, shifts = np.zeros_like(X), np.zeros_like(previous)
+        for start in range(STARTS):
+            by_cluster, memberships = _harmony(X - previous[codes], codes, n_clusters, STARTS * seed + start)
+            corrected += by_cluster / STARTS
+            shifts += batch_shifts(X, codes, memberships) / STARTS
         moved = (counts @ (shifts - previous) ** 2).sum() / (counts.sum() * X.var(axis=0).sum())
         log.info("round %d: shifts of batches moved by %.2g of the variance", round_ + 1, moved)
         if moved < TOLERANCE:
