@@ -96,6 +96,10 @@ class FeatureType(StrEnum):
     """Anything else (intensities, already normalised values)."""
 
 
+SHARES = (FeatureType.BINARY, FeatureType.ONEHOT)
+"""Feature types whose average over cells is a share of them."""
+
+
 UNS = "semanticst"
 """Key in ``uns`` under which a step records what it was given and what it decided (a flat dict)."""
 LAYER_COUNTS = "counts"

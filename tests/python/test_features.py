@@ -144,6 +144,21 @@ def test_panels_that_differ_in_part(tmp_path):
     assert len(load_basis(tmp_path / "most" / "cohort.basis.npz")[0].features) == 20
 
 
+@pytest.mark.parametrize(
+    ("kind", "n_components", "whole"),
+    [("onehot", 20, True), ("binary", 20, True), ("onehot", 5, False), ("counts", 20, False)],
+)
+def test_small_panels_of_shares_are_used_as_they_are(tmp_path, kind, n_components, whole):
+    paths = [write(tmp_path, sample=f"s{i}", kind=kind, seed=i) for i in range(2)]
+    build_components(paths, tmp_path, n_components=n_components)
+    found = ad.read_h5ad(tmp_path / "s0.components.h5ad")
+    basis, _ = load_basis(tmp_path / "cohort.basis.npz")
+    X = ad.read_h5ad(paths[0])[found.obs_names, list(basis.features)].X.toarray()
+    assert (basis.shares_mean is not None) == whole == ("shares_mean" in found.uns["semanticst"])
+    if whole:
+        np.testing.assert_allclose(found.obsm["X_pca"] + found.uns["semanticst"]["shares_mean"], X, atol=1e-6)
+
+
 def test_mixed_kinds_are_bad_input_and_the_odd_sample_is_named():
     with pytest.raises(BadInput, match="^c, found|^c: found") as caught:
         common_panel({s: ["g1"] for s in "abc"}, {"a": "counts", "b": "counts", "c": "binary"})

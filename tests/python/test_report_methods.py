@@ -102,15 +102,19 @@ def test_processes_of_the_template_exist():
 SURVIVAL = {"time": "time", "event": "event", "event_value": "1"}
 
 
+def write_features(folder, harmony=True, shares=False):
+    features = {"harmony": harmony, "n_components": 30, "shares": shares, "n_features": 150, "batches": ["a", "b", "c"]}
+    write_json(folder / "cohort.features.json", features)
+    return folder / "cohort.features.json"
+
+
 def records(folder, harmony=True, *asked) -> tuple[list, object]:
     """Records of contrasts (of one between two groups, if none is given) and of the components."""
     cohort = make_cohort((8, 8), n_sections=2)
     for i, (kind, contrast) in enumerate(asked or [("groups", {"column": "group"})]):
         result = cohort.ask(kind, permutations=199, **contrast)
         write_json(folder / f"c{i}.association.json", record(result, []))
-    features = {"harmony": harmony, "n_components": 30, "n_features": 150, "batches": ["a", "b", "c"]}
-    write_json(folder / "cohort.features.json", features)
-    return sorted(folder.glob("*.association.json")), folder / "cohort.features.json"
+    return sorted(folder.glob("*.association.json")), write_features(folder, harmony)
 
 
 def text_of_run(folder, *run, **settings) -> str:
@@ -148,6 +152,14 @@ def test_file_with_the_real_template(tmp_path):
     assert "{" not in text
     numbers = {int(number) for number in re.findall(r"\[(\d+)\]", text)}
     assert numbers == set(range(1, text.count("<li>") + 1))
+
+
+@pytest.mark.parametrize("shares", [True, False])
+def test_a_panel_of_shares_is_not_said_to_be_reduced(tmp_path, shares):
+    facts = run_facts([], write_features(tmp_path, shares=shares)) | {"features_n_top": 2000}
+    text = compose(DESIGN, {"COHORT_FEATURES": {}}, facts, TEMPLATE)[0]
+    assert ("The 150 features were used as they are" in text) == shares
+    assert ("were reduced to 30" in text) == (not shares)
 
 
 def test_reference_mode_is_told_instead_of_the_consensus(tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from semanticst.constants import FeatureType
+from semanticst.constants import SHARES, FeatureType
 from semanticst.writing import atomic
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,16 @@ class Basis:
     loadings: np.ndarray
     variance: np.ndarray
     total_variance: float = field(default=np.nan)
+
+    @property
+    def shares_mean(self) -> np.ndarray | None:
+        """Mean (G,) of each feature where components are a panel of shares itself, less its means; None elsewhere.
+
+        Means of components over cells, plus this, are then the composition of a neighbourhood.
+        """
+        square = self.loadings.shape[0] == self.loadings.shape[1]
+        whole = self.feature_type in SHARES and square and np.array_equal(self.loadings, np.eye(len(self.loadings)))
+        return self.mean if whole else None
 
     def project(
         self, X: sp.csr_matrix, totals: np.ndarray | None = None, present: np.ndarray | None = None
@@ -154,6 +164,11 @@ def most_variable(variances: Iterable[np.ndarray], sizes: Iterable[int], n_top: 
     order = np.lexsort((np.arange(len(pooled)), -pooled))
     kept = order[:n_top]
     return np.sort(kept[pooled[kept] > 0])
+
+
+def whole_panel(moments: Moments) -> tuple[np.ndarray, np.ndarray]:
+    """Loadings (G, G) and variances (G,) of components that are the features themselves."""
+    return np.eye(len(moments.variance)), moments.variance
 
 
 def principal_components(moments: Moments, scale: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,10 @@ from semanticst.constants import UNS, Obsm, TrainMode
 REFERENCE_WIDTH = 20
 """Principal components that the released package clusters."""
 
+WIDTHS = (10, 20, 30)
+"""Numbers of components that a member of the consensus sees: none of them is right for every tissue, and the partition
+that only one of them finds is outvoted."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -36,7 +40,7 @@ def is_reference(adata: ad.AnnData) -> bool:
     return str(adata.uns[UNS].get("train_mode", TrainMode.SEMANTIC)) == TrainMode.REFERENCE
 
 
-def fit_views(adata: ad.AnnData, widths: tuple[int, ...] = (10, 20)) -> list[View]:
+def fit_views(adata: ad.AnnData, widths: tuple[int, ...] = WIDTHS) -> list[View]:
     """Views of a cohort: the network's embedding, and the profile at each hop from the second on.
 
     One hop is left out where there are more: it still says more of the cell than of its surroundings. In reference mode
@@ -47,15 +51,18 @@ def fit_views(adata: ad.AnnData, widths: tuple[int, ...] = (10, 20)) -> list[Vie
         widths = (REFERENCE_WIDTH,)
     for name, source, columns in _sources(adata):
         block = np.asarray(adata.obsm[source][:, columns[0] : columns[1]], dtype=np.float64)
-        mean = block.mean(0)
-        values, vectors = np.linalg.eigh(np.cov(block, rowvar=False).reshape(block.shape[1], -1))
-        values, vectors = values[::-1], vectors[:, ::-1]
-        rank = int((values > 1e-8 * max(values[0], 1e-300)).sum())
-        for width in sorted({min(w, rank) for w in widths}):
-            kept = vectors[:, :width]
-            signs = np.sign(kept[np.abs(kept).argmax(0), np.arange(width)])
-            views.append(View(f"{name}-{width}", source, columns, mean, kept * signs))
+        mean, loadings = block.mean(0), leading(block, max(widths))
+        for width in sorted({min(w, loadings.shape[1]) for w in widths}):
+            views.append(View(f"{name}-{width}", source, columns, mean, loadings[:, :width]))
     return views
+
+
+def leading(block: np.ndarray, width: int) -> np.ndarray:
+    """Loadings (c, p) of the leading principal components of ``block`` (n, c), at most ``width``, signs fixed."""
+    values, vectors = np.linalg.eigh(np.cov(block, rowvar=False).reshape(block.shape[1], -1))
+    values, vectors = values[::-1], vectors[:, ::-1]
+    kept = vectors[:, : min(width, int((values > 1e-8 * max(values[0], 1e-300)).sum()))]
+    return kept * np.sign(kept[np.abs(kept).argmax(0), np.arange(kept.shape[1])])
 
 
 def _sources(adata: ad.AnnData) -> Iterator[tuple[str, str, tuple[int, int]]]:

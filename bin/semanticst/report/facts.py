@@ -32,11 +32,12 @@ def run_facts(associations: list[Path], features: Path | None, train_mode: str |
     """
     facts: dict[str, object] = {"ran_reference": train_mode == TrainMode.REFERENCE}
     if features is not None:
-        record = _read(features, ("harmony", "n_components", "n_features", "batches"))
+        record = _read(features, ("harmony", "n_components", "shares", "n_features", "batches"))
         facts |= {
             "ran_harmony": record["harmony"],
             "ran_batches": len(record["batches"]),
-            "ran_components": record["n_components"],
+            "ran_components": 0 if record["shares"] else record["n_components"],
+            "ran_shares": record["n_features"] if record["shares"] else 0,
             "ran_features": record["n_features"],
         }
     needed = ("contrast", "models", "settings", "n_tests", "rows", "n_patients")
