@@ -11,7 +11,7 @@ import pandas as pd
 
 from semanticst.constants import UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
-from semanticst.niche.consensus import Consensus, agree, nearest_niche, support
+from semanticst.niche.consensus import Consensus, count_votes, vote
 from semanticst.niche.members import member_counts
 from semanticst.niche.mixture import Mixture, fit_mixture
 from semanticst.niche.number import choose_number, number_curve, report_curve
@@ -29,15 +29,12 @@ AUTO_RANGE = range(2, 16)
 
 @dataclass(frozen=True)
 class NicheModel:
-    """Everything needed to give new cells the same niches: views, a mixture on each, and their consensus.
-
-    ``centres`` (K, M, K) and ``mapping`` (M, K) as in `Consensus`.
-    """
+    """Everything needed to give new cells the same niches: views, a mixture on each, and how their parts vote."""
 
     views: list[View]
     mixtures: list[Mixture]
-    centres: np.ndarray
     mapping: np.ndarray
+    weights: np.ndarray
     graph_hops: int
 
     @property
@@ -53,9 +50,8 @@ class NicheModel:
         if hops != self.graph_hops:
             message = f"the model was trained with --graph-hops {self.graph_hops}; map new samples with the same"
             raise BadInput(Problem("the cohort", message, column="graph_hops", value=hops))
-        partitions = self.partitions(adata)
-        labels = nearest_niche(partitions, self.centres)
-        return labels, support(partitions, self.mapping, labels)
+        votes = count_votes(self.partitions(adata), self.mapping, self.weights, self.k)
+        return votes.argmax(1), votes.max(1) / self.weights.sum()
 
     def partitions(self, adata: ad.AnnData) -> list[np.ndarray]:
         """Part (n,) of each cell in every member's own numbering."""
@@ -64,8 +60,8 @@ class NicheModel:
     def arrays(self) -> dict[str, np.ndarray]:
         """Plain arrays, for ``niche_mixture.npz`` and ``model.pt``."""
         stored = {
-            "centres": self.centres,
             "mapping": self.mapping,
+            "weights": self.weights,
             "graph_hops": np.array(self.graph_hops),
             "views": np.array([v.name for v in self.views]),
         }
@@ -87,7 +83,7 @@ class NicheModel:
             source = str(stored[f"{name}/source"][0])
             views.append(View(name, source, (start, stop), stored[f"{name}/mean"], stored[f"{name}/loadings"]))
             mixtures.append(Mixture(stored[f"{name}/weights"], stored[f"{name}/means"], stored[f"{name}/covariance"]))
-        return cls(views, mixtures, stored["centres"], stored["mapping"], int(stored["graph_hops"]))
+        return cls(views, mixtures, stored["mapping"], stored["weights"], int(stored["graph_hops"]))
 
     def save(self, path: Path) -> None:
         with atomic(path) as partial, open(partial, "wb") as handle:
@@ -160,12 +156,13 @@ def fit_niches(
         return mixture, mixture.predict(X)
 
     mixtures, partitions = zip(*in_parallel(member, views, threads, f"{k} niches"))
-    consensus = agree(partitions, k)
+    weights = np.ones(len(views))
+    consensus = vote(partitions, k, weights)
     log.info("%d niches from %d members, reference %s, mean stability %.2f, %d to %d cells",
              k, len(views), views[consensus.reference].name, consensus.stability.mean(),
              *(f(np.bincount(consensus.labels, minlength=k)) for f in (np.min, np.max)))  # fmt: skip
     return NicheModel(
-        list(views), list(mixtures), consensus.centres, consensus.mapping, int(adata.uns[UNS]["graph_hops"])
+        list(views), list(mixtures), consensus.mapping, weights, int(adata.uns[UNS]["graph_hops"])
     ), consensus
 
 

@@ -11,10 +11,6 @@ from semanticst.constants import UNS, Obsm, TrainMode
 REFERENCE_WIDTH = 20
 """Principal components that the released package clusters."""
 
-WIDTHS = (10, 20, 30)
-"""Numbers of components that a member of the consensus sees: none of them is right for every tissue, and the partition
-that only one of them finds is outvoted."""
-
 
 @dataclass(frozen=True)
 class View:
@@ -40,7 +36,7 @@ def is_reference(adata: ad.AnnData) -> bool:
     return str(adata.uns[UNS].get("train_mode", TrainMode.SEMANTIC)) == TrainMode.REFERENCE
 
 
-def fit_views(adata: ad.AnnData, widths: tuple[int, ...] = WIDTHS) -> list[View]:
+def fit_views(adata: ad.AnnData, widths: tuple[int, ...] = (10, 20)) -> list[View]:
     """Views of a cohort: the network's embedding, and the profile at each hop from the second on.
 
     One hop is left out where there are more: it still says more of the cell than of its surroundings. In reference mode

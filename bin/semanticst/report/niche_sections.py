@@ -234,9 +234,9 @@ def _stability(outdir: Path, cohort: Cohort) -> None:
         "niche_stability",
         NICHES,
         "How sure the niches are",
-        "The cells are grouped several times, each time looking at the data in another way, and the niches are what these "
-        "groupings have in common. The stability of a cell is the share of the votes for its niche. Cells at the border "
-        "of two niches are less sure than those inside; a niche with mostly unsure cells should not carry a conclusion.",
+        "The niches are a vote: the cells are grouped several times, each time looking at the data in another way. The "
+        "stability of a cell is the share of the votes for its niche. Cells at the border of two niches are less sure "
+        "than those inside; a niche with mostly unsure cells should not carry a conclusion.",
     )
     multiqc.bars(outdir, section, cells.to_dict("index"), y="Cells", colours=colours)
 
