@@ -22,7 +22,7 @@ class Cohort:
 
     path: Path
     cells: pd.DataFrame
-    """n_cells rows: sample, patient (str), niche (int, from 1), stability (float); cell_type (str) where given."""
+    """n_cells rows: sample, patient (str), niche (int, from 1); where given stability, niche_jaccard (float), cell_type (str)."""
     xy: np.ndarray
     """float64, n_cells x 2, in ``spatial_unit``."""
     spatial_unit: str
@@ -83,8 +83,9 @@ def read_cohort(path: Path) -> Cohort:
                 Obs.NICHE: backed.obs[Obs.NICHE].astype(int).to_numpy(),
             }
         )
-        if Obs.STABILITY in backed.obs:
-            cells[Obs.STABILITY] = backed.obs[Obs.STABILITY].to_numpy(dtype=float)
+        for column in (Obs.STABILITY, Obs.NICHE_JACCARD):
+            if column in backed.obs and backed.obs[column].notna().any():
+                cells[column] = backed.obs[column].to_numpy(dtype=float)
         if Obs.CELL_TYPE in backed.obs:
             types = backed.obs[Obs.CELL_TYPE].astype(object)
             cells[Obs.CELL_TYPE] = types.where(types.notna(), "not given").astype(str).to_numpy()
