@@ -170,17 +170,13 @@ def _values(
 
 
 def _project(path: Path, basis: Basis, features: pd.Index) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
-    """Names, positions and components of a sample's cells, in the order of their ids.
-
-    Harmony and the mixtures draw cells by their number: sorted, a file that was written anew in another order gives the
-    same niches.
-    """
     adata = ad.read_h5ad(path)
-    order = np.argsort(adata.obs_names.to_numpy(dtype=str), kind="stable")
-    obs = adata.obs[[Obs.SAMPLE, Obs.PATIENT, Obs.BATCH]].astype(str).astype("category").iloc[order]
+    # random starts and ties among neighbours go by position: in one order of cells they are the same for every order
+    adata = adata[np.sort(adata.obs_names)]
+    obs = adata.obs[[Obs.SAMPLE, Obs.PATIENT, Obs.BATCH]].astype(str).astype("category")
     columns, present = _columns(adata.X, features, basis.features)
-    spatial = np.asarray(adata.obsm[Obsm.SPATIAL], dtype=np.float64)[order]
-    return obs, spatial, basis.project(columns, _row_sums(adata.X), present)[order]
+    spatial = np.asarray(adata.obsm[Obsm.SPATIAL], dtype=np.float64)
+    return obs, spatial, basis.project(columns, _row_sums(adata.X), present)
 
 
 def _columns(X: sp.csr_matrix, features: pd.Index, names: np.ndarray) -> tuple[sp.csr_matrix, np.ndarray]:

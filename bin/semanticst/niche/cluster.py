@@ -16,13 +16,15 @@ from semanticst.niche.members import member_counts
 from semanticst.niche.mixture import Mixture, fit_mixture
 from semanticst.niche.number import choose_number, number_curve, report_curve
 from semanticst.niche.recovery import bootstrap_jaccard, stability_table
-from semanticst.niche.views import View, fit_views
+from semanticst.niche.views import View, fit_views, is_reference
 from semanticst.threads import in_parallel
 from semanticst.writing import atomic, write_table
 
 log = logging.getLogger(__name__)
 
 SHRINKAGE = 0.1
+REFERENCE_SHRINKAGE = 0.0
+"""The released package shares a covariance between parts as it is (mclust's EEE)."""
 AUTO_RANGE = range(2, 16)
 
 
@@ -153,9 +155,11 @@ def fit_niches(
 ) -> tuple[NicheModel, Consensus]:
     """A mixture of ``k`` parts on each view, and their consensus."""
 
+    shrinkage = shrinkage_of(adata)
+
     def member(view: View) -> tuple[Mixture, np.ndarray]:
         X = view.matrix(adata)
-        mixture = fit_mixture(X, k, shrinkage=SHRINKAGE, starts=starts, seed=seed)
+        mixture = fit_mixture(X, k, shrinkage=shrinkage, starts=starts, seed=seed)
         return mixture, mixture.predict(X)
 
     mixtures, partitions = zip(*in_parallel(member, views, threads, f"{k} niches"))
@@ -167,6 +171,11 @@ def fit_niches(
     return NicheModel(
         list(views), list(mixtures), consensus.mapping, weights, int(adata.uns[UNS]["graph_hops"])
     ), consensus
+
+
+def shrinkage_of(adata: ad.AnnData) -> float:
+    """Shrinkage of the mixtures' covariance: none in reference mode."""
+    return REFERENCE_SHRINKAGE if is_reference(adata) else SHRINKAGE
 
 
 def parse_numbers(niche_k: str) -> list[int]:
@@ -210,8 +219,9 @@ def _drawn_anew(
     if not bootstraps:
         return None
     patients = adata.obs[Obs.PATIENT].astype(str).to_numpy()
+    X, shrinkage = view.matrix(adata), shrinkage_of(adata)
     jaccard = bootstrap_jaccard(
-        view.matrix(adata), labels, patients, k, shrinkage=SHRINKAGE, bootstraps=bootstraps, seed=seed, threads=threads
+        X, labels, patients, k, shrinkage=shrinkage, bootstraps=bootstraps, seed=seed, threads=threads
     )
     log.info("Jaccard index of the niches over %d bootstraps: %s",
              bootstraps, ", ".join(f"{value:.2f}" for value in jaccard.mean(0)))  # fmt: skip
@@ -223,7 +233,7 @@ def _choose(
 ) -> tuple[pd.DataFrame, int]:
     """The curve over the wanted numbers and the chosen one; a single number is taken as it is."""
     middle = views[len(views) // 2]
-    curve = number_curve(middle.matrix(adata), wanted, shrinkage=SHRINKAGE, seed=seed, threads=threads)
+    curve = number_curve(middle.matrix(adata), wanted, shrinkage=shrinkage_of(adata), seed=seed, threads=threads)
     if len(wanted) == 1:
         return curve if len(curve) else pd.DataFrame({"k": wanted, "bic": np.nan, "stability": np.nan}), wanted[0]
     if curve.empty:
