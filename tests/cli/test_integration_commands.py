@@ -66,7 +66,10 @@ def test_planted_tissues_are_found(cohort):
 def test_integrated_object_holds_what_is_promised(cohort):
     whole = ad.read_h5ad(cohort / "cohort.h5ad")
     first = ad.read_h5ad(cohort / "s0.qc.h5ad")
-    assert {"sample", "patient", "batch", "cell_id", "niche", "stability"} <= set(whole.obs)
+    assert {"sample", "patient", "batch", "cell_id", "niche", "stability", "niche_jaccard"} <= set(whole.obs)
+    by_niche = pd.read_csv(cohort / "niche_stability.csv").set_index("niche")["jaccard"]
+    np.testing.assert_allclose(whole.obs["niche_jaccard"], by_niche[whole.obs["niche"]], atol=1e-6)
+    assert by_niche.notna().all()
     assert {"spatial", "X_pca", "X_pca_harmony", "X_semantic", "semantic_scores"} <= set(whole.obsm)
     np.testing.assert_array_equal(whole[whole.obs["sample"] == "s0"].X.toarray(), first.X.toarray())
     assert whole.uns["semanticst"]["samples"].tolist() == ["s0", "s1", "s2"]
@@ -90,6 +93,8 @@ def test_known_samples_are_mapped_to_their_own_niches(cohort, tmp_path):
     mapped = pd.read_csv(tmp_path / "niches.csv.gz").set_index("cell_id")["niche"]
     before = pd.read_csv(cohort / "niches.csv.gz").query("sample == 's1'").set_index("cell_id")["niche"]
     assert (mapped == before[mapped.index]).mean() > 0.9
+    # the niches are given: nothing is drawn anew
+    assert pd.read_csv(tmp_path / "niches.csv.gz")["niche_jaccard"].isna().all()
 
 
 @pytest.fixture(scope="module")

@@ -236,9 +236,10 @@ def test_a_niche_of_one_patient_is_less_sure_than_one_of_all():
     rng = np.random.default_rng(0)
     patients = np.where(labels == 3, "p0", rng.choice(["p0", "p1", "p2", "p3", "p4", "p5"], 800))
     found = jaccard_of(X, labels, patients, 4, bootstraps=20)
-    # where p0 is not drawn the niche dissolves, and only there
-    assert 0.2 < (found[:, 3] < 0.5).mean() < 0.6
-    assert found[:, 3].mean() < found[:, :3].mean() - 0.1
+    # where p0 is not drawn the niche falls to the one next to it, which it then covers by half; elsewhere it comes back
+    assert 0.2 < (found[:, 3] < 0.75).mean() < 0.7
+    assert (found[found[:, 3] > 0.75, 3] > 0.95).all()
+    assert found[:, 3].mean() < found.mean(0).max() - 0.15
 
 
 def test_drawing_anew_does_not_depend_on_threads_or_on_the_size_of_the_cohort(monkeypatch):
