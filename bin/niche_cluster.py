@@ -13,13 +13,13 @@ from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, thre
 @click.option("--niche-starts", type=click.IntRange(1), default=12, show_default=True,
               help="Starts of the search for each member of the consensus.")  # fmt: skip
 @click.option("--niche-bootstraps", type=click.IntRange(0), default=20, show_default=True,
-              help="How often patients are drawn anew to see whether each niche comes back; 0 switches it off.")  # fmt: skip
+              help="Times that patients are drawn anew to see whether each niche comes back; 0: not at all.")  # fmt: skip
 @click.option("--model", type=EXISTING_FILE, help="A trained model.pt: assign its niches instead of finding new ones.")
 @seed_option
 @threads_option
 @outdir_option
 def niche_cluster(embedding, niche_k, niche_starts, niche_bootstraps, model, seed, threads, outdir):
-    """Cluster all cells of cohort.embedding.h5ad; writes niches.csv.gz, niche_stability.csv, niche_mixture.npz, niche_k.csv."""
+    """Cluster all cells of cohort.embedding.h5ad; writes niches.csv.gz, niche_*.csv and niche_mixture.npz."""
     from semanticst.niche import cluster_niches
     from semanticst.niche.cluster import parse_numbers
 

@@ -26,10 +26,10 @@ def bootstrap_jaccard(
     """Jaccard index of each niche with the part that is most like it, once per bootstrap: (bootstraps, k).
 
     ``X`` (n, d) one view of the cells, ``labels`` (n,) niche 0..k-1, ``patients`` (n,). Each time as many patients as
-    there are are drawn with replacement, then cells of these; a mixture of ``k`` parts is fitted to them and assigns the
-    cells of the whole cohort. So a niche that hangs on one patient falls to another where this patient is not drawn; both
-    then have an index of about their share of the sum. With one patient, cells alone are drawn. NaN for a niche without a
-    cell among those that are judged.
+    there are are drawn with replacement, then cells of these; a mixture of ``k`` parts is fitted to them and assigns
+    the cells of the whole cohort. So a niche that hangs on one patient falls to another where this patient is not
+    drawn; both then have an index of about their share of the sum. With one patient, cells alone are drawn. NaN for a
+    niche without a cell among those that are judged.
 
     One mixture on one view stands for the whole consensus, which makes the index an underestimate where views differ.
     Time and memory depend on ``DRAWN_CELLS`` and ``JUDGED_CELLS``, hardly on n.

@@ -22,7 +22,8 @@ class Cohort:
 
     path: Path
     cells: pd.DataFrame
-    """n_cells rows: sample, patient (str), niche (int, from 1); where given stability, niche_jaccard (float), cell_type (str)."""
+    """n_cells rows: sample, patient (str), niche (int, from 1); where given stability, niche_jaccard (float) and
+    cell_type (str)."""
     xy: np.ndarray
     """float64, n_cells x 2, in ``spatial_unit``."""
     spatial_unit: str

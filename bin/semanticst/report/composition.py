@@ -70,8 +70,8 @@ def niche_overview(cohort: Cohort) -> pd.DataFrame:
     """Size and certainty of each niche.
 
     Returns, indexed by niche, columns n_cells, share (of all cells), n_samples and n_patients in which it covers at
-    least 1 % of the cells, stability (mean over its cells) and jaccard (bootstrap Jaccard index), the last two where the
-    object holds them.
+    least 1 % of the cells, stability (mean over its cells) and jaccard (bootstrap Jaccard index), the last two where
+    the object holds them.
     """
     counts = niche_counts(cohort)
     counts["present"] = counts["n_cells"] >= 0.01 * counts["n_cells_sample"]

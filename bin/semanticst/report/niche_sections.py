@@ -138,8 +138,8 @@ def _overview(outdir: Path, cohort: Cohort, markers: pd.DataFrame, types: pd.Dat
         "recovery": Column(
             "In words",
             "Reading of the Jaccard index after Hennig 2007: from 0.85 very stable, from 0.75 stable, from 0.6 a "
-            "pattern whose borders are unsure, from 0.5 unsure, below that the niche dissolves. A niche that one patient "
-            "has alone is lost where this patient is not drawn.",
+            "pattern whose borders are unsure, from 0.5 unsure, below that the niche dissolves. A niche of one patient "
+            "alone is lost where this patient is not drawn.",
         ),
     }
     section = Section(
