@@ -13,7 +13,7 @@ from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, thre
 @click.option("--niche-starts", type=click.IntRange(1), default=12, show_default=True,
               help="Starts of the search for each member of the consensus.")  # fmt: skip
 @click.option("--niche-bootstraps", type=click.IntRange(0), default=20, show_default=True,
-              help="Times that patients are drawn anew to see whether each niche comes back; 0: not at all.")  # fmt: skip
+              help="Times that patients are drawn anew to see whether niches come back; 0: not at all.")  # fmt: skip
 @click.option("--model", type=EXISTING_FILE, help="A trained model.pt: assign its niches instead of finding new ones.")
 @seed_option
 @threads_option
