@@ -33,6 +33,8 @@ class Obs(StrEnum):
     """bool: at the border of the tissue, with far fewer counts than the cells just inside."""
     NICHE = "niche"
     STABILITY = "stability"
+    NICHE_JACCARD = "niche_jaccard"
+    """float32: bootstrap Jaccard index of the cell's niche; NaN where none was computed."""
 
 
 CELL_AREA = "cell_area"

@@ -57,6 +57,27 @@ def test_components_are_those_of_a_dense_decomposition():
     np.testing.assert_allclose(basis.project(X), centred @ loadings, atol=1e-4)
 
 
+@pytest.mark.parametrize(("kind", "highest"), [("counts", np.inf), ("binary", 1), ("continuous", np.inf)])
+def test_values_come_back_from_all_components_and_keep_the_range_of_their_kind(kind, highest):
+    X = random_values(kind, 200, 6)
+    values = transform(X, kind, 30.0).toarray()
+    n = values.shape[1]
+    scale = np.linspace(0.5, 2, n)
+    moments = Moments()
+    moments.add(transform(X, kind, 30.0), cross=True)
+    loadings, variance = principal_components(moments, scale, n)
+    basis = Basis(np.arange(n).astype(str), kind, 30.0, moments.mean, scale, loadings, variance)
+    back = basis.restore(basis.project(X))
+    assert back.dtype == np.float32
+    np.testing.assert_allclose(back, values, atol=1e-4)
+    far = [basis.restore(np.full((1, loadings.shape[1]), sign * 1e3)) for sign in (1, -1)]
+    lowest = -np.inf if kind == "continuous" else 0
+    assert min(f.min() for f in far) >= lowest
+    assert max(f.max() for f in far) <= highest
+    if kind == "continuous":
+        assert min(f.min() for f in far) < 0
+
+
 def test_features_are_chosen_by_variance_within_samples():
     # the second feature differs between the samples only: it must not be chosen for that
     within, between = np.array([1.0, 0.01, 0.5]), np.array([1.2, 0.01, 0.4])

@@ -17,6 +17,10 @@ ROWS = 8_192
 """Cells that are held as a dense block at once."""
 
 
+RANGE = {FeatureType.COUNTS: (0, np.inf), FeatureType.BINARY: (0, 1), FeatureType.ONEHOT: (0, 1)}
+"""Lowest and highest value of a kind of features after `transform`."""
+
+
 @dataclass(frozen=True)
 class Basis:
     """How values of a cell become components: normalise, log, centre, (scale,) project.
@@ -57,6 +61,18 @@ class Basis:
         loadings = (self.loadings / self.scale[:, None])[present]
         offset = self.mean[present] @ loadings
         return np.asarray(transform(X, self.feature_type, self.depth, totals) @ loadings - offset, dtype=np.float32)
+
+    def restore(self, components: np.ndarray) -> np.ndarray:
+        """Values of ``features``, float32 (n, G), of cells given by ``components`` (n, p): back through the loadings.
+
+        On the scale of ``transform``: log1p of counts at ``depth``, other kinds as they came. What lies outside the
+        range of the kind (negative counts, marks below 0 or above 1) is set to its limit.
+        """
+        back = (self.loadings * self.scale[:, None]).T.astype(np.float32)
+        values = np.asarray(components, dtype=np.float32) @ back
+        values += self.mean.astype(np.float32)
+        low, high = RANGE.get(FeatureType(self.feature_type), (None, None))
+        return values if low is None else np.clip(values, low, high, out=values)
 
     def save(self, path: str | Path) -> None:
         with atomic(path) as partial, open(partial, "wb") as handle:
