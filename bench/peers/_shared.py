@@ -76,9 +76,9 @@ def normalised(cells):
     return cells
 
 
-def components(cells, seed, hvg=True):
-    """In place: ``obsm['X_pca']`` of normalised cells, over variable genes where there are many; the object it is of."""
-    if hvg and cells.uns["feature_type"] == "counts" and cells.n_vars > VARIABLE_GENES:
+def components(cells, seed):
+    """Normalised cells with ``obsm['X_pca']``, restricted to variable genes where there are many."""
+    if cells.uns["feature_type"] == "counts" and cells.n_vars > VARIABLE_GENES:
         sc.pp.highly_variable_genes(cells, n_top_genes=VARIABLE_GENES, batch_key="sample")
         cells = cells[:, cells.var["highly_variable"]].copy()
     n = min(COMPONENTS, cells.n_vars - 1, cells.n_obs - 1)
@@ -101,7 +101,7 @@ def harmonised(X, batch, seed):
 
 
 def bisected(cluster, k, low=0.01, high=4.0, tries=25):
-    """Labels of ``cluster(resolution)`` with ``k`` clusters, or the number nearest to it that was met; and that number."""
+    """Labels of ``cluster(resolution)`` that has ``k`` clusters or the number nearest to it; and that number."""
     best, best_number = None, None
     for _ in range(tries):
         middle = (low * high) ** 0.5  # resolutions act by ratio
@@ -113,3 +113,14 @@ def bisected(cluster, k, low=0.01, high=4.0, tries=25):
             break
         low, high = (middle, high) if number < k else (low, middle)
     return best, best_number
+
+
+def side_by_side(cells):
+    """Coordinates (n, 2) with the samples in a row, wide apart: for methods that know one section only."""
+    places = np.array(cells.obsm["spatial"], dtype=np.float64)
+    width = max(np.ptp(places[(cells.obs["sample"] == s).to_numpy(), 0]) for s in cells.obs["sample"].cat.categories)
+    for i, sample in enumerate(cells.obs["sample"].cat.categories):
+        rows = (cells.obs["sample"] == sample).to_numpy()
+        places[rows] -= places[rows].min(axis=0)
+        places[rows, 0] += 3 * i * width
+    return places

@@ -16,7 +16,7 @@ import dataclasses
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,8 +33,10 @@ PEERS = CHECKOUT / "bench" / "peers"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run left: ``labels`` (niche of every cell), ``own`` (with a number of niches chosen by the method), ``parts``
-    (further partitions, a column each), all indexed by ``sample:cell_id``; ``embedding`` (n, d) in the same order.
+    """What a run left, all indexed by ``sample:cell_id``.
+
+    ``labels``: the niche of every cell; ``own``: with a number of niches chosen by the method; ``parts``: further
+    partitions, a column each; ``embedding``: (n, d) in the same order.
 
     ``seconds`` are those of CPU, since the clock's depend on what else a machine does; runs have one thread.
     ``failed`` says why there is none of these.
@@ -67,7 +69,7 @@ class Own:
     def settings(self) -> dict:
         return {"variant": dataclasses.asdict(VARIANTS[self.name]), "parts": self.name == "default"}
 
-    def command(self, folder: Path) -> tuple[list[object], Mapping[str, str]]:
+    def command(self, folder: Path) -> tuple[list[object], dict[str, str]]:
         """Command line and variables of a run in ``folder``."""
         return [sys.executable, "-m", "semanticst.bench._own", folder], os.environ | {"PYTHONPATH": str(BIN)}
 
@@ -83,7 +85,7 @@ class Peer:
     def settings(self) -> dict:
         return {}
 
-    def command(self, folder: Path) -> tuple[list[object], Mapping[str, str]]:
+    def command(self, folder: Path) -> tuple[list[object], dict[str, str]]:
         """Command line and variables of a run in ``folder``; the environment is installed on first use.
 
         Raises RuntimeError when it cannot be installed.
@@ -105,7 +107,15 @@ class Peer:
 Method = Own | Peer
 
 LEIDEN = Peer("PCA + Harmony + Leiden", "leiden", "scanpy")
-METHODS: dict[str, Method] = {name: Own(name) for name in VARIANTS} | {LEIDEN.name: LEIDEN}
+PEER_METHODS = (
+    LEIDEN,
+    Peer("SpatialLeiden", "spatialleiden", "spatialleiden"),
+    Peer("CellCharter", "cellcharter", "cellcharter"),
+    Peer("BANKSY", "banksy", "banksy"),
+    Peer("GraphST", "graphst", "graphst"),
+    Peer("SpaGCN", "spagcn", "spagcn"),
+)
+METHODS: dict[str, Method] = {name: Own(name) for name in VARIANTS} | {peer.name: peer for peer in PEER_METHODS}
 
 
 def run_method(
@@ -125,6 +135,7 @@ def run_method(
     (folder / "job.json").write_text(json.dumps(job))
     try:
         command, env = method.command(folder)
+        env = env | {"NUMBA_NUM_THREADS": "1"}
         took = measured(command, folder / "log", env=env, limit_s=limits.seconds, limit_mb=limits.memory_mb)
         return _read(folder, took.cpu_s, took.peak_mb)
     except TimeoutError as error:

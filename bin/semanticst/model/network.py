@@ -10,6 +10,9 @@ from torch_geometric.nn import MLP
 from semanticst.constants import CONTEXTS, Context
 from semanticst.model.edges import EdgeSet
 
+FUSIONS = ("attention", "mean")
+"""How the embeddings of a cell in its contexts become one: weighed by learned attention, or all alike."""
+
 LAYERS = {Context.SPATIAL: 2, Context.EXPRESSION: 1, Context.DOMAIN: 1}
 """Message-passing layers per context, and so the hops of halo that a tile needs in that context's graph.
 
@@ -27,6 +30,7 @@ class NetworkShape:
     n_hidden: int = 64
     n_communities: int = 16
     contexts: tuple[str, ...] = CONTEXTS
+    fusion: str = "attention"
 
     def as_dict(self) -> dict:
         return {**asdict(self), "contexts": [str(c) for c in self.contexts]}
@@ -94,6 +98,11 @@ class Attention(nn.Module):
         return torch.einsum("mk,kml->ml", scores, z), scores
 
 
+def mean_of_contexts(z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """``z`` (contexts, m, latent) -> mean over contexts (m, latent), scores (m, contexts) that are all alike."""
+    return z.mean(0), z.new_full((z.shape[1], z.shape[0]), 1 / len(z))
+
+
 @dataclass(frozen=True)
 class Output:
     """``fused`` (m, latent), ``scores`` (m, contexts), ``contexts`` (contexts, m, latent), ``weights`` context -> (e,),
@@ -136,7 +145,7 @@ class SemanticNetwork(nn.Module):
             z, weights[context] = encoder(x, edges[context])
             parts.append(self.norms[context](z))
         z = torch.stack(parts)
-        fused, scores = self.attention(z)
+        fused, scores = self.attention(z) if self.shape.fusion == "attention" else mean_of_contexts(z)
         return fused, scores, z, weights
 
     def forward(self, x: torch.Tensor, edges: dict[str, EdgeSet], batch: torch.Tensor) -> Output:
