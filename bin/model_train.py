@@ -8,6 +8,9 @@ from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, thre
 
 @step()
 @click.argument("samples", nargs=-1, required=True, type=EXISTING_FILE, metavar="SAMPLE.graphs.h5ad...")
+@click.option("--train-mode", type=click.Choice(["semantic", "reference"]), default="semantic", show_default=True,
+              help="Network: with contexts that mean something, or with the settings of the authors' released package, "
+                   "for comparison; of the other options it takes those of pieces and batches only.")  # fmt: skip
 @click.option("--train-steps", type=click.IntRange(1), default=200, show_default=True, help="Optimisation steps.")
 @click.option("--train-latent", type=click.IntRange(2), default=32, show_default=True, help="Width of the embedding.")
 @click.option("--train-communities", type=click.IntRange(2), default=16, show_default=True,

@@ -51,9 +51,11 @@ class Obsm(StrEnum):
     PROFILE = "X_profile"
     """float32, n_cells x n_profile: neighbourhood profile (own and multi-hop mean components)."""
     EMBEDDING = "X_semantic"
-    """float32, n_cells x n_latent: fused embedding of the network."""
+    """float32, n_cells x n_latent: fused embedding of the network. In reference mode its reconstruction of the
+    components, n_cells x n_components."""
     SCORES = "semantic_scores"
-    """float32, n_cells x n_contexts, rows sum to 1: attention of the cell to each context, in ``CONTEXTS`` order."""
+    """float32, n_cells x n_contexts, rows sum to 1: attention of the cell to each context, named in
+    ``uns["semanticst"]["contexts"]``."""
 
 
 class Context(StrEnum):
@@ -65,6 +67,15 @@ class Context(StrEnum):
 
 
 CONTEXTS = tuple(Context)
+
+
+class TrainMode(StrEnum):
+    """Which network is trained, and how its embedding is clustered."""
+
+    SEMANTIC = "semantic"
+    """Contexts with a meaning, and the consensus of mixtures."""
+    REFERENCE = "reference"
+    """The settings of the authors' released package, see ``model/reference.py``."""
 
 
 def graph_key(context: str) -> str:

@@ -1,5 +1,7 @@
 """The commands between quality control and the description of niches, one after the other on a small cohort."""
 
+import json
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -37,13 +39,13 @@ def files(folder, kind):
     return sorted(folder.glob(f"*.{kind}.h5ad"), reverse=True)
 
 
-def chain(source, out, names, model=None):
+def chain(source, out, names, model=None, training=SMALL):
     qc = [source / name for name in names]
     onto = ["--model", model] if model else []
     done(invoke("cohort_features", *qc, "--features-n-components", 8, *onto, "--outdir", out))
     done(invoke("graph_build", *files(out, "components"), "--graph-hops", 2, "--outdir", out))
     if model is None:
-        done(invoke("model_train", *files(out, "graphs"), *SMALL, "--device", "cpu", "--outdir", out))
+        done(invoke("model_train", *files(out, "graphs"), *training, "--device", "cpu", "--outdir", out))
     network = model or out / "network.pt"
     done(invoke("model_embed", *files(out, "graphs"), "--network", network, "--device", "cpu", "--outdir", out))
     done(invoke("niche_cluster", out / "cohort.embedding.h5ad", "--niche-k", 2, *onto, "--outdir", out))
@@ -88,6 +90,39 @@ def test_known_samples_are_mapped_to_their_own_niches(cohort, tmp_path):
     mapped = pd.read_csv(tmp_path / "niches.csv.gz").set_index("cell_id")["niche"]
     before = pd.read_csv(cohort / "niches.csv.gz").query("sample == 's1'").set_index("cell_id")["niche"]
     assert (mapped == before[mapped.index]).mean() > 0.9
+
+
+@pytest.fixture(scope="module")
+def reference(cohort, tmp_path_factory):
+    """Folder in which the chain ran in reference mode."""
+    folder = tmp_path_factory.mktemp("reference")
+    chain(cohort, folder, [f"s{i}.qc.h5ad" for i in range(3)], training=["--train-mode", "reference"])
+    return folder
+
+
+def test_reference_mode_runs_from_counts_to_the_object(reference):
+    whole = ad.read_h5ad(reference / "cohort.h5ad")
+    assert adjusted_rand_score(whole.obs["truth"], whole.obs["niche"]) > 0.3
+    assert whole.uns["semanticst"]["train_mode"] == "reference"
+    assert whole.uns["semanticst"]["contexts"].tolist() == ["graph1", "graph2", "graph3", "graph4"]
+    assert whole.obsm["X_semantic"].shape == whole.obsm["X_pca"].shape
+    assert whole.obsm["semantic_scores"].shape == (600, 4)
+    assert (whole.obs["stability"] == 1).all()
+    record = json.loads((reference / "training.json").read_text())
+    assert record["mode"] == "reference"
+    assert record["last"]["step"] == 1250
+    assert len(pd.read_csv(reference / "training.csv")) == 1250
+    series = json.loads((reference / "training_mqc.json").read_text())["data"]
+    assert {"disentangle", "similarity", "reconstruction", "mincut"} <= set(series)
+    # NaN is no JSON
+    assert "NaN" not in (reference / "training_mqc.json").read_text() + (reference / "training.json").read_text()
+
+
+def test_samples_are_mapped_onto_a_reference_model(cohort, reference, tmp_path):
+    chain(cohort, tmp_path, ["s1.qc.h5ad"], model=reference / "model.pt")
+    mapped = pd.read_csv(tmp_path / "niches.csv.gz").set_index("cell_id")["niche"]
+    before = pd.read_csv(reference / "niches.csv.gz").query("sample == 's1'").set_index("cell_id")["niche"]
+    assert (mapped == before[mapped.index]).mean() > 0.98
 
 
 def test_sample_of_another_panel_is_not_mapped(cohort, tmp_path):

@@ -1,5 +1,8 @@
 """``niche_describe.py``: from cohort.h5ad to tables, maps and report sections."""
 
+import json
+
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -32,6 +35,20 @@ def test_all_files(tmp_path):
     }  # fmt: skip
     maps = {path.name for path in (out / "maps").iterdir()}
     assert maps == {f"{s}.niches.{e}" for s in ("s1", "s2", "s3") for e in ("png", "pdf")} | {"niche_maps.png"}
+
+
+def test_reference_mode_has_numbered_graphs_and_no_stability(tmp_path):
+    adata = make_cohort_object()
+    adata.obsm["semantic_scores"] = np.full((adata.n_obs, 4), 0.25, dtype=np.float32)
+    names = ["graph1", "graph2", "graph3", "graph4"]
+    adata.uns["semanticst"] |= {"train_mode": "reference", "contexts": names}
+    result = invoke("niche_describe", write_cohort(tmp_path, adata), "--niche-maps", 0, "--outdir", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    assert sorted(pd.read_csv(tmp_path / "out" / "niche_scores.csv")["context"].unique()) == names
+    assert not (tmp_path / "out" / "niche_stability_mqc.json").exists()
+    assert "have a number only" in (tmp_path / "out" / "niche_scores_mqc.json").read_text()
+    for name in ("sample_overview", "niche_overview"):
+        assert "stability" not in json.loads((tmp_path / "out" / f"{name}_mqc.json").read_text())["headers"]
 
 
 def test_gene_sets(tmp_path):

@@ -44,19 +44,26 @@ def test_a_finding_of_all_members_and_one_of_none():
 def test_a_finding_that_other_members_contradict_is_pointed_out():
     cohort = make_cohort((10, 10), effect=2.5)
     turned = cohort.counts.iloc[::-1].set_axis(cohort.counts.index)
-    assert "Hangs on the clustering" not in paragraph(ask(cohort, {"a": cohort.counts}))
+    assert "Hangs on the clustering" not in paragraph(ask(cohort, {"a": cohort.counts, "b": cohort.counts}))
     text = paragraph(ask(cohort, {"a": cohort.counts, "b": turned}))
     assert "Hangs on the clustering (another sign in some members of the consensus): Niche 2" in text
 
 
 def test_members_are_asked_for_survival_and_many_groups_too():
     cohort = make_cohort((6, 6, 6), effect=3.0)
-    row = row_of(ask(cohort, {"a": cohort.counts}), 2, "omnibus")
-    assert (row["n_members"], row["members_significant"]) == (1, 1)
+    row = row_of(ask(cohort, {"a": cohort.counts, "b": cohort.counts}), 2, "omnibus")
+    assert (row["n_members"], row["members_significant"]) == (2, 1)
     assert np.isnan(row["members_same_sign"]), "an omnibus test has no direction"
     survival = Contrast("s", "survival", time="time", event="event", event_value="1")
-    rows = ask(make_cohort((20,)), {"a": make_cohort((20,)).counts}, survival).primary
+    counts = make_cohort((20,)).counts
+    rows = ask(make_cohort((20,)), {"a": counts, "b": counts}, survival).primary
     assert (rows["members_same_sign"] == 1).all()
+
+
+def test_a_single_member_confirms_nothing():
+    cohort = make_cohort((10, 10), effect=2.5)
+    row = row_of(ask(cohort, {"a": cohort.counts}), 2)
+    assert row[["n_members", "members_same_sign"]].isna().all()
 
 
 def test_member_counts_are_read_per_member(tmp_path):

@@ -111,7 +111,7 @@ def test_halo_reaches_as_far_as_the_messages(samples):
 
 def test_loader_draws_every_tile_once_a_pass(samples):
     loader = TileLoader(samples, {"b0": 0, "b1": 1}, {"spatial": 1}, tile_cells=50, batch_cells=100, seed=0)
-    seen = [int(batch.inner.sum()) for batch in loader._one_pass()]
+    seen = [int(batch.inner.sum()) for batch in loader.one_pass()]
     assert sum(seen) == sum(s.n for s in samples)
     assert len(seen) > 2
 

@@ -129,6 +129,21 @@ def test_views_are_the_embedding_and_the_later_hops():
     assert names == ["embedding-3", "embedding-6", "profile2-3", "profile2-6", "profile3-3", "profile3-6"]
 
 
+def test_reference_mode_is_one_tied_mixture_on_the_embedding():
+    adata, labels = embedded(hops=3)
+    usual = fit_niches(adata, fit_views(adata)[:1], 4, starts=4, seed=0)[0].mixtures[0]
+    adata.uns["semanticst"]["train_mode"] = "reference"
+    (view,) = fit_views(adata)
+    assert (view.source, view.loadings.shape) == ("X_semantic", (6, 6))
+    model, consensus = fit_niches(adata, [view], 4, starts=4, seed=0)
+    tied = fit_mixture(view.matrix(adata), 4, shrinkage=0, starts=4, seed=0)
+    np.testing.assert_array_equal(model.mixtures[0].covariance, tied.covariance)
+    assert not np.allclose(tied.covariance, usual.covariance)
+    assert adjusted_rand_score(consensus.labels, labels) > 0.95
+    adata.obsm["X_semantic"] = np.hstack([adata.obsm["X_semantic"], np.random.default_rng(0).normal(size=(600, 30))])
+    assert fit_views(adata)[0].loadings.shape == (36, 20)
+
+
 def test_niches_of_a_cohort_are_found_and_mapped_again():
     adata, labels = embedded()
     model, consensus = fit_niches(adata, fit_views(adata), 4, starts=4, seed=0)

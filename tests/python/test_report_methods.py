@@ -150,6 +150,20 @@ def test_file_with_the_real_template(tmp_path):
     assert numbers == set(range(1, text.count("<li>") + 1))
 
 
+def test_reference_mode_is_told_instead_of_the_consensus(tmp_path):
+    def text(mode):
+        settings = dict.fromkeys(("train_steps", "train_contexts", "train_mincut", "train_latent", "niche_k"), "x")
+        settings |= run_facts([], None, mode)
+        return compose(DESIGN, {"MODEL_TRAIN": {}, "NICHE_CLUSTER": {}}, settings, TEMPLATE)[0]
+
+    assert "settings of the authors' released package" in text("reference")
+    assert "by a Gaussian mixture with one shared covariance on" in text("reference")
+    assert "min-cut loss of weight" not in text("reference")
+    assert "share of the votes" not in text("reference")
+    assert "released package" not in text("semantic")
+    assert "share of the votes" in text("semantic")
+
+
 def test_harmony_that_was_asked_for_and_did_not_run_is_not_told(tmp_path):
     """As with a single batch: the parameter is on, the record says no."""
     text = text_of_run(tmp_path, False, features_harmony=True)

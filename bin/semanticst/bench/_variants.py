@@ -42,6 +42,8 @@ VARIANTS = {
     "without Harmony": Variant(features={"harmony": False}),
     "1 hop": Variant(graphs={"hops": 1}),
     "2 hops": Variant(graphs={"hops": 2}),
+    # all cells in one step, as released
+    "reference": Variant(features={"n_top": 3000}, training={"mode": "reference", "batch_cells": 50_000}),
 }
 
 

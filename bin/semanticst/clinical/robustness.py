@@ -32,8 +32,11 @@ def over_members(rows: list[dict], repeats: list[list[dict]]) -> None:
     """Fill ``n_members``, ``members_same_sign`` and ``members_significant`` of rows with an effect; changed in place.
 
     ``repeats`` are the rows of the same tests on the niches of each member of the consensus alone. Shares of the
-    members whose effect has the same sign, and of those that have it with p < 0.05 as well.
+    members whose effect has the same sign, and of those that have it with p < 0.05 as well. A single member is the
+    result itself and says nothing.
     """
+    if len(repeats) < 2:
+        return
     found = [{_key(row): row for row in repeat if "effect" in row} for repeat in repeats]
     for row in rows:
         others = [repeat[_key(row)] for repeat in found if _key(row) in repeat]

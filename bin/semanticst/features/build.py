@@ -171,6 +171,8 @@ def _values(
 
 def _project(path: Path, basis: Basis, features: pd.Index) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     adata = ad.read_h5ad(path)
+    # random starts and ties among neighbours go by position: in one order of cells they are the same for every order
+    adata = adata[np.sort(adata.obs_names)]
     obs = adata.obs[[Obs.SAMPLE, Obs.PATIENT, Obs.BATCH]].astype(str).astype("category")
     columns, present = _columns(adata.X, features, basis.features)
     spatial = np.asarray(adata.obsm[Obsm.SPATIAL], dtype=np.float64)

@@ -53,7 +53,7 @@ def assemble_cohort(paths: Sequence[Path], embedding: Path, niches: Path, out: P
     cohort.obs[Obs.STABILITY] = table.loc[cohort.obs_names, "stability"].to_numpy(dtype=np.float32)
     cohort.obs = _storable(cohort.obs)
     cohort.uns[UNS] = {
-        **{k: embedded.uns[UNS][k] for k in ("contexts", "graph_hops", "spatial_unit", "feature_type")},
+        **{k: embedded.uns[UNS][k] for k in ("train_mode", "contexts", "graph_hops", "spatial_unit", "feature_type")},
         "version": __version__,
         "samples": sorted(cohort.obs[Obs.SAMPLE].astype(str).unique()),
     }

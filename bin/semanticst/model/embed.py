@@ -10,8 +10,9 @@ import torch
 from tqdm import tqdm
 
 from semanticst.constants import UNS, Obs, Obsm
-from semanticst.model.cohort import SampleGraphs, read_graphs
+from semanticst.model.cohort import SampleGraphs
 from semanticst.model.network import SemanticNetwork
+from semanticst.model.reference import ReferenceNetwork
 from semanticst.model.tiles import collate, split_tiles, with_halo
 from semanticst.writing import write_h5ad
 
@@ -23,10 +24,13 @@ WHOLE_CELLS = 100_000
 
 @torch.no_grad()
 def embed_sample(
-    network: SemanticNetwork, sample: SampleGraphs, device: torch.device, max_cells: int = WHOLE_CELLS
+    network: SemanticNetwork | ReferenceNetwork,
+    sample: SampleGraphs,
+    device: torch.device,
+    max_cells: int = WHOLE_CELLS,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fused embedding (n, latent) and semantic scores (n, contexts), float32."""
-    fused = np.empty((sample.n, network.shape.n_latent), dtype=np.float32)
+    """Embedding (n, width) and semantic scores (n, contexts), float32."""
+    fused = np.empty((sample.n, network.shape.n_embedding), dtype=np.float32)
     scores = np.empty((sample.n, len(network.shape.contexts)), dtype=np.float32)
     for tile in split_tiles(sample.xy, max_cells):
         cells = tile if len(tile) == sample.n else with_halo(sample, tile, network.shape.hops)
@@ -37,25 +41,28 @@ def embed_sample(
     return fused, scores
 
 
-def embed_cohort(network: SemanticNetwork, paths: Sequence[Path], device: torch.device, out: Path) -> None:
+def embed_cohort(
+    network: SemanticNetwork | ReferenceNetwork, paths: Sequence[Path], device: torch.device, out: Path
+) -> None:
     """Embed the samples in ``paths`` (``{sample}.graphs.h5ad``, in the order given); write one table of all cells."""
     network = network.to(device).eval()
     parts = []
     for path in tqdm(paths, desc="embedding", disable=None):
-        fused, scores = embed_sample(network, read_graphs(path, network.shape.contexts), device)
+        fused, scores = embed_sample(network, network.read(path), device)
         parts.append(_delta(path, fused, scores))
     cohort = ad.concat(parts, merge="same")
     cohort.obs[[Obs.SAMPLE, Obs.PATIENT, Obs.BATCH]] = cohort.obs[[Obs.SAMPLE, Obs.PATIENT, Obs.BATCH]].astype(
         "category"
     )
     cohort.uns[UNS] = {
+        "train_mode": str(network.mode),
         "contexts": [str(c) for c in network.shape.contexts],
         "graph_hops": _one_value([int(p.uns[UNS]["graph_hops"]) for p in parts]),
         "spatial_unit": _common_unit([str(p.uns[UNS]["spatial_unit"]) for p in parts]),
         "feature_type": str(parts[0].uns[UNS]["feature_type"]),
     }
     write_h5ad(out, cohort)
-    log.info("%d cells of %d samples embedded in %d dimensions", cohort.n_obs, len(parts), network.shape.n_latent)
+    log.info("%d cells of %d samples embedded in %d dimensions", cohort.n_obs, len(parts), network.shape.n_embedding)
 
 
 def _delta(path: Path, fused: np.ndarray, scores: np.ndarray) -> ad.AnnData:

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
 from torch import nn
 from torch_geometric.nn import MLP
 
-from semanticst.constants import CONTEXTS, Context
+from semanticst.constants import CONTEXTS, Context, TrainMode
+from semanticst.model.cohort import SampleGraphs, read_graphs
 from semanticst.model.edges import EdgeSet
 
 FUSIONS = ("attention", "mean")
@@ -38,6 +40,11 @@ class NetworkShape:
     @classmethod
     def from_dict(cls, stored: dict) -> "NetworkShape":
         return cls(**{**stored, "contexts": tuple(stored["contexts"])})
+
+    @property
+    def n_embedding(self) -> int:
+        """Width of what is clustered."""
+        return self.n_latent
 
     @property
     def hops(self) -> dict[str, int]:
@@ -119,6 +126,8 @@ class Output:
 class SemanticNetwork(nn.Module):
     """One set of weights for all samples and batches of a cohort."""
 
+    mode = TrainMode.SEMANTIC
+
     def __init__(self, shape: NetworkShape):
         super().__init__()
         self.shape = shape
@@ -136,6 +145,14 @@ class SemanticNetwork(nn.Module):
         nn.init.zeros_(self.batch_shift.weight)
         self.decoder = MLP([shape.n_latent, shape.n_hidden, shape.n_output], norm=None)
         self.communities = nn.Linear(shape.n_latent, shape.n_communities)
+
+    @classmethod
+    def from_stored(cls, shape: dict) -> "SemanticNetwork":
+        return cls(NetworkShape.from_dict(shape))
+
+    def read(self, path: Path) -> SampleGraphs:
+        """What this network needs of one ``{sample}.graphs.h5ad``."""
+        return read_graphs(path, self.shape.contexts)
 
     def embed(self, x: torch.Tensor, edges: dict[str, EdgeSet]):
         """Fused embedding (m, latent), semantic scores (m, contexts), context embeddings, edge weights."""

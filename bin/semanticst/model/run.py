@@ -1,48 +1,77 @@
 """The training and embedding steps: files in, files out."""
 
+import logging
 from collections.abc import Sequence
+from dataclasses import asdict, fields
+from functools import partial
 from pathlib import Path
 
 import click
 import pandas as pd
 
+from semanticst.constants import TrainMode
 from semanticst.errors import BadInput, Problem
 from semanticst.model.cohort import SampleGraphs, read_graphs, sorted_by_sample
 from semanticst.model.embed import embed_cohort
 from semanticst.model.network import known_contexts
+from semanticst.model.reference import ReferenceSettings, read_reference, train_reference
 from semanticst.model.store import load_network, save_network
 from semanticst.model.train import TrainSettings, choose_device, train_network
 from semanticst.report.multiqc import INTEGRATION, Section, lines
 from semanticst.writing import write_json, write_table
 
+log = logging.getLogger(__name__)
 
-def run_training(paths: Sequence[Path], outdir: Path, *, contexts: str, device: str, **settings) -> None:
-    """Train on ``{sample}.graphs.h5ad`` of all samples; further arguments are those of ``TrainSettings``."""
+REPORTED = {
+    TrainMode.SEMANTIC: "What the network was trained for, step by step; every term should fall and then level off. "
+    "<em>profile</em>: decoding a cell's surroundings, <em>reconstruction</em>: decoding the cell itself, "
+    "<em>mincut</em> and <em>balance</em>: communities that do not cut neighbours apart and are of like size, "
+    "<em>disentangle</em>: contexts that repeat each other, <em>attention</em>: contexts that nobody listens to.",
+    TrainMode.REFERENCE: "The network has the settings of the authors' released package. First its graphs were learned "
+    "(<em>disentangle</em>: cosines between their descriptors, <em>similarity</em>: distance between neighbours), then "
+    "the rest (<em>reconstruction</em>: decoding the cell, <em>mincut</em>: logarithm of the cut). <em>loss</em> is "
+    "that of the stage, so it jumps where the second one begins.",
+}
+
+
+def run_training(
+    paths: Sequence[Path], outdir: Path, *, contexts: str, device: str, mode: str = TrainMode.SEMANTIC, **settings
+) -> None:
+    """Train on ``{sample}.graphs.h5ad`` of all samples.
+
+    Further arguments are those of ``TrainSettings``; in reference mode those of ``ReferenceSettings``, and the others
+    of ``TrainSettings`` have no effect.
+    """
     try:
         chosen = known_contexts(contexts.split(","))
         where = choose_device(device)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    samples = [read_graphs(path, chosen) for path in sorted_by_sample(paths)]
+    if mode == TrainMode.REFERENCE:
+        read, train, settings = read_reference, train_reference, _reference_settings(settings | {"contexts": chosen})
+    else:
+        read, train = partial(read_graphs, contexts=chosen), train_network
+        settings = TrainSettings(contexts=chosen, **settings)
+    samples = [read(path) for path in sorted_by_sample(paths)]
     _same_width(samples)
-    settings = TrainSettings(contexts=chosen, **settings)
-    network, batches, history = train_network(samples, settings, where)
+    network, batches, history = train(samples, settings, where)
     save_network(outdir / "network.pt", network, batches, settings.as_dict())
     write_table(outdir / "training.csv", history)
     write_json(
         outdir / "training.json",
         {
+            "mode": str(mode),
             **settings.as_dict(),
             "device": where.type,
             "n_samples": len(samples),
             "n_cells": sum(s.n for s in samples),
             "n_batches": len(batches),
             "n_weights": sum(p.numel() for p in network.parameters()),
-            "first": history.iloc[0].to_dict(),
-            "last": history.iloc[-1].to_dict(),
+            "first": history.iloc[0].dropna().to_dict(),
+            "last": history.iloc[-1].dropna().to_dict(),
         },
     )
-    _report(history, outdir)
+    _report(history, outdir, TrainMode(mode))
 
 
 def run_embedding(paths: Sequence[Path], network: Path, outdir: Path, *, device: str) -> None:
@@ -63,17 +92,24 @@ def _same_width(samples: Sequence[SampleGraphs]) -> None:
         )
 
 
-def _report(history: pd.DataFrame, outdir: Path) -> None:
-    terms = [c for c in history.columns if c != "step"]
-    every = max(1, len(history) // 200)
-    data = {t: {int(s): float(v) for s, v in zip(history["step"][::every], history[t][::every])} for t in terms}
+def _reference_settings(given: dict) -> ReferenceSettings:
+    """The settings that the reference mode takes; says which others were set in vain."""
+    known, usual = {f.name for f in fields(ReferenceSettings)} - {"learning_rate"}, asdict(TrainSettings())
+    ignored = [name for name, value in given.items() if name not in known and value != usual.get(name)]
+    if ignored:
+        options = ", ".join(f"--train-{name.replace('_', '-')}" for name in ignored)
+        log.warning("without effect in reference mode: %s", options)
+    return ReferenceSettings(**{name: value for name, value in given.items() if name in known})
+
+
+def _report(history: pd.DataFrame, outdir: Path, mode: TrainMode) -> None:
+    terms = [c for c in history.columns if c not in ("step", "stage")]
+    drawn = history.iloc[:: max(1, len(history) // 200)]
+    data = {t: {int(s): float(v) for s, v in drawn.set_index("step")[t].dropna().items()} for t in terms}
     section = Section(
         "training",
         INTEGRATION,
         "Training of the network",
-        "What the network was trained for, step by step; every term should fall and then level off. "
-        "<em>profile</em>: decoding a cell's surroundings, <em>reconstruction</em>: decoding the cell itself, "
-        "<em>mincut</em> and <em>balance</em>: communities that do not cut neighbours apart and are of like size, "
-        "<em>disentangle</em>: contexts that repeat each other, <em>attention</em>: contexts that nobody listens to.",
+        REPORTED[mode],
     )
     lines(outdir, section, data, x="Step", y="Loss")

@@ -6,19 +6,22 @@ import numpy as np
 import torch
 
 from semanticst import __version__
+from semanticst.constants import TrainMode
 from semanticst.errors import BadInput, Problem
-from semanticst.model.network import NetworkShape, SemanticNetwork
+from semanticst.model.network import SemanticNetwork
+from semanticst.model.reference import ReferenceNetwork
 from semanticst.writing import atomic
 
 FORMAT = 1
 """Raised when a stored model can no longer be read by older code."""
 
 
-def network_state(network: SemanticNetwork, batches: dict[str, int], settings: dict) -> dict:
+def network_state(network: SemanticNetwork | ReferenceNetwork, batches: dict[str, int], settings: dict) -> dict:
     """Everything of a trained network as a plain dict."""
     return {
         "format": FORMAT,
         "version": __version__,
+        "mode": str(network.mode),
         "shape": network.shape.as_dict(),
         "weights": network.state_dict(),
         "batches": dict(batches),
@@ -26,7 +29,9 @@ def network_state(network: SemanticNetwork, batches: dict[str, int], settings: d
     }
 
 
-def save_network(path: Path, network: SemanticNetwork, batches: dict[str, int], settings: dict) -> None:
+def save_network(
+    path: Path, network: SemanticNetwork | ReferenceNetwork, batches: dict[str, int], settings: dict
+) -> None:
     with atomic(path) as partial:
         torch.save({"network": network_state(network, batches, settings)}, partial)
 
@@ -58,10 +63,11 @@ def load_model(path: Path) -> dict:
     return {k: v if k == "network" else _to_arrays(v) for k, v in stored.items()}
 
 
-def load_network(path: Path) -> tuple[SemanticNetwork, dict]:
-    """The network of a ``network.pt`` or ``model.pt`` and its stored state."""
+def load_network(path: Path) -> tuple[SemanticNetwork | ReferenceNetwork, dict]:
+    """The network, of the kind that was trained, of a ``network.pt`` or ``model.pt`` and its stored state."""
     state = load_model(path)["network"]
-    network = SemanticNetwork(NetworkShape.from_dict(state["shape"]))
+    kinds = {kind.mode: kind for kind in (SemanticNetwork, ReferenceNetwork)}
+    network = kinds[TrainMode(state.get("mode", TrainMode.SEMANTIC))].from_stored(state["shape"])
     network.load_state_dict(state["weights"])
     return network.eval(), state
 

@@ -106,21 +106,24 @@ class TileLoader:
         self.batch_cells = batch_cells
         self.rng = np.random.default_rng(seed)
         self._halos: dict[int, np.ndarray] = {}
+        self._whole: Batch | None = None
 
     @property
     def passes_in_one_batch(self) -> bool:
         return sum(s.n for s in self.samples) <= self.batch_cells
 
     def __iter__(self) -> Iterator[Batch]:
+        while True:
+            yield from self.one_pass()
+
+    def one_pass(self) -> Iterator[Batch]:
+        """Batches that hold every cell once."""
         if self.passes_in_one_batch:
             # the whole cohort fits: the same graph every time, built once
-            whole = collate([(s, np.arange(s.n), s.n) for s in self.samples], self.batch_index)
-            while True:
-                yield whole
-        while True:
-            yield from self._one_pass()
-
-    def _one_pass(self) -> Iterator[Batch]:
+            if self._whole is None:
+                self._whole = collate([(s, np.arange(s.n), s.n) for s in self.samples], self.batch_index)
+            yield self._whole
+            return
         pieces, cells = [], 0
         for t in self.rng.permutation(len(self.tiles)):
             i, tile = self.tiles[t]

@@ -15,13 +15,15 @@ from semanticst.niche.consensus import Consensus, count_votes, vote
 from semanticst.niche.members import member_counts
 from semanticst.niche.mixture import Mixture, fit_mixture
 from semanticst.niche.number import choose_number, number_curve, report_curve
-from semanticst.niche.views import View, fit_views
+from semanticst.niche.views import View, fit_views, is_reference
 from semanticst.threads import in_parallel
 from semanticst.writing import atomic, write_table
 
 log = logging.getLogger(__name__)
 
 SHRINKAGE = 0.1
+REFERENCE_SHRINKAGE = 0.0
+"""The released package shares a covariance between parts as it is (mclust's EEE)."""
 AUTO_RANGE = range(2, 16)
 
 
@@ -146,9 +148,11 @@ def fit_niches(
 ) -> tuple[NicheModel, Consensus]:
     """A mixture of ``k`` parts on each view, and their consensus."""
 
+    shrinkage = shrinkage_of(adata)
+
     def member(view: View) -> tuple[Mixture, np.ndarray]:
         X = view.matrix(adata)
-        mixture = fit_mixture(X, k, shrinkage=SHRINKAGE, starts=starts, seed=seed)
+        mixture = fit_mixture(X, k, shrinkage=shrinkage, starts=starts, seed=seed)
         return mixture, mixture.predict(X)
 
     mixtures, partitions = zip(*in_parallel(member, views, threads, f"{k} niches"))
@@ -160,6 +164,11 @@ def fit_niches(
     return NicheModel(
         list(views), list(mixtures), consensus.mapping, weights, int(adata.uns[UNS]["graph_hops"])
     ), consensus
+
+
+def shrinkage_of(adata: ad.AnnData) -> float:
+    """Shrinkage of the mixtures' covariance: none in reference mode."""
+    return REFERENCE_SHRINKAGE if is_reference(adata) else SHRINKAGE
 
 
 def parse_numbers(niche_k: str) -> list[int]:
@@ -196,7 +205,7 @@ def _choose(
 ) -> tuple[pd.DataFrame, int]:
     """The curve over the wanted numbers and the chosen one; a single number is taken as it is."""
     middle = views[len(views) // 2]
-    curve = number_curve(middle.matrix(adata), wanted, shrinkage=SHRINKAGE, seed=seed, threads=threads)
+    curve = number_curve(middle.matrix(adata), wanted, shrinkage=shrinkage_of(adata), seed=seed, threads=threads)
     if len(wanted) == 1:
         return curve if len(curve) else pd.DataFrame({"k": wanted, "bic": np.nan, "stability": np.nan}), wanted[0]
     if curve.empty:

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import anndata as ad
 import numpy as np
 
-from semanticst.constants import UNS, Obsm
+from semanticst.constants import UNS, Obsm, TrainMode
+
+REFERENCE_WIDTH = 20
+"""Principal components that the released package clusters."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +31,20 @@ class View:
         return (np.asarray(adata.obsm[self.source][:, start:stop], dtype=np.float64) - self.mean) @ self.loadings
 
 
+def is_reference(adata: ad.AnnData) -> bool:
+    """Whether the cells were embedded by a network of the reference mode."""
+    return str(adata.uns[UNS].get("train_mode", TrainMode.SEMANTIC)) == TrainMode.REFERENCE
+
+
 def fit_views(adata: ad.AnnData, widths: tuple[int, ...] = (10, 20)) -> list[View]:
     """Views of a cohort: the network's embedding, and the profile at each hop from the second on.
 
-    One hop is left out where there are more: it still says more of the cell than of its surroundings.
+    One hop is left out where there are more: it still says more of the cell than of its surroundings. In reference mode
+    the one view is what the released package clusters, 20 components of the reconstruction.
     """
     views = []
+    if is_reference(adata):
+        widths = (REFERENCE_WIDTH,)
     for name, source, columns in _sources(adata):
         block = np.asarray(adata.obsm[source][:, columns[0] : columns[1]], dtype=np.float64)
         mean = block.mean(0)
@@ -49,6 +60,8 @@ def fit_views(adata: ad.AnnData, widths: tuple[int, ...] = (10, 20)) -> list[Vie
 
 def _sources(adata: ad.AnnData) -> Iterator[tuple[str, str, tuple[int, int]]]:
     yield "embedding", str(Obsm.EMBEDDING), (0, adata.obsm[Obsm.EMBEDDING].shape[1])
+    if is_reference(adata):
+        return
     hops = int(adata.uns[UNS]["graph_hops"])
     p = adata.obsm[Obsm.PROFILE].shape[1] // hops
     for hop in range(min(2, hops), hops + 1):

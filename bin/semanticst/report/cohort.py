@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from semanticst.constants import CONTEXTS, UNS, FeatureType, Obs, Obsm
+from semanticst.constants import CONTEXTS, UNS, FeatureType, Obs, Obsm, TrainMode
 from semanticst.errors import BadInput, Problem
 
 _BLOCK = 50_000
@@ -83,7 +83,8 @@ def read_cohort(path: Path) -> Cohort:
                 Obs.NICHE: backed.obs[Obs.NICHE].astype(int).to_numpy(),
             }
         )
-        if Obs.STABILITY in backed.obs:
+        # one mixture alone has nobody to agree with
+        if Obs.STABILITY in backed.obs and settings.get("train_mode") != TrainMode.REFERENCE:
             cells[Obs.STABILITY] = backed.obs[Obs.STABILITY].to_numpy(dtype=float)
         if Obs.CELL_TYPE in backed.obs:
             types = backed.obs[Obs.CELL_TYPE].astype(object)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from semanticst.constants import TrainMode
 from semanticst.errors import BadInput, Problem
 
 MODELS = {
@@ -21,14 +22,15 @@ MODELS = {
 """Facts, and the words of a ``model`` column that make them true."""
 
 
-def run_facts(associations: list[Path], features: Path | None) -> dict[str, object]:
+def run_facts(associations: list[Path], features: Path | None, train_mode: str | None = None) -> dict[str, object]:
     """Facts by name: true or false, or what is said of them.
 
     associations : ``{contrast}.association.json`` of all contrasts. features : ``cohort.features.json``, or None.
+    train_mode : the parameter of that name.
 
     Raises BadInput when one of them is no JSON object or lacks what is needed.
     """
-    facts: dict[str, object] = {}
+    facts: dict[str, object] = {"ran_reference": train_mode == TrainMode.REFERENCE}
     if features is not None:
         record = _read(features, ("harmony", "n_components", "n_features", "batches"))
         facts |= {

@@ -65,7 +65,9 @@ def general_stats(
         "id": _anchor(id),
         "plot_type": "generalstats",
         "headers": {
-            key: _header(column) | {"namespace": source, "placement": place} for key, column in columns.items()
+            key: _header(column) | {"namespace": source, "placement": place}
+            for key, column in columns.items()
+            if key in frame
         },
         "data": _rows(frame, columns),
     }

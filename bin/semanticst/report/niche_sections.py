@@ -268,12 +268,14 @@ def _scores(outdir: Path, scores: pd.DataFrame) -> None:
     frame = scores.pivot_table(index="niche", columns="context", values="mean", sort=False)
     frame.index = [niche_name(niche) for niche in frame.index]
     meanings = [f"<b>{name}</b>: {_CONTEXT_WORDS[name]}" for name in frame.columns if name in _CONTEXT_WORDS]
+    if not meanings:
+        meanings = ["The contexts are learned weights of the same spatial neighbours and have a number only"]
     section = Section(
         "niche_scores",
         NICHES,
         "What the network looked at",
         "The network sees each cell in several contexts and learns how much each of them counts. Mean weight "
-        f"(attention) of each context in each niche; a row sums to 1. {'; '.join(meanings)}{'.' if meanings else ''}",
+        f"(attention) of each context in each niche; a row sums to 1. {'; '.join(meanings)}.",
     )
     multiqc.heatmap(outdir, section, frame, x="Context", y="Niche", z="Mean attention", low=0, high=1)
 

@@ -38,7 +38,7 @@ def simulate_cohort(settings: Settings, outdir: Path) -> None:
     programmes = type_programmes(mixes.shape[1], settings.genes, panel_rng)
     batches = [
         draw_batch(settings.genes, settings.batch_depth, settings.batch_shift, settings.batch_dropout, batch_rng)
-        for _ in range(settings.batches)
+        for _ in range(settings.n_batches)
     ]
     domains = []
     streams = section_root.spawn(len(sheet))
@@ -86,7 +86,7 @@ def plan_sections(settings: Settings, groups: np.ndarray, rng: np.random.Generat
     """One row per section: names, size, geometry and batch.
 
     Each number of sections is as frequent as the others. Batches take turns within each group of patients and over the
-    sections of a patient, so that batch and outcome are not confounded.
+    sections of a patient, so that batch and outcome are not confounded; with ``own_batches`` the patient is the batch.
     """
     low, high = settings.sections
     n_sections = rng.permutation(np.resize(np.arange(low, high + 1), settings.patients))
@@ -96,7 +96,7 @@ def plan_sections(settings: Settings, groups: np.ndarray, rng: np.random.Generat
     for index, (group, n) in enumerate(zip(groups, n_sections)):
         patient = f"P{index + 1:0{width}d}"
         for section in range(n):
-            batch = turn_of_group[group] % settings.batches
+            batch = index if settings.own_batches else turn_of_group[group] % settings.batches
             turn_of_group[group] += 1
             rows.append(
                 {

@@ -18,6 +18,8 @@ class Settings:
     genes: int = 150
     niches: int = 6
     batches: int = 3
+    own_batches: bool = False
+    """Each patient is a batch of its own (as where each patient has a slide); ``batches`` does not count then."""
     effect: float = 1.5
     """Log ratio, responders to non-responders, of the outcome niche's area against that of the other niches."""
     hazard: float = -1.5
@@ -35,6 +37,10 @@ class Settings:
     debris: float = 0.01
     """Share of cells with hardly any counts."""
     seed: int = 0
+
+    @property
+    def n_batches(self) -> int:
+        return self.patients if self.own_batches else self.batches
 
     def __post_init__(self):
         checks = (

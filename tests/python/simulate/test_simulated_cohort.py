@@ -257,3 +257,23 @@ def test_large_sections_are_fast(tmp_path):
     simulate_cohort(Settings(patients=2, sections=(1, 1), cells=30_000, genes=150), tmp_path)
     # 500,000 cells in a minute would be 7 s for these; the rest is for a busy machine
     assert time.perf_counter() - start < 25
+
+
+def test_each_patient_can_be_a_batch_of_its_own():
+    settings = Settings(patients=8, sections=(1, 2), batches=3, own_batches=True)
+    rng = np.random.default_rng(0)
+    sheet = plan_sections(settings, draw_groups(8, rng), rng)
+    assert sheet.groupby("patient")["batch"].nunique().eq(1).all()
+    assert sheet["batch"].nunique() == 8
+
+
+def test_batch_effects_leave_the_tissue_as_it_is(tmp_path):
+    """The ladder compares a cohort with itself without batch effects: same cells, places, niches and types."""
+    common = {"patients": 2, "sections": (1, 1), "cells": 120, "genes": 60, "niches": 4, "own_batches": True}
+    simulate_cohort(Settings(**common, batch_depth=0.5, batch_shift=0.6, batch_dropout=0.2), tmp_path / "with")
+    simulate_cohort(Settings(**common, batch_depth=0, batch_shift=0, batch_dropout=0), tmp_path / "without")
+    for sample in ("P1_S1", "P2_S1"):
+        one, other = (ad.read_h5ad(tmp_path / f / "samples" / f"{sample}.h5ad") for f in ("with", "without"))
+        pd.testing.assert_frame_equal(one.obs, other.obs)
+        assert (one.obsm["spatial"] == other.obsm["spatial"]).all()
+        assert (one.X != other.X).nnz > 0
