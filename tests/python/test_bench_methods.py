@@ -1,5 +1,6 @@
 """Methods that the benchmark compares: what comes back, what fails, what it cost."""
 
+import ast
 import json
 import os
 import sys
@@ -125,6 +126,15 @@ def test_every_peer_has_a_script_and_a_lock():
         assert "://" not in lock  # no address of an index
     ours = (ROOT / "requirements.in").read_text().lower()
     assert not any(name in ours for name in ("cellcharter", "banksy", "graphst", "spatialleiden", "igraph"))
+
+
+def test_no_script_of_a_peer_hides_the_package_that_it_runs():
+    scripts = {path.stem.lower() for path in PEERS.glob("*.py")}  # their folder is first on Python's path
+    for path in PEERS.glob("run_*.py"):
+        tree = ast.parse(path.read_text())
+        names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+        names += [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+        assert {name.split(".")[0].lower() for name in names} & scripts <= {"_shared"}, path.name
 
 
 def test_bisection_finds_the_number_or_the_nearest(monkeypatch):

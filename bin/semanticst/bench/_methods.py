@@ -106,14 +106,14 @@ class Peer:
 
 Method = Own | Peer
 
-LEIDEN = Peer("PCA + Harmony + Leiden", "leiden", "scanpy")
+LEIDEN = Peer("PCA + Harmony + Leiden", "run_leiden", "scanpy")
 PEER_METHODS = (
     LEIDEN,
-    Peer("SpatialLeiden", "spatialleiden", "spatialleiden"),
-    Peer("CellCharter", "cellcharter", "cellcharter"),
-    Peer("BANKSY", "banksy", "banksy"),
-    Peer("GraphST", "graphst", "graphst"),
-    Peer("SpaGCN", "spagcn", "spagcn"),
+    Peer("SpatialLeiden", "run_spatialleiden", "spatialleiden"),
+    Peer("CellCharter", "run_cellcharter", "cellcharter"),
+    Peer("BANKSY", "run_banksy", "banksy"),
+    Peer("GraphST", "run_graphst", "graphst"),
+    Peer("SpaGCN", "run_spagcn", "spagcn"),
 )
 METHODS: dict[str, Method] = {name: Own(name) for name in VARIANTS} | {peer.name: peer for peer in PEER_METHODS}
 

@@ -47,7 +47,7 @@ CHOOSE = ("default", LEIDEN.name)
               help="Time that one run may take.")  # fmt: skip
 @click.option("--max-gb", type=click.FloatRange(0, min_open=True), default=16, show_default=True,
               help="Memory that one run may take.")  # fmt: skip
-@click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="CSV of all scores, written as they come.")
+@click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="CSV of all scores, as they come.")
 def bench_niches(sheet, methods, seeds, niche_k, niche_starts, max_minutes, max_gb, save):
     """Agreement with an annotation, coherence, mixing, time and memory: the default, its parts, and other methods."""
     limits = Limits(60 * max_minutes, 1000 * max_gb)

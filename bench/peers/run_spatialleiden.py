@@ -1,4 +1,4 @@
-"""SpatialLeiden: Leiden over two layers at once, alike cells (after Harmony) and the ten nearest cells in the tissue."""
+"""SpatialLeiden: Leiden over two layers at once, alike cells (after Harmony) and the ten nearest cells in space."""
 
 import numpy as np
 import scanpy as sc
