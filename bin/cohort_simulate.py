@@ -22,7 +22,7 @@ def parse_sections(context: click.Context, parameter: click.Parameter, text: str
 @click.option("--genes", default=150, show_default=True, help="Genes.")
 @click.option("--niches", default=6, show_default=True, help="Niches.")
 @click.option("--batches", default=3, show_default=True, help="Batches (slides), balanced over the groups.")
-@click.option("--own-batches", is_flag=True, help="Each patient is a batch of its own, whatever --batches says.")
+@click.option("--own-batches", is_flag=True, default=False, help="A batch per patient, whatever --batches says.")
 @click.option("--effect", default=1.5, show_default=True, help="Log area ratio of the outcome niche between groups.")
 @click.option("--hazard", default=-1.5, show_default=True, help="Log hazard ratio per SD of the outcome niche's CLR.")
 @click.option("--no-effect", is_flag=True, help="No niche goes with any outcome: --effect 0 --hazard 0.")
