@@ -12,7 +12,7 @@ from semanticst.bench._methods import METHODS
 from semanticst.bench._scores import agreement, annotated, chaos, coherence, lisi, pas
 from semanticst.bench._table import table
 from semanticst.bench._variants import VARIANTS
-from semanticst.bench.niches import bench_niches
+from semanticst.bench.niches import bench_niches, expanded
 from semanticst.simulate.cohort import simulate_cohort
 from semanticst.simulate.settings import Settings
 
@@ -135,3 +135,10 @@ def test_a_sheet_without_annotation_needs_a_number(cohort, tmp_path, monkeypatch
     assert result.exit_code == 0, result.stderr
     assert ", 0 annotated, 4 niches" in result.stdout
     assert result.stdout.splitlines()[2] == "| | CHAOS | PAS | CPU s | peak MB |"
+
+
+def test_methods_are_named_alone_or_in_groups():
+    assert expanded(["ours"])[0] == "default"
+    assert "BANKSY" in expanded(["peers"])
+    assert not set(expanded(["ours"])) & set(expanded(["peers"]))
+    assert expanded(["1 hop", "ours"]) == ["1 hop", *(name for name in expanded(["ours"]) if name != "1 hop")]

@@ -111,6 +111,7 @@ PEER_METHODS = (
     LEIDEN,
     Peer("SpatialLeiden", "run_spatialleiden", "spatialleiden"),
     Peer("CellCharter", "run_cellcharter", "cellcharter"),
+    Peer("CellCharter, PCA", "run_cellcharter_pca", "cellcharter"),
     Peer("BANKSY", "run_banksy", "banksy"),
     Peer("GraphST", "run_graphst", "graphst"),
     Peer("SpaGCN", "run_spagcn", "spagcn"),

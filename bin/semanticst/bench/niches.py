@@ -9,13 +9,14 @@ the scores that need none. Each row is a mean over seeds with its SD; each run i
 import json
 import logging
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 import numpy as np
 import pandas as pd
 
-from semanticst.bench._methods import LEIDEN, METHODS, Limits, Outcome, run_method
+from semanticst.bench._methods import LEIDEN, METHODS, Limits, Outcome, Own, Peer, run_method
 from semanticst.bench._scores import agreement, annotated, coherence, lisi
 from semanticst.bench._table import table
 from semanticst.cli import EXISTING_FILE, step
@@ -34,12 +35,17 @@ DOMAIN = "domain"
 NONE = "NA"
 CHOOSE = ("default", LEIDEN.name)
 """Methods that are also run with a number of niches of their own."""
+GROUPS = {
+    "ours": [name for name, method in METHODS.items() if isinstance(method, Own)],
+    "peers": [name for name, method in METHODS.items() if isinstance(method, Peer)],
+}
+"""Names that stand for many methods."""
 
 
 @step()
 @click.option("--input", "sheet", type=EXISTING_FILE, required=True, help="Samplesheet; files may hold obs['domain'].")
-@click.option("--method", "methods", type=click.Choice(list(METHODS), case_sensitive=False), multiple=True,
-              help="Rows; all when none is given. Methods of others are installed when first used.")  # fmt: skip
+@click.option("--method", "methods", type=click.Choice([*GROUPS, *METHODS], case_sensitive=False), multiple=True,
+              default=["ours"], help="Rows, or all of ours or of others, which are installed when first used.")  # fmt: skip
 @click.option("--seeds", type=click.IntRange(1), default=5, show_default=True, help="Seeds 0, 1, ...")
 @click.option("--niche-k", type=click.IntRange(2), help="Number of niches [default: as many as there are domains].")
 @click.option("--niche-starts", type=click.IntRange(1), default=12, show_default=True, help="Starts of each mixture.")
@@ -58,7 +64,7 @@ def bench_niches(sheet, methods, seeds, niche_k, niche_starts, max_minutes, max_
         known = annotated(cells[DOMAIN])
         k = niche_k or cells[DOMAIN][known].nunique()
         click.echo(f"{len(samples)} samples, {len(cells)} cells, {known.sum()} annotated, {k} niches\n")
-        for name in methods or METHODS:
+        for name in expanded(methods):
             for seed in range(seeds):
                 folder = Path(place) / f"{list(METHODS).index(name)}-{seed}"
                 outcome = run_method(
@@ -70,6 +76,11 @@ def bench_niches(sheet, methods, seeds, niche_k, niche_starts, max_minutes, max_
                 if outcome.failed:  # another seed would not mend it
                     break
     click.echo(table(pd.DataFrame(rows)))
+
+
+def expanded(methods: Sequence[str]) -> list[str]:
+    """Names of methods, each once, for names of methods and of groups."""
+    return list(dict.fromkeys(name for given in methods for name in GROUPS.get(given, [given])))
 
 
 def prepare(sheet: Path, folder: Path) -> list[Path]:
