@@ -45,7 +45,8 @@ GROUPS = {
 @step()
 @click.option("--input", "sheet", type=EXISTING_FILE, required=True, help="Samplesheet; files may hold obs['domain'].")
 @click.option("--method", "methods", type=click.Choice([*GROUPS, *METHODS], case_sensitive=False), multiple=True,
-              default=["ours"], help="Rows, or all of ours or of others, which are installed when first used.")  # fmt: skip
+              default=["ours"], show_default=True,
+              help="Rows, or all of ours or of others, which are installed when first used.")  # fmt: skip
 @click.option("--seeds", type=click.IntRange(1), default=5, show_default=True, help="Seeds 0, 1, ...")
 @click.option("--niche-k", type=click.IntRange(2), help="Number of niches [default: as many as there are domains].")
 @click.option("--niche-starts", type=click.IntRange(1), default=12, show_default=True, help="Starts of each mixture.")
