@@ -16,6 +16,8 @@ import scanpy as sc
 COMPONENTS = 50
 VARIABLE_GENES = 2_000
 """scanpy's number for highly variable genes, where the panel is larger."""
+SPOTS = ("visium", "st")
+"""Platforms that measure many cells together."""
 
 
 class Job:
@@ -47,6 +49,7 @@ class Job:
         cells.obs["sample"] = cells.obs["sample"].astype("category")
         cells.obs["batch"] = cells.obs["batch"].astype("category")
         cells.uns["feature_type"] = str(uns["feature_type"])
+        cells.uns["spots"] = str(uns["platform"]) in SPOTS
         return cells
 
     def answer(self, cells, niche, embedding=None, own=None):
@@ -76,12 +79,12 @@ def normalised(cells):
     return cells
 
 
-def components(cells, seed):
-    """Normalised cells with ``obsm['X_pca']``, restricted to variable genes where there are many."""
+def components(cells, seed, most=COMPONENTS):
+    """Normalised cells with ``obsm['X_pca']`` (n, most), restricted to variable genes where there are many."""
     if cells.uns["feature_type"] == "counts" and cells.n_vars > VARIABLE_GENES:
         sc.pp.highly_variable_genes(cells, n_top_genes=VARIABLE_GENES, batch_key="sample")
         cells = cells[:, cells.var["highly_variable"]].copy()
-    n = min(COMPONENTS, cells.n_vars - 1, cells.n_obs - 1)
+    n = min(most, cells.n_vars - 1, cells.n_obs - 1)
     sc.pp.pca(cells, n_comps=n, random_state=seed)
     return cells
 

@@ -1,12 +1,13 @@
-"""BANKSY for domains: lambda 0.8, 15 neighbours, one gradient, 20 components, Harmony, its own Leiden clustering."""
+"""BANKSY for domains: one gradient, 20 components, Harmony, its own Leiden clustering.
+
+Lambda is 0.8 with 15 neighbours, and 0.2 with 18 neighbours for spots of many cells, as its authors advise.
+"""
 
 import leidenalg
 import numpy as np
 import scanpy as sc
 from _shared import VARIABLE_GENES, Job, bisected, harmonised, normalised, side_by_side
 
-LAMBDA = 0.8
-NEIGHBOURS = 15
 GRADIENTS = 1
 COMPONENTS = 20
 
@@ -34,11 +35,12 @@ def components(cells, seed):
     from banksy.initialize_banksy import initialize_banksy
     from sklearn.decomposition import PCA
 
+    share, neighbours = (0.2, 18) if cells.uns["spots"] else (0.8, 15)
     graphs = initialize_banksy(
-        cells, ("x", "y", "staggered"), NEIGHBOURS, "scaled_gaussian", GRADIENTS,
+        cells, ("x", "y", "staggered"), neighbours, "scaled_gaussian", GRADIENTS,
         plt_edge_hist=False, plt_nbr_weights=False, plt_agf_angles=False, plt_theta=False,
     )  # fmt: skip
-    _, matrix = generate_banksy_matrix(cells, graphs, [LAMBDA], GRADIENTS, verbose=False)
+    _, matrix = generate_banksy_matrix(cells, graphs, [share], GRADIENTS, verbose=False)
     values = np.nan_to_num(np.asarray(matrix.X))
     return PCA(min(COMPONENTS, *values.shape), random_state=seed).fit_transform(values)
 
