@@ -20,13 +20,13 @@ DIGITS = {"own_k": 1, "seconds": 0, "peak_mb": 0}
 
 
 def table(scores: pd.DataFrame) -> str:
-    """Markdown: mean and SD over seeds of every score that there is, one row per method in the order in which they ran.
+    """Markdown: number of seeds, mean and SD over them of every score that there is, a row per method as they ran.
 
     What failed says why, and notes on how a method was run stand below.
     """
     columns = [c for c in COLUMNS if c in scores and scores[c].notna().any()]
     head = [COLUMNS[c] for c in columns] or ["result"]
-    lines = ["| | " + " | ".join(head) + " |", "|---" + "|--:" * len(head) + "|"]
+    lines = ["| | seeds | " + " | ".join(head) + " |", "|---" + "|--:" * (1 + len(head)) + "|"]
     notes = []
     for name, rows in scores.groupby("row", sort=False):
         cells = [_cell(rows[c].dropna().to_numpy(dtype=float), DIGITS.get(c, 3)) for c in columns]
@@ -35,7 +35,7 @@ def table(scores: pd.DataFrame) -> str:
             cells = [f"failed: {failed[0]}".replace("|", "/"), *[""] * (len(head) - 1)]
         elif failed:
             notes.append(f"{name}: seed {rows['seed'].max()} failed: {failed[0]}")
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+        lines.append(f"| {name} | {len(rows) - len(failed)} | " + " | ".join(cells) + " |")
         if "note" in rows:
             notes += [f"{name}: {note}" for note in dict.fromkeys(rows["note"].dropna()) if note]
     return "\n".join(lines + ([""] + [f"- {note}" for note in notes] if notes else []))
