@@ -31,6 +31,8 @@ from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, thre
               help="Weight of hearing every context somewhere in the cohort; 0 switches it off.")  # fmt: skip
 @click.option("--train-contexts", default="spatial,expression,domain", show_default=True,
               help="Contexts to use, joined by commas.")  # fmt: skip
+@click.option("--train-fusion", type=click.Choice(["attention", "mean"]), default="attention", show_default=True,
+              help="How the contexts' embeddings are joined: by learned attention, or their plain mean.")  # fmt: skip
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
               help="Where to train; auto takes a CUDA device where there is one.")  # fmt: skip
 @seed_option

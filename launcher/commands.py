@@ -9,6 +9,7 @@ from launcher.cache import cache_dir
 from launcher.engine import Engine, engine_variables, find_engine
 from launcher.environment import CHECKOUT, TORCH_BUILDS, activated, chosen_torch, python_of, ready_environment
 from launcher.messages import SetupError, UsageError, say
+from launcher.peers import peer_names, ready_peer
 from launcher.processes import exit_code_of, replace_by
 
 HELP = """\
@@ -23,8 +24,9 @@ Usage: ./semanticst COMMAND [ARGUMENTS]
   python ARGS        the Python of the pipeline's environment, with its library in reach
   lint               check the style of the workflow and of the Python code
   bench [NAME ARGS]  run a benchmark; without a name: list them
-  setup [--torch cpu|default]
-                     install everything now; 'cpu' takes PyTorch's smaller CPU build from its own index
+  setup [--torch cpu|default] [--peers [NAMES]]
+                     install everything now; 'cpu' takes PyTorch's smaller CPU build from its own index; --peers: also
+                     the methods that 'bench niches' compares with (else when first used)
   help               this text
 
 The first command installs what is missing into a cache: a Python environment (3 GB to download, 7 GB on disk) and,
@@ -130,12 +132,17 @@ def bench(place: Place, arguments: Sequence[str]) -> int:
 def setup(place: Place, arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="semanticst setup", description="Install everything now.")
     parser.add_argument("--torch", choices=TORCH_BUILDS, help="build of torch; kept for later commands")
-    chosen = parser.parse_args(arguments).torch
+    parser.add_argument("--peers", nargs="*", metavar="NAME", help="methods for benchmarks; all when none is named")
+    parsed = parser.parse_args(arguments)
+    chosen = parsed.torch
     if chosen:
         ready_environment(place.cache, place.env, chosen)
         (place.cache / "torch").write_text(chosen + "\n")  # only after it worked
     environment = place.environment()
     place.engine()
+    if parsed.peers is not None:
+        for name in parsed.peers or peer_names():
+            say(f"ready: peer {name} in {ready_peer(name, place.cache, place.env)}")
     say(f"ready: Python environment ({chosen_torch(place.cache)} build of torch) in {environment}")
     return 0
 

@@ -198,6 +198,18 @@ def test_scores_are_shares_over_contexts(samples):
     np.testing.assert_allclose(scores.sum(1), 1, atol=1e-5)
 
 
+def test_mean_of_contexts_instead_of_attention(samples, tmp_path):
+    settings = TrainSettings(steps=5, latent=8, fusion="mean")
+    network, batches, _ = train_network(samples, settings, CPU)
+    fused, scores = embed_sample(network, samples[0], CPU)
+    np.testing.assert_allclose(scores, 1 / len(CONTEXTS))
+    attended, _, _ = train_network(samples, TrainSettings(steps=5, latent=8), CPU)
+    assert np.abs(fused - embed_sample(attended, samples[0], CPU)[0]).max() > 1e-3
+    save_network(tmp_path / "network.pt", network, batches, settings.as_dict())
+    loaded, _ = load_network(tmp_path / "network.pt")
+    np.testing.assert_array_equal(embed_sample(loaded, samples[0], CPU)[0], fused)
+
+
 def test_network_file_brings_back_the_same_embedding(samples, tmp_path):
     network, batches, _ = train_network(samples, TrainSettings(steps=3, latent=8), CPU)
     save_network(tmp_path / "network.pt", network, batches, {"steps": 3})

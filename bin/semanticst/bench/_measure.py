@@ -1,9 +1,10 @@
 """Time and memory of a command, as the system counts them."""
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,31 +23,58 @@ class Measured:
 # A child starts with its parent's resident memory in its books: a small one cannot be measured from a large one. So
 # this small process stands in between, and reports the command's exit status, seconds, seconds of CPU and KiB.
 _BETWEEN = """
-import os, sys, time
+import os, resource, sys, time
+limit = int(os.environ.pop("MEASURED_LIMIT", 0))
+answer = int(os.environ.pop("MEASURED_TO"))
+if limit:
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 start = time.monotonic()
 pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
 _, status, usage = os.wait4(pid, 0)
 code = os.waitstatus_to_exitcode(status)
-os.write(int(os.environ["MEASURED_TO"]),
-         f"{code} {time.monotonic() - start} {usage.ru_utime + usage.ru_stime} {usage.ru_maxrss}".encode())
+os.write(answer, f"{code} {time.monotonic() - start} {usage.ru_utime + usage.ru_stime} {usage.ru_maxrss}".encode())
 """
 
 
-def measured(command: Sequence[object], log: Path) -> Measured:
+def measured(
+    command: Sequence[object],
+    log: Path,
+    *,
+    env: Mapping[str, str] | None = None,
+    limit_s: float | None = None,
+    limit_mb: float | None = None,
+) -> Measured:
     """Run a command (an executable's path and its arguments), its output in ``log``, and measure it.
 
-    Raises RuntimeError with the end of the log when it fails.
+    ``env``: its variables, those of this process when not given. ``limit_mb``: no more memory than this is given to
+    it. Raises RuntimeError with the end of the log when it fails, TimeoutError when it takes more than ``limit_s``.
     """
     reading, writing = os.pipe()
+    variables = dict(os.environ if env is None else env) | {"MEASURED_TO": str(writing)}
+    if limit_mb:
+        variables["MEASURED_LIMIT"] = str(int(limit_mb * 1e6))
     with log.open("w") as output, os.fdopen(reading) as answer:
         between = [sys.executable, "-I", "-S", "-c", _BETWEEN, *map(str, command)]
-        environment = os.environ | {"MEASURED_TO": str(writing)}
-        done = subprocess.Popen(between, stdout=output, stderr=subprocess.STDOUT, pass_fds=(writing,), env=environment)
+        done = subprocess.Popen(
+            between,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            pass_fds=(writing,),
+            env=variables,
+            start_new_session=True,  # so that all of it can be ended
+        )
         os.close(writing)
+        try:
+            done.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(f"took more than {limit_s:g} s") from None
+        finally:
+            if done.poll() is None:
+                os.killpg(done.pid, signal.SIGKILL)
+                done.wait()
         values = answer.read().split()
-        done.wait()
     code = int(values[0]) if values else done.returncode
     if code:
-        end = "\n".join(log.read_text().splitlines()[-15:])
+        end = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
         raise RuntimeError(f"exit code {code} of {' '.join(map(str, command))}\n{end}")
     return Measured(float(values[1]), float(values[2]), float(values[3]) / KIB_PER_MB)

@@ -1,4 +1,4 @@
-"""How well niches agree with an annotation, and how well samples are mixed."""
+"""How well niches agree with an annotation, how coherent they are in the tissue, how well samples are mixed."""
 
 from collections.abc import Iterable
 
@@ -11,6 +11,10 @@ NOT_ANNOTATED = ("", "NA", "nan", "None", "NoAnnotation", "undetermined", "unkno
 
 NEIGHBOURS = 30
 LISI_CELLS = 5_000
+
+PAS_NEIGHBOURS = 10
+PAS_OTHERS = 6
+"""A cell is out of place when at least this many of its 10 nearest cells are in another niche."""
 
 
 def annotated(domain: Iterable[str]) -> np.ndarray:
@@ -46,3 +50,33 @@ def lisi(X: np.ndarray, labels: np.ndarray, seed: int = 0) -> float:
     codes = np.unique(labels, return_inverse=True)[1]
     shares = np.stack([(codes[near] == c).mean(axis=1) for c in range(codes.max() + 1)])
     return float(np.median(1 / (shares**2).sum(axis=0)))
+
+
+def coherence(xy: np.ndarray, sample: np.ndarray, niche: np.ndarray) -> dict[str, float]:
+    """CHAOS and PAS (Shang & Zhou 2022), means over samples; low is coherent. ``xy`` (n, 2), the others (n,)."""
+    samples = [sample == s for s in np.unique(sample)]
+    return {
+        "chaos": float(np.mean([chaos(xy[rows], niche[rows]) for rows in samples])),
+        "pas": float(np.mean([pas(xy[rows], niche[rows]) for rows in samples])),
+    }
+
+
+def chaos(xy: np.ndarray, niche: np.ndarray) -> float:
+    """Mean distance of a cell to the nearest cell of its niche in one sample, coordinates scaled to variance 1.
+
+    Niches of one or two cells are left out, as the authors do; NaN when there are no others.
+    """
+    places = (xy - xy.mean(axis=0)) / np.maximum(xy.std(axis=0), 1e-12)
+    total, n = 0.0, 0
+    for rows in (niche == k for k in np.unique(niche)):
+        if rows.sum() > 2:
+            total += NearestNeighbors(n_neighbors=1).fit(places[rows]).kneighbors()[0].sum()
+            n += rows.sum()
+    return total / n if n else float("nan")
+
+
+def pas(xy: np.ndarray, niche: np.ndarray) -> float:
+    """Share of the cells of one sample of whose 10 nearest cells at least 6 are in another niche."""
+    n = min(PAS_NEIGHBOURS, len(xy) - 1)
+    near = NearestNeighbors(n_neighbors=n).fit(xy).kneighbors(return_distance=False)
+    return float(((niche[near] != niche[:, None]).sum(axis=1) >= PAS_OTHERS).mean())

@@ -1,22 +1,24 @@
-"""How well the niches agree with an annotation, what each part of the method is worth, and how much it takes.
+"""How good the niches are, what each part of the method is worth, how others do, and how much it takes.
 
 ``./semanticst bench niches --input samplesheet.csv`` takes samples whose files hold ``obs['domain']``. The annotation
 is used for the scores only: nothing is chosen by it, the number of niches is the same known one for all rows, and cells
-without annotation are left out of the scores and of nothing else. Each row is a mean over seeds with its SD.
+without annotation are left out of the scores and of nothing else. Without annotation (and with ``--niche-k``) there are
+the scores that need none. Each row is a mean over seeds with its SD; each run is a process of its own.
 """
 
 import json
 import logging
 import tempfile
-import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 import numpy as np
 import pandas as pd
 
-from semanticst.bench._scores import agreement, annotated, lisi
-from semanticst.bench._variants import VARIANTS, embed, partitions
+from semanticst.bench._methods import LEIDEN, METHODS, Limits, Outcome, Own, Peer, run_method
+from semanticst.bench._scores import agreement, annotated, coherence, lisi
+from semanticst.bench._table import table
 from semanticst.cli import EXISTING_FILE, step
 from semanticst.constants import Obs, Obsm
 from semanticst.errors import BadInput, Problem
@@ -30,33 +32,56 @@ from semanticst.schema import load_schema
 log = logging.getLogger(__name__)
 
 DOMAIN = "domain"
-COLUMNS = {"ari": "joint ARI", "nmi": "joint NMI", "ari_within": "ARI within samples", "ilisi": "iLISI",
-           "clisi": "domain LISI", "seconds": "s"}  # fmt: skip
+NONE = "NA"
+CHOOSE = ("default", LEIDEN.name)
+"""Methods that are also run with a number of niches of their own."""
+GROUPS = {
+    "ours": [name for name, method in METHODS.items() if isinstance(method, Own)],
+    "peers": [name for name, method in METHODS.items() if isinstance(method, Peer)],
+}
+"""Names that stand for many methods."""
 
 
 @step()
-@click.option("--input", "sheet", type=EXISTING_FILE, required=True, help="Samplesheet; files hold obs['domain'].")
-@click.option("--variant", type=click.Choice(list(VARIANTS)), multiple=True, help="Rows; all when none is given.")
+@click.option("--input", "sheet", type=EXISTING_FILE, required=True, help="Samplesheet; files may hold obs['domain'].")
+@click.option("--method", "methods", type=click.Choice([*GROUPS, *METHODS], case_sensitive=False), multiple=True,
+              default=["ours"], show_default=True,
+              help="Rows, or all of ours or of others, which are installed when first used.")  # fmt: skip
 @click.option("--seeds", type=click.IntRange(1), default=5, show_default=True, help="Seeds 0, 1, ...")
 @click.option("--niche-k", type=click.IntRange(2), help="Number of niches [default: as many as there are domains].")
 @click.option("--niche-starts", type=click.IntRange(1), default=12, show_default=True, help="Starts of each mixture.")
-def bench_niches(sheet, variant, seeds, niche_k, niche_starts):
-    """Agreement with an annotation: the default, each part switched off, and the baseline without a network."""
-    names = list(variant) or list(VARIANTS)
+@click.option("--max-minutes", type=click.FloatRange(0, min_open=True), default=60, show_default=True,
+              help="Time that one run may take.")  # fmt: skip
+@click.option("--max-gb", type=click.FloatRange(0, min_open=True), default=16, show_default=True,
+              help="Memory that one run may take.")  # fmt: skip
+@click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="CSV of all scores, as they come.")
+def bench_niches(sheet, methods, seeds, niche_k, niche_starts, max_minutes, max_gb, save):
+    """Agreement with an annotation, coherence, mixing, time and memory: the default, its parts, and other methods."""
+    limits = Limits(60 * max_minutes, 1000 * max_gb)
+    rows: list[dict] = []
     with tempfile.TemporaryDirectory(prefix="semanticst-bench-") as place:
         samples = prepare(sheet, Path(place) / "samples")
-        truth = domains(samples)
-        k = niche_k or truth[DOMAIN][annotated(truth[DOMAIN])].nunique()
-        click.echo(
-            f"{len(samples)} samples, {len(truth)} cells, {annotated(truth[DOMAIN]).sum()} annotated, {k} niches\n"
-        )
-        rows = [
-            row
-            for name in names
-            for seed in range(seeds)
-            for row in run_variant(name, samples, truth, k, seed, niche_starts, Path(place) / f"{name}-{seed}")
-        ]
+        cells = cell_table(samples, need_domains=niche_k is None)
+        known = annotated(cells[DOMAIN])
+        k = niche_k or cells[DOMAIN][known].nunique()
+        click.echo(f"{len(samples)} samples, {len(cells)} cells, {known.sum()} annotated, {k} niches\n")
+        for name in expanded(methods):
+            for seed in range(seeds):
+                folder = Path(place) / f"{list(METHODS).index(name)}-{seed}"
+                outcome = run_method(
+                    METHODS[name], samples, k, seed, folder, own=name in CHOOSE, limits=limits, starts=niche_starts
+                )
+                rows += scored(name, seed, outcome, cells)
+                if save:
+                    pd.DataFrame(rows).to_csv(save, index=False)
+                if outcome.failed:  # another seed would not mend it
+                    break
     click.echo(table(pd.DataFrame(rows)))
+
+
+def expanded(methods: Sequence[str]) -> list[str]:
+    """Names of methods, each once, for names of methods and of groups."""
+    return list(dict.fromkeys(name for given in methods for name in GROUPS.get(given, [given])))
 
 
 def prepare(sheet: Path, folder: Path) -> list[Path]:
@@ -72,62 +97,55 @@ def prepare(sheet: Path, folder: Path) -> list[Path]:
     return sorted(folder.glob("*.qc.h5ad"))
 
 
-def domains(samples: list[Path]) -> pd.DataFrame:
-    """Sample and true domain by cell (``sample:cell_id``). Raises BadInput for a sample without ``obs['domain']``."""
+def cell_table(samples: list[Path], need_domains: bool) -> pd.DataFrame:
+    """``sample``, ``domain``, ``x``, ``y`` by cell (``sample:cell_id``).
+
+    A sample without ``obs['domain']`` is one without annotation, or BadInput where domains are needed.
+    """
     parts = []
     for path in samples:
-        obs = read_sample(path).obs
-        if DOMAIN not in obs:
-            raise BadInput(Problem(path, "there is no annotation to score against in obs", column=DOMAIN))
-        names = obs[Obs.SAMPLE].astype(str)
-        parts.append(
-            pd.DataFrame({"sample": names, DOMAIN: obs[DOMAIN].astype(str)}).set_index(names + ":" + obs.index)
-        )
+        adata = read_sample(path)
+        if need_domains and DOMAIN not in adata.obs:
+            message = "there is no annotation to score against in obs; without one, give --niche-k"
+            raise BadInput(Problem(path, message, column=DOMAIN))
+        names = adata.obs[Obs.SAMPLE].astype(str)
+        domain = adata.obs[DOMAIN].astype(str) if DOMAIN in adata.obs else NONE
+        x, y = np.asarray(adata.obsm[Obsm.SPATIAL]).T
+        part = pd.DataFrame({"sample": names, DOMAIN: domain, "x": x, "y": y})
+        parts.append(part.set_index(names + ":" + adata.obs_names))
     return pd.concat(parts)
 
 
-def run_variant(
-    name: str, samples: list[Path], truth: pd.DataFrame, k: int, seed: int, starts: int, folder: Path
-) -> list[dict]:
-    """Scores of one variant and seed; of the default also of its parts."""
-    start = time.monotonic()
-    folder.mkdir(parents=True)
-    cohort = embed(samples, VARIANTS[name], seed, folder)
-    found = partitions(cohort, k, seed, starts, parts=name == "default")
-    seconds = time.monotonic() - start
-    truth = truth.loc[cohort.obs_names]
-    domain, sample = truth[DOMAIN].to_numpy(), truth["sample"].to_numpy()
-    known = annotated(domain)
-    mixing = {
-        "ilisi": lisi(cohort.obsm[Obsm.EMBEDDING], sample),
-        "clisi": lisi(cohort.obsm[Obsm.EMBEDDING][known], domain[known]),
-    }
-    rows = []
-    for part, niche in found.items():
-        own = mixing | {"seconds": seconds} if not part else {}
-        rows.append({"row": part or name, "seed": seed, **agreement(domain, sample, niche), **own})
-        log.info(
-            "%s, seed %d: joint ARI %.3f, within samples %.3f",
-            part or name,
-            seed,
-            rows[-1]["ari"],
-            rows[-1]["ari_within"],
-        )
-    return rows
+def domains(samples: list[Path]) -> pd.DataFrame:
+    """Sample and true domain by cell (``sample:cell_id``). Raises BadInput for a sample without ``obs['domain']``."""
+    return cell_table(samples, need_domains=True)[["sample", DOMAIN]]
 
 
-def table(scores: pd.DataFrame) -> str:
-    """Markdown: mean and SD over seeds of every score, one row per variant in the order in which they ran."""
-    lines = ["| | " + " | ".join(COLUMNS.values()) + " |", "|---" + "|--:" * len(COLUMNS) + "|"]
-    for name, rows in scores.groupby("row", sort=False):
-        cells = []
-        for column in COLUMNS:
-            values = rows[column].dropna().to_numpy() if column in rows else np.empty(0)
-            digits = 0 if column == "seconds" else 3
-            spread = f" ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else ""
-            cells.append(f"{values.mean():.{digits}f}{spread}" if len(values) else "")
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+def scored(name: str, seed: int, outcome: Outcome, cells: pd.DataFrame) -> list[dict]:
+    """Rows of scores of one run: the method's, and those of its parts."""
+    if outcome.failed:
+        log.info("%s, seed %d failed: %s", name, seed, outcome.failed)
+        return [{"row": name, "seed": seed, "failed": outcome.failed}]
+    cells = cells.loc[outcome.labels.index]
+    domain, sample = cells[DOMAIN].to_numpy(dtype=str), cells["sample"].to_numpy(dtype=str)
+    xy, known = cells[["x", "y"]].to_numpy(), annotated(domain)
+
+    def scores(niche: pd.Series) -> dict[str, float]:
+        labels = niche.to_numpy()
+        return (agreement(domain, sample, labels) if known.any() else {}) | coherence(xy, sample, labels)
+
+    row = {"row": name, "seed": seed, **scores(outcome.labels), "note": outcome.note}
+    row |= {"seconds": outcome.seconds, "peak_mb": outcome.peak_mb}
+    if outcome.embedding is not None and len(np.unique(sample)) > 1:
+        row["ilisi"] = lisi(outcome.embedding, sample)
+    if outcome.embedding is not None and known.any():
+        row["clisi"] = lisi(outcome.embedding[known], domain[known])
+    if outcome.own is not None:
+        row["own_k"] = outcome.own.nunique()
+        if known.any():
+            row["own_ari"] = agreement(domain, sample, outcome.own.to_numpy())["ari"]
+    log.info("%s, seed %d: %s", name, seed, ", ".join(f"{c} {v:.3f}" for c, v in row.items() if isinstance(v, float)))
+    return [row, *({"row": part, "seed": seed, **scores(outcome.parts[part])} for part in outcome.parts)]
 
 
 if __name__ == "__main__":

@@ -12,6 +12,9 @@ from semanticst.constants import CONTEXTS, Context, TrainMode
 from semanticst.model.cohort import SampleGraphs, read_graphs
 from semanticst.model.edges import EdgeSet
 
+FUSIONS = ("attention", "mean")
+"""How the embeddings of a cell in its contexts become one: weighed by learned attention, or all alike."""
+
 LAYERS = {Context.SPATIAL: 2, Context.EXPRESSION: 1, Context.DOMAIN: 1}
 """Message-passing layers per context, and so the hops of halo that a tile needs in that context's graph.
 
@@ -29,6 +32,7 @@ class NetworkShape:
     n_hidden: int = 64
     n_communities: int = 16
     contexts: tuple[str, ...] = CONTEXTS
+    fusion: str = "attention"
 
     def as_dict(self) -> dict:
         return {**asdict(self), "contexts": [str(c) for c in self.contexts]}
@@ -101,6 +105,11 @@ class Attention(nn.Module):
         return torch.einsum("mk,kml->ml", scores, z), scores
 
 
+def mean_of_contexts(z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """``z`` (contexts, m, latent) -> mean over contexts (m, latent), scores (m, contexts) that are all alike."""
+    return z.mean(0), z.new_full((z.shape[1], z.shape[0]), 1 / len(z))
+
+
 @dataclass(frozen=True)
 class Output:
     """``fused`` (m, latent), ``scores`` (m, contexts), ``contexts`` (contexts, m, latent), ``weights`` context -> (e,),
@@ -153,7 +162,7 @@ class SemanticNetwork(nn.Module):
             z, weights[context] = encoder(x, edges[context])
             parts.append(self.norms[context](z))
         z = torch.stack(parts)
-        fused, scores = self.attention(z)
+        fused, scores = self.attention(z) if self.shape.fusion == "attention" else mean_of_contexts(z)
         return fused, scores, z, weights
 
     def decode(self, fused: torch.Tensor, batch: int | None) -> torch.Tensor:

@@ -43,6 +43,7 @@ class TrainSettings:
     disentangle: float = 0.1
     attention: float = 0.2
     contexts: tuple[str, ...] = CONTEXTS
+    fusion: str = "attention"
     seed: int = 0
 
     def as_dict(self) -> dict:
@@ -74,6 +75,7 @@ def train_network(
         n_latent=settings.latent,
         n_communities=settings.communities,
         contexts=settings.contexts,
+        fusion=settings.fusion,
     )
     scale = float(np.sqrt(sum((s.x.astype(np.float64) ** 2).sum() for s in samples) / (n_cells * shape.n_input)))
     network = build_network(shape, max(scale, 1e-6), settings.seed).to(device)

@@ -1,0 +1,52 @@
+"""One run of the pipeline's own chain, as ``_methods`` wants it: ``python -m semanticst.bench._own FOLDER``."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from semanticst.bench._variants import Variant, embed, partitions
+from semanticst.cli import start_logging
+from semanticst.constants import Obsm
+from semanticst.niche.cluster import AUTO_RANGE, SHRINKAGE, fit_niches
+from semanticst.niche.number import choose_number, number_curve
+from semanticst.niche.views import fit_views
+from semanticst.threads import limit_threads
+from semanticst.writing import write_json
+
+
+def run(folder: Path) -> None:
+    """Do what ``job.json`` says; see ``_methods``."""
+    job = json.loads((folder / "job.json").read_text())
+    variant = Variant(**job["variant"])
+    starts, seed = job.get("starts", 12), job["seed"]
+    cohort = embed([Path(p) for p in job["samples"]], variant, seed, folder)
+    labels = partitions(cohort, job["k"], seed, starts, parts=False)
+    finished = time.process_time()
+    labels["niche"] = labels.pop("")
+    if job["parts"]:
+        found = partitions(cohort, job["k"], seed, starts, parts=True)
+        labels |= {name: part for name, part in found.items() if name}
+    if job["own"]:
+        labels["own"] = of_own_number(cohort, starts, seed)
+    pd.DataFrame(labels, index=pd.Index(cohort.obs_names, name="cell")).to_csv(folder / "labels.csv")
+    np.savez(folder / "embedding.npz", X=cohort.obsm[Obsm.EMBEDDING])
+    write_json(folder / "report.json", {"beyond": time.process_time() - finished})
+
+
+def of_own_number(cohort: ad.AnnData, starts: int, seed: int) -> np.ndarray:
+    """Niches (n,) with the number of them that ``--niche-k auto`` takes."""
+    views = fit_views(cohort)
+    middle = views[len(views) // 2].matrix(cohort)
+    k = choose_number(number_curve(middle, AUTO_RANGE, shrinkage=SHRINKAGE, seed=seed))
+    return fit_niches(cohort, views, k, starts, seed)[1].labels
+
+
+if __name__ == "__main__":
+    start_logging("own")
+    with limit_threads(1):
+        run(Path(sys.argv[1]))
