@@ -164,7 +164,7 @@ def test_a_panel_of_shares_is_not_said_to_be_reduced(tmp_path, shares):
 
 def test_reference_mode_is_told_instead_of_the_consensus(tmp_path):
     def text(mode):
-        settings = dict.fromkeys(("train_steps", "train_contexts", "train_mincut", "train_latent", "niche_k"), "x")
+        settings = dict.fromkeys(("train_steps", "train_contexts", "train_mincut", "train_latent", "train_fusion"), "x")
         settings |= run_facts([], None, {"train_mode": mode})
         return compose(DESIGN, {"MODEL_TRAIN": {}, "NICHE_CLUSTER": {}}, settings, TEMPLATE)[0]
 
