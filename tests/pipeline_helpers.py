@@ -36,6 +36,10 @@ class Module:
         return found.group(1) if found else ""
 
 
+ON_REQUEST = {"MODEL_DENOISE"}
+"""Processes that run where a parameter asks for them."""
+
+
 def modules() -> list[Module]:
     """All processes, sorted by path."""
     return [Module(path, path.read_text()) for path in sorted(ROOT.glob("modules/local/*/*/main.nf"))]
