@@ -33,6 +33,8 @@ class Obs(StrEnum):
     """bool: at the border of the tissue, with far fewer counts than the cells just inside."""
     NICHE = "niche"
     STABILITY = "stability"
+    NICHE_JACCARD = "niche_jaccard"
+    """float32: bootstrap Jaccard index of the cell's niche; NaN where none was computed."""
 
 
 CELL_AREA = "cell_area"
@@ -94,6 +96,10 @@ class FeatureType(StrEnum):
     """0 or 1, exactly one feature per cell: a cell typing."""
     CONTINUOUS = "continuous"
     """Anything else (intensities, already normalised values)."""
+
+
+SHARES = (FeatureType.BINARY, FeatureType.ONEHOT)
+"""Feature types whose average over cells is a share of them."""
 
 
 UNS = "semanticst"

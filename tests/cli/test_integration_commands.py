@@ -66,7 +66,10 @@ def test_planted_tissues_are_found(cohort):
 def test_integrated_object_holds_what_is_promised(cohort):
     whole = ad.read_h5ad(cohort / "cohort.h5ad")
     first = ad.read_h5ad(cohort / "s0.qc.h5ad")
-    assert {"sample", "patient", "batch", "cell_id", "niche", "stability"} <= set(whole.obs)
+    assert {"sample", "patient", "batch", "cell_id", "niche", "stability", "niche_jaccard"} <= set(whole.obs)
+    by_niche = pd.read_csv(cohort / "niche_stability.csv").set_index("niche")["jaccard"]
+    np.testing.assert_allclose(whole.obs["niche_jaccard"], by_niche[whole.obs["niche"]], atol=1e-6)
+    assert by_niche.notna().all()
     assert {"spatial", "X_pca", "X_pca_harmony", "X_semantic", "semantic_scores"} <= set(whole.obsm)
     np.testing.assert_array_equal(whole[whole.obs["sample"] == "s0"].X.toarray(), first.X.toarray())
     assert whole.uns["semanticst"]["samples"].tolist() == ["s0", "s1", "s2"]
@@ -90,6 +93,49 @@ def test_known_samples_are_mapped_to_their_own_niches(cohort, tmp_path):
     mapped = pd.read_csv(tmp_path / "niches.csv.gz").set_index("cell_id")["niche"]
     before = pd.read_csv(cohort / "niches.csv.gz").query("sample == 's1'").set_index("cell_id")["niche"]
     assert (mapped == before[mapped.index]).mean() > 0.9
+    # the niches are given: nothing is drawn anew
+    assert pd.read_csv(tmp_path / "niches.csv.gz")["niche_jaccard"].isna().all()
+
+
+def denoised(embedding, network, basis, out):
+    done(invoke("model_denoise", embedding, "--network", network, "--basis", basis, "--outdir", out))
+    return {path.name.split(".")[0]: ad.read_h5ad(path) for path in sorted(out.glob("*.denoised.h5ad"))}
+
+
+def noise(adata, source):
+    """Mean squared distance from the planted rates, on the scale of the file, as a share of that of the input."""
+    measured = ad.read_h5ad(source / f"{adata.uns['semanticst']['sample']}.qc.h5ad")
+    measured = measured[adata.obs["cell_id"].astype(str), adata.var_names]
+    late = measured.var_names.str.removeprefix("gene_").astype(int).to_numpy() >= 10
+    high = (measured.obs["truth"] == "right").to_numpy()[:, None] == late
+    depth = adata.uns["semanticst"]["depth"]
+    X = measured.X.toarray()
+    rates, X = (np.log1p(depth * v / v.sum(1, keepdims=True)) for v in (np.where(high, 6.0, 1.0), X))
+    return ((adata.X - rates) ** 2).mean() / ((X - rates) ** 2).mean()
+
+
+def test_denoised_expression_is_nearer_to_the_truth_than_the_counts(cohort, tmp_path):
+    chain(cohort, tmp_path, [f"s{i}.qc.h5ad" for i in range(3)], training=["--train-steps", 60])
+    parts = (tmp_path / name for name in ("cohort.embedding.h5ad", "model.pt", "cohort.basis.npz"))
+    found = denoised(*parts, tmp_path / "out")
+    assert list(found) == ["s0", "s1", "s2"]
+    whole = ad.read_h5ad(cohort / "cohort.h5ad")
+    for sample, adata in found.items():
+        assert adata.X.dtype == np.float32
+        assert adata.shape == (200, 20)
+        assert set(adata.var_names) == set(whole.var_names)
+        assert set(adata.obs_names) == set(whole.obs_names[whole.obs["sample"] == sample])
+        assert (adata.X >= 0).all()
+        assert noise(adata, cohort) < 0.5
+
+
+def test_denoised_expression_needs_the_basis_of_the_network(cohort, tmp_path):
+    with np.load(cohort / "cohort.basis.npz") as basis:
+        np.savez(tmp_path / "b.npz", **dict(basis) | {"loadings": basis["loadings"][:, :3]})
+    parts = ["--network", cohort / "network.pt", "--basis", tmp_path / "b.npz", "--outdir", tmp_path / "out"]
+    result = invoke("model_denoise", cohort / "cohort.embedding.h5ad", *parts)
+    assert result.exit_code == 3
+    assert "the network has 8 components" in result.stderr
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +162,11 @@ def test_reference_mode_runs_from_counts_to_the_object(reference):
     assert {"disentangle", "similarity", "reconstruction", "mincut"} <= set(series)
     # NaN is no JSON
     assert "NaN" not in (reference / "training_mqc.json").read_text() + (reference / "training.json").read_text()
+
+
+def test_denoised_expression_in_reference_mode_is_the_reconstruction(reference, cohort, tmp_path):
+    parts = reference / "cohort.embedding.h5ad", reference / "network.pt", reference / "cohort.basis.npz"
+    assert noise(denoised(*parts, tmp_path)["s1"], cohort) < 0.5
 
 
 def test_samples_are_mapped_onto_a_reference_model(cohort, reference, tmp_path):

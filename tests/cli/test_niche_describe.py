@@ -51,6 +51,20 @@ def test_reference_mode_has_numbered_graphs_and_no_stability(tmp_path):
         assert "stability" not in json.loads((tmp_path / "out" / f"{name}_mqc.json").read_text())["headers"]
 
 
+def test_the_table_of_niches_says_whether_they_come_back(tmp_path):
+    adata = make_cohort_object()
+    adata.obs["niche_jaccard"] = adata.obs["niche"].map({1: 0.9, 2: 0.75, 3: 0.3}).astype("float32")
+    result = invoke("niche_describe", write_cohort(tmp_path, adata), "--niche-maps", 0, "--outdir", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    table = json.loads((tmp_path / "out" / "niche_overview_mqc.json").read_text())
+    assert [row["recovery"] for row in table["data"].values()] == ["very stable", "stable", "dissolves"]
+    # as with --niche_bootstraps 0
+    adata.obs["niche_jaccard"] = np.float32(np.nan)
+    invoke("niche_describe", write_cohort(tmp_path, adata), "--niche-maps", 0, "--outdir", tmp_path / "none")
+    headers = json.loads((tmp_path / "none" / "niche_overview_mqc.json").read_text())["headers"]
+    assert not {"jaccard", "recovery"} & set(headers)
+
+
 def test_gene_sets(tmp_path):
     (tmp_path / "sets.gmt").write_text("A\tx\tMARK1\tABSENT\nB\tx\tMARK2\n")
     options = ("--clinical-gene-sets", tmp_path / "sets.gmt", "--niche-maps", 0, "--outdir", tmp_path / "out")

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.engine
 
 # what the report of a run always contains anew: its own record of the code that ran
 RECORD = {"MULTIQC"}
+TEST = ("-profile", "test", "-stub-run", "--train_denoised")
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def checkout(tmp_path_factory) -> Path:
 def stub(tmp_path_factory, checkout):
     """A stub run of the test profile: its folder and the run."""
     folder = tmp_path_factory.mktemp("stub")
-    return folder, pipeline(folder, "-profile", "test", "-stub-run", checkout=checkout).ok()
+    return folder, pipeline(folder, *TEST, checkout=checkout).ok()
 
 
 def test_every_process_runs_once(stub):
@@ -52,7 +53,7 @@ def test_an_edited_byte_of_code_reruns_exactly_the_steps_that_use_it(stub, check
     before = path.read_bytes()
     path.write_bytes(before + b"#")
     try:
-        run = pipeline(folder, "-profile", "test", "-stub-run", "-resume", checkout=checkout).ok()
+        run = pipeline(folder, *TEST, "-resume", checkout=checkout).ok()
     finally:
         path.write_bytes(before)
     # stubs write the same tables again: what goes by content (contrasts, methods) is not repeated after them
@@ -82,7 +83,7 @@ def test_many_small_samples_share_tasks(many):
     _, _, run = many
     assert run.executed["SAMPLE_INGEST"] == run.executed["SAMPLE_QC"] == run.executed["GRAPH_BUILD"] == 5
     assert run.executed.total() < 30
-    assert run.executed["COHORT_SIMULATE"] == run.executed["REPORT_PLANTED"] == 0
+    assert run.executed["COHORT_SIMULATE"] == run.executed["REPORT_PLANTED"] == run.executed["MODEL_DENOISE"] == 0
 
 
 def test_order_of_rows_changes_nothing_but_the_check(many, checkout):
@@ -101,11 +102,12 @@ def test_large_samples_folders_and_a_trained_model(tmp_path, checkout):
         (tmp_path / f"small {i}.h5ad").write_bytes(b"0" * 400 * 1024)
         rows.append({"sample": f"t{i}", "patient": "p", "path": f"small {i}.h5ad"})
     sheet = write_sheet(tmp_path / "sheet.csv", rows)
-    arguments = ("-stub-run", "--input", sheet, "--sample_bundle_mb", "1", "--model", "model.pt")
+    arguments = ("-stub-run", "--input", sheet, "--sample_bundle_mb", "1", "--model", "model.pt", "--train_denoised")
     run = pipeline(tmp_path, *arguments, checkout=checkout).ok()
     tags = {task["name"].split(" ")[1] for task in run.trace if "SAMPLE_INGEST" in task["name"]}
     assert tags == {"(folder)", "(large.h5ad)", "(t0_to_t1)", "(t2_to_t3)"}
     assert run.executed["MODEL_TRAIN"] == 0
+    assert run.executed["MODEL_DENOISE"] == 1
     assert run.executed["MODEL_EMBED"] == run.executed["COHORT_ASSEMBLE"] == 1
     assert run.executed["NICHE_ASSOCIATE"] == 0
     assert "Association: skipped" in run.output

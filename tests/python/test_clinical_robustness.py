@@ -83,7 +83,8 @@ def niches(tmp_path):
         niche = np.repeat(counts.index, counts)
         xy = rng.uniform(0, 100, (len(niche), 2))
         patient = cohort.sections.loc[sample, "patient"]
-        parts.append(pd.DataFrame({"sample": sample, "x": xy[:, 0], "y": xy[:, 1], "niche": niche, "patient": patient}))
+        cells = pd.DataFrame({"sample": sample, "x": xy[:, 0], "y": xy[:, 1], "niche": niche, "patient": patient})
+        parts.append(cells.assign(unit="um"))
     pd.concat(parts).to_csv(tmp_path / "niches.csv.gz", index=False)
     return cohort, tmp_path / "niches.csv.gz"
 
@@ -105,6 +106,7 @@ def test_extreme_patients_are_those_with_most_and_least_of_the_strongest_niche(n
     figure = draw_extremes(result, path)
     assert len(figure.axes) == 6
     assert "Niche 2" in figure.get_suptitle()
+    assert [[text.get_text() for text in ax.texts] for ax in figure.axes] == [["20 \N{MICRO SIGN}m"]] * 6, "scale bars"
 
 
 def test_maps_are_drawn_where_something_was_tested_only(niches, tmp_path):

@@ -62,6 +62,10 @@ def same(one: pd.Series, two: pd.Series) -> float:
     return adjusted_rand_score(one, two.loc[one.index])
 
 
+def test_the_cohort_has_niches_to_lose(cohort, niches):
+    assert same(niches, cohort[1]) > 0.6
+
+
 def test_mini_batches_give_the_niches_of_the_whole_graph(samples, niches, tmp_path):
     assert same(niches, niches_of(samples, tmp_path, TILED)) > 0.9
 

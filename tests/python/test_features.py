@@ -11,7 +11,7 @@ from semanticst.features import build_components
 from semanticst.features.basis import Basis, Moments, most_variable, principal_components, transform
 from semanticst.features.build import load_basis
 from semanticst.features.harmonise import common_names, common_panel
-from semanticst.features.harmony import HarmonyReference, correct
+from semanticst.features.harmony import HarmonyReference, batch_shifts, correct
 
 
 def write(folder, **settings):
@@ -55,6 +55,27 @@ def test_components_are_those_of_a_dense_decomposition():
     np.testing.assert_allclose(np.abs(np.sum(loadings * rows[:5].T, axis=0)), 1, atol=1e-4)
     basis = Basis(np.arange(12).astype(str), "counts", 30.0, moments.mean, np.ones(12), loadings, variance)
     np.testing.assert_allclose(basis.project(X), centred @ loadings, atol=1e-4)
+
+
+@pytest.mark.parametrize(("kind", "highest"), [("counts", np.inf), ("binary", 1), ("continuous", np.inf)])
+def test_values_come_back_from_all_components_and_keep_the_range_of_their_kind(kind, highest):
+    X = random_values(kind, 200, 6)
+    values = transform(X, kind, 30.0).toarray()
+    n = values.shape[1]
+    scale = np.linspace(0.5, 2, n)
+    moments = Moments()
+    moments.add(transform(X, kind, 30.0), cross=True)
+    loadings, variance = principal_components(moments, scale, n)
+    basis = Basis(np.arange(n).astype(str), kind, 30.0, moments.mean, scale, loadings, variance)
+    back = basis.restore(basis.project(X))
+    assert back.dtype == np.float32
+    np.testing.assert_allclose(back, values, atol=1e-4)
+    far = [basis.restore(np.full((1, loadings.shape[1]), sign * 1e3)) for sign in (1, -1)]
+    lowest = -np.inf if kind == "continuous" else 0
+    assert min(f.min() for f in far) >= lowest
+    assert max(f.max() for f in far) <= highest
+    if kind == "continuous":
+        assert min(f.min() for f in far) < 0
 
 
 def test_features_are_chosen_by_variance_within_samples():
@@ -144,6 +165,21 @@ def test_panels_that_differ_in_part(tmp_path):
     assert len(load_basis(tmp_path / "most" / "cohort.basis.npz")[0].features) == 20
 
 
+@pytest.mark.parametrize(
+    ("kind", "n_components", "whole"),
+    [("onehot", 20, True), ("binary", 20, True), ("onehot", 5, False), ("counts", 20, False)],
+)
+def test_small_panels_of_shares_are_used_as_they_are(tmp_path, kind, n_components, whole):
+    paths = [write(tmp_path, sample=f"s{i}", kind=kind, seed=i) for i in range(2)]
+    build_components(paths, tmp_path, n_components=n_components)
+    found = ad.read_h5ad(tmp_path / "s0.components.h5ad")
+    basis, _ = load_basis(tmp_path / "cohort.basis.npz")
+    X = ad.read_h5ad(paths[0])[found.obs_names, list(basis.features)].X.toarray()
+    assert (basis.shares_mean is not None) == whole == ("shares_mean" in found.uns["semanticst"])
+    if whole:
+        np.testing.assert_allclose(found.obsm["X_pca"] + found.uns["semanticst"]["shares_mean"], X, atol=1e-6)
+
+
 def test_mixed_kinds_are_bad_input_and_the_odd_sample_is_named():
     with pytest.raises(BadInput, match="^c, found|^c: found") as caught:
         common_panel({s: ["g1"] for s in "abc"}, {"a": "counts", "b": "counts", "c": "binary"})
@@ -195,6 +231,48 @@ def test_harmony_brings_the_same_kinds_together():
     X, batch, kinds = shifted_batches()
     corrected, _ = correct(X, batch, seed=0)
     assert between_batches(corrected, batch, kinds) < 0.3 * between_batches(X, batch, kinds)
+
+
+def unequal_batches(shares, size=600, seed=0):
+    """Batches with these shares of kinds (batches x kinds); each is moved as a whole. Also the moves, mean 0."""
+    rng = np.random.default_rng(seed)
+    shares = np.asarray(shares, dtype=float)
+    n_batches, n_kinds = shares.shape
+    kinds = np.concatenate([rng.choice(n_kinds, size, p=p / p.sum()) for p in shares])
+    codes = np.repeat(np.arange(n_batches), size)
+    moves = 1.5 * rng.normal(size=(n_batches, 12))
+    moves -= moves.mean(axis=0)
+    X = 4 * np.eye(n_kinds, 12)[kinds] + moves[codes] + rng.normal(size=(len(codes), 12))
+    return X.astype(np.float32), codes, kinds, moves
+
+
+UNEQUAL = [[10, 1, 1, 1], [1, 10, 1, 0], [1, 1, 0, 10], [0, 1, 10, 1]]
+
+
+def test_shifts_of_batches_are_told_from_composition():
+    X, codes, kinds, moves = unequal_batches(UNEQUAL)
+    found = batch_shifts(X.astype(float), codes, np.eye(4)[kinds])
+    assert np.linalg.norm(found - moves) < 0.15 * np.linalg.norm(moves)
+    centring = np.vstack([X[codes == b].mean(axis=0) for b in range(4)]) - X.mean(axis=0)
+    assert np.linalg.norm(centring - moves) > 0.5 * np.linalg.norm(moves)
+
+
+def test_a_batch_that_shares_nothing_stays_where_it_is():
+    X, codes, kinds, _ = unequal_batches([[1, 1, 0, 0], [1, 2, 0, 0], [0, 0, 1, 1]])
+    found = batch_shifts(X.astype(float), codes, np.eye(4)[kinds])
+    assert np.linalg.norm(found[0] - found[1]) > 1
+    # a constant for all batches together is free; against the mean of the other two it must not move
+    np.testing.assert_allclose(found[2], found[:2].mean(axis=0), atol=0.05)
+
+
+def test_nothing_remains_of_what_a_whole_batch_shares():
+    X, codes, kinds, moves = unequal_batches([[3, 1, 1, 1], [1, 3, 1, 0], [1, 1, 0, 3], [0, 1, 3, 1]])
+    corrected, _ = correct(X, codes.astype(str), seed=0)
+    left = batch_shifts(corrected.astype(float), codes, np.eye(4)[kinds])
+    assert np.linalg.norm(left) < 0.1 * np.linalg.norm(moves)
+    centres = np.vstack([corrected[kinds == k].mean(axis=0) for k in range(4)])
+    nearest = np.linalg.norm(corrected[:, None] - centres, axis=2).argmin(axis=1)
+    assert (nearest == kinds).mean() > 0.9
 
 
 def test_new_batch_is_moved_onto_the_reference():

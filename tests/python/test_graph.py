@@ -97,6 +97,15 @@ def test_profile_is_the_mean_over_hops():
     np.testing.assert_allclose(profile[:, 1], [2.25, 3.5, 5.5, 6.75])
 
 
+def test_profile_of_shares_is_their_square_root():
+    chain = sp.csr_matrix(np.diag(np.ones(2), 1) + np.diag(np.ones(2), -1))
+    types = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    mean = types.mean(axis=0)
+    profile = neighbourhood_profile((types - mean).astype(np.float32), chain, 1, mean)
+    np.testing.assert_allclose(profile, np.sqrt([[1 / 2, 1 / 2], [1 / 3, 2 / 3], [0, 1]]), atol=1e-6)
+    np.testing.assert_allclose((profile**2).sum(axis=1), 1, rtol=1e-5)
+
+
 def test_cell_without_neighbours_keeps_its_own_profile():
     lonely = sp.csr_matrix((3, 3), dtype=np.float32)
     X = np.array([[1.0], [2.0], [3.0]], dtype=np.float32)

@@ -271,6 +271,30 @@ def test_missing_graph_and_repeated_sample_are_bad_input(tmp_path):
         read_graphs(path)
 
 
+def test_decoding_an_embedding_is_the_reconstruction_of_the_cell_itself(samples):
+    network, _, _ = train_network(samples, TrainSettings(steps=5, latent=8), CPU)
+    batch = collate([(samples[1], np.arange(samples[1].n), samples[1].n)], {samples[1].batch: 1})
+    with torch.no_grad():
+        whole = network(batch.x, batch.edges, batch.batch).reconstruction
+        fused = torch.from_numpy(embed_sample(network, samples[1], CPU)[0])
+        own, other, unknown = (network.decode(fused, i) for i in (1, 0, None))
+    p = network.shape.n_input
+    torch.testing.assert_close(own, whole[:, :p] * network.input_scale, atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(own, other)
+    assert not torch.allclose(own, unknown)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is visible to torch")
+def test_a_gpu_trains_and_embeds_as_the_cpu_does(samples):
+    settings = TrainSettings(steps=20, latent=8)
+    (on_gpu, _, history), (_, _, on_cpu) = (train_network(samples, settings, choose_device(d)) for d in ("cuda", "cpu"))
+    # sums are made in another order, so that steps drift apart slowly
+    np.testing.assert_allclose(history["loss"], on_cpu["loss"], rtol=0.05)
+    assert history["loss"].iloc[-1] < history["loss"].iloc[0]
+    one, other = (embed_sample(on_gpu.to(d), samples[0], torch.device(d))[0] for d in ("cuda", "cpu"))
+    np.testing.assert_allclose(one, other, atol=1e-3)
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is there")
 def test_absent_cuda_is_said():
     with pytest.raises(ValueError, match="no CUDA device"):

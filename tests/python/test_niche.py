@@ -10,6 +10,7 @@ from semanticst.niche.cluster import NicheModel, cluster_niches, fit_niches, par
 from semanticst.niche.consensus import most_central, vote
 from semanticst.niche.mixture import fit_mixture
 from semanticst.niche.number import choose_number, number_curve
+from semanticst.niche.recovery import best_jaccard, bootstrap_jaccard
 from semanticst.niche.views import fit_views
 
 
@@ -173,10 +174,19 @@ def test_table_and_curve_are_written(tmp_path):
     adata.write_h5ad(tmp_path / "e.h5ad")
     cluster_niches(tmp_path / "e.h5ad", tmp_path, niche_k="3,4", starts=4)
     niches = pd.read_csv(tmp_path / "niches.csv.gz")
-    assert niches.columns.tolist() == ["sample", "cell_id", "x", "y", "niche", "patient", "stability"]
+    assert niches.columns.tolist() == [
+        *("sample", "cell_id", "x", "y", "niche", "patient", "stability", "niche_jaccard", "unit")
+    ]
     assert adjusted_rand_score(niches["niche"], labels) > 0.95
     assert sorted(niches["niche"].unique()) == [1, 2, 3, 4]
     assert pd.read_csv(tmp_path / "niche_k.csv").query("chosen")["k"].tolist() == [4]
+    by_niche = pd.read_csv(tmp_path / "niche_stability.csv")
+    assert by_niche.columns.tolist() == ["niche", "n_cells", "stability", "jaccard", "jaccard_sd"]
+    assert by_niche["n_cells"].tolist() == niches["niche"].value_counts().sort_index().tolist()
+    assert by_niche["stability"].tolist() == pytest.approx(niches.groupby("niche")["stability"].mean(), abs=1e-3)
+    assert (niches["niche_jaccard"] == niches["niche"].map(by_niche.set_index("niche")["jaccard"])).all()
+    assert (by_niche["jaccard"] > 0.85).all()
+    assert (niches["unit"] == "um").all()
     members = pd.read_csv(tmp_path / "niche_member_counts.csv")
     assert len(set(members["member"])) > 1
     sizes = pd.read_csv(tmp_path / "niches.csv.gz").groupby("sample").size()
@@ -189,6 +199,57 @@ def test_table_and_curve_are_written(tmp_path):
     assert (by_member == sizes[by_member.columns].to_numpy()).all(axis=None), "each member has every cell once"
     assert pd.read_csv(tmp_path / "niche_members.csv.gz").columns.tolist() == ["sample", "cell_id", "k3", "k4"]
     assert (tmp_path / "niche_k_mqc.json").exists()
+
+
+def test_niches_without_bootstraps_have_no_jaccard(tmp_path):
+    adata, _ = embedded()
+    adata.write_h5ad(tmp_path / "e.h5ad")
+    cluster_niches(tmp_path / "e.h5ad", tmp_path, niche_k="4", starts=2, bootstraps=0)
+    assert pd.read_csv(tmp_path / "niche_stability.csv")["jaccard"].isna().all()
+    assert pd.read_csv(tmp_path / "niches.csv.gz")["niche_jaccard"].isna().all()
+
+
+def jaccard_of(X, labels, patients, k, **settings):
+    return bootstrap_jaccard(
+        X, labels, np.asarray(patients), k, **{"shrinkage": 0.1, "bootstraps": 10, "seed": 0} | settings
+    )
+
+
+def test_jaccard_is_that_of_sets():
+    found = best_jaccard(np.array([0, 0, 0, 1, 1]), np.array([1, 1, 0, 0, 0]), 3)
+    np.testing.assert_allclose(found, [2 / 3, 2 / 3, np.nan])
+
+
+def test_real_groups_come_back_and_cut_ones_do_not():
+    X, labels = blobs(n=900, k=3, d=4, spread=12.0, seed=1)
+    everyone = np.resize(["p1", "p2", "p3"], 900)
+    assert (jaccard_of(X, labels, everyone, 3).mean(0) > 0.95).all()
+    # one of the groups is cut at random: no draw finds its halves again, the others stay
+    cut = np.where((labels == 2) & (np.arange(900) % 2 == 0), 3, labels)
+    mean = jaccard_of(X, cut, everyone, 4).mean(0)
+    assert (mean[2:] < 0.6).all()
+    assert (mean[:2] > mean[2:].max()).all()
+
+
+def test_a_niche_of_one_patient_is_less_sure_than_one_of_all():
+    X, labels = blobs(n=800, k=4, d=5, spread=12.0, seed=2)
+    rng = np.random.default_rng(0)
+    patients = np.where(labels == 3, "p0", rng.choice(["p0", "p1", "p2", "p3", "p4", "p5"], 800))
+    found = jaccard_of(X, labels, patients, 4, bootstraps=20)
+    # where p0 is not drawn the niche falls to the one next to it, which it then covers by half; elsewhere it comes back
+    assert 0.2 < (found[:, 3] < 0.75).mean() < 0.7
+    assert (found[found[:, 3] > 0.75, 3] > 0.95).all()
+    assert found[:, 3].mean() < found.mean(0).max() - 0.15
+
+
+def test_drawing_anew_does_not_depend_on_threads_or_on_the_size_of_the_cohort(monkeypatch):
+    X, labels = blobs(n=900, k=3, spread=12.0)
+    patients = np.resize(["p1", "p2"], 900)
+    one, two = (jaccard_of(X, labels, patients, 3, bootstraps=4, threads=t) for t in (1, 3))
+    np.testing.assert_array_equal(one, two)
+    monkeypatch.setattr("semanticst.niche.recovery.DRAWN_CELLS", 200)
+    monkeypatch.setattr("semanticst.niche.recovery.JUDGED_CELLS", 300)
+    assert (jaccard_of(X, labels, patients, 3, bootstraps=4).mean(0) > 0.9).all()
 
 
 def test_same_seed_gives_the_same_bytes(tmp_path):

@@ -102,15 +102,19 @@ def test_processes_of_the_template_exist():
 SURVIVAL = {"time": "time", "event": "event", "event_value": "1"}
 
 
+def write_features(folder, harmony=True, shares=False):
+    features = {"harmony": harmony, "n_components": 30, "shares": shares, "n_features": 150, "batches": ["a", "b", "c"]}
+    write_json(folder / "cohort.features.json", features)
+    return folder / "cohort.features.json"
+
+
 def records(folder, harmony=True, *asked) -> tuple[list, object]:
     """Records of contrasts (of one between two groups, if none is given) and of the components."""
     cohort = make_cohort((8, 8), n_sections=2)
     for i, (kind, contrast) in enumerate(asked or [("groups", {"column": "group"})]):
         result = cohort.ask(kind, permutations=199, **contrast)
         write_json(folder / f"c{i}.association.json", record(result, []))
-    features = {"harmony": harmony, "n_components": 30, "n_features": 150, "batches": ["a", "b", "c"]}
-    write_json(folder / "cohort.features.json", features)
-    return sorted(folder.glob("*.association.json")), folder / "cohort.features.json"
+    return sorted(folder.glob("*.association.json")), write_features(folder, harmony)
 
 
 def text_of_run(folder, *run, **settings) -> str:
@@ -150,10 +154,18 @@ def test_file_with_the_real_template(tmp_path):
     assert numbers == set(range(1, text.count("<li>") + 1))
 
 
+@pytest.mark.parametrize("shares", [True, False])
+def test_a_panel_of_shares_is_not_said_to_be_reduced(tmp_path, shares):
+    facts = run_facts([], write_features(tmp_path, shares=shares)) | {"features_n_top": 2000}
+    text = compose(DESIGN, {"COHORT_FEATURES": {}}, facts, TEMPLATE)[0]
+    assert ("The 150 features were used as they are" in text) == shares
+    assert ("were reduced to 30" in text) == (not shares)
+
+
 def test_reference_mode_is_told_instead_of_the_consensus(tmp_path):
     def text(mode):
-        settings = dict.fromkeys(("train_steps", "train_contexts", "train_mincut", "train_latent", "niche_k"), "x")
-        settings |= run_facts([], None, mode)
+        settings = dict.fromkeys(("train_steps", "train_contexts", "train_mincut", "train_latent", "train_fusion"), "x")
+        settings |= run_facts([], None, {"train_mode": mode})
         return compose(DESIGN, {"MODEL_TRAIN": {}, "NICHE_CLUSTER": {}}, settings, TEMPLATE)[0]
 
     assert "settings of the authors' released package" in text("reference")
@@ -162,6 +174,48 @@ def test_reference_mode_is_told_instead_of_the_consensus(tmp_path):
     assert "share of the votes" not in text("reference")
     assert "released package" not in text("semantic")
     assert "share of the votes" in text("semantic")
+
+
+def niche_text(folder, curve: str | None, **settings) -> str:
+    """Sentences about the niches of a run whose niche_k.csv has these rows of k and chosen."""
+    if curve is not None:
+        (folder / "niche_k.csv").write_text("k,chosen\n" + curve)
+    settings = {"niche_k": "auto", "niche_bootstraps": 20, "train_mode": "semantic", "model": None} | settings
+    settings |= run_facts([], None, settings, folder / "niche_k.csv" if curve is not None else None)
+    return compose(DESIGN, {"NICHE_CLUSTER": {}}, settings, TEMPLATE)[0]
+
+
+AUTO = "".join(f"{k},{k == 7}\n" for k in range(2, 16))
+
+
+@pytest.mark.parametrize(
+    ("curve", "given", "expected"),
+    [
+        (AUTO, "auto", "The number of niches, 7, was chosen from 2 to 15: "),
+        ("5,False\n7,True\n9,False\n", "5,7,9", "The number of niches, 7, was chosen from 5, 7 and 9: "),
+        ("5,False\n7,True\n", "5,7", "The number of niches, 7, was chosen from 5 and 7: "),
+        ("4,True\n", "4", "The number of niches was set to 4."),
+    ],
+)
+def test_the_number_of_niches_is_told_with_how_it_was_chosen(tmp_path, curve, given, expected):
+    text = niche_text(tmp_path, curve, niche_k=given)
+    assert expected in text
+    assert ("information criterion" in text) == (given != "4")
+    assert "auto" not in text
+    mapped = niche_text(tmp_path, curve, niche_k=given, model="model.pt")
+    assert "Cells were assigned to the niches of that model." in mapped
+    assert "number of niches" not in mapped
+    assert "Jaccard" not in mapped
+
+
+def test_draws_of_patients_are_told_where_there_were_any(tmp_path):
+    assert "[2]: 20 times, patients" in niche_text(tmp_path, "4,True\n")
+    assert "Jaccard" not in niche_text(tmp_path, "4,True\n", niche_bootstraps=0)
+
+
+def test_a_record_of_another_kind_is_no_choice_of_a_number(tmp_path):
+    with pytest.raises(BadInput, match="expected niche_k.csv"):
+        niche_text(tmp_path, "")
 
 
 def test_harmony_that_was_asked_for_and_did_not_run_is_not_told(tmp_path):

@@ -25,7 +25,13 @@ workflow SEMANTICST {
 
     COHORT_GRAPHS(SAMPLE_PREPARE.out.ch_samples, model, bundle)
 
-    COHORT_INTEGRATE(SAMPLE_PREPARE.out.ch_samples, COHORT_GRAPHS.out.ch_graphs, COHORT_GRAPHS.out.ch_basis, model)
+    COHORT_INTEGRATE(
+        SAMPLE_PREPARE.out.ch_samples,
+        COHORT_GRAPHS.out.ch_graphs,
+        COHORT_GRAPHS.out.ch_basis,
+        model,
+        settings.train_denoised,
+    )
 
     NICHE_OUTCOME(
         COHORT_INTEGRATE.out.ch_cohort,
@@ -41,6 +47,7 @@ workflow SEMANTICST {
         SAMPLE_PREPARE.out.ch_maps,
         COHORT_GRAPHS.out.ch_report.mix(COHORT_INTEGRATE.out.ch_report, NICHE_OUTCOME.out.ch_report),
         COHORT_GRAPHS.out.ch_record,
+        COHORT_INTEGRATE.out.ch_numbers,
         NICHE_OUTCOME.out.ch_records,
         settings,
         changed,

@@ -13,7 +13,7 @@ from semanticst.graph.build import build_graphs
 from semanticst.model.run import run_embedding, run_training
 from semanticst.niche.cluster import SHRINKAGE, fit_niches
 from semanticst.niche.mixture import fit_mixture
-from semanticst.niche.views import View, fit_views
+from semanticst.niche.views import View, fit_views, leading
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,7 @@ def partitions(cohort: ad.AnnData, k: int, seed: int, starts: int, parts: bool) 
         learned = [view for view in views if view.source == Obsm.EMBEDDING]
         found["without network"] = consensus([view for view in views if view.source != Obsm.EMBEDDING])
         found["network alone"] = consensus(learned)
-        components = np.asarray(cohort.obsm[Obsm.HARMONY][:, :20], dtype=np.float64)
-        found["no space"] = fit_mixture(components, k, shrinkage=SHRINKAGE, starts=starts, seed=seed).predict(
-            components
-        )
+        components = np.asarray(cohort.obsm[Obsm.HARMONY], dtype=np.float64)
+        own = components @ leading(components, 20)
+        found["no space"] = fit_mixture(own, k, shrinkage=SHRINKAGE, starts=starts, seed=seed).predict(own)
     return found

@@ -65,13 +65,19 @@ def _outcome(result: Association, unit: str) -> str:
 def read_sections_of(niches: Path, samples: set[str]) -> dict[str, SectionMap]:
     """Positions and niches of some samples from ``niches.csv.gz``, in pieces: a cohort may be larger than memory."""
     parts = []
-    columns = {"sample": str, "patient": str, "x": float, "y": float, "niche": int}
+    columns = {"sample": str, "patient": str, "x": float, "y": float, "niche": int, "unit": str}
     for part in pd.read_csv(
         niches, usecols=list(columns), dtype=columns, chunksize=_ROWS_AT_ONCE, keep_default_na=False
     ):
         parts.append(part[part["sample"].isin(samples)])
     return {
-        sample: SectionMap(sample, rows["patient"].iloc[0], rows[["x", "y"]].to_numpy(), rows["niche"].to_numpy(), "")
+        sample: SectionMap(
+            sample,
+            rows["patient"].iloc[0],
+            rows[["x", "y"]].to_numpy(),
+            rows["niche"].to_numpy(),
+            rows["unit"].iloc[0],
+        )
         for sample, rows in pd.concat(parts).groupby("sample", sort=True)
     }
 
@@ -87,9 +93,7 @@ def draw_extremes(result: Association, niches: Path) -> Figure | None:
     figure = blank(2.9 * len(most), 6.6)
     axes = figure.subplots(2, len(most), squeeze=False)
     for ax, extreme in zip(axes.ravel(), [*most, *least]):
-        draw_section(
-            ax, sections[extreme.section], colour=lambda k: niche_colour(k) if k == niche else REMOVED, scale_bar=False
-        )
+        draw_section(ax, sections[extreme.section], colour=lambda k: niche_colour(k) if k == niche else REMOVED)
         ax.set_title(extreme.title, fontsize=9, loc="left")
     figure.suptitle(
         f"{niche_name(niche)}, {p_text(row['q'], 'q')}: most (above) and least (below)",

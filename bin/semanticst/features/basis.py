@@ -8,13 +8,17 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from semanticst.constants import FeatureType
+from semanticst.constants import SHARES, FeatureType
 from semanticst.writing import atomic
 
 log = logging.getLogger(__name__)
 
 ROWS = 8_192
 """Cells that are held as a dense block at once."""
+
+
+RANGE = {FeatureType.COUNTS: (0, np.inf), FeatureType.BINARY: (0, 1), FeatureType.ONEHOT: (0, 1)}
+"""Lowest and highest value of a kind of features after `transform`."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,16 @@ class Basis:
     variance: np.ndarray
     total_variance: float = field(default=np.nan)
 
+    @property
+    def shares_mean(self) -> np.ndarray | None:
+        """Mean (G,) of each feature where components are a panel of shares itself, less its means; None elsewhere.
+
+        Means of components over cells, plus this, are then the composition of a neighbourhood.
+        """
+        square = self.loadings.shape[0] == self.loadings.shape[1]
+        whole = self.feature_type in SHARES and square and np.array_equal(self.loadings, np.eye(len(self.loadings)))
+        return self.mean if whole else None
+
     def project(
         self, X: sp.csr_matrix, totals: np.ndarray | None = None, present: np.ndarray | None = None
     ) -> np.ndarray:
@@ -47,6 +61,18 @@ class Basis:
         loadings = (self.loadings / self.scale[:, None])[present]
         offset = self.mean[present] @ loadings
         return np.asarray(transform(X, self.feature_type, self.depth, totals) @ loadings - offset, dtype=np.float32)
+
+    def restore(self, components: np.ndarray) -> np.ndarray:
+        """Values of ``features``, float32 (n, G), of cells given by ``components`` (n, p): back through the loadings.
+
+        On the scale of ``transform``: log1p of counts at ``depth``, other kinds as they came. What lies outside the
+        range of the kind (negative counts, marks below 0 or above 1) is set to its limit.
+        """
+        back = (self.loadings * self.scale[:, None]).T.astype(np.float32)
+        values = np.asarray(components, dtype=np.float32) @ back
+        values += self.mean.astype(np.float32)
+        low, high = RANGE.get(FeatureType(self.feature_type), (None, None))
+        return values if low is None else np.clip(values, low, high, out=values)
 
     def save(self, path: str | Path) -> None:
         with atomic(path) as partial, open(partial, "wb") as handle:
@@ -154,6 +180,11 @@ def most_variable(variances: Iterable[np.ndarray], sizes: Iterable[int], n_top: 
     order = np.lexsort((np.arange(len(pooled)), -pooled))
     kept = order[:n_top]
     return np.sort(kept[pooled[kept] > 0])
+
+
+def whole_panel(moments: Moments) -> tuple[np.ndarray, np.ndarray]:
+    """Loadings (G, G) and variances (G,) of components that are the features themselves."""
+    return np.eye(len(moments.variance)), moments.variance
 
 
 def principal_components(moments: Moments, scale: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,9 +10,9 @@ import pandas as pd
 import scipy.sparse as sp
 from tqdm import tqdm
 
-from semanticst.constants import UNS, FeatureType, Obs, Obsm
+from semanticst.constants import SHARES, UNS, FeatureType, Obs, Obsm
 from semanticst.errors import BadInput, Problem
-from semanticst.features.basis import Basis, Moments, most_variable, principal_components, transform
+from semanticst.features.basis import Basis, Moments, most_variable, principal_components, transform, whole_panel
 from semanticst.features.harmonise import common_names, common_panel
 from semanticst.features.harmony import HarmonyReference, correct
 from semanticst.writing import atomic, write_h5ad, write_json
@@ -52,7 +52,7 @@ def build_components(
     stacked = np.vstack(components)
     batch = np.concatenate([obs[Obs.BATCH].astype(str).to_numpy() for obs, _ in tables])
     corrected, reference = _correct(stacked, batch, harmony, model, seed)
-    _write_samples(samples, tables, stacked, corrected, outdir)
+    _write_samples(samples, tables, stacked, corrected, basis.shares_mean, outdir)
     _save_basis(basis, reference, outdir / "cohort.basis.npz")
     write_json(
         outdir / "cohort.features.json",
@@ -60,6 +60,7 @@ def build_components(
             "feature_type": basis.feature_type,
             "n_features": len(basis.features),
             "n_components": basis.loadings.shape[1],
+            "shares": basis.shares_mean is not None,
             "variance_explained": float(basis.variance.sum() / basis.total_variance),
             "depth": basis.depth,
             "n_samples": len(samples),
@@ -134,7 +135,10 @@ def _fit_basis(
         scale = np.where(moments.variance > 0, np.sqrt(moments.variance), 1.0)
     if not moments.variance.any():
         raise BadInput(Problem(next(iter(samples.values())), "no feature varies between the cells of the cohort"))
-    loadings, variance = principal_components(moments, scale, n_components)
+    if panel.feature_type in SHARES and len(names) <= n_components:
+        loadings, variance = whole_panel(moments)
+    else:
+        loadings, variance = principal_components(moments, scale, n_components)
     total = float((moments.variance / scale**2).sum())
     log.info("%d features (%s), %d components explain %.0f %% of their variance, depth %.0f",
              len(names), panel.feature_type, len(variance), 100 * variance.sum() / total, depth)  # fmt: skip
@@ -206,7 +210,7 @@ def _correct(X, batch, harmony, model, seed) -> tuple[np.ndarray, HarmonyReferen
     return correct(X, batch, seed)
 
 
-def _write_samples(samples, tables, stacked, corrected, outdir: Path) -> None:
+def _write_samples(samples, tables, stacked, corrected, shares_mean: np.ndarray | None, outdir: Path) -> None:
     start = 0
     for (sample, path), (obs, spatial) in zip(samples.items(), tables):
         rows = slice(start, start + len(obs))
@@ -218,6 +222,8 @@ def _write_samples(samples, tables, stacked, corrected, outdir: Path) -> None:
         adata.uns[UNS] = {
             k: settings[k] for k in ("sample", "platform", "feature_type", "spatial_unit") if k in settings
         }
+        if shares_mean is not None:
+            adata.uns[UNS]["shares_mean"] = shares_mean
         write_h5ad(outdir / f"{sample}.components.h5ad", adata)
 
 

@@ -1,4 +1,11 @@
-"""Batch correction of components with Harmony, and its reuse for samples that come later."""
+"""Batch correction of components with Harmony, and its reuse for samples that come later.
+
+Harmony shrinks the correction of every batch in every cluster towards none: of a shift that all cells of a batch share
+about a fifth remains. Averages over neighbours keep it while the noise of single cells goes, so that niches become
+patients. Therefore the shift of a whole batch is estimated without shrinkage beside Harmony's clusters, which tell it
+from a difference in composition, and Harmony has to correct only what is particular to a cluster. Both are means over
+several starts of Harmony.
+"""
 
 import logging
 from dataclasses import dataclass
@@ -11,6 +18,13 @@ MAX_CLUSTERS = 30
 """Few clusters on purpose: many would let Harmony match niches that only one patient has."""
 SIGMA = 0.1
 RIDGE = 1.0
+"""Cells' worth of doubt in a shift: a batch that shares no cluster with others stays where it is."""
+STARTS = 4
+"""Harmony's clusters start at random, and niches of patients that differ in composition depend on them: over one start
+the joint ARI of four tumours varied by 0.04, over the mean of four by 0.016."""
+MAX_ROUNDS = 6
+TOLERANCE = 1e-4
+"""Rounds end when the shifts of batches move by less than this share of the variance."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +57,55 @@ def correct(X: np.ndarray, batch: np.ndarray, seed: int) -> tuple[np.ndarray, Ha
     if len(levels) < 2:
         log.info("one batch, nothing to correct")
         return X, None
+    n_clusters = int(np.clip(counts.sum() // 100, 2, MAX_CLUSTERS))
+    log.info("Harmony over %d batches with %d clusters", len(levels), n_clusters)
+    X = X.astype(np.float64)
+    codes = np.searchsorted(levels, batch)
+    shifts = np.zeros((len(levels), X.shape[1]))
+    for round_ in range(MAX_ROUNDS):
+        previous = shifts
+        corrected, shifts = np.zeros_like(X), np.zeros_like(previous)
+        for start in range(STARTS):
+            by_cluster, memberships = _harmony(X - previous[codes], codes, n_clusters, STARTS * seed + start)
+            corrected += by_cluster / STARTS
+            shifts += batch_shifts(X, codes, memberships) / STARTS
+        moved = (counts @ (shifts - previous) ** 2).sum() / (counts.sum() * X.var(axis=0).sum())
+        log.info("round %d: shifts of batches moved by %.2g of the variance", round_ + 1, moved)
+        if moved < TOLERANCE:
+            break
+    centres = memberships.T @ corrected / np.maximum(memberships.sum(0), 1e-9)[:, None]
+    return corrected.astype(np.float32), HarmonyReference(centres)
+
+
+def batch_shifts(X: np.ndarray, codes: np.ndarray, memberships: np.ndarray) -> np.ndarray:
+    """What the cells of a batch have in common beyond the clusters that they are in: (L, p), mean over cells 0.
+
+    Least squares of ``X`` (n, p) on clusters and batches together (two-way analysis of variance without interaction),
+    so that a batch with more of one cluster is not taken for shifted. ``codes`` (n,) batch 0..L-1, ``memberships``
+    (n, C), rows sum to 1.
+    """
+    n_batches, n_clusters = codes.max() + 1, memberships.shape[1]
+    sizes = np.bincount(codes, minlength=n_batches).astype(np.float64)
+    shared, sums = np.zeros((n_batches, n_clusters)), np.zeros((n_batches, X.shape[1]))
+    for b in range(n_batches):
+        rows = codes == b
+        shared[b], sums[b] = memberships[rows].sum(axis=0), X[rows].sum(axis=0)
+    # clusters are eliminated first: L equations remain
+    clusters = memberships.T @ memberships + 1e-6 * np.eye(n_clusters)
+    by_cluster = np.linalg.solve(clusters, np.hstack([shared.T, memberships.T @ X]))
+    within = np.diag(sizes + RIDGE) - shared @ by_cluster[:, :n_batches]
+    shifts = np.linalg.solve(within, sums - shared @ by_cluster[:, n_batches:])
+    return shifts - sizes @ shifts / sizes.sum()
+
+
+def _harmony(X: np.ndarray, codes: np.ndarray, n_clusters: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Harmony's corrected components (n, p) and soft clusters (n, C)."""
     import harmonypy
     import pandas as pd
 
-    n_clusters = int(np.clip(counts.sum() // 100, 2, MAX_CLUSTERS))
-    log.info("Harmony over %d batches with %d clusters", len(levels), n_clusters)
     fitted = harmonypy.run_harmony(
-        X.astype(np.float64),
-        pd.DataFrame({"batch": batch.astype(str)}),
+        X,
+        pd.DataFrame({"batch": codes}),
         ["batch"],
         nclust=n_clusters,
         sigma=SIGMA,
@@ -58,9 +113,7 @@ def correct(X: np.ndarray, batch: np.ndarray, seed: int) -> tuple[np.ndarray, Ha
         verbose=False,
         ncores=1,  # the order of sums must not depend on the machine
     )
-    corrected, memberships = np.asarray(fitted.Z_corr), np.asarray(fitted.R)
-    centres = memberships.T @ corrected / np.maximum(memberships.sum(0), 1e-9)[:, None]
-    return corrected.astype(np.float32), HarmonyReference(centres)
+    return np.asarray(fitted.Z_corr), np.asarray(fitted.R)
 
 
 def _unit(X: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import anndata as ad
 import numpy as np
 from tqdm import tqdm
 
-from semanticst.constants import UNS, Context, FeatureType, Obsm, graph_key
+from semanticst.constants import SHARES, UNS, Context, Obsm, graph_key
 from semanticst.errors import BadInput, Problem
 from semanticst.graph.contexts import domain_context, expression_context, neighbourhood_profile, spatial_context
 from semanticst.writing import write_h5ad, write_json
@@ -40,7 +40,7 @@ def build_graphs(
             raise BadInput(Problem(path, f"sample '{sample}' has {adata.n_obs} cell(s), a graph needs at least 2"))
         X = np.asarray(adata.obsm[Obsm.HARMONY], dtype=np.float32)
         spatial = spatial_context(np.asarray(adata.obsm[Obsm.SPATIAL]), k_spatial)
-        profile = neighbourhood_profile(X, spatial, hops)
+        profile = neighbourhood_profile(X, spatial, hops, adata.uns[UNS].get("shares_mean"))
         graphs = {
             Context.SPATIAL: spatial,
             Context.EXPRESSION: expression_context(_with_ties_broken(X, profile, adata.uns[UNS]), k_expression, seed),
@@ -63,6 +63,6 @@ def _with_ties_broken(X: np.ndarray, profile: np.ndarray, settings: dict) -> np.
 
     Without this every cell of a type would be joined to the same few cells.
     """
-    if settings["feature_type"] not in (FeatureType.ONEHOT, FeatureType.BINARY):
+    if settings["feature_type"] not in SHARES:
         return X
     return np.hstack([X, 0.1 * profile[:, : X.shape[1]]])

@@ -57,16 +57,21 @@ def smoothing_operator(spatial: sp.csr_matrix) -> sp.csr_matrix:
     return sp.diags_array(1.0 / np.asarray(with_self.sum(1)).ravel()).astype(np.float32) @ with_self
 
 
-def neighbourhood_profile(X: np.ndarray, spatial: sp.csr_matrix, hops: int) -> np.ndarray:
+def neighbourhood_profile(
+    X: np.ndarray, spatial: sp.csr_matrix, hops: int, shares_mean: np.ndarray | None = None
+) -> np.ndarray:
     """Means of ``X`` (n, p) over 1, 2, ..., ``hops`` hops side by side: float32 (n, hops * p).
 
-    Multi-hop averages as in BANKSY (Singhal et al. 2024) and CellCharter (Varrone et al. 2024).
+    Multi-hop averages as in BANKSY (Singhal et al. 2024) and CellCharter (Varrone et al. 2024). With ``shares_mean``
+    (p,) the means plus it are shares of cells in the surroundings, and the profile is their square root: distances are
+    those of Hellinger then, in which rare kinds of cells count beside common ones (Legendre and Gallagher 2001).
     """
     M = smoothing_operator(spatial)
     layers, current = [], X
     for _ in range(hops):
         current = M @ current
-        layers.append(np.asarray(current, dtype=np.float32))
+        layer = current if shares_mean is None else np.sqrt(np.maximum(current + shares_mean, 0))
+        layers.append(np.asarray(layer, dtype=np.float32))
     return np.hstack(layers)
 
 

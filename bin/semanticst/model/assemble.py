@@ -51,6 +51,7 @@ def assemble_cohort(paths: Sequence[Path], embedding: Path, niches: Path, out: P
         cohort.obsm[key] = embedded.obsm[key][order]
     cohort.obs[Obs.NICHE] = table.loc[cohort.obs_names, "niche"].to_numpy(dtype=np.int32)
     cohort.obs[Obs.STABILITY] = table.loc[cohort.obs_names, "stability"].to_numpy(dtype=np.float32)
+    cohort.obs[Obs.NICHE_JACCARD] = table.loc[cohort.obs_names, "niche_jaccard"].to_numpy(dtype=np.float32)
     cohort.obs = _storable(cohort.obs)
     cohort.uns[UNS] = {
         **{k: embedded.uns[UNS][k] for k in ("train_mode", "contexts", "graph_hops", "spatial_unit", "feature_type")},

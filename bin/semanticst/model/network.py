@@ -165,6 +165,15 @@ class SemanticNetwork(nn.Module):
         fused, scores = self.attention(z) if self.shape.fusion == "attention" else mean_of_contexts(z)
         return fused, scores, z, weights
 
+    def decode(self, fused: torch.Tensor, batch: int | None) -> torch.Tensor:
+        """Uncorrected components (m, p), in the units of the input, of cells given by ``fused`` (m, latent).
+
+        ``batch`` is the index of their batch; None for one that the network has not seen: the mean of those it has.
+        """
+        shifts = self.batch_shift.weight
+        decoded = self.decoder(fused + (shifts.mean(0) if batch is None else shifts[batch]))
+        return decoded[:, : self.shape.n_input] * self.input_scale
+
     def forward(self, x: torch.Tensor, edges: dict[str, EdgeSet], batch: torch.Tensor) -> Output:
         fused, scores, z, weights = self.embed(x, edges)
         decoded = self.decoder(fused + self.batch_shift(batch))

@@ -228,6 +228,10 @@ class ReferenceNetwork(nn.Module):
         decoded, a, z, _, g = self(x / self.input_scale, edges[NEAREST])
         return decoded * self.input_scale, a, z, dict(zip(self.shape.contexts, g))
 
+    def decode(self, fused: torch.Tensor, batch: int | None) -> torch.Tensor:
+        """Components (m, p) of embedded cells: the embedding is the reconstruction, and there is no batch term."""
+        return fused
+
 
 def descriptor_loss(d: torch.Tensor) -> torch.Tensor:
     """sum_{k<l} cos(d_k, d_l), at least -K / 2. ``d`` (K, width)."""

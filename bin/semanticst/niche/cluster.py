@@ -15,6 +15,7 @@ from semanticst.niche.consensus import Consensus, count_votes, vote
 from semanticst.niche.members import member_counts
 from semanticst.niche.mixture import Mixture, fit_mixture
 from semanticst.niche.number import choose_number, number_curve, report_curve
+from semanticst.niche.recovery import bootstrap_jaccard, stability_table
 from semanticst.niche.views import View, fit_views, is_reference
 from semanticst.threads import in_parallel
 from semanticst.writing import atomic, write_table
@@ -96,18 +97,21 @@ def cluster_niches(
     *,
     niche_k: str = "auto",
     starts: int = 12,
+    bootstraps: int = 20,
     model: dict | None = None,
     seed: int = 0,
     threads: int = 1,
 ) -> None:
     """Write the niches and what they are made of.
 
-    ``niches.csv.gz``, ``niche_mixture.npz``, ``niche_k.csv``, ``niche_member_counts.csv``, and ``niche_members.csv.gz``
-    for a list of k.
+    ``niches.csv.gz``, ``niche_mixture.npz``, ``niche_k.csv``, ``niche_stability.csv``, ``niche_member_counts.csv``, and
+    ``niche_members.csv.gz`` for a list of k. ``bootstraps``: how often the cohort is drawn anew for the niches' Jaccard
+    index; never with ``model``, whose niches are given.
 
     Raises BadInput when there are fewer cells than niches.
     """
     adata = ad.read_h5ad(embedding)
+    jaccard = None
     if model is not None:
         niches = NicheModel.from_arrays(model["mixture"])
         labels, stability = niches.assign(adata)
@@ -125,6 +129,7 @@ def cluster_niches(
         }
         niches, consensus = found[chosen]
         labels, stability = consensus.labels, consensus.stability
+        jaccard = _drawn_anew(adata, views[consensus.reference], labels, chosen, bootstraps, seed, threads)
         if len(found) > 1:
             members = adata.obs[[Obs.SAMPLE, Obs.CELL_ID]].astype(str).reset_index(drop=True)
             write_table(
@@ -135,7 +140,9 @@ def cluster_niches(
     write_table(outdir / "niche_k.csv", curve)
     report_curve(curve, outdir)
     niches.save(outdir / "niche_mixture.npz")
-    write_table(outdir / "niches.csv.gz", niche_table(adata, labels, stability))
+    by_niche = stability_table(labels, stability, jaccard, niches.k)
+    write_table(outdir / "niche_stability.csv", by_niche)
+    write_table(outdir / "niches.csv.gz", niche_table(adata, labels, stability, by_niche["jaccard"].to_numpy()))
     samples = adata.obs[Obs.SAMPLE].astype(str).to_numpy()
     names = [view.name for view in niches.views]
     write_table(
@@ -184,8 +191,11 @@ def parse_numbers(niche_k: str) -> list[int]:
     return numbers
 
 
-def niche_table(adata: ad.AnnData, labels: np.ndarray, stability: np.ndarray) -> pd.DataFrame:
-    """One row per cell: sample, cell_id, x, y, niche (from 1), patient, stability."""
+def niche_table(adata: ad.AnnData, labels: np.ndarray, stability: np.ndarray, jaccard: np.ndarray) -> pd.DataFrame:
+    """One row per cell: sample, cell_id, x, y, niche (from 1), patient, stability, niche_jaccard, unit (of x and y).
+
+    ``jaccard`` (k,) is that of each niche; the cell gets its niche's.
+    """
     xy = np.asarray(adata.obsm[Obsm.SPATIAL])
     return pd.DataFrame(
         {
@@ -196,8 +206,26 @@ def niche_table(adata: ad.AnnData, labels: np.ndarray, stability: np.ndarray) ->
             "niche": labels + 1,
             "patient": adata.obs[Obs.PATIENT].astype(str).to_numpy(),
             "stability": np.round(stability, 4),
+            "niche_jaccard": jaccard[labels],
+            "unit": str(adata.uns[UNS]["spatial_unit"]),
         }
     )
+
+
+def _drawn_anew(
+    adata: ad.AnnData, view: View, labels: np.ndarray, k: int, bootstraps: int, seed: int, threads: int
+) -> np.ndarray | None:
+    """Jaccard index of the niches (bootstraps, k), found in the view that agrees best with the others."""
+    if not bootstraps:
+        return None
+    patients = adata.obs[Obs.PATIENT].astype(str).to_numpy()
+    X, shrinkage = view.matrix(adata), shrinkage_of(adata)
+    jaccard = bootstrap_jaccard(
+        X, labels, patients, k, shrinkage=shrinkage, bootstraps=bootstraps, seed=seed, threads=threads
+    )
+    log.info("Jaccard index of the niches over %d bootstraps: %s",
+             bootstraps, ", ".join(f"{value:.2f}" for value in jaccard.mean(0)))  # fmt: skip
+    return jaccard
 
 
 def _choose(

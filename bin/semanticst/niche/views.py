@@ -47,15 +47,18 @@ def fit_views(adata: ad.AnnData, widths: tuple[int, ...] = (10, 20)) -> list[Vie
         widths = (REFERENCE_WIDTH,)
     for name, source, columns in _sources(adata):
         block = np.asarray(adata.obsm[source][:, columns[0] : columns[1]], dtype=np.float64)
-        mean = block.mean(0)
-        values, vectors = np.linalg.eigh(np.cov(block, rowvar=False).reshape(block.shape[1], -1))
-        values, vectors = values[::-1], vectors[:, ::-1]
-        rank = int((values > 1e-8 * max(values[0], 1e-300)).sum())
-        for width in sorted({min(w, rank) for w in widths}):
-            kept = vectors[:, :width]
-            signs = np.sign(kept[np.abs(kept).argmax(0), np.arange(width)])
-            views.append(View(f"{name}-{width}", source, columns, mean, kept * signs))
+        mean, loadings = block.mean(0), leading(block, max(widths))
+        for width in sorted({min(w, loadings.shape[1]) for w in widths}):
+            views.append(View(f"{name}-{width}", source, columns, mean, loadings[:, :width]))
     return views
+
+
+def leading(block: np.ndarray, width: int) -> np.ndarray:
+    """Loadings (c, p) of the leading principal components of ``block`` (n, c), at most ``width``, signs fixed."""
+    values, vectors = np.linalg.eigh(np.cov(block, rowvar=False).reshape(block.shape[1], -1))
+    values, vectors = values[::-1], vectors[:, ::-1]
+    kept = vectors[:, : min(width, int((values > 1e-8 * max(values[0], 1e-300)).sum()))]
+    return kept * np.sign(kept[np.abs(kept).argmax(0), np.arange(kept.shape[1])])
 
 
 def _sources(adata: ad.AnnData) -> Iterator[tuple[str, str, tuple[int, int]]]:

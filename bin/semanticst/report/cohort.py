@@ -22,7 +22,8 @@ class Cohort:
 
     path: Path
     cells: pd.DataFrame
-    """n_cells rows: sample, patient (str), niche (int, from 1), stability (float); cell_type (str) where given."""
+    """n_cells rows: sample, patient (str), niche (int, from 1); where given stability, niche_jaccard (float) and
+    cell_type (str)."""
     xy: np.ndarray
     """float64, n_cells x 2, in ``spatial_unit``."""
     spatial_unit: str
@@ -86,6 +87,8 @@ def read_cohort(path: Path) -> Cohort:
         # one mixture alone has nobody to agree with
         if Obs.STABILITY in backed.obs and settings.get("train_mode") != TrainMode.REFERENCE:
             cells[Obs.STABILITY] = backed.obs[Obs.STABILITY].to_numpy(dtype=float)
+        if Obs.NICHE_JACCARD in backed.obs and backed.obs[Obs.NICHE_JACCARD].notna().any():
+            cells[Obs.NICHE_JACCARD] = backed.obs[Obs.NICHE_JACCARD].to_numpy(dtype=float)
         if Obs.CELL_TYPE in backed.obs:
             types = backed.obs[Obs.CELL_TYPE].astype(object)
             cells[Obs.CELL_TYPE] = types.where(types.notna(), "not given").astype(str).to_numpy()

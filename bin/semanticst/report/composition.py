@@ -70,7 +70,8 @@ def niche_overview(cohort: Cohort) -> pd.DataFrame:
     """Size and certainty of each niche.
 
     Returns, indexed by niche, columns n_cells, share (of all cells), n_samples and n_patients in which it covers at
-    least 1 % of the cells, and stability (mean over its cells; absent when the object holds none).
+    least 1 % of the cells, stability (mean over its cells) and jaccard (bootstrap Jaccard index), the last two where
+    the object holds them.
     """
     counts = niche_counts(cohort)
     counts["present"] = counts["n_cells"] >= 0.01 * counts["n_cells_sample"]
@@ -81,4 +82,6 @@ def niche_overview(cohort: Cohort) -> pd.DataFrame:
         overview[f"n_{column}s"] = present.groupby("niche")[column].nunique().reindex(overview.index, fill_value=0)
     if Obs.STABILITY in cohort.cells:
         overview["stability"] = cohort.cells.groupby(Obs.NICHE)[Obs.STABILITY].mean().reindex(overview.index)
+    if Obs.NICHE_JACCARD in cohort.cells:
+        overview["jaccard"] = cohort.cells.groupby(Obs.NICHE)[Obs.NICHE_JACCARD].first().reindex(overview.index)
     return overview

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pandas as pd
+
 from semanticst.constants import TrainMode
 from semanticst.errors import BadInput, Problem
 
@@ -22,21 +24,30 @@ MODELS = {
 """Facts, and the words of a ``model`` column that make them true."""
 
 
-def run_facts(associations: list[Path], features: Path | None, train_mode: str | None = None) -> dict[str, object]:
+def run_facts(
+    associations: list[Path], features: Path | None, settings: dict | None = None, numbers: Path | None = None
+) -> dict[str, object]:
     """Facts by name: true or false, or what is said of them.
 
     associations : ``{contrast}.association.json`` of all contrasts. features : ``cohort.features.json``, or None.
-    train_mode : the parameter of that name.
+    settings : the parameters of the run. numbers : ``niche_k.csv``, the numbers of niches that were tried, or None.
 
-    Raises BadInput when one of them is no JSON object or lacks what is needed.
+    Raises BadInput when one of them cannot be read or lacks what is needed.
     """
-    facts: dict[str, object] = {"ran_reference": train_mode == TrainMode.REFERENCE}
+    given = settings or {}
+    facts: dict[str, object] = {
+        "ran_reference": given.get("train_mode") == TrainMode.REFERENCE,
+        # 0 draws: none were made, and a parameter of 0 counts as given
+        "ran_bootstraps": given.get("niche_bootstraps") or None,
+        **_numbers(numbers),
+    }
     if features is not None:
-        record = _read(features, ("harmony", "n_components", "n_features", "batches"))
+        record = _read(features, ("harmony", "n_components", "shares", "n_features", "batches"))
         facts |= {
             "ran_harmony": record["harmony"],
             "ran_batches": len(record["batches"]),
-            "ran_components": record["n_components"],
+            "ran_components": 0 if record["shares"] else record["n_components"],
+            "ran_shares": record["n_features"] if record["shares"] else 0,
             "ran_features": record["n_features"],
         }
     needed = ("contrast", "models", "settings", "n_tests", "rows", "n_patients")
@@ -65,6 +76,27 @@ def run_facts(associations: list[Path], features: Path | None, train_mode: str |
         "ran_batch_blocks": "compared inside batches only" in warnings,
         "ran_batch_withheld": "batch is nested in the contrast (" in warnings and "not testable: batch" in warnings,
     }
+
+
+def _numbers(path: Path | None) -> dict[str, object]:
+    """``ran_k``, the number of niches, and ``ran_k_tried``, from which it was chosen; None where it was given."""
+    if path is None:
+        return {"ran_k": None, "ran_k_tried": None}
+    try:
+        table = pd.read_csv(path)
+        tried, chosen = table["k"].astype(int).tolist(), table.loc[table["chosen"].astype(bool), "k"].astype(int)
+        ran_k = int(chosen.iloc[0])
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        raise BadInput(Problem(Path(path), f"cannot be read ({error}); expected niche_k.csv of a run")) from error
+    if len(tried) < 2:
+        return {"ran_k": ran_k, "ran_k_tried": None}
+    whole = tried == list(range(tried[0], tried[-1] + 1)) and len(tried) > 2
+    return {"ran_k": ran_k, "ran_k_tried": _range(tried) if whole else " and ".join(_listed(tried))}
+
+
+def _listed(numbers: list[int]) -> list[str]:
+    """All but the last joined by commas, and the last: ``["5, 7", "9"]``."""
+    return [", ".join(map(str, numbers[:-1])), str(numbers[-1])]
 
 
 def _range(numbers: list[int]) -> str:

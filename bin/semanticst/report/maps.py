@@ -138,11 +138,10 @@ def draw_section(
     bar: float | None = None,
     font_size: float = 8,
     colour: Callable[[int], str] = niche_colour,
-    scale_bar: bool = True,
 ) -> None:
     """Draw dots and a scale bar (``bar`` units long, else fitted); y grows downwards, as in the microscope's image.
 
-    ``colour`` of a niche; without ``scale_bar`` there is none.
+    ``colour`` of a niche.
     """
     points_per_unit = fit(axes, section.xy)
     diameter = dot_diameter(section.xy, points_per_unit)
@@ -158,8 +157,7 @@ def draw_section(
             color=colour(int(niche)),
             rasterized=len(section.xy) > _RASTER_ABOVE,
         )
-    if scale_bar:
-        draw_bar(axes, section.xy, section.unit, bar, font_size)
+    draw_bar(axes, section.xy, section.unit, bar, font_size)
 
 
 def _shape(section: SectionMap) -> float:

@@ -32,12 +32,13 @@ def write_methods(
     outdir: Path,
     associations: Sequence[Path] = (),
     features: Path | None = None,
+    numbers: Path | None = None,
 ) -> None:
     """Write ``methods_mqc.json`` into ``outdir``.
 
     versions : YAML, process -> package -> version, of all processes that ran (and ``Workflow`` for the pipeline).
     params : JSON, every parameter with its value. template : see ``assets/methods_description_template.yml``.
-    associations, features : records of what was done, see ``facts.run_facts``.
+    associations, features, numbers : records of what was done, see ``facts.run_facts``.
 
     Raises BadInput when one of the files cannot be read, or the template asks for a parameter that is not given.
     """
@@ -45,7 +46,7 @@ def write_methods(
     ran = _mapping(versions, lambda content: yaml.load(content, yaml.BaseLoader), "process: {package: version}")
     settings = _mapping(params, json.loads, "an object with every parameter")
     design = _mapping(template, yaml.safe_load, "steps, packages and references")
-    settings |= run_facts(list(associations), features, settings.get("train_mode"))
+    settings |= run_facts(list(associations), features, settings, numbers)
     text, software, references = compose(design, ran, settings, template)
     paragraphs = [text, software]
     if references:

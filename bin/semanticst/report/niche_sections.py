@@ -17,6 +17,8 @@ from semanticst.units import MICROMETRE
 
 _HEATMAP_FEATURES = 40
 _FIRM, _FAIR = 0.9, 0.6
+_RECOVERY = ((0.85, "very stable"), (0.75, "stable"), (0.6, "a pattern"), (0.5, "unsure"), (0.0, "dissolves"))
+"""Words from a Jaccard index on."""
 _LEAST_EFFECT = {
     FeatureType.COUNTS: 0.25,
     FeatureType.BINARY: 0.05,
@@ -100,6 +102,8 @@ def _overview(outdir: Path, cohort: Cohort, markers: pd.DataFrame, types: pd.Dat
     frame["markers"] = [
         ", ".join(top_markers(markers, niche, 6, cohort.feature_type)) or "none stands out" for niche in frame.index
     ]
+    if "jaccard" in frame:
+        frame["recovery"] = [recovery(value) for value in frame["jaccard"]]
     if types is not None:
         frame["types"] = [_common_types(types, niche) for niche in frame.index]
     n_samples, n_patients = len(cohort.samples), cohort.samples["patient"].nunique()
@@ -122,6 +126,21 @@ def _overview(outdir: Path, cohort: Cohort, markers: pd.DataFrame, types: pd.Dat
             low=0,
             high=1,
         ),
+        "jaccard": Column(
+            "Comes back",
+            "Patients are drawn anew and the niches found again, many times: how alike the niche and its best match "
+            "are on average (bootstrap Jaccard index), 1 = the same cells.",
+            "{:.2f}",
+            scale="Greens",
+            low=0,
+            high=1,
+        ),
+        "recovery": Column(
+            "In words",
+            "Reading of the Jaccard index after Hennig 2007: from 0.85 very stable, from 0.75 stable, from 0.6 a "
+            "pattern whose borders are unsure, from 0.5 unsure, below that the niche dissolves. A niche of one patient "
+            "alone is lost where this patient is not drawn.",
+        ),
     }
     section = Section(
         "niche_overview",
@@ -134,6 +153,11 @@ def _overview(outdir: Path, cohort: Cohort, markers: pd.DataFrame, types: pd.Dat
         "in one patient only says little about the others. Point at a heading for its meaning.",
     )
     multiqc.table(outdir, section, frame, columns, row_title="Niche")
+
+
+def recovery(jaccard: float) -> str:
+    """Words for a bootstrap Jaccard index, after Hennig (2007); empty without one."""
+    return next((words for lowest, words in _RECOVERY if jaccard >= lowest), "")
 
 
 def _maps(outdir: Path, cohort: Cohort, sheet: Path, n_shown: int) -> None:
@@ -236,7 +260,8 @@ def _stability(outdir: Path, cohort: Cohort) -> None:
         "How sure the niches are",
         "The niches are a vote: the cells are grouped several times, each time looking at the data in another way. The "
         "stability of a cell is the share of the votes for its niche. Cells at the border of two niches are less sure "
-        "than those inside; a niche with mostly unsure cells should not carry a conclusion.",
+        "than those inside; a niche with mostly unsure cells should not carry a conclusion. Whether a niche comes back "
+        "with other patients of the same kind is in the table of the niches.",
     )
     multiqc.bars(outdir, section, cells.to_dict("index"), y="Cells", colours=colours)
 

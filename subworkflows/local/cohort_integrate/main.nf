@@ -4,6 +4,7 @@
 
 include { MODEL_TRAIN     } from '../../../modules/local/model/train'
 include { MODEL_EMBED     } from '../../../modules/local/model/embed'
+include { MODEL_DENOISE   } from '../../../modules/local/model/denoise'
 include { NICHE_CLUSTER   } from '../../../modules/local/niche/cluster'
 include { COHORT_ASSEMBLE } from '../../../modules/local/cohort/assemble'
 include { codeDigest      } from '../utils_semanticst_pipeline/provenance'
@@ -14,6 +15,7 @@ workflow COHORT_INTEGRATE {
     graphs  // list of {sample}.graphs.h5ad, sorted by name
     basis   // cohort.basis.npz
     model   // trained model to map the samples onto, or []: train one
+    denoise // whether denoised expression is asked for
 
     main:
     def embed_meta = [id: 'cohort', code: codeDigest('MODEL_EMBED')]
@@ -34,6 +36,17 @@ workflow COHORT_INTEGRATE {
 
     MODEL_EMBED(graphs.combine(ch_network).map { entry -> [embed_meta, entry[0..-2], entry[-1]] })
 
+    if (denoise) {
+        def denoise_meta = [id: 'cohort', code: codeDigest('MODEL_DENOISE')]
+        MODEL_DENOISE(
+            MODEL_EMBED.out.embedding
+                .map { _meta, embedding -> embedding }
+                .combine(ch_network)
+                .combine(basis)
+                .map { entry -> [denoise_meta] + entry }
+        )
+    }
+
     NICHE_CLUSTER(MODEL_EMBED.out.embedding.map { _meta, embedding -> [cluster_meta, embedding, model] })
 
     ch_parts = MODEL_EMBED.out.embedding
@@ -52,11 +65,13 @@ workflow COHORT_INTEGRATE {
     ch_cohort = COHORT_ASSEMBLE.out.cohort.map { _meta, cohort -> cohort }
     ch_niches = NICHE_CLUSTER.out.niches.map { _meta, niches -> niches }
     ch_members = NICHE_CLUSTER.out.member_counts.map { _meta, counts -> counts }
+    ch_numbers = NICHE_CLUSTER.out.choice.map { _meta, numbers -> numbers }
     ch_report = ch_training.mix(NICHE_CLUSTER.out.report.map { _meta, files -> files })
 
     emit:
     ch_cohort  // cohort.h5ad
     ch_niches  // niches.csv.gz
     ch_members // niche_member_counts.csv
+    ch_numbers // niche_k.csv
     ch_report  // *_mqc.* files
 }

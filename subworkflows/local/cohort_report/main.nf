@@ -17,6 +17,7 @@ workflow COHORT_REPORT {
     maps     // list of {sample}.qc_map.png, sorted by name
     sections // *_mqc.* files of all steps
     features // cohort.features.json
+    numbers  // niche_k.csv
     outcomes // list of {contrast}.association.json
     settings // map: every parameter in its own type
     changed  // map: group title -> parameters that differ from their default
@@ -49,8 +50,9 @@ workflow COHORT_REPORT {
         ch_tool_versions
             .combine(ch_parameters)
             .combine(features)
+            .combine(numbers)
             .combine(outcomes.map { files -> [files] })
-            .map { versions, parameters, basis, contrasts -> [[id: 'cohort', code: methods_code], versions, parameters, basis, contrasts, template] }
+            .map { versions, parameters, basis, tried, contrasts -> [[id: 'cohort', code: methods_code], versions, parameters, basis, tried, contrasts, template] }
     )
 
     ch_sections = sections

@@ -9,7 +9,7 @@ process REPORT_METHODS {
     cache 'deep'
 
     input:
-    tuple val(meta), path(versions), path(parameters), path(features), path(associations, stageAs: 'associations/*'), path(template)
+    tuple val(meta), path(versions), path(parameters), path(features), path(numbers), path(associations, stageAs: 'associations/*'), path(template)
 
     output:
     tuple val(meta), path('methods_mqc.json'), emit: report
@@ -24,7 +24,8 @@ process REPORT_METHODS {
     report_methods.py \\
         --versions ${versions} \\
         --params ${parameters} \\
-        --features ${features} ${records} \\
+        --features ${features} \
+        --numbers ${numbers} ${records} \\
         --template ${template} \\
         ${args}
     """

@@ -1,0 +1,78 @@
+"""Does a niche come back when the cohort is drawn anew: bootstrap Jaccard index of each niche (Hennig 2007)."""
+
+import numpy as np
+import pandas as pd
+
+from semanticst.niche.mixture import fit_mixture
+from semanticst.threads import in_parallel
+
+DRAWN_CELLS = 4_000
+"""Cells of one bootstrap sample."""
+JUDGED_CELLS = 20_000
+"""Cells on which the found niches are compared with the niches of the cohort."""
+
+
+def bootstrap_jaccard(
+    X: np.ndarray,
+    labels: np.ndarray,
+    patients: np.ndarray,
+    k: int,
+    *,
+    shrinkage: float,
+    bootstraps: int,
+    seed: int,
+    threads: int = 1,
+) -> np.ndarray:
+    """Jaccard index of each niche with the part that is most like it, once per bootstrap: (bootstraps, k).
+
+    ``X`` (n, d) one view of the cells, ``labels`` (n,) niche 0..k-1, ``patients`` (n,). Each time as many patients as
+    there are are drawn with replacement, then cells of these; a mixture of ``k`` parts is fitted to them and assigns
+    the cells of the whole cohort. So a niche that hangs on one patient falls to another where this patient is not
+    drawn; both then have an index of about their share of the sum. With one patient, cells alone are drawn. NaN for a
+    niche without a cell among those that are judged.
+
+    One mixture on one view stands for the whole consensus, which makes the index an underestimate where views differ.
+    Time and memory depend on ``DRAWN_CELLS`` and ``JUDGED_CELLS``, hardly on n.
+    """
+    codes, names = pd.factorize(patients, sort=True)
+    cells_of = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
+    judged = _at_most(len(X), JUDGED_CELLS, np.random.default_rng(seed))
+
+    def once(number: int) -> np.ndarray:
+        rng = np.random.default_rng([seed, number])
+        drawn = np.concatenate([cells_of[p] for p in rng.integers(len(names), size=len(names))])
+        drawn = rng.choice(drawn, min(len(X), DRAWN_CELLS))
+        mixture = fit_mixture(X[drawn], k, shrinkage=shrinkage, starts=4, refine=1, seed=seed + number)
+        return best_jaccard(labels[judged], mixture.predict(X[judged]), k)
+
+    return np.array(in_parallel(once, range(bootstraps), threads, "niches drawn anew")).reshape(bootstraps, k)
+
+
+def best_jaccard(labels: np.ndarray, parts: np.ndarray, k: int) -> np.ndarray:
+    """max over j of |niche i and part j| / |niche i or part j|, shape (k,); ``labels`` and ``parts`` (n,) in 0..k-1."""
+    both = np.bincount(labels * k + parts, minlength=k * k).reshape(k, k).astype(float)
+    sizes = both.sum(1)
+    either = sizes[:, None] + both.sum(0)[None, :] - both
+    return np.where(sizes > 0, (both / np.maximum(either, 1)).max(1), np.nan)
+
+
+def stability_table(labels: np.ndarray, stability: np.ndarray, jaccard: np.ndarray | None, k: int) -> pd.DataFrame:
+    """Per niche (from 1): n_cells, stability (mean share of votes), jaccard and jaccard_sd over bootstraps.
+
+    ``jaccard`` (bootstraps, k), None where none was drawn: these two columns are then empty.
+    """
+    n_cells = np.bincount(labels, minlength=k)
+    drawn = jaccard is not None and len(jaccard) > 0
+    return pd.DataFrame(
+        {
+            "niche": np.arange(1, k + 1),
+            "n_cells": n_cells,
+            "stability": np.bincount(labels, stability, minlength=k) / np.maximum(n_cells, 1),
+            "jaccard": jaccard.mean(0) if drawn else np.nan,
+            "jaccard_sd": jaccard.std(0) if drawn else np.nan,
+        }
+    ).round(4)
+
+
+def _at_most(n: int, most: int, rng: np.random.Generator) -> np.ndarray:
+    return np.arange(n) if n <= most else np.sort(rng.choice(n, most, replace=False))

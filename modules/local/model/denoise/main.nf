@@ -1,0 +1,34 @@
+process MODEL_DENOISE {
+    tag "${meta.id}"
+    label 'process_medium'
+
+    conda "${moduleDir}/environment.yml"
+    container 'nf-semanticst/torch:0.1.0'
+
+    input:
+    tuple val(meta), path(embedding), path(network, stageAs: 'network/*'), path(basis)
+
+    output:
+    tuple val(meta), path('*.denoised.h5ad'), emit: denoised
+    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
+    tuple val("${task.process}"), val('torch'), eval('python3 -c "from importlib.metadata import version; print(version(\'torch\'))"'), topic: versions
+    tuple val("${task.process}"), val('torch-geometric'), eval('python3 -c "from importlib.metadata import version; print(version(\'torch-geometric\'))"'), topic: versions
+
+    when:
+    task.ext.when == null || task.ext.when
+
+    script:
+    def args = task.ext.args ?: ''
+    """
+    model_denoise.py ${embedding} \\
+        --network ${network} \\
+        --basis ${basis} \\
+        --threads ${task.cpus} \\
+        ${args}
+    """
+
+    stub:
+    """
+    touch stub.denoised.h5ad
+    """
+}
