@@ -114,15 +114,15 @@ def test_halo_reaches_as_far_as_the_messages(samples):
 
 
 def test_loader_draws_every_tile_once_a_pass(samples):
-    loader = small_batches(samples, np.empty((2, 0), dtype=int))
+    loader = small_batches(samples)
     seen = [int(batch.inner.sum()) for batch in loader.one_pass()]
     assert sum(seen) == sum(s.n for s in samples)
     assert len(seen) > 2
 
 
-def small_batches(samples, matches):
+def small_batches(samples, **matches):
     settings = {"tile_cells": 50, "batch_cells": 100, "seed": 0}
-    return TileLoader(samples, {"b0": 0, "b1": 1}, {"spatial": 1}, **settings, matches=matches)
+    return TileLoader(samples, {"b0": 0, "b1": 1}, {"spatial": 1}, **settings, **matches)
 
 
 def test_a_batch_has_the_matches_of_which_it_holds_both_cells(samples):
@@ -130,7 +130,7 @@ def test_a_batch_has_the_matches_of_which_it_holds_both_cells(samples):
     every = np.vstack([np.repeat(np.arange(n), m), n + np.tile(np.arange(m), n)])
     targets = np.vstack([s.x for s in samples])
     seen = 0
-    for batch in small_batches(samples, every).one_pass():
+    for batch in small_batches(samples, matches=every).one_pass():
         first, second = batch.matches
         assert batch.inner[first].all()
         assert batch.inner[second].all()

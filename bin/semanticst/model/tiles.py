@@ -14,6 +14,8 @@ import torch
 from semanticst.model.cohort import SampleGraphs
 from semanticst.model.edges import EdgeSet
 
+NO_MATCHES = np.empty((2, 0), dtype=np.int64)
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -74,7 +76,7 @@ def with_halo(sample: SampleGraphs, tile: np.ndarray, hops: dict[str, int]) -> n
 def collate(
     pieces: Sequence[tuple[SampleGraphs, np.ndarray, int]],
     batch_index: dict[str, int],
-    matches: np.ndarray = np.empty((2, 0), dtype=np.int64),  # noqa: B008 (never written to)
+    matches: np.ndarray = NO_MATCHES,
 ) -> Batch:
     """Join (sample, cells, number of inner cells) into one block-diagonal graph; ``matches`` number its cells."""
     xs, targets, batches, inner = [], [], [], []
@@ -111,7 +113,7 @@ class TileLoader:
         tile_cells: int,
         batch_cells: int,
         seed: int,
-        matches: np.ndarray,
+        matches: np.ndarray = NO_MATCHES,
     ):
         self.samples, self.batch_index, self.hops = samples, batch_index, hops
         self.tiles = [(i, tile) for i, s in enumerate(samples) for tile in split_tiles(s.xy, tile_cells)]
