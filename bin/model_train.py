@@ -29,6 +29,9 @@ from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, thre
               help="Weight of keeping the contexts' embeddings apart; 0 switches it off.")  # fmt: skip
 @click.option("--train-attention", type=click.FloatRange(0), default=0.2, show_default=True,
               help="Weight of hearing every context somewhere in the cohort; 0 switches it off.")  # fmt: skip
+@click.option("--train-matches", type=click.FloatRange(0), default=0.5, show_default=True,
+              help="Weight of the edges across samples: cells whose surroundings are each other's nearest should lie "
+                   "together; 0 switches it off.")  # fmt: skip
 @click.option("--train-contexts", default="spatial,expression,domain", show_default=True,
               help="Contexts to use, joined by commas.")  # fmt: skip
 @click.option("--train-fusion", type=click.Choice(["attention", "mean"]), default="attention", show_default=True,

@@ -68,10 +68,12 @@ def test_what_a_method_gives_back(tmp_path):
         ("pass", "labels.csv"),
         ("import sys; open(sys.argv[1] + '/labels.csv', 'w').write('cell,niche\\na,\\n')", "without a label"),
         ("import sys; open(sys.argv[1] + '/labels.csv', 'w').write('cell,niche\\na,1\\na,1\\n')", "gave one twice"),
+        (GOOD.replace("np.zeros((len(cells), 2))", "np.zeros((1, 2))"), "embedding has other rows"),
+        (GOOD.replace("np.zeros(", "np.nan * np.ones("), "values that are no numbers"),
     ],
 )
 def test_a_failure_is_an_outcome(code, reason, tmp_path):
-    outcome = run_method(Script(code), [], 2, 0, tmp_path / "run")
+    outcome = run_method(Script(code), [Path("a.qc.h5ad")], 2, 0, tmp_path / "run")
     assert reason in outcome.failed
     assert outcome.labels is None
 

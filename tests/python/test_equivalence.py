@@ -13,8 +13,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from helpers import real_data
 from semanticst.bench._ladder import Level, Size, make_cohort
-from semanticst.bench._ours import with_network
-from semanticst.bench._variants import VARIANTS, Variant
+from semanticst.bench._variants import VARIANTS, Variant, embed, partitions
 from semanticst.bench.niches import prepare
 
 NICHES = 5
@@ -43,8 +42,8 @@ def niches(samples, tmp_path_factory):
 
 def niches_of(samples, folder: Path, variant=SMALL, k=NICHES, starts=8, seed=0) -> pd.Series:
     """Niche by ``sample:cell_id``."""
-    found = with_network(variant, samples, k, seed, starts, folder)
-    return pd.Series(found.niche, index=found.cells)
+    cohort = embed(samples, variant, seed, folder)
+    return pd.Series(partitions(cohort, k, seed, starts, parts=False)[""], index=cohort.obs_names.to_numpy(str))
 
 
 def rewritten(samples, folder: Path, change) -> list[Path]:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import anndata as ad
 import numpy as np
 import pytest
@@ -15,9 +17,11 @@ from semanticst.model.losses import (
     attention_balance_loss,
     balance_loss,
     disentangle_loss,
+    match_loss,
     mincut_loss,
     reconstruction_loss,
 )
+from semanticst.model.matches import matched_cells
 from semanticst.model.network import EdgeScorer, NetworkShape, build_network, known_contexts
 from semanticst.model.store import load_model, load_network, save_model, save_network
 from semanticst.model.tiles import TileLoader, collate, split_tiles, with_halo
@@ -110,10 +114,80 @@ def test_halo_reaches_as_far_as_the_messages(samples):
 
 
 def test_loader_draws_every_tile_once_a_pass(samples):
-    loader = TileLoader(samples, {"b0": 0, "b1": 1}, {"spatial": 1}, tile_cells=50, batch_cells=100, seed=0)
+    loader = small_batches(samples)
     seen = [int(batch.inner.sum()) for batch in loader.one_pass()]
     assert sum(seen) == sum(s.n for s in samples)
     assert len(seen) > 2
+
+
+def small_batches(samples, **matches):
+    settings = {"tile_cells": 50, "batch_cells": 100, "seed": 0}
+    return TileLoader(samples, {"b0": 0, "b1": 1}, {"spatial": 1}, **settings, **matches)
+
+
+def test_a_batch_has_the_matches_of_which_it_holds_both_cells(samples):
+    n, m = (s.n for s in samples)
+    every = np.vstack([np.repeat(np.arange(n), m), n + np.tile(np.arange(m), n)])
+    targets = np.vstack([s.x for s in samples])
+    seen = 0
+    for batch in small_batches(samples, matches=every).one_pass():
+        first, second = batch.matches
+        assert batch.inner[first].all()
+        assert batch.inner[second].all()
+        of_first = int((batch.inner & (batch.batch == 0)).sum())
+        assert batch.matches.shape[1] == of_first * (int(batch.inner.sum()) - of_first)
+        assert (batch.batch[first] == 0).all()
+        assert (batch.batch[second] == 1).all()
+        seen += batch.matches.shape[1]
+    assert 0 < seen < n * m
+    (whole,) = TileLoader(samples, {"b0": 0, "b1": 1}, {}, tile_cells=50, batch_cells=10**6, seed=0,
+                          matches=every).one_pass()  # fmt: skip
+    np.testing.assert_array_equal(whole.x[whole.matches[1]], targets[every[1]])
+
+
+def shifted(sample, by):
+    """The same cells as another sample, their surroundings moved ``by`` times their spread."""
+    target = sample.target + np.float32(by * sample.target.std())
+    return replace(sample, sample=f"{sample.sample}'", target=target)
+
+
+def test_matched_cells_are_each_others_nearest(samples):
+    twin = shifted(samples[0], 0)
+    first, second = matched_cells([samples[0], twin], seed=0)
+    own = {(i, samples[0].n + i) for i in range(samples[0].n)}
+    assert own <= set(zip(first.tolist(), second.tolist()))
+    assert (first < samples[0].n).all()
+    assert (second >= samples[0].n).all()
+
+
+def test_samples_that_share_nothing_are_not_matched(samples):
+    assert matched_cells([samples[0], shifted(samples[0], 20)], seed=0).shape == (2, 0)
+    assert matched_cells(samples[:1], seed=0).shape == (2, 0)
+
+
+def test_match_loss_is_relative_to_cells_at_random():
+    torch.manual_seed(0)
+    z = torch.randn(4000, 8)
+    at_random = torch.arange(4000).reshape(2, -1)
+    assert match_loss(z, at_random).item() == pytest.approx(1, abs=0.05)
+    assert match_loss(100 * z, at_random).item() == pytest.approx(match_loss(z, at_random).item(), rel=1e-4)
+    near = torch.cat([z, z + 0.1 * torch.randn(4000, 8)])
+    assert match_loss(near, torch.arange(8000).reshape(2, -1)).item() < 0.02
+    assert match_loss(z, torch.empty(2, 0, dtype=torch.long)).item() == 0
+
+
+def test_training_brings_matched_cells_together(samples):
+    pairs = matched_cells(samples, 0)
+    assert pairs.shape[1] > 10
+
+    def apart(weight):
+        settings = TrainSettings(steps=60, latent=8, communities=4, matches=weight)
+        network, _, history = train_network(samples, settings, CPU)
+        z = np.vstack([embed_sample(network, s, CPU)[0] for s in samples])
+        assert (history["matches"] > 0).all() == (weight > 0)
+        return match_loss(torch.from_numpy(z), torch.from_numpy(pairs)).item()
+
+    assert apart(5.0) < 0.8 * apart(0.0)
 
 
 def test_perfect_communities_cost_no_cut_and_equal_ones_are_balanced():

@@ -130,6 +130,14 @@ def test_views_are_the_embedding_and_the_later_hops():
     assert names == ["embedding-3", "embedding-6", "profile2-3", "profile2-6", "profile3-3", "profile3-6"]
 
 
+def test_a_panel_of_cell_types_has_fewer_widths():
+    adata, _ = embedded(hops=2)
+    adata.obsm["X_semantic"] = np.random.default_rng(0).normal(size=(600, 64))
+    assert [v.name for v in fit_views(adata)][:5] == [f"embedding-{w}" for w in (10, 20, 30, 40, 50)]
+    adata.uns["semanticst"]["feature_type"] = "onehot"
+    assert [v.name for v in fit_views(adata)] == ["embedding-10", "embedding-20", "profile2-6"]
+
+
 def test_reference_mode_is_one_tied_mixture_on_the_embedding():
     adata, labels = embedded(hops=3)
     usual = fit_niches(adata, fit_views(adata)[:1], 4, starts=4, seed=0)[0].mixtures[0]

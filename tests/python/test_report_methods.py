@@ -102,8 +102,9 @@ def test_processes_of_the_template_exist():
 SURVIVAL = {"time": "time", "event": "event", "event_value": "1"}
 
 
-def write_features(folder, harmony=True, shares=False):
+def write_features(folder, harmony=True, shares=False, n_samples=3):
     features = {"harmony": harmony, "n_components": 30, "shares": shares, "n_features": 150, "batches": ["a", "b", "c"]}
+    features["n_samples"] = n_samples
     write_json(folder / "cohort.features.json", features)
     return folder / "cohort.features.json"
 
@@ -160,6 +161,15 @@ def test_a_panel_of_shares_is_not_said_to_be_reduced(tmp_path, shares):
     text = compose(DESIGN, {"COHORT_FEATURES": {}}, facts, TEMPLATE)[0]
     assert ("The 150 features were used as they are" in text) == shares
     assert ("were reduced to 30" in text) == (not shares)
+
+
+@pytest.mark.parametrize(("n_samples", "weight", "told"), [(3, 0.5, True), (1, 0.5, False), (3, 0, False)])
+def test_edges_across_samples_are_told_where_there_were_some(tmp_path, n_samples, weight, told):
+    facts = run_facts([], write_features(tmp_path, n_samples=n_samples), {"train_matches": weight})
+    settings = dict.fromkeys(("train_steps", "train_contexts", "train_mincut", "train_latent", "train_fusion"), "x")
+    text = compose(DESIGN, {"MODEL_TRAIN": {}}, settings | facts, TEMPLATE)[0]
+    assert ("mutually nearest" in text) == told
+    assert ("(weight 0.5)" in text) == told
 
 
 def test_reference_mode_is_told_instead_of_the_consensus(tmp_path):

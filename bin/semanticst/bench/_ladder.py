@@ -1,15 +1,15 @@
 """Cohorts whose patients differ, level by level, and what is scored on each."""
 
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from semanticst.bench._ours import Method
+from semanticst.bench._methods import NOT_INSTALLED, Limits, Method, Outcome, run_method
 from semanticst.bench._scores import agreement, annotated, lisi
 from semanticst.bench.niches import DOMAIN, domains, prepare
 from semanticst.simulate.cohort import simulate_cohort
@@ -17,6 +17,7 @@ from semanticst.simulate.settings import Settings
 
 DEPTH, DROPOUT = 0.5, 0.2
 """Batch effects of every level that has any: SD of the log depth, largest share of counts that a batch loses."""
+MEASURED = ("ari", "ari_within", "ilisi", "clisi")
 
 
 @dataclass(frozen=True)
@@ -79,47 +80,62 @@ def make_cohort(level: Level, size: Size, seed: int, folder: Path) -> tuple[list
     return samples, domains(samples)
 
 
-def score(method: Method, samples: list[Path], truth: pd.DataFrame, seed: int, starts: int, folder: Path) -> dict:
-    """Joint ARI, ARI within samples, iLISI, domain LISI and seconds of a method, which is told the number of niches."""
-    k = truth[DOMAIN][annotated(truth[DOMAIN])].nunique()
-    start = time.monotonic()
-    folder.mkdir(parents=True)
-    found = method(samples, k, seed, starts, folder)
-    seconds = time.monotonic() - start
-    truth = truth.loc[found.cells]
+def scored(name: str, outcome: Outcome, truth: pd.DataFrame) -> list[dict]:
+    """Scores of one run and of its parts, which have ARI only; ``run`` is the method that was run.
+
+    NaN where there is nothing to score; a run that failed says why in ``failed``.
+    """
+    failed = outcome.failed
+    if not failed and not outcome.labels.index.sort_values().equals(truth.index.sort_values()):
+        failed = "named other cells than it was given"  # scores of easy cells alone would stand beside those of all
+    if failed:
+        return [{"method": name, "run": name, **dict.fromkeys((*MEASURED, "seconds"), np.nan), "failed": failed}]
+    truth = truth.loc[outcome.labels.index]
     domain, sample = truth[DOMAIN].to_numpy(str), truth["sample"].to_numpy(str)
-    agreed = agreement(domain, sample, found.niche)
-    return {
-        "ari": agreed["ari"],
-        "ari_within": agreed["ari_within"],
-        "ilisi": lisi(found.coordinates, sample),
-        "clisi": lisi(found.coordinates, domain),
-        "seconds": seconds,
-    }
+    space = outcome.embedding
+
+    def row(method: str, niche: pd.Series) -> dict:
+        agreed = agreement(domain, sample, niche.to_numpy())
+        row = {"method": method, "run": name, "cells": len(niche)} | {s: agreed[s] for s in ("ari", "ari_within")}
+        return row | dict.fromkeys(("ilisi", "clisi", "seconds"), np.nan) | {"failed": ""}
+
+    whole = row(name, outcome.labels) | {"seconds": outcome.seconds, "note": outcome.note}
+    if space is not None:
+        whole |= {"ilisi": lisi(space, sample), "clisi": lisi(space, domain)}
+    return [whole, *(row(part, outcome.parts[part]) for part in outcome.parts)]
 
 
 def climb(
-    methods: dict[str, Method], levels: tuple[Level, ...], size: Size, seeds: int, starts: int, done: set, folder: Path
-) -> Iterator[dict]:
-    """Scores of every method at every level and seed; (method, level, seed) that are ``done`` are passed over."""
+    methods: dict[str, Method], levels: tuple[Level, ...], size: Size, seeds: int, done: set, folder: Path, *,
+    starts: int = 12, limits: Limits = Limits(),  # noqa: B008 (frozen)
+) -> Iterator[list[dict]]:  # fmt: skip
+    """Rows of every method at every level and seed, those of one run at a time.
+
+    All methods get the same files. (method, level, seed) that are ``done`` are passed over. A method that fails at one
+    level is run at the next, unless it is not installed, which it says at all of them.
+    """
+    absent: dict[str, Outcome] = {}
     for level, seed in runs(levels, seeds):
         wanted = {name: method for name, method in methods.items() if (name, level, seed) not in done}
-        if not wanted:
-            continue
         place = folder / f"{level.missing}-{level.imbalance}-{level.shift}-{seed}"
-        samples, truth = make_cohort(level, size, seed, place)
+        if set(wanted) - set(absent):
+            samples, truth = make_cohort(level, size, seed, place)
+            k = truth[DOMAIN][annotated(truth[DOMAIN])].nunique()
         for i, (name, method) in enumerate(wanted.items()):
-            scores = score(method, samples, truth, seed, starts, place / f"method-{i}")
-            yield {"method": name, **asdict(level), "seed": seed, "cells": len(truth), **scores}
-        shutil.rmtree(place)
+            if not (outcome := absent.get(name)):
+                at = place / f"method-{i}"
+                outcome = run_method(method, samples, k, seed, at, limits=limits, starts=starts)
+            if outcome.failed.startswith(NOT_INSTALLED):
+                absent[name] = outcome
+            yield [asdict(level) | {"seed": seed} | row for row in scored(name, outcome, truth)]
+        shutil.rmtree(place, ignore_errors=True)  # there is none where no method could be run
 
 
 def beside_batch_free(scores: pd.DataFrame) -> pd.DataFrame:
     """One row per method, level with batch effects, and seed; ``x_free`` and ``x_change`` beside each score ``x``."""
-    measured = ["ari", "ari_within", "ilisi", "clisi"]
-    tissue = ["method", "missing", "imbalance", "seed"]
-    free = scores[scores["shift"] == 0][[*tissue, *measured]]
-    both = scores[scores["shift"] > 0].merge(free, on=tissue, suffixes=("", "_free"))
-    for name in measured:
+    tissue = ["method", "run", "missing", "imbalance", "seed"]
+    free = scores[scores["shift"] == 0][[*tissue, *MEASURED, "failed"]]
+    both = scores[scores["shift"] > 0].merge(free, on=tissue, how="left", suffixes=("", "_free"))
+    for name in MEASURED:
         both[f"{name}_change"] = both[name] - both[f"{name}_free"]
     return both

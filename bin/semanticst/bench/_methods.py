@@ -30,6 +30,9 @@ BIN = Path(__file__).resolve().parents[2]
 CHECKOUT = BIN.parent
 PEERS = CHECKOUT / "bench" / "peers"
 
+NOT_INSTALLED = "not installed"
+"""How the reason of a failure begins that every run of the method would have."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -100,7 +103,7 @@ class Peer:
         try:
             place = ready_peer(self.environment, cache_dir(os.environ), os.environ)
         except SetupError as error:
-            raise RuntimeError(f"not installed: {error}") from error
+            raise RuntimeError(f"{NOT_INSTALLED}: {error}") from error
         return [python_of(place), PEERS / f"{self.script}.py", folder], activated(place, os.environ)
 
 
@@ -160,6 +163,8 @@ def _read(folder: Path, seconds: float, peak_mb: float) -> Outcome:
     if (folder / "embedding.npz").is_file():
         with np.load(folder / "embedding.npz") as stored:
             embedding = stored["X"]
+        if len(embedding) != len(table) or not np.isfinite(embedding).all():
+            raise ValueError("the embedding has other rows than there are labels, or values that are no numbers")
     return Outcome(
         labels=table.pop("niche"),
         own=table.pop("own") if "own" in table else None,

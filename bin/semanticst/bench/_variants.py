@@ -38,6 +38,7 @@ VARIANTS = {
     "without min-cut": Variant(training={"mincut": 0.0}),
     "without disentangling": Variant(training={"disentangle": 0.0}),
     "without attention balance": Variant(training={"attention": 0.0}),
+    "without edges across samples": Variant(training={"matches": 0.0}),
     "mean instead of attention": Variant(training={"fusion": "mean"}),
     "without Harmony": Variant(features={"harmony": False}),
     "1 hop": Variant(graphs={"hops": 1}),

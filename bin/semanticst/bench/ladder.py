@@ -15,34 +15,44 @@ import numpy as np
 import pandas as pd
 
 from semanticst.bench._ladder import LEVELS, Level, Size, beside_batch_free, climb
-from semanticst.bench._ours import OURS
+from semanticst.bench._methods import METHODS, NOT_INSTALLED, Limits
+from semanticst.bench._options import (
+    expanded,
+    max_gb_option,
+    max_minutes_option,
+    method_option,
+    niche_starts_option,
+    seeds_option,
+)
 from semanticst.cli import step
 
 log = logging.getLogger(__name__)
 
-METHODS = OURS
 ALLOWED = 0.03
 """Wanted: no level costs more joint ARI than this against the same tissue without batch effects."""
+LEVEL = ["missing", "imbalance", "shift"]
 COLUMNS = {"ari": "joint ARI", "ari_within": "ARI within samples", "ilisi": "iLISI", "clisi": "domain LISI"}
 
 
 @step()
-@click.option("--method", type=click.Choice(list(METHODS)), multiple=True, help="Methods; ours when none is given.")
-@click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Seeds 0, 1, ...")
+@method_option("default")
+@seeds_option(3)
 @click.option("--missing", type=float, multiple=True, help="Only levels with this share of missing niches.")
 @click.option("--imbalance", type=float, multiple=True, help="Only levels with this imbalance.")
 @click.option("--shift", type=float, multiple=True, help="Only levels with this SD of the genes' log shifts.")
 @click.option("--cells", type=click.IntRange(80), default=700, show_default=True, help="Cells of a patient.")
 @click.option("--patients", type=click.IntRange(2), default=8, show_default=True, help="Patients, a batch each.")
-@click.option("--niche-starts", type=click.IntRange(1), default=12, show_default=True, help="Starts of each mixture.")
+@niche_starts_option
+@max_minutes_option
+@max_gb_option
 @click.option(
     "--scores",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="CSV of all runs; what is in it already is not run again.",
+    help="CSV of all runs, as they come; what is in it is not run again, unless it was not installed.",
 )
-def bench_ladder(method, seeds, missing, imbalance, shift, cells, patients, niche_starts, scores):
+def bench_ladder(methods, seeds, missing, imbalance, shift, cells, patients, niche_starts, max_minutes, max_gb, scores):
     """Joint niches over patients that differ, beside the same tissue without batch effects."""
-    names = list(method) or list(OURS)
+    chosen = {name: METHODS[name] for name in expanded(methods)}
     levels = tuple(
         level
         for level in LEVELS
@@ -55,57 +65,100 @@ def bench_ladder(method, seeds, missing, imbalance, shift, cells, patients, nich
     rows = known_scores(scores)
     done = {(row["method"], Level(row["missing"], row["imbalance"], row["shift"]), row["seed"]) for row in rows}
     size = Size(patients=patients, cells=cells)
+    limits = Limits(60 * max_minutes, 1000 * max_gb)
     with tempfile.TemporaryDirectory(prefix="semanticst-bench-") as place:
-        chosen = {name: METHODS[name] for name in names}
-        for row in climb(chosen, levels, size, seeds, niche_starts, done, Path(place)):
-            rows.append(row)
-            log.info("%s", "  ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{v}" for k, v in row.items()))
+        for found in climb(chosen, levels, size, seeds, done, Path(place), starts=niche_starts, limits=limits):
+            rows += found
+            for row in found:
+                there = [(key, value) for key, value in row.items() if value != "" and value == value]
+                log.info("%s", "  ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in there))
             if scores:
                 pd.DataFrame(rows).to_csv(scores, index=False)
     wanted = {(level.missing, level.imbalance, level.shift) for level in levels}
     both = beside_batch_free(pd.DataFrame(rows))
-    both = both[both["method"].isin(names) & (both["seed"] < seeds)]
+    both = both[both["run"].isin(list(chosen)) & (both["seed"] < seeds)]
     both = both[[key in wanted for key in zip(both["missing"], both["imbalance"], both["shift"])]]
     click.echo(f"{asdict(size)}\n\n{summary(both)}\n\n{table(both)}")
 
 
 def known_scores(path: Path | None) -> list[dict]:
-    """Rows of an earlier run; none where there is no such file."""
-    return pd.read_csv(path).to_dict("records") if path and path.exists() else []
+    """Rows of an earlier run that need not be run again; none where there is no such file."""
+    if not path or not path.exists():
+        return []
+    known = pd.read_csv(path, dtype={"failed": str})
+    if missing := {"run", "failed"} - set(known):
+        raise click.UsageError(f"{path} is none of this benchmark's, or of an older one: no column {min(missing)}")
+    known["failed"] = known["failed"].fillna("")
+    return known[~known["failed"].str.startswith(NOT_INSTALLED)].to_dict("records")
 
 
 def summary(both: pd.DataFrame) -> str:
-    """Markdown: per method the mean over levels and seeds, how many levels hold, and the worst level and run."""
+    """Markdown: per method the mean over levels and seeds, how many levels hold, and the worst level and run.
+
+    Means are over runs that have scores, the second column says over how many; a level without any does not hold.
+    """
     lines = [
-        "| | joint ARI | without batch effects | levels that lose at most 0.03 | worst level | worst run | s |",
-        "|---" + "|--:" * 6 + "|",
+        f"| | runs | joint ARI | without batch effects | levels that lose at most {ALLOWED} | worst level | worst run "
+        "| CPU s |",
+        "|---" + "|--:" * 7 + "|",
     ]
     for name, rows in both.groupby("method", sort=False):
-        change = rows.groupby(["missing", "imbalance", "shift"])["ari_change"].mean()
-        lines.append(
-            f"| {name} | {rows['ari'].mean():.3f} | {rows['ari_free'].mean():.3f} "
-            f"| {(change >= -ALLOWED).sum()} of {len(change)} | {change.min():+.3f} | {rows['ari_change'].min():+.3f} "
-            f"| {rows['seconds'].mean():.0f} |"
-        )
+        whole = both[both["method"] == rows["run"].iloc[0]]  # has a row where it failed, its parts do not
+        change = rows.groupby(LEVEL)["ari_change"].mean()
+        of = len(whole.groupby(LEVEL))
+        if change.notna().any():
+            at = "{:.0%}, {:g}, {:g}".format(*change.idxmin())
+            worst = [f"{change.min():+.3f} ({at})", f"{rows['ari_change'].min():+.3f}"]
+        else:
+            worst = ["", ""]
+        cells = [
+            f"{rows['ari'].notna().sum()} of {len(whole)}", mean(rows["ari"]), mean(rows["ari_free"]),
+            f"{(change >= -ALLOWED).sum()} of {of}", *worst, mean(rows["seconds"], 0),
+        ]  # fmt: skip
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def table(both: pd.DataFrame) -> str:
-    """Markdown: one row per level and method; score with batch effects, without them, and the difference."""
+    """Markdown: one row per level and method; score with batch effects, without them, and the difference.
+
+    What failed says why: in its row where no seed has both scores, below the table where some have.
+    """
     heads = ["missing", "imbalance", "shift", "method", *COLUMNS.values(), "worst run"]
     lines = ["| " + " | ".join(heads) + " |", "|--:|--:|--:|---" + "|---" * len(COLUMNS) + "|--:|"]
-    for (missing, imbalance, shift), level in both.groupby(["missing", "imbalance", "shift"]):
+    notes = []
+    for (missing, imbalance, shift), level in both.groupby(LEVEL):
         for name, rows in level.groupby("method", sort=False):
             cells = [f"{missing:.0%}", f"{imbalance:g}", f"{shift:g}", name]
-            cells += [three(rows, column) for column in COLUMNS]
-            lines.append("| " + " | ".join([*cells, f"{rows['ari_change'].min():+.3f}"]) + " |")
-    return "\n".join(lines)
+            scored = rows[rows["ari_change"].notna()]
+            failed = [f"seed {row.seed} {why_not(row)}" for row in rows[rows["ari_change"].isna()].itertuples()]
+            if len(scored):
+                cells += [three(scored, column) for column in COLUMNS] + [f"{scored['ari_change'].min():+.3f}"]
+                notes += [f"- {', '.join(cells[:4])}: {reason}" for reason in failed]
+            else:
+                cells += [failed[0].replace("|", "/"), *[""] * len(COLUMNS)]
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines + ([""] + notes if notes else []))
+
+
+def why_not(row) -> str:
+    """Why a row of ``beside_batch_free`` lacks one of the scores to compare."""
+    if row.failed:
+        return f"failed: {row.failed}"
+    if isinstance(row.failed_free, str):
+        return f"failed without batch effects: {row.failed_free}"
+    return f"failed without batch effects with {row.run}"  # a part has no reason of its own
 
 
 def three(rows: pd.DataFrame, column: str) -> str:
-    """``with batch effects / without (difference)``, means over seeds."""
+    """``with batch effects / without (difference)``, means over seeds; empty where the method has no such score."""
     values = [np.mean(rows[column + suffix]) for suffix in ("", "_free", "_change")]
-    return "{:.3f} / {:.3f} ({:+.3f})".format(*values)
+    return "" if np.isnan(values).any() else "{:.3f} / {:.3f} ({:+.3f})".format(*values)
+
+
+def mean(values: pd.Series, digits: int = 3) -> str:
+    """Mean of what is not missing; empty where all is."""
+    return "" if values.isna().all() else f"{values.mean():.{digits}f}"
 
 
 if __name__ == "__main__":

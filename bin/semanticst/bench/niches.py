@@ -9,14 +9,21 @@ the scores that need none. Each row is a mean over seeds with its SD; each run i
 import json
 import logging
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 import numpy as np
 import pandas as pd
 
-from semanticst.bench._methods import LEIDEN, METHODS, Limits, Outcome, Own, Peer, run_method
+from semanticst.bench._methods import LEIDEN, METHODS, Limits, Outcome, run_method
+from semanticst.bench._options import (
+    expanded,
+    max_gb_option,
+    max_minutes_option,
+    method_option,
+    niche_starts_option,
+    seeds_option,
+)
 from semanticst.bench._scores import agreement, annotated, coherence, lisi
 from semanticst.bench._table import table
 from semanticst.cli import EXISTING_FILE, step
@@ -35,25 +42,16 @@ DOMAIN = "domain"
 NONE = "NA"
 CHOOSE = ("default", LEIDEN.name)
 """Methods that are also run with a number of niches of their own."""
-GROUPS = {
-    "ours": [name for name, method in METHODS.items() if isinstance(method, Own)],
-    "peers": [name for name, method in METHODS.items() if isinstance(method, Peer)],
-}
-"""Names that stand for many methods."""
 
 
 @step()
 @click.option("--input", "sheet", type=EXISTING_FILE, required=True, help="Samplesheet; files may hold obs['domain'].")
-@click.option("--method", "methods", type=click.Choice([*GROUPS, *METHODS], case_sensitive=False), multiple=True,
-              default=["ours"], show_default=True,
-              help="Rows, or all of ours or of others, which are installed when first used.")  # fmt: skip
-@click.option("--seeds", type=click.IntRange(1), default=5, show_default=True, help="Seeds 0, 1, ...")
+@method_option("ours")
+@seeds_option(5)
 @click.option("--niche-k", type=click.IntRange(2), help="Number of niches [default: as many as there are domains].")
-@click.option("--niche-starts", type=click.IntRange(1), default=12, show_default=True, help="Starts of each mixture.")
-@click.option("--max-minutes", type=click.FloatRange(0, min_open=True), default=60, show_default=True,
-              help="Time that one run may take.")  # fmt: skip
-@click.option("--max-gb", type=click.FloatRange(0, min_open=True), default=16, show_default=True,
-              help="Memory that one run may take.")  # fmt: skip
+@niche_starts_option
+@max_minutes_option
+@max_gb_option
 @click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="CSV of all scores, as they come.")
 def bench_niches(sheet, methods, seeds, niche_k, niche_starts, max_minutes, max_gb, save):
     """Agreement with an annotation, coherence, mixing, time and memory: the default, its parts, and other methods."""
@@ -77,11 +75,6 @@ def bench_niches(sheet, methods, seeds, niche_k, niche_starts, max_minutes, max_
                 if outcome.failed:  # another seed would not mend it
                     break
     click.echo(table(pd.DataFrame(rows)))
-
-
-def expanded(methods: Sequence[str]) -> list[str]:
-    """Names of methods, each once, for names of methods and of groups."""
-    return list(dict.fromkeys(name for given in methods for name in GROUPS.get(given, [given])))
 
 
 def prepare(sheet: Path, folder: Path) -> list[Path]:

@@ -55,3 +55,15 @@ def attention_balance_loss(scores: torch.Tensor) -> torch.Tensor:
         return scores.new_zeros(())
     mean = scores.mean(0).clamp_min(1e-8)
     return (mean * (mean * n_contexts).log()).sum() / torch.log(torch.tensor(float(n_contexts), device=scores.device))
+
+
+def match_loss(z: torch.Tensor, matches: torch.Tensor) -> torch.Tensor:
+    """Squared distance of matched cells over that of two of these cells at random, in [0, 2]: 0 in one place.
+
+    ``z`` (m, latent); ``matches`` (2, e) rows of ``z``. The ratio does not fall when the embedding shrinks as a whole.
+    """
+    if matches.shape[1] == 0:
+        return z.new_zeros(())
+    one, other = z.index_select(0, matches[0]), z.index_select(0, matches[1])
+    at_random = 2 * torch.cat([one, other]).var(dim=0, unbiased=False).sum()
+    return (one - other).square().sum(1).mean() / at_random.clamp_min(1e-8)

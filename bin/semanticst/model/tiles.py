@@ -14,13 +14,16 @@ import torch
 from semanticst.model.cohort import SampleGraphs
 from semanticst.model.edges import EdgeSet
 
+NO_MATCHES = np.empty((2, 0), dtype=np.int64)
+
 
 @dataclass(frozen=True)
 class Batch:
     """Several tiles as one graph of ``m`` cells.
 
     ``x`` (m, p), ``target`` (m, q) float32; ``batch`` (m,) int64 index of the sample's batch; ``edges`` context ->
-    EdgeSet over the m cells; ``inner`` (m,) bool: cells of the tiles proper, the rest is halo.
+    EdgeSet over the m cells; ``inner`` (m,) bool: cells of the tiles proper, the rest is halo; ``matches`` (2, e)
+    int64: inner cells of different samples that should lie together.
     """
 
     x: torch.Tensor
@@ -28,6 +31,7 @@ class Batch:
     batch: torch.Tensor
     edges: dict[str, EdgeSet]
     inner: torch.Tensor
+    matches: torch.Tensor
 
     def to(self, device: torch.device) -> "Batch":
         return Batch(
@@ -36,6 +40,7 @@ class Batch:
             self.batch.to(device),
             {c: e.to(device) for c, e in self.edges.items()},
             self.inner.to(device),
+            self.matches.to(device),
         )
 
 
@@ -68,8 +73,12 @@ def with_halo(sample: SampleGraphs, tile: np.ndarray, hops: dict[str, int]) -> n
     return np.concatenate([tile, np.flatnonzero(halo)])
 
 
-def collate(pieces: Sequence[tuple[SampleGraphs, np.ndarray, int]], batch_index: dict[str, int]) -> Batch:
-    """Join (sample, cells, number of inner cells) into one block-diagonal graph."""
+def collate(
+    pieces: Sequence[tuple[SampleGraphs, np.ndarray, int]],
+    batch_index: dict[str, int],
+    matches: np.ndarray = NO_MATCHES,
+) -> Batch:
+    """Join (sample, cells, number of inner cells) into one block-diagonal graph; ``matches`` number its cells."""
     xs, targets, batches, inner = [], [], [], []
     graphs: dict[str, list[sp.csr_matrix]] = {c: [] for c in pieces[0][0].graphs}
     for sample, cells, n_inner in pieces:
@@ -85,11 +94,15 @@ def collate(pieces: Sequence[tuple[SampleGraphs, np.ndarray, int]], batch_index:
         batch=torch.from_numpy(np.concatenate(batches)),
         edges={c: EdgeSet.of(sp.block_diag(parts, format="csr")) for c, parts in graphs.items()},
         inner=torch.from_numpy(np.concatenate(inner)),
+        matches=torch.from_numpy(matches),
     )
 
 
 class TileLoader:
-    """Endless stream of batches over all samples: every tile once per pass, in an order drawn anew from ``seed``."""
+    """Endless stream of batches over all samples: every tile once per pass, in an order drawn anew from ``seed``.
+
+    ``matches`` (2, e) are pairs of cells, numbered through all samples; a batch has those of which it holds both.
+    """
 
     def __init__(
         self,
@@ -100,10 +113,13 @@ class TileLoader:
         tile_cells: int,
         batch_cells: int,
         seed: int,
+        matches: np.ndarray = NO_MATCHES,
     ):
         self.samples, self.batch_index, self.hops = samples, batch_index, hops
         self.tiles = [(i, tile) for i, s in enumerate(samples) for tile in split_tiles(s.xy, tile_cells)]
         self.batch_cells = batch_cells
+        self.matches = matches
+        self._starts = np.cumsum([0, *(s.n for s in samples)])
         self.rng = np.random.default_rng(seed)
         self._halos: dict[int, np.ndarray] = {}
         self._whole: Batch | None = None
@@ -121,18 +137,28 @@ class TileLoader:
         if self.passes_in_one_batch:
             # the whole cohort fits: the same graph every time, built once
             if self._whole is None:
-                self._whole = collate([(s, np.arange(s.n), s.n) for s in self.samples], self.batch_index)
+                whole = [(s, np.arange(s.n), s.n) for s in self.samples]
+                self._whole = collate(whole, self.batch_index, self.matches)
             yield self._whole
             return
-        pieces, cells = [], 0
+        chosen, cells = [], 0
         for t in self.rng.permutation(len(self.tiles)):
+            chosen.append(t)
+            cells += len(self.tiles[t][1])
+            if cells >= self.batch_cells:
+                yield self._of_tiles(chosen)
+                chosen, cells = [], 0
+        if chosen:
+            yield self._of_tiles(chosen)
+
+    def _of_tiles(self, chosen: Sequence[int]) -> Batch:
+        pieces, position, filled = [], np.full(self._starts[-1], -1), 0
+        for t in chosen:
             i, tile = self.tiles[t]
             if t not in self._halos:
                 self._halos[t] = with_halo(self.samples[i], tile, self.hops)
             pieces.append((self.samples[i], self._halos[t], len(tile)))
-            cells += len(tile)
-            if cells >= self.batch_cells:
-                yield collate(pieces, self.batch_index)
-                pieces, cells = [], 0
-        if pieces:
-            yield collate(pieces, self.batch_index)
+            position[self._starts[i] + tile] = filled + np.arange(len(tile))
+            filled += len(self._halos[t])
+        here = position[self.matches]
+        return collate(pieces, self.batch_index, here[:, (here >= 0).all(axis=0)])

@@ -19,9 +19,11 @@ from semanticst.model.losses import (
     attention_balance_loss,
     balance_loss,
     disentangle_loss,
+    match_loss,
     mincut_loss,
     reconstruction_loss,
 )
+from semanticst.model.matches import matched_cells
 from semanticst.model.network import NetworkShape, Output, SemanticNetwork, build_network
 from semanticst.model.tiles import Batch, TileLoader
 
@@ -42,6 +44,7 @@ class TrainSettings:
     mincut: float = 0.5
     disentangle: float = 0.1
     attention: float = 0.2
+    matches: float = 0.5
     contexts: tuple[str, ...] = CONTEXTS
     fusion: str = "attention"
     seed: int = 0
@@ -86,6 +89,7 @@ def train_network(
         tile_cells=settings.tile_cells,
         batch_cells=settings.batch_cells,
         seed=settings.seed,
+        matches=matched_cells(samples if settings.matches else [], settings.seed),
     )
     passes = settings.steps * min(settings.batch_cells, n_cells) / n_cells
     log.info("%d cells of %d samples in %d tiles, %d steps, %.1f passes over the cohort",
@@ -133,6 +137,7 @@ def training_losses(network: SemanticNetwork, batch: Batch, settings: TrainSetti
         "balance": balance_loss(P[inner]),
         "disentangle": disentangle_loss(out.contexts[:, inner]),
         "attention": attention_balance_loss(out.scores[inner]),
+        "matches": match_loss(out.fused, batch.matches),
     }
     loss = (
         terms["profile"]
@@ -140,6 +145,7 @@ def training_losses(network: SemanticNetwork, batch: Batch, settings: TrainSetti
         + settings.mincut * (terms["mincut"] + terms["balance"])
         + settings.disentangle * terms["disentangle"]
         + settings.attention * terms["attention"]
+        + settings.matches * terms["matches"]
     )
     return {"loss": loss, **terms}
 

@@ -6,8 +6,13 @@ from dataclasses import dataclass
 import anndata as ad
 import numpy as np
 
-from semanticst.constants import UNS, Obsm, TrainMode
+from semanticst.constants import SHARES, UNS, Obsm, TrainMode
 
+WIDTHS = (10, 20, 30, 40, 50)
+"""Principal components of the members. Near-equal partitions win or lose by the noise of a few members; more widths
+make the vote the same for every seed, and cost nothing where a niche is rare."""
+SHARES_WIDTHS = (10, 20)
+"""The same where surroundings are shares of cell types: the components behind these are single rare types."""
 REFERENCE_WIDTH = 20
 """Principal components that the released package clusters."""
 
@@ -36,13 +41,14 @@ def is_reference(adata: ad.AnnData) -> bool:
     return str(adata.uns[UNS].get("train_mode", TrainMode.SEMANTIC)) == TrainMode.REFERENCE
 
 
-def fit_views(adata: ad.AnnData, widths: tuple[int, ...] = (10, 20)) -> list[View]:
-    """Views of a cohort: the network's embedding, and the profile at each hop from the second on.
+def fit_views(adata: ad.AnnData, widths: tuple[int, ...] | None = None) -> list[View]:
+    """Views of a cohort: the network's embedding, and the profile at each hop from the second on, at some ``widths``.
 
     One hop is left out where there are more: it still says more of the cell than of its surroundings. In reference mode
     the one view is what the released package clusters, 20 components of the reconstruction.
     """
     views = []
+    widths = widths or (SHARES_WIDTHS if adata.uns[UNS]["feature_type"] in SHARES else WIDTHS)
     if is_reference(adata):
         widths = (REFERENCE_WIDTH,)
     for name, source, columns in _sources(adata):

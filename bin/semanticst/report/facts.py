@@ -42,10 +42,11 @@ def run_facts(
         **_numbers(numbers),
     }
     if features is not None:
-        record = _read(features, ("harmony", "n_components", "shares", "n_features", "batches"))
+        record = _read(features, ("harmony", "n_components", "shares", "n_features", "batches", "n_samples"))
         facts |= {
             "ran_harmony": record["harmony"],
             "ran_batches": len(record["batches"]),
+            "ran_matches": (given.get("train_matches") or None) if record["n_samples"] > 1 else None,
             "ran_components": 0 if record["shares"] else record["n_components"],
             "ran_shares": record["n_features"] if record["shares"] else 0,
             "ran_features": record["n_features"],

@@ -1,0 +1,44 @@
+"""Options of the benchmarks that compare methods: which of them, how often, and what a run may take."""
+
+from collections.abc import Sequence
+
+import click
+
+from semanticst.bench._methods import METHODS, Own, Peer
+
+GROUPS = {
+    "ours": [name for name, method in METHODS.items() if isinstance(method, Own)],
+    "peers": [name for name, method in METHODS.items() if isinstance(method, Peer)],
+}
+"""Names that stand for many methods."""
+
+
+def method_option(default: str):
+    """``methods``: names of methods and of groups, to be ``expanded``."""
+    return click.option(
+        "--method", "methods", type=click.Choice([*GROUPS, *METHODS], case_sensitive=False), multiple=True,
+        default=[default], show_default=True,
+        help="Rows, or all of ours or of others, which are installed when first used.",
+    )  # fmt: skip
+
+
+def seeds_option(default: int):
+    return click.option("--seeds", type=click.IntRange(1), default=default, show_default=True, help="Seeds 0, 1, ...")
+
+
+niche_starts_option = click.option(
+    "--niche-starts", type=click.IntRange(1), default=12, show_default=True, help="Starts of each mixture."
+)
+max_minutes_option = click.option(
+    "--max-minutes", type=click.FloatRange(0, min_open=True), default=60, show_default=True,
+    help="Time that one run may take.",
+)  # fmt: skip
+max_gb_option = click.option(
+    "--max-gb", type=click.FloatRange(0, min_open=True), default=16, show_default=True,
+    help="Memory that one run may take.",
+)  # fmt: skip
+
+
+def expanded(methods: Sequence[str]) -> list[str]:
+    """Names of methods, each once, for names of methods and of groups."""
+    return list(dict.fromkeys(name for given in methods for name in GROUPS.get(given, [given])))
