@@ -11,7 +11,7 @@ from semanticst.niche.consensus import most_central, vote
 from semanticst.niche.mixture import fit_mixture
 from semanticst.niche.number import choose_number, number_curve
 from semanticst.niche.recovery import best_jaccard, bootstrap_jaccard
-from semanticst.niche.views import fit_views
+from semanticst.niche.views import fit_views, middle_view
 
 
 def blobs(n=600, k=4, d=5, spread=6.0, seed=0):
@@ -130,12 +130,22 @@ def test_views_are_the_embedding_and_the_later_hops():
     assert names == ["embedding-3", "embedding-6", "profile2-3", "profile2-6", "profile3-3", "profile3-6"]
 
 
-def test_a_panel_of_cell_types_has_fewer_widths():
+def test_a_panel_of_cell_types_has_fewer_widths_and_no_embedding():
     adata, _ = embedded(hops=2)
     adata.obsm["X_semantic"] = np.random.default_rng(0).normal(size=(600, 64))
     assert [v.name for v in fit_views(adata)][:5] == [f"embedding-{w}" for w in (10, 20, 30, 40, 50)]
     adata.uns["semanticst"]["feature_type"] = "onehot"
-    assert [v.name for v in fit_views(adata)] == ["embedding-10", "embedding-20", "profile2-6"]
+    assert [v.name for v in fit_views(adata)] == ["profile2-6"]
+    assert [v.name for v in fit_views(adata, learned=True)] == ["embedding-10", "embedding-20", "profile2-6"]
+
+
+@pytest.mark.parametrize("kind", ["counts", "onehot"])
+def test_number_is_chosen_on_the_middle_hop(kind):
+    adata, _ = embedded(hops=4)
+    adata.uns["semanticst"]["feature_type"] = kind
+    assert middle_view(fit_views(adata, widths=(3, 5))).name == "profile3-3"
+    adata.uns["semanticst"]["train_mode"] = "reference"
+    assert middle_view(fit_views(adata)).name == "embedding-6"
 
 
 def test_reference_mode_is_one_tied_mixture_on_the_embedding():

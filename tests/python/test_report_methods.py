@@ -104,7 +104,7 @@ SURVIVAL = {"time": "time", "event": "event", "event_value": "1"}
 
 def write_features(folder, harmony=True, shares=False, n_samples=3):
     features = {"harmony": harmony, "n_components": 30, "shares": shares, "n_features": 150, "batches": ["a", "b", "c"]}
-    features["n_samples"] = n_samples
+    features |= {"n_samples": n_samples, "feature_type": "onehot" if shares else "counts"}
     write_json(folder / "cohort.features.json", features)
     return folder / "cohort.features.json"
 
@@ -161,6 +161,8 @@ def test_a_panel_of_shares_is_not_said_to_be_reduced(tmp_path, shares):
     text = compose(DESIGN, {"COHORT_FEATURES": {}}, facts, TEMPLATE)[0]
     assert ("The 150 features were used as they are" in text) == shares
     assert ("were reduced to 30" in text) == (not shares)
+    clustered = compose(DESIGN, {"NICHE_CLUSTER": {}}, facts, TEMPLATE)[0]
+    assert ("(embedding, surroundings)" in clustered) == (not shares)
 
 
 @pytest.mark.parametrize(("n_samples", "weight", "told"), [(3, 0.5, True), (1, 0.5, False), (3, 0, False)])
@@ -175,7 +177,7 @@ def test_edges_across_samples_are_told_where_there_were_some(tmp_path, n_samples
 def test_reference_mode_is_told_instead_of_the_consensus(tmp_path):
     def text(mode):
         settings = dict.fromkeys(("train_steps", "train_contexts", "train_mincut", "train_latent", "train_fusion"), "x")
-        settings |= run_facts([], None, {"train_mode": mode})
+        settings |= run_facts([], write_features(tmp_path), {"train_mode": mode})
         return compose(DESIGN, {"MODEL_TRAIN": {}, "NICHE_CLUSTER": {}}, settings, TEMPLATE)[0]
 
     assert "settings of the authors' released package" in text("reference")

@@ -14,7 +14,7 @@ from semanticst.cli import start_logging
 from semanticst.constants import Obsm
 from semanticst.niche.cluster import AUTO_RANGE, SHRINKAGE, fit_niches
 from semanticst.niche.number import choose_number, number_curve
-from semanticst.niche.views import fit_views
+from semanticst.niche.views import fit_views, middle_view
 from semanticst.threads import limit_threads
 from semanticst.writing import write_json
 
@@ -41,7 +41,7 @@ def run(folder: Path) -> None:
 def of_own_number(cohort: ad.AnnData, starts: int, seed: int) -> np.ndarray:
     """Niches (n,) with the number of them that ``--niche-k auto`` takes."""
     views = fit_views(cohort)
-    middle = views[len(views) // 2].matrix(cohort)
+    middle = middle_view(views).matrix(cohort)
     k = choose_number(number_curve(middle, AUTO_RANGE, shrinkage=SHRINKAGE, seed=seed))
     return fit_niches(cohort, views, k, starts, seed)[1].labels
 

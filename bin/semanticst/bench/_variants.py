@@ -71,8 +71,9 @@ def partitions(cohort: ad.AnnData, k: int, seed: int, starts: int, parts: bool) 
 
     found = {"": consensus(views)}
     if parts:
-        learned = [view for view in views if view.source == Obsm.EMBEDDING]
-        found["without network"] = consensus([view for view in views if view.source != Obsm.EMBEDDING])
+        both = fit_views(cohort, learned=True)
+        learned = [view for view in both if view.source == Obsm.EMBEDDING]
+        found["without network"] = consensus([view for view in both if view.source != Obsm.EMBEDDING])
         found["network alone"] = consensus(learned)
         components = np.asarray(cohort.obsm[Obsm.HARMONY], dtype=np.float64)
         own = components @ leading(components, 20)

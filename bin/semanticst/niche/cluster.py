@@ -16,7 +16,7 @@ from semanticst.niche.members import member_counts
 from semanticst.niche.mixture import Mixture, fit_mixture
 from semanticst.niche.number import choose_number, number_curve, report_curve
 from semanticst.niche.recovery import bootstrap_jaccard, stability_table
-from semanticst.niche.views import View, fit_views, is_reference
+from semanticst.niche.views import View, fit_views, is_reference, middle_view
 from semanticst.threads import in_parallel
 from semanticst.writing import atomic, write_table
 
@@ -232,7 +232,7 @@ def _choose(
     adata: ad.AnnData, views: Sequence[View], wanted: list[int], seed: int, threads: int
 ) -> tuple[pd.DataFrame, int]:
     """The curve over the wanted numbers and the chosen one; a single number is taken as it is."""
-    middle = views[len(views) // 2]
+    middle = middle_view(views)
     curve = number_curve(middle.matrix(adata), wanted, shrinkage=shrinkage_of(adata), seed=seed, threads=threads)
     if len(wanted) == 1:
         return curve if len(curve) else pd.DataFrame({"k": wanted, "bic": np.nan, "stability": np.nan}), wanted[0]

@@ -1,6 +1,6 @@
 """Views: the matrices that the members of the consensus cluster, and how a new cell gets into them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import anndata as ad
@@ -41,17 +41,19 @@ def is_reference(adata: ad.AnnData) -> bool:
     return str(adata.uns[UNS].get("train_mode", TrainMode.SEMANTIC)) == TrainMode.REFERENCE
 
 
-def fit_views(adata: ad.AnnData, widths: tuple[int, ...] | None = None) -> list[View]:
+def fit_views(adata: ad.AnnData, widths: tuple[int, ...] | None = None, learned: bool | None = None) -> list[View]:
     """Views of a cohort: the network's embedding, and the profile at each hop from the second on, at some ``widths``.
 
-    One hop is left out where there are more: it still says more of the cell than of its surroundings. In reference mode
+    One hop is left out where there are more: it still says more of the cell than of its surroundings. So does the
+    embedding of a panel of cell types, which is left out too; ``learned`` states whether it is taken. In reference mode
     the one view is what the released package clusters, 20 components of the reconstruction.
     """
     views = []
-    widths = widths or (SHARES_WIDTHS if adata.uns[UNS]["feature_type"] in SHARES else WIDTHS)
+    shares = adata.uns[UNS]["feature_type"] in SHARES
+    widths = widths or (SHARES_WIDTHS if shares else WIDTHS)
     if is_reference(adata):
         widths = (REFERENCE_WIDTH,)
-    for name, source, columns in _sources(adata):
+    for name, source, columns in _sources(adata, not shares if learned is None else learned):
         block = np.asarray(adata.obsm[source][:, columns[0] : columns[1]], dtype=np.float64)
         mean, loadings = block.mean(0), leading(block, max(widths))
         for width in sorted({min(w, loadings.shape[1]) for w in widths}):
@@ -67,9 +69,18 @@ def leading(block: np.ndarray, width: int) -> np.ndarray:
     return kept * np.sign(kept[np.abs(kept).argmax(0), np.arange(kept.shape[1])])
 
 
-def _sources(adata: ad.AnnData) -> Iterator[tuple[str, str, tuple[int, int]]]:
-    yield "embedding", str(Obsm.EMBEDDING), (0, adata.obsm[Obsm.EMBEDDING].shape[1])
-    if is_reference(adata):
+def middle_view(views: Sequence[View]) -> View:
+    """The narrowest view of the middle hop: the one on which the number of niches is chosen."""
+    profiles = [view for view in views if view.source == Obsm.PROFILE] or list(views)
+    hops = sorted({view.columns for view in profiles})
+    return next(view for view in profiles if view.columns == hops[len(hops) // 2])
+
+
+def _sources(adata: ad.AnnData, learned: bool) -> Iterator[tuple[str, str, tuple[int, int]]]:
+    reference = is_reference(adata)
+    if learned or reference:
+        yield "embedding", str(Obsm.EMBEDDING), (0, adata.obsm[Obsm.EMBEDDING].shape[1])
+    if reference:
         return
     hops = int(adata.uns[UNS]["graph_hops"])
     p = adata.obsm[Obsm.PROFILE].shape[1] // hops

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from semanticst.constants import TrainMode
+from semanticst.constants import SHARES, TrainMode
 from semanticst.errors import BadInput, Problem
 
 MODELS = {
@@ -39,12 +39,16 @@ def run_facts(
         "ran_reference": given.get("train_mode") == TrainMode.REFERENCE,
         # 0 draws: none were made, and a parameter of 0 counts as given
         "ran_bootstraps": given.get("niche_bootstraps") or None,
+        "ran_views": "embedding, surroundings",
         **_numbers(numbers),
     }
     if features is not None:
-        record = _read(features, ("harmony", "n_components", "shares", "n_features", "batches", "n_samples"))
+        record = _read(
+            features, ("harmony", "n_components", "shares", "n_features", "batches", "n_samples", "feature_type")
+        )
         facts |= {
             "ran_harmony": record["harmony"],
+            **({"ran_views": "surroundings"} if record["feature_type"] in SHARES else {}),
             "ran_batches": len(record["batches"]),
             "ran_matches": (given.get("train_matches") or None) if record["n_samples"] > 1 else None,
             "ran_components": 0 if record["shares"] else record["n_components"],
