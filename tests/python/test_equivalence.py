@@ -13,7 +13,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from helpers import real_data
 from semanticst.bench._ladder import Level, Size, make_cohort
-from semanticst.bench._variants import VARIANTS, Variant, embed, partitions
+from semanticst.bench._variants import VARIANTS, Variant, default_niches, embed
 from semanticst.bench.niches import prepare
 
 NICHES = 5
@@ -43,7 +43,7 @@ def niches(samples, tmp_path_factory):
 def niches_of(samples, folder: Path, variant=SMALL, k=NICHES, starts=8, seed=0) -> pd.Series:
     """Niche by ``sample:cell_id``."""
     cohort = embed(samples, variant, seed, folder)
-    return pd.Series(partitions(cohort, k, seed, starts, parts=False)[""], index=cohort.obs_names.to_numpy(str))
+    return pd.Series(default_niches(cohort, k, seed, starts), index=cohort.obs_names.to_numpy(str))
 
 
 def rewritten(samples, folder: Path, change) -> list[Path]:

@@ -9,7 +9,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from semanticst.bench._variants import Variant, embed, partitions
+from semanticst.bench._variants import Variant, default_niches, embed, parts_of
 from semanticst.cli import start_logging
 from semanticst.constants import Obsm
 from semanticst.niche.cluster import AUTO_RANGE, SHRINKAGE, fit_niches
@@ -25,12 +25,10 @@ def run(folder: Path) -> None:
     variant = Variant(**job["variant"])
     starts, seed = job.get("starts", 12), job["seed"]
     cohort = embed([Path(p) for p in job["samples"]], variant, seed, folder)
-    labels = partitions(cohort, job["k"], seed, starts, parts=False)
+    labels = {"niche": default_niches(cohort, job["k"], seed, starts)}
     finished = time.process_time()
-    labels["niche"] = labels.pop("")
     if job["parts"]:
-        found = partitions(cohort, job["k"], seed, starts, parts=True)
-        labels |= {name: part for name, part in found.items() if name}
+        labels |= parts_of(cohort, job["k"], seed, starts)
     if job["own"]:
         labels["own"] = of_own_number(cohort, starts, seed)
     pd.DataFrame(labels, index=pd.Index(cohort.obs_names, name="cell")).to_csv(folder / "labels.csv")

@@ -13,7 +13,7 @@ from semanticst.graph.build import build_graphs
 from semanticst.model.run import run_embedding, run_training
 from semanticst.niche.cluster import SHRINKAGE, fit_niches
 from semanticst.niche.mixture import fit_mixture
-from semanticst.niche.views import View, fit_views, leading
+from semanticst.niche.views import fit_views, leading
 
 
 @dataclass(frozen=True)
@@ -58,24 +58,27 @@ def embed(samples: Sequence[Path], variant: Variant, seed: int, folder: Path) ->
     return ad.read_h5ad(folder / "cohort.embedding.h5ad")
 
 
-def partitions(cohort: ad.AnnData, k: int, seed: int, starts: int, parts: bool) -> dict[str, np.ndarray]:
-    """Niches (n,) of the consensus; with ``parts`` also of its halves and of what has no tissue in it.
+def default_niches(cohort: ad.AnnData, k: int, seed: int, starts: int) -> np.ndarray:
+    """Niches (n,) of the consensus, as the pipeline finds them."""
+    return fit_niches(cohort, fit_views(cohort), k, starts, seed)[1].labels
+
+
+def parts_of(cohort: ad.AnnData, k: int, seed: int, starts: int) -> dict[str, np.ndarray]:
+    """Niches (n,) of the halves of the consensus, and of what has no tissue in it.
 
     ``without network``: the mixtures on neighbourhood profiles alone, which is the training-free baseline.
     ``network alone``: the mixtures on the embedding. ``no space``: one mixture on the corrected components.
     """
-    views = fit_views(cohort)
+    views = fit_views(cohort, learned=True)
 
-    def consensus(chosen: list[View]) -> np.ndarray:
+    def consensus(learned: bool) -> np.ndarray:
+        chosen = [view for view in views if (view.source == Obsm.EMBEDDING) == learned]
         return fit_niches(cohort, chosen, k, starts, seed)[1].labels
 
-    found = {"": consensus(views)}
-    if parts:
-        both = fit_views(cohort, learned=True)
-        learned = [view for view in both if view.source == Obsm.EMBEDDING]
-        found["without network"] = consensus([view for view in both if view.source != Obsm.EMBEDDING])
-        found["network alone"] = consensus(learned)
-        components = np.asarray(cohort.obsm[Obsm.HARMONY], dtype=np.float64)
-        own = components @ leading(components, 20)
-        found["no space"] = fit_mixture(own, k, shrinkage=SHRINKAGE, starts=starts, seed=seed).predict(own)
-    return found
+    components = np.asarray(cohort.obsm[Obsm.HARMONY], dtype=np.float64)
+    own = components @ leading(components, 20)
+    return {
+        "without network": consensus(learned=False),
+        "network alone": consensus(learned=True),
+        "no space": fit_mixture(own, k, shrinkage=SHRINKAGE, starts=starts, seed=seed).predict(own),
+    }

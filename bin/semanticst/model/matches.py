@@ -14,6 +14,8 @@ from semanticst.model.cohort import SampleGraphs
 
 log = logging.getLogger(__name__)
 
+NO_MATCHES = np.empty((2, 0), dtype=np.int64)
+
 ANCHORS = 30_000
 """Cells of the cohort that may be matched, so that the effort does not grow with it."""
 ANCHORS_A_SAMPLE = (50, 2_000)
@@ -30,7 +32,7 @@ def matched_cells(samples: Sequence[SampleGraphs], seed: int) -> np.ndarray:
     two is among the ``NEAREST`` of the other (Haghverdi et al. 2018), within ``REACH``.
     """
     if len(samples) < 2:
-        return np.empty((2, 0), dtype=np.int64)
+        return NO_MATCHES
     per_sample = int(np.clip(ANCHORS // len(samples), *ANCHORS_A_SAMPLE))
     rng = np.random.default_rng(seed)
     starts = np.cumsum([0, *(s.n for s in samples)])

@@ -13,8 +13,7 @@ import torch
 
 from semanticst.model.cohort import SampleGraphs
 from semanticst.model.edges import EdgeSet
-
-NO_MATCHES = np.empty((2, 0), dtype=np.int64)
+from semanticst.model.matches import NO_MATCHES
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from semanticst.model.losses import (
     mincut_loss,
     reconstruction_loss,
 )
-from semanticst.model.matches import matched_cells
+from semanticst.model.matches import NO_MATCHES, matched_cells
 from semanticst.model.network import NetworkShape, Output, SemanticNetwork, build_network
 from semanticst.model.tiles import Batch, TileLoader
 
@@ -89,7 +89,7 @@ def train_network(
         tile_cells=settings.tile_cells,
         batch_cells=settings.batch_cells,
         seed=settings.seed,
-        matches=matched_cells(samples if settings.matches else [], settings.seed),
+        matches=matched_cells(samples, settings.seed) if settings.matches else NO_MATCHES,
     )
     passes = settings.steps * min(settings.batch_cells, n_cells) / n_cells
     log.info("%d cells of %d samples in %d tiles, %d steps, %.1f passes over the cohort",

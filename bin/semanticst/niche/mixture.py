@@ -77,7 +77,7 @@ def fit_mixture(
     if not np.isfinite(X).all():
         raise ValueError("the embedding has values that are not finite")
     rng = np.random.default_rng(seed)
-    trial = X if n <= REFINE_CELLS else X[np.sort(rng.choice(n, REFINE_CELLS, replace=False))]
+    trial = X[rows_at_most(n, REFINE_CELLS, rng)]
     moments = _Moments.of(trial)
     candidates = [
         _em(trial, _start(trial, k, rng, method, moments), moments, shrinkage, steps=30) for method in _methods(starts)
@@ -85,9 +85,14 @@ def fit_mixture(
     candidates.sort(key=lambda m: -m.log_likelihood)
     refined = [_em(trial, m, moments, shrinkage, steps=200) for m in candidates[:refine]]
     best = max(refined, key=lambda m: m.log_likelihood)
-    if trial is not X:
+    if len(trial) < n:
         best = _em(X, best, _Moments.of(X), shrinkage, steps=50)
     return best
+
+
+def rows_at_most(n: int, most: int, rng: np.random.Generator) -> np.ndarray:
+    """Rows 0..n-1 in their order: all of them, or ``most`` drawn at random."""
+    return np.arange(n) if n <= most else np.sort(rng.choice(n, most, replace=False))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import adjusted_rand_score
 
-from semanticst.niche.mixture import fit_mixture
+from semanticst.niche.mixture import fit_mixture, rows_at_most
 from semanticst.report.multiqc import NICHES, Section, lines
 from semanticst.threads import in_parallel
 
@@ -29,7 +29,7 @@ def number_curve(
     different random halves of them.
     """
     rng = np.random.default_rng(seed)
-    trial = X if len(X) <= TRIAL_CELLS else X[np.sort(rng.choice(len(X), TRIAL_CELLS, replace=False))]
+    trial = X[rows_at_most(len(X), TRIAL_CELLS, rng)]
     halves = [np.array_split(rng.permutation(len(trial)), 2) for _ in range(SPLITS)]
 
     def row(k: int) -> dict[str, float]:

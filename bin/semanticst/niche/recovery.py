@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from semanticst.niche.mixture import fit_mixture
+from semanticst.niche.mixture import fit_mixture, rows_at_most
 from semanticst.threads import in_parallel
 
 DRAWN_CELLS = 4_000
@@ -36,7 +36,7 @@ def bootstrap_jaccard(
     """
     codes, names = pd.factorize(patients, sort=True)
     cells_of = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
-    judged = _at_most(len(X), JUDGED_CELLS, np.random.default_rng(seed))
+    judged = rows_at_most(len(X), JUDGED_CELLS, np.random.default_rng(seed))
 
     def once(number: int) -> np.ndarray:
         rng = np.random.default_rng([seed, number])
@@ -72,7 +72,3 @@ def stability_table(labels: np.ndarray, stability: np.ndarray, jaccard: np.ndarr
             "jaccard_sd": jaccard.std(0) if drawn else np.nan,
         }
     ).round(4)
-
-
-def _at_most(n: int, most: int, rng: np.random.Generator) -> np.ndarray:
-    return np.arange(n) if n <= most else np.sort(rng.choice(n, most, replace=False))

@@ -22,6 +22,8 @@ MODELS = {
     "ran_drawn": "Monte Carlo",
 }
 """Facts, and the words of a ``model`` column that make them true."""
+ALL_VIEWS = "embedding, surroundings"
+"""What the members of the consensus look at, on every panel but those of cell types."""
 
 
 def run_facts(
@@ -39,7 +41,7 @@ def run_facts(
         "ran_reference": given.get("train_mode") == TrainMode.REFERENCE,
         # 0 draws: none were made, and a parameter of 0 counts as given
         "ran_bootstraps": given.get("niche_bootstraps") or None,
-        "ran_views": "embedding, surroundings",
+        "ran_views": ALL_VIEWS,
         **_numbers(numbers),
     }
     if features is not None:
@@ -48,7 +50,7 @@ def run_facts(
         )
         facts |= {
             "ran_harmony": record["harmony"],
-            **({"ran_views": "surroundings"} if record["feature_type"] in SHARES else {}),
+            "ran_views": "surroundings" if record["feature_type"] in SHARES else ALL_VIEWS,
             "ran_batches": len(record["batches"]),
             "ran_matches": (given.get("train_matches") or None) if record["n_samples"] > 1 else None,
             "ran_components": 0 if record["shares"] else record["n_components"],

@@ -24,7 +24,7 @@ process REPORT_METHODS {
     report_methods.py \\
         --versions ${versions} \\
         --params ${parameters} \\
-        --features ${features} \
+        --features ${features} \\
         --numbers ${numbers} ${records} \\
         --template ${template} \\
         ${args}
