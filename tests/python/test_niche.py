@@ -8,7 +8,7 @@ from sklearn.mixture import GaussianMixture
 from semanticst.errors import BadInput
 from semanticst.niche.cluster import NicheModel, cluster_niches, fit_niches, parse_numbers
 from semanticst.niche.consensus import most_central, vote
-from semanticst.niche.mixture import fit_mixture
+from semanticst.niche.mixture import _em, fit_mixture
 from semanticst.niche.number import choose_number, number_curve
 from semanticst.niche.recovery import best_jaccard, bootstrap_jaccard
 from semanticst.niche.views import fit_views, middle_view
@@ -64,6 +64,21 @@ def test_large_data_are_fitted_on_all_cells(monkeypatch):
     monkeypatch.setattr("semanticst.niche.mixture.REFINE_CELLS", 500)
     monkeypatch.setattr("semanticst.niche.mixture.BLOCK", 700)
     assert adjusted_rand_score(fit_mixture(X, 4).predict(X), labels) > 0.9
+
+
+@pytest.mark.parametrize(("limit", "last"), [(3000, []), (2999, [3000])])
+def test_only_a_cohort_that_was_subsampled_is_fitted_once_more(monkeypatch, limit, last):
+    X, _ = blobs(n=3000)
+    rows = []
+
+    def counted(X, *args, **settings):
+        rows.append(len(X))
+        return _em(X, *args, **settings)
+
+    monkeypatch.setattr("semanticst.niche.mixture.REFINE_CELLS", limit)
+    monkeypatch.setattr("semanticst.niche.mixture._em", counted)
+    fit_mixture(X, 4, starts=5, refine=2)
+    assert rows == 7 * [limit] + last
 
 
 def test_constant_components_do_not_break_the_mixture():
