@@ -9,7 +9,7 @@ from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, thre
 @step()
 @click.argument("embedding", type=EXISTING_FILE, metavar="cohort.embedding.h5ad")
 @click.option("--niche-k", default="auto", show_default=True,
-              help="Number of niches, several joined by commas, or auto (by stability and BIC, 2 to 15).")  # fmt: skip
+              help="Number of niches, several joined by commas, or auto (where stability peaks, 2 to 15).")  # fmt: skip
 @click.option("--niche-starts", type=click.IntRange(1), default=12, show_default=True,
               help="Starts of the search for each member of the consensus.")  # fmt: skip
 @click.option("--niche-bootstraps", type=click.IntRange(0), default=20, show_default=True,

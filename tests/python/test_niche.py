@@ -123,9 +123,21 @@ def test_number_of_niches_is_found():
     assert choose_number(curve) == 5
 
 
-def test_stable_numbers_are_preferred_to_better_likelihood():
-    curve = pd.DataFrame({"k": [3, 4, 5], "bic": [1.0, 2.0, 9.0], "stability": [0.95, 0.96, 0.5], "stability_sd": 0.01})
-    assert choose_number(curve) == 4
+@pytest.mark.parametrize(
+    ("stability", "chosen"),
+    [
+        ({2: 0.99, 3: 0.95, 4: 0.7, 5: 0.6, 6: 0.85, 7: 0.5}, 6),  # the peak, not the start of the trend
+        ({2: 0.5, 3: 0.6, 4: 0.9, 5: 0.6, 6: 0.95, 7: 0.5}, 6),  # the highest of two
+        ({2: 0.5, 3: 0.6, 4: 0.9, 5: 0.6, 6: 0.89, 7: 0.5}, 6),  # of two that are as high the one with the better BIC
+        ({2: 0.99, 3: 0.9, 4: 0.8, 5: 0.7}, 3),  # no peak, and 2 is not chosen
+        ({5: 0.9, 7: 0.6, 9: 0.65}, 5),  # the end of a list can be a peak
+        ({2: 0.9, 3: 0.6}, 3),
+        ({2: 0.9}, 2),
+    ],
+)
+def test_number_is_chosen_at_the_highest_peak_of_stability(stability, chosen):
+    k = list(stability)
+    assert choose_number(pd.DataFrame({"k": k, "bic": k, "stability": list(stability.values())})) == chosen
 
 
 @pytest.mark.parametrize(("text", "numbers"), [("7", [7]), ("5,9,7", [5, 7, 9]), ("auto", list(range(2, 16)))])

@@ -16,10 +16,10 @@ log = logging.getLogger(__name__)
 
 TRIAL_CELLS = 4_000
 SPLITS = 20
-"""Pairs of halves. A partition that comes back in most of them, but not in all, has a spread of 0.1 to 0.3: over 5 pairs
-neither mean nor spread is known well enough, and the number for DLPFC was anything from 3 to 11 by seed."""
+"""Pairs of halves. Agreement has a spread of 0.1 to 0.3 where a partition comes back in most of them, but not in all:
+over 5 pairs its mean is not known well enough, and the number for DLPFC was anything from 3 to 11 by seed."""
 TOLERANCE = 0.02
-"""Numbers of niches whose stability is this close to the best (or within its own spread) are as stable."""
+"""Peaks of stability this close to the highest are as high."""
 
 
 def number_curve(
@@ -55,13 +55,25 @@ def number_curve(
 
 
 def choose_number(curve: pd.DataFrame) -> int:
-    """Among the numbers as stable as the most stable one (from 3 up, where there are any), the best by BIC."""
-    several = curve[curve["k"] >= 3] if (curve["k"] >= 3).any() else curve
-    best = several.loc[several["stability"].idxmax()]
-    stable = several[several["stability"] >= best["stability"] - max(TOLERANCE, best["stability_sd"])]
-    chosen = int(stable.loc[stable["bic"].idxmax(), "k"])
-    log.info("number of niches: %d (about as stable: %s)", chosen, ", ".join(map(str, stable["k"])))
+    """The number at which stability has its highest peak; among peaks about as high, the best by BIC.
+
+    Few parts are stable wherever one difference is large, and stability falls from there: a peak is what the tissue
+    adds to this trend. CellCharter looks at peaks likewise (Varrone et al. 2024). 2 niches are not chosen where more
+    were tried. Without a peak the most stable number is taken.
+    """
+    several = curve["k"] >= 3 if (curve["k"] >= 3).any() else curve["k"] >= 2
+    peaks = several & stability_peaks(curve)
+    tried = curve[peaks if peaks.any() else several]
+    high = tried[tried["stability"] >= tried["stability"].max() - TOLERANCE]
+    chosen = int(high.loc[high["bic"].idxmax(), "k"])
+    log.info("number of niches: %d (peaks of stability: %s)", chosen, ", ".join(map(str, curve["k"][peaks])) or "none")
     return chosen
+
+
+def stability_peaks(curve: pd.DataFrame) -> pd.Series:
+    """Which numbers, in rising order, are more stable than the next lower and the next higher one that was tried."""
+    stability = curve["stability"]
+    return (stability > stability.shift(1, fill_value=-np.inf)) & (stability > stability.shift(-1, fill_value=-np.inf))
 
 
 def report_curve(curve: pd.DataFrame, outdir: Path) -> None:
@@ -75,9 +87,9 @@ def report_curve(curve: pd.DataFrame, outdir: Path) -> None:
         NICHES,
         "How many niches",
         f"{chosen} niches were chosen. Stability: how well partitions found on different random halves of the cells "
-        "agree (adjusted Rand index, 1 = the same). Among the numbers that are about as stable as the most stable one, "
-        "the one with the best Bayesian information criterion is taken; the criterion is drawn from 0 (worst of those "
-        "tried) to 1 (best).",
+        "agree (adjusted Rand index, 1 = the same). Where it peaks, above one niche fewer and one more, is a number that "
+        "the tissue supports: the highest peak from 3 niches up is taken, and among peaks about as high the one with the "
+        "best Bayesian information criterion, which is drawn from 0 (worst of those tried) to 1 (best).",
     )
     span = max(float(np.ptp(tried["bic"])), 1e-12)
     data = {
