@@ -130,7 +130,8 @@ def test_number_of_niches_is_found():
         ({2: 0.5, 3: 0.6, 4: 0.9, 5: 0.6, 6: 0.95, 7: 0.5}, 6),  # the highest of two
         ({2: 0.5, 3: 0.6, 4: 0.9, 5: 0.6, 6: 0.89, 7: 0.5}, 6),  # of two that are as high the one with the better BIC
         ({2: 0.99, 3: 0.9, 4: 0.8, 5: 0.7}, 3),  # no peak, and 2 is not chosen
-        ({5: 0.9, 7: 0.6, 9: 0.65}, 5),  # the end of a list can be a peak
+        ({2: 0.99, 3: 0.8, 4: 0.85, 5: 0.7, 6: 0.95}, 4),  # the end of the range is none: 7 is not known
+        ({5: 0.9, 7: 0.6, 9: 0.95, 11: 0.94}, 11),  # of a list the most stable, or as stable with the better BIC
         ({2: 0.9, 3: 0.6}, 3),
         ({2: 0.9}, 2),
     ],

@@ -59,7 +59,7 @@ def choose_number(curve: pd.DataFrame) -> int:
 
     Few parts are stable wherever one difference is large, and stability falls from there: a peak is what the tissue
     adds to this trend. CellCharter looks at peaks likewise (Varrone et al. 2024). 2 niches are not chosen where more
-    were tried. Without a peak the most stable number is taken.
+    were tried. Without a peak, and from a list with gaps, the most stable number is taken.
     """
     several = curve["k"] >= 3 if (curve["k"] >= 3).any() else curve["k"] >= 2
     peaks = several & stability_peaks(curve)
@@ -71,9 +71,14 @@ def choose_number(curve: pd.DataFrame) -> int:
 
 
 def stability_peaks(curve: pd.DataFrame) -> pd.Series:
-    """Which numbers, in rising order, are more stable than the next lower and the next higher one that was tried."""
+    """Which numbers are more stable than one niche fewer and one more, where all from 2 up were tried; none elsewhere.
+
+    The largest number is no peak: what comes after it is not known.
+    """
+    if curve["k"].tolist() != list(range(2, 2 + len(curve))):
+        return pd.Series(False, index=curve.index)
     stability = curve["stability"]
-    return (stability > stability.shift(1, fill_value=-np.inf)) & (stability > stability.shift(-1, fill_value=-np.inf))
+    return (stability > stability.shift(1)) & (stability > stability.shift(-1))
 
 
 def report_curve(curve: pd.DataFrame, outdir: Path) -> None:
@@ -87,9 +92,9 @@ def report_curve(curve: pd.DataFrame, outdir: Path) -> None:
         NICHES,
         "How many niches",
         f"{chosen} niches were chosen. Stability: how well partitions found on different random halves of the cells "
-        "agree (adjusted Rand index, 1 = the same). Where it peaks, above one niche fewer and one more, is a number that "
-        "the tissue supports: the highest peak from 3 niches up is taken, and among peaks about as high the one with the "
-        "best Bayesian information criterion, which is drawn from 0 (worst of those tried) to 1 (best).",
+        "agree (adjusted Rand index, 1 = the same). A peak, above one niche fewer and one more, is a number that the "
+        "tissue supports: the highest from 3 niches up is taken, and among peaks about as high the one with the best "
+        "Bayesian information criterion, which is drawn from 0 (worst of those tried) to 1 (best).",
     )
     span = max(float(np.ptp(tried["bic"])), 1e-12)
     data = {
