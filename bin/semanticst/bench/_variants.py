@@ -39,6 +39,7 @@ VARIANTS = {
     "without disentangling": Variant(training={"disentangle": 0.0}),
     "without attention balance": Variant(training={"attention": 0.0}),
     "without edges across samples": Variant(training={"matches": 0.0}),
+    "one network": Variant(training={"networks": 1}),
     "mean instead of attention": Variant(training={"fusion": "mean"}),
     "without Harmony": Variant(features={"harmony": False}),
     "1 hop": Variant(graphs={"hops": 1}),

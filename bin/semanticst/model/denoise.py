@@ -13,9 +13,7 @@ from semanticst import __version__
 from semanticst.constants import UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.features.basis import Basis
-from semanticst.model.network import SemanticNetwork
-from semanticst.model.reference import ReferenceNetwork
-from semanticst.model.store import load_network
+from semanticst.model.store import Network, load_network
 from semanticst.writing import write_h5ad
 
 log = logging.getLogger(__name__)
@@ -24,9 +22,7 @@ KEPT_OBS = [Obs.SAMPLE, Obs.PATIENT, Obs.BATCH, Obs.CELL_ID]
 
 
 @torch.no_grad()
-def denoise_cells(
-    network: SemanticNetwork | ReferenceNetwork, basis: Basis, fused: np.ndarray, batch: int | None
-) -> np.ndarray:
+def denoise_cells(network: Network, basis: Basis, fused: np.ndarray, batch: int | None) -> np.ndarray:
     """Denoised values of the features of ``basis``, float32 (n, G), of cells given by ``fused`` (n, latent).
 
     The decoder gives principal components (it was trained on these, not on features), which go back through the

@@ -11,8 +11,7 @@ from tqdm import tqdm
 
 from semanticst.constants import UNS, Obs, Obsm
 from semanticst.model.cohort import SampleGraphs
-from semanticst.model.network import SemanticNetwork
-from semanticst.model.reference import ReferenceNetwork
+from semanticst.model.store import Network
 from semanticst.model.tiles import collate, split_tiles, with_halo
 from semanticst.writing import write_h5ad
 
@@ -24,7 +23,7 @@ WHOLE_CELLS = 100_000
 
 @torch.no_grad()
 def embed_sample(
-    network: SemanticNetwork | ReferenceNetwork,
+    network: Network,
     sample: SampleGraphs,
     device: torch.device,
     max_cells: int = WHOLE_CELLS,
@@ -41,9 +40,7 @@ def embed_sample(
     return fused, scores
 
 
-def embed_cohort(
-    network: SemanticNetwork | ReferenceNetwork, paths: Sequence[Path], device: torch.device, out: Path
-) -> None:
+def embed_cohort(network: Network, paths: Sequence[Path], device: torch.device, out: Path) -> None:
     """Embed the samples in ``paths`` (``{sample}.graphs.h5ad``, in the order given); write one table of all cells."""
     network = network.to(device).eval()
     parts = []

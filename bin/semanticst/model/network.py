@@ -33,6 +33,7 @@ class NetworkShape:
     n_communities: int = 16
     contexts: tuple[str, ...] = CONTEXTS
     fusion: str = "attention"
+    n_networks: int = 1
 
     def as_dict(self) -> dict:
         return {**asdict(self), "contexts": [str(c) for c in self.contexts]}
@@ -44,7 +45,7 @@ class NetworkShape:
     @property
     def n_embedding(self) -> int:
         """Width of what is clustered."""
-        return self.n_latent
+        return self.n_latent * self.n_networks
 
     @property
     def hops(self) -> dict[str, int]:

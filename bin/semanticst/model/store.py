@@ -8,15 +8,18 @@ import torch
 from semanticst import __version__
 from semanticst.constants import TrainMode
 from semanticst.errors import BadInput, Problem
+from semanticst.model.ensemble import Ensemble
 from semanticst.model.network import SemanticNetwork
 from semanticst.model.reference import ReferenceNetwork
 from semanticst.writing import atomic
+
+Network = SemanticNetwork | Ensemble | ReferenceNetwork
 
 FORMAT = 1
 """Raised when a stored model can no longer be read by older code."""
 
 
-def network_state(network: SemanticNetwork | ReferenceNetwork, batches: dict[str, int], settings: dict) -> dict:
+def network_state(network: Network, batches: dict[str, int], settings: dict) -> dict:
     """Everything of a trained network as a plain dict."""
     return {
         "format": FORMAT,
@@ -29,9 +32,7 @@ def network_state(network: SemanticNetwork | ReferenceNetwork, batches: dict[str
     }
 
 
-def save_network(
-    path: Path, network: SemanticNetwork | ReferenceNetwork, batches: dict[str, int], settings: dict
-) -> None:
+def save_network(path: Path, network: Network, batches: dict[str, int], settings: dict) -> None:
     with atomic(path) as partial:
         torch.save({"network": network_state(network, batches, settings)}, partial)
 
@@ -63,11 +64,14 @@ def load_model(path: Path) -> dict:
     return {k: v if k == "network" else _to_arrays(v) for k, v in stored.items()}
 
 
-def load_network(path: Path) -> tuple[SemanticNetwork | ReferenceNetwork, dict]:
+def load_network(path: Path) -> tuple[Network, dict]:
     """The network, of the kind that was trained, of a ``network.pt`` or ``model.pt`` and its stored state."""
     state = load_model(path)["network"]
-    kinds = {kind.mode: kind for kind in (SemanticNetwork, ReferenceNetwork)}
-    network = kinds[TrainMode(state.get("mode", TrainMode.SEMANTIC))].from_stored(state["shape"])
+    if state.get("mode", TrainMode.SEMANTIC) == TrainMode.REFERENCE:
+        kind = ReferenceNetwork
+    else:
+        kind = Ensemble if state["shape"].get("n_networks", 1) > 1 else SemanticNetwork
+    network = kind.from_stored(state["shape"])
     network.load_state_dict(state["weights"])
     return network.eval(), state
 

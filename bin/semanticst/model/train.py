@@ -1,4 +1,4 @@
-"""Training: one network over the tiles of all samples."""
+"""Training: every network over the tiles of all samples."""
 
 import logging
 import math
@@ -15,6 +15,7 @@ from tqdm import tqdm
 from semanticst.constants import CONTEXTS, Context
 from semanticst.model.cohort import SampleGraphs
 from semanticst.model.edges import EdgeSet
+from semanticst.model.ensemble import Ensemble
 from semanticst.model.losses import (
     attention_balance_loss,
     balance_loss,
@@ -32,8 +33,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """How the network is trained; ``steps`` are optimisation steps, each over about ``batch_cells`` cells."""
+    """How the networks are trained; ``steps`` are optimisation steps, each over about ``batch_cells`` cells."""
 
+    networks: int = 4
     steps: int = 200
     latent: int = 32
     communities: int = 16
@@ -66,8 +68,12 @@ def choose_device(name: str) -> torch.device:
 
 def train_network(
     samples: Sequence[SampleGraphs], settings: TrainSettings, device: torch.device
-) -> tuple[SemanticNetwork, dict[str, int], pd.DataFrame]:
-    """Train on ``samples``; returns the network (on the CPU), the index of each batch, the history of the losses."""
+) -> tuple[SemanticNetwork | Ensemble, dict[str, int], pd.DataFrame]:
+    """Train on ``samples``; returns the network (on the CPU), the index of each batch, the history of the losses.
+
+    Where ``settings.networks`` are several, they are trained one after the other from different weights and returned
+    as an ensemble; the history is their mean.
+    """
     torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
     batch_index = {b: i for i, b in enumerate(sorted({s.batch for s in samples}))}
     n_cells = sum(s.n for s in samples)
@@ -81,7 +87,6 @@ def train_network(
         fusion=settings.fusion,
     )
     scale = float(np.sqrt(sum((s.x.astype(np.float64) ** 2).sum() for s in samples) / (n_cells * shape.n_input)))
-    network = build_network(shape, max(scale, 1e-6), settings.seed).to(device)
     loader = TileLoader(
         samples,
         batch_index,
@@ -92,10 +97,23 @@ def train_network(
         matches=matched_cells(samples, settings.seed) if settings.matches else NO_MATCHES,
     )
     passes = settings.steps * min(settings.batch_cells, n_cells) / n_cells
-    log.info("%d cells of %d samples in %d tiles, %d steps, %.1f passes over the cohort",
-             n_cells, len(samples), len(loader.tiles), settings.steps, passes)  # fmt: skip
+    log.info("%d cells of %d samples in %d tiles, %d networks of %d steps, %.1f passes over the cohort",
+             n_cells, len(samples), len(loader.tiles), settings.networks, settings.steps, passes)  # fmt: skip
     if passes < 1:
         log.warning("the network will see only part of the cohort; raise --train-steps")
+    networks, histories = [], []
+    for number in range(settings.networks):
+        network = build_network(shape, max(scale, 1e-6), settings.networks * settings.seed + number).to(device)
+        histories.append(_train_one(network, loader, settings, device))
+        networks.append(network.cpu().eval())
+    history = pd.concat(histories).groupby("step", as_index=False).mean()
+    return networks[0] if len(networks) == 1 else Ensemble(networks), batch_index, history
+
+
+def _train_one(
+    network: SemanticNetwork, loader: TileLoader, settings: TrainSettings, device: torch.device
+) -> pd.DataFrame:
+    """Train ``network`` in place; the terms of the loss, a row per step."""
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(rate_share, steps=settings.steps))
     history, started = [], time.monotonic()
@@ -112,7 +130,7 @@ def train_network(
     log.info(
         "trained in %.0f s, loss %.3f -> %.3f", time.monotonic() - started, history[0]["loss"], history[-1]["loss"]
     )
-    return network.cpu().eval(), batch_index, pd.DataFrame(history)
+    return pd.DataFrame(history)
 
 
 def rate_share(step: int, steps: int) -> float:

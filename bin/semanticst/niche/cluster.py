@@ -16,7 +16,7 @@ from semanticst.niche.members import member_counts
 from semanticst.niche.mixture import Mixture, fit_mixture
 from semanticst.niche.number import choose_number, number_curve, report_curve
 from semanticst.niche.recovery import bootstrap_jaccard, stability_table
-from semanticst.niche.views import View, fit_views, is_reference, middle_view
+from semanticst.niche.views import View, fit_views, is_reference, middle_view, view_weights
 from semanticst.threads import in_parallel
 from semanticst.writing import atomic, write_table
 
@@ -163,7 +163,7 @@ def fit_niches(
         return mixture, mixture.predict(X)
 
     mixtures, partitions = zip(*in_parallel(member, views, threads, f"{k} niches"))
-    weights = np.ones(len(views))
+    weights = view_weights(views)
     consensus = vote(partitions, k, weights)
     log.info("%d niches from %d members, reference %s, mean stability %.2f, %d to %d cells",
              k, len(views), views[consensus.reference].name, consensus.stability.mean(),

@@ -61,6 +61,14 @@ def fit_views(adata: ad.AnnData, widths: tuple[int, ...] | None = None, learned:
     return views
 
 
+def view_weights(views: Sequence[View]) -> np.ndarray:
+    """Votes (members,) of each view: those on the embedding together have as many as those on profiles together."""
+    learned = np.array([view.source == Obsm.EMBEDDING for view in views])
+    if learned.all() or not learned.any():
+        return np.ones(len(views))
+    return np.where(learned, (~learned).sum() / learned.sum(), 1.0)
+
+
 def leading(block: np.ndarray, width: int) -> np.ndarray:
     """Loadings (c, p) of the leading principal components of ``block`` (n, c), at most ``width``, signs fixed."""
     values, vectors = np.linalg.eigh(np.cov(block, rowvar=False).reshape(block.shape[1], -1))
