@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Train the networks on the semantic graphs of all samples."""
+"""Train one network on the semantic graphs of all samples."""
 
 import click
 
@@ -11,8 +11,8 @@ from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, thre
 @click.option("--train-mode", type=click.Choice(["semantic", "reference"]), default="semantic", show_default=True,
               help="Network: with contexts that mean something, or with the settings of the authors' released package, "
                    "for comparison; of the other options it takes those of pieces and batches only.")  # fmt: skip
-@click.option("--train-networks", type=click.IntRange(1), default=4, show_default=True,
-              help="Networks, trained from different weights and used side by side.")  # fmt: skip
+@click.option("--train-networks", type=click.IntRange(1), default=1, show_default=True,
+              help="Networks, trained from different weights and used side by side; each has its votes.")  # fmt: skip
 @click.option("--train-steps", type=click.IntRange(1), default=200, show_default=True, help="Optimisation steps.")
 @click.option("--train-latent", type=click.IntRange(2), default=32, show_default=True, help="Width of the embedding.")
 @click.option("--train-communities", type=click.IntRange(2), default=16, show_default=True,

@@ -17,9 +17,9 @@ from semanticst.bench._variants import VARIANTS, Variant, default_niches, embed
 from semanticst.bench.niches import prepare
 
 NICHES = 5
-SMALL = Variant(training={"steps": 60, "networks": 2})
+SMALL = Variant(training={"steps": 60})
 """Enough training for cohorts of a thousand cells."""
-TILED = replace(SMALL, training={"steps": 60, "networks": 2, "tile_cells": 100, "batch_cells": 300})
+TILED = replace(SMALL, training={"steps": 60, "tile_cells": 100, "batch_cells": 300})
 
 
 @pytest.fixture(scope="module")

@@ -312,3 +312,14 @@ def test_more_niches_than_cells_is_bad_input(tmp_path):
     with pytest.raises(BadInput, match="cannot form 40 niches"):
         cluster_niches(tmp_path / "e.h5ad", tmp_path, niche_k="40")
     assert not (tmp_path / "niches.csv.gz").exists()
+
+
+def test_every_network_has_its_votes():
+    adata, _ = embedded()
+    views = fit_views(adata, widths=(3,))
+    assert [view.source for view in views] == ["X_semantic", "X_profile"]
+    assert fit_niches(adata, views, 4, 4, 0)[0].weights.tolist() == [1, 1]
+    adata.uns["semanticst"]["train_networks"] = 3
+    model, consensus = fit_niches(adata, views, 4, 4, 0)
+    assert model.weights.tolist() == [3, 1]
+    assert consensus.stability.min() >= 0.75

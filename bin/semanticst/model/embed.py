@@ -53,6 +53,7 @@ def embed_cohort(network: Network, paths: Sequence[Path], device: torch.device, 
     )
     cohort.uns[UNS] = {
         "train_mode": str(network.mode),
+        "train_networks": getattr(network.shape, "n_networks", 1),
         "contexts": [str(c) for c in network.shape.contexts],
         "graph_hops": _one_value([int(p.uns[UNS]["graph_hops"]) for p in parts]),
         "spatial_unit": _common_unit([str(p.uns[UNS]["spatial_unit"]) for p in parts]),

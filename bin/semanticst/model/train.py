@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 class TrainSettings:
     """How the networks are trained; ``steps`` are optimisation steps, each over about ``batch_cells`` cells."""
 
-    networks: int = 4
+    networks: int = 1
     steps: int = 200
     latent: int = 32
     communities: int = 16

@@ -163,7 +163,7 @@ def fit_niches(
         return mixture, mixture.predict(X)
 
     mixtures, partitions = zip(*in_parallel(member, views, threads, f"{k} niches"))
-    weights = view_weights(views)
+    weights = view_weights(views, int(adata.uns[UNS].get("train_networks", 1)))
     consensus = vote(partitions, k, weights)
     log.info("%d niches from %d members, reference %s, mean stability %.2f, %d to %d cells",
              k, len(views), views[consensus.reference].name, consensus.stability.mean(),

@@ -61,12 +61,9 @@ def fit_views(adata: ad.AnnData, widths: tuple[int, ...] | None = None, learned:
     return views
 
 
-def view_weights(views: Sequence[View]) -> np.ndarray:
-    """Votes (members,) of each view: those on the embedding together have as many as those on profiles together."""
-    learned = np.array([view.source == Obsm.EMBEDDING for view in views])
-    if learned.all() or not learned.any():
-        return np.ones(len(views))
-    return np.where(learned, (~learned).sum() / learned.sum(), 1.0)
+def view_weights(views: Sequence[View], n_networks: int) -> np.ndarray:
+    """Votes (members,) of each view: one, but as many as there are networks on the embedding of all of them."""
+    return np.array([float(n_networks) if view.source == Obsm.EMBEDDING else 1.0 for view in views])
 
 
 def leading(block: np.ndarray, width: int) -> np.ndarray:
