@@ -181,7 +181,7 @@ def test_training_brings_matched_cells_together(samples):
     assert pairs.shape[1] > 10
 
     def apart(weight):
-        settings = TrainSettings(networks=1, steps=60, latent=8, communities=4, matches=weight)
+        settings = TrainSettings(steps=60, latent=8, communities=4, matches=weight)
         network, _, history = train_network(samples, settings, CPU)
         z = np.vstack([embed_sample(network, s, CPU)[0] for s in samples])
         assert (history["matches"] > 0).all() == (weight > 0)
@@ -240,7 +240,7 @@ def test_learning_rate_rises_then_falls_for_any_number_of_steps():
 
 
 def test_training_lowers_every_part_of_the_loss(samples):
-    _, _, history = train_network(samples, TrainSettings(networks=1, steps=60, latent=8, communities=4), CPU)
+    _, _, history = train_network(samples, TrainSettings(steps=60, latent=8, communities=4), CPU)
     assert len(history) == 60
     first, last = history.iloc[:3].mean(), history.iloc[-3:].mean()
     for term in ("loss", "profile", "reconstruction"):
@@ -251,7 +251,7 @@ def test_training_lowers_every_part_of_the_loss(samples):
 
 def test_same_seed_same_network_other_seed_other_network(samples):
     def embedding(seed):
-        network, _, _ = train_network(samples, TrainSettings(networks=1, steps=5, latent=8, seed=seed), CPU)
+        network, _, _ = train_network(samples, TrainSettings(steps=5, latent=8, seed=seed), CPU)
         return embed_sample(network, samples[0], CPU)[0]
 
     np.testing.assert_array_equal(embedding(1), embedding(1))
@@ -259,13 +259,13 @@ def test_same_seed_same_network_other_seed_other_network(samples):
 
 
 def test_training_in_small_batches_works(samples):
-    settings = TrainSettings(networks=1, steps=30, latent=8, tile_cells=60, batch_cells=120)
+    settings = TrainSettings(steps=30, latent=8, tile_cells=60, batch_cells=120)
     _, _, history = train_network(samples, settings, CPU)
     assert history["profile"].iloc[-5:].mean() < history["profile"].iloc[:5].mean()
 
 
 def test_scores_are_shares_over_contexts(samples):
-    network, _, _ = train_network(samples, TrainSettings(networks=1, steps=5, latent=8), CPU)
+    network, _, _ = train_network(samples, TrainSettings(steps=5, latent=8), CPU)
     fused, scores = embed_sample(network, samples[0], CPU)
     assert fused.shape == (samples[0].n, 8)
     assert scores.shape == (samples[0].n, len(CONTEXTS))
@@ -273,11 +273,11 @@ def test_scores_are_shares_over_contexts(samples):
 
 
 def test_mean_of_contexts_instead_of_attention(samples, tmp_path):
-    settings = TrainSettings(networks=1, steps=5, latent=8, fusion="mean")
+    settings = TrainSettings(steps=5, latent=8, fusion="mean")
     network, batches, _ = train_network(samples, settings, CPU)
     fused, scores = embed_sample(network, samples[0], CPU)
     np.testing.assert_allclose(scores, 1 / len(CONTEXTS))
-    attended, _, _ = train_network(samples, TrainSettings(networks=1, steps=5, latent=8), CPU)
+    attended, _, _ = train_network(samples, TrainSettings(steps=5, latent=8), CPU)
     assert np.abs(fused - embed_sample(attended, samples[0], CPU)[0]).max() > 1e-3
     save_network(tmp_path / "network.pt", network, batches, settings.as_dict())
     loaded, _ = load_network(tmp_path / "network.pt")
@@ -285,7 +285,7 @@ def test_mean_of_contexts_instead_of_attention(samples, tmp_path):
 
 
 def test_network_file_brings_back_the_same_embedding(samples, tmp_path):
-    network, batches, _ = train_network(samples, TrainSettings(networks=1, steps=3, latent=8), CPU)
+    network, batches, _ = train_network(samples, TrainSettings(steps=3, latent=8), CPU)
     save_network(tmp_path / "network.pt", network, batches, {"steps": 3})
     loaded, state = load_network(tmp_path / "network.pt")
     np.testing.assert_array_equal(embed_sample(loaded, samples[1], CPU)[0], embed_sample(network, samples[1], CPU)[0])
@@ -293,7 +293,7 @@ def test_network_file_brings_back_the_same_embedding(samples, tmp_path):
 
 
 def test_model_file_holds_no_code_and_brings_arrays_back(samples, tmp_path):
-    network, batches, _ = train_network(samples, TrainSettings(networks=1, steps=1, latent=8), CPU)
+    network, batches, _ = train_network(samples, TrainSettings(steps=1, latent=8), CPU)
     save_network(tmp_path / "network.pt", network, batches, {})
     stored = {
         "network": load_model(tmp_path / "network.pt")["network"],
@@ -319,7 +319,7 @@ def test_other_files_are_not_taken_for_a_model(tmp_path, content):
 
 
 def test_newer_format_is_refused(samples, tmp_path):
-    network, batches, _ = train_network(samples, TrainSettings(networks=1, steps=1, latent=8), CPU)
+    network, batches, _ = train_network(samples, TrainSettings(steps=1, latent=8), CPU)
     save_network(tmp_path / "n.pt", network, batches, {})
     stored = torch.load(tmp_path / "n.pt", weights_only=True)
     stored["network"]["format"] = 99
@@ -346,7 +346,7 @@ def test_missing_graph_and_repeated_sample_are_bad_input(tmp_path):
 
 
 def test_decoding_an_embedding_is_the_reconstruction_of_the_cell_itself(samples):
-    network, _, _ = train_network(samples, TrainSettings(networks=1, steps=5, latent=8), CPU)
+    network, _, _ = train_network(samples, TrainSettings(steps=5, latent=8), CPU)
     batch = collate([(samples[1], np.arange(samples[1].n), samples[1].n)], {samples[1].batch: 1})
     with torch.no_grad():
         whole = network(batch.x, batch.edges, batch.batch).reconstruction
@@ -360,7 +360,7 @@ def test_decoding_an_embedding_is_the_reconstruction_of_the_cell_itself(samples)
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is visible to torch")
 def test_a_gpu_trains_and_embeds_as_the_cpu_does(samples):
-    settings = TrainSettings(networks=1, steps=20, latent=8)
+    settings = TrainSettings(steps=20, latent=8)
     (on_gpu, _, history), (_, _, on_cpu) = (train_network(samples, settings, choose_device(d)) for d in ("cuda", "cpu"))
     # sums are made in another order, so that steps drift apart slowly
     np.testing.assert_allclose(history["loss"], on_cpu["loss"], rtol=0.05)
@@ -393,7 +393,7 @@ def test_networks_of_an_ensemble_differ_and_stand_side_by_side(samples, ensemble
 
 
 def test_the_first_network_of_an_ensemble_is_that_of_its_seed(samples, ensemble):
-    one, _, history = train_network(samples, TrainSettings(networks=1, steps=5, latent=8, seed=3), CPU)
+    one, _, history = train_network(samples, TrainSettings(steps=5, latent=8, seed=3), CPU)
     for name, weights in ensemble[0].networks[0].state_dict().items():
         torch.testing.assert_close(weights, one.state_dict()[name], msg=name)
     assert ensemble[2]["loss"].iloc[0] != history["loss"].iloc[0]

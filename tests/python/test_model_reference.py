@@ -251,7 +251,7 @@ def test_file_brings_back_the_same_network(samples, trained, tmp_path):
 
 
 def test_file_without_a_mode_is_a_semantic_network(tmp_path):
-    run_training(write_graphs(tmp_path, n_samples=1), tmp_path, contexts="spatial", device="cpu", networks=1, steps=1)
+    run_training(write_graphs(tmp_path, n_samples=1), tmp_path, contexts="spatial", device="cpu", steps=1)
     stored = torch.load(tmp_path / "network.pt", weights_only=True)
     del stored["network"]["mode"]
     torch.save(stored, tmp_path / "network.pt")

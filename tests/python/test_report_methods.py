@@ -168,19 +168,23 @@ def test_a_panel_of_shares_is_not_said_to_be_reduced(tmp_path, shares):
 @pytest.mark.parametrize(("n_samples", "weight", "told"), [(3, 0.5, True), (1, 0.5, False), (3, 0, False)])
 def test_edges_across_samples_are_told_where_there_were_some(tmp_path, n_samples, weight, told):
     facts = run_facts([], write_features(tmp_path, n_samples=n_samples), {"train_matches": weight})
-    settings = dict.fromkeys(
-        ("train_networks", "train_steps", "train_contexts", "train_mincut", "train_latent", "train_fusion"), "x"
-    )
+    settings = dict.fromkeys(("train_steps", "train_contexts", "train_mincut", "train_latent", "train_fusion"), "x")
     text = compose(DESIGN, {"MODEL_TRAIN": {}}, settings | facts, TEMPLATE)[0]
     assert ("mutually nearest" in text) == told
     assert ("(weight 0.5)" in text) == told
 
 
+@pytest.mark.parametrize(("networks", "told"), [(1, False), (3, True)])
+def test_several_networks_are_told_where_there_were_some(tmp_path, networks, told):
+    settings = dict.fromkeys(("train_steps", "train_contexts", "train_mincut", "train_latent", "train_fusion"), "x")
+    settings |= run_facts([], write_features(tmp_path), {"train_networks": networks})
+    text = compose(DESIGN, {"MODEL_TRAIN": {}}, settings, TEMPLATE)[0]
+    assert ("This was done 3 times from different first weights" in text) == told
+
+
 def test_reference_mode_is_told_instead_of_the_consensus(tmp_path):
     def text(mode):
-        settings = dict.fromkeys(
-            ("train_networks", "train_steps", "train_contexts", "train_mincut", "train_latent", "train_fusion"), "x"
-        )
+        settings = dict.fromkeys(("train_steps", "train_contexts", "train_mincut", "train_latent", "train_fusion"), "x")
         settings |= run_facts([], write_features(tmp_path), {"train_mode": mode})
         return compose(DESIGN, {"MODEL_TRAIN": {}, "NICHE_CLUSTER": {}}, settings, TEMPLATE)[0]
 

@@ -39,6 +39,7 @@ def run_facts(
     given = settings or {}
     facts: dict[str, object] = {
         "ran_reference": given.get("train_mode") == TrainMode.REFERENCE,
+        "ran_networks": n if (n := int(given.get("train_networks") or 1)) > 1 else None,
         # 0 draws: none were made, and a parameter of 0 counts as given
         "ran_bootstraps": given.get("niche_bootstraps") or None,
         "ran_views": ALL_VIEWS,
