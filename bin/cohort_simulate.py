@@ -34,6 +34,7 @@ def parse_sections(context: click.Context, parameter: click.Parameter, text: str
 @click.option("--batch-depth", default=0.3, show_default=True, help="SD over batches of the log depth.")
 @click.option("--batch-shift", default=0.25, show_default=True, help="SD over batches of each gene's log expression.")
 @click.option("--batch-dropout", default=0.1, show_default=True, help="Largest share of counts that a batch loses.")
+@click.option("--intensities", is_flag=True, default=False, help="Bright, noisy stainings instead of counts.")
 @seed_option
 @outdir_option
 def cohort_simulate(outdir, no_effect, batch_effect, **settings):

@@ -36,7 +36,7 @@ def make_cohort_object(
         elif kind == "onehot":
             values = np.column_stack([high, np.zeros((n, 2))])
         else:
-            values = np.column_stack([high * 0.5, np.full(n, 0.25), np.zeros(n)])
+            values = np.column_stack([rng.gamma(2, 0.2 + high), np.full(n, 0.25), np.zeros(n)])
         obs = pd.DataFrame(
             {
                 "sample": sample,

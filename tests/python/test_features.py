@@ -8,7 +8,15 @@ import scipy.sparse as sp
 from helpers import make_internal, random_values
 from semanticst.errors import BadInput
 from semanticst.features import build_components
-from semanticst.features.basis import Basis, Moments, most_variable, principal_components, transform
+from semanticst.features.basis import (
+    Basis,
+    Moments,
+    cofactors,
+    most_variable,
+    principal_components,
+    transform,
+    typical_sizes,
+)
 from semanticst.features.build import load_basis
 from semanticst.features.harmonise import common_names, common_panel
 from semanticst.features.harmony import HarmonyReference, batch_shifts, correct
@@ -35,10 +43,45 @@ def test_normalisation_is_that_of_scanpy():
     np.testing.assert_allclose(transform(X, "counts", 500.0).toarray(), peer.X.toarray(), rtol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["binary", "onehot", "continuous"])
-def test_other_kinds_are_left_as_they_are(kind):
+@pytest.mark.parametrize("kind", ["binary", "onehot"])
+def test_marks_and_types_are_left_as_they_are(kind):
     X = random_values(kind, 30, 6)
     np.testing.assert_array_equal(transform(X, kind, depth=100.0).toarray(), X.toarray())
+
+
+def test_intensities_are_linear_below_their_typical_size_and_a_logarithm_above():
+    X = sp.csr_matrix(np.array([[0.0, -2.0], [10.0, 2.0], [1e4, 0.0], [2e4, 2e-4]]))
+    sizes = np.vstack([typical_sizes(X), typical_sizes(3 * X), typical_sizes(X)])
+    np.testing.assert_allclose(cofactors(sizes), [1e4, 2.0])
+    found = transform(X, "continuous", 1.0, cofactor=cofactors(sizes)).toarray()
+    np.testing.assert_allclose(found[:, 0], np.arcsinh([0, 1e-3, 1, 2]), rtol=1e-5)
+    np.testing.assert_allclose(found[:, 1], np.arcsinh([-1, 1, 0, 1e-4]), rtol=1e-5)
+
+
+def test_a_feature_that_no_sample_has_a_value_of_has_cofactor_1():
+    empty = sp.csr_matrix((4, 1))
+    assert cofactors(np.vstack([typical_sizes(empty), [np.nan]])) == [1.0]
+
+
+def test_neither_the_unit_of_a_marker_nor_one_bright_pixel_decides_components(tmp_path):
+    rng = np.random.default_rng(0)
+    tumour = rng.random((300, 1)) < 0.4
+    lit = tumour == (np.arange(6) < 3)  # three markers of tumour cells, three of the others
+    values = np.exp(rng.normal(0, 0.4, lit.shape)) * np.where(lit, 20, 1)
+    bright = values.copy()
+    bright[0, 3] *= 1e4
+
+    def found(name, values):
+        sample = make_internal(sample="s1", kind="continuous", n_cells=300, n_features=6)
+        sample.X = sp.csr_matrix(values, dtype=np.float32)
+        (tmp_path / name).mkdir()
+        sample.write_h5ad(tmp_path / name / "s1.qc.h5ad")
+        build_components([tmp_path / name / "s1.qc.h5ad"], tmp_path / name)
+        return ad.read_h5ad(tmp_path / name / "s1.components.h5ad")[sample.obs_names].obsm["X_pca"][:, 0]
+
+    plain = found("plain", values)
+    np.testing.assert_allclose(found("units", values * [1, 10, 1e3, 1e-3, 5, 2]), plain, atol=1e-3)
+    np.testing.assert_allclose(found("bright", bright)[1:], plain[1:], atol=0.5)
 
 
 def test_components_are_those_of_a_dense_decomposition():
@@ -58,18 +101,22 @@ def test_components_are_those_of_a_dense_decomposition():
 
 
 @pytest.mark.parametrize(("kind", "highest"), [("counts", np.inf), ("binary", 1), ("continuous", np.inf)])
-def test_values_come_back_from_all_components_and_keep_the_range_of_their_kind(kind, highest):
+def test_values_come_back_from_all_components_and_keep_the_range_of_their_kind(kind, highest, tmp_path):
     X = random_values(kind, 200, 6)
-    values = transform(X, kind, 30.0).toarray()
-    n = values.shape[1]
+    n = X.shape[1]
+    cofactor = cofactors(typical_sizes(X)[None]) if kind == "continuous" else None
+    transformed = transform(X, kind, 30.0, cofactor=cofactor)
     scale = np.linspace(0.5, 2, n)
     moments = Moments()
-    moments.add(transform(X, kind, 30.0), cross=True)
+    moments.add(transformed, cross=True)
     loadings, variance = principal_components(moments, scale, n)
-    basis = Basis(np.arange(n).astype(str), kind, 30.0, moments.mean, scale, loadings, variance)
+    basis = Basis(np.arange(n).astype(str), kind, 30.0, moments.mean, scale, loadings, variance, cofactor=cofactor)
+    basis.save(tmp_path / "basis.npz")
+    basis = Basis.load(tmp_path / "basis.npz")
     back = basis.restore(basis.project(X))
     assert back.dtype == np.float32
-    np.testing.assert_allclose(back, values, atol=1e-4)
+    as_measured = transformed.toarray() if kind == "counts" else X.toarray()
+    np.testing.assert_allclose(back, as_measured, rtol=1e-3, atol=1e-4)
     far = [basis.restore(np.full((1, loadings.shape[1]), sign * 1e3)) for sign in (1, -1)]
     lowest = -np.inf if kind == "continuous" else 0
     assert min(f.min() for f in far) >= lowest

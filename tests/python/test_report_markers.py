@@ -94,6 +94,19 @@ def test_counts_are_scaled_to_the_median_depth(tmp_path):
     assert found["score"] == pytest.approx(np.log(4 / 2.5))
 
 
+def test_intensities_are_compared_on_one_scale(tmp_path):
+    # typical sizes of F0: 10 in sample s, 30 in sample t, so c = 20; F1 is F0 in another unit
+    groups = [("s", "a", 1, 30, (10, 0.1)), ("s", "a", 2, 10, (5, 0.05)),
+              ("t", "b", 1, 30, (30, 0.3)), ("t", "b", 2, 10, (0, 0))]  # fmt: skip
+    table = niche_markers(by_hand(tmp_path, groups, kind="continuous"))
+    found = row(table, 1, "F0")
+    assert found["mean_in"] == pytest.approx(np.arcsinh([0.5, 1.5]).mean())
+    assert found["mean_out"] == pytest.approx(np.arcsinh([0.25, 0]).mean())
+    assert found["difference"] == pytest.approx(found["mean_in"] - found["mean_out"])
+    columns = ["mean_in", "mean_out", "difference", "score"]
+    np.testing.assert_allclose(found[columns].tolist(), row(table, 1, "F1")[columns].tolist(), rtol=1e-5)
+
+
 def test_empty_cells_stay_empty():
     scaled = log_normalised(sp.csr_matrix([[0.0, 0.0], [1.0, 3.0]]), target=8)
     np.testing.assert_allclose(scaled.toarray(), [[0, 0], [np.log1p(2), np.log1p(6)]])

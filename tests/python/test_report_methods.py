@@ -102,9 +102,9 @@ def test_processes_of_the_template_exist():
 SURVIVAL = {"time": "time", "event": "event", "event_value": "1"}
 
 
-def write_features(folder, harmony=True, shares=False, n_samples=3):
+def write_features(folder, harmony=True, shares=False, n_samples=3, kind="counts"):
     features = {"harmony": harmony, "n_components": 30, "shares": shares, "n_features": 150, "batches": ["a", "b", "c"]}
-    features |= {"n_samples": n_samples, "feature_type": "onehot" if shares else "counts"}
+    features |= {"n_samples": n_samples, "feature_type": "onehot" if shares else kind}
     write_json(folder / "cohort.features.json", features)
     return folder / "cohort.features.json"
 
@@ -163,6 +163,20 @@ def test_a_panel_of_shares_is_not_said_to_be_reduced(tmp_path, shares):
     assert ("were reduced to 30" in text) == (not shares)
     clustered = compose(DESIGN, {"NICHE_CLUSTER": {}}, facts, TEMPLATE)[0]
     assert ("(embedding, surroundings)" in clustered) == (not shares)
+
+
+@pytest.mark.parametrize(
+    ("kind", "told", "not_told"),
+    [
+        ("counts", "log(1 + x) was taken", "arcsinh"),
+        ("continuous", "transformed to arcsinh(x / c)", "log(1 + x)"),
+    ],
+)
+def test_transformation_of_values_is_told(tmp_path, kind, told, not_told):
+    facts = run_facts([], write_features(tmp_path, kind=kind)) | {"features_n_top": 2000}
+    text = compose(DESIGN, {"COHORT_FEATURES": {}}, facts, TEMPLATE)[0]
+    assert told in text
+    assert not_told not in text
 
 
 @pytest.mark.parametrize(("n_samples", "weight", "told"), [(3, 0.5, True), (1, 0.5, False), (3, 0, False)])

@@ -41,6 +41,8 @@ class Size:
     """Cells of a section; a patient has one."""
     genes: int = 200
     niches: int = 8
+    intensities: bool = False
+    """Stainings instead of counts."""
 
 
 LEVELS = tuple(Level(*values) for values in product((0.0, 0.4, 0.6), (1.0, 10.0), (0.25, 0.6)))
@@ -69,7 +71,8 @@ def settings_of(level: Level, size: Size, seed: int) -> Settings:
     return Settings(
         patients=size.patients, sections=(1, 1), cells=size.cells, genes=size.genes, niches=size.niches,
         own_batches=True, effect=0.0, hazard=0.0, missing_niches=level.missing, imbalance=level.imbalance,
-        batch_depth=DEPTH * batch, batch_shift=level.shift, batch_dropout=DROPOUT * batch, seed=seed,
+        batch_depth=DEPTH * batch, batch_shift=level.shift, batch_dropout=DROPOUT * batch,
+        intensities=size.intensities, seed=seed,
     )  # fmt: skip
 
 

@@ -41,6 +41,7 @@ COLUMNS = {"ari": "joint ARI", "ari_within": "ARI within samples", "ilisi": "iLI
 @click.option("--imbalance", type=float, multiple=True, help="Only levels with this imbalance.")
 @click.option("--shift", type=float, multiple=True, help="Only levels with this SD of the genes' log shifts.")
 @click.option("--cells", type=click.IntRange(80), default=700, show_default=True, help="Cells of a patient.")
+@click.option("--intensities", is_flag=True, help="Stainings instead of counts; with --scores of their own.")
 @click.option("--patients", type=click.IntRange(2), default=8, show_default=True, help="Patients, a batch each.")
 @niche_starts_option
 @max_minutes_option
@@ -50,7 +51,9 @@ COLUMNS = {"ari": "joint ARI", "ari_within": "ARI within samples", "ilisi": "iLI
     type=click.Path(dir_okay=False, path_type=Path),
     help="CSV of all runs, as they come; what is in it is not run again, unless it was not installed.",
 )
-def bench_ladder(methods, seeds, missing, imbalance, shift, cells, patients, niche_starts, max_minutes, max_gb, scores):
+def bench_ladder(
+    methods, seeds, missing, imbalance, shift, cells, intensities, patients, niche_starts, max_minutes, max_gb, scores
+):
     """Joint niches over patients that differ, beside the same tissue without batch effects."""
     chosen = {name: METHODS[name] for name in expanded(methods)}
     levels = tuple(
@@ -64,7 +67,7 @@ def bench_ladder(methods, seeds, missing, imbalance, shift, cells, patients, nic
         raise click.UsageError("no level has these values; levels are " + "; ".join(map(str, LEVELS)))
     rows = known_scores(scores)
     done = {(row["method"], Level(row["missing"], row["imbalance"], row["shift"]), row["seed"]) for row in rows}
-    size = Size(patients=patients, cells=cells)
+    size = Size(patients=patients, cells=cells, intensities=intensities)
     limits = Limits(60 * max_minutes, 1000 * max_gb)
     with tempfile.TemporaryDirectory(prefix="semanticst-bench-") as place:
         for found in climb(chosen, levels, size, seeds, done, Path(place), starts=niche_starts, limits=limits):

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,9 @@ ROWS = 8_192
 """Cells that are held as a dense block at once."""
 
 
+LARGEST = np.float32(60.0)
+"""Largest arcsinh that is turned back into a value: sinh of 89 is beyond float32."""
+
 RANGE = {FeatureType.COUNTS: (0, np.inf), FeatureType.BINARY: (0, 1), FeatureType.ONEHOT: (0, 1)}
 """Lowest and highest value of a kind of features after `transform`."""
 
@@ -26,7 +29,8 @@ class Basis:
     """How values of a cell become components: normalise, log, centre, (scale,) project.
 
     ``features`` (G,) names, ``mean`` and ``scale`` (G,) float64, ``loadings`` (G, p) float64 with orthonormal columns,
-    ``variance`` (p,) of each component, ``depth`` the total to which counts of a cell are scaled.
+    ``variance`` (p,) of each component, ``depth`` the total to which counts of a cell are scaled, ``cofactor`` (G,) the
+    intensity of each feature from which on `transform` is a logarithm (continuous values only, None elsewhere).
     """
 
     features: np.ndarray
@@ -37,6 +41,7 @@ class Basis:
     loadings: np.ndarray
     variance: np.ndarray
     total_variance: float = field(default=np.nan)
+    cofactor: np.ndarray | None = None
 
     @property
     def shares_mean(self) -> np.ndarray | None:
@@ -60,23 +65,31 @@ class Basis:
         present = slice(None) if present is None else present
         loadings = (self.loadings / self.scale[:, None])[present]
         offset = self.mean[present] @ loadings
-        return np.asarray(transform(X, self.feature_type, self.depth, totals) @ loadings - offset, dtype=np.float32)
+        cofactor = None if self.cofactor is None else self.cofactor[present]
+        values = transform(X, self.feature_type, self.depth, totals, cofactor)
+        return np.asarray(values @ loadings - offset, dtype=np.float32)
 
     def restore(self, components: np.ndarray) -> np.ndarray:
         """Values of ``features``, float32 (n, G), of cells given by ``components`` (n, p): back through the loadings.
 
-        On the scale of ``transform``: log1p of counts at ``depth``, other kinds as they came. What lies outside the
-        range of the kind (negative counts, marks below 0 or above 1) is set to its limit.
+        Counts stay on the scale of ``transform``, log1p at ``depth``; other kinds are as they came. What lies outside
+        the range of the kind (negative counts, marks below 0 or above 1) is set to its limit.
         """
         back = (self.loadings * self.scale[:, None]).T.astype(np.float32)
         values = np.asarray(components, dtype=np.float32) @ back
         values += self.mean.astype(np.float32)
+        if self.cofactor is not None:
+            values = np.sinh(np.clip(values, -LARGEST, LARGEST)) * self.cofactor.astype(np.float32)
         low, high = RANGE.get(FeatureType(self.feature_type), (None, None))
         return values if low is None else np.clip(values, low, high, out=values)
 
     def save(self, path: str | Path) -> None:
         with atomic(path) as partial, open(partial, "wb") as handle:
-            np.savez_compressed(handle, **asdict(self))
+            np.savez_compressed(handle, **self.arrays())
+
+    def arrays(self) -> dict:
+        """What ``from_arrays`` makes a basis from: the fields that are there."""
+        return {name: value for name, value in vars(self).items() if value is not None}
 
     @classmethod
     def load(cls, path: str | Path) -> "Basis":
@@ -85,7 +98,7 @@ class Basis:
 
     @classmethod
     def from_arrays(cls, stored: dict[str, np.ndarray]) -> "Basis":
-        """A basis from the arrays that ``asdict`` or ``save`` gave."""
+        """A basis from what ``arrays`` gave."""
         return cls(
             features=np.asarray(stored["features"]),
             feature_type=str(stored["feature_type"]),
@@ -95,20 +108,54 @@ class Basis:
             loadings=np.asarray(stored["loadings"]),
             variance=np.asarray(stored["variance"]),
             total_variance=float(stored["total_variance"]),
+            cofactor=np.asarray(stored["cofactor"]) if "cofactor" in stored else None,
         )
 
 
-def transform(X: sp.csr_matrix, feature_type: str, depth: float, totals: np.ndarray | None = None) -> sp.csr_matrix:
-    """log1p of counts scaled to ``depth`` per cell; binary, one-hot and continuous values stay as they are.
+def transform(
+    X: sp.csr_matrix,
+    feature_type: str,
+    depth: float,
+    totals: np.ndarray | None = None,
+    cofactor: np.ndarray | None = None,
+) -> sp.csr_matrix:
+    """log1p of counts scaled to ``depth`` per cell; arcsinh(x / cofactor) of continuous values; others as they are.
 
-    ``X`` is CSR (n, G); the result is CSR float32 of the same sparsity.
+    ``X`` is CSR (n, G), ``cofactor`` (G,) that of each feature (see `cofactors`); the result is CSR float32 of the same
+    sparsity.
     """
     X = sp.csr_matrix(X, dtype=np.float32, copy=True)
     if feature_type == FeatureType.COUNTS:
         totals = np.asarray(X.sum(1)).ravel() if totals is None else totals
         factors = depth / np.maximum(totals, 1.0)
         X.data = np.log1p(X.data * np.repeat(factors, np.diff(X.indptr)).astype(np.float32))
+    if feature_type == FeatureType.CONTINUOUS and cofactor is not None:
+        X.data = np.arcsinh(X.data / cofactor.astype(np.float32)[X.indices])
     return X
+
+
+def typical_sizes(X: sp.csr_matrix) -> np.ndarray:
+    """Median size |x| of the values of each feature that are not 0, float64 (G,); NaN for a feature without any."""
+    columns = sp.csc_matrix(X)
+    sizes = np.full(X.shape[1], np.nan)
+    for g, (start, stop) in enumerate(zip(columns.indptr, columns.indptr[1:])):
+        if stop > start:
+            sizes[g] = np.median(np.abs(columns.data[start:stop]))
+    return sizes
+
+
+def cofactors(sizes: np.ndarray) -> np.ndarray:
+    """Cofactor (G,) of each feature: median over samples of their ``typical_sizes`` (samples, G), 1 where none has it.
+
+    Intensities span orders of magnitude, their noise and the gain of a staining multiply, and single pixels are far too
+    bright. arcsinh(x / c) is a logarithm above c and linear below, so that dim values do not become large negative
+    ones (Bendall et al. 2011, who took c = 5 for all markers). A c of each marker's own needs no unit: a marker whose
+    values are all multiplied by a number gives the same result.
+    """
+    known = ~np.isnan(sizes).all(axis=0)
+    found = np.ones(sizes.shape[1])
+    found[known] = np.nanmedian(sizes[:, known], axis=0)
+    return found
 
 
 @dataclass

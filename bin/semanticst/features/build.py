@@ -12,7 +12,16 @@ from tqdm import tqdm
 
 from semanticst.constants import SHARES, UNS, FeatureType, Obs, Obsm
 from semanticst.errors import BadInput, Problem
-from semanticst.features.basis import Basis, Moments, most_variable, principal_components, transform, whole_panel
+from semanticst.features.basis import (
+    Basis,
+    Moments,
+    cofactors,
+    most_variable,
+    principal_components,
+    transform,
+    typical_sizes,
+    whole_panel,
+)
 from semanticst.features.harmonise import common_names, common_panel
 from semanticst.features.harmony import HarmonyReference, correct
 from semanticst.writing import atomic, write_h5ad, write_json
@@ -116,20 +125,24 @@ def _fit_basis(
     names = np.array(panel.features)
     counts = panel.feature_type == FeatureType.COUNTS
     depth = float(np.median(np.concatenate([_totals(p) for p in samples.values()]))) if counts else 1.0
+    cofactor = None
+    if panel.feature_type == FeatureType.CONTINUOUS:
+        cofactor = cofactors(np.vstack([_sizes(path, features[sample], names) for sample, path in samples.items()]))
     if len(names) > n_top:
         per_sample, sizes = [], []
         for sample, path in tqdm(samples.items(), desc="variable features", disable=None):
             moments = Moments()
-            X, present = _values(path, features[sample], names, panel.feature_type, depth)
+            X, present = _values(path, features[sample], names, panel.feature_type, depth, cofactor)
             moments.add(X, cross=False, present=present)
             per_sample.append(np.where(present, moments.variance, np.nan))
             sizes.append(X.shape[0])
-        names = names[most_variable(per_sample, sizes, n_top)]
+        chosen = most_variable(per_sample, sizes, n_top)
+        names, cofactor = names[chosen], None if cofactor is None else cofactor[chosen]
     moments = Moments()
     for sample, path in tqdm(samples.items(), desc="covariance", disable=None):
-        X, present = _values(path, features[sample], names, panel.feature_type, depth)
+        X, present = _values(path, features[sample], names, panel.feature_type, depth, cofactor)
         moments.add(X, cross=True, present=present)
-    # intensities come in any unit; counts after log and shares of positive cells are comparable as they are
+    # each marker has a contrast of its own; counts after log and shares of positive cells are comparable as they are
     scale = np.ones(len(names))
     if panel.feature_type == FeatureType.CONTINUOUS:
         scale = np.where(moments.variance > 0, np.sqrt(moments.variance), 1.0)
@@ -142,7 +155,7 @@ def _fit_basis(
     total = float((moments.variance / scale**2).sum())
     log.info("%d features (%s), %d components explain %.0f %% of their variance, depth %.0f",
              len(names), panel.feature_type, len(variance), 100 * variance.sum() / total, depth)  # fmt: skip
-    basis = Basis(names, str(panel.feature_type), depth, moments.mean, scale, loadings, variance, total)
+    basis = Basis(names, str(panel.feature_type), depth, moments.mean, scale, loadings, variance, total, cofactor)
     return basis, panel.left_out
 
 
@@ -165,12 +178,21 @@ def _check_mapped(samples: dict[str, Path], features: dict[str, pd.Index], types
 
 
 def _values(
-    path: Path, features: pd.Index, names: np.ndarray, feature_type: str, depth: float
+    path: Path, features: pd.Index, names: np.ndarray, feature_type: str, depth: float, cofactor: np.ndarray | None
 ) -> tuple[sp.csr_matrix, np.ndarray]:
     """Transformed values, n_cells x (those of ``names`` that the sample has), and which these are (bool)."""
     X = ad.read_h5ad(path).X
     columns, present = _columns(X, features, names)
-    return transform(columns, feature_type, depth, _row_sums(X)), present
+    own = None if cofactor is None else cofactor[present]
+    return transform(columns, feature_type, depth, _row_sums(X), own), present
+
+
+def _sizes(path: Path, features: pd.Index, names: np.ndarray) -> np.ndarray:
+    """``typical_sizes`` of ``names`` (G,) in a sample, NaN for those that it lacks."""
+    columns, present = _columns(ad.read_h5ad(path).X, features, names)
+    sizes = np.full(len(names), np.nan)
+    sizes[present] = typical_sizes(columns)
+    return sizes
 
 
 def _project(path: Path, basis: Basis, features: pd.Index) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
@@ -228,7 +250,7 @@ def _write_samples(samples, tables, stacked, corrected, shares_mean: np.ndarray 
 
 
 def _save_basis(basis: Basis, reference: HarmonyReference | None, path: Path) -> None:
-    arrays = dict(vars(basis))
+    arrays = basis.arrays()
     if reference is not None:
         arrays["harmony_centres"] = reference.centres
     with atomic(path) as partial, open(partial, "wb") as handle:

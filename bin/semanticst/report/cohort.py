@@ -61,6 +61,18 @@ class Cohort:
         finally:
             backed.file.close()
 
+    def values_by_sample(self) -> Iterator[sp.csr_matrix]:
+        """Yield ``X`` of the cells of each sample as CSR (float64)."""
+        sample = self.cells[Obs.SAMPLE].to_numpy()
+        backed = ad.read_h5ad(self.path, backed="r")
+        try:
+            for name in pd.unique(sample):
+                rows = np.flatnonzero(sample == name)
+                span = slice(rows[0], rows[-1] + 1)
+                yield sp.csr_matrix(backed.X[span], dtype=np.float64)[rows - span.start]
+        finally:
+            backed.file.close()
+
 
 def read_cohort(path: Path) -> Cohort:
     """Read everything but ``X`` from ``cohort.h5ad``.

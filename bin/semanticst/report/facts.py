@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from semanticst.constants import SHARES, TrainMode
+from semanticst.constants import SHARES, FeatureType, TrainMode
 from semanticst.errors import BadInput, Problem
 
 MODELS = {
@@ -51,6 +51,8 @@ def run_facts(
         )
         facts |= {
             "ran_harmony": record["harmony"],
+            "ran_counts": record["feature_type"] == FeatureType.COUNTS,
+            "ran_continuous": record["feature_type"] == FeatureType.CONTINUOUS,
             "ran_views": "surroundings" if record["feature_type"] in SHARES else ALL_VIEWS,
             "ran_batches": len(record["batches"]),
             "ran_matches": (given.get("train_matches") or None) if record["n_samples"] > 1 else None,

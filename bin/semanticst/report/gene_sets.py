@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from semanticst.constants import FeatureType, Obs
+from semanticst.constants import Obs
 from semanticst.errors import BadInput, Problem
 from semanticst.report.cohort import Cohort
-from semanticst.report.markers import log_normalised, median_total
+from semanticst.report.markers import scale_of_markers
 
 log = logging.getLogger(__name__)
 
@@ -80,11 +80,10 @@ def niche_gene_sets(cohort: Cohort, sets: dict[str, list[str]], source: Path) ->
     n_niches = len(cohort.niches)
     group = sample * n_niches + cohort.cells[Obs.NICHE].to_numpy() - 1
     n_groups = len(names) * n_niches
-    target = median_total(cohort) if cohort.feature_type is FeatureType.COUNTS else None
+    comparable = scale_of_markers(cohort)
     sums = np.zeros((n_groups, len(found)))
     for rows, values in cohort.blocks():
-        values = values if target is None else log_normalised(values, target)
-        np.add.at(sums, group[rows], (values @ weights).toarray())
+        np.add.at(sums, group[rows], (comparable(values) @ weights).toarray())
     n_cells = np.bincount(group, minlength=n_groups)
     patient = dict(zip(cohort.samples[Obs.SAMPLE], cohort.samples[Obs.PATIENT]))
     where, which = np.nonzero(np.tile(n_cells[:, None] > 0, (1, len(found))))

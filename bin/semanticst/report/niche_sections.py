@@ -25,8 +25,8 @@ _LEAST_EFFECT = {
     FeatureType.ONEHOT: 0.05,
     FeatureType.CONTINUOUS: 0.0,
 }
-"""Smallest log2 fold change, or difference of shares, of a feature that is named as a marker. Continuous features have
-no common scale."""
+"""Smallest log2 fold change, or difference of shares, of a feature that is named as a marker. Continuous features are
+anything from raw intensities to logarithms."""
 _CONTACT_COLOUR = 4.0
 """Colours end at 16 times more, or less, than expected: pairs that never touch would fade all others."""
 
@@ -208,7 +208,7 @@ def _markers(outdir: Path, cohort: Cohort, markers: pd.DataFrame) -> None:
     frame.index = [niche_name(niche) for niche in frame.index]
     what = {
         FeatureType.COUNTS: "log2 fold change, 1 is twice as much inside the niche as outside, -1 half as much",
-        FeatureType.CONTINUOUS: "difference of the means inside and outside the niche",
+        FeatureType.CONTINUOUS: "difference of the mean arcsinh(value / typical size), 0.6 is about twice the value",
     }.get(cohort.feature_type, "share of positive cells inside the niche minus the share outside it")
     n_replicates = int(markers["n_replicates"].max())
     n_patients = cohort.samples["patient"].nunique()

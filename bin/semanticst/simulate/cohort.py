@@ -10,7 +10,14 @@ import pandas as pd
 from tqdm import tqdm
 
 from semanticst import __version__
-from semanticst.simulate.expression import draw_batch, draw_counts, draw_types, niche_mixes, type_programmes
+from semanticst.simulate.expression import (
+    draw_batch,
+    draw_counts,
+    draw_intensities,
+    draw_types,
+    niche_mixes,
+    type_programmes,
+)
 from semanticst.simulate.outcome import REFERENCE, TARGET, clinical_table, draw_groups, draw_log_areas, section_shares
 from semanticst.simulate.settings import Settings
 from semanticst.simulate.tissue import GEOMETRIES, cell_positions, draw_niches
@@ -47,8 +54,10 @@ def simulate_cohort(settings: Settings, outdir: Path) -> None:
         shares = section_shares(log_area[section.patient_index], rng)
         niche = draw_niches(points, shares, section.geometry, outcome_niche, rng)
         cell_type = draw_types(niche, mixes, rng)
-        counts = draw_counts(cell_type, programmes, batches[section.batch_index], settings.debris, rng)
-        adata = as_anndata(section.sample, counts, points, niche, cell_type, mixes.shape)
+        values = draw_counts(cell_type, programmes, batches[section.batch_index], settings.debris, rng)
+        if settings.intensities:
+            values = draw_intensities(values, rng)
+        adata = as_anndata(section.sample, values, points, niche, cell_type, mixes.shape)
         write_h5ad(outdir / section.path, adata)
         domains.append(
             pd.DataFrame(
@@ -118,8 +127,8 @@ def plan_sections(settings: Settings, groups: np.ndarray, rng: np.random.Generat
     return sheet
 
 
-def as_anndata(sample, counts, points, niche, cell_type, shape) -> ad.AnnData:
-    """One section: X counts, ``obs`` cell_type and domain, ``obsm['spatial']`` in micrometres."""
+def as_anndata(sample, values, points, niche, cell_type, shape) -> ad.AnnData:
+    """One section: X counts or intensities, ``obs`` cell_type and domain, ``obsm['spatial']`` in micrometres."""
     n_niches, n_types = shape
     obs = pd.DataFrame(
         {
@@ -128,9 +137,9 @@ def as_anndata(sample, counts, points, niche, cell_type, shape) -> ad.AnnData:
         },
         index=[f"{sample}_{i + 1}" for i in range(len(points))],
     )
-    width = len(str(counts.shape[1]))
-    var = pd.DataFrame(index=[f"GENE{g + 1:0{width}d}" for g in range(counts.shape[1])])
-    return ad.AnnData(counts, obs=obs, var=var, obsm={"spatial": points}, uns={"spatial_unit": "um"})
+    width = len(str(values.shape[1]))
+    var = pd.DataFrame(index=[f"GENE{g + 1:0{width}d}" for g in range(values.shape[1])])
+    return ad.AnnData(values, obs=obs, var=var, obsm={"spatial": points}, uns={"spatial_unit": "um"})
 
 
 def contrasts_table() -> pd.DataFrame:

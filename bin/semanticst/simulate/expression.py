@@ -13,6 +13,14 @@ DISPERSION = 0.3
 """Negative-binomial dispersion: variance = mean + DISPERSION * mean^2."""
 DEBRIS_DEPTH = 0.03
 """Depth of debris against that of a cell."""
+INTENSITY = 100.0
+"""Intensity of one count."""
+BACKGROUND = 0.3
+"""Background of a staining, against the mean of its marker in the section."""
+STAINING_NOISE = 0.5
+"""Standard deviation of the log intensity of a marker between cells that have as much of it."""
+BRIGHT, BRIGHTER = 5e-4, 50.0
+"""Share of the values that aggregates of antibody make too bright, and how many times."""
 _ROWS = 20_000
 
 
@@ -69,6 +77,18 @@ def draw_types(niche: np.ndarray, mixes: np.ndarray, rng: np.random.Generator) -
     """Cell type (0, 1, ...) of each cell, drawn from the mix of its niche. Returns int64, n_cells."""
     cumulative = mixes.cumsum(axis=1)
     return np.minimum((rng.random((len(niche), 1)) > cumulative[niche]).sum(axis=1), mixes.shape[1] - 1)
+
+
+def draw_intensities(counts: sp.csr_matrix, rng: np.random.Generator) -> sp.csr_matrix:
+    """Intensities of stainings of what was counted, on a background: float32 CSR, every value above 0.
+
+    ``counts`` (n_cells, n_genes). What a batch does to the expression of a gene is the gain of its marker here.
+    """
+    values = counts.toarray()
+    values += BACKGROUND * values.mean(axis=0) + 1 / INTENSITY
+    values *= INTENSITY * np.exp(rng.normal(0, STAINING_NOISE, values.shape))
+    values[rng.random(values.shape) < BRIGHT] *= BRIGHTER
+    return sp.csr_matrix(values, dtype=np.float32)
 
 
 def draw_counts(

@@ -36,6 +36,8 @@ class Settings:
     """Largest share of counts that a batch loses to dropout, on top of the sampling noise."""
     debris: float = 0.01
     """Share of cells with hardly any counts."""
+    intensities: bool = False
+    """Stainings instead of counts: continuous, with background, noise that multiplies, and values far too bright."""
     seed: int = 0
 
     @property

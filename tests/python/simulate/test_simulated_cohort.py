@@ -8,12 +8,14 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 from scipy.spatial import cKDTree
 from scipy.stats import ttest_ind
 from statsmodels.stats.multitest import multipletests
 
+from semanticst.io.values import detect_feature_type
 from semanticst.simulate.cohort import plan_sections, simulate_cohort
-from semanticst.simulate.expression import draw_batch, draw_counts, niche_mixes, type_programmes
+from semanticst.simulate.expression import draw_batch, draw_counts, draw_intensities, niche_mixes, type_programmes
 from semanticst.simulate.outcome import centred_log_ratio, draw_groups, draw_log_areas
 from semanticst.simulate.settings import Settings
 from semanticst.simulate.tissue import GEOMETRIES, cell_positions, draw_niches, whole_quotas
@@ -277,3 +279,26 @@ def test_batch_effects_leave_the_tissue_as_it_is(tmp_path):
         pd.testing.assert_frame_equal(one.obs, other.obs)
         assert (one.obsm["spatial"] == other.obsm["spatial"]).all()
         assert (one.X != other.X).nnz > 0
+
+
+def test_intensities_follow_the_counts_over_a_background_and_some_are_far_too_bright():
+    rng = np.random.default_rng(0)
+    counts = sp.csr_matrix(rng.poisson(rng.gamma(1.0, 5.0, 20), (5000, 20)), dtype=np.float32)
+    found, expected = draw_intensities(counts, rng).toarray(), counts.toarray()
+    assert found.min() > 0
+    assert np.corrcoef(np.log(found).ravel(), np.log1p(expected).ravel())[0, 1] > 0.8
+    noise = np.log(found / (100 * (expected + 0.3 * expected.mean(axis=0) + 0.01)))
+    np.testing.assert_allclose(np.median(noise, axis=0), 0, atol=0.05)
+    too_bright = found > 10 * np.percentile(found, 99, axis=0)
+    assert 0.5e-4 < too_bright.mean() < 6e-4
+
+
+def test_a_cohort_of_intensities_is_the_same_tissue(tmp_path):
+    common = {"patients": 2, "sections": (1, 1), "seed": 3}
+    simulate_cohort(Settings(**common), tmp_path / "counts")
+    simulate_cohort(Settings(**common, intensities=True), tmp_path / "stained")
+    one, two = (pd.read_csv(tmp_path / f / "domains.csv.gz").iloc[:300] for f in ("counts", "stained"))
+    pd.testing.assert_frame_equal(one, two)
+    path = pd.read_csv(tmp_path / "stained" / "samplesheet.csv")["path"][0]
+    X = ad.read_h5ad(tmp_path / "stained" / path).X
+    assert detect_feature_type(X) == "continuous"
