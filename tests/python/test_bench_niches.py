@@ -142,3 +142,28 @@ def test_methods_are_named_alone_or_in_groups():
     assert "BANKSY" in expanded(["peers"])
     assert not set(expanded(["ours"])) & set(expanded(["peers"]))
     assert expanded(["1 hop", "ours"]) == ["1 hop", *(name for name in expanded(["ours"]) if name != "1 hop")]
+
+
+def test_a_stopped_benchmark_goes_on_from_its_scores(cohort, tmp_path, monkeypatch):
+    def bench(*more):
+        return invoke(bench_niches, "--input", cohort / "samplesheet.csv", "--method", "1 hop", "--save", scores, *more)
+
+    scores = tmp_path / "scores.csv"
+    failing = Columns()
+    failing.CODE = "raise SystemExit('broken')"
+    monkeypatch.setitem(METHODS, "1 hop", failing)
+    assert "failed: " in bench("--seeds", 1).stdout
+    stored = pd.read_csv(scores)
+    stored = pd.DataFrame([{"row": "1 hop", "seed": 0, "ari": 0.25, "cells": stored["cells"][0], "k": stored["k"][0]}])
+    stored.to_csv(scores, index=False)
+    # seed 0 is known, seed 1 is run and fails, and what failed is not tried again
+    again = bench("--seeds", 3)
+    assert again.exit_code == 0, again.stderr
+    assert "| 1 hop | 1 | 0.250 |" in again.stdout
+    assert "1 hop: seed 1 failed" in again.stdout
+    before = scores.read_text()
+    assert "1 hop: seed 1 failed" in bench("--seeds", 3).stdout
+    assert scores.read_text() == before
+    other = bench("--niche-k", 5)
+    assert other.exit_code == 2
+    assert "another cohort" in other.stderr

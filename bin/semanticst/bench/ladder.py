@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst.bench._ladder import LEVELS, Level, Size, beside_batch_free, climb
-from semanticst.bench._methods import METHODS, NOT_INSTALLED, Limits
+from semanticst.bench._methods import METHODS, Limits
 from semanticst.bench._options import (
     expanded,
     max_gb_option,
@@ -24,6 +24,7 @@ from semanticst.bench._options import (
     niche_starts_option,
     seeds_option,
 )
+from semanticst.bench._stored import known_scores
 from semanticst.cli import step
 
 log = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ def bench_ladder(
     )
     if not levels:
         raise click.UsageError("no level has these values; levels are " + "; ".join(map(str, LEVELS)))
-    rows = known_scores(scores)
+    rows = known_scores(scores, ("run", "failed"))
     done = {(row["method"], Level(row["missing"], row["imbalance"], row["shift"]), row["seed"]) for row in rows}
     size = Size(patients=patients, cells=cells, intensities=intensities)
     limits = Limits(60 * max_minutes, 1000 * max_gb)
@@ -82,17 +83,6 @@ def bench_ladder(
     both = both[both["run"].isin(list(chosen)) & (both["seed"] < seeds)]
     both = both[[key in wanted for key in zip(both["missing"], both["imbalance"], both["shift"])]]
     click.echo(f"{asdict(size)}\n\n{summary(both)}\n\n{table(both)}")
-
-
-def known_scores(path: Path | None) -> list[dict]:
-    """Rows of an earlier run that need not be run again; none where there is no such file."""
-    if not path or not path.exists():
-        return []
-    known = pd.read_csv(path, dtype={"failed": str})
-    if missing := {"run", "failed"} - set(known):
-        raise click.UsageError(f"{path} is none of this benchmark's, or of an older one: no column {min(missing)}")
-    known["failed"] = known["failed"].fillna("")
-    return known[~known["failed"].str.startswith(NOT_INSTALLED)].to_dict("records")
 
 
 def summary(both: pd.DataFrame) -> str:

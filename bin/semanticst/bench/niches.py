@@ -25,6 +25,7 @@ from semanticst.bench._options import (
     seeds_option,
 )
 from semanticst.bench._scores import agreement, annotated, coherence, lisi
+from semanticst.bench._stored import known_scores
 from semanticst.bench._table import table
 from semanticst.cli import EXISTING_FILE, step
 from semanticst.constants import Obs, Obsm
@@ -52,24 +53,33 @@ CHOOSE = ("default", LEIDEN.name)
 @niche_starts_option
 @max_minutes_option
 @max_gb_option
-@click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="CSV of all scores, as they come.")
+@click.option(
+    "--save",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="CSV of all scores, as they come; what is in it is not run again, unless it was not installed.",
+)
 def bench_niches(sheet, methods, seeds, niche_k, niche_starts, max_minutes, max_gb, save):
     """Agreement with an annotation, coherence, mixing, time and memory: the default, its parts, and other methods."""
     limits = Limits(60 * max_minutes, 1000 * max_gb)
-    rows: list[dict] = []
     with tempfile.TemporaryDirectory(prefix="semanticst-bench-") as place:
         samples = prepare(sheet, Path(place) / "samples")
         cells = cell_table(samples, need_domains=niche_k is None)
         known = annotated(cells[DOMAIN])
         k = niche_k or cells[DOMAIN][known].nunique()
+        cohort = {"cells": len(cells), "k": k}
+        rows = known_rows(save, cohort)
+        done = {(row["row"], row["seed"]) for row in rows}
+        failed = {row["row"] for row in rows if "failed" in row}
         click.echo(f"{len(samples)} samples, {len(cells)} cells, {known.sum()} annotated, {k} niches\n")
         for name in expanded(methods):
             for seed in range(seeds):
+                if name in failed or (name, seed) in done:
+                    continue
                 folder = Path(place) / f"{list(METHODS).index(name)}-{seed}"
                 outcome = run_method(
                     METHODS[name], samples, k, seed, folder, own=name in CHOOSE, limits=limits, starts=niche_starts
                 )
-                rows += scored(name, seed, outcome, cells)
+                rows += [row | cohort for row in scored(name, seed, outcome, cells)]
                 if save:
                     pd.DataFrame(rows).to_csv(save, index=False)
                 if outcome.failed:  # another seed would not mend it
@@ -88,6 +98,16 @@ def prepare(sheet: Path, folder: Path) -> list[Path]:
     ingest_samples(folder / "manifest.json", folder)
     check_samples(sorted(folder.glob("*.ingest.h5ad")), QcSettings(), stop=False, prefix="samples", outdir=folder)
     return sorted(folder.glob("*.qc.h5ad"))
+
+
+def known_rows(path: Path | None, cohort: dict[str, int]) -> list[dict]:
+    """Rows that an earlier run on the same ``cohort`` (numbers of cells and of niches) saved, without empty values."""
+    known = known_scores(path, ("row", "seed", *cohort))
+    for row in known:
+        if (found := {name: row[name] for name in cohort}) != cohort:
+            message = f"{path} holds scores of another cohort: {found} there, {cohort} here; give another file"
+            raise click.UsageError(message)
+    return [{name: value for name, value in row.items() if value == value and value != ""} for row in known]
 
 
 def cell_table(samples: list[Path], need_domains: bool) -> pd.DataFrame:
