@@ -12,13 +12,19 @@ from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, thre
               help="Number of niches, several joined by commas, or auto (where stability peaks, 2 to 15).")  # fmt: skip
 @click.option("--niche-starts", type=click.IntRange(1), default=12, show_default=True,
               help="Starts of the search for each member of the consensus.")  # fmt: skip
+@click.option(
+    "--niche-borders/--no-niche-borders",
+    default=True,
+    show_default=True,
+    help="Let cells' own states and neighbours decide beside borders, not means over surroundings alone.",
+)
 @click.option("--niche-bootstraps", type=click.IntRange(0), default=20, show_default=True,
               help="Times that patients are drawn anew to see whether niches come back; 0: not at all.")  # fmt: skip
 @click.option("--model", type=EXISTING_FILE, help="A trained model.pt: assign its niches instead of finding new ones.")
 @seed_option
 @threads_option
 @outdir_option
-def niche_cluster(embedding, niche_k, niche_starts, niche_bootstraps, model, seed, threads, outdir):
+def niche_cluster(embedding, niche_k, niche_starts, niche_borders, niche_bootstraps, model, seed, threads, outdir):
     """Cluster all cells of cohort.embedding.h5ad; writes niches.csv.gz, niche_*.csv and niche_mixture.npz."""
     from semanticst.niche import cluster_niches
     from semanticst.niche.cluster import parse_numbers
@@ -37,6 +43,7 @@ def niche_cluster(embedding, niche_k, niche_starts, niche_bootstraps, model, see
         outdir,
         niche_k=niche_k,
         starts=niche_starts,
+        borders=niche_borders,
         bootstraps=niche_bootstraps,
         model=stored,
         seed=seed,

@@ -43,7 +43,7 @@ def niches(samples, tmp_path_factory):
 def niches_of(samples, folder: Path, variant=SMALL, k=NICHES, starts=8, seed=0) -> pd.Series:
     """Niche by ``sample:cell_id``."""
     cohort = embed(samples, variant, seed, folder)
-    return pd.Series(default_niches(cohort, k, seed, starts), index=cohort.obs_names.to_numpy(str))
+    return pd.Series(default_niches(cohort, k, seed, starts).labels, index=cohort.obs_names.to_numpy(str))
 
 
 def rewritten(samples, folder: Path, change) -> list[Path]:

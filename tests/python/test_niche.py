@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import kneighbors_graph
 
 from semanticst.errors import BadInput
 from semanticst.niche.cluster import NicheModel, cluster_niches, fit_niches, parse_numbers
@@ -22,7 +23,10 @@ def blobs(n=600, k=4, d=5, spread=6.0, seed=0):
 
 
 def embedded(n=600, k=4, seed=0, hops=2):
-    """A cohort as model_embed.py writes it: two samples, embedding and profiles that tell ``k`` niches apart."""
+    """A cohort as model_embed.py writes it: two samples, embedding and profiles that tell ``k`` niches apart.
+
+    Each niche is a piece of tissue of its own in each sample: cells are joined to cells of their niche.
+    """
     X, labels = blobs(n, k, d=6, seed=seed)
     rng = np.random.default_rng(seed + 1)
     sample = np.repeat(["s0", "s1"], n // 2)
@@ -32,6 +36,9 @@ def embedded(n=600, k=4, seed=0, hops=2):
     adata.obsm["spatial"] = rng.uniform(size=(n, 2))
     adata.obsm["X_semantic"] = X.astype(np.float32)
     adata.obsm["X_profile"] = np.hstack([X + rng.normal(size=X.shape) for _ in range(hops)]).astype(np.float32)
+    adata.obsm["X_pca_harmony"] = adata.obsm["X_semantic"]
+    piece = labels + k * (sample == "s1")
+    adata.obsp["spatial_connectivities"] = kneighbors_graph(np.column_stack([rng.uniform(size=n), 9.0 * piece]), 6)
     adata.uns["semanticst"] = {"graph_hops": hops, "feature_type": "counts", "spatial_unit": "um"}
     return adata, labels
 
@@ -200,6 +207,24 @@ def test_niches_of_a_cohort_are_found_and_mapped_again():
     np.testing.assert_allclose(stability, consensus.stability)
 
 
+def test_borders_are_drawn_unless_told_otherwise(tmp_path):
+    adata, _ = embedded()
+    # ten cells that all members put into another niche than that of the cells around them
+    wrong = np.flatnonzero(adata.obsm["X_profile"][:, 0] > 0)[:10]
+    for key in ("X_profile", "X_semantic"):
+        adata.obsm[key][wrong] = adata.obsm[key][np.arange(600)[::-1][:10]]
+    views = fit_views(adata)
+    with_borders, without = (fit_niches(adata, views, 4, 4, 0, borders=on) for on in (True, False))
+    assert with_borders[0].borders is not None
+    assert without[0].borders is None
+    assert "composition" not in without[0].arrays()
+    np.testing.assert_array_equal(without[1].labels, without[1].voted)
+    np.testing.assert_array_equal(without[0].assign(adata)[0], without[1].labels)
+    changed = np.flatnonzero(with_borders[1].labels != with_borders[1].voted)
+    assert len(changed)
+    assert set(changed) <= set(wrong)
+
+
 def test_mapping_with_other_hops_is_refused():
     adata, _ = embedded()
     model, _ = fit_niches(adata, fit_views(adata), 3, starts=2, seed=0)
@@ -322,4 +347,4 @@ def test_every_network_has_its_votes():
     adata.uns["semanticst"]["train_networks"] = 3
     model, consensus = fit_niches(adata, views, 4, 4, 0)
     assert model.weights.tolist() == [3, 1]
-    assert consensus.stability.min() >= 0.75
+    assert consensus.votes.max(1).min() >= 0.75

@@ -25,10 +25,11 @@ def run(folder: Path) -> None:
     variant = Variant(**job["variant"])
     starts, seed = job.get("starts", 12), job["seed"]
     cohort = embed([Path(p) for p in job["samples"]], variant, seed, folder)
-    labels = {"niche": default_niches(cohort, job["k"], seed, starts)}
+    consensus = default_niches(cohort, job["k"], seed, starts)
+    labels = {"niche": consensus.labels}
     finished = time.process_time()
     if job["parts"]:
-        labels |= parts_of(cohort, job["k"], seed, starts)
+        labels |= {"without borders": consensus.voted} | parts_of(cohort, job["k"], seed, starts)
     if job["own"]:
         labels["own"] = of_own_number(cohort, starts, seed)
     pd.DataFrame(labels, index=pd.Index(cohort.obs_names, name="cell")).to_csv(folder / "labels.csv")

@@ -12,6 +12,7 @@ from semanticst.features import build_components
 from semanticst.graph.build import build_graphs
 from semanticst.model.run import run_embedding, run_training
 from semanticst.niche.cluster import SHRINKAGE, fit_niches
+from semanticst.niche.consensus import Consensus
 from semanticst.niche.mixture import fit_mixture
 from semanticst.niche.views import fit_views, leading
 
@@ -59,27 +60,29 @@ def embed(samples: Sequence[Path], variant: Variant, seed: int, folder: Path) ->
     return ad.read_h5ad(folder / "cohort.embedding.h5ad")
 
 
-def default_niches(cohort: ad.AnnData, k: int, seed: int, starts: int) -> np.ndarray:
-    """Niches (n,) of the consensus, as the pipeline finds them."""
-    return fit_niches(cohort, fit_views(cohort), k, starts, seed)[1].labels
+def default_niches(cohort: ad.AnnData, k: int, seed: int, starts: int) -> Consensus:
+    """Niches as the pipeline finds them."""
+    return fit_niches(cohort, fit_views(cohort), k, starts, seed)[1]
 
 
 def parts_of(cohort: ad.AnnData, k: int, seed: int, starts: int) -> dict[str, np.ndarray]:
     """Niches (n,) of the halves of the consensus, and of what has no tissue in it.
 
-    ``without network``: the mixtures on neighbourhood profiles alone, which is the training-free baseline.
-    ``network alone``: the mixtures on the embedding. ``no space``: one mixture on the corrected components.
+    ``without network``: the mixtures on neighbourhood profiles alone; without their borders this is the training-free
+    baseline. ``network alone``: the mixtures on the embedding. ``no space``: one mixture on the corrected components.
     """
     views = fit_views(cohort, learned=True)
 
-    def consensus(learned: bool) -> np.ndarray:
+    def consensus(learned: bool) -> Consensus:
         chosen = [view for view in views if (view.source == Obsm.EMBEDDING) == learned]
-        return fit_niches(cohort, chosen, k, starts, seed)[1].labels
+        return fit_niches(cohort, chosen, k, starts, seed)[1]
 
+    profiles = consensus(learned=False)
     components = np.asarray(cohort.obsm[Obsm.HARMONY], dtype=np.float64)
     own = components @ leading(components, 20)
     return {
-        "without network": consensus(learned=False),
-        "network alone": consensus(learned=True),
+        "without network": profiles.labels,
+        "without network or borders": profiles.voted,
+        "network alone": consensus(learned=True).labels,
         "no space": fit_mixture(own, k, shrinkage=SHRINKAGE, starts=starts, seed=seed).predict(own),
     }

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from semanticst.constants import UNS, Obs, Obsm
+from semanticst.constants import UNS, Context, Obs, Obsm, graph_key
 from semanticst.model.cohort import SampleGraphs
 from semanticst.model.store import Network
 from semanticst.model.tiles import collate, split_tiles, with_halo
@@ -47,7 +47,7 @@ def embed_cohort(network: Network, paths: Sequence[Path], device: torch.device, 
     for path in tqdm(paths, desc="embedding", disable=None):
         fused, scores = embed_sample(network, network.read(path), device)
         parts.append(_delta(path, fused, scores))
-    cohort = ad.concat(parts, merge="same")
+    cohort = ad.concat(parts, merge="same", pairwise=True)
     cohort.obs[[Obs.SAMPLE, Obs.PATIENT, Obs.BATCH]] = cohort.obs[[Obs.SAMPLE, Obs.PATIENT, Obs.BATCH]].astype(
         "category"
     )
@@ -70,6 +70,7 @@ def _delta(path: Path, fused: np.ndarray, scores: np.ndarray) -> ad.AnnData:
     obs.index = obs[Obs.SAMPLE] + ":" + obs[Obs.CELL_ID]
     kept = (Obsm.SPATIAL, Obsm.COMPONENTS, Obsm.HARMONY, Obsm.PROFILE)
     delta = ad.AnnData(obs=obs, obsm={key: adata.obsm[key] for key in kept}, uns={UNS: adata.uns[UNS]})
+    delta.obsp[graph_key(Context.SPATIAL)] = adata.obsp[graph_key(Context.SPATIAL)]
     delta.obsm[Obsm.EMBEDDING] = fused
     delta.obsm[Obsm.SCORES] = scores
     return delta

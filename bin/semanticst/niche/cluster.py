@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anndata as ad
@@ -11,7 +11,8 @@ import pandas as pd
 
 from semanticst.constants import UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
-from semanticst.niche.consensus import Consensus, count_votes, vote
+from semanticst.niche.borders import Borders, fit_borders
+from semanticst.niche.consensus import Consensus, count_votes, numbered_by_size, vote
 from semanticst.niche.members import member_counts
 from semanticst.niche.mixture import Mixture, fit_mixture
 from semanticst.niche.number import choose_number, number_curve, report_curve
@@ -30,13 +31,15 @@ AUTO_RANGE = range(2, 16)
 
 @dataclass(frozen=True)
 class NicheModel:
-    """Everything needed to give new cells the same niches: views, a mixture on each, and how their parts vote."""
+    """Everything needed to give new cells the same niches: views, a mixture on each, how their parts vote, and what
+    decides beside borders (None: the votes alone)."""
 
     views: list[View]
     mixtures: list[Mixture]
     mapping: np.ndarray
     weights: np.ndarray
     graph_hops: int
+    borders: Borders | None = None
 
     @property
     def k(self) -> int:
@@ -51,8 +54,9 @@ class NicheModel:
         if hops != self.graph_hops:
             message = f"the model was trained with --graph-hops {self.graph_hops}; map new samples with the same"
             raise BadInput(Problem("the cohort", message, column="graph_hops", value=hops))
-        votes = count_votes(self.partitions(adata), self.mapping, self.weights, self.k)
-        return votes.argmax(1), votes.max(1) / self.weights.sum()
+        votes = count_votes(self.partitions(adata), self.mapping, self.weights, self.k) / self.weights.sum()
+        labels = votes.argmax(1) if self.borders is None else self.borders.draw(adata, votes)
+        return labels, votes[np.arange(len(labels)), labels]
 
     def partitions(self, adata: ad.AnnData) -> list[np.ndarray]:
         """Part (n,) of each cell in every member's own numbering."""
@@ -67,28 +71,46 @@ class NicheModel:
             "views": np.array([v.name for v in self.views]),
         }
         for view, mixture in zip(self.views, self.mixtures):
-            stored[f"{view.name}/source"] = np.array([view.source])
-            stored[f"{view.name}/columns"] = np.array(view.columns)
-            stored[f"{view.name}/mean"] = view.mean
-            stored[f"{view.name}/loadings"] = view.loadings
-            stored[f"{view.name}/weights"] = mixture.weights
-            stored[f"{view.name}/means"] = mixture.means
-            stored[f"{view.name}/covariance"] = mixture.covariance
+            stored |= _arrays(view, mixture)
+        if self.borders is not None:
+            stored |= _arrays(self.borders.view, self.borders.states)
+            stored |= {"composition": self.borders.composition, "states_all": self.borders.states_all}
         return stored
 
     @classmethod
     def from_arrays(cls, stored: dict[str, np.ndarray]) -> "NicheModel":
-        views, mixtures = [], []
-        for name in map(str, stored["views"]):
-            start, stop = (int(c) for c in stored[f"{name}/columns"])
-            source = str(stored[f"{name}/source"][0])
-            views.append(View(name, source, (start, stop), stored[f"{name}/mean"], stored[f"{name}/loadings"]))
-            mixtures.append(Mixture(stored[f"{name}/weights"], stored[f"{name}/means"], stored[f"{name}/covariance"]))
-        return cls(views, mixtures, stored["mapping"], stored["weights"], int(stored["graph_hops"]))
+        views, mixtures = zip(*(_from_arrays(str(name), stored) for name in stored["views"]))
+        borders = None
+        if "composition" in stored:
+            borders = Borders(*_from_arrays("states", stored), stored["composition"], stored["states_all"])
+        return cls(
+            list(views), list(mixtures), stored["mapping"], stored["weights"], int(stored["graph_hops"]), borders
+        )
 
     def save(self, path: Path) -> None:
         with atomic(path) as partial, open(partial, "wb") as handle:
             np.savez_compressed(handle, **self.arrays())
+
+
+def _arrays(view: View, mixture: Mixture) -> dict[str, np.ndarray]:
+    named = {
+        "source": np.array([view.source]),
+        "columns": np.array(view.columns),
+        "mean": view.mean,
+        "loadings": view.loadings,
+        "weights": mixture.weights,
+        "means": mixture.means,
+        "covariance": mixture.covariance,
+    }
+    return {f"{view.name}/{name}": value for name, value in named.items()}
+
+
+def _from_arrays(name: str, stored: dict[str, np.ndarray]) -> tuple[View, Mixture]:
+    start, stop = (int(c) for c in stored[f"{name}/columns"])
+    view = View(
+        name, str(stored[f"{name}/source"][0]), (start, stop), stored[f"{name}/mean"], stored[f"{name}/loadings"]
+    )
+    return view, Mixture(stored[f"{name}/weights"], stored[f"{name}/means"], stored[f"{name}/covariance"])
 
 
 def cluster_niches(
@@ -97,6 +119,7 @@ def cluster_niches(
     *,
     niche_k: str = "auto",
     starts: int = 12,
+    borders: bool = True,
     bootstraps: int = 20,
     model: dict | None = None,
     seed: int = 0,
@@ -106,7 +129,8 @@ def cluster_niches(
 
     ``niches.csv.gz``, ``niche_mixture.npz``, ``niche_k.csv``, ``niche_stability.csv``, ``niche_member_counts.csv``, and
     ``niche_members.csv.gz`` for a list of k. ``bootstraps``: how often the cohort is drawn anew for the niches' Jaccard
-    index; never with ``model``, whose niches are given.
+    index; never with ``model``, whose niches are given. ``borders``: let cells' own states and neighbours decide beside
+    borders, see `semanticst.niche.borders`; a ``model`` does what it was made with.
 
     Raises BadInput when there are fewer cells than niches.
     """
@@ -125,11 +149,12 @@ def cluster_niches(
         views = fit_views(adata)
         curve, chosen = _choose(adata, views, wanted, seed, threads)
         found = {
-            k: fit_niches(adata, views, k, starts, seed, threads) for k in (wanted if niche_k != "auto" else [chosen])
+            k: fit_niches(adata, views, k, starts, seed, threads, borders)
+            for k in (wanted if niche_k != "auto" else [chosen])
         }
         niches, consensus = found[chosen]
         labels, stability = consensus.labels, consensus.stability
-        jaccard = _drawn_anew(adata, views[consensus.reference], labels, chosen, bootstraps, seed, threads)
+        jaccard = _drawn_anew(adata, views[consensus.reference], consensus.voted, chosen, bootstraps, seed, threads)
         if len(found) > 1:
             members = adata.obs[[Obs.SAMPLE, Obs.CELL_ID]].astype(str).reset_index(drop=True)
             write_table(
@@ -151,9 +176,9 @@ def cluster_niches(
 
 
 def fit_niches(
-    adata: ad.AnnData, views: Sequence[View], k: int, starts: int, seed: int, threads: int = 1
+    adata: ad.AnnData, views: Sequence[View], k: int, starts: int, seed: int, threads: int = 1, borders: bool = True
 ) -> tuple[NicheModel, Consensus]:
-    """A mixture of ``k`` parts on each view, and their consensus."""
+    """A mixture of ``k`` parts on each view, their consensus, and ``borders`` drawn by it (never in reference mode)."""
 
     shrinkage = shrinkage_of(adata)
 
@@ -168,9 +193,25 @@ def fit_niches(
     log.info("%d niches from %d members, reference %s, mean stability %.2f, %d to %d cells",
              k, len(views), views[consensus.reference].name, consensus.stability.mean(),
              *(f(np.bincount(consensus.labels, minlength=k)) for f in (np.min, np.max)))  # fmt: skip
-    return NicheModel(
-        list(views), list(mixtures), consensus.mapping, weights, int(adata.uns[UNS]["graph_hops"])
-    ), consensus
+    drawn = None
+    if borders and not is_reference(adata):
+        consensus, drawn = draw_borders(adata, consensus, seed)
+    hops = int(adata.uns[UNS]["graph_hops"])
+    return NicheModel(list(views), list(mixtures), consensus.mapping, weights, hops, drawn), consensus
+
+
+def draw_borders(adata: ad.AnnData, consensus: Consensus, seed: int) -> tuple[Consensus, Borders | None]:
+    """The consensus with its borders drawn anew, and by what; as it was, and None, where a niche would be lost."""
+    borders = fit_borders(adata, consensus.votes, seed)
+    labels = borders.draw(adata, consensus.votes)
+    lost = np.setdiff1d(consensus.labels, labels) + 1
+    if len(lost):
+        log.warning("borders stay as voted: niche %s would lose all its cells", ", ".join(map(str, lost)))
+        return consensus, None
+    log.info("borders: %.1f %% of the cells changed their niche", 100 * (labels != consensus.labels).mean())
+    stability = consensus.votes[np.arange(len(labels)), labels]
+    consensus, order = numbered_by_size(replace(consensus, labels=labels, stability=stability))
+    return consensus, borders.renumbered(order)
 
 
 def shrinkage_of(adata: ad.AnnData) -> float:

@@ -1,7 +1,7 @@
 """One partition out of many: members are aligned to the one that agrees best with all, then vote."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -11,12 +11,19 @@ from sklearn.metrics import adjusted_rand_score
 @dataclass(frozen=True)
 class Consensus:
     """``labels`` (n,) int64 0..K-1 by falling size, ``stability`` (n,) share of votes for the label,
-    ``mapping`` (members, K): niche of each member's part, ``reference`` index of the member all were aligned to."""
+    ``mapping`` (members, K): niche of each member's part, ``reference`` index of the member all were aligned to,
+    ``votes`` (n, K) shares of votes."""
 
     labels: np.ndarray
     stability: np.ndarray
     mapping: np.ndarray
     reference: int
+    votes: np.ndarray
+
+    @property
+    def voted(self) -> np.ndarray:
+        """Labels (n,) by votes alone, whatever became of them at the borders."""
+        return self.votes.argmax(1)
 
 
 def vote(partitions: Sequence[np.ndarray], k: int, weights: Sequence[float] | None = None) -> Consensus:
@@ -24,13 +31,22 @@ def vote(partitions: Sequence[np.ndarray], k: int, weights: Sequence[float] | No
     weights = np.ones(len(partitions)) if weights is None else np.asarray(weights, dtype=float)
     reference = most_central(partitions)
     mapping = np.vstack([_align(p, partitions[reference], k) for p in partitions])
-    votes = count_votes(partitions, mapping, weights, k)
-    labels = votes.argmax(1)
-    order = np.argsort(-np.bincount(labels, minlength=k), kind="stable")
+    shares = count_votes(partitions, mapping, weights, k) / weights.sum()
+    return numbered_by_size(Consensus(shares.argmax(1), shares.max(1), mapping, reference, shares))[0]
+
+
+def numbered_by_size(consensus: Consensus) -> tuple[Consensus, np.ndarray]:
+    """The same with the largest niche as number 0, and ``order`` (K,), the number that each niche had before."""
+    k = consensus.votes.shape[1]
+    order = np.argsort(-np.bincount(consensus.labels, minlength=k), kind="stable")
     rank = np.empty(k, dtype=np.int64)
     rank[order] = np.arange(k)
-    labels = rank[labels]
-    return Consensus(labels, votes.max(1) / weights.sum(), rank[mapping], reference)
+    return replace(
+        consensus,
+        labels=rank[consensus.labels],
+        mapping=rank[consensus.mapping],
+        votes=consensus.votes[:, order],
+    ), order
 
 
 def count_votes(partitions: Sequence[np.ndarray], mapping: np.ndarray, weights: np.ndarray, k: int) -> np.ndarray:

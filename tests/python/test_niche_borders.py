@@ -1,0 +1,145 @@
+"""Borders between niches: votes that put one in the wrong place, lone cells, lattices, panels of cell types."""
+
+from dataclasses import replace
+
+import anndata as ad
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.metrics import adjusted_rand_score
+
+from semanticst.niche.borders import _settle, fit_borders, fit_states, neighbour_mean, shares_of_states
+from semanticst.niche.cluster import draw_borders
+from semanticst.niche.consensus import vote
+
+SIDE = 40
+
+
+def lattice(side: int) -> sp.csr_matrix:
+    """Adjacency (side^2, side^2) of a square lattice, 4 neighbours."""
+    line = sp.diags_array([np.ones(side - 1), np.ones(side - 1)], offsets=[-1, 1])
+    return sp.csr_matrix(sp.kron(line, sp.eye_array(side)) + sp.kron(sp.eye_array(side), line), dtype=np.float32)
+
+
+def tissue(kind="counts", seed=0):
+    """Two halves, of 3 kinds of cells in shares of 80, 10 and 10 % and of 10, 10 and 80 %; truth and column by cell."""
+    rng = np.random.default_rng(seed)
+    column = np.repeat(np.arange(SIDE), SIDE)
+    truth = (column >= SIDE // 2).astype(int)
+    cell_type = np.array([rng.choice(3, p=[(0.8, 0.1, 0.1), (0.1, 0.1, 0.8)][niche]) for niche in truth])
+    components = np.eye(3)[cell_type]
+    if kind == "counts":
+        components = 5 * components + rng.normal(size=(len(truth), 3))
+    adata = ad.AnnData(obsm={"X_pca_harmony": components.astype(np.float32)})
+    adata.obsp["spatial_connectivities"] = lattice(SIDE)
+    adata.uns["semanticst"] = {"graph_hops": 2, "feature_type": kind}
+    return adata, truth, column
+
+
+def votes_of(labels, sure=0.8):
+    votes = np.full((len(labels), labels.max() + 1), (1 - sure) / labels.max())
+    votes[np.arange(len(labels)), labels] = sure
+    return votes
+
+
+@pytest.mark.parametrize("kind", ["counts", "onehot"])
+def test_a_border_that_votes_put_in_the_wrong_place_is_moved(kind):
+    adata, truth, column = tissue(kind)
+    shifted = (column >= SIDE // 2 - 4).astype(int)
+    votes = votes_of(shifted)
+    borders = fit_borders(adata, votes, seed=0)
+    drawn = borders.draw(adata, votes)
+    assert (drawn != truth).sum() < (shifted != truth).sum() / 2
+    # what a niche is made of is found beside it, not through the wrong border
+    states = shares_of_states(borders.states, borders.view.matrix(adata))
+    expected = np.array([states[truth == niche].mean(0) for niche in (0, 1)])
+    np.testing.assert_allclose(borders.composition, expected, atol=0.05)
+
+
+def test_states_say_nothing_where_niches_are_made_of_the_same():
+    adata, _, column = tissue()
+    rng = np.random.default_rng(1)
+    adata.obsm["X_pca_harmony"] = adata.obsm["X_pca_harmony"][rng.permutation(SIDE**2)]
+    voted = (column >= SIDE // 2).astype(int)
+    votes = votes_of(voted, sure=0.95)
+    drawn = fit_borders(adata, votes, seed=0).draw(adata, votes)
+    assert (drawn == voted).mean() > 0.97
+
+
+def test_the_order_of_cells_does_not_matter():
+    adata, _, column = tissue()
+    votes = votes_of((column >= SIDE // 2 - 4).astype(int))
+    borders = fit_borders(adata, votes, seed=0)
+    order = np.random.default_rng(0).permutation(SIDE**2)
+    shuffled = ad.AnnData(obsm={"X_pca_harmony": adata.obsm["X_pca_harmony"][order]}, uns=adata.uns)
+    shuffled.obsp["spatial_connectivities"] = adata.obsp["spatial_connectivities"][order][:, order]
+    np.testing.assert_array_equal(borders.draw(shuffled, votes[order]), borders.draw(adata, votes)[order])
+
+
+def test_cells_of_a_square_lattice_do_not_swing_for_ever():
+    A = lattice(10)
+    W = sp.diags_array(1 / np.asarray(A.sum(1)).ravel()) @ A
+    board = np.indices((10, 10)).sum(0).ravel() % 2  # whole steps turn this into its opposite again and again
+    weak = np.zeros((100, 2))
+    few, many = (_settle(weak, np.eye(2)[board], W, steps) for steps in (60, 61))
+    np.testing.assert_allclose(few, many, atol=1e-3)
+
+
+def test_a_cell_without_neighbours_goes_by_itself():
+    adata, _, column = tissue()
+    votes = votes_of((column >= SIDE // 2).astype(int))
+    graph = adata.obsp["spatial_connectivities"].tolil()
+    graph[0], graph[:, 0] = 0, 0
+    adata.obsp["spatial_connectivities"] = sp.csr_matrix(graph)
+    adata.obsp["spatial_connectivities"].eliminate_zeros()
+    W = neighbour_mean(adata)
+    assert W[[0]].nnz == 0
+    np.testing.assert_allclose(W[1:].sum(1), 1)
+    adata.obsm["X_pca_harmony"][0] = [0, 0, 5]
+    borders = fit_borders(adata, votes, seed=0)
+    assert borders.draw(adata, votes)[1] == 0
+    votes[0] = 0.5
+    assert borders.draw(adata, votes)[0] == 1
+
+
+def test_states_of_a_panel_of_cell_types_are_the_types():
+    adata, _, _ = tissue("onehot")
+    view, states = fit_states(adata, seed=0)
+    found = shares_of_states(states, view.matrix(adata))
+    assert found.shape[1] == 3
+    types = adata.obsm["X_pca_harmony"].argmax(1)
+    assert adjusted_rand_score(types, found.argmax(1)) == 1
+    assert found.max(1).min() > 0.99
+
+
+def test_niches_are_numbered_by_size_again_and_stability_is_that_of_the_niche():
+    adata, truth, column = tissue()
+    # by votes the left niche has most cells, in truth the right one
+    truth = (column >= SIDE // 2 - 3).astype(int)
+    rng = np.random.default_rng(0)
+    types = np.array([rng.choice(3, p=[(0.8, 0.1, 0.1), (0.1, 0.1, 0.8)][niche]) for niche in truth])
+    adata.obsm["X_pca_harmony"] = (5 * np.eye(3)[types] + rng.normal(size=(SIDE**2, 3))).astype(np.float32)
+    voted = (column >= SIDE // 2 + 2).astype(int)
+    consensus = vote([voted, voted, truth], 2)
+    assert (consensus.voted == voted).all()
+    drawn, borders = draw_borders(adata, consensus, seed=0)
+    assert adjusted_rand_score(truth, drawn.labels) > 0.9
+    assert np.bincount(drawn.labels)[0] > SIDE**2 / 2
+    assert (drawn.labels == truth).mean() < 0.1, "the right half is the first niche now"
+    np.testing.assert_array_equal(borders.draw(adata, drawn.votes), drawn.labels)
+    np.testing.assert_allclose(drawn.stability, drawn.votes[np.arange(SIDE**2), drawn.labels])
+    between = (column >= SIDE // 2 - 3) & (column < SIDE // 2 + 2) & (drawn.labels == 0)
+    np.testing.assert_allclose(drawn.stability[between], 1 / 3)
+    np.testing.assert_array_equal(drawn.mapping, [[1, 0], [1, 0], [1, 0]])
+
+
+def test_where_a_niche_would_be_lost_borders_stay_as_voted(caplog):
+    adata, truth, _ = tissue()
+    labels = truth.copy()
+    labels[[205, 405, 1205]] = 2
+    consensus = vote([labels] * 3, 3)
+    consensus = replace(consensus, votes=0.4 * consensus.votes + 0.2)
+    drawn, borders = draw_borders(adata, consensus, seed=0)
+    assert borders is None
+    np.testing.assert_array_equal(drawn.labels, consensus.labels)
+    assert "niche 3 would lose all its cells" in caplog.text
