@@ -7,8 +7,8 @@ be of one niche:
 
     log p(z | s, v) = sum_i [ log p(s_i | theta_{z_i}) + a log(v_{i, z_i} + e) + b / |N_i| sum_{j in N_i} 1(z_i = z_j) ]
 
-with v_ik the share of votes and N_i the neighbours in space. b = 5 lies between the defaults of BayesSpace for 4 and
-for 6 neighbours (4 and 6 in these units). theta is found by mean-field EM (Celeux et al. 2003) from the votes on.
+with v_ik the share of votes and N_i the neighbours in space. b = 6 is what BayesSpace takes for a ring of 6 neighbours.
+theta is found by mean-field EM (Celeux et al. 2003) from the votes on.
 """
 
 from dataclasses import dataclass, replace
@@ -29,7 +29,7 @@ WIDTH = 20
 """Principal components of the states."""
 STATE_CELLS = 20_000
 """Cells on which states are found."""
-SMOOTHNESS = 5.0
+SMOOTHNESS = 6.0
 """b: log odds of the niche that all neighbours belong to against one that none does."""
 TRUST = 0.5
 """a: what votes count against the cell's own state."""
