@@ -8,7 +8,8 @@ import pytest
 import scipy.sparse as sp
 from sklearn.metrics import adjusted_rand_score
 
-from semanticst.niche.borders import _settle, fit_borders, fit_states, neighbour_mean, shares_of_states
+from semanticst.niche import borders as borders_module
+from semanticst.niche.borders import _settle, fit_borders, fit_states, neighbour_pull, shares_of_states
 from semanticst.niche.cluster import draw_borders
 from semanticst.niche.consensus import vote
 
@@ -78,11 +79,21 @@ def test_the_order_of_cells_does_not_matter():
 
 def test_cells_of_a_square_lattice_do_not_swing_for_ever():
     A = lattice(10)
-    W = sp.diags_array(1 / np.asarray(A.sum(1)).ravel()) @ A
+    W = sp.csr_matrix(A, dtype=float)
     board = np.indices((10, 10)).sum(0).ravel() % 2  # whole steps turn this into its opposite again and again
     weak = np.zeros((100, 2))
     few, many = (_settle(weak, np.eye(2)[board], W, steps) for steps in (60, 61))
     np.testing.assert_allclose(few, many, atol=1e-3)
+
+
+def test_each_neighbour_counts_one_and_all_together_at_most_six():
+    rng = np.random.default_rng(0)
+    A = sp.csr_matrix(np.triu(rng.random((30, 30)) < 0.2, 1).astype(np.float32))
+    A = A + A.T
+    adata = ad.AnnData(obsm={"X_pca_harmony": np.zeros((30, 2))}, obsp={"spatial_connectivities": 0.3 * A})
+    degree = np.asarray(A.sum(1)).ravel()
+    assert degree.min() < 6 < degree.max()
+    np.testing.assert_allclose(np.asarray(neighbour_pull(adata).sum(1)).ravel(), np.minimum(degree, 6))
 
 
 def test_a_cell_without_neighbours_goes_by_itself():
@@ -92,9 +103,7 @@ def test_a_cell_without_neighbours_goes_by_itself():
     graph[0], graph[:, 0] = 0, 0
     adata.obsp["spatial_connectivities"] = sp.csr_matrix(graph)
     adata.obsp["spatial_connectivities"].eliminate_zeros()
-    W = neighbour_mean(adata)
-    assert W[[0]].nnz == 0
-    np.testing.assert_allclose(W[1:].sum(1), 1)
+    assert neighbour_pull(adata)[[0]].nnz == 0
     adata.obsm["X_pca_harmony"][0] = [0, 0, 5]
     borders = fit_borders(adata, votes, seed=0)
     assert borders.draw(adata, votes)[1] == 0
@@ -110,6 +119,19 @@ def test_states_of_a_panel_of_cell_types_are_the_types():
     types = adata.obsm["X_pca_harmony"].argmax(1)
     assert adjusted_rand_score(types, found.argmax(1)) == 1
     assert found.max(1).min() > 0.99
+
+
+def test_a_state_without_cells_does_no_harm(monkeypatch):
+    adata, truth, _ = tissue()
+    view, states = fit_states(adata, seed=0)
+    far = replace(states, weights=np.append(states.weights, 0.0), means=np.vstack([states.means, np.full((1, 3), 1e4)]))
+    monkeypatch.setattr(borders_module, "fit_states", lambda adata, seed: (view, far))
+    votes = votes_of(truth)
+    borders = fit_borders(adata, votes, seed=0)
+    assert np.isfinite(borders.composition).all()
+    assert (borders.draw(adata, votes) == truth).mean() > 0.95
+    adata.obsm["X_pca_harmony"][0] = 1e4 / 5  # a cell of another cohort that is of this state
+    assert (borders.draw(adata, votes)[1:] == truth[1:]).mean() > 0.95
 
 
 def test_niches_are_numbered_by_size_again_and_stability_is_that_of_the_niche():
@@ -138,7 +160,7 @@ def test_where_a_niche_would_be_lost_borders_stay_as_voted(caplog):
     labels = truth.copy()
     labels[[205, 405, 1205]] = 2
     consensus = vote([labels] * 3, 3)
-    consensus = replace(consensus, votes=0.4 * consensus.votes + 0.2)
+    consensus.votes[[205, 405, 1205]] = 0.3, 0.3, 0.4
     drawn, borders = draw_borders(adata, consensus, seed=0)
     assert borders is None
     np.testing.assert_array_equal(drawn.labels, consensus.labels)

@@ -5,10 +5,11 @@ a border has a mean of both sides. A hidden Markov random field looks at the cel
 BayesSpace, Zhao et al. 2021). A niche k is a composition theta_k of cell states s, and cells beside each other tend to
 be of one niche:
 
-    log p(z | s, v) = sum_i [ log p(s_i | theta_{z_i}) + a log(v_{i, z_i} + e) + b / |N_i| sum_{j in N_i} 1(z_i = z_j) ]
+    log p(z | s, v) = sum_i [ log p(s_i | theta_{z_i}) + a log(v_{i, z_i} + e) + w_i sum_{j in N_i} 1(z_i = z_j) ]
 
-with v_ik the share of votes and N_i the neighbours in space. b = 6 is what BayesSpace takes for a ring of 6 neighbours.
-theta is found by mean-field EM (Celeux et al. 2003) from the votes on.
+with v_ik the share of votes and N_i the neighbours in space. Each neighbour counts w_i = 1, as BayesSpace has it on
+rings of 4 and of 6, and all together at most b = 6: w_i = min(1, b / |N_i|). theta is found by mean-field EM (Celeux et
+al. 2003) from the votes on.
 """
 
 from dataclasses import dataclass, replace
@@ -30,7 +31,7 @@ WIDTH = 20
 STATE_CELLS = 20_000
 """Cells on which states are found."""
 SMOOTHNESS = 6.0
-"""b: log odds of the niche that all neighbours belong to against one that none does."""
+"""b: largest log odds of the niche that all neighbours belong to against one that none does."""
 TRUST = 0.5
 """a: what votes count against the cell's own state."""
 DOUBT = 0.05
@@ -55,7 +56,7 @@ class Borders:
     def draw(self, adata: ad.AnnData, votes: np.ndarray) -> np.ndarray:
         """Niche (n,) int64 of each cell, from the shares of ``votes`` (n, K)."""
         evidence = self._evidence(shares_of_states(self.states, self.view.matrix(adata)), votes)
-        return _settle(evidence, votes, neighbour_mean(adata), STEPS).argmax(1)
+        return _settle(evidence, votes, neighbour_pull(adata), STEPS).argmax(1)
 
     def renumbered(self, order: np.ndarray) -> "Borders":
         """The same with niche ``order[i]`` as number i."""
@@ -69,8 +70,8 @@ class Borders:
 def fit_borders(adata: ad.AnnData, votes: np.ndarray, seed: int) -> Borders:
     """Find cell states and the composition of each niche, from shares of ``votes`` (n, K) of the cells of ``adata``."""
     view, mixture = fit_states(adata, seed)
-    states, W = shares_of_states(mixture, view.matrix(adata)), neighbour_mean(adata)
-    of_all = states.mean(0, dtype=np.float64)
+    states, W = shares_of_states(mixture, view.matrix(adata)), neighbour_pull(adata)
+    of_all = np.maximum(states.mean(0, dtype=np.float64), 1e-12)  # a state may have lost all its cells
     R = np.eye(votes.shape[1])[votes.argmax(1)]
     for _ in range(ROUNDS):
         sums = R.T @ states + PRIOR_CELLS * of_all
@@ -105,11 +106,11 @@ def shares_of_states(states: Mixture, X: np.ndarray) -> np.ndarray:
     return np.vstack([softmax(states.log_joint(block), axis=1).astype(np.float32) for block in blocks])
 
 
-def neighbour_mean(adata: ad.AnnData) -> sp.csr_matrix:
-    """Operator (n, n) that takes the mean over the neighbours in space; rows of cells without any are empty."""
+def neighbour_pull(adata: ad.AnnData) -> sp.csr_matrix:
+    """Weights w_i (n, n) of the neighbours in space: 1, or less where rows would add up to more than `SMOOTHNESS`."""
     A = sp.csr_matrix(adata.obsp[graph_key(Context.SPATIAL)], dtype=np.float64)
     A.data[:] = 1.0
-    return sp.csr_matrix(sp.diags_array(1 / np.maximum(np.diff(A.indptr), 1)) @ A)
+    return sp.csr_matrix(sp.diags_array(np.minimum(1, SMOOTHNESS / np.maximum(np.diff(A.indptr), 1))) @ A)
 
 
 def _settle(evidence: np.ndarray, R: np.ndarray, W: sp.csr_matrix, steps: int) -> np.ndarray:
@@ -118,7 +119,7 @@ def _settle(evidence: np.ndarray, R: np.ndarray, W: sp.csr_matrix, steps: int) -
     Half steps: whole ones, of all cells at once, can swing for ever on a square lattice.
     """
     for _ in range(steps):
-        after = (R + softmax(evidence + SMOOTHNESS * (W @ R), axis=1)) / 2
+        after = (R + softmax(evidence + W @ R, axis=1)) / 2
         change, R = np.abs(after - R).max(), after
         if change < TOLERANCE:
             break
