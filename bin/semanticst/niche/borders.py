@@ -5,11 +5,11 @@ a border has a mean of both sides. A hidden Markov random field looks at the cel
 BayesSpace, Zhao et al. 2021). A niche k is a composition theta_k of cell states s, and cells beside each other tend to
 be of one niche:
 
-    log p(z | s, v) = sum_i [ log p(s_i | theta_{z_i}) + a log(v_{i, z_i} + e) + w_i sum_{j in N_i} 1(z_i = z_j) ]
+    log p(z | s, v) = sum_i [ log p(s_i | theta_{z_i}) + a log(v_{i, z_i} + e) + b / |N_i| sum_{j in N_i} 1(z_i = z_j) ]
 
-with v_ik the share of votes and N_i the neighbours in space. Each neighbour counts w_i = 1, as BayesSpace has it on
-rings of 4 and of 6, and all together at most b = 6: w_i = min(1, b / |N_i|). theta is found by mean-field EM (Celeux et
-al. 2003) from the votes on.
+with v_ik the share of votes and N_i the neighbours in space. b = 6 is what BayesSpace takes for a ring of 6 neighbours;
+where a ring has gaps, the rest of it counts as much. theta is found by mean-field EM (Celeux et al. 2003) from the
+votes on.
 """
 
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ WIDTH = 20
 STATE_CELLS = 20_000
 """Cells on which states are found."""
 SMOOTHNESS = 6.0
-"""b: largest log odds of the niche that all neighbours belong to against one that none does."""
+"""b: log odds of the niche that all neighbours belong to against one that none does."""
 TRUST = 0.5
 """a: what votes count against the cell's own state."""
 DOUBT = 0.05
@@ -107,10 +107,10 @@ def shares_of_states(states: Mixture, X: np.ndarray) -> np.ndarray:
 
 
 def neighbour_pull(adata: ad.AnnData) -> sp.csr_matrix:
-    """Weights w_i (n, n) of the neighbours in space: 1, or less where rows would add up to more than `SMOOTHNESS`."""
+    """Weights b / |N_i| (n, n) of the neighbours in space; rows of cells without any are empty."""
     A = sp.csr_matrix(adata.obsp[graph_key(Context.SPATIAL)], dtype=np.float64)
     A.data[:] = 1.0
-    return sp.csr_matrix(sp.diags_array(np.minimum(1, SMOOTHNESS / np.maximum(np.diff(A.indptr), 1))) @ A)
+    return sp.csr_matrix(sp.diags_array(SMOOTHNESS / np.maximum(np.diff(A.indptr), 1)) @ A)
 
 
 def _settle(evidence: np.ndarray, R: np.ndarray, W: sp.csr_matrix, steps: int) -> np.ndarray:
