@@ -1,6 +1,6 @@
 """The integrated object as the report reads it: cells in memory, features in blocks of rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -53,23 +53,20 @@ class Cohort:
 
     def blocks(self) -> Iterator[tuple[slice, sp.csr_matrix]]:
         """Yield ``X`` as CSR blocks (float64) of up to 50,000 cells, so that memory does not grow with the cohort."""
-        backed = ad.read_h5ad(self.path, backed="r")
-        try:
-            for start in range(0, backed.n_obs, _BLOCK):
-                rows = slice(start, min(start + _BLOCK, backed.n_obs))
-                yield rows, sp.csr_matrix(backed.X[rows], dtype=np.float64)
-        finally:
-            backed.file.close()
+        n = len(self.cells)
+        yield from self._read(slice(start, min(start + _BLOCK, n)) for start in range(0, n, _BLOCK))
 
     def values_by_sample(self) -> Iterator[sp.csr_matrix]:
-        """Yield ``X`` of the cells of each sample as CSR (float64)."""
-        sample = self.cells[Obs.SAMPLE].to_numpy()
+        """Yield ``X`` of the cells of each sample as CSR (float64), sorted by sample."""
+        samples = [rows for _, rows in self.sample_rows()]
+        for rows, (span, values) in zip(samples, self._read(slice(r.min(), r.max() + 1) for r in samples)):
+            yield values[rows - span.start]
+
+    def _read(self, spans: Iterable[slice]) -> Iterator[tuple[slice, sp.csr_matrix]]:
         backed = ad.read_h5ad(self.path, backed="r")
         try:
-            for name in pd.unique(sample):
-                rows = np.flatnonzero(sample == name)
-                span = slice(rows[0], rows[-1] + 1)
-                yield sp.csr_matrix(backed.X[span], dtype=np.float64)[rows - span.start]
+            for rows in spans:
+                yield rows, sp.csr_matrix(backed.X[rows], dtype=np.float64)
         finally:
             backed.file.close()
 
