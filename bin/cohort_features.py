@@ -23,7 +23,7 @@ def cohort_features(
     samples, features_n_components, features_n_top, features_min_samples, harmony, model, seed, threads, outdir
 ):
     """Project the QC'd samples SAMPLE.qc.h5ad into one space; writes cohort.basis.npz and SAMPLE.components.h5ad."""
-    from semanticst.features import build_components
+    from semanticst.features.build import build_components
 
     stored = None
     if model:

@@ -7,7 +7,6 @@ import scipy.sparse as sp
 
 from helpers import make_internal, random_values
 from semanticst.errors import BadInput
-from semanticst.features import build_components
 from semanticst.features.basis import (
     Basis,
     Moments,
@@ -17,7 +16,7 @@ from semanticst.features.basis import (
     transform,
     typical_sizes,
 )
-from semanticst.features.build import load_basis
+from semanticst.features.build import build_components, load_basis
 from semanticst.features.harmonise import common_names, common_panel
 from semanticst.features.harmony import HarmonyReference, batch_shifts, correct
 

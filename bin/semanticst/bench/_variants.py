@@ -8,7 +8,7 @@ import anndata as ad
 import numpy as np
 
 from semanticst.constants import CONTEXTS, Context, Obsm
-from semanticst.features import build_components
+from semanticst.features.build import build_components
 from semanticst.graph.build import build_graphs
 from semanticst.model.run import run_embedding, run_training
 from semanticst.niche.cluster import SHRINKAGE, fit_niches

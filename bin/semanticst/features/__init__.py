@@ -1,6 +1,4 @@
-"""From counts or markers of many samples to one space of components: shared features, basis, batch correction."""
+"""From counts or markers of many samples to one space of components: shared features, basis, batch correction.
 
-from semanticst.features.basis import Basis
-from semanticst.features.build import build_components
-
-__all__ = ["Basis", "build_components"]
+Nothing is imported here: steps that only take the scale of a feature (``basis``) need no Harmony in their image.
+"""
