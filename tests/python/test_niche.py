@@ -7,6 +7,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import kneighbors_graph
 
 from semanticst.errors import BadInput
+from semanticst.niche.borders import field_of
 from semanticst.niche.cluster import NicheModel, cluster_niches, fit_niches, parse_numbers
 from semanticst.niche.consensus import most_central, vote
 from semanticst.niche.mixture import _em, fit_mixture
@@ -111,6 +112,14 @@ def test_votes_align_names_and_count():
     np.testing.assert_allclose(found.stability, [1, 1, 2 / 3, 1, 1, 1])
 
 
+def test_ties_are_decided_in_the_same_way_however_niches_are_numbered():
+    first, second = np.array([0, 0, 1, 1, 1, 1, 0]), np.array([0, 0, 1, 1, 1, 1, 1])
+    found = vote([first, second], 2)
+    np.testing.assert_array_equal(found.labels, 1 - first)
+    np.testing.assert_array_equal(found.voted, found.labels)
+    assert found.stability[6] == pytest.approx(0.5)
+
+
 def test_niches_are_numbered_by_falling_size():
     labels = vote([np.array([2] * 5 + [0] * 3 + [1] * 2)], 3).labels
     assert np.bincount(labels).tolist() == [5, 3, 2]
@@ -185,11 +194,11 @@ def test_number_is_chosen_on_the_middle_hop(kind):
 
 def test_reference_mode_is_one_tied_mixture_on_the_embedding():
     adata, labels = embedded(hops=3)
-    usual = fit_niches(adata, fit_views(adata)[:1], 4, starts=4, seed=0)[0].mixtures[0]
+    usual = fit_niches(adata, fit_views(adata)[:1], 4, field_of(adata, 0), starts=4, seed=0)[0].mixtures[0]
     adata.uns["semanticst"]["train_mode"] = "reference"
     (view,) = fit_views(adata)
     assert (view.source, view.loadings.shape) == ("X_semantic", (6, 6))
-    model, consensus = fit_niches(adata, [view], 4, starts=4, seed=0)
+    model, consensus = fit_niches(adata, [view], 4, field_of(adata, 0), starts=4, seed=0)
     tied = fit_mixture(view.matrix(adata), 4, shrinkage=0, starts=4, seed=0)
     np.testing.assert_array_equal(model.mixtures[0].covariance, tied.covariance)
     assert not np.allclose(tied.covariance, usual.covariance)
@@ -200,11 +209,20 @@ def test_reference_mode_is_one_tied_mixture_on_the_embedding():
 
 def test_niches_of_a_cohort_are_found_and_mapped_again():
     adata, labels = embedded()
-    model, consensus = fit_niches(adata, fit_views(adata), 4, starts=4, seed=0)
+    model, consensus = fit_niches(adata, fit_views(adata), 4, field_of(adata, 0), starts=4, seed=0)
     assert adjusted_rand_score(consensus.labels, labels) > 0.95
     again, stability = NicheModel.from_arrays(model.arrays()).assign(adata)
     np.testing.assert_array_equal(again, consensus.labels)
     np.testing.assert_allclose(stability, consensus.stability)
+
+
+def test_a_model_that_lost_a_part_is_refused():
+    adata, _ = embedded()
+    whole = fit_niches(adata, fit_views(adata)[:1], 4, field_of(adata, 0), starts=2, seed=0)[0].arrays()
+    for lost in ("views", "states_all", "states/means", "weights", "embedding-6/covariance"):
+        arrays = {name: value for name, value in whole.items() if name != lost}
+        with pytest.raises(BadInput, match=f"has niches without '{lost}'; give integration/model.pt"):
+            NicheModel.from_arrays(arrays)
 
 
 def test_borders_are_drawn_unless_told_otherwise(tmp_path):
@@ -214,7 +232,7 @@ def test_borders_are_drawn_unless_told_otherwise(tmp_path):
     for key in ("X_profile", "X_semantic"):
         adata.obsm[key][wrong] = adata.obsm[key][np.arange(600)[::-1][:10]]
     views = fit_views(adata)
-    with_borders, without = (fit_niches(adata, views, 4, 4, 0, borders=on) for on in (True, False))
+    with_borders, without = (fit_niches(adata, views, 4, field, 4, 0) for field in (field_of(adata, 0), None))
     assert with_borders[0].borders is not None
     assert without[0].borders is None
     assert "composition" not in without[0].arrays()
@@ -227,7 +245,7 @@ def test_borders_are_drawn_unless_told_otherwise(tmp_path):
 
 def test_mapping_with_other_hops_is_refused():
     adata, _ = embedded()
-    model, _ = fit_niches(adata, fit_views(adata), 3, starts=2, seed=0)
+    model, _ = fit_niches(adata, fit_views(adata), 3, field_of(adata, 0), starts=2, seed=0)
     adata.uns["semanticst"]["graph_hops"] = 3
     with pytest.raises(BadInput, match="--graph-hops 2"):
         model.assign(adata)
@@ -236,7 +254,7 @@ def test_mapping_with_other_hops_is_refused():
 def test_threads_do_not_change_the_niches():
     adata, _ = embedded()
     views = fit_views(adata)
-    one, two = (fit_niches(adata, views, 4, starts=4, seed=0, threads=t)[1].labels for t in (1, 3))
+    one, two = (fit_niches(adata, views, 4, field_of(adata, 0), starts=4, seed=0, threads=t)[1].labels for t in (1, 3))
     np.testing.assert_array_equal(one, two)
 
 
@@ -343,8 +361,8 @@ def test_every_network_has_its_votes():
     adata, _ = embedded()
     views = fit_views(adata, widths=(3,))
     assert [view.source for view in views] == ["X_semantic", "X_profile"]
-    assert fit_niches(adata, views, 4, 4, 0)[0].weights.tolist() == [1, 1]
+    assert fit_niches(adata, views, 4, field_of(adata, 0), 4, 0)[0].weights.tolist() == [1, 1]
     adata.uns["semanticst"]["train_networks"] = 3
-    model, consensus = fit_niches(adata, views, 4, 4, 0)
+    model, consensus = fit_niches(adata, views, 4, field_of(adata, 0), 4, 0)
     assert model.weights.tolist() == [3, 1]
     assert consensus.votes.max(1).min() >= 0.75

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from sklearn.metrics import adjusted_rand_score
 
 from semanticst.niche import borders as borders_module
-from semanticst.niche.borders import _settle, fit_borders, fit_states, neighbour_pull, shares_of_states
+from semanticst.niche.borders import _settle, field_of, fit_borders, fit_states, neighbour_pull, shares_of_states
 from semanticst.niche.cluster import draw_borders
 from semanticst.niche.consensus import vote
 
@@ -48,7 +48,7 @@ def test_a_border_that_votes_put_in_the_wrong_place_is_moved(kind):
     adata, truth, column = tissue(kind)
     shifted = (column >= SIDE // 2 - 4).astype(int)
     votes = votes_of(shifted)
-    borders = fit_borders(adata, votes, seed=0)
+    borders = fit_borders(field_of(adata, seed=0), votes)
     drawn = borders.draw(adata, votes)
     assert (drawn != truth).sum() < 0.6 * (shifted != truth).sum()
     # what a niche is made of is found beside it, not through the wrong border
@@ -63,14 +63,14 @@ def test_states_say_nothing_where_niches_are_made_of_the_same():
     adata.obsm["X_pca_harmony"] = adata.obsm["X_pca_harmony"][rng.permutation(SIDE**2)]
     voted = (column >= SIDE // 2).astype(int)
     votes = votes_of(voted, sure=0.95)
-    drawn = fit_borders(adata, votes, seed=0).draw(adata, votes)
+    drawn = fit_borders(field_of(adata, seed=0), votes).draw(adata, votes)
     assert (drawn == voted).mean() > 0.97
 
 
 def test_the_order_of_cells_does_not_matter():
     adata, _, column = tissue()
     votes = votes_of((column >= SIDE // 2 - 4).astype(int))
-    borders = fit_borders(adata, votes, seed=0)
+    borders = fit_borders(field_of(adata, seed=0), votes)
     order = np.random.default_rng(0).permutation(SIDE**2)
     shuffled = ad.AnnData(obsm={"X_pca_harmony": adata.obsm["X_pca_harmony"][order]}, uns=adata.uns)
     shuffled.obsp["spatial_connectivities"] = adata.obsp["spatial_connectivities"][order][:, order]
@@ -103,7 +103,7 @@ def test_a_cell_without_neighbours_goes_by_itself():
     adata.obsp["spatial_connectivities"].eliminate_zeros()
     assert neighbour_pull(adata)[[0]].nnz == 0
     adata.obsm["X_pca_harmony"][0] = [0, 0, 5]
-    borders = fit_borders(adata, votes, seed=0)
+    borders = fit_borders(field_of(adata, seed=0), votes)
     assert borders.draw(adata, votes)[1] == 0
     votes[0] = 0.5
     assert borders.draw(adata, votes)[0] == 1
@@ -125,7 +125,7 @@ def test_a_state_without_cells_does_no_harm(monkeypatch):
     far = replace(states, weights=np.append(states.weights, 0.0), means=np.vstack([states.means, np.full((1, 3), 1e4)]))
     monkeypatch.setattr(borders_module, "fit_states", lambda adata, seed: (view, far))
     votes = votes_of(truth)
-    borders = fit_borders(adata, votes, seed=0)
+    borders = fit_borders(field_of(adata, seed=0), votes)
     assert np.isfinite(borders.composition).all()
     assert (borders.draw(adata, votes) == truth).mean() > 0.95
     adata.obsm["X_pca_harmony"][0] = 1e4 / 5  # a cell of another cohort that is of this state
@@ -142,7 +142,7 @@ def test_niches_are_numbered_by_size_again_and_stability_is_that_of_the_niche():
     voted = (column >= SIDE // 2 + 2).astype(int)
     consensus = vote([voted, voted, truth], 2)
     assert (consensus.voted == voted).all()
-    drawn, borders = draw_borders(adata, consensus, seed=0)
+    drawn, borders = draw_borders(field_of(adata, seed=0), consensus)
     assert adjusted_rand_score(truth, drawn.labels) > 0.9
     assert np.bincount(drawn.labels)[0] > SIDE**2 / 2
     assert (drawn.labels == truth).mean() < 0.1, "the right half is the first niche now"
@@ -159,7 +159,7 @@ def test_where_a_niche_would_be_lost_borders_stay_as_voted(caplog):
     labels[[205, 405, 1205]] = 2
     consensus = vote([labels] * 3, 3)
     consensus.votes[[205, 405, 1205]] = 0.3, 0.3, 0.4
-    drawn, borders = draw_borders(adata, consensus, seed=0)
+    drawn, borders = draw_borders(field_of(adata, seed=0), consensus)
     assert borders is None
     np.testing.assert_array_equal(drawn.labels, consensus.labels)
     assert "niche 3 would lose all its cells" in caplog.text

@@ -8,7 +8,7 @@ from semanticst.errors import BadInput
 from semanticst.report.cohort import read_cohort
 from semanticst.report.composition import sample_cell_types
 from semanticst.report.gene_sets import niche_gene_sets, read_gene_sets
-from semanticst.report.markers import log_normalised, median_total
+from semanticst.report.markers import scale_of_markers
 from semanticst.report.patches import first_cells_of_patches, niche_patches
 
 
@@ -44,7 +44,7 @@ def test_gene_sets_are_means_over_genes_and_cells(cohort, tmp_path):
     path.write_text("gene_set,gene\nboth,MARK1\nboth,MARK2\nboth,ABSENT\nfirst,MARK1\nfirst,MARK1\n")
     table = niche_gene_sets(cohort, read_gene_sets(path), path).set_index(["sample", "niche", "gene_set"])
     (_, values), *_ = list(cohort.blocks())
-    expression = log_normalised(values, median_total(cohort)).toarray()
+    expression = scale_of_markers(cohort)(values).toarray()
     here = (cohort.cells["sample"] == "s2").to_numpy() & (cohort.cells["niche"] == 2).to_numpy()
     assert table.loc[("s2", 2, "both"), "mean"] == pytest.approx(expression[here][:, :2].mean())
     assert table.loc[("s2", 2, "first"), "mean"] == pytest.approx(expression[here][:, 0].mean())

@@ -12,6 +12,7 @@ import pandas as pd
 from semanticst.bench._variants import Variant, default_niches, embed, parts_of
 from semanticst.cli import start_logging
 from semanticst.constants import Obsm
+from semanticst.niche.borders import field_of
 from semanticst.niche.cluster import AUTO_RANGE, SHRINKAGE, fit_niches
 from semanticst.niche.number import choose_number, number_curve
 from semanticst.niche.views import fit_views, middle_view
@@ -42,7 +43,7 @@ def of_own_number(cohort: ad.AnnData, starts: int, seed: int) -> np.ndarray:
     views = fit_views(cohort)
     middle = middle_view(views).matrix(cohort)
     k = choose_number(number_curve(middle, AUTO_RANGE, shrinkage=SHRINKAGE, seed=seed))
-    return fit_niches(cohort, views, k, starts, seed)[1].labels
+    return fit_niches(cohort, views, k, field_of(cohort, seed), starts, seed)[1].labels
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from semanticst.constants import CONTEXTS, Context, Obsm
 from semanticst.features.build import build_components
 from semanticst.graph.build import build_graphs
 from semanticst.model.run import run_embedding, run_training
+from semanticst.niche.borders import field_of
 from semanticst.niche.cluster import SHRINKAGE, fit_niches
 from semanticst.niche.consensus import Consensus
 from semanticst.niche.mixture import fit_mixture
@@ -62,7 +63,7 @@ def embed(samples: Sequence[Path], variant: Variant, seed: int, folder: Path) ->
 
 def default_niches(cohort: ad.AnnData, k: int, seed: int, starts: int) -> Consensus:
     """Niches as the pipeline finds them."""
-    return fit_niches(cohort, fit_views(cohort), k, starts, seed)[1]
+    return fit_niches(cohort, fit_views(cohort), k, field_of(cohort, seed), starts, seed)[1]
 
 
 def parts_of(cohort: ad.AnnData, k: int, seed: int, starts: int) -> dict[str, np.ndarray]:
@@ -71,11 +72,11 @@ def parts_of(cohort: ad.AnnData, k: int, seed: int, starts: int) -> dict[str, np
     ``without network``: the mixtures on neighbourhood profiles alone; without their borders this is the training-free
     baseline. ``network alone``: the mixtures on the embedding. ``no space``: one mixture on the corrected components.
     """
-    views = fit_views(cohort, learned=True)
+    views, field = fit_views(cohort, learned=True), field_of(cohort, seed)
 
     def consensus(learned: bool) -> Consensus:
         chosen = [view for view in views if (view.source == Obsm.EMBEDDING) == learned]
-        return fit_niches(cohort, chosen, k, starts, seed)[1]
+        return fit_niches(cohort, chosen, k, field, starts, seed)[1]
 
     profiles = consensus(learned=False)
     components = np.asarray(cohort.obsm[Obsm.HARMONY], dtype=np.float64)

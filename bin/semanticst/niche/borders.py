@@ -22,7 +22,7 @@ from sklearn.cluster import KMeans
 
 from semanticst.constants import SHARES, UNS, Context, Obsm, graph_key
 from semanticst.niche.mixture import BLOCK, Mixture, fit_mixture, rows_at_most
-from semanticst.niche.views import View, leading
+from semanticst.niche.views import View, is_reference, leading
 
 STATES = 30
 """Cell states; 15 and 60 gave the same borders."""
@@ -44,6 +44,25 @@ TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
+class Field:
+    """What the cells of a cohort are and where: cell ``states`` in the ``view`` of the corrected components, ``shares``
+    (n, S) of them in each cell, and the ``pull`` (n, n) of its neighbours."""
+
+    view: View
+    states: Mixture
+    shares: np.ndarray
+    pull: sp.csr_matrix
+
+
+def field_of(adata: ad.AnnData, seed: int) -> Field | None:
+    """States and neighbours of the cells of ``adata``; None in reference mode, whose niches are as voted."""
+    if is_reference(adata):
+        return None
+    view, states = fit_states(adata, seed)
+    return Field(view, states, shares_of_states(states, view.matrix(adata)), neighbour_pull(adata))
+
+
+@dataclass(frozen=True)
 class Borders:
     """``view`` of the corrected components, cell ``states`` in it, ``composition`` (K, S) shares of states by niche,
     and ``states_all`` (S,) those of the cohort."""
@@ -55,28 +74,30 @@ class Borders:
 
     def draw(self, adata: ad.AnnData, votes: np.ndarray) -> np.ndarray:
         """Niche (n,) int64 of each cell, from the shares of ``votes`` (n, K)."""
-        evidence = self._evidence(shares_of_states(self.states, self.view.matrix(adata)), votes)
-        return _settle(evidence, votes, neighbour_pull(adata), STEPS).argmax(1)
+        shares = shares_of_states(self.states, self.view.matrix(adata))
+        return self.draw_in(Field(self.view, self.states, shares, neighbour_pull(adata)), votes)
+
+    def draw_in(self, field: Field, votes: np.ndarray) -> np.ndarray:
+        """The same for cells whose ``field`` is known."""
+        return _settle(self._evidence(field.shares, votes), votes, field.pull, STEPS).argmax(1)
 
     def renumbered(self, order: np.ndarray) -> "Borders":
         """The same with niche ``order[i]`` as number i."""
         return replace(self, composition=self.composition[order])
 
-    def _evidence(self, states: np.ndarray, votes: np.ndarray) -> np.ndarray:
+    def _evidence(self, shares: np.ndarray, votes: np.ndarray) -> np.ndarray:
         """log p(s_i | theta_k) / p(s_i) + a log(v_ik + e), (n, K)."""
-        return np.log(states @ (self.composition / self.states_all).T) + TRUST * np.log(votes + DOUBT)
+        return np.log(shares @ (self.composition / self.states_all).T) + TRUST * np.log(votes + DOUBT)
 
 
-def fit_borders(adata: ad.AnnData, votes: np.ndarray, seed: int) -> Borders:
-    """Find cell states and the composition of each niche, from shares of ``votes`` (n, K) of the cells of ``adata``."""
-    view, mixture = fit_states(adata, seed)
-    states, W = shares_of_states(mixture, view.matrix(adata)), neighbour_pull(adata)
-    of_all = np.maximum(states.mean(0, dtype=np.float64), 1e-12)  # a state may have lost all its cells
+def fit_borders(field: Field, votes: np.ndarray) -> Borders:
+    """Find the composition of each niche from shares of ``votes`` (n, K) of the cells of ``field``."""
+    of_all = np.maximum(field.shares.mean(0, dtype=np.float64), 1e-12)  # a state may have lost all its cells
     R = np.eye(votes.shape[1])[votes.argmax(1)]
     for _ in range(ROUNDS):
-        sums = R.T @ states + PRIOR_CELLS * of_all
-        borders = Borders(view, mixture, sums / sums.sum(1, keepdims=True), of_all)
-        before, R = R, _settle(borders._evidence(states, votes), R, W, 5)
+        sums = R.T @ field.shares + PRIOR_CELLS * of_all
+        borders = Borders(field.view, field.states, sums / sums.sum(1, keepdims=True), of_all)
+        before, R = R, _settle(borders._evidence(field.shares, votes), R, field.pull, 5)
         if np.abs(R - before).max() < TOLERANCE:
             break
     return borders

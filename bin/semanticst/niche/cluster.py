@@ -11,7 +11,7 @@ import pandas as pd
 
 from semanticst.constants import UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
-from semanticst.niche.borders import Borders, fit_borders
+from semanticst.niche.borders import Borders, Field, field_of, fit_borders
 from semanticst.niche.consensus import Consensus, count_votes, numbered_by_size, vote
 from semanticst.niche.members import member_counts
 from semanticst.niche.mixture import Mixture, fit_mixture
@@ -54,7 +54,7 @@ class NicheModel:
         if hops != self.graph_hops:
             message = f"the model was trained with --graph-hops {self.graph_hops}; map new samples with the same"
             raise BadInput(Problem("the cohort", message, column="graph_hops", value=hops))
-        votes = count_votes(self.partitions(adata), self.mapping, self.weights, self.k) / self.weights.sum()
+        votes = count_votes(self.partitions(adata), self.mapping, self.weights, self.k)
         labels = votes.argmax(1) if self.borders is None else self.borders.draw(adata, votes)
         return labels, votes[np.arange(len(labels)), labels]
 
@@ -79,13 +79,17 @@ class NicheModel:
 
     @classmethod
     def from_arrays(cls, stored: dict[str, np.ndarray]) -> "NicheModel":
-        views, mixtures = zip(*(_from_arrays(str(name), stored) for name in stored["views"]))
-        borders = None
-        if "composition" in stored:
-            borders = Borders(*_from_arrays("states", stored), stored["composition"], stored["states_all"])
-        return cls(
-            list(views), list(mixtures), stored["mapping"], stored["weights"], int(stored["graph_hops"]), borders
-        )
+        """A model from what ``arrays`` gave. Raises BadInput when something of it is missing."""
+        try:
+            views, mixtures = zip(*(_from_arrays(str(name), stored) for name in stored["views"]))
+            borders = None
+            if "composition" in stored:
+                borders = Borders(*_from_arrays("states", stored), stored["composition"], stored["states_all"])
+            mapping, weights, hops = stored["mapping"], stored["weights"], int(stored["graph_hops"])
+        except KeyError as missing:
+            message = f"has niches without {missing}; give integration/model.pt of a finished run, as it was written"
+            raise BadInput(Problem("the model", message)) from missing
+        return cls(list(views), list(mixtures), mapping, weights, hops, borders)
 
     def save(self, path: Path) -> None:
         with atomic(path) as partial, open(partial, "wb") as handle:
@@ -148,8 +152,9 @@ def cluster_niches(
             raise BadInput(Problem(embedding, f"has {adata.n_obs} cells, they cannot form {max(wanted)} niches"))
         views = fit_views(adata)
         curve, chosen = _choose(adata, views, wanted, seed, threads)
+        field = field_of(adata, seed) if borders else None
         found = {
-            k: fit_niches(adata, views, k, starts, seed, threads, borders)
+            k: fit_niches(adata, views, k, field, starts, seed, threads)
             for k in (wanted if niche_k != "auto" else [chosen])
         }
         niches, consensus = found[chosen]
@@ -176,9 +181,9 @@ def cluster_niches(
 
 
 def fit_niches(
-    adata: ad.AnnData, views: Sequence[View], k: int, starts: int, seed: int, threads: int = 1, borders: bool = True
+    adata: ad.AnnData, views: Sequence[View], k: int, field: Field | None, starts: int, seed: int, threads: int = 1
 ) -> tuple[NicheModel, Consensus]:
-    """A mixture of ``k`` parts on each view, their consensus, and ``borders`` drawn by it (never in reference mode)."""
+    """A mixture of ``k`` parts on each view, their consensus, and borders drawn in the ``field`` (None: as voted)."""
 
     shrinkage = shrinkage_of(adata)
 
@@ -193,17 +198,15 @@ def fit_niches(
     log.info("%d niches from %d members, reference %s, mean stability %.2f, %d to %d cells",
              k, len(views), views[consensus.reference].name, consensus.stability.mean(),
              *(f(np.bincount(consensus.labels, minlength=k)) for f in (np.min, np.max)))  # fmt: skip
-    drawn = None
-    if borders and not is_reference(adata):
-        consensus, drawn = draw_borders(adata, consensus, seed)
+    consensus, drawn = (consensus, None) if field is None else draw_borders(field, consensus)
     hops = int(adata.uns[UNS]["graph_hops"])
     return NicheModel(list(views), list(mixtures), consensus.mapping, weights, hops, drawn), consensus
 
 
-def draw_borders(adata: ad.AnnData, consensus: Consensus, seed: int) -> tuple[Consensus, Borders | None]:
+def draw_borders(field: Field, consensus: Consensus) -> tuple[Consensus, Borders | None]:
     """The consensus with its borders drawn anew, and by what; as it was, and None, where a niche would be lost."""
-    borders = fit_borders(adata, consensus.votes, seed)
-    labels = borders.draw(adata, consensus.votes)
+    borders = fit_borders(field, consensus.votes)
+    labels = borders.draw_in(field, consensus.votes)
     lost = np.setdiff1d(consensus.labels, labels) + 1
     if len(lost):
         log.warning("borders stay as voted: niche %s would lose all its cells", ", ".join(map(str, lost)))

@@ -7,6 +7,9 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score
 
+PRECEDENCE = 1e-9
+"""By how much a member counts more than the next: enough to decide ties, whatever number a niche has, no more."""
+
 
 @dataclass(frozen=True)
 class Consensus:
@@ -31,7 +34,7 @@ def vote(partitions: Sequence[np.ndarray], k: int, weights: Sequence[float] | No
     weights = np.ones(len(partitions)) if weights is None else np.asarray(weights, dtype=float)
     reference = most_central(partitions)
     mapping = np.vstack([_align(p, partitions[reference], k) for p in partitions])
-    shares = count_votes(partitions, mapping, weights, k) / weights.sum()
+    shares = count_votes(partitions, mapping, weights, k)
     return numbered_by_size(Consensus(shares.argmax(1), shares.max(1), mapping, reference, shares))[0]
 
 
@@ -50,12 +53,13 @@ def numbered_by_size(consensus: Consensus) -> tuple[Consensus, np.ndarray]:
 
 
 def count_votes(partitions: Sequence[np.ndarray], mapping: np.ndarray, weights: np.ndarray, k: int) -> np.ndarray:
-    """Votes (n, k), given each member's ``mapping`` (members, k) of its parts to niches."""
+    """Shares of votes (n, k), given each member's ``mapping`` (members, k) of its parts to niches."""
+    weights = weights * (1 + PRECEDENCE * 0.5 ** np.arange(len(partitions)))
     rows = np.arange(len(partitions[0]))
     votes = np.zeros((len(rows), k))
     for partition, to_niche, weight in zip(partitions, mapping, weights):
         votes[rows, to_niche[partition]] += weight
-    return votes
+    return votes / weights.sum()
 
 
 def most_central(partitions: Sequence[np.ndarray]) -> int:

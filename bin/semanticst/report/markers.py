@@ -126,7 +126,7 @@ def _group_sums(cohort: Cohort, group: np.ndarray, n_groups: int) -> np.ndarray:
 def scale_of_markers(cohort: Cohort) -> Callable[[sp.csr_matrix], sp.csr_matrix]:
     """What brings the values of any cells, CSR n_cells x n_features, to the scale on which `niche_markers` compares."""
     if cohort.feature_type is FeatureType.COUNTS:
-        return partial(log_normalised, target=median_total(cohort))
+        return partial(transform, feature_type=cohort.feature_type, depth=median_total(cohort))
     if cohort.feature_type is FeatureType.CONTINUOUS:
         cofactor = cofactors(np.vstack([typical_sizes(values) for values in cohort.values_by_sample()]))
         return partial(transform, feature_type=cohort.feature_type, depth=1.0, cofactor=cofactor)
@@ -137,12 +137,3 @@ def median_total(cohort: Cohort) -> float:
     """Median total count of the cells that have any (1 where none has): what cells are scaled to."""
     totals = np.concatenate([np.asarray(values.sum(axis=1)).ravel() for _, values in cohort.blocks()])
     return float(np.median(totals[totals > 0])) if (totals > 0).any() else 1.0
-
-
-def log_normalised(counts: sp.csr_matrix, target: float) -> sp.csr_matrix:
-    """Scale each cell to ``target`` counts and take log(1 + x); a cell without counts stays empty."""
-    totals = np.asarray(counts.sum(axis=1)).ravel()
-    factor = np.divide(target, totals, out=np.zeros_like(totals), where=totals > 0)
-    scaled = counts.copy()
-    scaled.data = np.log1p(scaled.data * np.repeat(factor, np.diff(scaled.indptr)))
-    return scaled
