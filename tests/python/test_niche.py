@@ -219,7 +219,7 @@ def test_niches_of_a_cohort_are_found_and_mapped_again():
 def test_a_model_that_lost_a_part_is_refused():
     adata, _ = embedded()
     whole = fit_niches(adata, fit_views(adata)[:1], 4, field_of(adata, 0), starts=2, seed=0)[0].arrays()
-    for lost in ("views", "states_all", "states/means", "weights", "embedding-6/covariance"):
+    for lost in ("views", "borders/weight", "states/means", "weights", "embedding-6/covariance"):
         arrays = {name: value for name, value in whole.items() if name != lost}
         with pytest.raises(BadInput, match=f"has niches without '{lost}'; give integration/model.pt"):
             NicheModel.from_arrays(arrays)
@@ -235,7 +235,7 @@ def test_borders_are_drawn_unless_told_otherwise(tmp_path):
     with_borders, without = (fit_niches(adata, views, 4, field, 4, 0) for field in (field_of(adata, 0), None))
     assert with_borders[0].borders is not None
     assert without[0].borders is None
-    assert "composition" not in without[0].arrays()
+    assert "borders/weight" not in without[0].arrays()
     np.testing.assert_array_equal(without[1].labels, without[1].voted)
     np.testing.assert_array_equal(without[0].assign(adata)[0], without[1].labels)
     changed = np.flatnonzero(with_borders[1].labels != with_borders[1].voted)

@@ -9,7 +9,15 @@ import scipy.sparse as sp
 from sklearn.metrics import adjusted_rand_score
 
 from semanticst.niche import borders as borders_module
-from semanticst.niche.borders import _settle, field_of, fit_borders, fit_states, neighbour_pull, shares_of_states
+from semanticst.niche.borders import (
+    SMOOTHNESS,
+    _settle,
+    field_of,
+    fit_borders,
+    fit_states,
+    neighbour_pull,
+    shares_of_states,
+)
 from semanticst.niche.cluster import draw_borders
 from semanticst.niche.consensus import vote
 
@@ -57,6 +65,25 @@ def test_a_border_that_votes_put_in_the_wrong_place_is_moved(kind):
     np.testing.assert_allclose(borders.composition, expected, atol=0.05)
 
 
+def test_states_count_as_much_as_they_are_independent():
+    adata, truth, column = tissue()
+    votes = votes_of(truth)
+    alone = fit_borders(field_of(adata, seed=0), votes)
+    assert alone.weight > 0.9
+    # the same cells in blocks of 4 x 4: of the neighbours of one niche about three quarters are in the same block
+    row = np.tile(np.arange(SIDE), SIDE)
+    corner = (column - column % 4) * SIDE + row - row % 4
+    adata.obsm["X_pca_harmony"] = adata.obsm["X_pca_harmony"][corner]
+    field = field_of(adata, seed=0)
+    assert np.diff(field.pull.indptr).mean() == pytest.approx(3.9)
+    blocks = fit_borders(field, votes)
+    assert blocks.weight == pytest.approx(1 / (1 + 0.76 * 3.9), rel=0.1)
+    # a block of 16 like cells in the other niche is one witness, not 16
+    shifted = votes_of(truth, sure=0.6)
+    lone = (blocks.draw_in(field, shifted) != truth).sum()
+    assert lone < (replace(blocks, weight=1.0).draw_in(field, shifted) != truth).sum()
+
+
 def test_states_say_nothing_where_niches_are_made_of_the_same():
     adata, _, column = tissue()
     rng = np.random.default_rng(1)
@@ -86,12 +113,12 @@ def test_cells_of_a_square_lattice_do_not_swing_for_ever():
     np.testing.assert_allclose(few, many, atol=1e-3)
 
 
-def test_neighbours_count_six_together():
+def test_neighbours_count_as_much_together_however_many_there_are():
     A = lattice(4)
     adata = ad.AnnData(obsm={"X_pca_harmony": np.zeros((16, 2))}, obsp={"spatial_connectivities": 0.3 * A})
     W = neighbour_pull(adata)
-    np.testing.assert_allclose(np.asarray(W.sum(1)).ravel(), 6)
-    assert W[0, 1] == 3  # a corner has two neighbours
+    np.testing.assert_allclose(np.asarray(W.sum(1)).ravel(), SMOOTHNESS)
+    assert W[0, 1] == SMOOTHNESS / 2  # a corner has two neighbours
 
 
 def test_a_cell_without_neighbours_goes_by_itself():

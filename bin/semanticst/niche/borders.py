@@ -5,11 +5,17 @@ a border has a mean of both sides. A hidden Markov random field looks at the cel
 BayesSpace, Zhao et al. 2021). A niche k is a composition theta_k of cell states s, and cells beside each other tend to
 be of one niche:
 
-    log p(z | s, v) = sum_i [ log p(s_i | theta_{z_i}) + a log(v_{i, z_i} + e) + b / |N_i| sum_{j in N_i} 1(z_i = z_j) ]
+    log p(z | s, v) = sum_i [ w log p(s_i | theta_{z_i}) + a log(v_{i, z_i} + e)
+                              + b / |N_i| sum_{j in N_i} 1(z_i = z_j) ]
 
-with v_ik the share of votes and N_i the neighbours in space. b = 6 is what BayesSpace takes for a ring of 6 neighbours;
-where a ring has gaps, the rest of it counts as much. theta is found by mean-field EM (Celeux et al. 2003) from the
-votes on.
+with v_ik the share of votes and N_i the neighbours in space. b = 5 lies between what BayesSpace takes on square (4) and
+on hexagonal lattices (6); where a ring has gaps, the rest of it counts as much. theta is found by mean-field EM (Celeux
+et al. 2003) from the votes on.
+
+The sum takes the states of cells for independent given their niches. Where niches have an inner structure, or spots
+share what diffuses between them, neighbours are alike beyond that, and a clump of them would count as so many
+witnesses. With rho the correlation of states between neighbours of one niche, d + 1 cells say as much as
+(d + 1) / (1 + rho d) independent ones (the design effect, Kish 1965), so w = 1 / (1 + rho d) for d neighbours.
 """
 
 from dataclasses import dataclass, replace
@@ -30,7 +36,7 @@ WIDTH = 20
 """Principal components of the states."""
 STATE_CELLS = 20_000
 """Cells on which states are found."""
-SMOOTHNESS = 6.0
+SMOOTHNESS = 5.0
 """b: log odds of the niche that all neighbours belong to against one that none does."""
 TRUST = 0.5
 """a: what votes count against the cell's own state."""
@@ -38,7 +44,9 @@ DOUBT = 0.05
 """e: share of votes that a niche has without any."""
 PRIOR_CELLS = 5.0
 """Cells of the cohort's composition that each niche has beside its own, so that no state is impossible in it."""
-ROUNDS = 30
+ROUNDS = 40
+FIRST_ROUNDS = 10
+"""Rounds in which states count whole: neighbours look alike beyond their niche as long as its border is wrong."""
 STEPS = 60
 TOLERANCE = 1e-3
 
@@ -65,12 +73,13 @@ def field_of(adata: ad.AnnData, seed: int) -> Field | None:
 @dataclass(frozen=True)
 class Borders:
     """``view`` of the corrected components, cell ``states`` in it, ``composition`` (K, S) shares of states by niche,
-    and ``states_all`` (S,) those of the cohort."""
+    ``states_all`` (S,) those of the cohort, and w, the ``weight`` of a cell's own state."""
 
     view: View
     states: Mixture
     composition: np.ndarray
     states_all: np.ndarray
+    weight: float
 
     def draw(self, adata: ad.AnnData, votes: np.ndarray) -> np.ndarray:
         """Niche (n,) int64 of each cell, from the shares of ``votes`` (n, K)."""
@@ -86,21 +95,40 @@ class Borders:
         return replace(self, composition=self.composition[order])
 
     def _evidence(self, shares: np.ndarray, votes: np.ndarray) -> np.ndarray:
-        """log p(s_i | theta_k) / p(s_i) + a log(v_ik + e), (n, K)."""
-        return np.log(shares @ (self.composition / self.states_all).T) + TRUST * np.log(votes + DOUBT)
+        """w log p(s_i | theta_k) / p(s_i) + a log(v_ik + e), (n, K)."""
+        own = np.log(shares @ (self.composition / self.states_all).T)
+        return self.weight * own + TRUST * np.log(votes + DOUBT)
 
 
 def fit_borders(field: Field, votes: np.ndarray) -> Borders:
-    """Find the composition of each niche from shares of ``votes`` (n, K) of the cells of ``field``."""
+    """Find the composition of each niche, and the weight of states, from shares of ``votes`` (n, K) on."""
     of_all = np.maximum(field.shares.mean(0, dtype=np.float64), 1e-12)  # a state may have lost all its cells
     R = np.eye(votes.shape[1])[votes.argmax(1)]
-    for _ in range(ROUNDS):
+    for round_ in range(ROUNDS):
         sums = R.T @ field.shares + PRIOR_CELLS * of_all
-        borders = Borders(field.view, field.states, sums / sums.sum(1, keepdims=True), of_all)
+        composition = sums / sums.sum(1, keepdims=True)
+        weight = weight_of_states(field, R.argmax(1), composition) if round_ >= FIRST_ROUNDS else 1.0
+        borders = Borders(field.view, field.states, composition, of_all, weight)
         before, R = R, _settle(borders._evidence(field.shares, votes), R, field.pull, 5)
-        if np.abs(R - before).max() < TOLERANCE:
+        if round_ >= FIRST_ROUNDS and np.abs(R - before).max() < TOLERANCE:
             break
     return borders
+
+
+def weight_of_states(field: Field, niche: np.ndarray, composition: np.ndarray) -> float:
+    """w = 1 / (1 + rho d), with ``niche`` (n,) of each cell and ``composition`` (K, S) of the niches.
+
+    rho = (sum s_i s_j - sum theta_z theta_z) / (sum s_i s_i - sum theta_z theta_z) over neighbours i, j of one niche z:
+    0 where their states are independent in it, 1 where they are the same.
+    """
+    W = field.pull.copy()
+    W.data *= np.repeat(niche, np.diff(W.indptr)) == niche[W.indices]
+    weights = np.asarray(W.sum(1)).ravel()
+    alike = np.einsum("ij,ij", field.shares, W @ field.shares, dtype=np.float64)
+    same = weights @ np.einsum("ij,ij->i", field.shares, field.shares, dtype=np.float64)
+    by_chance = weights @ (composition**2).sum(1)[niche]
+    rho = np.clip((alike - by_chance) / max(same - by_chance, 1e-12), 0, 1)
+    return float(1 / (1 + rho * field.pull.nnz / len(niche)))
 
 
 def fit_states(adata: ad.AnnData, seed: int) -> tuple[View, Mixture]:

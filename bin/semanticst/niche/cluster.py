@@ -27,6 +27,8 @@ SHRINKAGE = 0.1
 REFERENCE_SHRINKAGE = 0.0
 """The released package shares a covariance between parts as it is (mclust's EEE)."""
 AUTO_RANGE = range(2, 16)
+BORDERS = ("composition", "states_all", "weight")
+"""What is stored of borders, beside cell states."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class NicheModel:
             stored |= _arrays(view, mixture)
         if self.borders is not None:
             stored |= _arrays(self.borders.view, self.borders.states)
-            stored |= {"composition": self.borders.composition, "states_all": self.borders.states_all}
+            stored |= {f"borders/{name}": np.asarray(getattr(self.borders, name)) for name in BORDERS}
         return stored
 
     @classmethod
@@ -83,8 +85,9 @@ class NicheModel:
         try:
             views, mixtures = zip(*(_from_arrays(str(name), stored) for name in stored["views"]))
             borders = None
-            if "composition" in stored:
-                borders = Borders(*_from_arrays("states", stored), stored["composition"], stored["states_all"])
+            if any(name.startswith("borders/") for name in stored):
+                composition, states_all, weight = (stored[f"borders/{name}"] for name in BORDERS)
+                borders = Borders(*_from_arrays("states", stored), composition, states_all, float(weight))
             mapping, weights, hops = stored["mapping"], stored["weights"], int(stored["graph_hops"])
         except KeyError as missing:
             message = f"has niches without {missing}; give integration/model.pt of a finished run, as it was written"
@@ -211,7 +214,8 @@ def draw_borders(field: Field, consensus: Consensus) -> tuple[Consensus, Borders
     if len(lost):
         log.warning("borders stay as voted: niche %s would lose all its cells", ", ".join(map(str, lost)))
         return consensus, None
-    log.info("borders: %.1f %% of the cells changed their niche", 100 * (labels != consensus.labels).mean())
+    log.info("borders: %.1f %% of the cells changed their niche; a cell's own state counts %.2f",
+             100 * (labels != consensus.labels).mean(), borders.weight)  # fmt: skip
     stability = consensus.votes[np.arange(len(labels)), labels]
     consensus, order = numbered_by_size(replace(consensus, labels=labels, stability=stability))
     return consensus, borders.renumbered(order)
