@@ -15,6 +15,7 @@ from helpers import real_data
 from semanticst.bench._ladder import Level, Size, make_cohort
 from semanticst.bench._variants import VARIANTS, Variant, default_niches, embed
 from semanticst.bench.niches import prepare
+from semanticst.niche.borders import field_of
 
 NICHES = 5
 SMALL = Variant(training={"steps": 60})
@@ -43,7 +44,9 @@ def niches(samples, tmp_path_factory):
 def niches_of(samples, folder: Path, variant=SMALL, k=NICHES, starts=8, seed=0) -> pd.Series:
     """Niche by ``sample:cell_id``."""
     cohort = embed(samples, variant, seed, folder)
-    return pd.Series(default_niches(cohort, k, seed, starts).labels, index=cohort.obs_names.to_numpy(str))
+    return pd.Series(
+        default_niches(cohort, k, field_of(cohort, seed), starts, seed).labels, index=cohort.obs_names.to_numpy(str)
+    )
 
 
 def rewritten(samples, folder: Path, change) -> list[Path]:

@@ -12,8 +12,8 @@ import pandas as pd
 from semanticst.bench._variants import Variant, default_niches, embed, parts_of
 from semanticst.cli import start_logging
 from semanticst.constants import Obsm
-from semanticst.niche.borders import field_of
-from semanticst.niche.cluster import AUTO_RANGE, SHRINKAGE, fit_niches
+from semanticst.niche.borders import Field, field_of
+from semanticst.niche.cluster import AUTO_RANGE, SHRINKAGE
 from semanticst.niche.number import choose_number, number_curve
 from semanticst.niche.views import fit_views, middle_view
 from semanticst.threads import limit_threads
@@ -26,24 +26,24 @@ def run(folder: Path) -> None:
     variant = Variant(**job["variant"])
     starts, seed = job.get("starts", 12), job["seed"]
     cohort = embed([Path(p) for p in job["samples"]], variant, seed, folder)
-    consensus = default_niches(cohort, job["k"], seed, starts)
+    field = field_of(cohort, seed)
+    consensus = default_niches(cohort, job["k"], field, starts, seed)
     labels = {"niche": consensus.labels}
     finished = time.process_time()
     if job["parts"]:
-        labels |= {"without borders": consensus.voted} | parts_of(cohort, job["k"], seed, starts)
+        labels |= {"without borders": consensus.voted} | parts_of(cohort, job["k"], field, starts, seed)
     if job["own"]:
-        labels["own"] = of_own_number(cohort, starts, seed)
+        labels["own"] = of_own_number(cohort, field, starts, seed)
     pd.DataFrame(labels, index=pd.Index(cohort.obs_names, name="cell")).to_csv(folder / "labels.csv")
     np.savez(folder / "embedding.npz", X=cohort.obsm[Obsm.EMBEDDING])
     write_json(folder / "report.json", {"beyond": time.process_time() - finished})
 
 
-def of_own_number(cohort: ad.AnnData, starts: int, seed: int) -> np.ndarray:
+def of_own_number(cohort: ad.AnnData, field: Field | None, starts: int, seed: int) -> np.ndarray:
     """Niches (n,) with the number of them that ``--niche-k auto`` takes."""
-    views = fit_views(cohort)
-    middle = middle_view(views).matrix(cohort)
+    middle = middle_view(fit_views(cohort)).matrix(cohort)
     k = choose_number(number_curve(middle, AUTO_RANGE, shrinkage=SHRINKAGE, seed=seed))
-    return fit_niches(cohort, views, k, field_of(cohort, seed), starts, seed)[1].labels
+    return default_niches(cohort, k, field, starts, seed).labels
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from semanticst.constants import CONTEXTS, Context, Obsm
 from semanticst.features.build import build_components
 from semanticst.graph.build import build_graphs
 from semanticst.model.run import run_embedding, run_training
-from semanticst.niche.borders import field_of
+from semanticst.niche.borders import Field
 from semanticst.niche.cluster import SHRINKAGE, fit_niches
 from semanticst.niche.consensus import Consensus
 from semanticst.niche.mixture import fit_mixture
@@ -61,18 +61,18 @@ def embed(samples: Sequence[Path], variant: Variant, seed: int, folder: Path) ->
     return ad.read_h5ad(folder / "cohort.embedding.h5ad")
 
 
-def default_niches(cohort: ad.AnnData, k: int, seed: int, starts: int) -> Consensus:
+def default_niches(cohort: ad.AnnData, k: int, field: Field | None, starts: int, seed: int) -> Consensus:
     """Niches as the pipeline finds them."""
-    return fit_niches(cohort, fit_views(cohort), k, field_of(cohort, seed), starts, seed)[1]
+    return fit_niches(cohort, fit_views(cohort), k, field, starts, seed)[1]
 
 
-def parts_of(cohort: ad.AnnData, k: int, seed: int, starts: int) -> dict[str, np.ndarray]:
+def parts_of(cohort: ad.AnnData, k: int, field: Field | None, starts: int, seed: int) -> dict[str, np.ndarray]:
     """Niches (n,) of the halves of the consensus, and of what has no tissue in it.
 
     ``without network``: the mixtures on neighbourhood profiles alone; without their borders this is the training-free
     baseline. ``network alone``: the mixtures on the embedding. ``no space``: one mixture on the corrected components.
     """
-    views, field = fit_views(cohort, learned=True), field_of(cohort, seed)
+    views = fit_views(cohort, learned=True)
 
     def consensus(learned: bool) -> Consensus:
         chosen = [view for view in views if (view.source == Obsm.EMBEDDING) == learned]

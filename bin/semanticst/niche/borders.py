@@ -66,7 +66,10 @@ def field_of(adata: ad.AnnData, seed: int) -> Field | None:
     """States and neighbours of the cells of ``adata``; None in reference mode, whose niches are as voted."""
     if is_reference(adata):
         return None
-    view, states = fit_states(adata, seed)
+    return _look(adata, *fit_states(adata, seed))
+
+
+def _look(adata: ad.AnnData, view: View, states: Mixture) -> Field:
     return Field(view, states, shares_of_states(states, view.matrix(adata)), neighbour_pull(adata))
 
 
@@ -83,8 +86,7 @@ class Borders:
 
     def draw(self, adata: ad.AnnData, votes: np.ndarray) -> np.ndarray:
         """Niche (n,) int64 of each cell, from the shares of ``votes`` (n, K)."""
-        shares = shares_of_states(self.states, self.view.matrix(adata))
-        return self.draw_in(Field(self.view, self.states, shares, neighbour_pull(adata)), votes)
+        return self.draw_in(_look(adata, self.view, self.states), votes)
 
     def draw_in(self, field: Field, votes: np.ndarray) -> np.ndarray:
         """The same for cells whose ``field`` is known."""
@@ -107,10 +109,11 @@ def fit_borders(field: Field, votes: np.ndarray) -> Borders:
     for round_ in range(ROUNDS):
         sums = R.T @ field.shares + PRIOR_CELLS * of_all
         composition = sums / sums.sum(1, keepdims=True)
-        weight = weight_of_states(field, R.argmax(1), composition) if round_ >= FIRST_ROUNDS else 1.0
+        moved = round_ >= FIRST_ROUNDS
+        weight = weight_of_states(field, R.argmax(1), composition) if moved else 1.0
         borders = Borders(field.view, field.states, composition, of_all, weight)
         before, R = R, _settle(borders._evidence(field.shares, votes), R, field.pull, 5)
-        if round_ >= FIRST_ROUNDS and np.abs(R - before).max() < TOLERANCE:
+        if moved and np.abs(R - before).max() < TOLERANCE:
             break
     return borders
 
