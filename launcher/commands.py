@@ -39,6 +39,9 @@ where the machine has none that fits, Nextflow and Java. Later commands and othe
 """
 
 
+MOST_WORKERS = 8
+"""Of the tests; each holds the scientific libraries in memory, and the slowest group takes its time anyway."""
+
 WORKFLOW_CODE = ("main.nf", "nextflow.config", "workflows", "subworkflows", "modules", "conf")
 
 
@@ -93,7 +96,17 @@ def test(place: Place, arguments: Sequence[str]) -> int:
         return replace_by([str(CHECKOUT / "tests" / "containers" / "run.sh"), *arguments[1:]], place.env)
     variables = place.activated()
     os.chdir(CHECKOUT)
-    return replace_by([str(python_of(place.environment())), "-m", "pytest", *arguments], variables)
+    command = [str(python_of(place.environment())), "-m", "pytest", *_workers(arguments), *arguments]
+    return replace_by(command, variables)
+
+
+def _workers(arguments: Sequence[str]) -> list[str]:
+    """One worker per core for all tests or a part of them by mark; few named files are faster without."""
+    if any(a.startswith(("-n", "--numprocesses")) or Path(a.partition("::")[0]).exists() for a in arguments):
+        return []
+    workers = min(len(os.sched_getaffinity(0)), MOST_WORKERS) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    # groups in the order of tests/conftest.py, the slowest first
+    return ["-n", str(workers or 1), "--dist", "loadgroup", "--no-loadscope-reorder"]
 
 
 def lint(place: Place, arguments: Sequence[str]) -> int:
