@@ -307,6 +307,18 @@ def test_model_file_holds_no_code_and_brings_arrays_back(samples, tmp_path):
     assert float(basis["depth"]) == 3.5
 
 
+@pytest.mark.parametrize("name", ["network.pt", "model.pt"])
+def test_the_same_model_gives_the_same_bytes(tmp_path, name):
+    network = build_network(NetworkShape(5, 5, 1, n_latent=4, n_communities=2), 1.0, seed=0)
+    for folder in ("first", "second"):
+        path = tmp_path / folder / name
+        if name == "network.pt":
+            save_network(path, network, {"b0": 0}, {"steps": 1})
+        else:
+            save_model(path, {"basis": {"features": np.array(["g1", "g2"]), "mean": np.arange(2.0)}})
+    assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
+
+
 @pytest.mark.parametrize("content", [b"", b"not a model", None])
 def test_other_files_are_not_taken_for_a_model(tmp_path, content):
     path = tmp_path / "model.pt"

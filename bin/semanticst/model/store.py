@@ -33,14 +33,18 @@ def network_state(network: Network, batches: dict[str, int], settings: dict) -> 
 
 
 def save_network(path: Path, network: Network, batches: dict[str, int], settings: dict) -> None:
-    with atomic(path) as partial:
-        torch.save({"network": network_state(network, batches, settings)}, partial)
+    _save(path, {"network": network_state(network, batches, settings)})
 
 
 def save_model(path: Path, parts: dict[str, dict]) -> None:
     """Write ``model.pt``: ``network``, ``basis`` (with Harmony reference) and ``mixture``; arrays become tensors."""
-    with atomic(path) as partial:
-        torch.save({"format": FORMAT, "version": __version__, **{k: _to_tensors(v) for k, v in parts.items()}}, partial)
+    _save(path, {"format": FORMAT, "version": __version__, **{k: _to_tensors(v) for k, v in parts.items()}})
+
+
+def _save(path: Path, content: dict) -> None:
+    # an open file has no name for torch to call the archive's root after: the same model gives the same bytes
+    with atomic(path) as partial, partial.open("wb") as opened:
+        torch.save(content, opened)
 
 
 def load_model(path: Path) -> dict:
