@@ -37,7 +37,8 @@ def in_parallel(work: Callable[[Item], Result], items: Sequence[Item], threads: 
     from concurrent.futures import ThreadPoolExecutor
 
     from threadpoolctl import threadpool_limits
-    from tqdm import tqdm
+
+    from semanticst.progress import progress
 
     with threadpool_limits(limits=1), ThreadPoolExecutor(max(1, threads)) as pool:
-        return list(tqdm(pool.map(work, items), total=len(items), desc=title, disable=None))
+        return list(progress(pool.map(work, items), title, len(items)))

@@ -1,0 +1,65 @@
+"""Progress of long steps: a bar on a terminal, a line now and then elsewhere, nothing for short ones."""
+
+import logging
+import threading
+
+import pytest
+
+from semanticst import progress as module
+from semanticst.progress import Progress, progress
+from semanticst.threads import in_parallel
+
+
+class _Seen(logging.Handler):
+    """Collects lines of the log, and tells that there is one."""
+
+    def __init__(self):
+        super().__init__()
+        self.lines, self.there = [], threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+        self.there.set()
+
+
+@pytest.fixture
+def seen(monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: False, raising=False)
+    handler = _Seen()
+    module.log.addHandler(handler)
+    monkeypatch.setattr(module.log, "level", logging.INFO)
+    yield handler
+    module.log.removeHandler(handler)
+
+
+def test_a_line_says_what_is_done_and_what_is_left():
+    work = Progress("graphs", 4)
+    assert work.line(60) == "graphs: 0 of 4, 1:00 passed"
+    work.advance()
+    assert work.line(60) == "graphs: 1 of 4, 1:00 passed, about 3:00 left"
+    work.note = "loss 0.1"
+    assert work.line(3675) == "graphs: 1 of 4, 1:01:15 passed, about 3:03:45 left, loss 0.1"
+    assert Progress("cells").line(60) == "cells: 0, 1:00 passed"
+
+
+def test_lines_come_while_one_piece_takes_long(seen, monkeypatch):
+    monkeypatch.setattr(module, "EVERY", 0.01)
+    for _ in progress(range(2), "niches"):
+        seen.there.clear()
+        assert seen.there.wait(30)
+    assert seen.lines[0].startswith("niches: 0 of 2, 0:00 passed")
+    assert seen.lines[-1].startswith("niches: 1 of 2, 0:00 passed, about 0:00 left")
+
+
+def test_short_steps_write_nothing(seen, capfd):
+    assert in_parallel(lambda n: n * n, range(5), 2, "squares") == [0, 1, 4, 9, 16]
+    assert list(progress(iter("abc"), "letters")) == ["a", "b", "c"]
+    assert seen.lines == []
+    assert capfd.readouterr().err == ""
+
+
+def test_a_terminal_sees_a_bar(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    for _ in progress(range(3), "niches"):
+        pass
+    assert "niches: 100%" in capsys.readouterr().err
