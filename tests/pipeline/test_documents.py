@@ -1,0 +1,78 @@
+"""What the texts name is there: links, headings, files, parameters with their defaults, the version."""
+
+import json
+import re
+import tomllib
+
+import pytest
+import yaml
+
+from helpers import ROOT
+from semanticst import __version__
+
+TEXTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CITATIONS.md", *sorted((ROOT / "docs").glob("*.md"))]
+SCHEMA = json.loads((ROOT / "nextflow_schema.json").read_text())
+PARAMETERS = {name: p for group in SCHEMA["$defs"].values() for name, p in group["properties"].items()}
+MISSPELT = "niches_k"  # in a message that suggests the right one
+FOLDERS = "assets|bench|bin|conf|containers|docs|examples|launcher|modules|subworkflows|tests|workflows"
+
+
+def prose(text: str) -> str:
+    """``text`` without its code blocks."""
+    return re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+
+
+def anchors(text: str) -> set[str]:
+    """What links of the text's own headings look like on a hosting site."""
+    headings = re.findall(r"^#+ (.+)$", prose(text), re.M)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda p: p.name)
+def test_links_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(path.read_text())):
+        if target.startswith("http"):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (path.parent / name).resolve() if name else path
+        assert file.exists(), f"{path.name}: {target}"
+        assert not anchor or anchor in anchors(file.read_text()), f"{path.name}: no heading for {target}"
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda p: p.name)
+def test_files_that_are_named_exist(path):
+    pattern = r"(?<![\w./-])(?:" + FOLDERS + r")/[\w./-]*\w(?![\w{*])"  # none with a gap to fill, as run_{name}.py
+    for name in (n for n in re.findall(pattern, path.read_text()) if "NAME" not in n):
+        assert (ROOT / name).exists(), f"{path.name} names {name}"
+
+
+@pytest.mark.parametrize("path", [p for p in TEXTS if p.name != "CHANGELOG.md"], ids=lambda p: p.name)
+def test_parameters_that_are_named_exist(path):
+    # those of the commands in bin/ have dashes; with an underscore it is one of the pipeline
+    named = set(re.findall(r"(?<![\w-])--([a-z]+_[a-z_]*[a-z])\b", path.read_text()))
+    assert not named - set(PARAMETERS) - {MISSPELT}
+
+
+def test_defaults_in_the_tables_are_those_of_the_pipeline():
+    rows = re.findall(r"^\| `--(\w+)` \| ([^|]+?) \|", (ROOT / "docs/usage.md").read_text(), re.M)
+    stated = {name: value for name, value in rows if "default" in PARAMETERS.get(name, {})}
+    assert len(stated) > 15
+    assert stated == {name: str(PARAMETERS[name]["default"]).replace("True", "true").replace("False", "false")
+                      for name in stated}  # fmt: skip
+
+
+def test_a_newcomer_reads_two_commands():
+    blocks = re.findall(r"^```bash\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S)
+    assert blocks[0] == "./semanticst demo\n./semanticst test\n"
+
+
+def test_one_version_everywhere():
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == __version__
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dynamic"] == ["version"]
+
+
+def test_hooks_need_no_network():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert [repo["repo"] for repo in hooks] == ["local"]
+    assert all(hook["entry"].startswith("./semanticst ") for hook in hooks[0]["hooks"])
