@@ -70,7 +70,7 @@ def niche_associate(
     outdir,
 ):
     """Test every niche against one contrast; writes CONTRAST.csv, its figures and the report's tables."""
-    from semanticst.clinical import associate, parse_features, write_association
+    from semanticst.association import associate, parse_features, write_association
 
     inside = {"fragmentation": patches, "cell_types": cell_types, "gene_sets": gene_sets}
     kinds = parse_features(clinical_features, {"contacts": contacts, **inside})

@@ -24,7 +24,7 @@ from semanticst.cli import EXISTING_FILE, outdir_option, step, threads_option
 @outdir_option
 def niche_describe(cohort, niche_maps, clinical_gene_sets, threads, outdir):
     """Describe the niches of COHORT (cohort.h5ad): tables, a map of each section, and their part of the report."""
-    from semanticst.report.describe import describe_niches
+    from semanticst.describe.describe_niches import describe_niches
 
     describe_niches(cohort, outdir, niche_maps, threads, clinical_gene_sets)
 

@@ -21,7 +21,7 @@ from semanticst.cli import EXISTING_FILE, outdir_option, step
 @outdir_option
 def report_planted(planted, niches, associations, more, outdir):
     """Say what was planted in a simulated cohort and what was found. MORE are further tables for --associations."""
-    from semanticst.report.planted import report_planted as compare
+    from semanticst.report.ground_truth import report_planted as compare
 
     compare(planted, niches, [*associations, *more], outdir)
 

@@ -30,7 +30,7 @@ def samplesheet_check(sheet, clinical, contrasts, check_files, schema_dir, outdi
     sheet's folder.
     """
     from semanticst.io.cohort_check import check_cohort
-    from semanticst.io.contrasts import Shortcuts
+    from semanticst.io.contrasts_table import Shortcuts
 
     shortcuts = Shortcuts(**{name.removeprefix("clinical_"): value for name, value in shortcuts.items()})
     survival = (shortcuts.time, shortcuts.event, shortcuts.event_value)

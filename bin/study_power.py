@@ -55,7 +55,7 @@ def study_power(run, contrast, niche, sd_between, sd_within, outdir, **choices):
     Takes how much niches vary from a finished run (--run), or from --sd-between and --sd-within. Writes power.csv,
     power.png and power.pdf, power.txt (the sentence for an application), and with --run variance.csv.
     """
-    from semanticst.clinical.plan import given_variance, plan_study, variance_of_run
+    from semanticst.association.planning.plan import given_variance, plan_study, variance_of_run
 
     if run is None and sd_between is None:
         raise click.UsageError("give --run, or --sd-between (and --sd-within)")

@@ -13,8 +13,8 @@ import scanpy as sc
 
 from semanticst.constants import Context, Obsm
 from semanticst.graph.contexts import domain_context, expression_context, neighbourhood_profile, spatial_context
-from semanticst.model.cohort import SampleGraphs
 from semanticst.model.embed import embed_sample
+from semanticst.model.sample_graphs import SampleGraphs
 from semanticst.model.train import TrainSettings, choose_device, train_network
 
 

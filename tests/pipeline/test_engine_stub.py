@@ -40,7 +40,7 @@ def test_every_process_runs_once(stub):
     ("edited", "expected"),
     [
         ("bin/report_qc.py", {"REPORT_QC": 1}),
-        ("bin/semanticst/clinical/__init__.py", {"NICHE_ASSOCIATE": 2, "REPORT_PLANTED": 1}),
+        ("bin/semanticst/association/__init__.py", {"NICHE_ASSOCIATE": 2, "REPORT_PLANTED": 1}),
         (
             "bin/semanticst/niche/mixture.py",
             {"NICHE_CLUSTER": 1, "COHORT_ASSEMBLE": 1, "NICHE_DESCRIBE": 1, "REPORT_PLANTED": 1},

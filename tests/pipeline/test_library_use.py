@@ -12,22 +12,22 @@ from semanticst.io.samplesheet import OVERRIDES
 
 def test_the_list_is_true():
     assert json.loads(LIBRARY_USE.read_text()) == library_use(), (
-        "imports have changed; renew the list with: ./semanticst python tests/pipeline_helpers.py"
+        "imports have changed; renew the list with: ./semanticst python tests/support/pipeline_helpers.py"
     )
 
 
 def test_imports_are_followed_through_modules_and_functions(tmp_path):
     script = tmp_path / "step.py"
-    script.write_text("def main():\n    from semanticst.report import planted\n")
+    script.write_text("def main():\n    from semanticst.report import ground_truth\n")
     found = {path.relative_to(BIN).as_posix() for path in imported_files(script) - {script}}
-    assert {"semanticst/__init__.py", "semanticst/report/__init__.py", "semanticst/report/planted.py"} <= found
-    assert "semanticst/errors.py" in found, "planted imports it"
+    assert {"semanticst/__init__.py", "semanticst/report/__init__.py", "semanticst/report/ground_truth.py"} <= found
+    assert "semanticst/errors.py" in found, "ground_truth imports it"
     assert not [name for name in found if name.startswith("semanticst/model/")]
 
 
 def test_relative_imports_are_refused(tmp_path):
     script = tmp_path / "step.py"
-    script.write_text("from . import planted\n")
+    script.write_text("from . import ground_truth\n")
     with pytest.raises(ValueError, match="relative imports"):
         imported_files(script)
 

@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from semanticst.bench._ablations import VARIANTS
 from semanticst.bench._measure import measured
-from semanticst.bench._variants import VARIANTS
 
 BIN = Path(__file__).resolve().parents[2]
 CHECKOUT = BIN.parent
@@ -74,7 +74,7 @@ class Own:
 
     def command(self, folder: Path) -> tuple[list[object], dict[str, str]]:
         """Command line and variables of a run in ``folder``."""
-        return [sys.executable, "-m", "semanticst.bench._own", folder], os.environ | {"PYTHONPATH": str(BIN)}
+        return [sys.executable, "-m", "semanticst.bench._run_default", folder], os.environ | {"PYTHONPATH": str(BIN)}
 
 
 @dataclass(frozen=True)

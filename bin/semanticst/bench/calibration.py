@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from semanticst.bench import _tests
-from semanticst.bench._cohorts import N_NICHES, PLANTED, Cohort, Layout, draw
-from semanticst.bench._writing import write_report
+from semanticst.association.stats.results import benjamini_hochberg
+from semanticst.bench import _rival_tests
+from semanticst.bench._docs_tables import write_report
+from semanticst.bench._simulated_counts import N_NICHES, PLANTED, Cohort, Layout, draw
 from semanticst.cli import seed_option, step
-from semanticst.clinical.multiplicity import benjamini_hochberg
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 
@@ -54,10 +54,10 @@ LEVEL = 0.05
 def p_values(cohort: Cohort, seed: int) -> np.ndarray:
     """p of every niche (of two for survival, of all together for the joint test) as the pipeline gives it."""
     if cohort.layout.kind == "survival":
-        return _tests.survival(cohort, seed, range(PLANTED, PLANTED + 2))
+        return _rival_tests.survival(cohort, seed, range(PLANTED, PLANTED + 2))
     if cohort.layout.kind in ("several", "joint"):
-        return _tests.omnibus(cohort, seed, cohort.layout.kind == "joint")
-    found = _tests.linear(cohort, seed)
+        return _rival_tests.omnibus(cohort, seed, cohort.layout.kind == "joint")
+    found = _rival_tests.linear(cohort, seed)
     # a covariate that happens to be the group: not testable
     return np.full(N_NICHES, np.nan) if found is None else found.p
 
@@ -72,12 +72,12 @@ def false_positives(layout: Layout, n: int, seed: int) -> dict:
         "tests": int(np.isfinite(p).sum()),
         "pipeline": rate(p),
         "error": standard_error(p),
-        "cells": rate(np.array([_tests.of_cells(c) for c in cohorts])),
+        "cells": rate(np.array([_rival_tests.of_cells(c) for c in cohorts])),
     }
     if repeats:
-        row["sections"] = rate(np.array([_tests.of_sections(c) for c in cohorts]))
+        row["sections"] = rate(np.array([_rival_tests.of_sections(c) for c in cohorts]))
     if repeats and layout.kind in ("groups", "paired"):
-        fits = np.array([_tests.mixed(c, PLANTED) for c in cohorts])
+        fits = np.array([_rival_tests.mixed(c, PLANTED) for c in cohorts])
         row["mixed_t"], row["mixed_z"] = rate(fits[:, 0]), rate(fits[:, 1])
         row["mixed_failed"] = float(np.isnan(fits[:, 0]).mean())
     return row
@@ -100,7 +100,7 @@ def planted(layout: Layout, effect: float, n: int, seed: int) -> dict:
     truth = population_effect(layout, effect, seed)
     found, found_q, first, covered = [], [], [], []
     for i, cohort in enumerate(draw(layout, n, seed, effect)):
-        result = _tests.linear(cohort, seed + i)
+        result = _rival_tests.linear(cohort, seed + i)
         found.append(result.p[PLANTED] <= LEVEL)
         found_q.append(benjamini_hochberg(result.p)[PLANTED] <= LEVEL)
         first.append(np.argmin(result.p) == PLANTED)
@@ -125,8 +125,8 @@ def population_effect(layout: Layout, effect: float, seed: int) -> np.ndarray:
     many = 40_000
     sizes = (many,) if layout.kind == "paired" else (many // 2, many // 2)
     cohort = draw(Layout("many", layout.kind, sizes, layout.sections), 1, seed + 10**6, effect)[0]
-    counts, _, x = _tests.units(cohort)
-    Y = _tests.log_ratios(counts)
+    counts, _, x = _rival_tests.units(cohort)
+    Y = _rival_tests.log_ratios(counts)
     return Y[x == 1].mean(axis=0) - Y[x == 0].mean(axis=0)
 
 
@@ -135,11 +135,11 @@ def planted_hazard(layout: Layout, effect: float, n: int, seed: int) -> dict:
     many = draw(Layout("many", "survival", (20_000,), layout.sections, events=layout.events), 1, seed + 10**6, effect)[
         0
     ]
-    truth = _tests.cox(many, PLANTED).effect
+    truth = _rival_tests.cox(many, PLANTED).effect
     found, covered = [], []
     for i, cohort in enumerate(draw(layout, n, seed, effect)):
-        fit = _tests.cox(cohort, PLANTED)
-        found.append(_tests.survival(cohort, seed + i, range(PLANTED, PLANTED + 1))[0] <= LEVEL)
+        fit = _rival_tests.cox(cohort, PLANTED)
+        found.append(_rival_tests.survival(cohort, seed + i, range(PLANTED, PLANTED + 1))[0] <= LEVEL)
         covered.append(abs(fit.effect - truth) <= stats.norm.ppf(0.975) * fit.se)
     row = {"design": layout.name, "effect": effect, "true_difference": truth, "power": np.mean(found)}
     return row | {"coverage_planted": np.mean(covered)}

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import click
 
-from semanticst.bench._instruments import write_visium_hd, write_xenium
 from semanticst.bench._measure import measured
+from semanticst.bench._synthetic_folders import write_visium_hd, write_xenium
 from semanticst.cli import seed_option, step
 
 log = logging.getLogger(__name__)

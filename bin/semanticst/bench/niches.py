@@ -15,6 +15,7 @@ import click
 import numpy as np
 import pandas as pd
 
+from semanticst.bench._checkpoint import known_scores
 from semanticst.bench._methods import LEIDEN, METHODS, Limits, Outcome, run_method
 from semanticst.bench._options import (
     expanded,
@@ -25,7 +26,6 @@ from semanticst.bench._options import (
     seeds_option,
 )
 from semanticst.bench._scores import agreement, annotated, coherence, lisi
-from semanticst.bench._stored import known_scores
 from semanticst.bench._table import table
 from semanticst.cli import EXISTING_FILE, step
 from semanticst.constants import Obs, Obsm
@@ -35,7 +35,7 @@ from semanticst.io.internal import read_sample
 from semanticst.io.samplesheet import check_samplesheet
 from semanticst.qc.samples import check_samples
 from semanticst.qc.thresholds import QcSettings
-from semanticst.schema import load_schema
+from semanticst.tables.schema import load_schema
 
 log = logging.getLogger(__name__)
 

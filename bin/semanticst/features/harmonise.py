@@ -11,7 +11,7 @@ import pandas as pd
 
 from semanticst.constants import FeatureType
 from semanticst.errors import BadInput, Problem
-from semanticst.io.features import are_ensembl
+from semanticst.io.gene_names import are_ensembl
 
 log = logging.getLogger(__name__)
 

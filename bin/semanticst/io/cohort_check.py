@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 
 from semanticst.errors import BadInput, Problem
-from semanticst.io.clinical import check_agreement, check_clinical
-from semanticst.io.contrasts import Shortcuts, add_shortcuts, check_against_variables, check_contrasts, variables
+from semanticst.io.clinical_table import check_agreement, check_clinical
+from semanticst.io.contrasts_table import Shortcuts, add_shortcuts, check_against_variables, check_contrasts, variables
 from semanticst.io.samplesheet import check_samplesheet, checked_frame
-from semanticst.io.tables import Table
-from semanticst.schema import column_names, load_schema
+from semanticst.tables.delimited import Table
+from semanticst.tables.schema import column_names, load_schema
 from semanticst.writing import write_table
 
 log = logging.getLogger(__name__)

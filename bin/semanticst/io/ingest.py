@@ -13,7 +13,7 @@ from tqdm import tqdm
 from semanticst.constants import UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.io.coordinates import check_coordinates, scale_of
-from semanticst.io.features import gene_table, split_controls, unique_genes
+from semanticst.io.gene_names import gene_table, split_controls, unique_genes
 from semanticst.io.readers import Reader, ReadError, Wanted, reader_for
 from semanticst.io.samplesheet import OVERRIDES
 from semanticst.io.values import as_csr, check_values

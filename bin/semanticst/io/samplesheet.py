@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from semanticst.errors import Problem
-from semanticst.io.tables import MISSING, Table, read_table, tidy
-from semanticst.schema import check_columns, check_rows, column_names
+from semanticst.tables.delimited import MISSING, Table, read_table, tidy
+from semanticst.tables.schema import check_columns, check_rows, column_names
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ import torch
 from tqdm import tqdm
 
 from semanticst.constants import UNS, Context, Obs, Obsm, graph_key
-from semanticst.model.cohort import SampleGraphs
+from semanticst.model.sample_graphs import SampleGraphs
 from semanticst.model.store import Network
 from semanticst.model.tiles import collate, split_tiles, with_halo
 from semanticst.writing import write_h5ad

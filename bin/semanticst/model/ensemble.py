@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 from semanticst.constants import TrainMode
-from semanticst.model.cohort import SampleGraphs
 from semanticst.model.edges import EdgeSet
 from semanticst.model.network import NetworkShape, SemanticNetwork
+from semanticst.model.sample_graphs import SampleGraphs
 
 
 class Ensemble(nn.Module):

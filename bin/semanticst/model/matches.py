@@ -10,7 +10,7 @@ from itertools import combinations
 
 import numpy as np
 
-from semanticst.model.cohort import SampleGraphs
+from semanticst.model.sample_graphs import SampleGraphs
 
 log = logging.getLogger(__name__)
 

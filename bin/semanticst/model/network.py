@@ -9,8 +9,8 @@ from torch import nn
 from torch_geometric.nn import MLP
 
 from semanticst.constants import CONTEXTS, Context, TrainMode
-from semanticst.model.cohort import SampleGraphs, read_graphs
 from semanticst.model.edges import EdgeSet
+from semanticst.model.sample_graphs import SampleGraphs, read_graphs
 
 FUSIONS = ("attention", "mean")
 """How the embeddings of a cell in its contexts become one: weighed by learned attention, or all alike."""

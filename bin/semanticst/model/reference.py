@@ -36,9 +36,9 @@ from tqdm import tqdm
 
 from semanticst.constants import UNS, Obs, Obsm, TrainMode
 from semanticst.graph.neighbours import nearest_in_space, symmetric_adjacency
-from semanticst.model.cohort import SampleGraphs
 from semanticst.model.edges import EdgeSet
 from semanticst.model.network import Attention
+from semanticst.model.sample_graphs import SampleGraphs
 from semanticst.model.tiles import Batch, TileLoader
 
 log = logging.getLogger(__name__)

@@ -100,3 +100,12 @@ def _to_arrays(value):
     if isinstance(value, list):
         return np.array(value)
     return value
+
+
+def assemble_model(basis: Path, network: Path, mixture: Path, out: Path) -> None:
+    """Write ``model.pt``: weights, feature list, loadings, scaling, Harmony reference, niche mixtures, parameters."""
+    parts = {"network": load_model(network)["network"]}
+    for name, path in (("basis", basis), ("mixture", mixture)):
+        with np.load(path, allow_pickle=False) as stored:
+            parts[name] = dict(stored)
+    save_model(out, parts)

@@ -11,9 +11,9 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from semanticst.model.cohort import SampleGraphs
 from semanticst.model.edges import EdgeSet
 from semanticst.model.matches import NO_MATCHES
+from semanticst.model.sample_graphs import SampleGraphs
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ import torch
 from tqdm import tqdm
 
 from semanticst.constants import CONTEXTS, Context
-from semanticst.model.cohort import SampleGraphs
 from semanticst.model.edges import EdgeSet
 from semanticst.model.ensemble import Ensemble
 from semanticst.model.losses import (
@@ -26,6 +25,7 @@ from semanticst.model.losses import (
 )
 from semanticst.model.matches import NO_MATCHES, matched_cells
 from semanticst.model.network import NetworkShape, Output, SemanticNetwork, build_network
+from semanticst.model.sample_graphs import SampleGraphs
 from semanticst.model.tiles import Batch, TileLoader
 
 log = logging.getLogger(__name__)

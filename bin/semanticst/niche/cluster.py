@@ -11,13 +11,13 @@ import pandas as pd
 
 from semanticst.constants import UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
-from semanticst.niche.borders import Borders, Field, field_of, fit_borders
+from semanticst.niche.base_clusterings import member_counts
+from semanticst.niche.bootstrap import bootstrap_jaccard, stability_table
+from semanticst.niche.choose_k import choose_number, number_curve, report_curve
 from semanticst.niche.consensus import Consensus, count_votes, numbered_by_size, vote
-from semanticst.niche.members import member_counts
 from semanticst.niche.mixture import Mixture, fit_mixture
-from semanticst.niche.number import choose_number, number_curve, report_curve
-from semanticst.niche.recovery import bootstrap_jaccard, stability_table
-from semanticst.niche.views import View, fit_views, is_reference, middle_view, view_weights
+from semanticst.niche.representations import View, fit_views, is_reference, middle_view, view_weights
+from semanticst.niche.spatial_refinement import Borders, Field, field_of, fit_borders
 from semanticst.threads import in_parallel
 from semanticst.writing import atomic, write_table
 
@@ -137,7 +137,7 @@ def cluster_niches(
     ``niches.csv.gz``, ``niche_mixture.npz``, ``niche_k.csv``, ``niche_stability.csv``, ``niche_member_counts.csv``, and
     ``niche_members.csv.gz`` for a list of k. ``bootstraps``: how often the cohort is drawn anew for the niches' Jaccard
     index; never with ``model``, whose niches are given. ``borders``: let cells' own states and neighbours decide beside
-    borders, see `semanticst.niche.borders`; a ``model`` does what it was made with.
+    borders, see `semanticst.niche.spatial_refinement`; a ``model`` does what it was made with.
 
     Raises BadInput when there are fewer cells than niches.
     """

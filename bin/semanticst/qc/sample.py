@@ -11,8 +11,8 @@ from semanticst.constants import CELL_AREA, UNS, FeatureType, Obsm
 from semanticst.io.internal import feature_type
 from semanticst.qc.metrics import cell_metrics
 from semanticst.qc.platforms import platform_defaults
-from semanticst.qc.record import FAIL, PASS, WARN, about_cells, about_counts, about_places, failure, make_record
 from semanticst.qc.spatial import CHECKS, judge_places
+from semanticst.qc.summary import FAIL, PASS, WARN, about_cells, about_counts, about_places, failure, make_record
 from semanticst.qc.thresholds import QcSettings, Threshold, thresholds
 from semanticst.units import MICROMETRE
 

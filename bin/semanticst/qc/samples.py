@@ -11,11 +11,11 @@ from tqdm import tqdm
 from semanticst.constants import UNS
 from semanticst.errors import BadInput, Problem
 from semanticst.io.internal import read_sample
-from semanticst.qc.cells import write_cells
-from semanticst.qc.record import FAIL
+from semanticst.qc.cell_table import write_cells
+from semanticst.qc.map import MAP_ENDING, write_qc_map
 from semanticst.qc.sample import check_sample
+from semanticst.qc.summary import FAIL
 from semanticst.qc.thresholds import QcSettings
-from semanticst.report.qc_map import MAP_ENDING, write_qc_map
 from semanticst.writing import write_h5ad, write_json
 
 log = logging.getLogger(__name__)

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from semanticst.constants import FeatureType, Obs
-from semanticst.qc.local import local_outliers
-from semanticst.qc.neighbours import density, surroundings
-from semanticst.qc.places import dead_regions, edge_artefacts
+from semanticst.qc.local_outliers import local_outliers
+from semanticst.qc.neighbour_search import density, surroundings
+from semanticst.qc.regions import dead_regions, edge_artefacts
 
 CHECKS = {"local": Obs.LOCAL_OUTLIER.value, "dead": Obs.DEAD_REGION.value, "edge": Obs.EDGE_ARTEFACT.value}
 """Names of the checks in ``--qc-remove``, and their columns of flags."""

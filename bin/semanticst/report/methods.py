@@ -10,9 +10,9 @@ from pathlib import Path
 import yaml
 
 from semanticst.errors import BadInput, Problem
-from semanticst.report import multiqc
-from semanticst.report.facts import run_facts
-from semanticst.report.multiqc import METHODS, Section
+from semanticst.mqc import multiqc
+from semanticst.mqc.multiqc import METHODS, Section
+from semanticst.report.run_record import run_facts
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def write_methods(
 
     versions : YAML, process -> package -> version, of all processes that ran (and ``Workflow`` for the pipeline).
     params : JSON, every parameter with its value. template : see ``assets/methods_description_template.yml``.
-    associations, features, numbers : records of what was done, see ``facts.run_facts``.
+    associations, features, numbers : records of what was done, see ``run_record.run_facts``.
 
     Raises BadInput when one of the files cannot be read, or the template asks for a parameter that is not given.
     """

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from semanticst.errors import BadInput, Problem
-from semanticst.report.qc_map import MAP_ENDING
+from semanticst.qc.map import MAP_ENDING
 from semanticst.report.qc_sections import (
     box_section,
     curve_sections,

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from semanticst.qc.words import REASONS
-from semanticst.report import multiqc
-from semanticst.report.multiqc import QC, Column, Section
+from semanticst.mqc import multiqc
+from semanticst.mqc.multiqc import QC, Column, Section
+from semanticst.qc.labels import REASONS
 
 STATUSES = ("fail", "warn", "pass")
 _METRICS = {

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from semanticst.qc.local import local_outliers
-from semanticst.qc.neighbours import AROUND
+from semanticst.qc.local_outliers import local_outliers
+from semanticst.qc.neighbour_search import AROUND
 
 
 def sample(seed=0, n=900):
@@ -53,6 +53,6 @@ def test_a_sample_smaller_than_a_neighbourhood_has_none():
 def test_blocks_do_not_show(monkeypatch):
     points, metrics = sample()
     whole = local_outliers(points, metrics)
-    monkeypatch.setattr("semanticst.qc.neighbours._ROWS", 70)
+    monkeypatch.setattr("semanticst.qc.neighbour_search._ROWS", 70)
     assert np.array_equal(local_outliers(points, metrics), whole)
     assert whole.any()

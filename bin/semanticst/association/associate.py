@@ -1,0 +1,257 @@
+"""One contrast from tables to results: the function behind ``niche_associate.py``."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import pandas as pd
+
+from semanticst.association.design.batch import account_for_batch
+from semanticst.association.design.design import Design, build_design
+from semanticst.association.design.tables import Contrast, read_clinical, read_contrast, read_sections
+from semanticst.association.features.composition import (
+    JOINT,
+    PSEUDO_SHARE,
+    Features,
+    build_features,
+    read_contacts,
+    read_counts,
+    read_member_counts,
+    shares,
+    unit_contacts,
+)
+from semanticst.association.features.within_niche import read_inside
+from semanticst.association.output.summary_text import read_marks
+from semanticst.association.stats.group_contrasts import (
+    compare_continuous,
+    compare_groups,
+    compare_ordered,
+    slope_variable,
+)
+from semanticst.association.stats.linear_contrast import Settings
+from semanticst.association.stats.mixed_model import add_mixed
+from semanticst.association.stats.permanova import compare_composition
+from semanticst.association.stats.results import PAIRWISE, PRIMARY, add_q, tidy
+from semanticst.association.stats.sensitivity import over_members
+from semanticst.association.stats.survival import compare_survival
+from semanticst.constants import PERMUTATIONS
+
+log = logging.getLogger(__name__)
+
+MODELS = {
+    "groups": compare_groups,
+    "ordered": compare_ordered,
+    "continuous": compare_continuous,
+    "survival": compare_survival,
+}
+
+
+FROM_COUNTS = ("proportion", "entropy")
+"""Features that niche counts alone give: for the mixed model of sections, and for the members of the consensus."""
+
+MEMBER_PERMUTATIONS = 999
+
+
+@dataclass(frozen=True)
+class Association:
+    """Result of one contrast.
+
+    Attributes
+    ----------
+    contrast, design
+        What was asked, and the units it was asked of.
+    features
+        Values per unit.
+    table
+        The association table, see ``results.COLUMNS``.
+    settings
+        Everything that was chosen, for the record.
+    batch_strength
+        Cramer's V (or correlation ratio) of batch and contrast; None where it cannot be judged.
+    """
+
+    contrast: Contrast
+    design: Design
+    features: Features
+    table: pd.DataFrame
+    settings: dict
+    batch_strength: float | None
+    cells: pd.Series
+    """Cells of each section in use."""
+    marks: Mapping[str, str] = field(default_factory=dict)
+    """What a niche is rich in, in words, by its number; empty where nobody said."""
+
+    @property
+    def primary(self) -> pd.DataFrame:
+        """Rows that answer the contrast itself: no pairs beside an omnibus or trend, no joint test."""
+        return self.table[self.table["family"] == PRIMARY]
+
+    @property
+    def effects(self) -> pd.DataFrame:
+        """Rows with an effect that has a direction: the pairs where the primary row is an omnibus test."""
+        pairs = self.table[self.table["family"] == PAIRWISE]
+        omnibus = (self.primary["comparison"] == "omnibus").any()
+        return pairs if omnibus and len(pairs) else self.primary
+
+
+def associate(
+    contrast: str,
+    contrasts: Path,
+    clinical: Path,
+    samplesheet: Path,
+    counts: Path,
+    contacts: Path | None = None,
+    inside: Mapping[str, Path | None] | None = None,
+    kinds: tuple[str, ...] = ("proportion",),
+    members: Path | None = None,
+    markers: Path | None = None,
+    **choices,
+) -> Association:
+    """Read the tables and test one contrast.
+
+    Parameters
+    ----------
+    contrast
+        Name of a row of ``contrasts``.
+    contrasts, clinical, samplesheet
+        Tables as written by ``samplesheet_check.py``.
+    counts, contacts
+        ``niche_counts.csv`` and ``niche_contacts.csv`` of ``niche_describe.py``.
+    inside
+        Its further tables, per kind of ``within_niche.INSIDE``; only those of ``kinds`` are read.
+    kinds
+        Features to test, of ``composition.FEATURES``.
+    members
+        ``niche_member_counts.csv`` of ``niche_cluster.py``.
+    markers
+        ``niche_markers.csv`` of ``niche_describe.py``: the sentences say what a niche is rich in.
+    choices
+        Passed on to ``examine``.
+
+    Raises
+    ------
+    BadInput
+        When a table or the contrast cannot be used as it stands.
+    """
+    asked = read_contrast(contrasts, contrast)
+    niches = read_counts(counts)
+    sections = read_sections(samplesheet, read_clinical(clinical), niches)
+    edges = read_contacts(contacts) if contacts is not None else None
+    tables = {kind: read_inside(path, kind) for kind, path in (inside or {}).items() if kind in kinds and path}
+    by_member = read_member_counts(members) if members is not None else None
+    result = examine(asked, sections, niches, edges, tables, kinds, by_member, **choices)
+    return result if markers is None else replace(result, marks=read_marks(markers))
+
+
+def examine(
+    contrast: Contrast,
+    sections: pd.DataFrame,
+    counts: pd.DataFrame,
+    contacts: pd.DataFrame | None = None,
+    inside: Mapping[str, pd.DataFrame] | None = None,
+    kinds: tuple[str, ...] = ("proportion",),
+    members: Mapping[str, pd.DataFrame] | None = None,
+    min_cells: int = 20,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
+) -> Association:
+    """Test every niche against one contrast, the patient being the unit.
+
+    Parameters
+    ----------
+    contrast
+        What is asked.
+    sections
+        One row per section, indexed by sample: ``patient`` and every variable as text (None = missing).
+    counts
+        Cells per section (rows) and niche (columns); a section may be absent.
+    contacts
+        Edges between niches per section, as ``composition.read_contacts`` gives them.
+    inside
+        Tables of ``within_niche.read_inside``, per kind.
+    kinds
+        Features to test, of ``composition.FEATURES``.
+    members
+        ``counts`` as each member of the consensus would have them: tells how much a finding hangs on the clustering.
+    min_cells
+        Sections with fewer cells are left out, and units with fewer cells in a niche for what is inside that niche.
+    permutations
+        Up to this many arrangements are enumerated, else as many are drawn.
+    seed
+        Of the drawn ones.
+    """
+    large = counts.sum(axis=1).reindex(sections.index, fill_value=0) >= min_cells
+    if not large.all():
+        log.info("%d sections have fewer than %d cells and are left out", (~large).sum(), min_cells)
+    design, batch = account_for_batch(build_design(contrast, sections, usable=large))
+
+    unit = design.sections["unit"]
+    unit_counts = counts.loc[unit.index].groupby(unit.to_numpy()).sum().reindex(design.units.index)
+    edges = unit_contacts(contacts, unit) if contacts is not None and "contacts" in kinds else None
+    features = build_features(unit_counts, kinds, edges, inside, unit, min_cells)
+
+    settings = Settings(permutations=permutations, seed=seed)
+    joint = compare_composition(design, shares(unit_counts), settings)
+    rows = MODELS[contrast.type](design, features, settings)
+    simple = tuple(k for k in kinds if k in FROM_COUNTS)
+    if simple and not design.untestable:
+        over_members(rows, [_repeat(design, member, simple, unit) for member in (members or {}).values()])
+        x = slope_variable(design)
+        if x is not None:
+            by_section = build_features(counts.loc[unit.index], simple)
+            add_mixed([row for row in rows if row["family"] == PRIMARY], design, x, features, by_section)
+    rows = [_withheld(row, design.untestable) for row in (*rows, joint)]
+    for row in rows:
+        row["warnings"] = [*row.get("warnings", []), *design.warnings, *_sparse_warning(row, features, min_cells)]
+    table = _ordered(add_q(tidy(rows)))
+    n_tests = int(table.groupby("family")["n_tests"].first().sum())
+    log.info("%d tests, %d with q < 0.05", n_tests, (table["q"] < 0.05).sum())
+    chosen = {
+        **asdict(settings),
+        "features": list(kinds),
+        "min_cells": min_cells,
+        "pseudo_share": PSEUDO_SHARE,
+        "multiplicity": "Benjamini-Hochberg within family",
+    }
+    return Association(contrast, design, features, table, chosen, batch.strength, counts.loc[unit.index].sum(axis=1))
+
+
+def _repeat(design: Design, counts: pd.DataFrame, kinds: tuple[str, ...], unit: pd.Series) -> list[dict]:
+    """Rows of the same contrast on other niches: shares and diversity, with few permutations."""
+    counts = counts.reindex(unit.index, fill_value=0).groupby(unit.to_numpy()).sum().reindex(design.units.index)
+    features = build_features(counts, kinds)
+    return MODELS[design.contrast.type](design, features, Settings(permutations=MEMBER_PERMUTATIONS))
+
+
+def _withheld(row: dict, reason: str) -> dict:
+    """The row without its test where the whole contrast cannot be tested."""
+    if not reason:
+        return row
+    described = ("feature", "niche", "comparison", "family", "n_patients", "n_events")
+    return {k: v for k, v in row.items() if k in described or k.startswith(("mean_", "n_"))} | {"warnings": [reason]}
+
+
+def _sparse_warning(row: dict, features: Features, min_cells: int) -> list[str]:
+    """Warn of a niche that hardly any unit has, and count the units that have too few of its cells to look inside."""
+    if row["niche"] == JOINT:
+        return []
+    shown = features.shown[row["feature"], row["niche"]]
+    if row["feature"] == "proportion":
+        n = int((shown > 0).sum())
+        return [f"cells of this niche in {n} units only"] if 0 < n < 3 else []
+    n = int(shown.isna().sum())
+    contact = row["feature"].startswith("contact_with")
+    few = "too few expected contacts" if contact else f"fewer than {min_cells} cells of this niche"
+    return [f"{n} units have {few}: not used"] if 0 < n < len(shown) else []
+
+
+def _ordered(table: pd.DataFrame) -> pd.DataFrame:
+    """Primary rows first, smallest p on top, untestable ones last; equal p: what the model finds stronger first."""
+    family = table["family"].map({PRIMARY: 0, "composition": 1, PAIRWISE: 2})
+    return (
+        table.assign(_family=family, _model=table["p_model"])
+        .sort_values(["_family", "comparison", "p", "_model", "niche"], na_position="last", kind="stable")
+        .drop(columns=["_family", "_model"])
+        .reset_index(drop=True)
+    )

@@ -1,0 +1,112 @@
+"""Can the contrast be told apart from the batch? Where it cannot, there is no p-value."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from semanticst.association.design.design import Design
+from semanticst.association.design.variables import MIN_PER_GROUP
+
+STRONG = 0.5
+"""Cramer's V from which batch and contrast count as confounded."""
+
+
+def cramers_v(a: pd.Series, b: pd.Series) -> float:
+    """Association of two labelings, 0 to 1, corrected for chance (Bergsma 2013, J Korean Stat Soc 42:323)."""
+    table = pd.crosstab(a, b).to_numpy(float)
+    n, (rows, columns) = table.sum(), table.shape
+    if min(rows, columns) < 2:
+        return 0.0
+    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True) / n
+    phi2 = ((table - expected) ** 2 / expected).sum() / n
+    phi2 = max(0.0, phi2 - (rows - 1) * (columns - 1) / (n - 1))
+    rows, columns = rows - (rows - 1) ** 2 / (n - 1), columns - (columns - 1) ** 2 / (n - 1)
+    return float(min(1.0, np.sqrt(phi2 / max(min(rows, columns) - 1, 1e-12))))
+
+
+def correlation_ratio(value: pd.Series, group: pd.Series) -> float:
+    """Share of the variation of ``value`` between groups as a correlation, 0 to 1, corrected for chance."""
+    n, k = len(value), group.nunique()
+    total = ((value - value.mean()) ** 2).sum()
+    if k < 2 or n <= k or total == 0:
+        return 0.0
+    within = ((value - value.groupby(group).transform("mean")) ** 2).sum()
+    return float(np.sqrt(max(0.0, 1 - within / (n - k) / (total / (n - 1)))))
+
+
+@dataclass(frozen=True)
+class BatchCheck:
+    """How strongly batch goes with the contrast (0 to 1, None where it cannot be judged), and whether it is nested."""
+
+    strength: float | None = None
+    measure: str = ""
+    nested: bool = False
+    replicated: bool = False
+    """Has every level at least 3 batches of its own? Then batches are like families of patients."""
+
+
+def check_batch(design: Design) -> BatchCheck:
+    """Judge batch and contrast.
+
+    Where each patient has batches of their own (as when nobody stated a batch), batch cannot be told from patient:
+    there is nothing to judge.
+    """
+    sections = design.sections
+    if "batch" not in sections.columns or design.units.empty or sections["batch"].isna().all():
+        return BatchCheck()
+    pairs = sections[["unit", "patient", "batch"]].drop_duplicates().dropna()
+    shared = pairs.groupby("batch")["patient"].nunique()
+    if pairs["batch"].nunique() < 2 or (shared < 2).all():
+        return BatchCheck()
+    outcome = pairs["unit"].map(design.units["event" if design.contrast.type == "survival" else "value"])
+    if design.contrast.type == "continuous":
+        return BatchCheck(correlation_ratio(outcome, pairs["batch"]), "correlation ratio")
+    levels_of_batch = outcome.groupby(pairs["batch"]).nunique()
+    batches_of_level = pairs["batch"].groupby(outcome).nunique()
+    return BatchCheck(
+        strength=cramers_v(outcome, pairs["batch"]),
+        measure="Cramer's V",
+        # patients of one event status still die at different times
+        nested=design.contrast.type != "survival" and len(batches_of_level) > 1 and levels_of_batch.max() == 1,
+        replicated=batches_of_level.min() >= MIN_PER_GROUP,
+    )
+
+
+def account_for_batch(design: Design) -> tuple[Design, BatchCheck]:
+    """The design in which batch cannot pass for the contrast, with the reason why it differs from what was asked.
+
+    - Batch among the covariates, strata or block of the contrast: nothing to do.
+    - Nested (every batch has one level) with fewer than 3 batches in a level: not testable.
+    - Nested with more: a warning, since patients of a batch may be alike.
+    - Confounded (`STRONG` and above): patients are compared inside batches only; within patients, or where a patient
+      has several batches, batch becomes a covariate or remains a warning.
+    """
+    check, contrast = check_batch(design), design.contrast
+    if check.strength is None or "batch" in (*contrast.covariates, *contrast.strata, contrast.block):
+        return design, check
+    value = f"{check.measure} = {check.strength:.2f}"
+    if check.nested and not check.replicated:
+        reason = f"not testable: batch is nested in the contrast ({value}): an effect of batch looks the same"
+        return replace(design, untestable=reason), check
+    if check.nested:
+        return _warned(design, f"batch is nested in the contrast ({value}): patients of a batch may be alike"), check
+    if check.strength < STRONG:
+        return design, check
+    batch = design.sections.groupby("unit")["batch"]
+    if len(design.sections[["unit", "batch"]].drop_duplicates()) > len(design.units):
+        note = f"batch and contrast are confounded ({value}): p may reflect the batch"
+        return _warned(design, note), check
+    code = batch.first().loc[design.units.index].astype(str)
+    if design.within_patient:
+        dummies = pd.get_dummies(code, prefix="batch", drop_first=True, dtype=float)
+        covariates = pd.concat([design.covariates, dummies], axis=1)
+        design = replace(design, covariates=covariates)
+        return _warned(design, f"batch and contrast are confounded ({value}): adjusted for batch"), check
+    blocks = pd.DataFrame({"block": design.blocks, "batch": code.to_numpy()}).groupby(["block", "batch"]).ngroup()
+    design = replace(design, blocks=blocks.to_numpy(), block_names=(*design.block_names, "batch"))
+    return _warned(design, f"batch and contrast are confounded ({value}): compared inside batches only"), check
+
+
+def _warned(design: Design, note: str) -> Design:
+    return replace(design, warnings=[*design.warnings, note])

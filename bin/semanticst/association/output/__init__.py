@@ -1,0 +1,1 @@
+"""What a contrast writes: its table, sentences and figures."""

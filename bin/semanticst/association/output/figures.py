@@ -1,0 +1,36 @@
+"""Figures of a contrast: forest of effects, patients as points or Kaplan-Meier curves, maps of extreme patients."""
+
+from functools import partial
+from pathlib import Path
+
+import matplotlib
+
+from semanticst.association.associate import Association
+from semanticst.association.output.forest_plot import forest
+from semanticst.association.output.kaplan_meier import survival_curves
+from semanticst.association.output.patient_plot import patients
+from semanticst.association.output.representative_sections import draw_extremes, strongest_niche
+from semanticst.plotting.style import STYLE
+from semanticst.writing import atomic
+
+DPI = 150
+
+
+def draw_figures(result: Association, outdir: Path, stem: str, niches: Path | None = None) -> list[str]:
+    """Write all figures of a contrast as ``{stem}_{name}.png`` (150 dpi) and ``.pdf``; returns their names.
+
+    ``niches``: ``niches.csv.gz``, for maps of the patients with the most and the least of the strongest niche.
+    """
+    outcome = {"kaplan_meier": survival_curves} if result.contrast.type == "survival" else {"patients": patients}
+    drawings = {"forest": forest, **outcome}
+    if niches is not None and strongest_niche(result) is not None:
+        drawings["extremes"] = partial(draw_extremes, niches=niches)
+    # the date would make every PDF differ
+    options = {"png": {"dpi": DPI}, "pdf": {"metadata": {"CreationDate": None}}}
+    with matplotlib.rc_context(STYLE):
+        for name, draw in drawings.items():
+            figure = draw(result)
+            for ending in options:
+                with atomic(outdir / f"{stem}_{name}.{ending}") as unfinished:
+                    figure.savefig(unfinished, bbox_inches="tight", facecolor="white", **options[ending])
+    return list(drawings)

@@ -1,0 +1,82 @@
+"""Forest of effects with their intervals."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from semanticst.association.associate import Association
+from semanticst.association.features.composition import JOINT
+from semanticst.association.output.summary_text import SIGNIFICANT, feature_name, p_text
+from semanticst.plotting.style import FAINT, INK, blank, row_colour
+
+MOST_ROWS, MOST_PANELS = 40, 6
+"""With contacts or many groups there can be hundreds of effects: those with the smallest p are drawn."""
+
+TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
+
+
+def forest(result: Association) -> Figure:
+    """Effects with 95 % intervals, one panel per comparison; untestable rows say so."""
+    ranked = result.effects.sort_values("p", kind="stable", na_position="last")
+    strongest = ranked["comparison"].drop_duplicates().head(MOST_PANELS).tolist()
+    comparisons = [c for c in dict.fromkeys(result.effects["comparison"]) if c in strongest]
+    names = ranked.drop_duplicates(["feature", "niche"]).head(MOST_ROWS)[["feature", "niche"]]
+    names = names.sort_values(["feature", "niche"], key=lambda column: column.map(_place))
+    figure = blank(8.5, len(comparisons) * (1.1 + 0.32 * len(names)))
+    axes = figure.subplots(len(comparisons), 1, squeeze=False)[:, 0]
+    for ax, comparison in zip(axes, comparisons):
+        here = result.effects[result.effects["comparison"] == comparison].set_index(["feature", "niche"])
+        _panel(ax, result, here.reindex(pd.MultiIndex.from_frame(names)), comparison)
+    return figure
+
+
+def _place(name: str) -> int:
+    """Place of a feature or niche from top to bottom: shares, diversity, contacts; niches by number."""
+    if name.isdigit():
+        return int(name)
+    fixed = {"proportion": 0, "entropy": 1, JOINT: 10**6, "fragmentation": 2}
+    if name.startswith("contact_with_"):
+        return 10 + int(name.removeprefix("contact_with_"))
+    # cell types and gene sets come last, and keep their order
+    return fixed.get(name, 10**5)
+
+
+def _panel(ax: Axes, result: Association, rows: pd.DataFrame, comparison: str) -> None:
+    survival = result.contrast.type == "survival"
+    columns = ["hazard_ratio", "hazard_ratio_low", "hazard_ratio_high"] if survival else ["effect", "ci_low", "ci_high"]
+    labels = []
+    beside = {"transform": ax.get_yaxis_transform(), "va": "center"}
+    for i, ((feature, niche), row) in enumerate(rows.iterrows()):
+        labels.append(feature_name(pd.Series({"feature": feature, "niche": niche})))
+        effect, low, high = row[columns]
+        if not np.isfinite(effect):
+            ax.text(1.02, i, "not testable", color=FAINT, **beside)
+            continue
+        ax.plot([low, high], [i, i], color=INK, lw=1.2, solid_capstyle="butt", zorder=2)
+        ax.scatter(effect, i, s=55, color=row_colour(niche), edgecolor=INK, linewidth=0.8, zorder=3)
+        weight = "bold" if row["q"] < SIGNIFICANT else "normal"
+        text = f"{effect:.2f} [{low:.2f}, {high:.2f}]   {p_text(row['q'], 'q')}".replace("-", "\N{MINUS SIGN}")
+        ax.text(1.02, i, text, fontweight=weight, **beside)
+    ax.set_yticks(range(len(labels)), labels)
+    ax.set_ylim(len(labels) - 0.4, -0.6)
+    ax.tick_params(axis="y", length=0)
+    ax.axvline(1 if survival else 0, color=FAINT, lw=1, zorder=1)
+    if survival:
+        ax.set_xscale("log")
+        low, high = ax.get_xlim()
+        shown = [t for t in TICKS if low <= t <= high]
+        ax.set_xticks(shown, [f"{t:g}" for t in shown])
+        ax.minorticks_off()
+    ax.set_xlabel(_axis_label(result, comparison, set(rows.index.get_level_values("feature"))))
+    ax.set_title(comparison, loc="left")
+
+
+def _axis_label(result: Association, comparison: str, features: set[str]) -> str:
+    contrast = result.contrast
+    if contrast.type == "survival":
+        return f"hazard ratio per SD (above 1: shorter time to {contrast.event})"
+    what = "log share (CLR)" if features == {"proportion"} else "the feature on its own scale"
+    if comparison.startswith("trend"):
+        return f"change of {what} per step of {contrast.column}"
+    return f"change of {what} per SD of {contrast.column}" if contrast.type == "continuous" else f"difference of {what}"

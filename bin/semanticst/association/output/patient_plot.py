@@ -1,0 +1,95 @@
+"""Patients as points."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from semanticst.association.associate import Association
+from semanticst.association.output.summary_text import SIGNIFICANT, feature_name, is_share, p_text
+from semanticst.plotting.style import FAINT, INK, blank, row_colour
+
+MOST_OTHERS = 8
+"""Panels for features beside shares."""
+
+
+def patients(result: Association) -> Figure:
+    """One panel per niche, one point per patient (per patient and level within patients): the niche's share.
+
+    Other features follow where they have q < 0.05, those with the smallest p first.
+    """
+    shown = result.features.shown
+    primary = result.primary.set_index(["feature", "niche"])
+    niches = [key for key in shown.columns if key[0] == "proportion"]
+    found = primary[(primary["q"] < SIGNIFICANT) & (primary.index.get_level_values(0) != "proportion")]
+    panels = [*niches, *found.sort_values("p", kind="stable").index[:MOST_OTHERS]] or list(shown.columns)[:20]
+    n_columns = min(4, len(panels))
+    n_rows = -(-len(panels) // n_columns)
+    figure = blank(max(4.5, 2.6 * n_columns), 0.6 + 2.7 * n_rows)
+    axes = figure.subplots(n_rows, n_columns, squeeze=False)
+    for ax in axes.ravel()[len(panels) :]:
+        ax.set_visible(False)
+    for ax, key in zip(axes.ravel(), panels):
+        scale = 100 if is_share(key[0]) else 1
+        y = shown[key].to_numpy() * scale
+        if result.contrast.type == "continuous":
+            x = result.design.units["value"].to_numpy(float)
+            ax.scatter(x, y, s=26, color=row_colour(key[1]), edgecolor=INK, linewidth=0.6)
+        else:
+            _points_by_level(ax, result, y, row_colour(key[1]))
+        q = primary.loc[key, "q"]
+        name = feature_name(pd.Series({"feature": key[0], "niche": key[1]}))
+        ax.set_title(
+            f"{name}, {p_text(q, 'q') if np.isfinite(q) else 'not testable'}",
+            fontweight="bold" if q < SIGNIFICANT else "normal",
+        )
+        if key[0] != "proportion" and niches:
+            ax.set_ylabel("share of its cells (%)" if is_share(key[0]) else "value")
+        if is_share(key[0]):
+            ax.set_ylim(bottom=-0.04 * max(np.nanmax(y), 1e-9))
+    if result.contrast.type != "continuous":
+        _level_labels(axes, len(panels), result.design.levels)
+    label = "share of cells (%)" if niches else "value"
+    for ax in axes[:, 0]:
+        if not ax.get_ylabel():
+            ax.set_ylabel(label)
+    figure.supxlabel(result.contrast.column, fontsize=10)
+    return figure
+
+
+def _points_by_level(ax: Axes, result: Association, y: np.ndarray, colour: str) -> None:
+    values, levels = result.design.units["value"].to_numpy(), result.design.levels
+    position = np.array([levels.index(v) for v in values], dtype=float)
+    if result.design.within_patient:
+        ends = pd.DataFrame({"patient": result.design.patients, "x": position, "y": y}).sort_values("x")
+        for _, one in ends.groupby("patient"):
+            ax.plot(one["x"], one["y"], color=FAINT, lw=0.7, zorder=1)
+    else:
+        position = position + _spread(values, y, levels)
+    ax.scatter(position, y, s=26, color=colour, edgecolor=INK, linewidth=0.6, zorder=3)
+    for i, level in enumerate(levels):
+        if (values == level).any():
+            ax.hlines(np.nanmean(y[values == level]), i - 0.32, i + 0.32, color=INK, lw=2, zorder=2)
+    ax.set_xticks(range(len(levels)), levels)
+    ax.set_xlim(-0.6, len(levels) - 0.4)
+
+
+def _level_labels(axes: np.ndarray, n_panels: int, levels: tuple[str, ...]) -> None:
+    """Names of levels under the lowest panel of each column, turned where they would run into each other."""
+    n_rows, n_columns = axes.shape
+    turned = sum(len(v) for v in levels) > 20
+    for i, ax in enumerate(axes.ravel()[:n_panels]):
+        if i + n_columns < n_panels:
+            ax.set_xticklabels([])
+        elif turned:
+            ax.set_xticks(ax.get_xticks(), levels, rotation=30, ha="right", rotation_mode="anchor")
+
+
+def _spread(values: np.ndarray, y: np.ndarray, levels: tuple[str, ...]) -> np.ndarray:
+    """Sideways shift by rank inside a level, so that points do not hide each other; no chance in it."""
+    shift = np.zeros(len(y))
+    for level in levels:
+        here = np.flatnonzero(values == level)
+        order = here[np.argsort(y[here], kind="stable")]
+        shift[order] = np.array([0.0, 0.12, -0.12, 0.24, -0.24])[np.arange(len(order)) % 5]
+    return shift

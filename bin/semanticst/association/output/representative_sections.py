@@ -1,0 +1,102 @@
+"""Maps of the patients with the most and with the least of the niche that goes best with the contrast."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from semanticst.association.associate import Association
+from semanticst.association.output.summary_text import SIGNIFICANT, p_text
+from semanticst.plotting.niche_maps import SectionMap, draw_section
+from semanticst.plotting.palette import REMOVED, niche_colour, niche_name
+from semanticst.plotting.style import blank
+
+MOST = 3
+"""Patients on either side."""
+_ROWS_AT_ONCE = 1_000_000
+
+
+@dataclass(frozen=True)
+class Extreme:
+    """One patient (or part of a patient) to draw: the largest section, and what stands above it."""
+
+    section: str
+    title: str
+    share: float
+
+
+def strongest_niche(result: Association) -> pd.Series | None:
+    """The row of the niche share with the smallest p; None where none could be tested."""
+    rows = result.primary
+    rows = rows[(rows["feature"] == "proportion") & rows["p"].notna()]
+    return None if rows.empty else rows.iloc[0]
+
+
+def extremes(result: Association) -> tuple[list[Extreme], list[Extreme]]:
+    """Units with the most of the strongest niche (falling), and with the least (rising); no unit is on both sides.
+
+    Of a unit with several sections the one with most cells stands for it.
+    """
+    row = strongest_niche(result)
+    if row is None:
+        return [], []
+    share = result.features.shown["proportion", row["niche"]].sort_values(kind="stable", ascending=False)
+    n = min(MOST, len(share) // 2)
+    found = []
+    for unit in [*share.index[:n], *share.index[::-1][:n]]:
+        sections = result.design.sections.index[result.design.sections["unit"] == unit]
+        largest = str(result.cells.loc[sections].idxmax())
+        found.append(Extreme(largest, f"{unit}{_outcome(result, unit)}\n{100 * share[unit]:.1f} %", float(share[unit])))
+    return found[:n], found[n:]
+
+
+def _outcome(result: Association, unit: str) -> str:
+    """What the contrast knows of a unit; empty where it is in the unit's name already."""
+    design, contrast = result.design, result.contrast
+    row = design.units.loc[unit]
+    if contrast.type == "survival":
+        return f", {row['time']:g} {'event' if row['event'] else 'censored'}"
+    if design.within_patient:
+        return ""
+    return f", {row['value']:.3g}" if contrast.type == "continuous" else f", {row['value']}"
+
+
+def read_sections_of(niches: Path, samples: set[str]) -> dict[str, SectionMap]:
+    """Positions and niches of some samples from ``niches.csv.gz``, in pieces: a cohort may be larger than memory."""
+    parts = []
+    columns = {"sample": str, "patient": str, "x": float, "y": float, "niche": int, "unit": str}
+    for part in pd.read_csv(
+        niches, usecols=list(columns), dtype=columns, chunksize=_ROWS_AT_ONCE, keep_default_na=False
+    ):
+        parts.append(part[part["sample"].isin(samples)])
+    return {
+        sample: SectionMap(
+            sample,
+            rows["patient"].iloc[0],
+            rows[["x", "y"]].to_numpy(),
+            rows["niche"].to_numpy(),
+            rows["unit"].iloc[0],
+        )
+        for sample, rows in pd.concat(parts).groupby("sample", sort=True)
+    }
+
+
+def draw_extremes(result: Association, niches: Path) -> Figure | None:
+    """Maps, most above and least below: the strongest niche in its colour, all others grey. None without a test."""
+    most, least = extremes(result)
+    if not most:
+        return None
+    row = strongest_niche(result)
+    niche = int(row["niche"])
+    sections = read_sections_of(niches, {e.section for e in (*most, *least)})
+    figure = blank(2.9 * len(most), 6.6)
+    axes = figure.subplots(2, len(most), squeeze=False)
+    for ax, extreme in zip(axes.ravel(), [*most, *least]):
+        draw_section(ax, sections[extreme.section], colour=lambda k: niche_colour(k) if k == niche else REMOVED)
+        ax.set_title(extreme.title, fontsize=9, loc="left")
+    figure.suptitle(
+        f"{niche_name(niche)}, {p_text(row['q'], 'q')}: most (above) and least (below)",
+        fontsize=10, fontweight="bold" if row["q"] < SIGNIFICANT else "normal",
+    )  # fmt: skip
+    return figure

@@ -1,0 +1,221 @@
+"""The result in plain words, every number from the table."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from semanticst.association.design.tables import read_text_table
+from semanticst.association.features.within_niche import CELL_TYPE, GENE_SET
+from semanticst.association.stats.results import COMPOSITION
+
+if TYPE_CHECKING:
+    from semanticst.association.associate import Association
+
+SIGNIFICANT = 0.05
+SAME_SIGN = 0.9
+"""Share of the members of the consensus that a finding should share its sign with."""
+MOST = 5
+"""Findings spelled out; the table has the rest."""
+NAMED_MARKERS = 3
+"""Markers of a niche that are named."""
+
+
+def paragraph(result: "Association") -> str:
+    """Who was compared, whether composition differs, which niches, what to beware of."""
+    parts = [who_was_compared(result), joint_sentence(result), *finding_sentences(result), *cautions(result)]
+    return " ".join(p for p in parts if p)
+
+
+def who_was_compared(result: "Association") -> str:
+    """Sizes, and patients left out by reason."""
+    design, contrast = result.design, result.contrast
+    n, n_sections = design.units["patient"].nunique(), len(design.sections)
+    text = f"{plural(n, 'patient')} ({plural(n_sections, 'section')})"
+    if contrast.type == "survival":
+        events = int(design.units["event"].sum())
+        text += f", {plural(events, 'event')} ({contrast.event} = {contrast.event_value}), time = {contrast.time}"
+    elif contrast.type == "continuous":
+        text += f", {contrast.column} as a number"
+    else:
+        sizes = design.units.groupby("value")["patient"].nunique()
+        text += f", {contrast.column}: " + ", ".join(f"{v} (n = {sizes.get(v, 0)})" for v in design.levels)
+        if contrast.type == "groups" and design.levels:
+            text += f", reference {design.levels[0]}"
+    if design.within_patient:
+        text += ", sections compared within patients"
+    text += "."
+    if design.dropped:
+        text += (
+            " Left out: "
+            + ", ".join(f"{plural(k, 'patient')} ({reason})" for reason, k in design.dropped.items())
+            + "."
+        )
+    return text
+
+
+def joint_sentence(result: "Association") -> str:
+    """Does the composition as a whole differ?"""
+    row = result.table[result.table["family"] == COMPOSITION].iloc[0]
+    if pd.isna(row["p"]):
+        return ""
+    verdict = "goes with" if row["p"] < SIGNIFICANT else "is not shown to go with"
+    evidence = f"{p_text(row['p'])}, {100 * row['effect']:.0f} % explained"
+    return f"The niche composition as a whole {verdict} {topic(result)} ({evidence})."
+
+
+def finding_sentences(result: "Association") -> list[str]:
+    """The findings with q < 0.05, or that there are none and what came nearest."""
+    rows = result.effects
+    tested = rows[rows["p"].notna()].sort_values("p", kind="stable")
+    if tested.empty:
+        reasons = "; ".join(rows["warnings"].drop_duplicates().head(2))
+        return [f"Nothing could be tested: {reasons}."]
+    n_tests = int(tested["n_tests"].iloc[0])
+    found = tested[tested["q"] < SIGNIFICANT]
+    if found.empty:
+        near = finding(result, tested.iloc[0])
+        return [f"None of {plural(n_tests, 'test')} passes a false discovery rate of 5 %; nearest: {near}"]
+    pass_ = "passes" if len(found) == 1 else "pass"
+    head = f"{len(found)} of {plural(n_tests, 'test')} {pass_} a false discovery rate of 5 %."
+    sentences = [head, *(finding(result, row) for _, row in found.head(MOST).iterrows())]
+    if len(found) > MOST:
+        sentences.append(f"{len(found) - MOST} more are in the table.")
+    return sentences
+
+
+def finding(result: "Association", row: pd.Series) -> str:
+    """One row as a sentence."""
+    name, evidence = marked_name(result, row), f"{p_text(row['q'], 'q')}; {int(row['n_patients'])} patients"
+    interval = f"95 % CI {row['ci_low']:.2f} to {row['ci_high']:.2f}"
+    share, (verb, scale) = is_share(row["feature"]), wording(row["feature"])
+    kind = result.contrast.type
+    if kind == "survival":
+        interval = f"95 % CI {row['hazard_ratio_low']:.2f} to {row['hazard_ratio_high']:.2f}"
+        ratio = f"{row['hazard_ratio']:.2f} per SD ({interval})"
+        course = "shorter" if row["effect"] > 0 else "longer"
+        events = f"{evidence}, {int(row['n_events'])} events"
+        name = name.removesuffix(",")
+        return f"{name}: hazard ratio {ratio}, {events}; more of it goes with {course} time to {result.contrast.event}."
+    if kind == "continuous":
+        course = "more" if row["effect"] > 0 else "less"
+        slope = f"{row['effect']:+.2f} per SD ({interval})"
+        return f"{name.removesuffix(',')}: {course} of it with higher {result.contrast.column}, {slope}, {evidence}."
+    low, high = compared_levels(result, row)
+    means = f"{shown(row['mean_target'], share)} in {high} and {shown(row['mean_reference'], share)} in {low}"
+    step = "change per step" if row["comparison"].startswith("trend") else "difference"
+    return f"{name} {verb} {means}: {scale}{step} {row['effect']:+.2f} ({interval}), {evidence}."
+
+
+def cautions(result: "Association") -> list[str]:
+    """What holds for the contrast as a whole."""
+    rows = result.effects
+    tested = rows[rows["p"].notna()]
+    sentences = []
+    shared = [w for w in shared_warnings(result.table) if not w.startswith("not testable")]
+    if shared:
+        sentences.append(f"Beware: {'; '.join(shared)}.")
+    if not tested.empty and not (tested["q"] < SIGNIFICANT).any():
+        least = tested["detectable_effect"].median()
+        effect = f"an effect of about {least:.2f}"
+        if result.contrast.type == "survival":
+            effect = f"a hazard ratio of about {np.exp(least):.1f} (or {np.exp(-least):.2f}) per SD"
+        sentences.append(f"With these patients {effect} would have been found with 80 % power at p < 0.05.")
+    unsure = rows[(rows["q"] < SIGNIFICANT) & (rows["members_same_sign"] < SAME_SIGN)]
+    if len(unsure):
+        names = ", ".join(feature_name(row) for _, row in unsure.iterrows())
+        sentences.append(f"Hangs on the clustering (another sign in some members of the consensus): {names}.")
+    untested = int(rows["p"].isna().sum())
+    if untested and not tested.empty:
+        sentences.append(f"{plural(untested, 'row')} could not be tested, the reason is in the table.")
+    if (tested["feature"] == "proportion").any():
+        sentences.append("Shares add up to one: when a niche grows, others shrink.")
+    return sentences
+
+
+def shared_warnings(table: pd.DataFrame) -> list[str]:
+    """Warnings that stand in every row."""
+    each = [set(text.split("; ")) for text in table["warnings"]]
+    common = set.intersection(*each) if each else set()
+    return [w for w in table["warnings"].iloc[0].split("; ") if w and w in common]
+
+
+def compared_levels(result: "Association", row: pd.Series) -> tuple[str, str]:
+    """Reference and target (lowest and highest) level of a row."""
+    levels = result.design.levels
+    if row["comparison"].startswith("trend"):
+        return levels[0], levels[-1]
+    for low in levels:
+        for high in levels:
+            if row["comparison"] == f"{high} vs {low}":
+                return low, high
+    raise ValueError(f"no such comparison: {row['comparison']}")
+
+
+def topic(result: "Association") -> str:
+    """What the contrast is about, in words."""
+    return f"time to {result.contrast.event}" if result.contrast.type == "survival" else result.contrast.column
+
+
+def marked_name(result: "Association", row: pd.Series) -> str:
+    """The feature's name; of a niche with what it is rich in, where that is known."""
+    marks = result.marks.get(row["niche"], "") if row["feature"] == "proportion" else ""
+    return f"{feature_name(row)}, rich in {marks}," if marks else feature_name(row)
+
+
+def feature_name(row: pd.Series) -> str:
+    """How a feature is written in text and figures."""
+    feature, niche = row["feature"], row["niche"]
+    if feature == "proportion":
+        return f"Niche {niche}"
+    if feature.startswith("contact_with_"):
+        return f"Contact of niches {niche} and {feature.removeprefix('contact_with_')}"
+    if feature.startswith((CELL_TYPE, GENE_SET)):
+        return f"{feature.split(':', 1)[1]} in niche {niche}"
+    if feature == "fragmentation":
+        return f"Fragmentation of niche {niche}"
+    return {"entropy": "Diversity of niches", "composition": "All niches together (R²)"}[feature]
+
+
+def is_share(feature: str) -> bool:
+    """Is what a reader sees of this feature a share of cells?"""
+    return feature == "proportion" or feature.startswith(CELL_TYPE)
+
+
+def wording(feature: str) -> tuple[str, str]:
+    """Verb before the mean that a reader sees, and the scale of the effect."""
+    if feature == "proportion":
+        return "covers on average", "log-ratio "
+    if feature.startswith(CELL_TYPE):
+        return "are on average", "log-odds "
+    if feature == "fragmentation":
+        return "is on average (patches per 100 cells)", "log2 "
+    return "has on average", ""
+
+
+def shown(value: float, share: bool) -> str:
+    """A share as per cent, anything else as a number."""
+    return f"{100 * value:.1f} %" if share else f"{value:.2f}"
+
+
+def p_text(p: float, name: str = "p") -> str:
+    """``p = 0.012``, ``p < 0.001``."""
+    return f"{name} < 0.001" if p < 0.001 else f"{name} = {p:.3f}" if p < 0.1 else f"{name} = {p:.2f}"
+
+
+def plural(n: int, noun: str) -> str:
+    """``1 patient``, ``33 patients``."""
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
+def read_marks(path: Path) -> dict[str, str]:
+    """Read ``niche_markers.csv``: the best markers of each niche (those above the rest only) as ``A, B and C``."""
+    table = read_text_table(path, ("niche", "symbol", "score", "rank"))
+    table[["rank", "score"]] = table[["rank", "score"]].apply(pd.to_numeric)
+    best = table[(table["rank"] <= NAMED_MARKERS) & (table["score"] > 0)].sort_values(["niche", "rank"], kind="stable")
+    return {str(niche): _listed(rows["symbol"].tolist()) for niche, rows in best.groupby("niche", sort=True)}
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

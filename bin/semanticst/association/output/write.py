@@ -1,0 +1,136 @@
+"""Files of a contrast: table, record for the report, MultiQC table, figures."""
+
+import html
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from semanticst.association.associate import Association
+from semanticst.association.features.composition import JOINT
+from semanticst.association.output.figures import draw_figures
+from semanticst.association.output.summary_text import SIGNIFICANT, feature_name, is_share, paragraph, shared_warnings
+from semanticst.association.stats.results import COMPOSITION, PAIRWISE
+from semanticst.mqc import multiqc
+from semanticst.mqc.multiqc import ASSOCIATION, Column, Section
+from semanticst.writing import write_json, write_table
+
+FIGURES = {
+    "forest": (
+        "effects",
+        "Effect with its 95 % interval, bold where q < 0.05. Of many effects those with the smallest p are drawn.",
+    ),
+    "patients": ("patients", "Share of each niche; a point is a patient, the bar is the mean. Bold where q < 0.05."),
+    "kaplan_meier": (
+        "survival curves",
+        "Patients above and below the median share, for the niches with the smallest p. The cut is fixed beforehand "
+        "and serves the eye only: the test uses the share itself.",
+    ),
+    "extremes": (
+        "most and least",
+        "Patients with the largest and with the smallest share of the niche with the smallest p, each by the largest "
+        "section. The niche has its colour, all others are grey. Maps of all niches and samples are in niches/maps.",
+    ),
+}
+MOST_TABLE_ROWS = 60
+"""Rows of the report's table; the CSV has all."""
+
+
+def write_association(result: Association, outdir: Path, niches: Path | None = None) -> None:
+    """Write everything of one contrast into ``outdir``, named by the contrast; ``niches.csv.gz`` is for maps."""
+    name = result.contrast.name
+    write_table(outdir / f"{name}.csv", result.table)
+    figures = draw_figures(result, outdir, name, niches)
+    write_json(outdir / f"{name}.association.json", record(result, figures))
+    report_table(result, outdir)
+    for figure in figures:
+        what, text = FIGURES[figure]
+        section = Section(f"association_{name}_{figure}", ASSOCIATION, title(result, what), text)
+        multiqc.image(outdir, section, outdir / f"{name}_{figure}.png", f"{title(result, what)}. {text}")
+
+
+def record(result: Association, figures: list[str]) -> dict:
+    """Everything the report may say about the contrast."""
+    design, contrast = result.design, result.contrast
+    asked = {k: v for k, v in vars(contrast).items() if k not in ("file", "row")}
+    share = result.features.shown.reset_index(names="unit")
+    share.columns = ["/".join(c) if isinstance(c, tuple) and c[1] else np.atleast_1d(c)[0] for c in share.columns]
+    units = design.units.reset_index(names="unit")
+    families = result.table.groupby("family", sort=False)["n_tests"].first()
+    found = result.effects[result.effects["q"] < SIGNIFICANT]
+    return {
+        "contrast": asked,
+        "paragraph": paragraph(result),
+        "n_patients": int(units["patient"].nunique()),
+        "n_sections": len(design.sections),
+        "n_events": int(units["event"].sum()) if "event" in units else None,
+        "levels": {v: int((units["value"] == v).sum()) for v in design.levels},
+        "within_patient": design.within_patient,
+        "dropped_patients": design.dropped,
+        "warnings": shared_warnings(result.table),
+        "batch_strength": result.batch_strength,
+        "n_tests": {f: int(n) for f, n in families.items()},
+        "n_found": len(found),
+        "found": found[["niche", "feature", "comparison"]].to_dict("records"),
+        "models": sorted(result.table["model"].dropna().unique()),
+        "settings": result.settings,
+        "figures": figures,
+        "rows": _records(result.table),
+        "units": _records(units.merge(share, on="unit")),
+    }
+
+
+def report_table(result: Association, outdir: Path) -> None:
+    """The rows of the contrast with the paragraph above them, as a section of the report."""
+    table = result.table
+    if result.effects["family"].iloc[0] != PAIRWISE:
+        table = table[table["family"] != PAIRWISE]
+    if result.contrast.type == "survival":
+        # in the report the ratio itself, in the CSV its logarithm
+        ratio = table["hazard_ratio"].fillna(table["effect"])
+        table = table.assign(effect=ratio, ci_low=table["hazard_ratio_low"], ci_high=table["hazard_ratio_high"])
+    table = table.head(MOST_TABLE_ROWS)
+    compared = table.loc[table["family"] != COMPOSITION, "comparison"]
+    names = [
+        feature_name(row) + (f", {row['comparison']}" if len(compared.unique()) > 1 and row["niche"] != JOINT else "")
+        for _, row in table.iterrows()
+    ]
+    interval = [f"{a:.2f} to {b:.2f}" if np.isfinite(a) else None for a, b in zip(table["ci_low"], table["ci_high"])]
+    means = ["mean_reference", "mean_target", "mean_all"]
+    # the report shows means as shares: those of other features are in the CSV
+    table = table.assign(**table[means].where(table["feature"].map(is_share)))
+    shown = table.assign(interval=interval).set_index(pd.Index(names))
+    shown = shown.dropna(axis=1, how="all").loc[:, lambda t: (t != "").any()]
+    section = Section(f"association_{result.contrast.name}", ASSOCIATION, title(result), html.escape(paragraph(result)))
+    multiqc.table(outdir, section, shown, _columns(result), row_title="Niche")
+
+
+def _columns(result: Association) -> dict[str, Column]:
+    levels = result.design.levels
+    low, high = (levels[0], levels[-1]) if len(levels) > 1 else ("reference", "target")
+    if len(result.effects["comparison"].unique()) > 1:
+        low, high = "reference", "target"
+    survival = result.contrast.type == "survival"
+    types = ", ".join(result.effects["effect_type"].dropna().unique()).replace("_", " ")
+    percent = {"format": "{:.1%}"}
+    return {
+        "effect": Column("Effect", "hazard ratio per SD" if survival else types, "{:.2f}"),
+        "interval": Column("95 % interval", "of the effect"),
+        "mean_reference": Column(f"Share, {low}", "Mean share of cells over patients", **percent),
+        "mean_target": Column(f"Share, {high}", "Mean share of cells over patients", **percent),
+        "mean_all": Column("Share, all", "Mean share of cells over all patients", **percent),
+        "p": Column("p", "Two-sided", "{:.2g}"),
+        "q": Column("q", "p corrected for the number of tests (Benjamini-Hochberg)", "{:.2g}"),
+        "n_patients": Column("Patients", "In this test", "{:,d}"),
+        "n_events": Column("Events", "In this test", "{:,d}"),
+        "warnings": Column("Beware", "What limits this row"),
+    }
+
+
+def title(result: Association, what: str = "") -> str:
+    """Heading of a section; sections of one contrast stand together since they sort by it."""
+    return f"Contrast {result.contrast.name}" + (f": {what}" if what else "")
+
+
+def _records(table: pd.DataFrame) -> list[dict]:
+    return table.astype(object).where(table.notna(), None).to_dict("records")

@@ -1,0 +1,1 @@
+"""How many patients and sections a study needs."""

@@ -1,0 +1,58 @@
+"""How much a niche varies between patients, and between sections of a patient: what the size of a study hangs on."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+
+from semanticst.association.design.design import build_design
+from semanticst.association.design.tables import Contrast
+from semanticst.association.features.composition import centred_log_ratio, shares
+
+log = logging.getLogger(__name__)
+
+COLUMNS = ("niche", "sd_between", "sd_within", "n_patients", "n_sections")
+
+
+def variance_components(
+    counts: pd.DataFrame, sections: pd.DataFrame, contrast: Contrast | None = None, min_cells: int = 20
+) -> pd.DataFrame:
+    """Standard deviations of each niche's centred log-ratio, by one-way analysis of variance with patients as groups.
+
+    ``counts`` (cells per section and niche), ``sections`` (index sample, column patient and variables). With a
+    contrast, means of its levels are taken out first, and only its sections are used: what differs because of the
+    outcome is no noise. ``sd_within`` is NaN where no patient has two sections; ``sd_between`` then holds both.
+
+    Returns the columns ``COLUMNS``, one row per niche. Unequal numbers of sections: Searle, Casella & McCulloch (1992),
+    Variance Components, chapter 3.6.
+    """
+    usable = counts.sum(axis=1).reindex(sections.index, fill_value=0) >= min_cells
+    level = pd.Series("all", index=sections.index[usable])
+    if contrast is not None:
+        design = build_design(contrast, sections, usable)
+        sections = design.sections
+        level = sections["value"] if contrast.type in ("groups", "ordered") else pd.Series("all", index=sections.index)
+    patient = sections["patient"].loc[level.index]
+    y = centred_log_ratio(shares(counts.loc[level.index]))
+    rows = [(str(niche), *_components(y[niche], patient, level), patient.nunique(), len(patient)) for niche in y]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _components(y: pd.Series, patient: pd.Series, level: pd.Series) -> tuple[float, float]:
+    """SD between patients (of one level) and between their sections."""
+    unit = patient.astype(str) + " | " + level.astype(str)
+    sizes, means = y.groupby(unit).size(), y.groupby(unit).mean()
+    of_level = level.groupby(unit).first()
+    n, n_units, n_levels = len(y), len(sizes), of_level.nunique()
+    if n_units <= n_levels:
+        return np.nan, np.nan
+    within = ((y - y.groupby(unit).transform("mean")) ** 2).sum() / (n - n_units) if n > n_units else np.nan
+    # weighted means of levels, so that the sum of squares has its textbook expectation
+    level_mean = (means * sizes).groupby(of_level).sum() / sizes.groupby(of_level).sum()
+    between = (sizes * (means - of_level.map(level_mean)) ** 2).sum() / (n_units - n_levels)
+    sections_each = (n - ((sizes**2).groupby(of_level).sum() / sizes.groupby(of_level).sum()).sum()) / (
+        n_units - n_levels
+    )
+    if np.isnan(within):
+        return float(np.sqrt(between)), np.nan
+    return float(np.sqrt(max(0.0, (between - within) / sections_each))), float(np.sqrt(within))

@@ -1,0 +1,1 @@
+"""How it is compared: estimates, permutations, corrections."""

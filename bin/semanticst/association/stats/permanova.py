@@ -1,0 +1,66 @@
+"""One answer to "does the composition differ at all": PERMANOVA on the Aitchison distance between units."""
+
+import numpy as np
+import pandas as pd
+
+from semanticst.association.design.design import Design
+from semanticst.association.features.composition import JOINT, centred_log_ratio
+from semanticst.association.stats.cox import martingale_residuals
+from semanticst.association.stats.group_contrasts import question, steps
+from semanticst.association.stats.linear_contrast import Settings, too_few
+from semanticst.association.stats.omnibus import indicators, omnibus_test
+from semanticst.association.stats.results import COMPOSITION
+from semanticst.association.stats.survival import base_frame, too_few_events
+
+
+def compare_composition(design: Design, share: pd.DataFrame, settings: Settings) -> dict:
+    """The row of the joint test; ``share`` is units x niches, rows sum to 1.
+
+    Survival enters as the martingale residual of the model without niches (as in MiRKAT-S, Plantinga et al. 2017,
+    Microbiome 5:17), covariates and blocks as in the other tests. Nothing is permuted across blocks.
+    """
+    row = {"niche": JOINT, "feature": "composition", "comparison": "joint", "family": COMPOSITION}
+    row["n_patients"] = len(np.unique(design.patients))
+    Y = centred_log_ratio(share).dropna(axis=1).to_numpy()
+    covariates, blocks = design.covariates.to_numpy(float), design.blocks
+    keep = np.ones(len(Y), dtype=bool)
+    if design.contrast.type == "survival":
+        base = base_frame(design)
+        row["n_events"] = int(base["event"].sum())
+        reason = too_few_events(len(Y), row["n_events"])
+        X = None if reason else martingale_residuals(base)[:, None]
+    else:
+        values = design.units["value"].to_numpy()
+        if design.contrast.type == "groups":
+            X = indicators(values, design.levels)
+            code = np.unique(values, return_inverse=True)[1].astype(float)
+        else:
+            code = values.astype(float) if design.contrast.type == "continuous" else steps(values, design.levels)
+            X = code[:, None]
+        asked = question(design, code, settings)
+        reason = too_few(asked)
+        if asked.within_patient:
+            keep = asked.contrasted
+            row["n_patients"] = len(np.unique(design.patients[keep]))
+    if not reason and Y.shape[1] < 2:
+        reason = "not testable: fewer than two niches"
+    if reason:
+        return {**row, "warnings": [reason]}
+    result = omnibus_test(
+        Y[keep], X[keep], blocks[keep], covariates[keep], settings.permutations, settings.seed, joint=True
+    )
+    if result is None:
+        reason = "not testable: covariates or blocks determine the contrast, or leave no degree of freedom"
+        return {**row, "warnings": [reason]}
+    given = f", blocks {'+'.join(design.block_names)}" if design.block_names else ""
+    given += f", covariates {'+'.join(design.covariates.columns)}" if covariates.size else ""
+    outcome = " of the martingale residual" if design.contrast.type == "survival" else ""
+    row.update(
+        effect=result.explained[0],
+        effect_type="r_squared",
+        p=result.p[0],
+        p_permutation=result.p_permutation[0],
+        model=f"PERMANOVA{outcome}, Aitchison distance{given}; p by permutation ({result.arrangements.describe()})",
+        warnings=[],
+    )
+    return row

@@ -1,0 +1,59 @@
+"""The association table: its columns, and how rows of all kinds of models are brought into it.
+
+Many niches are many tests: Benjamini-Hochberg inside each family of a contrast.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.multitest import multipletests
+
+COLUMNS = (
+    "niche", "feature", "effect", "effect_type", "ci_low", "ci_high", "p", "q", "n_patients", "n_events", "model",
+    "warnings", "comparison", "family", "n_tests", "hedges_g", "mean_all", "mean_reference", "mean_target", "n_reference", "n_target",
+    "p_permutation", "p_model", "p_rank", "hazard_ratio", "hazard_ratio_low", "hazard_ratio_high", "p_logrank",
+    "p_proportional_hazards", "effect_loo_low", "effect_loo_high", "detectable_effect",
+    "effect_mixed", "mixed_low", "mixed_high", "p_mixed", "n_members", "members_same_sign", "members_significant",
+)  # fmt: skip
+"""The first twelve are a contract; the rest is explained in docs/output.md."""
+
+NUMERIC = [c for c in COLUMNS if c not in ("niche", "feature", "effect_type", "model", "warnings", "comparison", "family")]
+COUNTS = ("n_patients", "n_events", "n_tests", "n_reference", "n_target", "n_members")
+
+PRIMARY, PAIRWISE, COMPOSITION = "primary", "pairwise", "composition"
+"""Families of tests: q is computed inside a family."""
+
+
+def tidy(rows: Iterable[dict]) -> pd.DataFrame:
+    """Make the table: all columns, warnings joined by ``; `` (each once), counts as whole numbers."""
+    table = pd.DataFrame(list(rows))
+    table = table.reindex(columns=list(COLUMNS))
+    table["warnings"] = [join_warnings(w) for w in table["warnings"]]
+    table[NUMERIC] = table[NUMERIC].astype(float)
+    for column in COUNTS:
+        table[column] = table[column].astype("Int64")
+    return table
+
+
+def join_warnings(warnings: object) -> str:
+    """``; `` between warnings, empty ones and repeats left out."""
+    if not isinstance(warnings, list | tuple):
+        return ""
+    return "; ".join(dict.fromkeys(w for w in warnings if w))
+
+
+def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
+    """q of each p."""
+    return multipletests(p, method="fdr_bh")[1]
+
+
+def add_q(table: pd.DataFrame) -> pd.DataFrame:
+    """Fill ``q`` and ``n_tests`` per family; a row without p has no q and is no test."""
+    table = table.copy()
+    for _, rows in table.groupby("family", sort=False):
+        tested = rows.index[rows["p"].notna()]
+        table.loc[rows.index, "n_tests"] = len(tested)
+        if len(tested):
+            table.loc[tested, "q"] = benjamini_hochberg(table.loc[tested, "p"].to_numpy())
+    return table

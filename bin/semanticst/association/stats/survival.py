@@ -1,0 +1,134 @@
+"""Survival: one Cox model per feature, its checks, and a median split for display.
+
+The time runs from the origin the cohort chose; the event value is named by the contrast, everything else is censored.
+"""
+
+import numpy as np
+import pandas as pd
+from lifelines import KaplanMeierFitter
+from lifelines.statistics import multivariate_logrank_test
+from scipy import stats
+
+from semanticst.association.design.design import Design
+from semanticst.association.design.variables import MIN_PER_GROUP
+from semanticst.association.features.composition import Features
+from semanticst.association.stats.cox import NOT_COVARIATES, CoxFit, fit_cox, leave_one_out_range, permutation_test
+from semanticst.association.stats.linear_contrast import Settings, sign_warning, untestable_feature
+from semanticst.association.stats.results import PRIMARY
+from semanticst.association.stats.sensitivity import detectable_effect
+
+EVENTS_PER_VARIABLE = 10
+"""Below it the fit is penalised (Peduzzi et al. 1995, J Clin Epidemiol 48:1503)."""
+
+
+def compare_survival(design: Design, features: Features, settings: Settings) -> list[dict]:
+    """One row per feature; effect = log hazard ratio per SD (positive: the event comes earlier)."""
+    base = base_frame(design)
+    comparison = f"{design.contrast.event} == {design.contrast.event_value} over {design.contrast.time}"
+    rows = []
+    for feature, niche in features.modelled.columns:
+        y = features.modelled[feature, niche].to_numpy()
+        shown = features.shown[feature, niche].to_numpy()
+        use = np.isfinite(y)
+        row = {"feature": feature, "niche": niche, "comparison": comparison, "family": PRIMARY}
+        row.update(n_patients=int(use.sum()), n_events=int(base["event"][use].sum()))
+        reason = untestable_feature(y[use]) or too_few_events(row["n_patients"], row["n_events"])
+        row["mean_all"] = shown[use].mean() if use.any() else np.nan
+        row.update({"warnings": [reason]} if reason else _row(design, base[use], y[use], shown[use], settings))
+        rows.append(row)
+    return rows
+
+
+def too_few_events(n_patients: int, n_events: int) -> str:
+    """Why a survival model makes no sense, empty when it may."""
+    if n_events == 0:
+        return "not testable: no event"
+    if n_events < MIN_PER_GROUP or n_patients < 2 * MIN_PER_GROUP:
+        return f"not testable: {n_events} events in {n_patients} patients, 3 in 6 are needed"
+    return ""
+
+
+def _row(design: Design, base: pd.DataFrame, y: np.ndarray, shown: np.ndarray, settings: Settings) -> dict:
+    n_events, n_terms = int(base["event"].sum()), 1 + design.covariates.shape[1]
+    notes = []
+    penalised = n_events < EVENTS_PER_VARIABLE * n_terms
+    if penalised:
+        notes.append(f"{n_events / n_terms:.1f} events per variable: penalised fit, wide uncertainty")
+    fit = fit_cox(base, y, penalised)
+    if fit is None and not penalised:
+        penalised, fit = True, fit_cox(base, y, True)
+        notes.append("perfect separation of the events: penalised fit")
+    if fit is None:
+        return {
+            "warnings": ["not testable: the Cox model does not converge (covariates or strata determine the events)"]
+        }
+    if fit.p_proportional_hazards < 0.05:
+        p = f"{fit.p_proportional_hazards:.2g}"
+        notes.append(f"hazards are not proportional (Schoenfeld p = {p}): the ratio is an average over time")
+    low, high = leave_one_out_range(fit, penalised)
+    p_permutation, p = survival_p(base, y, fit, settings.permutations, settings.seed)
+    half = stats.norm.ppf(0.975) * fit.se
+    return {
+        "effect": fit.effect,
+        "effect_type": "log_hazard_ratio_per_sd",
+        "ci_low": fit.effect - half,
+        "ci_high": fit.effect + half,
+        "p": p,
+        "p_permutation": p_permutation,
+        "p_model": fit.p_likelihood_ratio,
+        "p_logrank": median_split(base, shown)[1],
+        "p_proportional_hazards": fit.p_proportional_hazards,
+        "hazard_ratio": np.exp(fit.effect),
+        "hazard_ratio_low": np.exp(fit.effect - half),
+        "hazard_ratio_high": np.exp(fit.effect + half),
+        "effect_loo_low": low,
+        "effect_loo_high": high,
+        "detectable_effect": detectable_effect(fit.se),
+        "model": _describe(design, penalised, settings.permutations),
+        "warnings": [*notes, *sign_warning(p, low, high)],
+    }
+
+
+def survival_p(base: pd.DataFrame, y: np.ndarray, fit: CoxFit, permutations: int, seed: int) -> tuple[float, float]:
+    """p by permutation (NaN with covariates, see ``permutation_test``), and the p to read."""
+    if base.shape[1] > len(NOT_COVARIATES):
+        return np.nan, fit.p_likelihood_ratio
+    return permutation_test(base, y, fit.p_likelihood_ratio, permutations, seed)
+
+
+def base_frame(design: Design) -> pd.DataFrame:
+    """time, event, stratum and covariates (each per SD) of every patient: the Cox model without a feature."""
+    covariates = design.covariates
+    spread = covariates.std(ddof=1)
+    covariates = (covariates - covariates.mean()) / spread.where(spread > 0, 1.0)
+    frame = design.units[["time", "event"]].astype(float).assign(stratum=design.blocks)
+    return pd.concat([frame, covariates.add_prefix("covariate ")], axis=1)
+
+
+def median_split(base: pd.DataFrame, shown: np.ndarray) -> tuple[np.ndarray, float]:
+    """High (above the median, bool per patient) and the log-rank p between halves, NaN when a half is empty.
+
+    The cut is the median and never the best cut, so that the curve shows the association and does not make it.
+    """
+    high = shown > np.median(shown)
+    if high.all() or not high.any():
+        return high, np.nan
+    return high, float(multivariate_logrank_test(base["time"], high, base["event"]).p_value)
+
+
+def kaplan_meier(base: pd.DataFrame, keep: np.ndarray) -> KaplanMeierFitter:
+    """Kaplan-Meier estimate of the patients in ``keep``."""
+    return KaplanMeierFitter().fit(base["time"][keep], base["event"][keep])
+
+
+def _describe(design: Design, penalised: bool, permutations: int) -> str:
+    text = "Cox regression per SD"
+    if design.block_names:
+        text += f", strata {'+'.join(design.block_names)}"
+    if design.covariates.shape[1]:
+        text += f", covariates {'+'.join(design.covariates.columns)}"
+    if penalised:
+        text += ", ridge penalty (normal prior, SD 1)"
+    if design.covariates.shape[1]:
+        return f"{text}, Wald interval; p by likelihood ratio"
+    return f"{text}, Wald interval; p by permutation of the score (Monte Carlo, {permutations} arrangements)"

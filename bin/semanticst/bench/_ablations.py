@@ -1,0 +1,89 @@
+"""What the benchmark of niches compares: the default, and the same with one part switched off."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+
+from semanticst.constants import CONTEXTS, Context, Obsm
+from semanticst.features.build import build_components
+from semanticst.graph.build import build_graphs
+from semanticst.model.run import run_embedding, run_training
+from semanticst.niche.cluster import SHRINKAGE, fit_niches
+from semanticst.niche.consensus import Consensus
+from semanticst.niche.mixture import fit_mixture
+from semanticst.niche.representations import fit_views, leading
+from semanticst.niche.spatial_refinement import Field
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One setting of the whole chain; what is not named is the pipeline's default."""
+
+    features: dict = field(default_factory=dict)
+    graphs: dict = field(default_factory=dict)
+    training: dict = field(default_factory=dict)
+    contexts: tuple[str, ...] = CONTEXTS
+
+
+def without(context: str) -> Variant:
+    return Variant(contexts=tuple(c for c in CONTEXTS if c != context))
+
+
+VARIANTS = {
+    "default": Variant(),
+    "without spatial context": without(Context.SPATIAL),
+    "without expression context": without(Context.EXPRESSION),
+    "without domain context": without(Context.DOMAIN),
+    "without min-cut": Variant(training={"mincut": 0.0}),
+    "without disentangling": Variant(training={"disentangle": 0.0}),
+    "without attention balance": Variant(training={"attention": 0.0}),
+    "without edges across samples": Variant(training={"matches": 0.0}),
+    "three networks": Variant(training={"networks": 3}),
+    "mean instead of attention": Variant(training={"fusion": "mean"}),
+    "without Harmony": Variant(features={"harmony": False}),
+    "1 hop": Variant(graphs={"hops": 1}),
+    "2 hops": Variant(graphs={"hops": 2}),
+    # all cells in one step, as released
+    "reference": Variant(features={"n_top": 3000}, training={"mode": "reference", "batch_cells": 50_000}),
+}
+
+
+def embed(samples: Sequence[Path], variant: Variant, seed: int, folder: Path) -> ad.AnnData:
+    """All cells with components, profile and embedding, made as the pipeline makes them from ``{sample}.qc.h5ad``."""
+    build_components(samples, folder, seed=seed, **variant.features)
+    build_graphs(sorted(folder.glob("*.components.h5ad")), folder, seed=seed, **variant.graphs)
+    graphs = sorted(folder.glob("*.graphs.h5ad"))
+    run_training(graphs, folder, contexts=",".join(variant.contexts), device="cpu", seed=seed, **variant.training)
+    run_embedding(graphs, folder / "network.pt", folder, device="cpu")
+    return ad.read_h5ad(folder / "cohort.embedding.h5ad")
+
+
+def default_niches(cohort: ad.AnnData, k: int, field: Field | None, starts: int, seed: int) -> Consensus:
+    """Niches as the pipeline finds them."""
+    return fit_niches(cohort, fit_views(cohort), k, field, starts, seed)[1]
+
+
+def parts_of(cohort: ad.AnnData, k: int, field: Field | None, starts: int, seed: int) -> dict[str, np.ndarray]:
+    """Niches (n,) of the halves of the consensus, and of what has no tissue in it.
+
+    ``without network``: the mixtures on neighbourhood profiles alone; without their borders this is the training-free
+    baseline. ``network alone``: the mixtures on the embedding. ``no space``: one mixture on the corrected components.
+    """
+    views = fit_views(cohort, learned=True)
+
+    def consensus(learned: bool) -> Consensus:
+        chosen = [view for view in views if (view.source == Obsm.EMBEDDING) == learned]
+        return fit_niches(cohort, chosen, k, field, starts, seed)[1]
+
+    profiles = consensus(learned=False)
+    components = np.asarray(cohort.obsm[Obsm.HARMONY], dtype=np.float64)
+    own = components @ leading(components, 20)
+    return {
+        "without network": profiles.labels,
+        "without network or borders": profiles.voted,
+        "network alone": consensus(learned=True).labels,
+        "no space": fit_mixture(own, k, shrinkage=SHRINKAGE, starts=starts, seed=seed).predict(own),
+    }

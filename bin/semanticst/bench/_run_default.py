@@ -1,0 +1,52 @@
+"""One run of the pipeline's own chain, as ``_methods`` wants it: ``python -m semanticst.bench._run_default FOLDER``."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from semanticst.bench._ablations import Variant, default_niches, embed, parts_of
+from semanticst.cli import start_logging
+from semanticst.constants import Obsm
+from semanticst.niche.choose_k import choose_number, number_curve
+from semanticst.niche.cluster import AUTO_RANGE, SHRINKAGE
+from semanticst.niche.representations import fit_views, middle_view
+from semanticst.niche.spatial_refinement import Field, field_of
+from semanticst.threads import limit_threads
+from semanticst.writing import write_json
+
+
+def run(folder: Path) -> None:
+    """Do what ``job.json`` says; see ``_methods``."""
+    job = json.loads((folder / "job.json").read_text())
+    variant = Variant(**job["variant"])
+    starts, seed = job.get("starts", 12), job["seed"]
+    cohort = embed([Path(p) for p in job["samples"]], variant, seed, folder)
+    field = field_of(cohort, seed)
+    consensus = default_niches(cohort, job["k"], field, starts, seed)
+    labels = {"niche": consensus.labels}
+    finished = time.process_time()
+    if job["parts"]:
+        labels |= {"without borders": consensus.voted} | parts_of(cohort, job["k"], field, starts, seed)
+    if job["own"]:
+        labels["own"] = of_own_number(cohort, field, starts, seed)
+    pd.DataFrame(labels, index=pd.Index(cohort.obs_names, name="cell")).to_csv(folder / "labels.csv")
+    np.savez(folder / "embedding.npz", X=cohort.obsm[Obsm.EMBEDDING])
+    write_json(folder / "report.json", {"beyond": time.process_time() - finished})
+
+
+def of_own_number(cohort: ad.AnnData, field: Field | None, starts: int, seed: int) -> np.ndarray:
+    """Niches (n,) with the number of them that ``--niche-k auto`` takes."""
+    middle = middle_view(fit_views(cohort)).matrix(cohort)
+    k = choose_number(number_curve(middle, AUTO_RANGE, shrinkage=SHRINKAGE, seed=seed))
+    return default_niches(cohort, k, field, starts, seed).labels
+
+
+if __name__ == "__main__":
+    start_logging("own")
+    with limit_threads(1):
+        run(Path(sys.argv[1]))

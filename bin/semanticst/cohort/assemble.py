@@ -1,0 +1,68 @@
+"""The integrated object: every kept cell with its values, embedding and niche."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from semanticst import __version__
+from semanticst.constants import UNS, Obs, Obsm
+from semanticst.errors import BadInput, Problem
+from semanticst.features.harmonise import common_names
+from semanticst.model.sample_graphs import sorted_by_sample
+from semanticst.writing import write_h5ad
+
+log = logging.getLogger(__name__)
+
+KEPT_OBSM = (Obsm.COMPONENTS, Obsm.HARMONY, Obsm.EMBEDDING, Obsm.SCORES)
+
+
+def assemble_cohort(paths: Sequence[Path], embedding: Path, niches: Path, out: Path) -> None:
+    """Write all kept cells with their values as they came in, embedding, semantic scores and niche.
+
+    Values stay sparse; features that a sample lacks are absent from the joint object (intersection). Raises BadInput
+    when embedding or niches do not cover exactly the cells of the samples.
+    """
+    parts = []
+    for path in sorted_by_sample(paths):
+        part = ad.read_h5ad(path)
+        part.obs[Obs.CELL_ID] = part.obs_names.astype(str)
+        part.obs_names = part.obs[Obs.SAMPLE].astype(str) + ":" + part.obs[Obs.CELL_ID]
+        parts.append(part)
+    names = common_names({str(number): part.var for number, part in enumerate(parts)})
+    for number, part in enumerate(parts):
+        part.var_names = names[str(number)]
+    cohort = ad.concat(parts, join="inner", merge="same")
+    # obs columns that only some samples have are kept: they are the user's
+    cohort.obs = pd.concat([p.obs for p in parts]).loc[cohort.obs_names]
+    embedded = ad.read_h5ad(embedding)
+    table = pd.read_csv(niches, dtype={"sample": str, "cell_id": str, "patient": str})
+    table.index = table["sample"] + ":" + table["cell_id"]
+    for name, index in ((embedding, embedded.obs_names), (niches, table.index)):
+        if len(index) != cohort.n_obs or len(index.intersection(cohort.obs_names)) != cohort.n_obs:
+            raise BadInput(Problem(name, f"covers {len(index)} cells, the samples hold {cohort.n_obs} (other) cells; "
+                                         "give the files of one run"))  # fmt: skip
+    order = embedded.obs_names.get_indexer(cohort.obs_names)
+    for key in KEPT_OBSM:
+        cohort.obsm[key] = embedded.obsm[key][order]
+    cohort.obs[Obs.NICHE] = table.loc[cohort.obs_names, "niche"].to_numpy(dtype=np.int32)
+    cohort.obs[Obs.STABILITY] = table.loc[cohort.obs_names, "stability"].to_numpy(dtype=np.float32)
+    cohort.obs[Obs.NICHE_JACCARD] = table.loc[cohort.obs_names, "niche_jaccard"].to_numpy(dtype=np.float32)
+    cohort.obs = _storable(cohort.obs)
+    cohort.uns[UNS] = {
+        **{k: embedded.uns[UNS][k] for k in ("train_mode", "contexts", "graph_hops", "spatial_unit", "feature_type")},
+        "version": __version__,
+        "samples": sorted(cohort.obs[Obs.SAMPLE].astype(str).unique()),
+    }
+    write_h5ad(out, cohort)
+    log.info("%d cells x %d features of %d samples", cohort.n_obs, cohort.n_vars, len(parts))
+
+
+def _storable(obs: pd.DataFrame) -> pd.DataFrame:
+    """Columns of mixed kinds (a column that one sample lacks) as text, so that h5ad can hold them."""
+    for column in obs.select_dtypes("object").columns:
+        obs[column] = obs[column].astype(str).where(obs[column].notna(), "")
+    return obs

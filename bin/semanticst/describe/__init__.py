@@ -1,0 +1,1 @@
+"""What a niche is: composition, markers, neighbourhood, fragmentation, gene sets."""

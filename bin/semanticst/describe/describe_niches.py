@@ -1,0 +1,65 @@
+"""Describe the niches of a cohort: tables, maps, and their part of the report."""
+
+import logging
+from pathlib import Path
+
+from semanticst.cohort.read_cohort import Cohort, read_cohort
+from semanticst.constants import Obs
+from semanticst.describe.composition import niche_cell_types, niche_counts, niche_scores, sample_cell_types
+from semanticst.describe.fragmentation import niche_patches
+from semanticst.describe.gene_sets import niche_gene_sets, read_gene_sets
+from semanticst.describe.markers import niche_markers
+from semanticst.describe.neighbourhood import niche_contacts
+from semanticst.describe.niche_sections import write_niche_sections
+from semanticst.plotting import niche_maps
+from semanticst.plotting.niche_maps import SectionMap
+from semanticst.writing import write_table
+
+log = logging.getLogger(__name__)
+
+
+def describe_niches(
+    path: Path, outdir: Path, n_maps: int = 12, threads: int = 1, gene_sets: Path | None = None
+) -> None:
+    """Write everything that describes the niches of ``cohort.h5ad`` into ``outdir``.
+
+    Tables ``niche_counts``, ``niche_markers``, ``niche_contacts``, ``niche_patches``, and where the input allows
+    ``niche_scores``, ``niche_cell_types``, ``niche_sample_cell_types`` and ``niche_gene_sets`` (CSV); a map of each
+    section under ``maps/``; one sheet with at most ``n_maps`` of them (``maps/niche_maps.png``); custom content for
+    MultiQC. Raises BadInput when the object lacks niches or positions, or the gene sets cannot be used.
+    """
+    outdir = Path(outdir)
+    sets = read_gene_sets(gene_sets) if gene_sets else None
+    cohort = read_cohort(path)
+    log.info("%d cells, %d samples, %d niches", len(cohort.cells), len(cohort.samples), len(cohort.niches))
+    tables = {
+        "niche_counts": niche_counts(cohort),
+        "niche_markers": niche_markers(cohort),
+        "niche_contacts": niche_contacts(cohort),
+        "niche_scores": niche_scores(cohort),
+        "niche_cell_types": niche_cell_types(cohort),
+        "niche_sample_cell_types": sample_cell_types(cohort),
+        "niche_patches": niche_patches(cohort),
+        "niche_gene_sets": niche_gene_sets(cohort, sets, gene_sets) if sets else None,
+    }
+    for name, table in tables.items():
+        if table is not None:
+            write_table(outdir / f"{name}.csv", table)
+
+    sections = section_maps(cohort)
+    niche_maps.write_maps(sections, outdir / "maps", threads)
+    chosen = niche_maps.choose_sections(sections, n_maps)
+    sheet = outdir / "maps" / "niche_maps.png"
+    if chosen:
+        niche_maps.write_thumbnails(chosen, cohort.niches, sheet)
+    write_niche_sections(outdir, cohort, tables, sheet if chosen else None, len(chosen))
+
+
+def section_maps(cohort: Cohort) -> list[SectionMap]:
+    """Return the sections of a cohort, sorted by sample."""
+    patient = dict(zip(cohort.samples[Obs.SAMPLE], cohort.samples[Obs.PATIENT]))
+    niche = cohort.cells[Obs.NICHE].to_numpy()
+    return [
+        SectionMap(sample, patient[sample], cohort.xy[rows], niche[rows], cohort.spatial_unit)
+        for sample, rows in cohort.sample_rows()
+    ]

@@ -1,0 +1,100 @@
+"""Mean expression of given sets of genes in each niche of each sample."""
+
+import csv
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from semanticst.cohort.read_cohort import Cohort
+from semanticst.constants import Obs
+from semanticst.describe.markers import scale_of_markers
+from semanticst.errors import BadInput, Problem
+
+log = logging.getLogger(__name__)
+
+
+def read_gene_sets(path: Path) -> dict[str, list[str]]:
+    """Read sets of genes: GMT (name, description, genes; tabs), or CSV with the columns ``gene_set`` and ``gene``.
+
+    Raises BadInput for other columns, a line without genes, a set named twice in a GMT file, or a file without sets.
+    """
+    lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    sets: dict[str, list[str]] = {}
+    problems = []
+    if path.suffix.lower() == ".gmt":
+        for number, line in enumerate(lines, start=1):
+            cells = [cell.strip() for cell in line.split("\t")]
+            if not any(cells):
+                continue
+            genes = [g for g in dict.fromkeys(cells[2:]) if g]
+            if not cells[0] or not genes:
+                problems.append(Problem(path, "expected a name, a description and genes, joined by tabs", row=number))
+            elif cells[0] in sets:
+                problems.append(Problem(path, "there is a set of this name already", row=number, value=cells[0]))
+            sets[cells[0]] = genes
+    else:
+        rows = csv.DictReader(lines)
+        absent = [c for c in ("gene_set", "gene") if c not in (rows.fieldnames or [])]
+        if absent:
+            raise BadInput([Problem(path, "this column must exist", row=1, column=c) for c in absent])
+        for number, row in enumerate(rows, start=2):
+            name, gene = (row["gene_set"] or "").strip(), (row["gene"] or "").strip()
+            if not name or not gene:
+                problems.append(Problem(path, "both the set and the gene are needed", row=number))
+            elif gene not in sets.setdefault(name, []):
+                sets[name].append(gene)
+    if not sets and not problems:
+        problems.append(Problem(path, "holds no set of genes"))
+    if problems:
+        raise BadInput(problems)
+    return sets
+
+
+def niche_gene_sets(cohort: Cohort, sets: dict[str, list[str]], source: Path) -> pd.DataFrame:
+    """Mean of each set over its genes and over the cells of each niche in each sample.
+
+    Counts are scaled to the median total of a cell and log(1 + x) transformed, as for markers. Genes are found by
+    feature name or symbol; those that the cohort lacks are left out, and the log says how many.
+
+    Returns columns sample, patient, niche, gene_set, n_genes (found), n_cells, mean; niches without cells have no
+    row. Raises BadInput when none of the genes of any set is there.
+    """
+    place = {str(name): i for i, name in enumerate(cohort.symbols)} | {
+        str(name): i for i, name in enumerate(cohort.features)
+    }
+    found = {name: [place[g] for g in genes if g in place] for name, genes in sets.items()}
+    for name, genes in sets.items():
+        log.info("gene set %s: %d of %d genes are in the cohort", name, len(found[name]), len(genes))
+    found = {name: genes for name, genes in found.items() if genes}
+    if not found:
+        raise BadInput(Problem(source, "none of these genes is a feature of the cohort; are they written alike?"))
+    weights = sp.lil_matrix((len(cohort.features), len(found)))
+    for j, genes in enumerate(found.values()):
+        weights[genes, j] = 1 / len(genes)
+    weights = weights.tocsc()
+
+    sample, names = pd.factorize(cohort.cells[Obs.SAMPLE], sort=True)
+    n_niches = len(cohort.niches)
+    group = sample * n_niches + cohort.cells[Obs.NICHE].to_numpy() - 1
+    n_groups = len(names) * n_niches
+    comparable = scale_of_markers(cohort)
+    sums = np.zeros((n_groups, len(found)))
+    for rows, values in cohort.blocks():
+        np.add.at(sums, group[rows], (comparable(values) @ weights).toarray())
+    n_cells = np.bincount(group, minlength=n_groups)
+    patient = dict(zip(cohort.samples[Obs.SAMPLE], cohort.samples[Obs.PATIENT]))
+    where, which = np.nonzero(np.tile(n_cells[:, None] > 0, (1, len(found))))
+    return pd.DataFrame(
+        {
+            "sample": names[where // n_niches],
+            "patient": [patient[s] for s in names[where // n_niches]],
+            "niche": where % n_niches + 1,
+            "gene_set": np.array(list(found), dtype=object)[which],
+            "n_genes": np.array([len(g) for g in found.values()])[which],
+            "n_cells": n_cells[where],
+            "mean": sums[where, which] / n_cells[where],
+        }
+    )

@@ -1,0 +1,314 @@
+"""The niche part of the report: what the niches are, where they are, and how sure that is."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from semanticst.cohort.read_cohort import Cohort
+from semanticst.constants import FeatureType, Obs
+from semanticst.describe.composition import niche_overview
+from semanticst.describe.markers import effect_name
+from semanticst.describe.neighbourhood import log2_ratio
+from semanticst.mqc import multiqc
+from semanticst.mqc.multiqc import NICHES, Column, Section
+from semanticst.plotting.palette import niche_colour, niche_name
+from semanticst.units import MICROMETRE
+
+_HEATMAP_FEATURES = 40
+_FIRM, _FAIR = 0.9, 0.6
+_RECOVERY = ((0.85, "very stable"), (0.75, "stable"), (0.6, "a pattern"), (0.5, "unsure"), (0.0, "dissolves"))
+"""Words from a Jaccard index on."""
+_LEAST_EFFECT = {
+    FeatureType.COUNTS: 0.25,
+    FeatureType.BINARY: 0.05,
+    FeatureType.ONEHOT: 0.05,
+    FeatureType.CONTINUOUS: 0.0,
+}
+"""Smallest log2 fold change, or difference of shares, of a feature that is named as a marker. Continuous features are
+anything from raw intensities to logarithms."""
+_CONTACT_COLOUR = 4.0
+"""Colours end at 16 times more, or less, than expected: pairs that never touch would fade all others."""
+
+_EFFECT_WORDS = {"log2_fold_change": "log2 fold change", "difference": "Difference, inside minus outside"}
+_CONTEXT_WORDS = {
+    "spatial": "the cells next to it",
+    "expression": "cells of the same sample with similar expression",
+    "domain": "cells of the same sample with similar surroundings",
+}
+
+
+def write_niche_sections(
+    outdir: Path, cohort: Cohort, tables: dict[str, pd.DataFrame | None], sheet: Path | None, n_shown: int
+) -> None:
+    """Write the custom content of the niche part, and the columns of the table of samples.
+
+    ``tables`` as made by `semanticst.describe.describe_niches`; ``sheet`` is the picture with ``n_shown`` small maps.
+    """
+    _sample_overview(outdir, cohort, tables["niche_counts"])
+    _overview(outdir, cohort, tables["niche_markers"], tables["niche_cell_types"])
+    if sheet is not None:
+        _maps(outdir, cohort, sheet, n_shown)
+    _composition(outdir, tables["niche_counts"])
+    _markers(outdir, cohort, tables["niche_markers"])
+    if tables["niche_cell_types"] is not None:
+        _cell_types(outdir, tables["niche_cell_types"])
+    if Obs.STABILITY in cohort.cells:
+        _stability(outdir, cohort)
+    if len(cohort.niches) > 1:
+        _contacts(outdir, tables["niche_contacts"])
+    if tables["niche_scores"] is not None:
+        _scores(outdir, tables["niche_scores"])
+
+
+def top_markers(markers: pd.DataFrame, niche: int, n: int, feature_type: FeatureType) -> list[str]:
+    """Symbols of the ``n`` best markers of a niche, of those that are higher inside it by a difference worth naming."""
+    effect = markers[effect_name(feature_type)]
+    own = markers[(markers["niche"] == niche) & (effect > 0) & (effect >= _LEAST_EFFECT[feature_type])]
+    return own.nsmallest(n, "rank")["symbol"].tolist()
+
+
+def _sample_overview(outdir: Path, cohort: Cohort, counts: pd.DataFrame) -> None:
+    frame = cohort.samples.set_index("sample")[["patient", "n_cells"]]
+    counts = counts.assign(present=(counts["n_cells"] >= 0.01 * counts["n_cells_sample"]) & (counts["n_cells"] > 0))
+    frame["n_niches"] = counts.groupby("sample")["present"].sum()
+    largest = counts.loc[counts.groupby("sample")["n_cells"].idxmax()].set_index("sample")
+    frame["largest"] = [
+        f"{niche_name(row.niche)} ({row.n_cells / row.n_cells_sample:.0%})" for row in largest.itertuples()
+    ]
+    if Obs.STABILITY in cohort.cells:
+        frame["stability"] = cohort.cells.groupby(Obs.SAMPLE)[Obs.STABILITY].mean()
+    columns = {
+        "patient": Column("Patient", "Patient the sample was taken from."),
+        "n_cells": Column("Cells in niches", "Cells (or spots) that were assigned to a niche.", format="{:,d}"),
+        "n_niches": Column("Niches", "Niches that cover at least 1 % of the sample.", format="{:,d}"),
+        "largest": Column("Largest niche", "The niche that covers most of the sample, and its share."),
+        "stability": Column(
+            "Stability",
+            "How firmly the cells of the sample belong to their niches, on average: 1 = all members of the "
+            "consensus agree.",
+            format="{:.2f}",
+            scale="Greens",
+            low=0,
+            high=1,
+        ),
+    }
+    multiqc.general_stats(outdir, "sample_overview", frame, columns, "Niches", place=200)
+
+
+def _overview(outdir: Path, cohort: Cohort, markers: pd.DataFrame, types: pd.DataFrame | None) -> None:
+    frame = niche_overview(cohort)
+    frame.insert(0, "colour", [multiqc.swatch(niche_colour(niche)) for niche in frame.index])
+    frame["markers"] = [
+        ", ".join(top_markers(markers, niche, 6, cohort.feature_type)) or "none stands out" for niche in frame.index
+    ]
+    if "jaccard" in frame:
+        frame["recovery"] = [recovery(value) for value in frame["jaccard"]]
+    if types is not None:
+        frame["types"] = [_common_types(types, niche) for niche in frame.index]
+    n_samples, n_patients = len(cohort.samples), cohort.samples["patient"].nunique()
+    frame.index = [niche_name(niche) for niche in frame.index]
+    columns = {
+        "colour": Column("Colour", "Colour of the niche in all maps and figures."),
+        "types": Column("Cell types", "The most common cell types in the niche, with their share of its cells."),
+        "markers": Column(
+            "Markers", "Features that are higher inside the niche than outside, in patient after patient."
+        ),
+        "share": Column("Share", "Share of all cells of the cohort.", "{:.1%}", scale="Blues", low=0),
+        "n_cells": Column("Cells", "Cells (or spots) in the niche.", "{:,d}"),
+        "n_patients": Column("Patients", f"Patients (of {n_patients}) in which it covers 1 % of a sample.", "{:,d}"),
+        "n_samples": Column("Samples", f"Samples (of {n_samples}) of which it covers 1 %.", "{:,d}", hidden=True),
+        "stability": Column(
+            "Stability",
+            "How firmly its cells belong to it: 1 = all members of the consensus agree on all of them.",
+            "{:.2f}",
+            scale="Greens",
+            low=0,
+            high=1,
+        ),
+        "jaccard": Column(
+            "Comes back",
+            "Patients are drawn anew and the niches found again, many times: how alike the niche and its best match "
+            "are on average (bootstrap Jaccard index), 1 = the same cells.",
+            "{:.2f}",
+            scale="Greens",
+            low=0,
+            high=1,
+        ),
+        "recovery": Column(
+            "In words",
+            "Reading of the Jaccard index after Hennig 2007: from 0.85 very stable, from 0.75 stable, from 0.6 a "
+            "pattern whose borders are unsure, from 0.5 unsure, below that the niche dissolves. A niche of one patient "
+            "alone is lost where this patient is not drawn.",
+        ),
+    }
+    section = Section(
+        "niche_overview",
+        NICHES,
+        "What the niches are",
+        "One row per niche. "
+        + ("Read the cell types and markers to recognise the tissue" if types is not None else "The markers tell")
+        + (" behind a niche. " if types is not None else " which tissue is behind a niche. ")
+        + f"The cohort has {n_patients} patient{_s(n_patients)} and {n_samples} sample{_s(n_samples)}; a niche found "
+        "in one patient only says little about the others. Point at a heading for its meaning.",
+    )
+    multiqc.table(outdir, section, frame, columns, row_title="Niche")
+
+
+def recovery(jaccard: float) -> str:
+    """Words for a bootstrap Jaccard index, after Hennig (2007); empty without one."""
+    return next((words for lowest, words in _RECOVERY if jaccard >= lowest), "")
+
+
+def _maps(outdir: Path, cohort: Cohort, sheet: Path, n_shown: int) -> None:
+    n = len(cohort.samples)
+    shown = (
+        "All samples are shown." if n_shown == n else f"{n_shown} of {n} samples are shown, as many patients as fit."
+    )
+    unit = (
+        "The bars are in micrometres or millimetres."
+        if cohort.spatial_unit == MICROMETRE
+        else "The input does not say the unit of its coordinates, so the bars are in the units of the input."
+    )
+    section = Section(
+        "niche_maps",
+        NICHES,
+        "Where the niches are",
+        f"Every dot is a cell (or spot) in its place in the section, in the colour of its niche. {shown} {unit} "
+        "Maps of every sample in full size (PNG, PDF) lie in the folder <code>niches/maps</code> of the results.",
+    )
+    multiqc.image(outdir, section, sheet, alt=f"Maps of the niches in {n_shown} tissue sections")
+
+
+def _composition(outdir: Path, counts: pd.DataFrame) -> None:
+    names = [niche_name(niche) for niche in counts["niche"].unique()]
+    cells = counts.pivot_table(index="sample", columns="niche", values="n_cells", aggfunc="sum")
+    cells.columns = names
+    section = Section(
+        "niche_composition",
+        NICHES,
+        "How much of each sample a niche covers",
+        "One bar per sample, shares of its cells. These shares, over all samples of a patient, are what is compared "
+        "with the clinical outcome.",
+    )
+    colours = {niche_name(niche): niche_colour(niche) for niche in counts["niche"].unique()}
+    multiqc.bars(outdir, section, cells.to_dict("index"), y="Cells", colours=colours)
+
+
+def _markers(outdir: Path, cohort: Cohort, markers: pd.DataFrame) -> None:
+    effect = effect_name(cohort.feature_type)
+    each = int(np.clip(_HEATMAP_FEATURES // len(cohort.niches), 2, 6))
+    chosen = dict.fromkeys(
+        name for niche in cohort.niches for name in top_markers(markers, niche, each, cohort.feature_type)
+    )
+    frame = markers.pivot_table(index="niche", columns="symbol", values=effect)
+    frame = frame.reindex(columns=list(chosen))
+    if frame.empty or not len(chosen):
+        return
+    frame.index = [niche_name(niche) for niche in frame.index]
+    what = {
+        FeatureType.COUNTS: "log2 fold change, 1 is twice as much inside the niche as outside, -1 half as much",
+        FeatureType.CONTINUOUS: "difference of the mean arcsinh(value / typical size), 0.6 is about twice the value",
+    }.get(cohort.feature_type, "share of positive cells inside the niche minus the share outside it")
+    n_replicates = int(markers["n_replicates"].max())
+    n_patients = cohort.samples["patient"].nunique()
+    replicates = "patients" if n_patients > 1 else "samples of the one patient"
+    section = Section(
+        "niche_markers",
+        NICHES,
+        "What marks a niche",
+        f"The best {each} markers of each niche; red is higher inside the niche, blue is lower. Colour: {what}. "
+        "All features are in <code>niches/niche_markers.csv</code>.",
+        help=f"Inside and outside are compared within each patient and then averaged (here over up to {n_replicates} "
+        f"{replicates}). Markers are ranked by the average difference divided by its spread between patients, so that "
+        "a feature that is high in one patient only does not come first. Niches were made from the same data, "
+        "therefore no p-values are given here.",
+    )
+    multiqc.heatmap(outdir, section, frame, x="Feature", y="Niche", z=_EFFECT_WORDS[effect], diverging=True)
+
+
+def _cell_types(outdir: Path, types: pd.DataFrame) -> None:
+    frame = types.pivot_table(index="niche", columns="cell_type", values="share", fill_value=0)
+    common = types.drop_duplicates("cell_type").set_index("cell_type")["share_all"]
+    frame = frame[common.sort_values(ascending=False, kind="stable").index[:_HEATMAP_FEATURES]]
+    frame.index = [niche_name(niche) for niche in frame.index]
+    section = Section(
+        "niche_cell_types",
+        NICHES,
+        "Which cell types a niche holds",
+        "Share of each cell type among the cells of a niche; a row sums to 1. The cell types are those of the input.",
+    )
+    multiqc.heatmap(outdir, section, frame, x="Cell type", y="Niche", z="Share of the niche's cells", low=0)
+
+
+def _stability(outdir: Path, cohort: Cohort) -> None:
+    level = pd.cut(
+        cohort.cells[Obs.STABILITY], [-np.inf, _FAIR, _FIRM, np.inf], right=False, labels=["unsure", "fair", "firm"]
+    )
+    cells = pd.crosstab(cohort.cells[Obs.NICHE], level)
+    colours = {
+        f"firm ({_FIRM:.0%} and more)": "#1B7837",
+        f"fair ({_FAIR:.0%} to {_FIRM:.0%})": "#A6DBA0",
+        f"unsure (below {_FAIR:.0%})": "#C2A5CF",
+    }
+    cells = cells.reindex(columns=["firm", "fair", "unsure"], fill_value=0)
+    cells.columns = list(colours)
+    cells.index = [niche_name(niche) for niche in cells.index]
+    section = Section(
+        "niche_stability",
+        NICHES,
+        "How sure the niches are",
+        "The niches are a vote: the cells are grouped several times, each time looking at the data in another way. The "
+        "stability of a cell is the share of the votes for its niche. Cells at the border of two niches are less sure "
+        "than those inside; a niche with mostly unsure cells should not carry a conclusion. Whether a niche comes back "
+        "with other patients of the same kind is in the table of the niches.",
+    )
+    multiqc.bars(outdir, section, cells.to_dict("index"), y="Cells", colours=colours)
+
+
+def _contacts(outdir: Path, contacts: pd.DataFrame) -> None:
+    pooled = contacts.groupby(["niche_a", "niche_b"], as_index=False)[["edges", "expected"]].sum()
+    pooled["ratio"] = log2_ratio(pooled["edges"].to_numpy(), pooled["expected"].to_numpy())
+    mirrored = pooled.rename(columns={"niche_a": "niche_b", "niche_b": "niche_a"})
+    frame = pd.concat([pooled, mirrored]).drop_duplicates(["niche_a", "niche_b"])
+    frame = frame.pivot_table(index="niche_a", columns="niche_b", values="ratio", dropna=False)
+    frame.index = frame.columns = [niche_name(niche) for niche in frame.index]
+    section = Section(
+        "niche_contacts",
+        NICHES,
+        "Which niches touch each other",
+        "Neighbouring pairs of cells, log2 of seen over expected: red pairs touch more often than if the cells of each "
+        "sample were shuffled, blue pairs avoid each other. A niche touches itself most, since it is a region. Colours "
+        "end at 16-fold.",
+        help="Each cell is joined to its 6 nearest cells of the same sample. The expected number follows from the "
+        "sizes of the niches in each sample; numbers are summed over samples, and half an edge is added to both before "
+        "the ratio is taken. Values per sample: <code>niches/niche_contacts.csv</code>.",
+    )
+    high = min(float(frame.abs().max(axis=None)), _CONTACT_COLOUR)
+    words = "log2 (contacts seen / expected)"
+    multiqc.heatmap(outdir, section, frame, "Niche", "Niche", words, low=-high, high=high, diverging=True)
+
+
+def _scores(outdir: Path, scores: pd.DataFrame) -> None:
+    frame = scores.pivot_table(index="niche", columns="context", values="mean", sort=False)
+    frame.index = [niche_name(niche) for niche in frame.index]
+    meanings = [f"<b>{name}</b>: {_CONTEXT_WORDS[name]}" for name in frame.columns if name in _CONTEXT_WORDS]
+    if not meanings:
+        meanings = ["The contexts are learned weights of the same spatial neighbours and have a number only"]
+    section = Section(
+        "niche_scores",
+        NICHES,
+        "What the network looked at",
+        "The network sees each cell in several contexts and learns how much each of them counts. Mean weight "
+        f"(attention) of each context in each niche; a row sums to 1. {'; '.join(meanings)}.",
+    )
+    multiqc.heatmap(outdir, section, frame, x="Context", y="Niche", z="Mean attention", low=0, high=1)
+
+
+def _common_types(types: pd.DataFrame, niche: int) -> str:
+    own = types[(types["niche"] == niche) & (types["share"] >= 0.05)].nlargest(3, "share", keep="first")
+    return ", ".join(f"{row.cell_type} {row.share:.0%}" for row in own.itertuples())
+
+
+def _s(n: int) -> str:
+    return "" if n == 1 else "s"

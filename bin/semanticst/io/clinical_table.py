@@ -1,0 +1,107 @@
+"""The clinical table: one row per patient."""
+
+import logging
+import re
+from pathlib import Path
+
+from semanticst.errors import Problem
+from semanticst.tables.delimited import Table, read_table, tidy
+from semanticst.tables.schema import check_columns, check_rows, column_names
+
+log = logging.getLogger(__name__)
+
+
+def check_clinical(path: Path, schema: dict) -> tuple[Table, list[Problem]]:
+    """Read and check a clinical table; rows of one patient that say the same become one row.
+
+    Returns the table and every problem, rows of a patient that contradict each other among them. Raises BadInput when
+    it cannot be read as a table at all.
+    """
+    table = read_table(path, column_names(schema))
+    problems = check_columns(table, schema) + check_rows(table, schema)
+    if not table.rows:
+        problems.append(Problem(path, "there are no patients below the header"))
+    if table.separator == ";":
+        _mend_decimal_commas(table)
+    if "patient" in table.columns:
+        problems += _merge_patients(table)
+    return table, problems
+
+
+def check_agreement(clinical: Table, sheet: Table) -> list[Problem]:
+    """Problems between the two tables: no patient in common, or a column in both that says different things."""
+    rows = {tidy(row["patient"]): (line, row) for line, row in zip(clinical.lines, clinical.rows)}
+    in_sheet = dict.fromkeys(tidy(row["patient"]) for row in sheet.rows)
+    without = [p for p in in_sheet if p not in rows]
+    if len(without) == len(in_sheet):
+        message = (
+            f"no patient of {sheet.file.name} is in this table (it has {_some(rows)}; the samplesheet has "
+            f"{_some(in_sheet)}); write patients alike in both"
+        )
+        return [Problem(clinical.file, message, column="patient")]
+    if without:
+        log.warning(
+            "%d of %d patients have no row in %s and enter no test of its columns: %s",
+            len(without), len(in_sheet), clinical.file.name, ", ".join(without),
+        )  # fmt: skip
+    idle = [p for p in rows if p not in in_sheet]
+    if idle:
+        log.info("%d patients of %s have no sample: %s", len(idle), clinical.file.name, _some(idle))
+
+    problems = []
+    for column in [c for c in clinical.columns if c in sheet.columns and c != "patient"]:
+        for line, row in zip(sheet.lines, sheet.rows):
+            clinical_line, known = rows.get(tidy(row["patient"]), (None, None))
+            if known is not None and tidy(known[column]) != tidy(row[column]):
+                message = (
+                    f"{clinical.file.name}, row {clinical_line}, says {known[column]!r} for this patient; "
+                    "remove the column from one of the tables, or rename it"
+                )
+                problems.append(Problem(sheet.file, message, line, column, row[column]))
+    return problems
+
+
+def _merge_patients(table: Table) -> list[Problem]:
+    """Fold rows of one patient into the first in place; where they contradict, say so."""
+    first, problems, keep = {}, [], []
+    for index, (line, row) in enumerate(zip(table.lines, table.rows)):
+        patient = tidy(row["patient"])
+        if not patient:
+            continue
+        if patient not in first:
+            first[patient] = (line, row)
+            keep.append(index)
+            continue
+        first_line, known = first[patient]
+        for column in table.columns:
+            if column == "patient" or not tidy(row[column]):
+                continue
+            if not tidy(known[column]):
+                known[column] = row[column]
+            elif tidy(known[column]) != tidy(row[column]):
+                message = (
+                    f"row {first_line} says {known[column]!r} for the same patient ({patient}); keep one row per "
+                    "patient (what changes between samples belongs into the samplesheet)"
+                )
+                problems.append(Problem(table.file, message, line, column, row[column]))
+    if not problems and len(keep) < len(table.rows):
+        log.warning("%s: %d repeated rows of patients were merged", table.file.name, len(table.rows) - len(keep))
+        table.rows = [table.rows[i] for i in keep]
+        table.lines = [table.lines[i] for i in keep]
+    return problems
+
+
+def _mend_decimal_commas(table: Table) -> None:
+    """``3,5`` becomes ``3.5`` in columns that hold such numbers only: where ``;`` separates, the comma is decimal."""
+    number = re.compile(r"-?\d+(,\d+)?")
+    for column in table.columns:
+        given = [row[column] for row in table.rows if tidy(row[column])]
+        if any("," in v for v in given) and all(number.fullmatch(v) for v in given):
+            log.info("%s: column '%s' has decimal commas; read as numbers", table.file.name, column)
+            for row in table.rows:
+                row[column] = row[column].replace(",", ".")
+
+
+def _some(names) -> str:
+    names = list(names)
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -1,0 +1,1 @@
+"""What figures share: colours, style, the axes of a section, niche maps."""

@@ -1,0 +1,172 @@
+"""Niche maps: where the niches lie in each section."""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from semanticst.plotting.palette import niche_colour, niche_name
+from semanticst.plotting.section_axes import bar_length, dot_diameter, draw_bar, extent, fit, save
+
+log = logging.getLogger(__name__)
+
+_RASTER_ABOVE = 50_000
+"""Dots above which a PDF holds them as a picture, so that it stays small and opens quickly."""
+_PANELS_PER_ROW = 4
+
+
+@dataclass(frozen=True)
+class SectionMap:
+    """Cells of one section: positions (float64, n x 2) and niches (int, n)."""
+
+    sample: str
+    patient: str
+    xy: np.ndarray
+    niche: np.ndarray
+    unit: str
+
+
+def write_maps(sections: list[SectionMap], outdir: Path, threads: int = 1) -> None:
+    """Write ``{sample}.niches.png`` and ``.pdf`` of each section into ``outdir``."""
+    folders = [Path(outdir)] * len(sections)
+    if threads == 1 or len(sections) == 1:
+        for section, folder in zip(sections, folders):
+            write_map(section, folder)
+        return
+    with ProcessPoolExecutor(min(threads, len(sections))) as pool:
+        # list() lets an error in a worker rise here
+        list(pool.map(write_map, sections, folders))
+
+
+def write_map(section: SectionMap, outdir: Path) -> None:
+    """Write the full-size map of one section as PNG (200 dots per inch) and PDF."""
+    figure = section_figure(section)
+    for ending in ("png", "pdf"):
+        save(figure, Path(outdir) / f"{section.sample}.niches.{ending}", dpi=200)
+
+
+def section_figure(section: SectionMap) -> Figure:
+    """Draw one section with its legend; the figure takes the section's shape."""
+    width, height = extent(section.xy)
+    longest = 6.5
+    scale = longest / max(width, height)
+    map_width, map_height = max(width * scale, 1.5), max(height * scale, 1.5)
+    figure = Figure(figsize=(map_width + 2.2, map_height + 0.9))
+    total_width, total_height = figure.get_size_inches()
+    axes = figure.add_axes((0.2 / total_width, 0.45 / total_height, map_width / total_width, map_height / total_height))
+    draw_section(axes, section)
+    title = section.sample if section.sample == section.patient else f"{section.sample} (patient {section.patient})"
+    figure.text(0.2 / total_width, 1 - 0.12 / total_height, title, va="top", fontsize=11, fontweight="bold")
+    numbers, sizes = np.unique(section.niche, return_counts=True)
+    labels = [f"{niche_name(k)} ({share:.0%})" for k, share in zip(numbers, sizes / sizes.sum())]
+    figure.legend(
+        handles=_legend_dots(numbers, labels),
+        loc="upper left",
+        bbox_to_anchor=((map_width + 0.35) / total_width, 1 - 0.4 / total_height),
+        frameon=False,
+        fontsize=9,
+    )
+    return figure
+
+
+def write_thumbnails(sections: list[SectionMap], niches: list[int], path: Path) -> None:
+    """Write one sheet (PNG) with a small map of each section, one scale for all bars if it fits, and one legend."""
+    n_columns = min(_PANELS_PER_ROW, len(sections))
+    panel, gap, head = 2.9, 0.15, 0.3
+    rows = [sections[start : start + n_columns] for start in range(0, len(sections), n_columns)]
+    # a row is as high as its highest section, whose width fills the panel
+    row_heights = [panel * min(max(_shape(section) for section in row), 1.5) for row in rows]
+    width = max(n_columns * panel, 4.2)
+    legend_columns = max(1, min(len(niches), int(width / 0.95)))
+    foot = 0.25 + 0.24 * -(-len(niches) // legend_columns)
+    height = sum(row_heights) + len(rows) * head + foot
+    figure = Figure(figsize=(width, height))
+    length = _common_bar([extent(section.xy)[0] for section in sections])
+    top = height
+    for row, row_height in zip(rows, row_heights):
+        for column, section in enumerate(row):
+            left, bottom = column * panel + gap, top - head - row_height + gap
+            axes = figure.add_axes(
+                (left / width, bottom / height, (panel - 2 * gap) / width, (row_height - gap) / height)
+            )
+            figure.text(left / width, (top - 0.1) / height, _short(section.sample, 30), va="top", fontsize=8.5)
+            draw_section(axes, section, length, font_size=7)
+        top -= head + row_height
+    figure.legend(
+        handles=_legend_dots(niches, [niche_name(k) for k in niches]),
+        loc="lower center",
+        ncols=legend_columns,
+        frameon=False,
+        fontsize=9,
+        handletextpad=0.1,
+        columnspacing=1.0,
+    )
+    save(figure, path, dpi=150)
+
+
+def choose_sections(sections: list[SectionMap], n: int) -> list[SectionMap]:
+    """Choose ``n`` sections, patients in turn, so that the sheet shows as many patients as it can; sorted by sample."""
+    turn: dict[str, int] = {}
+    ranked = []
+    for place, section in enumerate(sections):
+        turn[section.patient] = turn.get(section.patient, 0) + 1
+        ranked.append((turn[section.patient], place))
+    return [sections[place] for place in sorted(place for _, place in sorted(ranked)[:n])]
+
+
+def draw_section(
+    axes: Axes,
+    section: SectionMap,
+    bar: float | None = None,
+    font_size: float = 8,
+    colour: Callable[[int], str] = niche_colour,
+) -> None:
+    """Draw dots and a scale bar (``bar`` units long, else fitted); y grows downwards, as in the microscope's image.
+
+    ``colour`` of a niche.
+    """
+    points_per_unit = fit(axes, section.xy)
+    diameter = dot_diameter(section.xy, points_per_unit)
+    for niche in np.unique(section.niche):
+        x, y = section.xy[section.niche == niche].T
+        axes.plot(
+            x,
+            y,
+            linestyle="none",
+            marker="o",
+            markersize=diameter,
+            markeredgewidth=0,
+            color=colour(int(niche)),
+            rasterized=len(section.xy) > _RASTER_ABOVE,
+        )
+    draw_bar(axes, section.xy, section.unit, bar, font_size)
+
+
+def _shape(section: SectionMap) -> float:
+    """Height of a section over its width, with the room for the scale bar."""
+    width, height = extent(section.xy)
+    border = 0.03 * max(width, height)
+    return (height + 4 * border) / (width + 2 * border)
+
+
+def _common_bar(widths: list[float]) -> float | None:
+    """One bar length for sections of these widths, or None where it would be lost on the widest."""
+    length = bar_length(min(widths))
+    return length if length >= 0.06 * max(widths) else None
+
+
+def _legend_dots(niches, labels: list[str]) -> list[Line2D]:
+    return [
+        Line2D([], [], linestyle="none", marker="o", markersize=8, color=niche_colour(int(k)), label=label)
+        for k, label in zip(niches, labels)
+    ]
+
+
+def _short(name: str, length: int) -> str:
+    return name if len(name) <= length else name[: length - 1] + "\N{HORIZONTAL ELLIPSIS}"

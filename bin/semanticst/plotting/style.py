@@ -1,0 +1,26 @@
+"""What figures share: ink, style, an empty page, the colour of a row."""
+
+from matplotlib.figure import Figure
+
+from semanticst.plotting.palette import niche_colour
+
+INK, FAINT = "#222222", "#9A9A9A"
+STYLE = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": FAINT,
+    "axes.titlesize": 10,
+    "legend.frameon": False,
+    "pdf.fonttype": 42,
+}
+
+
+def blank(width: float, height: float) -> Figure:
+    """A figure of so many inches whose parts make room for each other."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def row_colour(niche: str) -> str:
+    """The niche's colour; ink where a row is about all niches."""
+    return niche_colour(int(niche)) if niche.isdigit() else INK

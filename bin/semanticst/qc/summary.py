@@ -1,0 +1,146 @@
+"""What is written down about the quality control of a sample, and what in it deserves a look."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from semanticst.constants import FeatureType, Obs
+from semanticst.qc.labels import REASONS
+from semanticst.qc.metrics import histograms, quantiles
+from semanticst.qc.spatial import CHECKS
+from semanticst.qc.thresholds import QcSettings, Threshold
+
+if TYPE_CHECKING:
+    from semanticst.qc.sample import Judged
+
+PASS, WARN, FAIL = "pass", "warn", "fail"
+
+# Limits beyond which a sample deserves a look; none of them removes anything.
+MOST_REMOVED = 0.25
+FEW_CELLS = 50
+LOW_MEDIAN_COUNTS = 20
+HIGH_MEDIAN_MITO = 0.3
+HIGH_MEDIAN_CONTROL = 0.05
+MOST_COINCIDENT = 0.05
+DOMINANT_FEATURE = 0.5
+MOST_NEGATIVE = 0.25
+MOST_LOCAL_OUTLIERS = 0.05
+MOST_EDGE_ARTEFACTS = 0.01
+
+
+def make_record(
+    own: dict,
+    n_features: int,
+    kind: FeatureType,
+    settings: QcSettings,
+    limits: list[Threshold],
+    judged: "Judged",
+    regions: list[dict],
+) -> dict:
+    """What the report says about a sample, without its status. own : ``uns['semanticst']``."""
+    removed, kept, metrics = judged.removed, judged.kept, judged.metrics
+    times = np.sum(list(removed.values()), axis=0)
+    flagged = {name: metrics[flag].to_numpy() for name, flag in CHECKS.items()}
+    filled = max(int((~removed["empty"]).sum()), 1)
+    return {
+        "sample": own["sample"],
+        "patient": own["patient"],
+        "batch": own["batch"],
+        "platform": own["platform"],
+        "feature_type": kind.value,
+        "status": "",
+        "reason": "",
+        "reasons": [],
+        "notes": [str(note) for note in own.get("notes", ())],
+        "n_cells_input": len(kept),
+        "n_cells_kept": int(kept.sum()),
+        "n_features": n_features,
+        # cells beyond each limit; a cell may be beyond several, so these need not add up to the total
+        "removed": {name: int(cells.sum()) for name, cells in removed.items()} | {"total": int((~kept).sum())},
+        # cells that this limit alone removes: without it they would be kept
+        "removed_only": {name: int((cells & (times == 1)).sum()) for name, cells in removed.items()},
+        "local_outliers": int(metrics[Obs.LOCAL_OUTLIER].sum()),
+        # of all cells that are not empty
+        "spatial": {
+            name: {"cells": int(cells.sum()), "share": float(cells.sum() / filled)} for name, cells in flagged.items()
+        },
+        "dead_regions": regions,
+        "thresholds": {limit.name: limit.value for limit in limits},
+        "threshold_sources": {limit.name: limit.source for limit in limits},
+        "settings": asdict(settings),
+        "overrides": dict(own["overrides"]),
+        "quantiles": {"input": quantiles(metrics), "kept": quantiles(metrics[kept])},
+        "histograms": histograms(metrics, kept),
+    }
+
+
+def failure(record: dict, min_cells: int) -> str:
+    """Why the sample fails, or ``""``: too few cells are kept, and what took the most of them."""
+    kept, given = record["n_cells_kept"], record["n_cells_input"]
+    if kept >= min_cells:
+        return ""
+    text = f"{kept} of {given} cells kept, at least {min_cells} are needed"
+    losses = {name: n for name, n in record["removed"].items() if name != "total"}
+    worst = max(losses, key=losses.get)
+    return text + (f" ({losses[worst]} cells: {REASONS[worst].title.lower()})" if losses[worst] else "")
+
+
+def about_cells(judged: "Judged") -> list[str]:
+    """Reasons to look at a sample that keeps cells: how many, and where they lie."""
+    kept = judged.kept
+    found = []
+    lost = 1 - kept.mean()
+    if lost > MOST_REMOVED:
+        found.append(f"{lost:.0%} of the cells removed")
+    if kept.sum() < FEW_CELLS:
+        found.append(f"only {kept.sum()} cells")
+    coincident = pd.DataFrame(judged.points[kept]).duplicated(keep=False).mean()
+    if coincident > MOST_COINCIDENT:
+        found.append(f"{coincident:.0%} of the cells share their coordinates with another")
+    negative = (judged.metrics.loc[kept, Obs.N_FEATURES] == 0).mean()
+    if negative > MOST_NEGATIVE:
+        found.append(f"{negative:.0%} of the cells have no positive marker")
+    return found
+
+
+def about_counts(adata, judged: "Judged") -> list[str]:
+    """Reasons to look at the counts of a sample that keeps cells."""
+    good = judged.metrics[judged.kept]
+    found = []
+    median = good[Obs.TOTAL].median()
+    if median < LOW_MEDIAN_COUNTS:
+        found.append(f"median of {median:.0f} counts per cell")
+    for name, most, words in (
+        (Obs.MITO_SHARE, HIGH_MEDIAN_MITO, "mitochondrial"),
+        (Obs.CONTROL_SHARE, HIGH_MEDIAN_CONTROL, "control"),
+    ):
+        given = good[name].dropna() if name in good else ()
+        if len(given) and given.median() > most:
+            found.append(f"median {words} share of {given.median():.0%}")
+    share = np.asarray(adata.X.sum(axis=0)).ravel() / judged.metrics[Obs.TOTAL].sum()
+    if share.max() > DOMINANT_FEATURE:
+        found.append(f"{adata.var_names[share.argmax()]} takes {share.max():.0%} of all counts")
+    return found
+
+
+def about_places(judged: "Judged", regions: list[dict]) -> list[str]:
+    """Places that deserve a look, of a failed sample too: they may be why."""
+    found = []
+    local = judged.metrics.loc[judged.kept, Obs.LOCAL_OUTLIER].mean() if judged.kept.any() else 0
+    if local > MOST_LOCAL_OUTLIERS:
+        found.append(f"{local:.0%} of the cells differ from the cells around them")
+    share = judged.metrics.loc[~judged.removed["empty"], list(CHECKS.values())].mean()
+    if regions:
+        first = regions[0]
+        found.append(
+            f"dead regions hold {share[Obs.DEAD_REGION]:.1%} of the cells (the largest: {first['cells']} cells around "
+            f"x = {first['x']:.0f} and y = {first['y']:.0f} with {first['counts']:.0%} of the usual counts)"
+        )
+    if share[Obs.EDGE_ARTEFACT] > MOST_EDGE_ARTEFACTS:
+        found.append(
+            f"{share[Obs.EDGE_ARTEFACT]:.1%} of the cells lie in strips along the border that are far poorer than the "
+            "cells inside"
+        )
+    return found

@@ -1,0 +1,200 @@
+"""What a reader gets: sentences with the table's numbers, figures, sections of the report."""
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from clinical_helpers import Cohort, make_cohort, row_of
+from semanticst.association.output.forest_plot import forest
+from semanticst.association.output.kaplan_meier import survival_curves
+from semanticst.association.output.patient_plot import patients
+from semanticst.association.output.summary_text import finding, p_text, paragraph, read_marks
+from semanticst.association.output.write import write_association
+from semanticst.plotting.palette import niche_colour
+from semanticst.plotting.style import row_colour
+
+SURVIVAL = {"time": "time", "event": "event", "event_value": "1"}
+
+
+def test_paragraph_of_a_finding():
+    result = make_cohort((10, 10), n_sections=2, effect=2.5).ask("groups", column="group")
+    text, row = paragraph(result), row_of(result, 2)
+    assert text.startswith("20 patients (40 sections), group: g0 (n = 10), g1 (n = 10), reference g0.")
+    joint = row_of(result, "all")
+    assert f"composition as a whole goes with group ({p_text(joint['p'])}, {100 * joint['effect']:.0f} % expl" in text
+    sentence = (
+        f"Niche 2 covers on average {100 * row['mean_target']:.1f} % in g1 "
+        f"and {100 * row['mean_reference']:.1f} % in g0: log-ratio difference {row['effect']:+.2f} "
+        f"(95 % CI {row['ci_low']:.2f} to {row['ci_high']:.2f}), "
+        f"{p_text(row['q'], 'q')}; 20 patients."
+    )
+    assert sentence in text
+    n_found = (result.primary["q"] < 0.05).sum()
+    assert re.search(rf"{n_found} of 5 tests pass(es)? a false discovery rate", text)
+    assert "Shares add up to one" in text
+
+
+def test_paragraph_without_a_finding_says_what_could_have_been_found():
+    result = make_cohort((6, 6)).ask("groups", column="group")
+    text = paragraph(result)
+    assert "None of 5 tests passes" in text
+    assert f"an effect of about {result.primary['detectable_effect'].median():.2f}" in text
+
+
+def test_smallest_hazard_ratio_that_could_have_been_found():
+    result = make_cohort((30,)).ask("survival", **SURVIVAL)
+    ratio = np.exp(result.primary["detectable_effect"].median())
+    assert f"a hazard ratio of about {ratio:.1f} (or {1 / ratio:.2f}) per SD" in paragraph(result)
+
+
+def test_paragraph_of_untestable_contrast_gives_the_reason():
+    text = paragraph(make_cohort((2, 9)).ask("groups", column="group"))
+    assert "Nothing could be tested: not testable: fewer than 3 patients in a group" in text
+
+
+def test_paragraph_names_who_was_left_out_and_what_holds_for_all_rows():
+    cohort = make_cohort((8, 8))
+    sections = cohort.sections.assign(batch=["b1"] * 8 + ["b2"] * 8)
+    sections.loc["p00_0", "age"] = None
+    text = paragraph(
+        Cohort(sections, cohort.counts, cohort.clinical).ask("groups", column="group", covariates=("age",))
+    )
+    assert "Left out: 1 patient (no age)." in text
+    assert "Nothing could be tested: not testable: batch is nested in the contrast" in text
+
+
+def test_sentences_of_other_types():
+    cohort = make_cohort((8, 8, 8), effect=1.0)
+    ordered = cohort.ask("ordered", column="group", levels=("g0", "g1", "g2"))
+    row = row_of(ordered, 2, "trend g0 < g1 < g2")
+    assert f"log-ratio change per step {row['effect']:+.2f}" in finding(ordered, row)
+    assert f"{100 * row['mean_target']:.1f} % in g2 and {100 * row['mean_reference']:.1f} % in g0" in finding(
+        ordered, row
+    )
+    number = cohort.ask("continuous", column="x")
+    row = row_of(number, 1)
+    course = "more" if row["effect"] > 0 else "less"
+    assert f"{course} of it with higher x, {row['effect']:+.2f} per SD" in finding(number, row)
+    survival = cohort.ask("survival", **SURVIVAL)
+    row = row_of(survival, 1)
+    text = finding(survival, row)
+    assert f"hazard ratio {row['hazard_ratio']:.2f} per SD" in text
+    assert f"{int(row['n_events'])} events; more of it goes with {'shorter' if row['effect'] > 0 else 'longer'}" in text
+
+
+@pytest.mark.parametrize(("p", "text"), [(0.00001, "p < 0.001"), (0.0123, "p = 0.012"), (0.456, "p = 0.46")])
+def test_p_in_words(p, text):
+    assert p_text(p) == text
+
+
+def panel_titles(figure) -> list[str]:
+    return [ax.get_title() or ax.get_title(loc="left") for ax in figure.axes if ax.get_visible()]
+
+
+def test_forest_shows_every_niche_with_its_colour_and_interval():
+    result = make_cohort((8, 8), effect=2.5).ask("groups", column="group")
+    figure = forest(result)
+    ax = figure.axes[0]
+    bold = [t.get_fontweight() == "bold" for t in ax.texts]
+    assert bold == [row_of(result, k)["q"] < 0.05 for k in range(1, 6)]
+    assert set(bold) == {True, False}
+    assert [t.get_text() for t in ax.get_yticklabels()] == [f"Niche {k}" for k in range(1, 6)]
+    dots = [(tuple(c.get_offsets()[0]), c.get_facecolor()[0]) for c in ax.collections]
+    for k, ((x, y), colour) in enumerate(dots, start=1):
+        row = row_of(result, k)
+        assert (x, y) == (pytest.approx(row["effect"]), k - 1)
+        assert "#{:02X}{:02X}{:02X}".format(*(int(round(255 * c)) for c in colour[:3])) == niche_colour(k)
+        assert ax.lines[k - 1].get_xdata().tolist() == pytest.approx([row["ci_low"], row["ci_high"]])
+
+
+def test_forest_of_several_groups_has_a_panel_a_pair():
+    figure = forest(make_cohort((5, 5, 5)).ask("groups", column="group"))
+    assert panel_titles(figure) == ["g1 vs g0", "g2 vs g0", "g2 vs g1"]
+
+
+def test_untestable_rows_are_drawn_as_such():
+    figure = forest(make_cohort((2, 9)).ask("groups", column="group"))
+    assert [t.get_text() for t in figure.axes[0].texts] == ["not testable"] * 5
+
+
+def test_every_patient_is_a_point():
+    result = make_cohort((7, 9)).ask("groups", column="group")
+    figure = patients(result)
+    shown = [ax for ax in figure.axes if ax.get_visible()]
+    assert len(shown) == 5
+    for k, ax in enumerate(shown, start=1):
+        points = ax.collections[0].get_offsets()
+        assert len(points) == 16
+        np.testing.assert_allclose(points[:, 1], 100 * result.features.shown["proportion", str(k)])
+        assert (np.round(points[:, 0]) == np.repeat([0, 1], (7, 9))).all()
+
+
+def test_survival_curves_have_numbers_at_risk():
+    result = make_cohort((40,)).ask("survival", **SURVIVAL)
+    figure = survival_curves(result)
+    axes = [ax for part in figure.subfigs for ax in part.axes]
+    assert len(axes) == 8
+    numbers = [t.get_text() for t in axes[1].texts if t.get_text().isdigit()]
+    share = result.features.shown["proportion", result.primary["niche"].iloc[0]]
+    above = int((share > share.median()).sum())
+    assert numbers[0] == str(above)
+    assert str(40 - above) in numbers
+
+
+def test_rows_about_all_niches_have_no_niche_colour():
+    assert row_colour("all") not in {niche_colour(k) for k in range(1, 21)}
+
+
+def test_files_of_a_contrast(tmp_path):
+    cohort = make_cohort((6, 6), effect=2.5)
+    result = cohort.ask("groups", column="group")
+    write_association(result, tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "association_c_forest_mqc.json",
+        "association_c_mqc.json",
+        "association_c_patients_mqc.json",
+        "c.association.json",
+        "c.csv",
+        "c_forest.pdf",
+        "c_forest.png",
+        "c_patients.pdf",
+        "c_patients.png",
+    ]
+    for name in ("forest", "patients"):
+        picture = imread(tmp_path / f"c_{name}.png")
+        assert picture.shape[1] > 600
+        assert picture[..., :3].std() > 0.05
+    record = json.loads((tmp_path / "c.association.json").read_text())
+    assert record["paragraph"] == paragraph(result)
+    assert record["n_tests"] == {"primary": 5, "composition": 1}
+    assert record["levels"] == {"g0": 6, "g1": 6}
+    assert len(record["units"]) == 12
+    assert record["settings"]["pseudo_share"] == 0.001
+    section = json.loads((tmp_path / "association_c_mqc.json").read_text())
+    assert section["parent_id"] == "association"
+    first = result.table.iloc[0]
+    assert section["data"][f"Niche {first['niche']}"]["effect"] == pytest.approx(first["effect"])
+    assert "All niches together (R²)" in section["data"]
+
+
+def test_markup_in_the_users_words_is_escaped(tmp_path):
+    cohort = make_cohort((6, 6))
+    group = cohort.sections["group"].replace({"g1": "<b>bold</b>"})
+    result = Cohort(cohort.sections.assign(group=group), cohort.counts, cohort.clinical).ask("groups", column="group")
+    write_association(result, tmp_path)
+    section = json.loads((tmp_path / "association_c_mqc.json").read_text())
+    assert "<b>bold" not in section["description"]
+
+
+def test_sentence_says_what_the_niche_is_rich_in(tmp_path):
+    path = tmp_path / "niche_markers.csv"
+    path.write_text("niche,feature,symbol,score,rank\n2,f1,CD8A,9,1\n2,f2,CD4,5,2\n2,f3,KRT,-1,3\n1,f1,CD8A,3,1\n")
+    result = make_cohort((10, 10), effect=2.5).ask("groups", column="group")
+    marked = replace(result, marks=read_marks(path))
+    assert "Niche 2, rich in CD8A and CD4, covers on average" in paragraph(marked)
+    survival = replace(make_cohort((30,)).ask("survival", **SURVIVAL), marks={"2": "CD8A"})
+    assert finding(survival, row_of(survival, 2)).startswith("Niche 2, rich in CD8A: hazard ratio")

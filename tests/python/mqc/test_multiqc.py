@@ -1,0 +1,185 @@
+"""Custom content: what MultiQC is given, and what it makes of it."""
+
+import base64
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from helpers import ASSETS
+from report_helpers import make_cohort_object, write_cohort
+from semanticst.constants import FeatureType
+from semanticst.describe.describe_niches import describe_niches
+from semanticst.describe.niche_sections import top_markers
+from semanticst.mqc import multiqc
+from semanticst.mqc.multiqc import NICHES, PARTS, QC, Column, Html, Section
+
+SECTION = Section("thing", NICHES, "A thing", "What it shows.", "More.")
+
+
+def read(path):
+    return json.loads(path.read_text())
+
+
+def test_a_section_names_its_part_and_file(tmp_path):
+    path = multiqc.text(tmp_path, SECTION, ["one", "two"])
+    content = read(path)
+    assert path == tmp_path / "thing_mqc.json"
+    assert content["id"] == "thing"
+    assert content["parent_id"] == "niches"
+    assert content["parent_name"] == NICHES.title
+    assert (content["section_name"], content["description"], content["helptext"]) == (
+        "A thing",
+        "What it shows.",
+        "More.",
+    )
+    assert content["data"] == "<p>one</p>\n<p>two</p>"
+
+
+def test_names_of_contrasts_become_distinct_anchors(tmp_path):
+    names = ["a.b", "a_b", "a-b", "ab"]
+    anchors = [read(multiqc.text(tmp_path, Section(name, QC, name), "x"))["id"] for name in names]
+    assert len(set(anchors)) == len(names)
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]+", anchor) for anchor in anchors)
+    assert (tmp_path / "a.b_mqc.json").exists()
+
+
+def test_table_escapes_user_text_keeps_commas_and_leaves_out_gaps(tmp_path):
+    frame = pd.DataFrame(
+        {"word": ["<script>, x", "fine"], "number": [1.5, np.nan], "raw": [Html("<b>ok</b>")] * 2, "unused": [1, 2]},
+        index=["row <1>", "row 2"],
+    )
+    columns = {
+        "word": Column("Word"),
+        "number": Column("Number", format="{:.2f}", scale="Blues", low=0),
+        "raw": Column("R"),
+    }
+    content = read(multiqc.table(tmp_path, SECTION, frame, columns, row_title="Row"))
+    first = content["data"]["row &lt;1&gt;"]
+    # MultiQC would swallow a comma as a thousands separator
+    assert first == {"word": "&lt;script&gt;&#44; x", "number": 1.5, "raw": "<b>ok</b>"}
+    assert content["data"]["row 2"] == {"word": "fine", "raw": "<b>ok</b>"}
+    assert content["headers"]["number"] == {
+        "title": "Number", "description": "Number", "format": "{:.2f}", "scale": "Blues", "min": 0, "hidden": False,
+    }  # fmt: skip
+    assert content["pconfig"]["col1_header"] == "Row"
+
+
+def test_general_stats_have_no_section_of_their_own(tmp_path):
+    content = read(
+        multiqc.general_stats(tmp_path, "x", pd.DataFrame({"n": [3]}, index=["s"]), {"n": Column("N")}, "src", 7)
+    )
+    assert content["plot_type"] == "generalstats"
+    assert (content["headers"]["n"]["namespace"], content["headers"]["n"]["placement"]) == ("src", 7)
+    assert content["data"] == {"s": {"n": 3}}
+    assert "parent_id" not in content
+
+
+def test_bars_keep_their_colours_and_order(tmp_path):
+    data = {"s2": {"b": 1, "a": 2}, "s1": {"b": 3, "c": 4}}
+    content = read(multiqc.bars(tmp_path, SECTION, data, "Cells", {"a": "#111111", "b": "#222222"}))
+    assert list(content["data"]) == ["s2", "s1"]
+    assert content["categories"] == {
+        "b": {"name": "b", "color": "#222222"}, "a": {"name": "a", "color": "#111111"}, "c": {"name": "c"},
+    }  # fmt: skip
+    assert content["pconfig"]["cpswitch_c_active"] is False
+
+
+def test_lines(tmp_path):
+    content = read(multiqc.lines(tmp_path, SECTION, {"loss": {1: 3.0, 2: 2.5}}, "Epoch", "Loss", log_y=True))
+    assert content["data"] == {"loss": [[1, 3.0], [2, 2.5]]}
+    assert (content["pconfig"]["xlab"], content["pconfig"]["ylog"]) == ("Epoch", True)
+    assert content["pconfig"]["title"] == "Loss by epoch"
+    assert content["pconfig"]["showlegend"] is True
+    many = read(multiqc.lines(tmp_path, SECTION, {f"s{i}": {0: 1} for i in range(13)}, "x", "y"))
+    assert many["pconfig"]["showlegend"] is False
+
+
+def test_diverging_heatmap_is_symmetric_about_zero(tmp_path):
+    frame = pd.DataFrame([[1.0, -3.0], [np.nan, 2.0]], index=["r1", "r2"], columns=["c1", "c2"])
+    content = read(multiqc.heatmap(tmp_path, SECTION, frame, "x", "y", "z", diverging=True))
+    assert (content["pconfig"]["min"], content["pconfig"]["max"]) == (-3, 3)
+    assert content["data"] == [[1.0, -3.0], [None, 2.0]]
+    assert (content["xcats"], content["ycats"]) == (["c1", "c2"], ["r1", "r2"])
+
+
+def test_image_is_packed_into_the_section(tmp_path):
+    png = tmp_path / "figure.png"
+    png.write_bytes(b"\x89PNG not really")
+    content = read(multiqc.image(tmp_path, SECTION, png, alt='a "map"'))
+    packed = re.search(r"base64,([^\"]+)\"", content["data"])[1]
+    assert base64.b64decode(packed) == png.read_bytes()
+    assert 'alt="a &quot;map&quot;"' in content["data"]
+
+
+@pytest.fixture(scope="module")
+def described(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("described")
+    describe_niches(write_cohort(folder), folder, n_maps=2)
+    return folder
+
+
+def test_the_report_configuration_knows_all_parts_and_sections(described):
+    config = yaml.safe_load((ASSETS / "multiqc_config.yml").read_text())
+    assert config["custom_content"]["order"] == [part.id for part in PARTS] + ["parameters"]
+    for file in described.glob("*_mqc.json"):
+        content = read(file)
+        if content["plot_type"] != "generalstats":
+            assert content["id"] in config["report_section_order"], f"{file.name} has no place in the order"
+    assert (ASSETS / config["custom_logo"]).is_file()
+    assert all((ASSETS / name).is_file() for name in config["custom_css_files"])
+    assert config["no_ai"] is True
+    assert config["no_version_check"] is True
+
+
+def test_multiqc_makes_one_offline_page_in_the_right_order(described, tmp_path):
+    (described / "planted_mqc.json").unlink(missing_ok=True)
+    multiqc.text(described, Section("planted", multiqc.PLANTED, "The answer"), "forty-two")
+    multiqc.text(described, Section("qc_status", QC, "Status of the samples"), "all fine")
+    command = [sys.executable, "-m", "multiqc", "--strict", "--quiet", "--config", ASSETS / "multiqc_config.yml"]
+    done = subprocess.run(
+        [*command, "--outdir", tmp_path, "--filename", "report.html", described], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "report.html").read_text()
+
+    headings = re.findall(r"<h[23][^>]*id=\"[^\"]*\"[^>]*>\s*([^<]*?)\s*(?:<|$)", page)
+    expected = ["Quality control", "Tissue niches", "What the niches are", "Where the niches are", "Planted and found"]
+    places = [headings.index(title) for title in expected]
+    assert places == sorted(places)
+    assert "forty-two" in page
+    assert "Tumour&#44; &lt;b&gt;bold&lt;/b&gt;" in page
+    assert "data:image/png;base64," in page
+
+    # what a browser fetches by itself when it opens the page; links that a reader may click are allowed
+    markup = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+    assert re.findall(r"<(?:img|script|iframe|source|embed)[^>]*src=[\"']?(?:https?:)?//", markup) == []
+    assert re.findall(r"<link[^>]*href=[\"']?(?:https?:)?//", markup) == []
+    assert re.findall(r"@import|url\(\s*[\"']?(?:https?:)?//", markup) == []
+
+
+def test_only_differences_worth_naming_are_markers():
+    markers = pd.DataFrame({"niche": [1, 1, 1, 2], "symbol": list("abcd"), "rank": [1, 2, 3, 1]})
+    counts = markers.assign(log2_fold_change=[0.2, 0.3, 2.0, 9.0])
+    assert top_markers(counts, 1, 5, FeatureType.COUNTS) == ["b", "c"]
+    assert top_markers(counts, 1, 1, FeatureType.COUNTS) == ["b"]
+    shares = markers.assign(difference=[0.06, 0.04, -0.5, 1.0])
+    assert top_markers(shares, 1, 5, FeatureType.BINARY) == ["a"]
+    assert top_markers(shares, 1, 5, FeatureType.CONTINUOUS) == ["a", "b"]
+
+
+def test_a_cohort_without_types_scores_and_stability_has_no_such_sections(tmp_path):
+    adata = make_cohort_object(cell_types=False)
+    del adata.obs["stability"], adata.obsm["semantic_scores"]
+    describe_niches(write_cohort(tmp_path, adata), tmp_path, n_maps=0)
+    made = {path.name for path in tmp_path.glob("niche_*")}
+    assert made.isdisjoint(
+        {"niche_cell_types.csv", "niche_scores.csv", "niche_maps_mqc.json", "niche_stability_mqc.json"}
+    )
+    assert {"niche_counts.csv", "niche_markers.csv", "niche_contacts.csv", "niche_overview_mqc.json"} <= made
+    assert len(list((tmp_path / "maps").glob("*.niches.png"))) == 3

@@ -1,0 +1,368 @@
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import adjusted_rand_score
+from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import kneighbors_graph
+
+from semanticst.errors import BadInput
+from semanticst.niche.bootstrap import best_jaccard, bootstrap_jaccard
+from semanticst.niche.choose_k import choose_number, number_curve
+from semanticst.niche.cluster import NicheModel, cluster_niches, fit_niches, parse_numbers
+from semanticst.niche.consensus import most_central, vote
+from semanticst.niche.mixture import _em, fit_mixture
+from semanticst.niche.representations import fit_views, middle_view
+from semanticst.niche.spatial_refinement import field_of
+
+
+def blobs(n=600, k=4, d=5, spread=6.0, seed=0):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(k, size=n)
+    stretched = np.linspace(0.3, 3, d)
+    return rng.normal(scale=spread, size=(k, d))[labels] + rng.normal(size=(n, d)) * stretched, labels
+
+
+def embedded(n=600, k=4, seed=0, hops=2):
+    """A cohort as model_embed.py writes it: two samples, embedding and profiles that tell ``k`` niches apart.
+
+    Each niche is a piece of tissue of its own in each sample: cells are joined to cells of their niche.
+    """
+    X, labels = blobs(n, k, d=6, seed=seed)
+    rng = np.random.default_rng(seed + 1)
+    sample = np.repeat(["s0", "s1"], n // 2)
+    obs = pd.DataFrame({"sample": sample, "patient": sample, "batch": sample, "cell_id": [f"c{i}" for i in range(n)]})
+    obs.index = obs["sample"] + ":" + obs["cell_id"]
+    adata = ad.AnnData(obs=obs)
+    adata.obsm["spatial"] = rng.uniform(size=(n, 2))
+    adata.obsm["X_semantic"] = X.astype(np.float32)
+    adata.obsm["X_profile"] = np.hstack([X + rng.normal(size=X.shape) for _ in range(hops)]).astype(np.float32)
+    adata.obsm["X_pca_harmony"] = adata.obsm["X_semantic"]
+    piece = labels + k * (sample == "s1")
+    adata.obsp["spatial_connectivities"] = kneighbors_graph(np.column_stack([rng.uniform(size=n), 9.0 * piece]), 6)
+    adata.uns["semanticst"] = {"graph_hops": hops, "feature_type": "counts", "spatial_unit": "um"}
+    return adata, labels
+
+
+def test_mixture_without_shrinkage_is_the_tied_mixture_of_scikit_learn():
+    X, labels = blobs()
+    ours = fit_mixture(X, 4, shrinkage=0.0, seed=1)
+    theirs = GaussianMixture(4, covariance_type="tied", n_init=10, random_state=0, tol=1e-6, max_iter=500).fit(X)
+    assert ours.log_likelihood == pytest.approx(theirs.score(X), abs=1e-3)
+    assert adjusted_rand_score(ours.predict(X), theirs.predict(X)) > 0.99
+    assert ours.bic(len(X)) == pytest.approx(-theirs.bic(X), rel=1e-3)
+    assert adjusted_rand_score(ours.predict(X), labels) > 0.9
+
+
+def test_full_shrinkage_is_a_sphere():
+    X, _ = blobs()
+    covariance = fit_mixture(X, 4, shrinkage=1.0).covariance
+    np.testing.assert_allclose(covariance, covariance[0, 0] * np.eye(5), atol=1e-9)
+
+
+def test_mixture_is_the_same_for_the_same_seed_and_finds_the_same_optimum_for_others():
+    X, _ = blobs(seed=3)
+    one, two, other = (fit_mixture(X, 4, seed=s) for s in (0, 0, 5))
+    np.testing.assert_array_equal(one.means, two.means)
+    assert other.log_likelihood == pytest.approx(one.log_likelihood, abs=1e-3)
+
+
+def test_large_data_are_fitted_on_all_cells(monkeypatch):
+    X, labels = blobs(n=3000)
+    monkeypatch.setattr("semanticst.niche.mixture.REFINE_CELLS", 500)
+    monkeypatch.setattr("semanticst.niche.mixture.BLOCK", 700)
+    assert adjusted_rand_score(fit_mixture(X, 4).predict(X), labels) > 0.9
+
+
+@pytest.mark.parametrize(("limit", "last"), [(3000, []), (2999, [3000])])
+def test_only_a_cohort_that_was_subsampled_is_fitted_once_more(monkeypatch, limit, last):
+    X, _ = blobs(n=3000)
+    rows = []
+
+    def counted(X, *args, **settings):
+        rows.append(len(X))
+        return _em(X, *args, **settings)
+
+    monkeypatch.setattr("semanticst.niche.mixture.REFINE_CELLS", limit)
+    monkeypatch.setattr("semanticst.niche.mixture._em", counted)
+    fit_mixture(X, 4, starts=5, refine=2)
+    assert rows == 7 * [limit] + last
+
+
+def test_constant_components_do_not_break_the_mixture():
+    X, labels = blobs()
+    padded = np.hstack([X, np.zeros((len(X), 2))])
+    assert adjusted_rand_score(fit_mixture(padded, 4).predict(padded), labels) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("X", "message"), [(np.ones((3, 2)), "3 cells cannot form 4"), (np.full((9, 2), np.nan), "not finite")]
+)
+def test_impossible_mixtures_are_refused(X, message):
+    with pytest.raises(ValueError, match=message):
+        fit_mixture(X, 4)
+
+
+def test_votes_align_names_and_count():
+    a = np.array([0, 0, 0, 1, 1, 2])
+    renamed = np.array([2, 2, 2, 0, 0, 1])
+    odd = np.array([0, 0, 1, 1, 1, 2])
+    found = vote([a, renamed, odd], 3)
+    np.testing.assert_array_equal(found.labels, a)
+    np.testing.assert_allclose(found.stability, [1, 1, 2 / 3, 1, 1, 1])
+
+
+def test_ties_are_decided_in_the_same_way_however_niches_are_numbered():
+    first, second = np.array([0, 0, 1, 1, 1, 1, 0]), np.array([0, 0, 1, 1, 1, 1, 1])
+    found = vote([first, second], 2)
+    np.testing.assert_array_equal(found.labels, 1 - first)
+    np.testing.assert_array_equal(found.voted, found.labels)
+    assert found.stability[6] == pytest.approx(0.5)
+
+
+def test_niches_are_numbered_by_falling_size():
+    labels = vote([np.array([2] * 5 + [0] * 3 + [1] * 2)], 3).labels
+    assert np.bincount(labels).tolist() == [5, 3, 2]
+
+
+def test_the_member_that_agrees_most_is_the_reference():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(3, size=300)
+    noisy = np.where(rng.random(300) < 0.1, rng.integers(3, size=300), truth)
+    assert most_central([rng.integers(3, size=300), noisy, truth, np.roll(truth, 0)]) in (2, 3)
+
+
+def test_number_of_niches_is_found():
+    X, _ = blobs(n=1200, k=5, d=6, spread=8.0, seed=4)
+    curve = number_curve(X, range(2, 9), shrinkage=0.1, seed=0)
+    assert curve["k"].tolist() == list(range(2, 9))
+    assert choose_number(curve) == 5
+
+
+@pytest.mark.parametrize(
+    ("stability", "chosen"),
+    [
+        ({2: 0.99, 3: 0.95, 4: 0.7, 5: 0.6, 6: 0.85, 7: 0.5}, 6),  # the peak, not the start of the trend
+        ({2: 0.5, 3: 0.6, 4: 0.9, 5: 0.6, 6: 0.95, 7: 0.5}, 6),  # the highest of two
+        ({2: 0.5, 3: 0.6, 4: 0.9, 5: 0.6, 6: 0.89, 7: 0.5}, 6),  # of two that are as high the one with the better BIC
+        ({2: 0.99, 3: 0.9, 4: 0.8, 5: 0.7}, 3),  # no peak, and 2 is not chosen
+        ({2: 0.99, 3: 0.8, 4: 0.85, 5: 0.7, 6: 0.95}, 4),  # the end of the range is none: 7 is not known
+        ({5: 0.9, 7: 0.6, 9: 0.95, 11: 0.94}, 11),  # of a list the most stable, or as stable with the better BIC
+        ({2: 0.9, 3: 0.6}, 3),
+        ({2: 0.9}, 2),
+    ],
+)
+def test_number_is_chosen_at_the_highest_peak_of_stability(stability, chosen):
+    k = list(stability)
+    assert choose_number(pd.DataFrame({"k": k, "bic": k, "stability": list(stability.values())})) == chosen
+
+
+@pytest.mark.parametrize(("text", "numbers"), [("7", [7]), ("5,9,7", [5, 7, 9]), ("auto", list(range(2, 16)))])
+def test_numbers_are_read(text, numbers):
+    assert parse_numbers(text) == numbers
+
+
+@pytest.mark.parametrize("text", ["many", "1", "4,,5", ""])
+def test_nonsense_numbers_are_refused(text):
+    with pytest.raises(ValueError, match="niches|neither"):
+        parse_numbers(text)
+
+
+def test_views_are_the_embedding_and_the_later_hops():
+    adata, _ = embedded(hops=3)
+    names = [v.name for v in fit_views(adata, widths=(3, 50))]
+    assert names == ["embedding-3", "embedding-6", "profile2-3", "profile2-6", "profile3-3", "profile3-6"]
+
+
+def test_a_panel_of_cell_types_has_fewer_widths_and_no_embedding():
+    adata, _ = embedded(hops=2)
+    adata.obsm["X_semantic"] = np.random.default_rng(0).normal(size=(600, 64))
+    assert [v.name for v in fit_views(adata)][:5] == [f"embedding-{w}" for w in (10, 20, 30, 40, 50)]
+    adata.uns["semanticst"]["feature_type"] = "onehot"
+    assert [v.name for v in fit_views(adata)] == ["profile2-6"]
+    assert [v.name for v in fit_views(adata, learned=True)] == ["embedding-10", "embedding-20", "profile2-6"]
+
+
+@pytest.mark.parametrize("kind", ["counts", "onehot"])
+def test_number_is_chosen_on_the_middle_hop(kind):
+    adata, _ = embedded(hops=4)
+    adata.uns["semanticst"]["feature_type"] = kind
+    assert middle_view(fit_views(adata, widths=(3, 5))).name == "profile3-3"
+    adata.uns["semanticst"]["train_mode"] = "reference"
+    assert middle_view(fit_views(adata)).name == "embedding-6"
+
+
+def test_reference_mode_is_one_tied_mixture_on_the_embedding():
+    adata, labels = embedded(hops=3)
+    usual = fit_niches(adata, fit_views(adata)[:1], 4, field_of(adata, 0), starts=4, seed=0)[0].mixtures[0]
+    adata.uns["semanticst"]["train_mode"] = "reference"
+    (view,) = fit_views(adata)
+    assert (view.source, view.loadings.shape) == ("X_semantic", (6, 6))
+    model, consensus = fit_niches(adata, [view], 4, field_of(adata, 0), starts=4, seed=0)
+    tied = fit_mixture(view.matrix(adata), 4, shrinkage=0, starts=4, seed=0)
+    np.testing.assert_array_equal(model.mixtures[0].covariance, tied.covariance)
+    assert not np.allclose(tied.covariance, usual.covariance)
+    assert adjusted_rand_score(consensus.labels, labels) > 0.95
+    adata.obsm["X_semantic"] = np.hstack([adata.obsm["X_semantic"], np.random.default_rng(0).normal(size=(600, 30))])
+    assert fit_views(adata)[0].loadings.shape == (36, 20)
+
+
+def test_niches_of_a_cohort_are_found_and_mapped_again():
+    adata, labels = embedded()
+    model, consensus = fit_niches(adata, fit_views(adata), 4, field_of(adata, 0), starts=4, seed=0)
+    assert adjusted_rand_score(consensus.labels, labels) > 0.95
+    again, stability = NicheModel.from_arrays(model.arrays()).assign(adata)
+    np.testing.assert_array_equal(again, consensus.labels)
+    np.testing.assert_allclose(stability, consensus.stability)
+
+
+def test_a_model_that_lost_a_part_is_refused():
+    adata, _ = embedded()
+    whole = fit_niches(adata, fit_views(adata)[:1], 4, field_of(adata, 0), starts=2, seed=0)[0].arrays()
+    for lost in ("views", "borders/weight", "states/means", "weights", "embedding-6/covariance"):
+        arrays = {name: value for name, value in whole.items() if name != lost}
+        with pytest.raises(BadInput, match=f"has niches without '{lost}'; give integration/model.pt"):
+            NicheModel.from_arrays(arrays)
+
+
+def test_borders_are_drawn_unless_told_otherwise(tmp_path):
+    adata, _ = embedded()
+    # ten cells that all members put into another niche than that of the cells around them
+    wrong = np.flatnonzero(adata.obsm["X_profile"][:, 0] > 0)[:10]
+    for key in ("X_profile", "X_semantic"):
+        adata.obsm[key][wrong] = adata.obsm[key][np.arange(600)[::-1][:10]]
+    views = fit_views(adata)
+    with_borders, without = (fit_niches(adata, views, 4, field, 4, 0) for field in (field_of(adata, 0), None))
+    assert with_borders[0].borders is not None
+    assert without[0].borders is None
+    assert "borders/weight" not in without[0].arrays()
+    np.testing.assert_array_equal(without[1].labels, without[1].voted)
+    np.testing.assert_array_equal(without[0].assign(adata)[0], without[1].labels)
+    changed = np.flatnonzero(with_borders[1].labels != with_borders[1].voted)
+    assert len(changed)
+    assert set(changed) <= set(wrong)
+
+
+def test_mapping_with_other_hops_is_refused():
+    adata, _ = embedded()
+    model, _ = fit_niches(adata, fit_views(adata), 3, field_of(adata, 0), starts=2, seed=0)
+    adata.uns["semanticst"]["graph_hops"] = 3
+    with pytest.raises(BadInput, match="--graph-hops 2"):
+        model.assign(adata)
+
+
+def test_threads_do_not_change_the_niches():
+    adata, _ = embedded()
+    views = fit_views(adata)
+    one, two = (fit_niches(adata, views, 4, field_of(adata, 0), starts=4, seed=0, threads=t)[1].labels for t in (1, 3))
+    np.testing.assert_array_equal(one, two)
+
+
+def test_table_and_curve_are_written(tmp_path):
+    adata, labels = embedded()
+    adata.write_h5ad(tmp_path / "e.h5ad")
+    cluster_niches(tmp_path / "e.h5ad", tmp_path, niche_k="3,4", starts=4)
+    niches = pd.read_csv(tmp_path / "niches.csv.gz")
+    assert niches.columns.tolist() == [
+        *("sample", "cell_id", "x", "y", "niche", "patient", "stability", "niche_jaccard", "unit")
+    ]
+    assert adjusted_rand_score(niches["niche"], labels) > 0.95
+    assert sorted(niches["niche"].unique()) == [1, 2, 3, 4]
+    assert pd.read_csv(tmp_path / "niche_k.csv").query("chosen")["k"].tolist() == [4]
+    by_niche = pd.read_csv(tmp_path / "niche_stability.csv")
+    assert by_niche.columns.tolist() == ["niche", "n_cells", "stability", "jaccard", "jaccard_sd"]
+    assert by_niche["n_cells"].tolist() == niches["niche"].value_counts().sort_index().tolist()
+    assert by_niche["stability"].tolist() == pytest.approx(niches.groupby("niche")["stability"].mean(), abs=1e-3)
+    assert (niches["niche_jaccard"] == niches["niche"].map(by_niche.set_index("niche")["jaccard"])).all()
+    assert (by_niche["jaccard"] > 0.85).all()
+    assert (niches["unit"] == "um").all()
+    members = pd.read_csv(tmp_path / "niche_member_counts.csv")
+    assert len(set(members["member"])) > 1
+    sizes = pd.read_csv(tmp_path / "niches.csv.gz").groupby("sample").size()
+    by_member = (
+        members.groupby(["member", "sample"])["n_cells"]
+        .sum()
+        .reset_index()
+        .pivot_table(index="member", columns="sample", values="n_cells")
+    )
+    assert (by_member == sizes[by_member.columns].to_numpy()).all(axis=None), "each member has every cell once"
+    assert pd.read_csv(tmp_path / "niche_members.csv.gz").columns.tolist() == ["sample", "cell_id", "k3", "k4"]
+    assert (tmp_path / "niche_k_mqc.json").exists()
+
+
+def test_niches_without_bootstraps_have_no_jaccard(tmp_path):
+    adata, _ = embedded()
+    adata.write_h5ad(tmp_path / "e.h5ad")
+    cluster_niches(tmp_path / "e.h5ad", tmp_path, niche_k="4", starts=2, bootstraps=0)
+    assert pd.read_csv(tmp_path / "niche_stability.csv")["jaccard"].isna().all()
+    assert pd.read_csv(tmp_path / "niches.csv.gz")["niche_jaccard"].isna().all()
+
+
+def jaccard_of(X, labels, patients, k, **settings):
+    return bootstrap_jaccard(
+        X, labels, np.asarray(patients), k, **{"shrinkage": 0.1, "bootstraps": 10, "seed": 0} | settings
+    )
+
+
+def test_jaccard_is_that_of_sets():
+    found = best_jaccard(np.array([0, 0, 0, 1, 1]), np.array([1, 1, 0, 0, 0]), 3)
+    np.testing.assert_allclose(found, [2 / 3, 2 / 3, np.nan])
+
+
+def test_real_groups_come_back_and_cut_ones_do_not():
+    X, labels = blobs(n=900, k=3, d=4, spread=12.0, seed=1)
+    everyone = np.resize(["p1", "p2", "p3"], 900)
+    assert (jaccard_of(X, labels, everyone, 3).mean(0) > 0.95).all()
+    # one of the groups is cut at random: no draw finds its halves again, the others stay
+    cut = np.where((labels == 2) & (np.arange(900) % 2 == 0), 3, labels)
+    mean = jaccard_of(X, cut, everyone, 4).mean(0)
+    assert (mean[2:] < 0.6).all()
+    assert (mean[:2] > mean[2:].max()).all()
+
+
+def test_a_niche_of_one_patient_is_less_sure_than_one_of_all():
+    X, labels = blobs(n=800, k=4, d=5, spread=12.0, seed=2)
+    rng = np.random.default_rng(0)
+    patients = np.where(labels == 3, "p0", rng.choice(["p0", "p1", "p2", "p3", "p4", "p5"], 800))
+    found = jaccard_of(X, labels, patients, 4, bootstraps=20)
+    # where p0 is not drawn the niche falls to the one next to it, which it then covers by half; elsewhere it comes back
+    assert 0.2 < (found[:, 3] < 0.75).mean() < 0.7
+    assert (found[found[:, 3] > 0.75, 3] > 0.95).all()
+    assert found[:, 3].mean() < found.mean(0).max() - 0.15
+
+
+def test_drawing_anew_does_not_depend_on_threads_or_on_the_size_of_the_cohort(monkeypatch):
+    X, labels = blobs(n=900, k=3, spread=12.0)
+    patients = np.resize(["p1", "p2"], 900)
+    one, two = (jaccard_of(X, labels, patients, 3, bootstraps=4, threads=t) for t in (1, 3))
+    np.testing.assert_array_equal(one, two)
+    monkeypatch.setattr("semanticst.niche.bootstrap.DRAWN_CELLS", 200)
+    monkeypatch.setattr("semanticst.niche.bootstrap.JUDGED_CELLS", 300)
+    assert (jaccard_of(X, labels, patients, 3, bootstraps=4).mean(0) > 0.9).all()
+
+
+def test_same_seed_gives_the_same_bytes(tmp_path):
+    adata, _ = embedded()
+    adata.write_h5ad(tmp_path / "e.h5ad")
+    for folder in ("one", "two"):
+        cluster_niches(tmp_path / "e.h5ad", tmp_path / folder, niche_k="4", starts=4)
+    assert (tmp_path / "one/niches.csv.gz").read_bytes() == (tmp_path / "two/niches.csv.gz").read_bytes()
+
+
+def test_more_niches_than_cells_is_bad_input(tmp_path):
+    adata, _ = embedded(n=20)
+    adata.write_h5ad(tmp_path / "e.h5ad")
+    with pytest.raises(BadInput, match="cannot form 40 niches"):
+        cluster_niches(tmp_path / "e.h5ad", tmp_path, niche_k="40")
+    assert not (tmp_path / "niches.csv.gz").exists()
+
+
+def test_every_network_has_its_votes():
+    adata, _ = embedded()
+    views = fit_views(adata, widths=(3,))
+    assert [view.source for view in views] == ["X_semantic", "X_profile"]
+    assert fit_niches(adata, views, 4, field_of(adata, 0), 4, 0)[0].weights.tolist() == [1, 1]
+    adata.uns["semanticst"]["train_networks"] = 3
+    model, consensus = fit_niches(adata, views, 4, field_of(adata, 0), 4, 0)
+    assert model.weights.tolist() == [3, 1]
+    assert consensus.votes.max(1).min() >= 0.75
