@@ -240,6 +240,7 @@ def test_half_a_survival_shortcut_is_a_usage_error(tmp_path):
         ("a,groups,group,,,,,,\na,continuous,age,,,,,,", ["row 3, column 'contrast'...another contrast (row 2)"]),
         ("a,groups,group,,,,,,tisue == x & age > 3", ["column 'subset'...'tisue'...did you mean 'tissue'"]),
         ("a,groups,group,,,,,,tissue tumour", ["column 'subset'...cannot be read"]),
+        ("a,groups,group,,,,,,age > old", ["column 'subset'...'old' is not a number"]),
         ("a,ordered,group,,,,,,", ["column 'levels'...type ordered needs it"]),
     ],
 )

@@ -7,14 +7,13 @@ from pathlib import Path
 
 from semanticst.errors import Problem
 from semanticst.io.samplesheet import near_hint
+from semanticst.tables.conditions import parse_condition, split_conditions
 from semanticst.tables.delimited import Table, read_table, tidy
 from semanticst.tables.schema import check_columns, check_rows, column_names
 
 log = logging.getLogger(__name__)
 
 SURVIVAL_NAME = "survival"
-
-_CONDITION = re.compile(r"\s*([^=!<>]+?)\s*(==|!=|>=|<=|=|<|>)\s*([^=!<>]+?)\s*")
 
 
 @dataclass(frozen=True)
@@ -203,14 +202,15 @@ class _Contrast:
 
     def _subset(self) -> list[Problem]:
         problems = []
-        for condition in filter(None, self.row.get("subset", "").split("&")):
-            found = _CONDITION.fullmatch(condition)
-            if not found:
-                message = "cannot be read; conditions look like: tissue == tumour & age >= 40 & stage == II|III"
-                problems.append(self.problem("subset", condition.strip(), message))
-            elif found[1] not in self.known:
-                message = f"'{found[1]}' is no column of the samplesheet or the clinical table"
-                problems.append(self.problem("subset", condition.strip(), message + near_hint(found[1], [*self.known])))
+        for text in split_conditions(self.row.get("subset", "")):
+            try:
+                column = parse_condition(text).column
+            except ValueError as error:
+                problems.append(self.problem("subset", text, str(error)))
+                continue
+            if column not in self.known:
+                message = f"'{column}' is no column of the samplesheet or the clinical table"
+                problems.append(self.problem("subset", text, message + near_hint(column, [*self.known])))
         return problems
 
 

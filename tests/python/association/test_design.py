@@ -265,7 +265,7 @@ def test_missing_values_pass_no_condition():
 @pytest.mark.parametrize(
     ("subset", "message"),
     [
-        ("sex is f", "cannot read"),
+        ("sex is f", "cannot be read"),
         ("sax == f", "did you mean 'sex'"),
         ("age > old", "not a number"),
         ("sex > 3", "a number is expected"),
