@@ -84,12 +84,11 @@ def niche_associate(
         inside,
         kinds=kinds,
         members=members,
-        markers=markers,
         min_cells=clinical_min_cells,
         permutations=clinical_permutations,
         seed=seed,
     )
-    write_association(result, outdir, niches)
+    write_association(result, outdir, niches, markers)
 
 
 if __name__ == "__main__":

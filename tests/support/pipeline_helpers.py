@@ -94,11 +94,11 @@ def imported_files(script: Path) -> set[Path]:
         path = pending.pop()
         if path not in seen:
             seen.add(path)
-            pending += [found for name in _imports(path) for found in _files_of(name)]
+            pending += [found for name in imported_names(path) for found in _files_of(name)]
     return seen
 
 
-def _imports(path: Path) -> set[str]:
+def imported_names(path: Path) -> set[str]:
     """Dotted names that a file imports; ``from a import b`` gives a and a.b, since b may be a module."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):

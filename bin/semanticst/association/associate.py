@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pandas as pd
@@ -22,7 +22,6 @@ from semanticst.association.features.composition import (
     unit_contacts,
 )
 from semanticst.association.features.within_niche import read_inside
-from semanticst.association.output.summary_text import read_marks
 from semanticst.association.stats.group_contrasts import (
     compare_continuous,
     compare_groups,
@@ -105,7 +104,6 @@ def associate(
     inside: Mapping[str, Path | None] | None = None,
     kinds: tuple[str, ...] = ("proportion",),
     members: Path | None = None,
-    markers: Path | None = None,
     **choices,
 ) -> Association:
     """Read the tables and test one contrast.
@@ -124,8 +122,6 @@ def associate(
         Features to test, of ``composition.FEATURES``.
     members
         ``niche_member_counts.csv`` of ``niche_cluster.py``.
-    markers
-        ``niche_markers.csv`` of ``niche_describe.py``: the sentences say what a niche is rich in.
     choices
         Passed on to ``examine``.
 
@@ -140,8 +136,7 @@ def associate(
     edges = read_contacts(contacts) if contacts is not None else None
     tables = {kind: read_inside(path, kind) for kind, path in (inside or {}).items() if kind in kinds and path}
     by_member = read_member_counts(members) if members is not None else None
-    result = examine(asked, sections, niches, edges, tables, kinds, by_member, **choices)
-    return result if markers is None else replace(result, marks=read_marks(markers))
+    return examine(asked, sections, niches, edges, tables, kinds, by_member, **choices)
 
 
 def examine(

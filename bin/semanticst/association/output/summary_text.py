@@ -1,17 +1,14 @@
 """The result in plain words, every number from the table."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from semanticst.association.associate import Association
 from semanticst.association.design.tables import read_text_table
 from semanticst.association.features.within_niche import CELL_TYPE, GENE_SET
 from semanticst.association.stats.results import COMPOSITION
-
-if TYPE_CHECKING:
-    from semanticst.association.associate import Association
 
 SIGNIFICANT = 0.05
 SAME_SIGN = 0.9
@@ -22,13 +19,13 @@ NAMED_MARKERS = 3
 """Markers of a niche that are named."""
 
 
-def paragraph(result: "Association") -> str:
+def paragraph(result: Association) -> str:
     """Who was compared, whether composition differs, which niches, what to beware of."""
     parts = [who_was_compared(result), joint_sentence(result), *finding_sentences(result), *cautions(result)]
     return " ".join(p for p in parts if p)
 
 
-def who_was_compared(result: "Association") -> str:
+def who_was_compared(result: Association) -> str:
     """Sizes, and patients left out by reason."""
     design, contrast = result.design, result.contrast
     n, n_sections = design.units["patient"].nunique(), len(design.sections)
@@ -55,7 +52,7 @@ def who_was_compared(result: "Association") -> str:
     return text
 
 
-def joint_sentence(result: "Association") -> str:
+def joint_sentence(result: Association) -> str:
     """Does the composition as a whole differ?"""
     row = result.table[result.table["family"] == COMPOSITION].iloc[0]
     if pd.isna(row["p"]):
@@ -65,7 +62,7 @@ def joint_sentence(result: "Association") -> str:
     return f"The niche composition as a whole {verdict} {topic(result)} ({evidence})."
 
 
-def finding_sentences(result: "Association") -> list[str]:
+def finding_sentences(result: Association) -> list[str]:
     """The findings with q < 0.05, or that there are none and what came nearest."""
     rows = result.effects
     tested = rows[rows["p"].notna()].sort_values("p", kind="stable")
@@ -85,7 +82,7 @@ def finding_sentences(result: "Association") -> list[str]:
     return sentences
 
 
-def finding(result: "Association", row: pd.Series) -> str:
+def finding(result: Association, row: pd.Series) -> str:
     """One row as a sentence."""
     name, evidence = marked_name(result, row), f"{p_text(row['q'], 'q')}; {int(row['n_patients'])} patients"
     interval = f"95 % CI {row['ci_low']:.2f} to {row['ci_high']:.2f}"
@@ -108,7 +105,7 @@ def finding(result: "Association", row: pd.Series) -> str:
     return f"{name} {verb} {means}: {scale}{step} {row['effect']:+.2f} ({interval}), {evidence}."
 
 
-def cautions(result: "Association") -> list[str]:
+def cautions(result: Association) -> list[str]:
     """What holds for the contrast as a whole."""
     rows = result.effects
     tested = rows[rows["p"].notna()]
@@ -141,7 +138,7 @@ def shared_warnings(table: pd.DataFrame) -> list[str]:
     return [w for w in table["warnings"].iloc[0].split("; ") if w and w in common]
 
 
-def compared_levels(result: "Association", row: pd.Series) -> tuple[str, str]:
+def compared_levels(result: Association, row: pd.Series) -> tuple[str, str]:
     """Reference and target (lowest and highest) level of a row."""
     levels = result.design.levels
     if row["comparison"].startswith("trend"):
@@ -153,12 +150,12 @@ def compared_levels(result: "Association", row: pd.Series) -> tuple[str, str]:
     raise ValueError(f"no such comparison: {row['comparison']}")
 
 
-def topic(result: "Association") -> str:
+def topic(result: Association) -> str:
     """What the contrast is about, in words."""
     return f"time to {result.contrast.event}" if result.contrast.type == "survival" else result.contrast.column
 
 
-def marked_name(result: "Association", row: pd.Series) -> str:
+def marked_name(result: Association, row: pd.Series) -> str:
     """The feature's name; of a niche with what it is rich in, where that is known."""
     marks = result.marks.get(row["niche"], "") if row["feature"] == "proportion" else ""
     return f"{feature_name(row)}, rich in {marks}," if marks else feature_name(row)

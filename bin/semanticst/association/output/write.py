@@ -1,6 +1,7 @@
 """Files of a contrast: table, record for the report, MultiQC table, figures."""
 
 import html
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,14 @@ import pandas as pd
 from semanticst.association.associate import Association
 from semanticst.association.features.composition import JOINT
 from semanticst.association.output.figures import draw_figures
-from semanticst.association.output.summary_text import SIGNIFICANT, feature_name, is_share, paragraph, shared_warnings
+from semanticst.association.output.summary_text import (
+    SIGNIFICANT,
+    feature_name,
+    is_share,
+    paragraph,
+    read_marks,
+    shared_warnings,
+)
 from semanticst.association.stats.results import COMPOSITION, PAIRWISE
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import ASSOCIATION, Column, Section
@@ -36,8 +44,16 @@ MOST_TABLE_ROWS = 60
 """Rows of the report's table; the CSV has all."""
 
 
-def write_association(result: Association, outdir: Path, niches: Path | None = None) -> None:
-    """Write everything of one contrast into ``outdir``, named by the contrast; ``niches.csv.gz`` is for maps."""
+def write_association(
+    result: Association, outdir: Path, niches: Path | None = None, markers: Path | None = None
+) -> None:
+    """Write everything of one contrast into ``outdir``, named by the contrast.
+
+    ``niches``: ``niches.csv.gz``, for maps. ``markers``: ``niche_markers.csv``, so that sentences say what a niche is
+    rich in.
+    """
+    if markers is not None:
+        result = replace(result, marks=read_marks(markers))
     name = result.contrast.name
     write_table(outdir / f"{name}.csv", result.table)
     figures = draw_figures(result, outdir, name, niches)
