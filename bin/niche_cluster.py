@@ -13,10 +13,10 @@ from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, thre
 @click.option("--niche-starts", type=click.IntRange(1), default=12, show_default=True,
               help="Starts of the search for each member of the consensus.")  # fmt: skip
 @click.option(
-    "--niche-borders/--no-niche-borders",
+    "--niche-refinement/--no-niche-refinement",
     default=True,
     show_default=True,
-    help="Let cells' own states and neighbours decide beside borders, not means over surroundings alone.",
+    help="Spatial refinement of the consensus by a hidden Markov random field of cell states and neighbours.",
 )
 @click.option("--niche-bootstraps", type=click.IntRange(0), default=20, show_default=True,
               help="Times that patients are drawn anew to see whether niches come back; 0: not at all.")  # fmt: skip
@@ -24,7 +24,7 @@ from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, thre
 @seed_option
 @threads_option
 @outdir_option
-def niche_cluster(embedding, niche_k, niche_starts, niche_borders, niche_bootstraps, model, seed, threads, outdir):
+def niche_cluster(embedding, niche_k, niche_starts, niche_refinement, niche_bootstraps, model, seed, threads, outdir):
     """Cluster all cells of cohort.embedding.h5ad; writes niches.csv.gz, niche_*.csv and niche_mixture.npz."""
     from semanticst.niche import cluster_niches
     from semanticst.niche.cluster import parse_numbers
@@ -43,7 +43,7 @@ def niche_cluster(embedding, niche_k, niche_starts, niche_borders, niche_bootstr
         outdir,
         niche_k=niche_k,
         starts=niche_starts,
-        borders=niche_borders,
+        borders=niche_refinement,
         bootstraps=niche_bootstraps,
         model=stored,
         seed=seed,

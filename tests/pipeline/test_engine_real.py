@@ -12,7 +12,7 @@ from pipeline_helpers import ON_REQUEST, modules, schema_parameters
 
 pytestmark = pytest.mark.engine
 
-NICHE_COLUMNS = ["sample", "cell_id", "x", "y", "niche", "patient", "stability", "niche_jaccard", "unit"]
+NICHE_COLUMNS = ["sample", "cell_id", "x", "y", "niche", "patient", "stability", "niche_jaccard", "coordinate_unit"]
 ASSOCIATION_COLUMNS = [
     "niche",
     "feature",

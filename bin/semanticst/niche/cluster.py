@@ -135,7 +135,7 @@ def cluster_niches(
     """Write the niches and what they are made of.
 
     ``niches.csv.gz``, ``niche_mixture.npz``, ``niche_k.csv``, ``niche_stability.csv``, ``niche_member_counts.csv``, and
-    ``niche_members.csv.gz`` for a list of k. ``bootstraps``: how often the cohort is drawn anew for the niches' Jaccard
+    ``niches_by_k.csv.gz`` for a list of k. ``bootstraps``: how often the cohort is drawn anew for the niches' Jaccard
     index; never with ``model``, whose niches are given. ``borders``: let cells' own states and neighbours decide beside
     borders, see `semanticst.niche.spatial_refinement`; a ``model`` does what it was made with.
 
@@ -166,7 +166,7 @@ def cluster_niches(
         if len(found) > 1:
             members = adata.obs[[Obs.SAMPLE, Obs.CELL_ID]].astype(str).reset_index(drop=True)
             write_table(
-                outdir / "niche_members.csv.gz",
+                outdir / "niches_by_k.csv.gz",
                 members.assign(**{f"k{k}": c.labels + 1 for k, (_, c) in found.items()}),
             )
     curve["chosen"] = curve["k"] == chosen
@@ -255,7 +255,7 @@ def niche_table(adata: ad.AnnData, labels: np.ndarray, stability: np.ndarray, ja
             "patient": adata.obs[Obs.PATIENT].astype(str).to_numpy(),
             "stability": np.round(stability, 4),
             "niche_jaccard": jaccard[labels],
-            "unit": str(adata.uns[UNS]["spatial_unit"]),
+            "coordinate_unit": str(adata.uns[UNS]["spatial_unit"]),
         }
     )
 

@@ -264,7 +264,7 @@ def test_table_and_curve_are_written(tmp_path):
     cluster_niches(tmp_path / "e.h5ad", tmp_path, niche_k="3,4", starts=4)
     niches = pd.read_csv(tmp_path / "niches.csv.gz")
     assert niches.columns.tolist() == [
-        *("sample", "cell_id", "x", "y", "niche", "patient", "stability", "niche_jaccard", "unit")
+        *("sample", "cell_id", "x", "y", "niche", "patient", "stability", "niche_jaccard", "coordinate_unit")
     ]
     assert adjusted_rand_score(niches["niche"], labels) > 0.95
     assert sorted(niches["niche"].unique()) == [1, 2, 3, 4]
@@ -275,7 +275,7 @@ def test_table_and_curve_are_written(tmp_path):
     assert by_niche["stability"].tolist() == pytest.approx(niches.groupby("niche")["stability"].mean(), abs=1e-3)
     assert (niches["niche_jaccard"] == niches["niche"].map(by_niche.set_index("niche")["jaccard"])).all()
     assert (by_niche["jaccard"] > 0.85).all()
-    assert (niches["unit"] == "um").all()
+    assert (niches["coordinate_unit"] == "um").all()
     members = pd.read_csv(tmp_path / "niche_member_counts.csv")
     assert len(set(members["member"])) > 1
     sizes = pd.read_csv(tmp_path / "niches.csv.gz").groupby("sample").size()
@@ -286,7 +286,7 @@ def test_table_and_curve_are_written(tmp_path):
         .pivot_table(index="member", columns="sample", values="n_cells")
     )
     assert (by_member == sizes[by_member.columns].to_numpy()).all(axis=None), "each member has every cell once"
-    assert pd.read_csv(tmp_path / "niche_members.csv.gz").columns.tolist() == ["sample", "cell_id", "k3", "k4"]
+    assert pd.read_csv(tmp_path / "niches_by_k.csv.gz").columns.tolist() == ["sample", "cell_id", "k3", "k4"]
     assert (tmp_path / "niche_k_mqc.json").exists()
 
 

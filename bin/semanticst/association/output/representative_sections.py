@@ -65,7 +65,7 @@ def _outcome(result: Association, unit: str) -> str:
 def read_sections_of(niches: Path, samples: set[str]) -> dict[str, SectionMap]:
     """Positions and niches of some samples from ``niches.csv.gz``, in pieces: a cohort may be larger than memory."""
     parts = []
-    columns = {"sample": str, "patient": str, "x": float, "y": float, "niche": int, "unit": str}
+    columns = {"sample": str, "patient": str, "x": float, "y": float, "niche": int, "coordinate_unit": str}
     for part in pd.read_csv(
         niches, usecols=list(columns), dtype=columns, chunksize=_ROWS_AT_ONCE, keep_default_na=False
     ):
@@ -76,7 +76,7 @@ def read_sections_of(niches: Path, samples: set[str]) -> dict[str, SectionMap]:
             rows["patient"].iloc[0],
             rows[["x", "y"]].to_numpy(),
             rows["niche"].to_numpy(),
-            rows["unit"].iloc[0],
+            rows["coordinate_unit"].iloc[0],
         )
         for sample, rows in pd.concat(parts).groupby("sample", sort=True)
     }

@@ -13,7 +13,7 @@ process NICHE_CLUSTER {
     tuple val(meta), path('niche_mixture.npz')      , emit: mixture
     tuple val(meta), path('niche_k.csv')            , emit: choice
     tuple val(meta), path('niche_stability.csv')    , emit: stability
-    tuple val(meta), path('niche_members.csv.gz')   , emit: members, optional: true
+    tuple val(meta), path('niches_by_k.csv.gz')   , emit: members, optional: true
     tuple val(meta), path('niche_member_counts.csv'), emit: member_counts
     tuple val(meta), path('*_mqc.*')                , emit: report, optional: true
     tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
