@@ -76,3 +76,12 @@ def test_hooks_need_no_network():
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     assert [repo["repo"] for repo in hooks] == ["local"]
     assert all(hook["entry"].startswith("./semanticst ") for hook in hooks[0]["hooks"])
+
+
+def test_the_first_table_of_the_benchmarks_is_taken_from_those_below():
+    text = (ROOT / "docs/benchmarks.md").read_text()
+    table = re.search(r"^\| Set \|.*?\n\n", text, re.M | re.S).group()
+    below = text.split("## Agreement with an annotation", 1)[1]
+    scores = re.findall(r"0\.\d{3}(?: ± 0\.\d{3})?", table)
+    assert len(scores) >= 10
+    assert [score for score in scores if f"| {score} |" not in below] == []
