@@ -191,7 +191,7 @@ def niche_tables(cohort: Cohort, folder):
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.csv", index=False)
     cells = long.loc[long.index.repeat(n)].assign(patient=lambda t: t["sample"].map(cohort.sections["patient"]))
-    cells = cells.assign(x=rng.random(len(cells)), y=rng.random(len(cells)), unit="um")
+    cells = cells.assign(x=rng.random(len(cells)), y=rng.random(len(cells)), coordinate_unit="um")
     cells.to_csv(folder / "niches.csv.gz", index=False)
     options = [item for name in tables for item in (f"--{name}", folder / f"{name}.csv")]
     return [*options, "--niches", folder / "niches.csv.gz"]

@@ -84,7 +84,7 @@ def niches(tmp_path):
         xy = rng.uniform(0, 100, (len(niche), 2))
         patient = cohort.sections.loc[sample, "patient"]
         cells = pd.DataFrame({"sample": sample, "x": xy[:, 0], "y": xy[:, 1], "niche": niche, "patient": patient})
-        parts.append(cells.assign(unit="um"))
+        parts.append(cells.assign(coordinate_unit="um"))
     pd.concat(parts).to_csv(tmp_path / "niches.csv.gz", index=False)
     return cohort, tmp_path / "niches.csv.gz"
 
