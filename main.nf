@@ -1,6 +1,6 @@
 #!/usr/bin/env nextflow
 /*
- * nf-semanticst: tissue niches of a spatial-omics cohort, and which of them go with a clinical outcome.
+ * nf-semanticst: tissue niches of a spatial-omics cohort, and which of them are associated with a clinical outcome.
  *
  * The only file that reads parameters: they are checked here and handed on.
  */

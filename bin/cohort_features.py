@@ -12,9 +12,14 @@ from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, thre
 @click.option("--features-n-top", type=click.IntRange(10), default=2000, show_default=True,
               help="Features kept, those that vary most within samples; a smaller panel is used whole.")  # fmt: skip
 @click.option("--features-min-samples", type=click.FloatRange(0, 1, min_open=True), default=1.0, show_default=True,
-              help="Share of the samples that must have a feature for it to be used; 1 = all of them. "
+              help="Fraction of the samples that must have a feature for it to be used; 1 = all of them. "
                    "A sample that lacks a feature counts as average in it.")  # fmt: skip
-@click.option("--harmony/--no-harmony", default=True, show_default=True, help="Correct for batch with Harmony.")
+@click.option(
+    "--harmony/--no-harmony",
+    default=True,
+    show_default=True,
+    help="Correct for batch: shift of whole batches, then Harmony.",
+)
 @click.option("--model", type=EXISTING_FILE, help="A trained model.pt: project onto it instead of fitting.")
 @seed_option
 @threads_option

@@ -25,15 +25,15 @@ def parse_sections(context: click.Context, parameter: click.Parameter, text: str
 @click.option("--own-batches", is_flag=True, default=False, help="A batch per patient, whatever --batches says.")
 @click.option("--effect", default=1.5, show_default=True, help="Log area ratio of the outcome niche between groups.")
 @click.option("--hazard", default=-1.5, show_default=True, help="Log hazard ratio per SD of the outcome niche's CLR.")
-@click.option("--no-effect", is_flag=True, help="No niche goes with any outcome: --effect 0 --hazard 0.")
-@click.option("--missing-niches", default=0.0, show_default=True, help="Share of niches absent from a patient.")
+@click.option("--no-effect", is_flag=True, help="No niche is associated with any outcome: --effect 0 --hazard 0.")
+@click.option("--missing-niches", default=0.0, show_default=True, help="Fraction of niches absent from a patient.")
 @click.option(
     "--imbalance", default=1.0, show_default=True, help="Per patient, one niche this many times more frequent."
 )
 @click.option("--batch-effect", default=1.0, show_default=True, help="Factor on the three batch effects below.")
 @click.option("--batch-depth", default=0.3, show_default=True, help="SD over batches of the log depth.")
 @click.option("--batch-shift", default=0.25, show_default=True, help="SD over batches of each gene's log expression.")
-@click.option("--batch-dropout", default=0.1, show_default=True, help="Largest share of counts that a batch loses.")
+@click.option("--batch-dropout", default=0.1, show_default=True, help="Largest fraction of counts that a batch loses.")
 @click.option("--intensities", is_flag=True, default=False, help="Bright, noisy stainings instead of counts.")
 @seed_option
 @outdir_option

@@ -18,21 +18,21 @@ from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, thre
 @click.option("--train-communities", type=click.IntRange(2), default=16, show_default=True,
               help="Soft communities of the min-cut.")  # fmt: skip
 @click.option("--train-tile-cells", type=click.IntRange(50), default=2000, show_default=True,
-              help="Cells of one piece of tissue.")  # fmt: skip
+              help="Cells of one tile (a connected piece of tissue).")  # fmt: skip
 @click.option("--train-batch-cells", type=click.IntRange(50), default=8000, show_default=True,
-              help="Cells in one step; pieces of several samples. Changes memory, not the result.")  # fmt: skip
+              help="Cells in one step; tiles of several samples. Fewer need less memory.")  # fmt: skip
 @click.option("--train-learning-rate", type=click.FloatRange(0, min_open=True), default=0.003, show_default=True,
               help="Largest learning rate.")  # fmt: skip
 @click.option("--train-reconstruction", type=click.FloatRange(0), default=0.25, show_default=True,
-              help="Weight of decoding the cell's own expression (its surroundings' has weight 1).")  # fmt: skip
+              help="Weight of decoding the cell's own expression (its neighbourhood's has weight 1).")  # fmt: skip
 @click.option("--train-mincut", type=click.FloatRange(0), default=0.5, show_default=True,
               help="Weight of the min-cut and its balance; 0 switches it off.")  # fmt: skip
 @click.option("--train-disentangle", type=click.FloatRange(0), default=0.1, show_default=True,
               help="Weight of keeping the contexts' embeddings apart; 0 switches it off.")  # fmt: skip
 @click.option("--train-attention", type=click.FloatRange(0), default=0.2, show_default=True,
-              help="Weight of hearing every context somewhere in the cohort; 0 switches it off.")  # fmt: skip
+              help="Weight of using every context somewhere in the cohort; 0 switches it off.")  # fmt: skip
 @click.option("--train-matches", type=click.FloatRange(0), default=0.5, show_default=True,
-              help="Weight of the edges across samples: cells whose surroundings are each other's nearest should lie "
+              help="Weight of the edges across samples: cells whose neighbourhoods are each other's nearest should lie "
                    "together; 0 switches it off.")  # fmt: skip
 @click.option("--train-contexts", default="spatial,expression,domain", show_default=True,
               help="Contexts to use, joined by commas.")  # fmt: skip

@@ -23,7 +23,7 @@ from semanticst.constants import PERMUTATIONS
 @click.option("--gene-sets", type=EXISTING_FILE, help="Means per section, niche and gene set (niche_gene_sets.csv).")
 @click.option(
     "--members", type=EXISTING_FILE,
-    help="Cells per section and niche in each member of the consensus (niche_member_counts.csv).",
+    help="Cells per section and niche in each base clustering (niche_member_counts.csv).",
 )  # fmt: skip
 @click.option("--markers", type=EXISTING_FILE, help="Markers of the niches (niche_markers.csv), for the sentences.")
 @click.option("--niches", type=EXISTING_FILE, help="Niche of each cell (niches.csv.gz), for maps of extreme patients.")
@@ -31,7 +31,7 @@ from semanticst.constants import PERMUTATIONS
     "--clinical-features",
     default="proportion",
     show_default=True,
-    help="What is tested, joined by commas: proportion (share of each niche), entropy, contacts (needs --contacts), "
+    help="What is tested, joined by commas: proportion (of each niche), entropy, contacts (needs --contacts), "
     "fragmentation (needs --patches), cell_types (of a niche; needs --cell-types), gene_sets (needs --gene-sets).",
 )
 @click.option(
@@ -46,7 +46,7 @@ from semanticst.constants import PERMUTATIONS
     type=click.IntRange(99),
     default=PERMUTATIONS,
     show_default=True,
-    help="Arrangements of patients: all of them when there are no more, else as many drawn at random.",
+    help="Permutations of patients: all of them when there are no more, else as many drawn at random.",
 )
 @seed_option
 @outdir_option

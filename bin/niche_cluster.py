@@ -9,9 +9,9 @@ from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, thre
 @step()
 @click.argument("embedding", type=EXISTING_FILE, metavar="cohort.embedding.h5ad")
 @click.option("--niche-k", default="auto", show_default=True,
-              help="Number of niches, several joined by commas, or auto (where stability peaks, 2 to 15).")  # fmt: skip
+              help="Number of niches, several joined by commas, or auto (3 to 15, where stability peaks).")  # fmt: skip
 @click.option("--niche-starts", type=click.IntRange(1), default=12, show_default=True,
-              help="Starts of the search for each member of the consensus.")  # fmt: skip
+              help="Starts of the search for each base clustering.")  # fmt: skip
 @click.option(
     "--niche-refinement/--no-niche-refinement",
     default=True,
@@ -19,7 +19,7 @@ from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, thre
     help="Spatial refinement of the consensus by a hidden Markov random field of cell states and neighbours.",
 )
 @click.option("--niche-bootstraps", type=click.IntRange(0), default=20, show_default=True,
-              help="Times that patients are drawn anew to see whether niches come back; 0: not at all.")  # fmt: skip
+              help="Bootstraps of the patients for the niches' Jaccard index; 0: none.")  # fmt: skip
 @click.option("--model", type=EXISTING_FILE, help="A trained model.pt: assign its niches instead of finding new ones.")
 @seed_option
 @threads_option

@@ -18,19 +18,21 @@ def chosen_checks(_context, _option, value: str | None) -> tuple[str, ...]:
 @step()
 @click.argument("files", nargs=-1, required=True, type=EXISTING_FILE)
 @click.option(
-    "--qc-min-counts", type=click.FloatRange(0), help="Fewest total counts of a cell [default: from the data]."
+    "--qc-min-counts", type=click.FloatRange(0), help="Minimum total counts of a cell [default: from the data]."
 )
-@click.option("--qc-min-features", type=click.IntRange(0), help="Fewest features of a cell [default: from the data].")
+@click.option("--qc-min-features", type=click.IntRange(0), help="Minimum features of a cell [default: from the data].")
 @click.option(
-    "--qc-max-mito", type=click.FloatRange(0, 1), help="Largest mitochondrial share of a cell [default: from the data]."
+    "--qc-max-mito",
+    type=click.FloatRange(0, 1),
+    help="Maximum mitochondrial fraction of a cell [default: from the data].",
 )
 @click.option(
     "--qc-max-control",
     type=click.FloatRange(0, 1),
-    help="Largest share of control counts (negative probes, blanks) of a cell [default: by platform].",
+    help="Maximum fraction of control counts (negative probes, blanks) of a cell [default: by platform].",
 )
-@click.option("--qc-min-area", type=click.FloatRange(0), help="Smallest area of a cell, um^2 [default: from the data].")
-@click.option("--qc-max-area", type=click.FloatRange(0), help="Largest area of a cell, um^2 [default: from the data].")
+@click.option("--qc-min-area", type=click.FloatRange(0), help="Minimum area of a cell, um^2 [default: from the data].")
+@click.option("--qc-max-area", type=click.FloatRange(0), help="Maximum area of a cell, um^2 [default: from the data].")
 @click.option(
     "--qc-remove",
     callback=chosen_checks,

@@ -1,4 +1,4 @@
-"""Tissue niches of a spatial-omics cohort, and which of them go with a clinical outcome.
+"""Tissue niches of a spatial-omics cohort, and which of them are associated with a clinical outcome.
 
 The library behind the command-line steps in ``bin/``. It lies under ``bin/`` because that is the one folder that
 Nextflow ships to every executor, and a script's own folder is the first entry of ``sys.path``.

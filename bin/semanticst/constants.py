@@ -51,7 +51,7 @@ class Obsm(StrEnum):
     HARMONY = "X_pca_harmony"
     """float32, n_cells x n_components: the same after Harmony (equal to ``X_pca`` where Harmony is off)."""
     PROFILE = "X_profile"
-    """float32, n_cells x n_profile: neighbourhood profile (own and multi-hop mean components)."""
+    """float32, n_cells x n_profile: neighbourhood profile (means of the components over 1, 2, ... hops)."""
     EMBEDDING = "X_semantic"
     """float32, n_cells x n_latent: fused embedding of the network. In reference mode its reconstruction of the
     components, n_cells x n_components."""

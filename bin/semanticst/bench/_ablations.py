@@ -69,7 +69,7 @@ def default_niches(cohort: ad.AnnData, k: int, field: Field | None, starts: int,
 def parts_of(cohort: ad.AnnData, k: int, field: Field | None, starts: int, seed: int) -> dict[str, np.ndarray]:
     """Niches (n,) of the halves of the consensus, and of what has no tissue in it.
 
-    ``without network``: the mixtures on neighbourhood profiles alone; without their borders this is the training-free
+    ``without network``: the mixtures on neighbourhood profiles alone; without refinement this is the training-free
     baseline. ``network alone``: the mixtures on the embedding. ``no space``: one mixture on the corrected components.
     """
     views = fit_views(cohort, learned=True)
@@ -83,7 +83,7 @@ def parts_of(cohort: ad.AnnData, k: int, field: Field | None, starts: int, seed:
     own = components @ leading(components, 20)
     return {
         "without network": profiles.labels,
-        "without network or borders": profiles.voted,
+        "without network or refinement": profiles.voted,
         "network alone": consensus(learned=True).labels,
         "no space": fit_mixture(own, k, shrinkage=SHRINKAGE, starts=starts, seed=seed).predict(own),
     }

@@ -31,7 +31,7 @@ def run(folder: Path) -> None:
     labels = {"niche": consensus.labels}
     finished = time.process_time()
     if job["parts"]:
-        labels |= {"without borders": consensus.voted} | parts_of(cohort, job["k"], field, starts, seed)
+        labels |= {"without refinement": consensus.voted} | parts_of(cohort, job["k"], field, starts, seed)
     if job["own"]:
         labels["own"] = of_own_number(cohort, field, starts, seed)
     pd.DataFrame(labels, index=pd.Index(cohort.obs_names, name="cell")).to_csv(folder / "labels.csv")

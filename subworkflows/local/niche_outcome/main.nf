@@ -1,5 +1,5 @@
 /*
- * What each niche is made of, and whether its abundance goes with an outcome: one task per contrast.
+ * What each niche is made of, and whether its abundance is associated with an outcome: one task per contrast.
  */
 
 include { NICHE_DESCRIBE  } from '../../../modules/local/niche/describe'

@@ -220,7 +220,7 @@ def test_command_prints_both_tables_and_goes_on_where_it_was(tmp_path, monkeypat
     assert first.exit_code == 0, first.stderr
     assert "| without network | 1 of 1 | 0." in first.stdout
     lines = [line for line in first.stdout.splitlines() if line.startswith("| 0% | 1 | 0.25 |")]
-    assert [line.split("|")[4].strip() for line in lines][:2] == ["default", "without borders"]
+    assert [line.split("|")[4].strip() for line in lines][:2] == ["default", "without refinement"]
     for line in lines:
         with_batch, free, change = (float(v.strip("()")) for v in line.split("|")[5].replace("/", " ").split())
         assert change == pytest.approx(with_batch - free, abs=0.002)
