@@ -85,3 +85,18 @@ def test_the_first_table_of_the_benchmarks_is_taken_from_those_below():
     scores = re.findall(r"0\.\d{3}(?: ± 0\.\d{3})?", table)
     assert len(scores) >= 10
     assert [score for score in scores if f"| {score} |" not in below] == []
+
+
+def test_messages_of_the_troubleshooting_are_those_that_are_written():
+    text = (ROOT / "docs/usage.md").read_text().split("## Troubleshooting", 1)[1].split("\n## ", 1)[0]
+    quoted = [q for cell in re.findall(r"^\| (`[^|]*) \|", text, re.M) for q in re.findall(r"`([^`]*)`", cell)]
+    assert len(quoted) > 20
+    files = [*ROOT.glob("bin/**/*.py"), *ROOT.glob("launcher/*.py"), *ROOT.glob("**/*.nf"), ROOT / "semanticst"]
+    source = re.sub(r"\"\s*\n\s*f?\"", "", " ".join(file.read_text() for file in files))
+    # what differs from run to run: names, numbers, values in quotes
+    parts = {
+        q: re.split(r"--\w+|jgo\S*|[^\w\s]|\b[A-Z\d]+\b|samplesheet\.csv|\b(?:all|counts|binary)\b", q) for q in quoted
+    }
+    longest = {q: max((part.strip() for part in split), key=len) for q, split in parts.items()}
+    missing = [part for part in longest.values() if part not in source]
+    assert missing == []
