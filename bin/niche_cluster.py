@@ -43,7 +43,7 @@ def niche_cluster(embedding, niche_k, niche_starts, niche_refinement, niche_boot
         outdir,
         niche_k=niche_k,
         starts=niche_starts,
-        borders=niche_refinement,
+        refinement=niche_refinement,
         bootstraps=niche_bootstraps,
         model=stored,
         seed=seed,

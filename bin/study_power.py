@@ -49,7 +49,7 @@ def parse_list(kind: type):
 @click.option("--studies", type=click.IntRange(100), default=2000, show_default=True, help="Simulated studies per row.")
 @seed_option
 @outdir_option
-def study_power(run, contrast, niche, sd_between, sd_within, outdir, **choices):
+def study_power(run, contrast, niche, sd_between, sd_within, outdir, **options):
     """Plan a study: power by simulation through the tests of the association.
 
     Takes how much niches vary from a finished run (--run), or from --sd-between and --sd-within. Writes power.csv,
@@ -65,7 +65,7 @@ def study_power(run, contrast, niche, sd_between, sd_within, outdir, **choices):
         variance = given_variance(sd_between, sd_within)
     else:
         variance = variance_of_run(run, outdir, contrast, niche, sd_between, sd_within)
-    click.echo(plan_study(variance, outdir, **choices))
+    click.echo(plan_study(variance, outdir, **options))
 
 
 if __name__ == "__main__":

@@ -108,4 +108,4 @@ LAYER_COUNTS = "counts"
 """Layer of an input object that is read instead of ``X`` where it exists."""
 
 PERMUTATIONS = 19_999
-"""Arrangements of patients that an association looks at, unless told otherwise."""
+"""Permutations of patients that an association looks at, unless told otherwise."""

@@ -1,4 +1,4 @@
-"""As many threads as the scheduler granted, no more, and none that burns a core while it waits."""
+"""Number of threads: those that the scheduler granted, without busy waiting."""
 
 import os
 import sys

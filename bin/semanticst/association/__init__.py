@@ -1,4 +1,4 @@
-"""Which niches go with a clinical outcome: the unit is the patient, the test is calibrated, the words are plain."""
+"""Association of niches with a clinical outcome; the unit is the patient."""
 
 from semanticst.association.associate import associate
 from semanticst.association.features.composition import parse_features

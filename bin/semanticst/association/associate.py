@@ -31,8 +31,8 @@ from semanticst.association.stats.group_contrasts import (
 from semanticst.association.stats.linear_contrast import Settings
 from semanticst.association.stats.mixed_model import add_mixed
 from semanticst.association.stats.permanova import compare_composition
-from semanticst.association.stats.results import PAIRWISE, PRIMARY, add_q, tidy
-from semanticst.association.stats.sensitivity import over_members
+from semanticst.association.stats.results import PAIRWISE, PRIMARY, add_q, association_table
+from semanticst.association.stats.sensitivity import sensitivity_to_clustering
 from semanticst.association.stats.survival import compare_survival
 from semanticst.constants import PERMUTATIONS
 
@@ -47,9 +47,9 @@ MODELS = {
 
 
 FROM_COUNTS = ("proportion", "entropy")
-"""Features that niche counts alone give: for the mixed model of sections, and for the members of the consensus."""
+"""Features that niche counts alone give: for the mixed model of sections, and for each base clustering."""
 
-MEMBER_PERMUTATIONS = 999
+BASE_CLUSTERING_PERMUTATIONS = 999
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Association:
     batch_strength: float | None
     cells: pd.Series
     """Cells of each section in use."""
-    marks: Mapping[str, str] = field(default_factory=dict)
+    top_markers: Mapping[str, str] = field(default_factory=dict)
     """What a niche is rich in, in words, by its number; empty where nobody said."""
 
     @property
@@ -104,7 +104,7 @@ def associate(
     inside: Mapping[str, Path | None] | None = None,
     kinds: tuple[str, ...] = ("proportion",),
     members: Path | None = None,
-    **choices,
+    **options,
 ) -> Association:
     """Read the tables and test one contrast.
 
@@ -122,7 +122,7 @@ def associate(
         Features to test, of ``composition.FEATURES``.
     members
         ``niche_member_counts.csv`` of ``niche_cluster.py``.
-    choices
+    options
         Passed on to ``examine``.
 
     Raises
@@ -130,13 +130,13 @@ def associate(
     BadInput
         When a table or the contrast cannot be used as it stands.
     """
-    asked = read_contrast(contrasts, contrast)
+    question = read_contrast(contrasts, contrast)
     niches = read_counts(counts)
     sections = read_sections(samplesheet, read_clinical(clinical), niches)
     edges = read_contacts(contacts) if contacts is not None else None
     tables = {kind: read_inside(path, kind) for kind, path in (inside or {}).items() if kind in kinds and path}
     by_member = read_member_counts(members) if members is not None else None
-    return examine(asked, sections, niches, edges, tables, kinds, by_member, **choices)
+    return examine(question, sections, niches, edges, tables, kinds, by_member, **options)
 
 
 def examine(
@@ -168,11 +168,11 @@ def examine(
     kinds
         Features to test, of ``composition.FEATURES``.
     members
-        ``counts`` as each member of the consensus would have them: tells how much a finding hangs on the clustering.
+        ``counts`` as each base clustering of the consensus has them: tells how much a finding hangs on the clustering.
     min_cells
         Sections with fewer cells are left out, and units with fewer cells in a niche for what is inside that niche.
     permutations
-        Up to this many arrangements are enumerated, else as many are drawn.
+        Up to this many permutations are enumerated, else as many are drawn.
     seed
         Of the drawn ones.
     """
@@ -191,15 +191,15 @@ def examine(
     rows = MODELS[contrast.type](design, features, settings)
     simple = tuple(k for k in kinds if k in FROM_COUNTS)
     if simple and not design.untestable:
-        over_members(rows, [_repeat(design, member, simple, unit) for member in (members or {}).values()])
+        sensitivity_to_clustering(rows, [_repeat(design, member, simple, unit) for member in (members or {}).values()])
         x = slope_variable(design)
         if x is not None:
             by_section = build_features(counts.loc[unit.index], simple)
             add_mixed([row for row in rows if row["family"] == PRIMARY], design, x, features, by_section)
-    rows = [_withheld(row, design.untestable) for row in (*rows, joint)]
+    rows = [_without_test(row, design.untestable) for row in (*rows, joint)]
     for row in rows:
         row["warnings"] = [*row.get("warnings", []), *design.warnings, *_sparse_warning(row, features, min_cells)]
-    table = _ordered(add_q(tidy(rows)))
+    table = _ordered(add_q(association_table(rows)))
     n_tests = int(table.groupby("family")["n_tests"].first().sum())
     log.info("%d tests, %d with q < 0.05", n_tests, (table["q"] < 0.05).sum())
     chosen = {
@@ -216,10 +216,10 @@ def _repeat(design: Design, counts: pd.DataFrame, kinds: tuple[str, ...], unit: 
     """Rows of the same contrast on other niches: shares and diversity, with few permutations."""
     counts = counts.reindex(unit.index, fill_value=0).groupby(unit.to_numpy()).sum().reindex(design.units.index)
     features = build_features(counts, kinds)
-    return MODELS[design.contrast.type](design, features, Settings(permutations=MEMBER_PERMUTATIONS))
+    return MODELS[design.contrast.type](design, features, Settings(permutations=BASE_CLUSTERING_PERMUTATIONS))
 
 
-def _withheld(row: dict, reason: str) -> dict:
+def _without_test(row: dict, reason: str) -> dict:
     """The row without its test where the whole contrast cannot be tested."""
     if not reason:
         return row

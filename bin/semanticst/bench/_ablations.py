@@ -1,4 +1,4 @@
-"""What the benchmark of niches compares: the default, and the same with one part switched off."""
+"""The default of the benchmark of niches, and the same with one part switched off."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,8 +14,8 @@ from semanticst.model.run import run_embedding, run_training
 from semanticst.niche.cluster import SHRINKAGE, fit_niches
 from semanticst.niche.consensus import Consensus
 from semanticst.niche.mixture import fit_mixture
-from semanticst.niche.representations import fit_views, leading
-from semanticst.niche.spatial_refinement import Field
+from semanticst.niche.representations import fit_representations, principal_loadings
+from semanticst.niche.spatial_refinement import HmrfInputs
 
 
 @dataclass(frozen=True)
@@ -61,29 +61,29 @@ def embed(samples: Sequence[Path], variant: Variant, seed: int, folder: Path) ->
     return ad.read_h5ad(folder / "cohort.embedding.h5ad")
 
 
-def default_niches(cohort: ad.AnnData, k: int, field: Field | None, starts: int, seed: int) -> Consensus:
+def default_niches(cohort: ad.AnnData, k: int, inputs: HmrfInputs | None, starts: int, seed: int) -> Consensus:
     """Niches as the pipeline finds them."""
-    return fit_niches(cohort, fit_views(cohort), k, field, starts, seed)[1]
+    return fit_niches(cohort, fit_representations(cohort), k, inputs, starts, seed)[1]
 
 
-def parts_of(cohort: ad.AnnData, k: int, field: Field | None, starts: int, seed: int) -> dict[str, np.ndarray]:
+def parts_of(cohort: ad.AnnData, k: int, inputs: HmrfInputs | None, starts: int, seed: int) -> dict[str, np.ndarray]:
     """Niches (n,) of the halves of the consensus, and of what has no tissue in it.
 
     ``without network``: the mixtures on neighbourhood profiles alone; without refinement this is the training-free
     baseline. ``network alone``: the mixtures on the embedding. ``no space``: one mixture on the corrected components.
     """
-    views = fit_views(cohort, learned=True)
+    representations = fit_representations(cohort, learned=True)
 
     def consensus(learned: bool) -> Consensus:
-        chosen = [view for view in views if (view.source == Obsm.EMBEDDING) == learned]
-        return fit_niches(cohort, chosen, k, field, starts, seed)[1]
+        chosen = [r for r in representations if (r.source == Obsm.EMBEDDING) == learned]
+        return fit_niches(cohort, chosen, k, inputs, starts, seed)[1]
 
     profiles = consensus(learned=False)
     components = np.asarray(cohort.obsm[Obsm.HARMONY], dtype=np.float64)
-    own = components @ leading(components, 20)
+    own = components @ principal_loadings(components, 20)
     return {
         "without network": profiles.labels,
-        "without network or refinement": profiles.voted,
+        "without network or refinement": profiles.consensus_labels,
         "network alone": consensus(learned=True).labels,
         "no space": fit_mixture(own, k, shrinkage=SHRINKAGE, starts=starts, seed=seed).predict(own),
     }

@@ -1,4 +1,4 @@
-"""What the benchmarks leave in the documentation: tables between two marks of benchmarks.md, and figures."""
+"""Tables between two marks of benchmarks.md, and figures, as the benchmarks write them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The tests that are judged: those of the pipeline, and those that count cells or sections as if they were patients."""
+"""The tests that are compared: those of the pipeline, and those that count cells or sections as patients."""
 
 import numpy as np
 import pandas as pd
@@ -49,21 +49,21 @@ def linear(cohort: Cohort, seed: int) -> Estimates | None:
     """Effects, intervals and p of all niches by the pipeline's linear model; None where it is not testable."""
     counts, patient, x = units(cohort)
     Y = log_ratios(counts)
-    asked = question_of(cohort, patient, x, seed)
-    if asked.within_patient:
-        use = asked.contrasted
-        asked, Y = asked.where(use), Y[use]
-    model = slope_model(asked.x, asked.blocks, asked.covariates)
-    return None if model is None else estimate(asked, model, Y)
+    question = question_of(cohort, patient, x, seed)
+    if question.within_patient:
+        use = question.contrasted
+        question, Y = question.where(use), Y[use]
+    model = slope_model(question.x, question.blocks, question.covariates)
+    return None if model is None else estimate(question, model, Y)
 
 
 def omnibus(cohort: Cohort, seed: int, joint: bool = False) -> np.ndarray:
     """p of the test of several groups for all niches; ``joint``: of the whole composition (one p)."""
     counts, patient, x = units(cohort)
-    asked = question_of(cohort, patient, x, seed)
+    question = question_of(cohort, patient, x, seed)
     levels = np.unique(x)
     X = indicators(x.astype(object), tuple(levels))
-    return omnibus_test(log_ratios(counts), X, asked.blocks, asked.covariates, PERMUTATIONS, seed, joint).p
+    return omnibus_test(log_ratios(counts), X, question.blocks, question.covariates, PERMUTATIONS, seed, joint).p
 
 
 def survival(cohort: Cohort, seed: int, niches: range) -> np.ndarray:

@@ -14,8 +14,8 @@ from semanticst.cli import start_logging
 from semanticst.constants import Obsm
 from semanticst.niche.choose_k import choose_number, number_curve
 from semanticst.niche.cluster import AUTO_RANGE, SHRINKAGE
-from semanticst.niche.representations import fit_views, middle_view
-from semanticst.niche.spatial_refinement import Field, field_of
+from semanticst.niche.representations import fit_representations, middle_representation
+from semanticst.niche.spatial_refinement import HmrfInputs, hmrf_inputs
 from semanticst.threads import limit_threads
 from semanticst.writing import write_json
 
@@ -26,24 +26,24 @@ def run(folder: Path) -> None:
     variant = Variant(**job["variant"])
     starts, seed = job.get("starts", 12), job["seed"]
     cohort = embed([Path(p) for p in job["samples"]], variant, seed, folder)
-    field = field_of(cohort, seed)
-    consensus = default_niches(cohort, job["k"], field, starts, seed)
+    inputs = hmrf_inputs(cohort, seed)
+    consensus = default_niches(cohort, job["k"], inputs, starts, seed)
     labels = {"niche": consensus.labels}
     finished = time.process_time()
     if job["parts"]:
-        labels |= {"without refinement": consensus.voted} | parts_of(cohort, job["k"], field, starts, seed)
+        labels |= {"without refinement": consensus.consensus_labels} | parts_of(cohort, job["k"], inputs, starts, seed)
     if job["own"]:
-        labels["own"] = of_own_number(cohort, field, starts, seed)
+        labels["own"] = of_own_number(cohort, inputs, starts, seed)
     pd.DataFrame(labels, index=pd.Index(cohort.obs_names, name="cell")).to_csv(folder / "labels.csv")
     np.savez(folder / "embedding.npz", X=cohort.obsm[Obsm.EMBEDDING])
     write_json(folder / "report.json", {"beyond": time.process_time() - finished})
 
 
-def of_own_number(cohort: ad.AnnData, field: Field | None, starts: int, seed: int) -> np.ndarray:
+def of_own_number(cohort: ad.AnnData, inputs: HmrfInputs | None, starts: int, seed: int) -> np.ndarray:
     """Niches (n,) with the number of them that ``--niche-k auto`` takes."""
-    middle = middle_view(fit_views(cohort)).matrix(cohort)
+    middle = middle_representation(fit_representations(cohort)).matrix(cohort)
     k = choose_number(number_curve(middle, AUTO_RANGE, shrinkage=SHRINKAGE, seed=seed))
-    return default_niches(cohort, k, field, starts, seed).labels
+    return default_niches(cohort, k, inputs, starts, seed).labels
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How well niches agree with an annotation, how coherent they are in the tissue, how well samples are mixed."""
+"""Scores of niches: agreement with an annotation, coherence in the tissue, mixing of samples."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Does a p-value mean what it says? Cohorts without an effect and with a known one, through the tests of the pipeline.
+"""Calibration of the tests of the association: cohorts without an effect and with a known one.
 
 ``./semanticst bench calibration`` prints the tables and writes them, with a figure, into the documentation. Cohorts are
 simulated as niche counts per section (see ``_cohorts``), so that thousands are judged in minutes on one core.

@@ -1,4 +1,4 @@
-"""What it takes to read and check a large sample: memory against the size of its sparse matrix, and time.
+"""Cost of reading and checking a large sample: memory against the size of its sparse matrix, and time.
 
 ``./semanticst bench input`` writes folders of random content as instruments write them, runs ``sample_ingest.py`` and
 ``sample_qc.py`` on them as the pipeline does, and prints one table.

@@ -1,4 +1,4 @@
-"""How well joint niches hold when patients differ: cohorts with a known truth, from easy to hard.
+"""Joint niches of patients that differ: cohorts with a known truth, from easy to hard.
 
 ``./semanticst bench ladder`` simulates patients that lack niches or have ten times more of one, each on a slide of its
 own, and measures every tissue twice: without batch effects and with them. What a method loses between the two is what

@@ -1,4 +1,4 @@
-"""How good the niches are, what each part of the method is worth, how others do, and how much it takes.
+"""Benchmark of niches: scores and cost of the default, of its parts, and of other methods.
 
 ``./semanticst bench niches --input samplesheet.csv`` takes samples whose files hold ``obs['domain']``. The annotation
 is used for the scores only: nothing is chosen by it, the number of niches is the same known one for all rows, and cells

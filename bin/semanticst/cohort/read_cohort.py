@@ -1,4 +1,4 @@
-"""The integrated object as the report reads it: cells in memory, features in blocks of rows."""
+"""The integrated object in memory: cells as a table, features in blocks of rows."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

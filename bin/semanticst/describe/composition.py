@@ -1,4 +1,4 @@
-"""How large the niches are, which cell types they hold, and which contexts the network looked at in them."""
+"""Sizes of niches, their cell types, and the attention to contexts in them."""
 
 import numpy as np
 import pandas as pd

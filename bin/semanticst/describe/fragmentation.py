@@ -1,4 +1,4 @@
-"""In how many pieces a niche lies: connected patches of its cells in each sample."""
+"""Fragmentation of niches: connected patches of their cells in each sample."""
 
 import numpy as np
 import pandas as pd

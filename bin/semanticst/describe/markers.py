@@ -1,4 +1,4 @@
-"""Which features mark a niche, with patients as replicates."""
+"""Marker features of niches, with patients as replicates."""
 
 import logging
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Which niches touch each other more or less than their sizes make likely."""
+"""Neighbourhood of niches: contacts against those that their sizes make likely."""
 
 import numpy as np
 import pandas as pd

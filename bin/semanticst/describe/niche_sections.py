@@ -1,4 +1,4 @@
-"""The niche part of the report: what the niches are, where they are, and how sure that is."""
+"""Sections of the report about niches: sizes, maps, markers, contacts, stability."""
 
 from pathlib import Path
 

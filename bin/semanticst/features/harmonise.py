@@ -1,4 +1,4 @@
-"""Which features the samples of a cohort have in common."""
+"""Features that the samples of a cohort have in common."""
 
 import logging
 import math

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from semanticst.errors import Problem
-from semanticst.tables.delimited import Table, read_table, tidy
+from semanticst.tables.delimited import Table, clean_value, read_table
 from semanticst.tables.schema import check_columns, check_rows, column_names
 
 log = logging.getLogger(__name__)
@@ -30,8 +30,8 @@ def check_clinical(path: Path, schema: dict) -> tuple[Table, list[Problem]]:
 
 def check_agreement(clinical: Table, sheet: Table) -> list[Problem]:
     """Problems between the two tables: no patient in common, or a column in both that says different things."""
-    rows = {tidy(row["patient"]): (line, row) for line, row in zip(clinical.lines, clinical.rows)}
-    in_sheet = dict.fromkeys(tidy(row["patient"]) for row in sheet.rows)
+    rows = {clean_value(row["patient"]): (line, row) for line, row in zip(clinical.lines, clinical.rows)}
+    in_sheet = dict.fromkeys(clean_value(row["patient"]) for row in sheet.rows)
     without = [p for p in in_sheet if p not in rows]
     if len(without) == len(in_sheet):
         message = (
@@ -51,8 +51,8 @@ def check_agreement(clinical: Table, sheet: Table) -> list[Problem]:
     problems = []
     for column in [c for c in clinical.columns if c in sheet.columns and c != "patient"]:
         for line, row in zip(sheet.lines, sheet.rows):
-            clinical_line, known = rows.get(tidy(row["patient"]), (None, None))
-            if known is not None and tidy(known[column]) != tidy(row[column]):
+            clinical_line, known = rows.get(clean_value(row["patient"]), (None, None))
+            if known is not None and clean_value(known[column]) != clean_value(row[column]):
                 message = (
                     f"{clinical.file.name}, row {clinical_line}, says {known[column]!r} for this patient; "
                     "remove the column from one of the tables, or rename it"
@@ -65,7 +65,7 @@ def _merge_patients(table: Table) -> list[Problem]:
     """Fold rows of one patient into the first in place; where they contradict, say so."""
     first, problems, keep = {}, [], []
     for index, (line, row) in enumerate(zip(table.lines, table.rows)):
-        patient = tidy(row["patient"])
+        patient = clean_value(row["patient"])
         if not patient:
             continue
         if patient not in first:
@@ -74,11 +74,11 @@ def _merge_patients(table: Table) -> list[Problem]:
             continue
         first_line, known = first[patient]
         for column in table.columns:
-            if column == "patient" or not tidy(row[column]):
+            if column == "patient" or not clean_value(row[column]):
                 continue
-            if not tidy(known[column]):
+            if not clean_value(known[column]):
                 known[column] = row[column]
-            elif tidy(known[column]) != tidy(row[column]):
+            elif clean_value(known[column]) != clean_value(row[column]):
                 message = (
                     f"row {first_line} says {known[column]!r} for the same patient ({patient}); keep one row per "
                     "patient (what changes between samples belongs into the samplesheet)"
@@ -95,7 +95,7 @@ def _mend_decimal_commas(table: Table) -> None:
     """``3,5`` becomes ``3.5`` in columns that hold such numbers only: where ``;`` separates, the comma is decimal."""
     number = re.compile(r"-?\d+(,\d+)?")
     for column in table.columns:
-        given = [row[column] for row in table.rows if tidy(row[column])]
+        given = [row[column] for row in table.rows if clean_value(row[column])]
         if any("," in v for v in given) and all(number.fullmatch(v) for v in given):
             log.info("%s: column '%s' has decimal commas; read as numbers", table.file.name, column)
             for row in table.rows:

@@ -8,7 +8,7 @@ from pathlib import Path
 from semanticst.errors import Problem
 from semanticst.io.samplesheet import near_hint
 from semanticst.tables.conditions import parse_condition, split_conditions
-from semanticst.tables.delimited import Table, read_table, tidy
+from semanticst.tables.delimited import Table, clean_value, read_table
 from semanticst.tables.schema import check_columns, check_rows, column_names
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def check_contrasts(path: Path, schema: dict) -> tuple[Table, list[Problem]]:
     table = read_table(path, column_names(schema))
     problems = check_columns(table, schema) + check_rows(table, schema)
     for row in table.rows:
-        row.update({c: "" for c in table.columns if tidy(row[c]) == ""})
+        row.update({c: "" for c in table.columns if clean_value(row[c]) == ""})
     return table, problems
 
 
@@ -75,16 +75,16 @@ def variables(sheet: Table, clinical: Table | None) -> dict[str, Variable]:
     """
     found = {c: _variable(sheet, c, None) for c in sheet.columns if c != "path"}
     if clinical is not None:
-        patients = {tidy(row["patient"]) for row in sheet.rows}
+        patients = {clean_value(row["patient"]) for row in sheet.rows}
         found |= {c: _variable(clinical, c, patients) for c in clinical.columns if c != "patient"}
     return found
 
 
 def _variable(table: Table, column: str, patients: set[str] | None) -> Variable:
     pairs = [
-        (tidy(row[column]), line)
+        (clean_value(row[column]), line)
         for line, row in zip(table.lines, table.rows)
-        if tidy(row[column]) and (patients is None or tidy(row["patient"]) in patients)
+        if clean_value(row[column]) and (patients is None or clean_value(row["patient"]) in patients)
     ]
     return Variable(table.file, column, [v for v, _ in pairs], [line for _, line in pairs])
 
@@ -153,9 +153,9 @@ class _Contrast:
                 field, self.row[field], f"no sample has this value of '{variable.name}'; found: {_list(levels)}"
             )
             for field in ("reference", "target")
-            if self.row.get(field) and tidy(self.row[field]) not in levels
+            if self.row.get(field) and clean_value(self.row[field]) not in levels
         ]
-        if self.row.get("reference") and tidy(self.row["reference"]) == tidy(self.row.get("target", "")):
+        if self.row.get("reference") and clean_value(self.row["reference"]) == clean_value(self.row.get("target", "")):
             problems.append(
                 self.problem("target", self.row["target"], "the reference and the target are the same group")
             )
@@ -167,7 +167,7 @@ class _Contrast:
 
     def _ordered(self) -> list[Problem]:
         variable = self.known[self.row["column"]]
-        levels = [tidy(v) for v in self.row["levels"].split(";")]
+        levels = [clean_value(v) for v in self.row["levels"].split(";")]
         problems = []
         if len(levels) < 2 or len(set(levels)) < len(levels):
             problems.append(
@@ -190,7 +190,7 @@ class _Contrast:
     def _survival(self) -> list[Problem]:
         time, event = self.known[self.row["time"]], self.known[self.row["event"]]
         problems = _not_numbers(time, negative=False)
-        if tidy(self.row["event_value"]) not in event.values:
+        if clean_value(self.row["event_value"]) not in event.values:
             message = f"no patient has this value of '{event.name}'; found: {_list(event.levels()) or 'nothing'}"
             problems.append(self.problem("event_value", self.row["event_value"], message))
         if len(event.levels()) > 2:

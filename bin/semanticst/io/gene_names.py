@@ -1,4 +1,4 @@
-"""The features of one sample: which column of the matrix is which gene, and which are no genes at all."""
+"""Gene names of a sample: which column of the matrix is which gene, and which are no genes at all."""
 
 import logging
 import re

@@ -120,7 +120,7 @@ def ingest_sample(row: dict[str, str]) -> ad.AnnData:
         "notes": notes,
         "overrides": {name: float(row[name]) for name in OVERRIDES if row.get(name)},
     }
-    _tell(adata, stated=bool(row.get("feature_type")))
+    _log_sample(adata, stated=bool(row.get("feature_type")))
     return adata
 
 
@@ -135,7 +135,7 @@ def read_raw(row: dict[str, str]) -> tuple[ad.AnnData, Reader]:
     return raw, reader
 
 
-def _tell(adata: ad.AnnData, stated: bool) -> None:
+def _log_sample(adata: ad.AnnData, stated: bool) -> None:
     own = adata.uns[UNS]
     scale = f", 1 unit of the file = {own['um_per_unit']:g} um" if own["um_per_unit"] not in (0, 1) else ""
     log.info(

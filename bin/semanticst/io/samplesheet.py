@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from semanticst.errors import Problem
-from semanticst.tables.delimited import MISSING, Table, read_table, tidy
+from semanticst.tables.delimited import MISSING, Table, clean_value, read_table
 from semanticst.tables.schema import check_columns, check_rows, column_names
 
 log = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ def _unreadable(table: Table) -> list[Problem]:
         if not row["path"] or row["path"].startswith(REMOTE) or not path.exists():
             continue
         try:
-            reader_for(path, tidy(row.get("platform", "")))
+            reader_for(path, clean_value(row.get("platform", "")))
         except ReadError as error:
             problems.append(Problem(table.file, str(error), line, "path", row["path"]))
     return problems

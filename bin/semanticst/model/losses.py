@@ -1,4 +1,4 @@
-"""What the network is trained for. Every term is bounded below, so that none can win by running away."""
+"""Losses of the network; each term is bounded below."""
 
 import torch
 

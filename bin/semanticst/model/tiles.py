@@ -1,4 +1,4 @@
-"""Mini-batches are pieces of tissue: tiles of neighbouring cells, each with the cells that its messages come from.
+"""Mini-batches: tiles of neighbouring cells, each with the cells that its messages come from.
 
 Random cells have no neighbours among themselves. A tile keeps its edges; with its halo the embedding of its cells is
 exactly that of a pass over the whole sample, so the tile size changes memory and not the result.

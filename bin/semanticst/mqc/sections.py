@@ -1,4 +1,4 @@
-"""What the report is made of: its parts, their sections, columns of tables."""
+"""Parts of the report, their sections, columns of tables."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Niches as each member of the consensus sees them: how much a later finding hangs on the clustering."""
+"""Niche counts of each base clustering, for the sensitivity of findings to the clustering."""
 
 from collections.abc import Sequence
 
@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 
 
-def member_counts(
+def base_clustering_counts(
     samples: np.ndarray, partitions: Sequence[np.ndarray], mapping: np.ndarray, names: Sequence[str]
 ) -> pd.DataFrame:
-    """Count the cells of every niche in every sample, once per member.
+    """Count the cells of every niche in every sample, once per base clustering.
 
-    ``samples`` (n,) sample of each cell; ``partitions`` of the n cells, one per member; ``mapping`` (members, k) from a
-    member's parts to niches; ``names`` of the members. Every member is a clustering of its own, from its own starts in
-    its own view of the cells.
+    ``samples`` (n,) sample of each cell; ``partitions`` of the n cells, one per base clustering; ``mapping`` (base
+    clusterings, k) from their parts to niches; ``names`` of them. Each is fitted from its own starts to its own
+    representation of the cells.
 
     Returns columns member, sample, niche (from 1), n_cells, zeros included.
     """

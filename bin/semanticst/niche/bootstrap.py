@@ -1,9 +1,9 @@
-"""Does a niche come back when the cohort is drawn anew: bootstrap Jaccard index of each niche (Hennig 2007)."""
+"""Bootstrap Jaccard index of each niche, patients drawn with replacement (Hennig 2007)."""
 
 import numpy as np
 import pandas as pd
 
-from semanticst.niche.mixture import fit_mixture, rows_at_most
+from semanticst.niche.mixture import fit_mixture, subsample_rows
 from semanticst.threads import in_parallel
 
 DRAWN_CELLS = 4_000
@@ -25,18 +25,18 @@ def bootstrap_jaccard(
 ) -> np.ndarray:
     """Jaccard index of each niche with the part that is most like it, once per bootstrap: (bootstraps, k).
 
-    ``X`` (n, d) one view of the cells, ``labels`` (n,) niche 0..k-1, ``patients`` (n,). Each time as many patients as
-    there are are drawn with replacement, then cells of these; a mixture of ``k`` parts is fitted to them and assigns
-    the cells of the whole cohort. So a niche that hangs on one patient falls to another where this patient is not
-    drawn; both then have an index of about their share of the sum. With one patient, cells alone are drawn. NaN for a
-    niche without a cell among those that are judged.
+    ``X`` (n, d) one representation of the cells, ``labels`` (n,) niche 0..k-1, ``patients`` (n,). Each time as many
+    patients as there are are drawn with replacement, then cells of these; a mixture of ``k`` parts is fitted to them
+    and assigns the cells of the whole cohort. So a niche that hangs on one patient falls to another where this patient
+    is not drawn; both then have an index of about their share of the sum. With one patient, cells alone are drawn. NaN
+    for a niche without a cell among those that are judged.
 
-    One mixture on one view stands for the whole consensus, which makes the index an underestimate where views differ.
-    Time and memory depend on ``DRAWN_CELLS`` and ``JUDGED_CELLS``, hardly on n.
+    One mixture on one representation stands for the whole consensus, which makes the index an underestimate where
+    representations differ. Time and memory depend on ``DRAWN_CELLS`` and ``JUDGED_CELLS``, hardly on n.
     """
     codes, names = pd.factorize(patients, sort=True)
     cells_of = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
-    judged = rows_at_most(len(X), JUDGED_CELLS, np.random.default_rng(seed))
+    judged = subsample_rows(len(X), JUDGED_CELLS, np.random.default_rng(seed))
 
     def once(number: int) -> np.ndarray:
         rng = np.random.default_rng([seed, number])

@@ -1,4 +1,4 @@
-"""How many niches: the curve of stability and of the Bayesian information criterion."""
+"""Number of niches: stability over random halves, and the Bayesian information criterion."""
 
 import logging
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.metrics import adjusted_rand_score
 
 from semanticst.mqc.multiqc import NICHES, Section, lines
-from semanticst.niche.mixture import fit_mixture, rows_at_most
+from semanticst.niche.mixture import fit_mixture, subsample_rows
 from semanticst.threads import in_parallel
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ def number_curve(
     different random halves of them.
     """
     rng = np.random.default_rng(seed)
-    trial = X[rows_at_most(len(X), TRIAL_CELLS, rng)]
+    trial = X[subsample_rows(len(X), TRIAL_CELLS, rng)]
     halves = [np.array_split(rng.permutation(len(trial)), 2) for _ in range(SPLITS)]
 
     def row(k: int) -> dict[str, float]:

@@ -11,13 +11,19 @@ import pandas as pd
 
 from semanticst.constants import UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
-from semanticst.niche.base_clusterings import member_counts
+from semanticst.niche.base_clusterings import base_clustering_counts
 from semanticst.niche.bootstrap import bootstrap_jaccard, stability_table
 from semanticst.niche.choose_k import choose_number, number_curve, report_curve
 from semanticst.niche.consensus import Consensus, count_votes, numbered_by_size, vote
 from semanticst.niche.mixture import Mixture, fit_mixture
-from semanticst.niche.representations import View, fit_views, is_reference, middle_view, view_weights
-from semanticst.niche.spatial_refinement import Borders, Field, field_of, fit_borders
+from semanticst.niche.representations import (
+    Representation,
+    fit_representations,
+    is_reference,
+    middle_representation,
+    representation_weights,
+)
+from semanticst.niche.spatial_refinement import Hmrf, HmrfInputs, fit_hmrf, hmrf_inputs
 from semanticst.threads import in_parallel
 from semanticst.writing import atomic, write_table
 
@@ -27,21 +33,21 @@ SHRINKAGE = 0.1
 REFERENCE_SHRINKAGE = 0.0
 """The released package shares a covariance between parts as it is (mclust's EEE)."""
 AUTO_RANGE = range(2, 16)
-BORDERS = ("composition", "states_all", "weight")
-"""What is stored of borders, beside cell states."""
+HMRF_ARRAYS = ("composition", "states_all", "weight")
+"""What is stored of the field, beside cell states."""
 
 
 @dataclass(frozen=True)
 class NicheModel:
-    """Everything needed to give new cells the same niches: views, a mixture on each, how their parts vote, and what
-    decides beside borders (None: the votes alone)."""
+    """Everything needed to give new cells the same niches: representations, a mixture on each, how their parts
+    vote, and the random field that refines the consensus (None: the votes alone)."""
 
-    views: list[View]
+    representations: list[Representation]
     mixtures: list[Mixture]
     mapping: np.ndarray
     weights: np.ndarray
     graph_hops: int
-    borders: Borders | None = None
+    hmrf: Hmrf | None = None
 
     @property
     def k(self) -> int:
@@ -57,12 +63,12 @@ class NicheModel:
             message = f"the model was trained with --graph-hops {self.graph_hops}; map new samples with the same"
             raise BadInput(Problem("the cohort", message, column="graph_hops", value=hops))
         votes = count_votes(self.partitions(adata), self.mapping, self.weights, self.k)
-        labels = votes.argmax(1) if self.borders is None else self.borders.draw(adata, votes)
+        labels = votes.argmax(1) if self.hmrf is None else self.hmrf.refine(adata, votes)
         return labels, votes[np.arange(len(labels)), labels]
 
     def partitions(self, adata: ad.AnnData) -> list[np.ndarray]:
-        """Part (n,) of each cell in every member's own numbering."""
-        return [m.predict(v.matrix(adata)) for v, m in zip(self.views, self.mixtures)]
+        """Part (n,) of each cell in every base clustering's own numbering."""
+        return [m.predict(v.matrix(adata)) for v, m in zip(self.representations, self.mixtures)]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Plain arrays, for ``niche_mixture.npz`` and ``model.pt``."""
@@ -70,54 +76,54 @@ class NicheModel:
             "mapping": self.mapping,
             "weights": self.weights,
             "graph_hops": np.array(self.graph_hops),
-            "views": np.array([v.name for v in self.views]),
+            "representations": np.array([v.name for v in self.representations]),
         }
-        for view, mixture in zip(self.views, self.mixtures):
-            stored |= _arrays(view, mixture)
-        if self.borders is not None:
-            stored |= _arrays(self.borders.view, self.borders.states)
-            stored |= {f"borders/{name}": np.asarray(getattr(self.borders, name)) for name in BORDERS}
+        for representation, mixture in zip(self.representations, self.mixtures):
+            stored |= _arrays(representation, mixture)
+        if self.hmrf is not None:
+            stored |= _arrays(self.hmrf.representation, self.hmrf.states)
+            stored |= {f"hmrf/{name}": np.asarray(getattr(self.hmrf, name)) for name in HMRF_ARRAYS}
         return stored
 
     @classmethod
     def from_arrays(cls, stored: dict[str, np.ndarray]) -> "NicheModel":
         """A model from what ``arrays`` gave. Raises BadInput when something of it is missing."""
         try:
-            views, mixtures = zip(*(_from_arrays(str(name), stored) for name in stored["views"]))
-            borders = None
-            if any(name.startswith("borders/") for name in stored):
-                composition, states_all, weight = (stored[f"borders/{name}"] for name in BORDERS)
-                borders = Borders(*_from_arrays("states", stored), composition, states_all, float(weight))
+            representations, mixtures = zip(*(_from_arrays(str(name), stored) for name in stored["representations"]))
+            hmrf = None
+            if any(name.startswith("hmrf/") for name in stored):
+                composition, states_all, weight = (stored[f"hmrf/{name}"] for name in HMRF_ARRAYS)
+                hmrf = Hmrf(*_from_arrays("states", stored), composition, states_all, float(weight))
             mapping, weights, hops = stored["mapping"], stored["weights"], int(stored["graph_hops"])
         except KeyError as missing:
             message = f"has niches without {missing}; give integration/model.pt of a finished run, as it was written"
             raise BadInput(Problem("the model", message)) from missing
-        return cls(list(views), list(mixtures), mapping, weights, hops, borders)
+        return cls(list(representations), list(mixtures), mapping, weights, hops, hmrf)
 
     def save(self, path: Path) -> None:
         with atomic(path) as partial, open(partial, "wb") as handle:
             np.savez_compressed(handle, **self.arrays())
 
 
-def _arrays(view: View, mixture: Mixture) -> dict[str, np.ndarray]:
+def _arrays(representation: Representation, mixture: Mixture) -> dict[str, np.ndarray]:
     named = {
-        "source": np.array([view.source]),
-        "columns": np.array(view.columns),
-        "mean": view.mean,
-        "loadings": view.loadings,
+        "source": np.array([representation.source]),
+        "columns": np.array(representation.columns),
+        "mean": representation.mean,
+        "loadings": representation.loadings,
         "weights": mixture.weights,
         "means": mixture.means,
         "covariance": mixture.covariance,
     }
-    return {f"{view.name}/{name}": value for name, value in named.items()}
+    return {f"{representation.name}/{name}": value for name, value in named.items()}
 
 
-def _from_arrays(name: str, stored: dict[str, np.ndarray]) -> tuple[View, Mixture]:
+def _from_arrays(name: str, stored: dict[str, np.ndarray]) -> tuple[Representation, Mixture]:
     start, stop = (int(c) for c in stored[f"{name}/columns"])
-    view = View(
+    representation = Representation(
         name, str(stored[f"{name}/source"][0]), (start, stop), stored[f"{name}/mean"], stored[f"{name}/loadings"]
     )
-    return view, Mixture(stored[f"{name}/weights"], stored[f"{name}/means"], stored[f"{name}/covariance"])
+    return representation, Mixture(stored[f"{name}/weights"], stored[f"{name}/means"], stored[f"{name}/covariance"])
 
 
 def cluster_niches(
@@ -126,7 +132,7 @@ def cluster_niches(
     *,
     niche_k: str = "auto",
     starts: int = 12,
-    borders: bool = True,
+    refinement: bool = True,
     bootstraps: int = 20,
     model: dict | None = None,
     seed: int = 0,
@@ -135,9 +141,9 @@ def cluster_niches(
     """Write the niches and what they are made of.
 
     ``niches.csv.gz``, ``niche_mixture.npz``, ``niche_k.csv``, ``niche_stability.csv``, ``niche_member_counts.csv``, and
-    ``niches_by_k.csv.gz`` for a list of k. ``bootstraps``: how often the cohort is drawn anew for the niches' Jaccard
-    index; never with ``model``, whose niches are given. ``borders``: let cells' own states and neighbours decide beside
-    borders, see `semanticst.niche.spatial_refinement`; a ``model`` does what it was made with.
+    ``niches_by_k.csv.gz`` for a list of k. ``bootstraps``: number of bootstraps for the niches' Jaccard
+    index; never with ``model``, whose niches are given. ``refinement``: whether the consensus is refined, see
+    `semanticst.niche.spatial_refinement`; a ``model`` does what it was made with.
 
     Raises BadInput when there are fewer cells than niches.
     """
@@ -153,21 +159,23 @@ def cluster_niches(
         wanted = parse_numbers(niche_k)
         if max(wanted) > adata.n_obs:
             raise BadInput(Problem(embedding, f"has {adata.n_obs} cells, they cannot form {max(wanted)} niches"))
-        views = fit_views(adata)
-        curve, chosen = _choose(adata, views, wanted, seed, threads)
-        field = field_of(adata, seed) if borders else None
+        representations = fit_representations(adata)
+        curve, chosen = _choose(adata, representations, wanted, seed, threads)
+        inputs = hmrf_inputs(adata, seed) if refinement else None
         found = {
-            k: fit_niches(adata, views, k, field, starts, seed, threads)
+            k: fit_niches(adata, representations, k, inputs, starts, seed, threads)
             for k in (wanted if niche_k != "auto" else [chosen])
         }
         niches, consensus = found[chosen]
         labels, stability = consensus.labels, consensus.stability
-        jaccard = _drawn_anew(adata, views[consensus.reference], consensus.voted, chosen, bootstraps, seed, threads)
+        jaccard = _bootstrap_stability(
+            adata, representations[consensus.reference], consensus.consensus_labels, chosen, bootstraps, seed, threads
+        )
         if len(found) > 1:
-            members = adata.obs[[Obs.SAMPLE, Obs.CELL_ID]].astype(str).reset_index(drop=True)
+            cells = adata.obs[[Obs.SAMPLE, Obs.CELL_ID]].astype(str).reset_index(drop=True)
             write_table(
                 outdir / "niches_by_k.csv.gz",
-                members.assign(**{f"k{k}": c.labels + 1 for k, (_, c) in found.items()}),
+                cells.assign(**{f"k{k}": c.labels + 1 for k, (_, c) in found.items()}),
             )
     curve["chosen"] = curve["k"] == chosen
     write_table(outdir / "niche_k.csv", curve)
@@ -177,48 +185,55 @@ def cluster_niches(
     write_table(outdir / "niche_stability.csv", by_niche)
     write_table(outdir / "niches.csv.gz", niche_table(adata, labels, stability, by_niche["jaccard"].to_numpy()))
     samples = adata.obs[Obs.SAMPLE].astype(str).to_numpy()
-    names = [view.name for view in niches.views]
+    names = [r.name for r in niches.representations]
     write_table(
-        outdir / "niche_member_counts.csv", member_counts(samples, niches.partitions(adata), niches.mapping, names)
+        outdir / "niche_member_counts.csv",
+        base_clustering_counts(samples, niches.partitions(adata), niches.mapping, names),
     )
 
 
 def fit_niches(
-    adata: ad.AnnData, views: Sequence[View], k: int, field: Field | None, starts: int, seed: int, threads: int = 1
+    adata: ad.AnnData,
+    representations: Sequence[Representation],
+    k: int,
+    inputs: HmrfInputs | None,
+    starts: int,
+    seed: int,
+    threads: int = 1,
 ) -> tuple[NicheModel, Consensus]:
-    """A mixture of ``k`` parts on each view, their consensus, and borders drawn in the ``field`` (None: as voted)."""
+    """A mixture of ``k`` parts on each representation, and their consensus, refined unless ``inputs`` is None."""
 
     shrinkage = shrinkage_of(adata)
 
-    def member(view: View) -> tuple[Mixture, np.ndarray]:
-        X = view.matrix(adata)
+    def base_clustering(representation: Representation) -> tuple[Mixture, np.ndarray]:
+        X = representation.matrix(adata)
         mixture = fit_mixture(X, k, shrinkage=shrinkage, starts=starts, seed=seed)
         return mixture, mixture.predict(X)
 
-    mixtures, partitions = zip(*in_parallel(member, views, threads, f"{k} niches"))
-    weights = view_weights(views, int(adata.uns[UNS].get("train_networks", 1)))
+    mixtures, partitions = zip(*in_parallel(base_clustering, representations, threads, f"{k} niches"))
+    weights = representation_weights(representations, int(adata.uns[UNS].get("train_networks", 1)))
     consensus = vote(partitions, k, weights)
-    log.info("%d niches from %d members, reference %s, mean stability %.2f, %d to %d cells",
-             k, len(views), views[consensus.reference].name, consensus.stability.mean(),
+    log.info("%d niches from %d base clusterings, reference %s, mean stability %.2f, %d to %d cells",
+             k, len(representations), representations[consensus.reference].name, consensus.stability.mean(),
              *(f(np.bincount(consensus.labels, minlength=k)) for f in (np.min, np.max)))  # fmt: skip
-    consensus, drawn = (consensus, None) if field is None else draw_borders(field, consensus)
+    consensus, hmrf = (consensus, None) if inputs is None else refine_labels(inputs, consensus)
     hops = int(adata.uns[UNS]["graph_hops"])
-    return NicheModel(list(views), list(mixtures), consensus.mapping, weights, hops, drawn), consensus
+    return NicheModel(list(representations), list(mixtures), consensus.mapping, weights, hops, hmrf), consensus
 
 
-def draw_borders(field: Field, consensus: Consensus) -> tuple[Consensus, Borders | None]:
-    """The consensus with its borders drawn anew, and by what; as it was, and None, where a niche would be lost."""
-    borders = fit_borders(field, consensus.votes)
-    labels = borders.draw_in(field, consensus.votes)
+def refine_labels(inputs: HmrfInputs, consensus: Consensus) -> tuple[Consensus, Hmrf | None]:
+    """The consensus after spatial refinement, and its field; as it was, and None, where a niche would be lost."""
+    hmrf = fit_hmrf(inputs, consensus.votes)
+    labels = hmrf.refine_inputs(inputs, consensus.votes)
     lost = np.setdiff1d(consensus.labels, labels) + 1
     if len(lost):
-        log.warning("borders stay as voted: niche %s would lose all its cells", ", ".join(map(str, lost)))
+        log.warning("no spatial refinement: niche %s would lose all its cells", ", ".join(map(str, lost)))
         return consensus, None
-    log.info("borders: %.1f %% of the cells changed their niche; a cell's own state counts %.2f",
-             100 * (labels != consensus.labels).mean(), borders.weight)  # fmt: skip
+    log.info("spatial refinement: %.1f %% of the cells changed their niche; a cell's own state counts %.2f",
+             100 * (labels != consensus.labels).mean(), hmrf.weight)  # fmt: skip
     stability = consensus.votes[np.arange(len(labels)), labels]
     consensus, order = numbered_by_size(replace(consensus, labels=labels, stability=stability))
-    return consensus, borders.renumbered(order)
+    return consensus, hmrf.renumbered(order)
 
 
 def shrinkage_of(adata: ad.AnnData) -> float:
@@ -260,14 +275,20 @@ def niche_table(adata: ad.AnnData, labels: np.ndarray, stability: np.ndarray, ja
     )
 
 
-def _drawn_anew(
-    adata: ad.AnnData, view: View, labels: np.ndarray, k: int, bootstraps: int, seed: int, threads: int
+def _bootstrap_stability(
+    adata: ad.AnnData,
+    representation: Representation,
+    labels: np.ndarray,
+    k: int,
+    bootstraps: int,
+    seed: int,
+    threads: int,
 ) -> np.ndarray | None:
-    """Jaccard index of the niches (bootstraps, k), found in the view that agrees best with the others."""
+    """Jaccard index of the niches (bootstraps, k), found in the representation that agrees best with the others."""
     if not bootstraps:
         return None
     patients = adata.obs[Obs.PATIENT].astype(str).to_numpy()
-    X, shrinkage = view.matrix(adata), shrinkage_of(adata)
+    X, shrinkage = representation.matrix(adata), shrinkage_of(adata)
     jaccard = bootstrap_jaccard(
         X, labels, patients, k, shrinkage=shrinkage, bootstraps=bootstraps, seed=seed, threads=threads
     )
@@ -277,10 +298,10 @@ def _drawn_anew(
 
 
 def _choose(
-    adata: ad.AnnData, views: Sequence[View], wanted: list[int], seed: int, threads: int
+    adata: ad.AnnData, representations: Sequence[Representation], wanted: list[int], seed: int, threads: int
 ) -> tuple[pd.DataFrame, int]:
     """The curve over the wanted numbers and the chosen one; a single number is taken as it is."""
-    middle = middle_view(views)
+    middle = middle_representation(representations)
     curve = number_curve(middle.matrix(adata), wanted, shrinkage=shrinkage_of(adata), seed=seed, threads=threads)
     if len(wanted) == 1:
         return curve if len(curve) else pd.DataFrame({"k": wanted, "bic": np.nan, "stability": np.nan}), wanted[0]

@@ -1,4 +1,4 @@
-"""One partition out of many: members are aligned to the one that agrees best with all, then vote."""
+"""Consensus of base clusterings: aligned to the one that agrees best with all, then a weighted vote."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,13 +8,13 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score
 
 PRECEDENCE = 1e-9
-"""By how much a member counts more than the next: enough to decide ties, whatever number a niche has, no more."""
+"""By how much a base clustering counts more than the next: enough for ties, whatever number a niche has."""
 
 
 @dataclass(frozen=True)
 class Consensus:
     """``labels`` (n,) int64 0..K-1 by falling size, ``stability`` (n,) share of votes for the label,
-    ``mapping`` (members, K): niche of each member's part, ``reference`` index of the member all were aligned to,
+    ``mapping`` (base clusterings, K): niche of each part, ``reference`` index of the one that all were aligned to,
     ``votes`` (n, K) shares of votes."""
 
     labels: np.ndarray
@@ -24,8 +24,8 @@ class Consensus:
     votes: np.ndarray
 
     @property
-    def voted(self) -> np.ndarray:
-        """Labels (n,) by votes alone, whatever became of them at the borders."""
+    def consensus_labels(self) -> np.ndarray:
+        """Labels (n,) by votes alone, before spatial refinement."""
         return self.votes.argmax(1)
 
 
@@ -53,7 +53,7 @@ def numbered_by_size(consensus: Consensus) -> tuple[Consensus, np.ndarray]:
 
 
 def count_votes(partitions: Sequence[np.ndarray], mapping: np.ndarray, weights: np.ndarray, k: int) -> np.ndarray:
-    """Shares of votes (n, k), given each member's ``mapping`` (members, k) of its parts to niches."""
+    """Shares of votes (n, k), given the ``mapping`` (base clusterings, k) of parts to niches."""
     weights = weights * (1 + PRECEDENCE * 0.5 ** np.arange(len(partitions)))
     rows = np.arange(len(partitions[0]))
     votes = np.zeros((len(rows), k))

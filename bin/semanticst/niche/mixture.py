@@ -77,7 +77,7 @@ def fit_mixture(
     if not np.isfinite(X).all():
         raise ValueError("the embedding has values that are not finite")
     rng = np.random.default_rng(seed)
-    trial = X[rows_at_most(n, REFINE_CELLS, rng)]
+    trial = X[subsample_rows(n, REFINE_CELLS, rng)]
     moments = _Moments.of(trial)
     candidates = [
         _em(trial, _start(trial, k, rng, method, moments), moments, shrinkage, steps=30) for method in _methods(starts)
@@ -90,7 +90,7 @@ def fit_mixture(
     return best
 
 
-def rows_at_most(n: int, most: int, rng: np.random.Generator) -> np.ndarray:
+def subsample_rows(n: int, most: int, rng: np.random.Generator) -> np.ndarray:
     """Rows 0..n-1 in their order: all of them, or ``most`` drawn at random."""
     return np.arange(n) if n <= most else np.sort(rng.choice(n, most, replace=False))
 

@@ -1,4 +1,4 @@
-"""Views: the matrices that the members of the consensus cluster, and how a new cell gets into them."""
+"""Representations of the cells: the matrices that the base clusterings cluster, and how a new cell gets into them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 from semanticst.constants import SHARES, UNS, Obsm, TrainMode
 
 WIDTHS = (10, 20, 30, 40, 50)
-"""Principal components of the members. Near-equal partitions win or lose by the noise of a few members; more widths
+"""Principal components of the representations. Near-equal partitions win or lose by the noise of a few; more widths
 make the vote the same for every seed, and cost nothing where a niche is rare."""
 SHARES_WIDTHS = (10, 20)
 """The same where surroundings are shares of cell types: the components behind these are single rare types."""
@@ -18,7 +18,7 @@ REFERENCE_WIDTH = 20
 
 
 @dataclass(frozen=True)
-class View:
+class Representation:
     """Leading principal components of the embedding, or of one hop of the neighbourhood profile.
 
     ``source`` is an ``obsm`` key, ``columns`` (start, stop) its part, ``mean`` (c,), ``loadings`` (c, p) float64.
@@ -41,32 +41,35 @@ def is_reference(adata: ad.AnnData) -> bool:
     return str(adata.uns[UNS].get("train_mode", TrainMode.SEMANTIC)) == TrainMode.REFERENCE
 
 
-def fit_views(adata: ad.AnnData, widths: tuple[int, ...] | None = None, learned: bool | None = None) -> list[View]:
-    """Views of a cohort: the network's embedding, and the profile at each hop from the second on, at some ``widths``.
+def fit_representations(
+    adata: ad.AnnData, widths: tuple[int, ...] | None = None, learned: bool | None = None
+) -> list[Representation]:
+    """The network's embedding, and the neighbourhood profile at each hop from the second on, at some ``widths``.
 
     One hop is left out where there are more: it still says more of the cell than of its surroundings. So does the
     embedding of a panel of cell types, which is left out too; ``learned`` states whether it is taken. In reference mode
-    the one view is what the released package clusters, 20 components of the reconstruction.
+    the one representation is what the released package clusters, 20 components of the reconstruction.
     """
-    views = []
+    representations = []
     shares = adata.uns[UNS]["feature_type"] in SHARES
     widths = widths or (SHARES_WIDTHS if shares else WIDTHS)
     if is_reference(adata):
         widths = (REFERENCE_WIDTH,)
     for name, source, columns in _sources(adata, not shares if learned is None else learned):
         block = np.asarray(adata.obsm[source][:, columns[0] : columns[1]], dtype=np.float64)
-        mean, loadings = block.mean(0), leading(block, max(widths))
+        mean, loadings = block.mean(0), principal_loadings(block, max(widths))
         for width in sorted({min(w, loadings.shape[1]) for w in widths}):
-            views.append(View(f"{name}-{width}", source, columns, mean, loadings[:, :width]))
-    return views
+            representations.append(Representation(f"{name}-{width}", source, columns, mean, loadings[:, :width]))
+    return representations
 
 
-def view_weights(views: Sequence[View], n_networks: int) -> np.ndarray:
-    """Votes (members,) of each view: one, but as many as there are networks on the embedding of all of them."""
-    return np.array([float(n_networks) if view.source == Obsm.EMBEDDING else 1.0 for view in views])
+def representation_weights(representations: Sequence[Representation], n_networks: int) -> np.ndarray:
+    """Votes of the base clustering of each representation: one, but on the joint embedding of several networks as many
+    as there are networks."""
+    return np.array([float(n_networks) if r.source == Obsm.EMBEDDING else 1.0 for r in representations])
 
 
-def leading(block: np.ndarray, width: int) -> np.ndarray:
+def principal_loadings(block: np.ndarray, width: int) -> np.ndarray:
     """Loadings (c, p) of the leading principal components of ``block`` (n, c), at most ``width``, signs fixed."""
     values, vectors = np.linalg.eigh(np.cov(block, rowvar=False).reshape(block.shape[1], -1))
     values, vectors = values[::-1], vectors[:, ::-1]
@@ -74,11 +77,11 @@ def leading(block: np.ndarray, width: int) -> np.ndarray:
     return kept * np.sign(kept[np.abs(kept).argmax(0), np.arange(kept.shape[1])])
 
 
-def middle_view(views: Sequence[View]) -> View:
-    """The narrowest view of the middle hop: the one on which the number of niches is chosen."""
-    profiles = [view for view in views if view.source == Obsm.PROFILE] or list(views)
-    hops = sorted({view.columns for view in profiles})
-    return next(view for view in profiles if view.columns == hops[len(hops) // 2])
+def middle_representation(representations: Sequence[Representation]) -> Representation:
+    """The narrowest representation of the middle hop: the one on which the number of niches is chosen."""
+    profiles = [r for r in representations if r.source == Obsm.PROFILE] or list(representations)
+    hops = sorted({r.columns for r in profiles})
+    return next(r for r in profiles if r.columns == hops[len(hops) // 2])
 
 
 def _sources(adata: ad.AnnData, learned: bool) -> Iterator[tuple[str, str, tuple[int, int]]]:

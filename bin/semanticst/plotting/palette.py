@@ -1,4 +1,4 @@
-"""One colour for a niche, everywhere: maps, bars, forest plots, report."""
+"""Colours of niches, the same in maps, bars, forest plots and report."""
 
 # Okabe & Ito's eight (black left out, it is the ink) first, then the darker and paler steps of the same hues:
 # neighbours in the list differ in lightness as well as in hue, so that the order helps where hue does not.

@@ -15,7 +15,7 @@ from semanticst.units import MICROMETRE
 from semanticst.writing import atomic
 
 _DOT_POINTS = (0.8, 14.0)
-"""Smallest and largest diameter of a dot, in points: below the first it vanishes, above the second it looks clumsy."""
+"""Smallest and largest diameter of a dot, in points: below the first it vanishes, above the second it hides others."""
 
 
 def fit(axes: Axes, xy: np.ndarray) -> float:

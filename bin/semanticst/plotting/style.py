@@ -16,7 +16,7 @@ STYLE = {
 }
 
 
-def blank(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
     """A figure of so many inches whose parts make room for each other."""
     return Figure(figsize=(width, height), layout="constrained")
 

@@ -1,4 +1,4 @@
-"""All cells of a sample, with what was found about each: nothing is lost silently."""
+"""Table of all cells of a sample, with what was found about each."""
 
 import gzip
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How reasons for removing a cell and spatial checks are written and coloured in figures and tables."""
+"""Labels and colours of reasons for removing a cell, in figures and tables."""
 
 from dataclasses import dataclass
 

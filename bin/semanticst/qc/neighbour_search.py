@@ -1,4 +1,4 @@
-"""Cells and the cells around them, block by block: one search for all spatial checks."""
+"""Neighbours of cells in space, block by block: one search for all spatial checks."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _SHIFT = 1e-6
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class Neighbourhoods:
     """What the neighbourhood of each of n cells is like."""
 
     points: np.ndarray
@@ -40,8 +40,8 @@ class Surroundings:
         return float(np.median(self.reach) * np.sqrt(np.pi / NEAR))
 
 
-def surroundings(points: np.ndarray, values: np.ndarray) -> Surroundings | None:
-    """Surroundings of cells (points : n x 2, values : float32, n); None where there are no more than `AROUND`, or all
+def neighbourhoods(points: np.ndarray, values: np.ndarray) -> Neighbourhoods | None:
+    """Neighbourhoods of cells (points : n x 2, values : float32, n); None where there are no more than `AROUND`, or all
     lie in one place."""
     if len(points) <= AROUND or np.ptp(points, axis=0).max() == 0:
         return None
@@ -56,7 +56,7 @@ def surroundings(points: np.ndarray, values: np.ndarray) -> Surroundings | None:
             towards /= distances[:, :, None]
         # the cell itself has no direction
         one_sided[rows] = np.hypot(*np.nan_to_num(towards).sum(axis=1).T) / AROUND
-    return Surroundings(points, tree, reach, median, one_sided)
+    return Neighbourhoods(points, tree, reach, median, one_sided)
 
 
 def blocks(tree: cKDTree, points: np.ndarray, k: int) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
@@ -81,7 +81,7 @@ def apart(points: np.ndarray) -> np.ndarray:
     return points
 
 
-def regions(around: Surroundings, found: np.ndarray, least: int) -> np.ndarray:
+def regions(around: Neighbourhoods, found: np.ndarray, least: int) -> np.ndarray:
     """Connected regions of the cells that are ``found`` (bool, n): int32 per cell, 1 for the largest, 0 for none.
 
     Two found cells are connected when one is among the 8 nearest of the other. Regions below ``least`` cells are
@@ -107,7 +107,7 @@ def regions(around: Surroundings, found: np.ndarray, least: int) -> np.ndarray:
     return numbers
 
 
-def density(around: Surroundings, um: bool) -> np.ndarray:
+def density(around: Neighbourhoods, um: bool) -> np.ndarray:
     """Cells per 1e4 um^2 (``um``) or per squared unit of the coordinates, float32: `NEAR` cells in the circle that
     reaches the last of them. It is too low at the border of the tissue."""
     return (NEAR * (1e4 if um else 1.0) / (np.pi * around.reach.astype(np.float64) ** 2)).astype(np.float32)

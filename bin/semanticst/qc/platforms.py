@@ -1,4 +1,4 @@
-"""What is known about a platform before its data are seen: floors and ceilings of the quality control.
+"""Platforms: floors and ceilings of the quality control.
 
 A floor is not a recommended threshold. It is the level below which a measurement holds no information on any sample of
 that platform, preselected gene sets included; the threshold itself is read from the sample (`semanticst.qc.thresholds`)

@@ -1,4 +1,4 @@
-"""Places of a sample that hold far fewer counts than they should: dead regions, and edges of the tissue.
+"""Regions of a sample with far fewer counts than they should hold: dead regions, and edges of the tissue.
 
 Single cells that are poor among good ones are found by their neighbours (`semanticst.qc.local_outliers`); where all
 neighbours are poor alike, that is blind. Sections tear and fold, dry at the rim, lose fields of view: Totty et al. 2025
@@ -11,7 +11,7 @@ sections, as they are and damaged on purpose: see ``docs/output.md``.
 import numpy as np
 from scipy.spatial import cKDTree
 
-from semanticst.qc.neighbour_search import NEAR, Surroundings, blocks, regions
+from semanticst.qc.neighbour_search import NEAR, Neighbourhoods, blocks, regions
 from semanticst.qc.thresholds import scaled_mad
 
 LEAST_CELLS = 10
@@ -32,7 +32,7 @@ _RIM_CELLS = 9
 _BORDER_CELLS = 3
 
 
-def dead_regions(around: Surroundings) -> np.ndarray:
+def dead_regions(around: Neighbourhoods) -> np.ndarray:
     """Dead regions (int32 per cell: 1 for the largest, 0 for none); ``around.median`` is that of log counts.
 
     A cell belongs to one when the median of its neighbourhood lies too far below the median over all neighbourhoods.
@@ -42,7 +42,7 @@ def dead_regions(around: Surroundings) -> np.ndarray:
     return regions(around, below > limit, LEAST_CELLS)
 
 
-def edge_artefacts(around: Surroundings, logs: np.ndarray) -> np.ndarray:
+def edge_artefacts(around: Neighbourhoods, logs: np.ndarray) -> np.ndarray:
     """Bool per cell: in a poor strip along the border of the tissue. logs : float32, log counts.
 
     In a rim of the tissue, the nearest cells of the rim are compared with the nearest cells inside it. A cell belongs

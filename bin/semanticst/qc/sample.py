@@ -12,7 +12,16 @@ from semanticst.io.internal import feature_type
 from semanticst.qc.metrics import cell_metrics
 from semanticst.qc.platforms import platform_defaults
 from semanticst.qc.spatial import CHECKS, judge_places
-from semanticst.qc.summary import FAIL, PASS, WARN, about_cells, about_counts, about_places, failure, make_record
+from semanticst.qc.summary import (
+    FAIL,
+    PASS,
+    WARN,
+    cell_warnings,
+    count_warnings,
+    failure,
+    make_record,
+    spatial_warnings,
+)
 from semanticst.qc.thresholds import QcSettings, Threshold, thresholds
 from semanticst.units import MICROMETRE
 
@@ -68,10 +77,10 @@ def check_sample(adata: "ad.AnnData", settings: QcSettings) -> tuple["ad.AnnData
 
     record = make_record(own, adata.n_vars, kind, settings, limits, judged, regions)
     lacking = failure(record, settings.min_cells)
-    reasons = [lacking] if lacking else about_cells(judged)
+    reasons = [lacking] if lacking else cell_warnings(judged)
     if kind == FeatureType.COUNTS and not lacking:
-        reasons += about_counts(adata, judged)
-    reasons += about_places(judged, regions)
+        reasons += count_warnings(adata, judged)
+    reasons += spatial_warnings(judged, regions)
     status = FAIL if lacking else WARN if reasons else PASS
     record |= {"status": status, "reason": "; ".join(reasons), "reasons": reasons}
     return None if lacking else _kept(adata, judged, status, limits), record, judged

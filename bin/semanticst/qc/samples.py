@@ -47,7 +47,7 @@ def check_samples(files: Sequence[Path], settings: QcSettings, stop: bool, prefi
             clean, record, judged = check_sample(adata, settings)
             del adata
             records.append(record)
-            _tell(record)
+            _log_sample(record)
             if clean is not None:
                 write_h5ad(Path(partial) / f"{sample}.qc.h5ad", clean)
             del clean
@@ -66,7 +66,7 @@ def check_samples(files: Sequence[Path], settings: QcSettings, stop: bool, prefi
     write_json(outdir / f"{prefix}.qc.json", sorted(records, key=lambda r: r["sample"]))
 
 
-def _tell(record: dict) -> None:
+def _log_sample(record: dict) -> None:
     limits = ", ".join(
         f"{name} {value:.4g} ({record['threshold_sources'][name]})" for name, value in record["thresholds"].items()
     )

@@ -1,11 +1,11 @@
-"""What is judged by place: density, local outliers, dead regions, edges."""
+"""Spatial checks: density, local outliers, dead regions, edges."""
 
 import numpy as np
 import pandas as pd
 
 from semanticst.constants import FeatureType, Obs
 from semanticst.qc.local_outliers import local_outliers
-from semanticst.qc.neighbour_search import density, surroundings
+from semanticst.qc.neighbour_search import density, neighbourhoods
 from semanticst.qc.regions import dead_regions, edge_artefacts
 
 CHECKS = {"local": Obs.LOCAL_OUTLIER.value, "dead": Obs.DEAD_REGION.value, "edge": Obs.EDGE_ARTEFACT.value}
@@ -29,7 +29,7 @@ def judge_places(
     for flag in CHECKS.values():
         metrics[flag] = False
     logs = np.log1p(metrics.loc[filled, Obs.TOTAL].to_numpy(np.float32))
-    around = surroundings(points[filled], logs)
+    around = neighbourhoods(points[filled], logs)
     if around is None:
         return []
     metrics.loc[filled, Obs.DENSITY] = density(around, um)

@@ -1,4 +1,4 @@
-"""What is written down about the quality control of a sample, and what in it deserves a look."""
+"""Record of the quality control of a sample, and its warnings."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -87,7 +87,7 @@ def failure(record: dict, min_cells: int) -> str:
     return text + (f" ({losses[worst]} cells: {REASONS[worst].title.lower()})" if losses[worst] else "")
 
 
-def about_cells(judged: "Judged") -> list[str]:
+def cell_warnings(judged: "Judged") -> list[str]:
     """Reasons to look at a sample that keeps cells: how many, and where they lie."""
     kept = judged.kept
     found = []
@@ -105,7 +105,7 @@ def about_cells(judged: "Judged") -> list[str]:
     return found
 
 
-def about_counts(adata, judged: "Judged") -> list[str]:
+def count_warnings(adata, judged: "Judged") -> list[str]:
     """Reasons to look at the counts of a sample that keeps cells."""
     good = judged.metrics[judged.kept]
     found = []
@@ -125,7 +125,7 @@ def about_counts(adata, judged: "Judged") -> list[str]:
     return found
 
 
-def about_places(judged: "Judged", regions: list[dict]) -> list[str]:
+def spatial_warnings(judged: "Judged", regions: list[dict]) -> list[str]:
     """Places that deserve a look, of a failed sample too: they may be why."""
     found = []
     local = judged.metrics.loc[judged.kept, Obs.LOCAL_OUTLIER].mean() if judged.kept.any() else 0

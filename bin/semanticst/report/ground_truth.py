@@ -1,4 +1,4 @@
-"""What was planted in a simulated cohort, and what was found of it."""
+"""Ground truth of a simulated cohort beside the findings."""
 
 import json
 import logging

@@ -122,7 +122,7 @@ def status_section(outdir: Path, frame: pd.DataFrame) -> None:
         for name, (title, _) in _METRICS.items()
         if counted or name == "n_features"
     }
-    columns = {key: column for key, column in columns.items() if key in frame and _says_something(frame[key])}
+    columns = {key: column for key, column in columns.items() if key in frame and _varies(frame[key])}
     section = Section(
         "qc_status",
         QC,
@@ -287,7 +287,7 @@ def _short(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def _says_something(column: pd.Series) -> bool:
+def _varies(column: pd.Series) -> bool:
     """Whether a column of the table has any value, other than that nothing was removed."""
     given = column.notna() & (column != "")
     if str(column.name).startswith("removed_"):

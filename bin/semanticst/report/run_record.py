@@ -1,4 +1,4 @@
-"""What a run really did, from the records that its steps left: for the methods text."""
+"""Facts of a run from the records of its steps, for the methods text."""
 
 import json
 from pathlib import Path
@@ -101,12 +101,12 @@ def _numbers(path: Path | None) -> dict[str, object]:
     if len(tried) < 2:
         return {"ran_k": ran_k, "ran_k_tried": None}
     whole = tried == list(range(tried[0], tried[-1] + 1)) and len(tried) > 2
-    return {"ran_k": ran_k, "ran_k_tried": _range(tried) if whole else " and ".join(_listed(tried))}
+    return {"ran_k": ran_k, "ran_k_tried": _range(tried) if whole else _joined(tried)}
 
 
-def _listed(numbers: list[int]) -> list[str]:
-    """All but the last joined by commas, and the last: ``["5, 7", "9"]``."""
-    return [", ".join(map(str, numbers[:-1])), str(numbers[-1])]
+def _joined(numbers: list[int]) -> str:
+    """``5, 7 and 9``."""
+    return f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
 
 
 def _range(numbers: list[int]) -> str:

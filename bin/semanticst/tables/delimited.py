@@ -12,7 +12,7 @@ import pandas as pd
 from semanticst.errors import BadInput, Problem
 
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "<NA>", "null", "NULL")
-"""What stands for a missing value. ``None`` is not in the list: it is an honest level of a treatment."""
+"""What stands for a missing value. ``None`` is not in the list: it is a level of a treatment."""
 
 _SEPARATORS = (",", ";", "\t")
 
@@ -76,7 +76,7 @@ def read_table(path: Path, known: Iterable[str] = ()) -> Table:
     return Table(path, columns, rows, lines, header_line, separator)
 
 
-def tidy(value: str) -> str:
+def clean_value(value: str) -> str:
     """Missing values as ``""``; a whole number without the ``.0`` that programs give it in a column with gaps."""
     value = value.strip()
     return "" if value in MISSING else re.sub(r"^(-?\d+)\.0+$", r"\1", value)

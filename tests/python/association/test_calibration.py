@@ -40,8 +40,8 @@ def rows(counts: pd.DataFrame, x, blocks=None, covariates=None, names=(), patien
     blocks = np.zeros(n, int) if blocks is None else blocks
     covariates = np.zeros((n, 0)) if covariates is None else covariates
     x = np.asarray(x, float)
-    asked = Question(x, patients, blocks, covariates, names, permutations=199, continuous=len(np.unique(x)) > 3)
-    return pd.DataFrame(compare(build_features(counts, ("proportion",)), asked))
+    question = Question(x, patients, blocks, covariates, names, permutations=199, continuous=len(np.unique(x)) > 3)
+    return pd.DataFrame(compare(build_features(counts, ("proportion",)), question))
 
 
 def patient_counts(cohort: Cohort) -> pd.DataFrame:

@@ -122,7 +122,7 @@ def test_omnibus_permutes_inside_blocks():
     rng = np.random.default_rng(0)
     blocks = np.tile([0, 1, 2], 6)
     X = (rng.random((18, 1)) < 0.5).astype(float)
-    order = omnibus_test(rng.normal(size=(18, 2)), X, blocks, np.zeros((18, 0)), 99, seed=0).arrangements.order
+    order = omnibus_test(rng.normal(size=(18, 2)), X, blocks, np.zeros((18, 0)), 99, seed=0).permutations.order
     assert (blocks[order] == blocks).all()
     assert (order != np.arange(18)).any(axis=1).all()
 

@@ -229,7 +229,7 @@ def test_rare_niche_is_pointed_out():
     assert "cells of this niche in 2 units only" in row["warnings"]
 
 
-def test_few_arrangements_are_pointed_out():
+def test_few_permutations_are_pointed_out():
     few = make_cohort((4, 4), effect=1.0).ask("groups", column="group")
     assert few.primary["warnings"].str.contains("only 70 arrangements").all()
     assert few.primary["model"].str.contains(r"\(exact, 70 arrangements\)").all()

@@ -1,4 +1,4 @@
-"""Arrangements of patients: how many, which, and what p they give."""
+"""Permutations of patients: how many, which, and what p they give."""
 
 from itertools import combinations
 
@@ -8,57 +8,57 @@ from scipy import stats
 
 from semanticst.association.stats.linear_model import slope_model
 from semanticst.association.stats.permutation import (
-    arrange,
-    count_arrangements,
+    count_permutations,
     critical_t,
     permutation_p,
+    permutations_of,
     permuted_t,
     refine_tail,
 )
 
 
 def labelled(order: np.ndarray, x: np.ndarray) -> set:
-    """Rows that get each value of x, for every arrangement."""
+    """Rows that get each value of x, for every permutation."""
     return {tuple(frozenset(o[x == v]) for v in np.unique(x)) for o in order}
 
 
-def test_all_arrangements_of_two_groups():
+def test_all_permutations_of_two_groups():
     x = np.array([1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0])
-    found = arrange(x, np.zeros(7, int), limit=100, seed=0)
+    found = permutations_of(x, np.zeros(7, int), limit=100, seed=0)
     assert found.exact
     assert len(found) == 35
     assert {group[1] for group in labelled(found.order, x)} == {frozenset(c) for c in combinations(range(7), 4)}
 
 
-def test_all_arrangements_of_three_groups_inside_blocks():
+def test_all_permutations_of_three_groups_inside_blocks():
     x = np.array([0.0, 1.0, 2.0, 0.0, 1.0, 1.0])
     blocks = np.array([0, 0, 0, 1, 1, 1])
-    found = arrange(x, blocks, limit=100, seed=0)
-    assert len(found) == count_arrangements(x, blocks) == 6 * 3
+    found = permutations_of(x, blocks, limit=100, seed=0)
+    assert len(found) == count_permutations(x, blocks) == 6 * 3
     assert len(labelled(found.order, x)) == 18
     assert all(set(o[:3]) == {0, 1, 2} for o in found.order)
 
 
-def test_drawn_arrangements_stay_inside_blocks_and_repeat_with_the_seed():
+def test_drawn_permutations_stay_inside_blocks_and_repeat_with_the_seed():
     x, blocks = np.arange(12.0), np.tile([2, 0, 1], 4)
-    first = arrange(x, blocks, limit=50, seed=3)
+    first = permutations_of(x, blocks, limit=50, seed=3)
     assert not first.exact
     assert (blocks[first.order] == blocks).all()
     assert (np.sort(first.order, axis=1) == np.arange(12)).all()
-    np.testing.assert_array_equal(first.order, arrange(x, blocks, limit=50, seed=3).order)
-    assert (first.order != arrange(x, blocks, limit=50, seed=4).order).any()
+    np.testing.assert_array_equal(first.order, permutations_of(x, blocks, limit=50, seed=3).order)
+    assert (first.order != permutations_of(x, blocks, limit=50, seed=4).order).any()
 
 
 def test_with_covariates_nothing_is_enumerated():
     x = np.repeat([0.0, 1.0], 3)
-    assert not arrange(x, np.zeros(6, int), limit=100, seed=0, exact_allowed=False).exact
+    assert not permutations_of(x, np.zeros(6, int), limit=100, seed=0, exact_allowed=False).exact
 
 
 def test_exact_p_is_that_of_scipy():
     rng = np.random.default_rng(5)
     y, x = rng.normal(size=10) + np.repeat([0, 1.3], 5), np.repeat([0.0, 1.0], 5)
     model = slope_model(x, np.zeros(10, int), np.zeros((10, 0)))
-    found = arrange(x, np.zeros(10, int), 1000, 0)
+    found = permutations_of(x, np.zeros(10, int), 1000, 0)
     effect, se = model.fit(y[:, None])
     null = permuted_t(model, y[:, None], found)
 
@@ -90,6 +90,6 @@ def test_critical_value_cuts_five_per_cent():
     assert critical_t(null[:99], 10, exact=False)[0] == 95
 
 
-def test_too_few_arrangements_for_five_per_cent_use_the_t_distribution():
+def test_too_few_permutations_for_five_per_cent_use_the_t_distribution():
     null = np.repeat(np.arange(1.0, 11.0), 2)[:, None]
     assert critical_t(null, 4, exact=True)[0] == pytest.approx(stats.t.ppf(0.975, 4))

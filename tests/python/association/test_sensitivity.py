@@ -9,9 +9,13 @@ from semanticst.association.associate import examine
 from semanticst.association.design.tables import Contrast
 from semanticst.association.features.composition import read_member_counts
 from semanticst.association.output.figures import draw_figures
-from semanticst.association.output.representative_sections import draw_extremes, extremes, read_sections_of
+from semanticst.association.output.representative_sections import (
+    draw_representative_sections,
+    read_sections_of,
+    representative_sections,
+)
 from semanticst.association.output.summary_text import paragraph
-from semanticst.niche.base_clusterings import member_counts
+from semanticst.niche.base_clusterings import base_clustering_counts
 
 GROUPS = Contrast("c", "groups", column="group")
 
@@ -23,7 +27,7 @@ def ask(cohort: Cohort, members=None, contrast=GROUPS):
 def test_members_are_counted_under_the_numbers_of_the_niches():
     samples = np.array(["b", "a", "a", "b"])
     partitions = [np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0])]
-    table = member_counts(samples, partitions, np.array([[0, 1], [1, 0]]), ["one", "two"])
+    table = base_clustering_counts(samples, partitions, np.array([[0, 1], [1, 0]]), ["one", "two"])
     wide = table.pivot_table(index=["member", "sample"], columns="niche", values="n_cells")
     assert wide.loc["one"].equals(wide.loc["two"]), "the second numbers its parts the other way round"
     assert wide.loc[("one", "a")].tolist() == [1, 1]
@@ -92,7 +96,7 @@ def niches(tmp_path):
 def test_extreme_patients_are_those_with_most_and_least_of_the_strongest_niche(niches):
     cohort, path = niches
     result = ask(cohort)
-    most, least = extremes(result)
+    most, least = representative_sections(result)
     share = result.features.shown["proportion", "2"]
     assert [e.share for e in most] == sorted(share, reverse=True)[:3]
     assert [e.share for e in least] == sorted(share)[:3]
@@ -103,7 +107,7 @@ def test_extreme_patients_are_those_with_most_and_least_of_the_strongest_niche(n
     sections = read_sections_of(path, {most[0].section})
     assert list(sections) == [most[0].section]
     assert len(sections[most[0].section].niche) == sizes[most[0].section]
-    figure = draw_extremes(result, path)
+    figure = draw_representative_sections(result, path)
     assert len(figure.axes) == 6
     assert "Niche 2" in figure.get_suptitle()
     assert [[text.get_text() for text in ax.texts] for ax in figure.axes] == [["20 \N{MICRO SIGN}m"]] * 6, "scale bars"

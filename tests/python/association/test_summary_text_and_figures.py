@@ -12,7 +12,7 @@ from clinical_helpers import Cohort, make_cohort, row_of
 from semanticst.association.output.forest_plot import forest
 from semanticst.association.output.kaplan_meier import survival_curves
 from semanticst.association.output.patient_plot import patients
-from semanticst.association.output.summary_text import finding, p_text, paragraph, read_marks
+from semanticst.association.output.summary_text import finding, p_text, paragraph, top_markers_text
 from semanticst.association.output.write import write_association
 from semanticst.plotting.palette import niche_colour
 from semanticst.plotting.style import row_colour
@@ -194,7 +194,7 @@ def test_sentence_says_what_the_niche_is_rich_in(tmp_path):
     path = tmp_path / "niche_markers.csv"
     path.write_text("niche,feature,symbol,score,rank\n2,f1,CD8A,9,1\n2,f2,CD4,5,2\n2,f3,KRT,-1,3\n1,f1,CD8A,3,1\n")
     result = make_cohort((10, 10), effect=2.5).ask("groups", column="group")
-    marked = replace(result, marks=read_marks(path))
+    marked = replace(result, top_markers=top_markers_text(path))
     assert "Niche 2, rich in CD8A and CD4, covers on average" in paragraph(marked)
-    survival = replace(make_cohort((30,)).ask("survival", **SURVIVAL), marks={"2": "CD8A"})
+    survival = replace(make_cohort((30,)).ask("survival", **SURVIVAL), top_markers={"2": "CD8A"})
     assert finding(survival, row_of(survival, 2)).startswith("Niche 2, rich in CD8A: hazard ratio")

@@ -15,7 +15,7 @@ from helpers import real_data
 from semanticst.bench._ablations import VARIANTS, Variant, default_niches, embed
 from semanticst.bench._ladder import Level, Size, make_cohort
 from semanticst.bench.niches import prepare
-from semanticst.niche.spatial_refinement import field_of
+from semanticst.niche.spatial_refinement import hmrf_inputs
 
 NICHES = 5
 SMALL = Variant(training={"steps": 60})
@@ -45,7 +45,7 @@ def niches_of(samples, folder: Path, variant=SMALL, k=NICHES, starts=8, seed=0) 
     """Niche by ``sample:cell_id``."""
     cohort = embed(samples, variant, seed, folder)
     return pd.Series(
-        default_niches(cohort, k, field_of(cohort, seed), starts, seed).labels, index=cohort.obs_names.to_numpy(str)
+        default_niches(cohort, k, hmrf_inputs(cohort, seed), starts, seed).labels, index=cohort.obs_names.to_numpy(str)
     )
 
 

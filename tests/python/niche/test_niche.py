@@ -12,8 +12,8 @@ from semanticst.niche.choose_k import choose_number, number_curve
 from semanticst.niche.cluster import NicheModel, cluster_niches, fit_niches, parse_numbers
 from semanticst.niche.consensus import most_central, vote
 from semanticst.niche.mixture import _em, fit_mixture
-from semanticst.niche.representations import fit_views, middle_view
-from semanticst.niche.spatial_refinement import field_of
+from semanticst.niche.representations import fit_representations, middle_representation
+from semanticst.niche.spatial_refinement import hmrf_inputs
 
 
 def blobs(n=600, k=4, d=5, spread=6.0, seed=0):
@@ -116,7 +116,7 @@ def test_ties_are_decided_in_the_same_way_however_niches_are_numbered():
     first, second = np.array([0, 0, 1, 1, 1, 1, 0]), np.array([0, 0, 1, 1, 1, 1, 1])
     found = vote([first, second], 2)
     np.testing.assert_array_equal(found.labels, 1 - first)
-    np.testing.assert_array_equal(found.voted, found.labels)
+    np.testing.assert_array_equal(found.consensus_labels, found.labels)
     assert found.stability[6] == pytest.approx(0.5)
 
 
@@ -170,46 +170,46 @@ def test_nonsense_numbers_are_refused(text):
 
 def test_views_are_the_embedding_and_the_later_hops():
     adata, _ = embedded(hops=3)
-    names = [v.name for v in fit_views(adata, widths=(3, 50))]
+    names = [v.name for v in fit_representations(adata, widths=(3, 50))]
     assert names == ["embedding-3", "embedding-6", "profile2-3", "profile2-6", "profile3-3", "profile3-6"]
 
 
 def test_a_panel_of_cell_types_has_fewer_widths_and_no_embedding():
     adata, _ = embedded(hops=2)
     adata.obsm["X_semantic"] = np.random.default_rng(0).normal(size=(600, 64))
-    assert [v.name for v in fit_views(adata)][:5] == [f"embedding-{w}" for w in (10, 20, 30, 40, 50)]
+    assert [v.name for v in fit_representations(adata)][:5] == [f"embedding-{w}" for w in (10, 20, 30, 40, 50)]
     adata.uns["semanticst"]["feature_type"] = "onehot"
-    assert [v.name for v in fit_views(adata)] == ["profile2-6"]
-    assert [v.name for v in fit_views(adata, learned=True)] == ["embedding-10", "embedding-20", "profile2-6"]
+    assert [v.name for v in fit_representations(adata)] == ["profile2-6"]
+    assert [v.name for v in fit_representations(adata, learned=True)] == ["embedding-10", "embedding-20", "profile2-6"]
 
 
 @pytest.mark.parametrize("kind", ["counts", "onehot"])
 def test_number_is_chosen_on_the_middle_hop(kind):
     adata, _ = embedded(hops=4)
     adata.uns["semanticst"]["feature_type"] = kind
-    assert middle_view(fit_views(adata, widths=(3, 5))).name == "profile3-3"
+    assert middle_representation(fit_representations(adata, widths=(3, 5))).name == "profile3-3"
     adata.uns["semanticst"]["train_mode"] = "reference"
-    assert middle_view(fit_views(adata)).name == "embedding-6"
+    assert middle_representation(fit_representations(adata)).name == "embedding-6"
 
 
 def test_reference_mode_is_one_tied_mixture_on_the_embedding():
     adata, labels = embedded(hops=3)
-    usual = fit_niches(adata, fit_views(adata)[:1], 4, field_of(adata, 0), starts=4, seed=0)[0].mixtures[0]
+    usual = fit_niches(adata, fit_representations(adata)[:1], 4, hmrf_inputs(adata, 0), starts=4, seed=0)[0].mixtures[0]
     adata.uns["semanticst"]["train_mode"] = "reference"
-    (view,) = fit_views(adata)
-    assert (view.source, view.loadings.shape) == ("X_semantic", (6, 6))
-    model, consensus = fit_niches(adata, [view], 4, field_of(adata, 0), starts=4, seed=0)
-    tied = fit_mixture(view.matrix(adata), 4, shrinkage=0, starts=4, seed=0)
+    (representation,) = fit_representations(adata)
+    assert (representation.source, representation.loadings.shape) == ("X_semantic", (6, 6))
+    model, consensus = fit_niches(adata, [representation], 4, hmrf_inputs(adata, 0), starts=4, seed=0)
+    tied = fit_mixture(representation.matrix(adata), 4, shrinkage=0, starts=4, seed=0)
     np.testing.assert_array_equal(model.mixtures[0].covariance, tied.covariance)
     assert not np.allclose(tied.covariance, usual.covariance)
     assert adjusted_rand_score(consensus.labels, labels) > 0.95
     adata.obsm["X_semantic"] = np.hstack([adata.obsm["X_semantic"], np.random.default_rng(0).normal(size=(600, 30))])
-    assert fit_views(adata)[0].loadings.shape == (36, 20)
+    assert fit_representations(adata)[0].loadings.shape == (36, 20)
 
 
 def test_niches_of_a_cohort_are_found_and_mapped_again():
     adata, labels = embedded()
-    model, consensus = fit_niches(adata, fit_views(adata), 4, field_of(adata, 0), starts=4, seed=0)
+    model, consensus = fit_niches(adata, fit_representations(adata), 4, hmrf_inputs(adata, 0), starts=4, seed=0)
     assert adjusted_rand_score(consensus.labels, labels) > 0.95
     again, stability = NicheModel.from_arrays(model.arrays()).assign(adata)
     np.testing.assert_array_equal(again, consensus.labels)
@@ -218,34 +218,34 @@ def test_niches_of_a_cohort_are_found_and_mapped_again():
 
 def test_a_model_that_lost_a_part_is_refused():
     adata, _ = embedded()
-    whole = fit_niches(adata, fit_views(adata)[:1], 4, field_of(adata, 0), starts=2, seed=0)[0].arrays()
-    for lost in ("views", "borders/weight", "states/means", "weights", "embedding-6/covariance"):
+    whole = fit_niches(adata, fit_representations(adata)[:1], 4, hmrf_inputs(adata, 0), starts=2, seed=0)[0].arrays()
+    for lost in ("representations", "hmrf/weight", "states/means", "weights", "embedding-6/covariance"):
         arrays = {name: value for name, value in whole.items() if name != lost}
         with pytest.raises(BadInput, match=f"has niches without '{lost}'; give integration/model.pt"):
             NicheModel.from_arrays(arrays)
 
 
-def test_borders_are_drawn_unless_told_otherwise(tmp_path):
+def test_the_consensus_is_refined_unless_told_otherwise(tmp_path):
     adata, _ = embedded()
     # ten cells that all members put into another niche than that of the cells around them
     wrong = np.flatnonzero(adata.obsm["X_profile"][:, 0] > 0)[:10]
     for key in ("X_profile", "X_semantic"):
         adata.obsm[key][wrong] = adata.obsm[key][np.arange(600)[::-1][:10]]
-    views = fit_views(adata)
-    with_borders, without = (fit_niches(adata, views, 4, field, 4, 0) for field in (field_of(adata, 0), None))
-    assert with_borders[0].borders is not None
-    assert without[0].borders is None
-    assert "borders/weight" not in without[0].arrays()
-    np.testing.assert_array_equal(without[1].labels, without[1].voted)
+    representations = fit_representations(adata)
+    refined, without = (fit_niches(adata, representations, 4, inputs, 4, 0) for inputs in (hmrf_inputs(adata, 0), None))
+    assert refined[0].hmrf is not None
+    assert without[0].hmrf is None
+    assert "hmrf/weight" not in without[0].arrays()
+    np.testing.assert_array_equal(without[1].labels, without[1].consensus_labels)
     np.testing.assert_array_equal(without[0].assign(adata)[0], without[1].labels)
-    changed = np.flatnonzero(with_borders[1].labels != with_borders[1].voted)
+    changed = np.flatnonzero(refined[1].labels != refined[1].consensus_labels)
     assert len(changed)
     assert set(changed) <= set(wrong)
 
 
 def test_mapping_with_other_hops_is_refused():
     adata, _ = embedded()
-    model, _ = fit_niches(adata, fit_views(adata), 3, field_of(adata, 0), starts=2, seed=0)
+    model, _ = fit_niches(adata, fit_representations(adata), 3, hmrf_inputs(adata, 0), starts=2, seed=0)
     adata.uns["semanticst"]["graph_hops"] = 3
     with pytest.raises(BadInput, match="--graph-hops 2"):
         model.assign(adata)
@@ -253,8 +253,11 @@ def test_mapping_with_other_hops_is_refused():
 
 def test_threads_do_not_change_the_niches():
     adata, _ = embedded()
-    views = fit_views(adata)
-    one, two = (fit_niches(adata, views, 4, field_of(adata, 0), starts=4, seed=0, threads=t)[1].labels for t in (1, 3))
+    representations = fit_representations(adata)
+    one, two = (
+        fit_niches(adata, representations, 4, hmrf_inputs(adata, 0), starts=4, seed=0, threads=t)[1].labels
+        for t in (1, 3)
+    )
     np.testing.assert_array_equal(one, two)
 
 
@@ -359,10 +362,10 @@ def test_more_niches_than_cells_is_bad_input(tmp_path):
 
 def test_every_network_has_its_votes():
     adata, _ = embedded()
-    views = fit_views(adata, widths=(3,))
-    assert [view.source for view in views] == ["X_semantic", "X_profile"]
-    assert fit_niches(adata, views, 4, field_of(adata, 0), 4, 0)[0].weights.tolist() == [1, 1]
+    representations = fit_representations(adata, widths=(3,))
+    assert [r.source for r in representations] == ["X_semantic", "X_profile"]
+    assert fit_niches(adata, representations, 4, hmrf_inputs(adata, 0), 4, 0)[0].weights.tolist() == [1, 1]
     adata.uns["semanticst"]["train_networks"] = 3
-    model, consensus = fit_niches(adata, views, 4, field_of(adata, 0), 4, 0)
+    model, consensus = fit_niches(adata, representations, 4, hmrf_inputs(adata, 0), 4, 0)
     assert model.weights.tolist() == [3, 1]
     assert consensus.votes.max(1).min() >= 0.75

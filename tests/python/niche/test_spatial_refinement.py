@@ -1,4 +1,4 @@
-"""Borders between niches: votes that put one in the wrong place, lone cells, lattices, panels of cell types."""
+"""Spatial refinement: votes that put one in the wrong place, lone cells, lattices, panels of cell types."""
 
 from dataclasses import replace
 
@@ -9,15 +9,15 @@ import scipy.sparse as sp
 from sklearn.metrics import adjusted_rand_score
 
 from semanticst.niche import spatial_refinement
-from semanticst.niche.cluster import draw_borders
+from semanticst.niche.cluster import refine_labels
 from semanticst.niche.consensus import vote
 from semanticst.niche.spatial_refinement import (
     SMOOTHNESS,
-    _settle,
-    field_of,
-    fit_borders,
+    fit_hmrf,
     fit_states,
-    neighbour_pull,
+    hmrf_inputs,
+    mean_field,
+    potts_weights,
     shares_of_states,
 )
 
@@ -56,32 +56,32 @@ def test_a_border_that_votes_put_in_the_wrong_place_is_moved(kind):
     adata, truth, column = tissue(kind)
     shifted = (column >= SIDE // 2 - 4).astype(int)
     votes = votes_of(shifted)
-    borders = fit_borders(field_of(adata, seed=0), votes)
-    drawn = borders.draw(adata, votes)
+    hmrf = fit_hmrf(hmrf_inputs(adata, seed=0), votes)
+    drawn = hmrf.refine(adata, votes)
     assert (drawn != truth).sum() < 0.6 * (shifted != truth).sum()
     # what a niche is made of is found beside it, not through the wrong border
-    states = shares_of_states(borders.states, borders.view.matrix(adata))
+    states = shares_of_states(hmrf.states, hmrf.representation.matrix(adata))
     expected = np.array([states[truth == niche].mean(0) for niche in (0, 1)])
-    np.testing.assert_allclose(borders.composition, expected, atol=0.05)
+    np.testing.assert_allclose(hmrf.composition, expected, atol=0.05)
 
 
 def test_states_count_as_much_as_they_are_independent():
     adata, truth, column = tissue()
     votes = votes_of(truth)
-    alone = fit_borders(field_of(adata, seed=0), votes)
+    alone = fit_hmrf(hmrf_inputs(adata, seed=0), votes)
     assert alone.weight > 0.9
     # the same cells in blocks of 4 x 4: of the neighbours of one niche about three quarters are in the same block
     row = np.tile(np.arange(SIDE), SIDE)
     corner = (column - column % 4) * SIDE + row - row % 4
     adata.obsm["X_pca_harmony"] = adata.obsm["X_pca_harmony"][corner]
-    field = field_of(adata, seed=0)
-    assert np.diff(field.pull.indptr).mean() == pytest.approx(3.9)
-    blocks = fit_borders(field, votes)
+    inputs = hmrf_inputs(adata, seed=0)
+    assert np.diff(inputs.potts.indptr).mean() == pytest.approx(3.9)
+    blocks = fit_hmrf(inputs, votes)
     assert blocks.weight == pytest.approx(1 / (1 + 0.76 * 3.9), rel=0.1)
     # a block of 16 like cells in the other niche is one witness, not 16
     shifted = votes_of(truth, sure=0.6)
-    lone = (blocks.draw_in(field, shifted) != truth).sum()
-    assert lone < (replace(blocks, weight=1.0).draw_in(field, shifted) != truth).sum()
+    lone = (blocks.refine_inputs(inputs, shifted) != truth).sum()
+    assert lone < (replace(blocks, weight=1.0).refine_inputs(inputs, shifted) != truth).sum()
 
 
 def test_states_say_nothing_where_niches_are_made_of_the_same():
@@ -90,18 +90,18 @@ def test_states_say_nothing_where_niches_are_made_of_the_same():
     adata.obsm["X_pca_harmony"] = adata.obsm["X_pca_harmony"][rng.permutation(SIDE**2)]
     voted = (column >= SIDE // 2).astype(int)
     votes = votes_of(voted, sure=0.95)
-    drawn = fit_borders(field_of(adata, seed=0), votes).draw(adata, votes)
+    drawn = fit_hmrf(hmrf_inputs(adata, seed=0), votes).refine(adata, votes)
     assert (drawn == voted).mean() > 0.97
 
 
 def test_the_order_of_cells_does_not_matter():
     adata, _, column = tissue()
     votes = votes_of((column >= SIDE // 2 - 4).astype(int))
-    borders = fit_borders(field_of(adata, seed=0), votes)
+    hmrf = fit_hmrf(hmrf_inputs(adata, seed=0), votes)
     order = np.random.default_rng(0).permutation(SIDE**2)
     shuffled = ad.AnnData(obsm={"X_pca_harmony": adata.obsm["X_pca_harmony"][order]}, uns=adata.uns)
     shuffled.obsp["spatial_connectivities"] = adata.obsp["spatial_connectivities"][order][:, order]
-    np.testing.assert_array_equal(borders.draw(shuffled, votes[order]), borders.draw(adata, votes)[order])
+    np.testing.assert_array_equal(hmrf.refine(shuffled, votes[order]), hmrf.refine(adata, votes)[order])
 
 
 def test_cells_of_a_square_lattice_do_not_swing_for_ever():
@@ -109,14 +109,14 @@ def test_cells_of_a_square_lattice_do_not_swing_for_ever():
     W = sp.csr_matrix(A, dtype=float)
     board = np.indices((10, 10)).sum(0).ravel() % 2  # whole steps turn this into its opposite again and again
     weak = np.zeros((100, 2))
-    few, many = (_settle(weak, np.eye(2)[board], W, steps) for steps in (60, 61))
+    few, many = (mean_field(weak, np.eye(2)[board], W, steps) for steps in (60, 61))
     np.testing.assert_allclose(few, many, atol=1e-3)
 
 
 def test_neighbours_count_as_much_together_however_many_there_are():
     A = lattice(4)
     adata = ad.AnnData(obsm={"X_pca_harmony": np.zeros((16, 2))}, obsp={"spatial_connectivities": 0.3 * A})
-    W = neighbour_pull(adata)
+    W = potts_weights(adata)
     np.testing.assert_allclose(np.asarray(W.sum(1)).ravel(), SMOOTHNESS)
     assert W[0, 1] == SMOOTHNESS / 2  # a corner has two neighbours
 
@@ -128,18 +128,18 @@ def test_a_cell_without_neighbours_goes_by_itself():
     graph[0], graph[:, 0] = 0, 0
     adata.obsp["spatial_connectivities"] = sp.csr_matrix(graph)
     adata.obsp["spatial_connectivities"].eliminate_zeros()
-    assert neighbour_pull(adata)[[0]].nnz == 0
+    assert potts_weights(adata)[[0]].nnz == 0
     adata.obsm["X_pca_harmony"][0] = [0, 0, 5]
-    borders = fit_borders(field_of(adata, seed=0), votes)
-    assert borders.draw(adata, votes)[1] == 0
+    hmrf = fit_hmrf(hmrf_inputs(adata, seed=0), votes)
+    assert hmrf.refine(adata, votes)[1] == 0
     votes[0] = 0.5
-    assert borders.draw(adata, votes)[0] == 1
+    assert hmrf.refine(adata, votes)[0] == 1
 
 
 def test_states_of_a_panel_of_cell_types_are_the_types():
     adata, _, _ = tissue("onehot")
-    view, states = fit_states(adata, seed=0)
-    found = shares_of_states(states, view.matrix(adata))
+    representation, states = fit_states(adata, seed=0)
+    found = shares_of_states(states, representation.matrix(adata))
     assert found.shape[1] == 3
     types = adata.obsm["X_pca_harmony"].argmax(1)
     assert adjusted_rand_score(types, found.argmax(1)) == 1
@@ -148,15 +148,15 @@ def test_states_of_a_panel_of_cell_types_are_the_types():
 
 def test_a_state_without_cells_does_no_harm(monkeypatch):
     adata, truth, _ = tissue()
-    view, states = fit_states(adata, seed=0)
+    representation, states = fit_states(adata, seed=0)
     far = replace(states, weights=np.append(states.weights, 0.0), means=np.vstack([states.means, np.full((1, 3), 1e4)]))
-    monkeypatch.setattr(spatial_refinement, "fit_states", lambda adata, seed: (view, far))
+    monkeypatch.setattr(spatial_refinement, "fit_states", lambda adata, seed: (representation, far))
     votes = votes_of(truth)
-    borders = fit_borders(field_of(adata, seed=0), votes)
-    assert np.isfinite(borders.composition).all()
-    assert (borders.draw(adata, votes) == truth).mean() > 0.95
+    hmrf = fit_hmrf(hmrf_inputs(adata, seed=0), votes)
+    assert np.isfinite(hmrf.composition).all()
+    assert (hmrf.refine(adata, votes) == truth).mean() > 0.95
     adata.obsm["X_pca_harmony"][0] = 1e4 / 5  # a cell of another cohort that is of this state
-    assert (borders.draw(adata, votes)[1:] == truth[1:]).mean() > 0.95
+    assert (hmrf.refine(adata, votes)[1:] == truth[1:]).mean() > 0.95
 
 
 def test_niches_are_numbered_by_size_again_and_stability_is_that_of_the_niche():
@@ -168,25 +168,25 @@ def test_niches_are_numbered_by_size_again_and_stability_is_that_of_the_niche():
     adata.obsm["X_pca_harmony"] = (5 * np.eye(3)[types] + rng.normal(size=(SIDE**2, 3))).astype(np.float32)
     voted = (column >= SIDE // 2 + 2).astype(int)
     consensus = vote([voted, voted, truth], 2)
-    assert (consensus.voted == voted).all()
-    drawn, borders = draw_borders(field_of(adata, seed=0), consensus)
+    assert (consensus.consensus_labels == voted).all()
+    drawn, hmrf = refine_labels(hmrf_inputs(adata, seed=0), consensus)
     assert adjusted_rand_score(truth, drawn.labels) > 0.9
     assert np.bincount(drawn.labels)[0] > SIDE**2 / 2
     assert (drawn.labels == truth).mean() < 0.1, "the right half is the first niche now"
-    np.testing.assert_array_equal(borders.draw(adata, drawn.votes), drawn.labels)
+    np.testing.assert_array_equal(hmrf.refine(adata, drawn.votes), drawn.labels)
     np.testing.assert_allclose(drawn.stability, drawn.votes[np.arange(SIDE**2), drawn.labels])
     between = (column >= SIDE // 2 - 3) & (column < SIDE // 2 + 2) & (drawn.labels == 0)
     np.testing.assert_allclose(drawn.stability[between], 1 / 3)
     np.testing.assert_array_equal(drawn.mapping, [[1, 0], [1, 0], [1, 0]])
 
 
-def test_where_a_niche_would_be_lost_borders_stay_as_voted(caplog):
+def test_where_a_niche_would_be_lost_nothing_is_refined(caplog):
     adata, truth, _ = tissue()
     labels = truth.copy()
     labels[[205, 405, 1205]] = 2
     consensus = vote([labels] * 3, 3)
     consensus.votes[[205, 405, 1205]] = 0.3, 0.3, 0.4
-    drawn, borders = draw_borders(field_of(adata, seed=0), consensus)
-    assert borders is None
+    drawn, hmrf = refine_labels(hmrf_inputs(adata, seed=0), consensus)
+    assert hmrf is None
     np.testing.assert_array_equal(drawn.labels, consensus.labels)
     assert "niche 3 would lose all its cells" in caplog.text

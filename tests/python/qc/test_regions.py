@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from helpers import real_data
-from semanticst.qc.neighbour_search import NEAR, apart, density, regions, surroundings
+from semanticst.qc.neighbour_search import NEAR, apart, density, neighbourhoods, regions
 from semanticst.qc.regions import dead_regions, edge_artefacts
 
 
@@ -33,7 +33,7 @@ def thinned(counts, where, share, seed=0):
 
 def judge(points, counts):
     logs = np.log1p(counts).astype(np.float32)
-    around = surroundings(points, logs)
+    around = neighbourhoods(points, logs)
     return dead_regions(around), edge_artefacts(around, logs)
 
 
@@ -108,8 +108,8 @@ def test_cells_in_one_place_cost_no_more_than_others():
 
 
 def test_where_nothing_can_be_judged():
-    assert surroundings(np.zeros((500, 2)), np.zeros(500, np.float32)) is None
-    assert surroundings(cells(6), np.zeros(36, np.float32)) is None
+    assert neighbourhoods(np.zeros((500, 2)), np.zeros(500, np.float32)) is None
+    assert neighbourhoods(cells(6), np.zeros(36, np.float32)) is None
 
 
 def test_a_line_of_cells_and_flat_counts_do_no_harm():
@@ -130,7 +130,7 @@ def test_blocks_do_not_show(monkeypatch):
 
 
 def test_density_of_a_lattice_is_known():
-    around = surroundings(lattice(), np.zeros(45**2, np.float32))
+    around = neighbourhoods(lattice(), np.zeros(45**2, np.float32))
     # one spot on 100 x 100 x sqrt(3) / 2 square units
     assert np.median(density(around, um=True)) == pytest.approx(1e4 / (1e4 * np.sqrt(3) / 2), rel=0.3)
     assert np.median(density(around, um=False)) == pytest.approx(1 / (1e4 * np.sqrt(3) / 2), rel=0.3)
@@ -138,7 +138,7 @@ def test_density_of_a_lattice_is_known():
 
 
 def test_small_regions_are_dropped():
-    around = surroundings(lattice(), np.zeros(45**2, np.float32))
+    around = neighbourhoods(lattice(), np.zeros(45**2, np.float32))
     found = np.zeros(45**2, bool)
     found[:9] = True
     found[1000:1012] = True

@@ -1,4 +1,4 @@
-"""Can the contrast be told apart from the batch? Where it cannot, there is no p-value."""
+"""Confounding with the batch: a contrast that cannot be told apart from it has no p-value."""
 
 from dataclasses import dataclass, replace
 

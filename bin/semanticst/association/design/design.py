@@ -139,7 +139,7 @@ def build_design(contrast: Contrast, sections: pd.DataFrame, usable: pd.Series |
 def _differs_within_patient(contrast: Contrast, sections: pd.DataFrame) -> bool:
     """Is the variable one of sections? Said by ``block``, or seen in at least three patients.
 
-    One or two patients with several values are a slip of the pen until the contrast says otherwise.
+    One or two patients with several values are taken for a typing error until the contrast says otherwise.
     """
     columns = ["time", "event"] if contrast.type == "survival" else ["value"]
     several = sections.groupby("patient")[columns].nunique().max(axis=1)

@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 
 from semanticst.errors import BadInput, Problem
+from semanticst.tables.delimited import clean_value
 
 log = logging.getLogger(__name__)
 
-# pandas' own list would also swallow "None", which is an honest level of a treatment column
-MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "<NA>", "null", "NULL")
 TYPES = ("groups", "ordered", "continuous", "survival")
 
 
@@ -50,19 +49,11 @@ def read_text_table(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
     """
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     table.columns = table.columns.str.strip()
-    table = table.apply(lambda column: column.map(_tidy))
+    table = table.apply(lambda column: column.map(lambda value: clean_value(value) or None))
     absent = [c for c in required if c not in table.columns]
     if absent:
         raise BadInput([Problem(path, "this column must exist", row=1, column=c) for c in absent])
     return table
-
-
-def _tidy(value: str) -> str | None:
-    value = value.strip()
-    if value in MISSING:
-        return None
-    # a grade column with a gap is written 3.0 by many programs; it is the level 3
-    return re.sub(r"^(-?\d+)\.0+$", r"\1", value)
 
 
 def read_contrast(path: Path, name: str) -> Contrast:
@@ -82,12 +73,12 @@ def read_contrast(path: Path, name: str) -> Contrast:
         column=row.get("column", ""),
         reference=row.get("reference", ""),
         target=row.get("target", ""),
-        levels=_listed(row.get("levels", ""), ";"),
+        levels=_split(row.get("levels", ""), ";"),
         time=row.get("time", ""),
         event=row.get("event", ""),
         event_value=row.get("event_value", ""),
-        covariates=_listed(row.get("covariates", ""), ";,"),
-        strata=_listed(row.get("strata", ""), ";,"),
+        covariates=_split(row.get("covariates", ""), ";,"),
+        strata=_split(row.get("strata", ""), ";,"),
         block=row.get("block", ""),
         subset=row.get("subset", ""),
         file=path,
@@ -102,9 +93,9 @@ def read_contrast(path: Path, name: str) -> Contrast:
     return contrast
 
 
-def _listed(text: str, separators: str) -> tuple[str, ...]:
+def _split(text: str, separators: str) -> tuple[str, ...]:
     parts = re.split(f"[{separators}]", text)
-    return tuple(_tidy(p) for p in parts if _tidy(p))
+    return tuple(value for value in map(clean_value, parts) if value)
 
 
 def read_clinical(path: Path) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What is compared between patients: niche shares on a log-ratio scale, contacts, diversity, and what niches are like.
+"""Features compared between patients: niche shares as log-ratios, contacts, diversity, and features within niches.
 
 Cells are summed over the sections of a unit (a patient, or a patient's sections of one level) before any share is
 taken, so that a large section weighs more than a small one and the patient stays the unit.
@@ -65,7 +65,7 @@ def read_counts(path: Path) -> pd.DataFrame:
 
 
 def read_member_counts(path: Path) -> dict[str, pd.DataFrame]:
-    """Read ``niche_member_counts.csv``: the counts of every member of the consensus, as those of ``read_counts``."""
+    """Read ``niche_member_counts.csv``: the counts of every base clustering, as those of ``read_counts``."""
     table = read_text_table(path, ("member", "sample", "niche", "n_cells"))
     return {str(member): _wide(path, rows) for member, rows in table.groupby("member", sort=True)}
 

@@ -1,4 +1,4 @@
-"""What a niche is like inside: how fragmented it lies, which cell types it holds, how it expresses sets of genes.
+"""Features within a niche: fragmentation, shares of cell types, expression of gene sets.
 
 As for shares, cells are summed over the sections of a unit first. A unit with fewer cells of a niche than the stated
 minimum has no value for it.

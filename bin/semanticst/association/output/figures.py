@@ -9,7 +9,7 @@ from semanticst.association.associate import Association
 from semanticst.association.output.forest_plot import forest
 from semanticst.association.output.kaplan_meier import survival_curves
 from semanticst.association.output.patient_plot import patients
-from semanticst.association.output.representative_sections import draw_extremes, strongest_niche
+from semanticst.association.output.representative_sections import draw_representative_sections, strongest_niche
 from semanticst.plotting.style import STYLE
 from semanticst.writing import atomic
 
@@ -24,7 +24,7 @@ def draw_figures(result: Association, outdir: Path, stem: str, niches: Path | No
     outcome = {"kaplan_meier": survival_curves} if result.contrast.type == "survival" else {"patients": patients}
     drawings = {"forest": forest, **outcome}
     if niches is not None and strongest_niche(result) is not None:
-        drawings["extremes"] = partial(draw_extremes, niches=niches)
+        drawings["extremes"] = partial(draw_representative_sections, niches=niches)
     # the date would make every PDF differ
     options = {"png": {"dpi": DPI}, "pdf": {"metadata": {"CreationDate": None}}}
     with matplotlib.rc_context(STYLE):

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from semanticst.association.associate import Association
 from semanticst.association.features.composition import JOINT
 from semanticst.association.output.summary_text import SIGNIFICANT, feature_name, p_text
-from semanticst.plotting.style import FAINT, INK, blank, row_colour
+from semanticst.plotting.style import FAINT, INK, new_figure, row_colour
 
 MOST_ROWS, MOST_PANELS = 40, 6
 """With contacts or many groups there can be hundreds of effects: those with the smallest p are drawn."""
@@ -23,7 +23,7 @@ def forest(result: Association) -> Figure:
     comparisons = [c for c in dict.fromkeys(result.effects["comparison"]) if c in strongest]
     names = ranked.drop_duplicates(["feature", "niche"]).head(MOST_ROWS)[["feature", "niche"]]
     names = names.sort_values(["feature", "niche"], key=lambda column: column.map(_place))
-    figure = blank(8.5, len(comparisons) * (1.1 + 0.32 * len(names)))
+    figure = new_figure(8.5, len(comparisons) * (1.1 + 0.32 * len(names)))
     axes = figure.subplots(len(comparisons), 1, squeeze=False)[:, 0]
     for ax, comparison in zip(axes, comparisons):
         here = result.effects[result.effects["comparison"] == comparison].set_index(["feature", "niche"])

@@ -8,21 +8,21 @@ from matplotlib.ticker import MaxNLocator
 from semanticst.association.associate import Association
 from semanticst.association.output.summary_text import feature_name, is_share, p_text
 from semanticst.association.stats.survival import base_frame, kaplan_meier, median_split
-from semanticst.plotting.style import INK, blank, row_colour
+from semanticst.plotting.style import INK, new_figure, row_colour
 
 
 def survival_curves(result: Association) -> Figure:
     """Kaplan-Meier curves above and below the median share, with numbers at risk, of the four smallest p."""
     rows = result.primary[result.primary["p"].notna()].head(4)
     if rows.empty:
-        figure = blank(6, 1.2)
+        figure = new_figure(6, 1.2)
         ax = figure.subplots()
         ax.axis("off")
         ax.text(0.5, 0.5, result.primary["warnings"].iloc[0], ha="center", va="center", wrap=True)
         return figure
     n_columns = min(2, len(rows))
     n_rows = -(-len(rows) // n_columns)
-    figure = blank(4.8 * n_columns, 4.0 * n_rows)
+    figure = new_figure(4.8 * n_columns, 4.0 * n_rows)
     grid = figure.subfigures(n_rows, n_columns, squeeze=False)
     for part, (_, row) in zip(grid.ravel(), rows.iterrows()):
         _curve_panel(part, result, row)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from semanticst.association.associate import Association
 from semanticst.association.output.summary_text import SIGNIFICANT, feature_name, is_share, p_text
-from semanticst.plotting.style import FAINT, INK, blank, row_colour
+from semanticst.plotting.style import FAINT, INK, new_figure, row_colour
 
 MOST_OTHERS = 8
 """Panels for features beside shares."""
@@ -25,7 +25,7 @@ def patients(result: Association) -> Figure:
     panels = [*niches, *found.sort_values("p", kind="stable").index[:MOST_OTHERS]] or list(shown.columns)[:20]
     n_columns = min(4, len(panels))
     n_rows = -(-len(panels) // n_columns)
-    figure = blank(max(4.5, 2.6 * n_columns), 0.6 + 2.7 * n_rows)
+    figure = new_figure(max(4.5, 2.6 * n_columns), 0.6 + 2.7 * n_rows)
     axes = figure.subplots(n_rows, n_columns, squeeze=False)
     for ax in axes.ravel()[len(panels) :]:
         ax.set_visible(False)

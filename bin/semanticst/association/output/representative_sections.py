@@ -10,15 +10,15 @@ from semanticst.association.associate import Association
 from semanticst.association.output.summary_text import SIGNIFICANT, p_text
 from semanticst.plotting.niche_maps import SectionMap, draw_section
 from semanticst.plotting.palette import REMOVED, niche_colour, niche_name
-from semanticst.plotting.style import blank
+from semanticst.plotting.style import new_figure
 
-MOST = 3
+SECTIONS_PER_SIDE = 3
 """Patients on either side."""
 _ROWS_AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True)
-class Extreme:
+class RepresentativeSection:
     """One patient (or part of a patient) to draw: the largest section, and what stands above it."""
 
     section: str
@@ -33,7 +33,7 @@ def strongest_niche(result: Association) -> pd.Series | None:
     return None if rows.empty else rows.iloc[0]
 
 
-def extremes(result: Association) -> tuple[list[Extreme], list[Extreme]]:
+def representative_sections(result: Association) -> tuple[list[RepresentativeSection], list[RepresentativeSection]]:
     """Units with the most of the strongest niche (falling), and with the least (rising); no unit is on both sides.
 
     Of a unit with several sections the one with most cells stands for it.
@@ -42,12 +42,16 @@ def extremes(result: Association) -> tuple[list[Extreme], list[Extreme]]:
     if row is None:
         return [], []
     share = result.features.shown["proportion", row["niche"]].sort_values(kind="stable", ascending=False)
-    n = min(MOST, len(share) // 2)
+    n = min(SECTIONS_PER_SIDE, len(share) // 2)
     found = []
     for unit in [*share.index[:n], *share.index[::-1][:n]]:
         sections = result.design.sections.index[result.design.sections["unit"] == unit]
         largest = str(result.cells.loc[sections].idxmax())
-        found.append(Extreme(largest, f"{unit}{_outcome(result, unit)}\n{100 * share[unit]:.1f} %", float(share[unit])))
+        found.append(
+            RepresentativeSection(
+                largest, f"{unit}{_outcome(result, unit)}\n{100 * share[unit]:.1f} %", float(share[unit])
+            )
+        )
     return found[:n], found[n:]
 
 
@@ -82,19 +86,19 @@ def read_sections_of(niches: Path, samples: set[str]) -> dict[str, SectionMap]:
     }
 
 
-def draw_extremes(result: Association, niches: Path) -> Figure | None:
+def draw_representative_sections(result: Association, niches: Path) -> Figure | None:
     """Maps, most above and least below: the strongest niche in its colour, all others grey. None without a test."""
-    most, least = extremes(result)
+    most, least = representative_sections(result)
     if not most:
         return None
     row = strongest_niche(result)
     niche = int(row["niche"])
     sections = read_sections_of(niches, {e.section for e in (*most, *least)})
-    figure = blank(2.9 * len(most), 6.6)
+    figure = new_figure(2.9 * len(most), 6.6)
     axes = figure.subplots(2, len(most), squeeze=False)
-    for ax, extreme in zip(axes.ravel(), [*most, *least]):
-        draw_section(ax, sections[extreme.section], colour=lambda k: niche_colour(k) if k == niche else REMOVED)
-        ax.set_title(extreme.title, fontsize=9, loc="left")
+    for ax, shown in zip(axes.ravel(), [*most, *least]):
+        draw_section(ax, sections[shown.section], colour=lambda k: niche_colour(k) if k == niche else REMOVED)
+        ax.set_title(shown.title, fontsize=9, loc="left")
     figure.suptitle(
         f"{niche_name(niche)}, {p_text(row['q'], 'q')}: most (above) and least (below)",
         fontsize=10, fontweight="bold" if row["q"] < SIGNIFICANT else "normal",

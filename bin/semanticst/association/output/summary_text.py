@@ -1,4 +1,4 @@
-"""The result in plain words, every number from the table."""
+"""Summary of a contrast in sentences, every number from its table."""
 
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from semanticst.association.stats.results import COMPOSITION
 
 SIGNIFICANT = 0.05
 SAME_SIGN = 0.9
-"""Share of the members of the consensus that a finding should share its sign with."""
-MOST = 5
+"""Share of the base clusterings that a finding should share its sign with."""
+MOST_FINDINGS = 5
 """Findings spelled out; the table has the rest."""
 NAMED_MARKERS = 3
 """Markers of a niche that are named."""
@@ -76,9 +76,9 @@ def finding_sentences(result: Association) -> list[str]:
         return [f"None of {plural(n_tests, 'test')} passes a false discovery rate of 5 %; nearest: {near}"]
     pass_ = "passes" if len(found) == 1 else "pass"
     head = f"{len(found)} of {plural(n_tests, 'test')} {pass_} a false discovery rate of 5 %."
-    sentences = [head, *(finding(result, row) for _, row in found.head(MOST).iterrows())]
-    if len(found) > MOST:
-        sentences.append(f"{len(found) - MOST} more are in the table.")
+    sentences = [head, *(finding(result, row) for _, row in found.head(MOST_FINDINGS).iterrows())]
+    if len(found) > MOST_FINDINGS:
+        sentences.append(f"{len(found) - MOST_FINDINGS} more are in the table.")
     return sentences
 
 
@@ -157,8 +157,8 @@ def topic(result: Association) -> str:
 
 def marked_name(result: Association, row: pd.Series) -> str:
     """The feature's name; of a niche with what it is rich in, where that is known."""
-    marks = result.marks.get(row["niche"], "") if row["feature"] == "proportion" else ""
-    return f"{feature_name(row)}, rich in {marks}," if marks else feature_name(row)
+    top_markers = result.top_markers.get(row["niche"], "") if row["feature"] == "proportion" else ""
+    return f"{feature_name(row)}, rich in {top_markers}," if top_markers else feature_name(row)
 
 
 def feature_name(row: pd.Series) -> str:
@@ -206,13 +206,13 @@ def plural(n: int, noun: str) -> str:
     return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
-def read_marks(path: Path) -> dict[str, str]:
+def top_markers_text(path: Path) -> dict[str, str]:
     """Read ``niche_markers.csv``: the best markers of each niche (those above the rest only) as ``A, B and C``."""
     table = read_text_table(path, ("niche", "symbol", "score", "rank"))
     table[["rank", "score"]] = table[["rank", "score"]].apply(pd.to_numeric)
     best = table[(table["rank"] <= NAMED_MARKERS) & (table["score"] > 0)].sort_values(["niche", "rank"], kind="stable")
-    return {str(niche): _listed(rows["symbol"].tolist()) for niche, rows in best.groupby("niche", sort=True)}
+    return {str(niche): _joined(rows["symbol"].tolist()) for niche, rows in best.groupby("niche", sort=True)}
 
 
-def _listed(names: list[str]) -> str:
+def _joined(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

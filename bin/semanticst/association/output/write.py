@@ -15,8 +15,8 @@ from semanticst.association.output.summary_text import (
     feature_name,
     is_share,
     paragraph,
-    read_marks,
     shared_warnings,
+    top_markers_text,
 )
 from semanticst.association.stats.results import COMPOSITION, PAIRWISE
 from semanticst.mqc import multiqc
@@ -53,7 +53,7 @@ def write_association(
     rich in.
     """
     if markers is not None:
-        result = replace(result, marks=read_marks(markers))
+        result = replace(result, top_markers=top_markers_text(markers))
     name = result.contrast.name
     write_table(outdir / f"{name}.csv", result.table)
     figures = draw_figures(result, outdir, name, niches)
@@ -68,14 +68,14 @@ def write_association(
 def record(result: Association, figures: list[str]) -> dict:
     """Everything the report may say about the contrast."""
     design, contrast = result.design, result.contrast
-    asked = {k: v for k, v in vars(contrast).items() if k not in ("file", "row")}
+    question = {k: v for k, v in vars(contrast).items() if k not in ("file", "row")}
     share = result.features.shown.reset_index(names="unit")
     share.columns = ["/".join(c) if isinstance(c, tuple) and c[1] else np.atleast_1d(c)[0] for c in share.columns]
     units = design.units.reset_index(names="unit")
     families = result.table.groupby("family", sort=False)["n_tests"].first()
     found = result.effects[result.effects["q"] < SIGNIFICANT]
     return {
-        "contrast": asked,
+        "contrast": question,
         "paragraph": paragraph(result),
         "n_patients": int(units["patient"].nunique()),
         "n_sections": len(design.sections),

@@ -18,7 +18,7 @@ from semanticst.association.planning.power import Study, power
 from semanticst.association.planning.variance import variance_components
 from semanticst.errors import BadInput, Problem
 from semanticst.plotting.palette import niche_colour
-from semanticst.plotting.style import FAINT, STYLE, blank
+from semanticst.plotting.style import FAINT, STYLE, new_figure
 from semanticst.writing import atomic, write_table
 
 log = logging.getLogger(__name__)
@@ -64,8 +64,8 @@ def variance_of_run(
         raise BadInput([Problem(path, "this file of a finished run is missing") for path in absent])
     counts = read_counts(files["counts"])
     sections = read_sections(files["samplesheet"], read_clinical(files["clinical"]), counts)
-    asked = read_contrast(files["contrasts"], contrast) if contrast else None
-    table = variance_components(counts, sections, asked)
+    question = read_contrast(files["contrasts"], contrast) if contrast else None
+    table = variance_components(counts, sections, question)
     write_table(outdir / "variance.csv", table)
     if niche is not None and niche not in set(table["niche"]):
         message = f"there is no such niche; niches: {', '.join(table['niche'])}"
@@ -173,7 +173,7 @@ def draw_power(table: pd.DataFrame, target: float) -> Figure:
     """Corrected power over patients: a panel per effect, a line per number of sections."""
     effects = sorted(table["effect"].unique())
     design = table.loc[0, "design"]
-    figure = blank(max(4.5, 3.4 * len(effects)), 3.4)
+    figure = new_figure(max(4.5, 3.4 * len(effects)), 3.4)
     axes = figure.subplots(1, len(effects), sharey=True, squeeze=False)[0]
     for ax, effect in zip(axes, effects):
         for i, (each, rows) in enumerate(table[table["effect"] == effect].groupby("sections")):

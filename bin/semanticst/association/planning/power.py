@@ -1,4 +1,4 @@
-"""How often would a study find an effect? By simulation, through the tests of the association.
+"""Power of a study by simulation, through the tests of the association.
 
 A niche's centred log-ratio is normal between patients (``sd_between``) and between sections of a patient
 (``sd_within``); a patient enters with the mean of his or her sections. Pairs have that many sections on either side.
@@ -14,11 +14,11 @@ from statsmodels.stats.power import TTestIndPower, TTestPower
 from semanticst.association.stats.cox import martingale_residuals
 from semanticst.association.stats.linear_contrast import Question, permutation_tests
 from semanticst.association.stats.linear_model import slope_model
-from semanticst.association.stats.permutation import arrange, permutation_p
+from semanticst.association.stats.permutation import permutation_p, permutations_of
 
 DESIGNS = ("groups", "paired", "survival")
 PERMUTATIONS, BATCH = 999, 100
-"""Arrangements, and studies that share them: drawn anew for every batch, so that no one draw decides."""
+"""Permutations, and studies that share them: drawn anew for every batch, so that no one draw decides."""
 LEVEL = 0.05
 
 
@@ -79,8 +79,8 @@ def _batch(study: Study, n: int, rng: np.random.Generator, seed: int) -> np.ndar
         blocks, names = patient, ("patient",)
         between = study.sd_between * rng.normal(size=(study.patients, n))[patient]
     Y = study.effect * x[:, None] + between + study.sd_within / np.sqrt(study.sections) * rng.normal(size=(n_units, n))
-    asked = Question(x, patient, blocks, np.zeros((n_units, 0)), names, permutations=PERMUTATIONS, seed=seed)
-    return permutation_tests(asked, slope_model(x, blocks, asked.covariates), Y)[2]
+    question = Question(x, patient, blocks, np.zeros((n_units, 0)), names, permutations=PERMUTATIONS, seed=seed)
+    return permutation_tests(question, slope_model(x, blocks, question.covariates), Y)[2]
 
 
 def _survival(study: Study, n: int, rng: np.random.Generator, seed: int) -> np.ndarray:
@@ -94,7 +94,9 @@ def _survival(study: Study, n: int, rng: np.random.Generator, seed: int) -> np.n
     last = max(0, round(study.events * study.patients) - 1)
     censored = followed * np.sort(lifetime / followed, axis=1)[:, last, None] * (1 + 1e-9)
     Y = study.sd_between * driver + noise
-    orders = arrange(np.arange(study.patients), np.zeros(study.patients, int), PERMUTATIONS, seed, exact_allowed=False)
+    orders = permutations_of(
+        np.arange(study.patients), np.zeros(study.patients, int), PERMUTATIONS, seed, exact_allowed=False
+    )
     p = []
     for y, time, event in zip(Y, np.minimum(lifetime, censored), (lifetime <= censored).astype(float)):
         residual = martingale_residuals(pd.DataFrame({"time": time, "event": event, "stratum": 0}))

@@ -1,4 +1,4 @@
-"""How much a niche varies between patients, and between sections of a patient: what the size of a study hangs on."""
+"""Variance components of niche shares: between patients, and between sections of a patient."""
 
 import logging
 

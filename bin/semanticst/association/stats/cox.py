@@ -12,7 +12,7 @@ from lifelines.exceptions import ConvergenceError, ConvergenceWarning
 from lifelines.statistics import proportional_hazard_test
 from scipy import stats
 
-from semanticst.association.stats.permutation import arrange, permutation_p, refine_tail
+from semanticst.association.stats.permutation import permutation_p, permutations_of, refine_tail
 
 NOT_COVARIATES = ("time", "event", "stratum")
 SEPARATED = 10.0
@@ -125,7 +125,7 @@ def permutation_test(
     """
     blocks = base["stratum"].to_numpy()
     residual = martingale_residuals(base)
-    orders = arrange(y, blocks, permutations, seed, exact_allowed=False)
+    orders = permutations_of(y, blocks, permutations, seed, exact_allowed=False)
     null = np.abs(y[orders.order] @ residual)[:, None]
     observed = np.abs(y @ residual)[None]
     p = permutation_p(null, observed, orders.exact)

@@ -13,7 +13,7 @@ from semanticst.association.stats.omnibus import indicators, omnibus_test
 from semanticst.association.stats.results import PAIRWISE, PRIMARY
 
 
-def question(design: Design, x: np.ndarray, settings: Settings) -> Question:
+def build_question(design: Design, x: np.ndarray, settings: Settings) -> Question:
     """The design's patients, blocks and covariates with x as the variable of interest."""
     return Question(
         x=x,
@@ -54,7 +54,7 @@ def compare_ordered(design: Design, features: Features, settings: Settings) -> l
     """A slope per step from low to high for each feature, then a row per pair of levels (when more than two)."""
     values = design.units["value"].to_numpy()
     x = steps(values, design.levels)
-    rows = compare(features, question(design, x, settings))
+    rows = compare(features, build_question(design, x, settings))
     for row in rows:
         if "effect" in row:
             row["p_rank"] = _kendall(x, features.modelled[row["feature"], row["niche"]])
@@ -71,7 +71,7 @@ def compare_continuous(design: Design, features: Features, settings: Settings) -
     value = design.units["value"].to_numpy(float)
     spread = value.std(ddof=1) if len(value) > 1 else 0.0
     x = standardised(value)
-    rows = compare(features, question(design, x, settings))
+    rows = compare(features, build_question(design, x, settings))
     for row in rows:
         if "effect" in row:
             row["p_rank"] = _kendall(x, features.modelled[row["feature"], row["niche"]])
@@ -86,15 +86,15 @@ def _pair(
     values = design.units["value"].to_numpy()
     keep = np.isin(values, (reference, target))
     subset = Features(features.modelled[keep], features.shown[keep])
-    asked = question(design, (values == target).astype(float), settings).where(keep)
-    rows = compare(subset, asked)
+    question = build_question(design, (values == target).astype(float), settings).where(keep)
+    rows = compare(subset, question)
     for row in rows:
         if "effect" not in row:
             continue
         y = subset.modelled[row["feature"], row["niche"]].to_numpy()
         defined, is_target = np.isfinite(y), values[keep] == target
         row["hedges_g"] = hedges_g(y[defined & is_target], y[defined & ~is_target])
-        row["p_rank"] = _rank_test(y[defined], is_target[defined], asked.patients[defined], design.within_patient)
+        row["p_rank"] = _rank_test(y[defined], is_target[defined], question.patients[defined], design.within_patient)
     _describe(rows, subset, values[keep], reference, target, f"{target} vs {reference}", family, "difference")
     return rows
 
@@ -123,12 +123,12 @@ def _describe(
 
 def _omnibus(design: Design, features: Features, settings: Settings) -> list[dict]:
     values = design.units["value"].to_numpy()
-    asked = question(design, np.unique(values, return_inverse=True)[1].astype(float), settings)
+    question = build_question(design, np.unique(values, return_inverse=True)[1].astype(float), settings)
     rows = []
     for feature, niche in features.modelled.columns:
         y = features.modelled[feature, niche].to_numpy()
         use = np.isfinite(y)
-        here = asked.where(use)
+        here = question.where(use)
         row = {"feature": feature, "niche": niche, "comparison": "omnibus", "family": PRIMARY}
         row["mean_all"] = features.shown.loc[use, (feature, niche)].mean()
         row["n_patients"] = len(np.unique(here.patients))
@@ -149,7 +149,7 @@ def _omnibus(design: Design, features: Features, settings: Settings) -> list[dic
             p_permutation=result.p_permutation[0],
             p_model=result.p_model[0],
             p_rank=_kruskal(y[use], values[use]),
-            model=here.describe(result.arrangements.describe()).replace("HC2 errors", "F test").replace("of t", "of F"),
+            model=here.describe(result.permutations.describe()).replace("HC2 errors", "F test").replace("of t", "of F"),
         )
         rows.append(row)
     return rows

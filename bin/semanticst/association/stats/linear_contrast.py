@@ -10,10 +10,10 @@ from semanticst.association.design.variables import MIN_PER_GROUP
 from semanticst.association.features.composition import Features
 from semanticst.association.stats.linear_model import SlopeModel, slope_model, t_test
 from semanticst.association.stats.permutation import (
-    Arrangements,
-    arrange,
+    Permutations,
     critical_t,
     permutation_p,
+    permutations_of,
     permuted_t,
     refine_tail,
 )
@@ -21,7 +21,7 @@ from semanticst.association.stats.sensitivity import detectable_effect, leave_on
 from semanticst.constants import PERMUTATIONS
 
 COARSE = 0.01
-"""A warning is due when no arrangement can give a p below this."""
+"""A warning is due when no permutation can give a p below this."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +64,14 @@ class Question:
         several = [b for b in np.unique(self.blocks) if len(np.unique(self.x[self.blocks == b])) > 1]
         return np.isin(self.blocks, several)
 
-    def describe(self, arrangements: str) -> str:
+    def describe(self, permutations: str) -> str:
         """The model in words, for the ``model`` column."""
         text = "linear model, HC2 errors"
         if self.block_names:
             text += f", blocks {'+'.join(self.block_names)}"
         if self.covariate_names:
             text += f", covariates {'+'.join(self.covariate_names)}"
-        return f"{text}; p by permutation of t ({arrangements})"
+        return f"{text}; p by permutation of t ({permutations})"
 
 
 @dataclass(frozen=True)
@@ -85,29 +85,29 @@ class Estimates:
     p: np.ndarray
     p_permutation: np.ndarray
     p_model: np.ndarray
-    arrangements: Arrangements
+    permutations: Permutations
 
 
 def estimate(question: Question, model: SlopeModel, Y: np.ndarray) -> Estimates:
     """Effect, interval and p of each column of Y (float64, n x k) under the question's ``slope_model``."""
     effect, se, p_model = t_test(model, Y)
-    arrangements, p_permutation, p = permutation_tests(question, model, Y)
-    noise = permuted_t(model, model.effect_and_residuals(Y)[1], arrangements)
-    half = critical_t(noise, model.df, arrangements.exact) * se
-    return Estimates(effect, se, effect - half, effect + half, p, p_permutation, p_model, arrangements)
+    permutations, p_permutation, p = permutation_tests(question, model, Y)
+    noise = permuted_t(model, model.effect_and_residuals(Y)[1], permutations)
+    half = critical_t(noise, model.df, permutations.exact) * se
+    return Estimates(effect, se, effect - half, effect + half, p, p_permutation, p_model, permutations)
 
 
 def permutation_tests(
     question: Question, model: SlopeModel, Y: np.ndarray
-) -> tuple[Arrangements, np.ndarray, np.ndarray]:
-    """The arrangements, p by permutation alone, and the p to read, of each column of Y."""
+) -> tuple[Permutations, np.ndarray, np.ndarray]:
+    """The permutations, p by permutation alone, and the p to read, of each column of Y."""
     effect, se, p_model = t_test(model, Y)
-    arrangements = arrange(
+    permutations = permutations_of(
         question.x, question.blocks, question.permutations, question.seed, exact_allowed=question.covariates.size == 0
     )
-    null, observed = permuted_t(model, Y, arrangements), np.abs(effect / se)
-    p_permutation = permutation_p(null, observed, arrangements.exact)
-    return arrangements, p_permutation, refine_tail(p_permutation, null, observed, p_model)
+    null, observed = permuted_t(model, Y, permutations), np.abs(effect / se)
+    p_permutation = permutation_p(null, observed, permutations.exact)
+    return permutations, p_permutation, refine_tail(p_permutation, null, observed, p_model)
 
 
 def compare(features: Features, question: Question) -> list[dict]:
@@ -147,12 +147,12 @@ def _compare_complete(values: pd.DataFrame, question: Question) -> list[dict]:
 
     Y = values.to_numpy(float)[:, usable]
     found = estimate(question, model, Y)
-    arrangements, effect = found.arrangements, found.effect
+    permutations, effect = found.permutations, found.effect
     low, high = leave_one_out(question.patients, lambda keep: _effects(Y[keep], question.where(keep)))
     low, high = np.broadcast_to(low, effect.shape), np.broadcast_to(high, effect.shape)
     warnings = []
-    if arrangements.exact and 2 / len(arrangements) > COARSE:
-        warnings = [f"only {len(arrangements)} arrangements of patients: a small p rests on the t distribution"]
+    if permutations.exact and 2 / len(permutations) > COARSE:
+        warnings = [f"only {len(permutations)} arrangements of patients: a small p rests on the t distribution"]
     for j, column in enumerate(np.flatnonzero(usable)):
         rows[column] = {
             "effect": effect[j],
@@ -165,7 +165,7 @@ def _compare_complete(values: pd.DataFrame, question: Question) -> list[dict]:
             "effect_loo_low": low[j],
             "effect_loo_high": high[j],
             "detectable_effect": detectable_effect(found.se[j], model.df),
-            "model": question.describe(arrangements.describe()),
+            "model": question.describe(permutations.describe()),
             "warnings": [*warnings, *sign_warning(found.p[j], low[j], high[j])],
         }
     return rows

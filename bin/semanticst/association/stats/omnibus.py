@@ -1,4 +1,4 @@
-"""Do several groups differ at all: per niche (F test) and over the whole composition (PERMANOVA), by permutation.
+"""Omnibus tests of several groups: F per niche, PERMANOVA over the composition, both by permutation.
 
 On centred log-ratios the Euclidean distance is Aitchison's, so that the pseudo-F of PERMANOVA (Anderson 2001, Austral
 Ecology 26:32; with covariates McArdle & Anderson 2001, Ecology 82:290) is the F of the summed squares of all columns.
@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from semanticst.association.stats.linear_model import nuisance_basis
-from semanticst.association.stats.permutation import CHUNK, Arrangements, arrange, permutation_p, refine_tail
+from semanticst.association.stats.permutation import CHUNK, Permutations, permutation_p, permutations_of, refine_tail
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class OmnibusResult:
     p: np.ndarray
     p_permutation: np.ndarray
     p_model: np.ndarray
-    arrangements: Arrangements
+    permutations: Permutations
 
 
 def omnibus_test(
@@ -56,18 +56,18 @@ def omnibus_test(
     rest = Y - nuisance @ (nuisance.T @ Y)
     by_effect, unexplained = sums(rest)
     observed = by_effect / unexplained
-    arrangements = arrange(_row_codes(X), blocks, permutations, seed, exact_allowed=covariates.size == 0)
+    drawn = permutations_of(_row_codes(X), blocks, permutations, seed, exact_allowed=covariates.size == 0)
     size = max(1, CHUNK // rest.size)
     null = []
-    for start in range(0, len(arrangements), size):
-        shuffled = rest[arrangements.order[start : start + size]]
+    for start in range(0, len(drawn), size):
+        shuffled = rest[drawn.order[start : start + size]]
         a, b = sums(shuffled - nuisance @ (nuisance.T @ shuffled))
         null.append(a / b)
     null = np.concatenate(null)
-    p_permutation = permutation_p(null, observed, arrangements.exact)
+    p_permutation = permutation_p(null, observed, drawn.exact)
     p_model = stats.f.sf(observed * df_rest / df_effect, df_effect, df_rest)
     p = p_permutation if joint else refine_tail(p_permutation, null, observed, p_model)
-    return OmnibusResult(by_effect / (by_effect + unexplained), p, p_permutation, p_model, arrangements)
+    return OmnibusResult(by_effect / (by_effect + unexplained), p, p_permutation, p_model, drawn)
 
 
 def _row_codes(X: np.ndarray) -> np.ndarray:

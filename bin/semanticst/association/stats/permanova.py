@@ -1,4 +1,4 @@
-"""One answer to "does the composition differ at all": PERMANOVA on the Aitchison distance between units."""
+"""PERMANOVA of the niche composition, on the Aitchison distance between units."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,7 @@ import pandas as pd
 from semanticst.association.design.design import Design
 from semanticst.association.features.composition import JOINT, centred_log_ratio
 from semanticst.association.stats.cox import martingale_residuals
-from semanticst.association.stats.group_contrasts import question, steps
+from semanticst.association.stats.group_contrasts import build_question, steps
 from semanticst.association.stats.linear_contrast import Settings, too_few
 from semanticst.association.stats.omnibus import indicators, omnibus_test
 from semanticst.association.stats.results import COMPOSITION
@@ -37,10 +37,10 @@ def compare_composition(design: Design, share: pd.DataFrame, settings: Settings)
         else:
             code = values.astype(float) if design.contrast.type == "continuous" else steps(values, design.levels)
             X = code[:, None]
-        asked = question(design, code, settings)
-        reason = too_few(asked)
-        if asked.within_patient:
-            keep = asked.contrasted
+        question = build_question(design, code, settings)
+        reason = too_few(question)
+        if question.within_patient:
+            keep = question.contrasted
             row["n_patients"] = len(np.unique(design.patients[keep]))
     if not reason and Y.shape[1] < 2:
         reason = "not testable: fewer than two niches"
@@ -60,7 +60,7 @@ def compare_composition(design: Design, share: pd.DataFrame, settings: Settings)
         effect_type="r_squared",
         p=result.p[0],
         p_permutation=result.p_permutation[0],
-        model=f"PERMANOVA{outcome}, Aitchison distance{given}; p by permutation ({result.arrangements.describe()})",
+        model=f"PERMANOVA{outcome}, Aitchison distance{given}; p by permutation ({result.permutations.describe()})",
         warnings=[],
     )
     return row

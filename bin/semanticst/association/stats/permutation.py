@@ -1,4 +1,4 @@
-"""Permutation of patients: exact when there are few arrangements, else Monte Carlo.
+"""Permutation of patients: exact when there are few permutations, else Monte Carlo.
 
 The statistic is the t value with unequal-variance error, which keeps its level when groups differ in size and spread
 (Janssen 1997, Stat Probab Lett 36:9; Chung & Romano 2013, Ann Stat 41:484). Covariates are taken out first and the
@@ -20,7 +20,7 @@ CHUNK = 4_000_000
 
 
 @dataclass(frozen=True)
-class Arrangements:
+class Permutations:
     """Ways to hand outcomes to units: ``order`` (int, m x n) indexes rows of Y; ``exact`` when these are all."""
 
     order: np.ndarray
@@ -34,7 +34,7 @@ class Arrangements:
         return f"{'exact' if self.exact else 'Monte Carlo'}, {len(self)} arrangements"
 
 
-def count_arrangements(x: np.ndarray, blocks: np.ndarray) -> int:
+def count_permutations(x: np.ndarray, blocks: np.ndarray) -> int:
     """Number of different ways to arrange the values of x inside blocks."""
     return prod(_multinomial(np.unique(x[blocks == b], return_counts=True)[1]) for b in np.unique(blocks))
 
@@ -47,20 +47,22 @@ def _multinomial(sizes: np.ndarray) -> int:
     return ways
 
 
-def arrange(x: np.ndarray, blocks: np.ndarray, limit: int, seed: int, exact_allowed: bool = True) -> Arrangements:
-    """All arrangements of x inside blocks when there are at most ``limit``, else ``limit`` random ones.
+def permutations_of(
+    x: np.ndarray, blocks: np.ndarray, limit: int, seed: int, exact_allowed: bool = True
+) -> Permutations:
+    """All permutations of x inside blocks when there are at most ``limit``, else ``limit`` random ones.
 
     ``exact_allowed`` is False with covariates: residuals differ, so that rows with the same x are not interchangeable.
     """
     n = len(x)
-    if exact_allowed and count_arrangements(x, blocks) <= limit:
-        return Arrangements(np.array(list(_all_orders(x, blocks))), True)
+    if exact_allowed and count_permutations(x, blocks) <= limit:
+        return Permutations(np.array(list(_all_orders(x, blocks))), True)
     draws = np.random.default_rng(seed).random((limit, n))
     # sorting random numbers inside blocks: blocks first, then the draw
     shuffled = np.lexsort((draws, np.broadcast_to(blocks, draws.shape)), axis=1)
     order = np.empty((limit, n), dtype=int)
     order[:, np.argsort(blocks, kind="stable")] = shuffled
-    return Arrangements(order, False)
+    return Permutations(order, False)
 
 
 def _all_orders(x: np.ndarray, blocks: np.ndarray) -> Iterator[np.ndarray]:
@@ -91,19 +93,19 @@ def _splits(rows: tuple, sizes: list[int]) -> Iterator[list[tuple]]:
             yield [first, *others]
 
 
-def permuted_t(model: SlopeModel, Y: np.ndarray, arrangements: Arrangements) -> np.ndarray:
-    """|t| of each arrangement and column of Y (n x k): float64, m x k."""
+def permuted_t(model: SlopeModel, Y: np.ndarray, permutations: Permutations) -> np.ndarray:
+    """|t| of each permutation and column of Y (n x k): float64, m x k."""
     rest = model.without_nuisance(Y)
     size = max(1, CHUNK // rest.size)
     parts = []
-    for start in range(0, len(arrangements), size):
-        effect, se = model.fit(rest[arrangements.order[start : start + size]])
+    for start in range(0, len(permutations), size):
+        effect, se = model.fit(rest[permutations.order[start : start + size]])
         parts.append(np.abs(effect / se))
     return np.concatenate(parts)
 
 
 def permutation_p(null: np.ndarray, observed: np.ndarray, exact: bool) -> np.ndarray:
-    """Share of arrangements at least as extreme: b / m when exact, (b + 1) / (m + 1) when drawn.
+    """Share of permutations at least as extreme: b / m when exact, (b + 1) / (m + 1) when drawn.
 
     The second form counts the cohort itself (Phipson & Smyth 2010, Stat Appl Genet Mol Biol 9:39).
     """
@@ -112,9 +114,9 @@ def permutation_p(null: np.ndarray, observed: np.ndarray, exact: bool) -> np.nda
 
 
 def refine_tail(p: np.ndarray, null: np.ndarray, observed: np.ndarray, p_model: np.ndarray) -> np.ndarray:
-    """p by permutation; where no arrangement is more extreme, the model's p if that is smaller.
+    """p by permutation; where no permutation is more extreme, the model's p if that is smaller.
 
-    A permutation cannot go below one over the number of arrangements (0.1 with two groups of three). What lies below
+    A permutation cannot go below one over the number of permutations (0.1 with two groups of three). What lies below
     that floor rests on the model, what lies above on the permutation alone.
     """
     at_floor = observed >= null.max(axis=0) * (1 - 1e-9)
@@ -125,7 +127,7 @@ def critical_t(null: np.ndarray, df: float, exact: bool, level: float = 0.05) ->
     """|t| that is passed with probability ``level``, per column: estimate +- this times its error is the interval.
 
     ``null`` comes from the residuals of the full model, not from the data: a large effect would else mix into the
-    arrangements and, with few patients, make the interval too narrow. With too few arrangements for the level it is
+    permutations and, with few patients, make the interval too narrow. With too few permutations for the level it is
     the t distribution's.
     """
     ordered = np.sort(null, axis=0)[::-1]

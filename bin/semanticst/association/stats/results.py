@@ -25,7 +25,7 @@ PRIMARY, PAIRWISE, COMPOSITION = "primary", "pairwise", "composition"
 """Families of tests: q is computed inside a family."""
 
 
-def tidy(rows: Iterable[dict]) -> pd.DataFrame:
+def association_table(rows: Iterable[dict]) -> pd.DataFrame:
     """Make the table: all columns, warnings joined by ``; `` (each once), counts as whole numbers."""
     table = pd.DataFrame(list(rows))
     table = table.reindex(columns=list(COLUMNS))

@@ -1,4 +1,4 @@
-"""How much a finding hangs on one patient or on the clustering, and what this cohort could have found."""
+"""Sensitivity of a finding to single patients and to the clustering; smallest detectable effects."""
 
 from collections.abc import Callable
 
@@ -28,11 +28,11 @@ def detectable_effect(se: np.ndarray, df: float = np.inf) -> np.ndarray:
     return (stats.t.ppf(1 - LEVEL / 2, df) + stats.t.ppf(POWER, df)) * se
 
 
-def over_members(rows: list[dict], repeats: list[list[dict]]) -> None:
+def sensitivity_to_clustering(rows: list[dict], repeats: list[list[dict]]) -> None:
     """Fill ``n_members``, ``members_same_sign`` and ``members_significant`` of rows with an effect; changed in place.
 
-    ``repeats`` are the rows of the same tests on the niches of each member of the consensus alone. Shares of the
-    members whose effect has the same sign, and of those that have it with p < 0.05 as well. A single member is the
+    ``repeats`` are the rows of the same tests on the niches of each base clustering alone. Shares of the base
+    clusterings whose effect has the same sign, and of those that have it with p < 0.05 as well. A single one is the
     result itself and says nothing.
     """
     if len(repeats) < 2:

@@ -71,7 +71,7 @@ def needed_file(folder: Path, *patterns: str, what: str) -> Path:
     """As `find_file`, but a missing file is a ReadError that says ``what`` was expected and what the folder holds."""
     found = find_file(folder, *patterns)
     if found is None:
-        raise ReadError(f"{what} is missing: expected {' or '.join(patterns)}; the folder holds {_listed(folder)}")
+        raise ReadError(f"{what} is missing: expected {' or '.join(patterns)}; the folder holds {_file_names(folder)}")
     return found
 
 
@@ -90,6 +90,6 @@ def damaged(file: Path, kind: str, error: Exception) -> ReadError:
     return ReadError(f"{file.name} cannot be read as {kind}; damaged or incomplete? Copy or export it again ({why})")
 
 
-def _listed(folder: Path) -> str:
+def _file_names(folder: Path) -> str:
     names = sorted(p.name for p in folder.iterdir())
     return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "") if names else "nothing"
