@@ -56,7 +56,7 @@ def test_planted_niche_is_on_top(cohort, tmp_path):
     assert table.loc[0, ["niche", "comparison", "n_tests"]].tolist() == ["2", "g1 vs g0", 5]
     assert table.loc[0, "q"] < 0.01
     assert table.loc[0, "effect"] > 1
-    assert "exact, 12870 arrangements" in table.loc[0, "model"]
+    assert "exact, 12870 permutations" in table.loc[0, "model"]
 
 
 def test_same_seed_same_bytes_and_rows_in_any_order(cohort, tmp_path):

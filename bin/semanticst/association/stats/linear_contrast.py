@@ -152,7 +152,7 @@ def _compare_complete(values: pd.DataFrame, question: Question) -> list[dict]:
     low, high = np.broadcast_to(low, effect.shape), np.broadcast_to(high, effect.shape)
     warnings = []
     if permutations.exact and 2 / len(permutations) > COARSE:
-        warnings = [f"only {len(permutations)} arrangements of patients: a small p rests on the t distribution"]
+        warnings = [f"only {len(permutations)} permutations of patients: a small p rests on the t distribution"]
     for j, column in enumerate(np.flatnonzero(usable)):
         rows[column] = {
             "effect": effect[j],

@@ -31,7 +31,7 @@ class Permutations:
 
     def describe(self) -> str:
         """How the model column states it."""
-        return f"{'exact' if self.exact else 'Monte Carlo'}, {len(self)} arrangements"
+        return f"{'exact' if self.exact else 'Monte Carlo'}, {len(self)} permutations"
 
 
 def count_permutations(x: np.ndarray, blocks: np.ndarray) -> int:

@@ -131,4 +131,4 @@ def _describe(design: Design, penalised: bool, permutations: int) -> str:
         text += ", ridge penalty (normal prior, SD 1)"
     if design.covariates.shape[1]:
         return f"{text}, Wald interval; p by likelihood ratio"
-    return f"{text}, Wald interval; p by permutation of the score (Monte Carlo, {permutations} arrangements)"
+    return f"{text}, Wald interval; p by permutation of the score (Monte Carlo, {permutations} permutations)"
