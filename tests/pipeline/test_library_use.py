@@ -1,5 +1,6 @@
 """assets/library_use.json lists what each script really imports: otherwise -resume would miss an edit."""
 
+import ast
 import json
 import re
 
@@ -43,3 +44,27 @@ def test_the_reader_gets_every_column_that_it_looks_at():
     looked_at = set(re.findall(r'\brow(?:\.get\(|\[)"(\w+)"', (BIN / "semanticst/io/ingest.py").read_text()))
     assert looked_at - {"path"} == passed
     assert all(name.startswith("qc_") for name in OVERRIDES)
+
+
+def names_of(module: str) -> set[str]:
+    """What can be imported from a module of the library, without running it."""
+    path = BIN.joinpath(*module.split("."))
+    package = path / "__init__.py"
+    found = {p.stem for p in path.glob("*.py")} | {p.name for p in path.glob("*/")}
+    for node in ast.walk(ast.parse((package if package.exists() else path.with_suffix(".py")).read_text())):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+    return found
+
+
+@pytest.mark.parametrize("script", sorted(p for p in BIN.rglob("*.py")), ids=lambda p: p.relative_to(BIN).as_posix())
+def test_what_is_imported_from_the_library_is_there(script):
+    # heavy imports stand inside functions, where neither the import of a script nor its --help sees them
+    for node in ast.walk(ast.parse(script.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "semanticst":
+            missing = {alias.name for alias in node.names} - names_of(node.module)
+            assert not missing, f"line {node.lineno}: {node.module} has no {', '.join(missing)}"
