@@ -6,6 +6,10 @@ SHARED_RUNS = {"demo", "small"}
 """Fixtures of the session that run the whole pipeline: all their tests go to one worker, which runs it once."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-snapshots", action="store_true", help="write the texts under tests/snapshots anew")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The tests of one file, and those of one shared run, form a group; the engine's come first, as the slowest.
 

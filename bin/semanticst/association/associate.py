@@ -31,7 +31,7 @@ from semanticst.association.stats.group_contrasts import (
 from semanticst.association.stats.linear_contrast import Settings
 from semanticst.association.stats.mixed_model import add_mixed
 from semanticst.association.stats.permanova import compare_composition
-from semanticst.association.stats.results import PAIRWISE, PRIMARY, add_q, association_table
+from semanticst.association.stats.results import OMNIBUS, PAIRWISE, PRIMARY, SIGNIFICANT, add_q, association_table
 from semanticst.association.stats.sensitivity import sensitivity_to_clustering
 from semanticst.association.stats.survival import compare_survival
 from semanticst.constants import PERMUTATIONS
@@ -87,10 +87,24 @@ class Association:
         return self.table[self.table["family"] == PRIMARY]
 
     @property
+    def findings(self) -> pd.DataFrame:
+        """Primary rows that pass the false discovery rate, smallest p first."""
+        return self.primary[self.primary["q"] < SIGNIFICANT].sort_values("p", kind="stable")
+
+    def pairs_of(self, row: pd.Series) -> pd.DataFrame:
+        """Pairs of levels of a row's feature and niche that pass (Holm), smallest p first; empty without pairs."""
+        pairs = self.table[(self.table["family"] == PAIRWISE) & (self.table["q"] < SIGNIFICANT)]
+        same = (pairs["feature"] == row["feature"]) & (pairs["niche"] == row["niche"])
+        return pairs[same].sort_values("p", kind="stable")
+
+    @property
     def effects(self) -> pd.DataFrame:
-        """Rows with an effect that has a direction: the pairs where the primary row is an omnibus test."""
+        """Rows with an effect that has a direction: the pairs where the primary row is an omnibus test.
+
+        For figures and intervals. What was found is said by ``findings``: the omnibus tests are not among these.
+        """
         pairs = self.table[self.table["family"] == PAIRWISE]
-        omnibus = (self.primary["comparison"] == "omnibus").any()
+        omnibus = (self.primary["comparison"] == OMNIBUS).any()
         return pairs if omnibus and len(pairs) else self.primary
 
 
@@ -200,14 +214,13 @@ def examine(
     for row in rows:
         row["warnings"] = [*row.get("warnings", []), *design.warnings, *_sparse_warning(row, features, min_cells)]
     table = _ordered(add_q(association_table(rows)))
-    n_tests = int(table.groupby("family")["n_tests"].first().sum())
-    log.info("%d tests, %d with q < 0.05", n_tests, (table["q"] < 0.05).sum())
+    log.info("%d tests, %d with q < 0.05", table["p"].notna().sum(), (table["q"] < SIGNIFICANT).sum())
     chosen = {
         **asdict(settings),
         "features": list(kinds),
         "min_cells": min_cells,
         "pseudo_share": PSEUDO_SHARE,
-        "multiplicity": "Benjamini-Hochberg within family",
+        "multiplicity": "Benjamini-Hochberg within family; pairs by Holm, in niches whose test over all levels passes",
     }
     return Association(contrast, design, features, table, chosen, batch.strength, counts.loc[unit.index].sum(axis=1))
 

@@ -22,8 +22,8 @@ MODELS = {
     "ran_drawn": "Monte Carlo",
 }
 """Facts, and the words of a ``model`` column that make them true."""
-ALL_VIEWS = "embedding, surroundings"
-"""What the members of the consensus look at, on every panel but those of cell types."""
+REPRESENTATIONS = "the network's embedding, neighbourhood profiles"
+"""What the base clusterings of the consensus are fitted to, on every panel but those of cell types."""
 
 
 def run_facts(
@@ -42,7 +42,7 @@ def run_facts(
         "ran_networks": n if (n := int(given.get("train_networks") or 1)) > 1 else None,
         # 0 draws: none were made, and a parameter of 0 counts as given
         "ran_bootstraps": given.get("niche_bootstraps") or None,
-        "ran_views": ALL_VIEWS,
+        "ran_representations": REPRESENTATIONS,
         **_numbers(numbers),
     }
     if features is not None:
@@ -53,11 +53,13 @@ def run_facts(
             "ran_harmony": record["harmony"],
             "ran_counts": record["feature_type"] == FeatureType.COUNTS,
             "ran_continuous": record["feature_type"] == FeatureType.CONTINUOUS,
-            "ran_views": "surroundings" if record["feature_type"] in SHARES else ALL_VIEWS,
+            "ran_representations": "neighbourhood profiles" if record["feature_type"] in SHARES else REPRESENTATIONS,
+            "ran_beside": record["feature_type"] in SHARES,
             "ran_batches": len(record["batches"]),
             "ran_matches": (given.get("train_matches") or None) if record["n_samples"] > 1 else None,
-            "ran_components": 0 if record["shares"] else record["n_components"],
-            "ran_shares": record["n_features"] if record["shares"] else 0,
+            # None where it was not done: 0 would count as given
+            "ran_components": None if record["shares"] else record["n_components"],
+            "ran_shares": record["n_features"] if record["shares"] else None,
             "ran_features": record["n_features"],
         }
     needed = ("contrast", "models", "settings", "n_tests", "rows", "n_patients")

@@ -127,7 +127,23 @@ def test_several_groups_have_an_omnibus_row_and_pairs():
     pairs = table[table["family"] == "pairwise"]
     assert set(pairs["comparison"]) == {"g0 vs g1", "g2 vs g1", "g2 vs g0"}
     assert (pairs["n_patients"] == 12).all()
-    assert (pairs["n_tests"] == 15).all()
+
+
+def test_pairs_are_tested_by_holm_in_what_passes_over_all_levels_and_nowhere_else():
+    result = make_cohort((9, 9, 9), effect=1.2).ask("groups", column="group")
+    omnibus = result.primary.set_index("niche")
+    pairs = result.table[result.table["family"] == "pairwise"]
+    passed = omnibus.index[omnibus["q"] < 0.05]
+    assert 0 < len(passed) < 5
+    inside = pairs["niche"].isin(passed)
+    assert pairs.loc[~inside, ["p", "q"]].isna().all(axis=None)
+    assert pairs.loc[~inside, "warnings"].str.contains("the test over all levels does not pass").all()
+    assert pairs[["effect", "ci_low", "ci_high"]].notna().all(axis=None), "an effect is shown all the same"
+    for _, rows in pairs[inside].groupby("niche"):
+        p = np.sort(rows["p"])
+        holm = np.minimum(np.maximum.accumulate(p * [3, 2, 1]), 1)  # Holm 1979, worked out by hand
+        np.testing.assert_allclose(np.sort(rows["q"]), holm)
+        assert (rows["n_tests"] == 3).all()
 
 
 def test_leave_one_out_range_and_detectable_effect():

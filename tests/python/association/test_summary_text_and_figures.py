@@ -13,7 +13,7 @@ from semanticst.association.output.forest_plot import forest
 from semanticst.association.output.kaplan_meier import survival_curves
 from semanticst.association.output.patient_plot import patients
 from semanticst.association.output.summary_text import finding, p_text, paragraph, top_markers_text
-from semanticst.association.output.write import write_association
+from semanticst.association.output.write import record, write_association
 from semanticst.plotting.palette import niche_colour
 from semanticst.plotting.style import row_colour
 
@@ -25,7 +25,10 @@ def test_paragraph_of_a_finding():
     text, row = paragraph(result), row_of(result, 2)
     assert text.startswith("20 patients (40 sections), group: g0 (n = 10), g1 (n = 10), reference g0.")
     joint = row_of(result, "all")
-    assert f"composition as a whole goes with group ({p_text(joint['p'])}, {100 * joint['effect']:.0f} % expl" in text
+    assert (
+        f"composition as a whole is associated with group ({p_text(joint['p'])}, {100 * joint['effect']:.0f} % expl"
+        in text
+    )
     sentence = (
         f"Niche 2 covers on average {100 * row['mean_target']:.1f} % in g1 "
         f"and {100 * row['mean_reference']:.1f} % in g0: log-ratio difference {row['effect']:+.2f} "
@@ -41,8 +44,28 @@ def test_paragraph_of_a_finding():
 def test_paragraph_without_a_finding_says_what_could_have_been_found():
     result = make_cohort((6, 6)).ask("groups", column="group")
     text = paragraph(result)
-    assert "None of 5 tests passes" in text
+    assert "Nothing passes a false discovery rate of 5 % (5 tests); smallest q: Niche" in text
     assert f"an effect of about {result.primary['detectable_effect'].median():.2f}" in text
+
+
+def test_three_groups_are_answered_by_the_test_over_all_of_them():
+    """A bold q in the table and "nothing passes" above it contradicted each other."""
+    result = make_cohort((9, 9, 9), effect=1.2).ask("groups", column="group")
+    found = result.primary[result.primary["q"] < 0.05].sort_values("p")
+    text = paragraph(result)
+    assert f"{len(found)} of 5 tests pass" in text
+    first = found.iloc[0]
+    assert (
+        f"Niche {first['niche']}: levels of group explain {100 * first['effect']:.0f} % of its variance, "
+        f"{p_text(first['q'], 'q')}; 27 patients." in text
+    )
+    pair = result.pairs_of(first).iloc[0]
+    assert f"{p_text(pair['q'], 'p adjusted by Holm')}; 18 patients." in text
+    assert record(result, [])["n_found"] == len(found)
+    assert record(result, [])["n_tests"]["primary"] == 5
+    nothing = make_cohort((6, 6, 6)).ask("groups", column="group")
+    assert "Nothing passes a false discovery rate of 5 % (5 tests); smallest q: Niche" in paragraph(nothing)
+    assert record(nothing, [])["n_tests"]["pairwise"] == 0
 
 
 def test_smallest_hazard_ratio_that_could_have_been_found():
@@ -83,7 +106,7 @@ def test_sentences_of_other_types():
     row = row_of(survival, 1)
     text = finding(survival, row)
     assert f"hazard ratio {row['hazard_ratio']:.2f} per SD" in text
-    assert f"{int(row['n_events'])} events; more of it goes with {'shorter' if row['effect'] > 0 else 'longer'}" in text
+    assert f"{int(row['n_events'])} events; higher abundance, {'shorter' if row['effect'] > 0 else 'longer'}" in text
 
 
 @pytest.mark.parametrize(("p", "text"), [(0.00001, "p < 0.001"), (0.0123, "p = 0.012"), (0.456, "p = 0.46")])
@@ -195,6 +218,6 @@ def test_sentence_says_what_the_niche_is_rich_in(tmp_path):
     path.write_text("niche,feature,symbol,score,rank\n2,f1,CD8A,9,1\n2,f2,CD4,5,2\n2,f3,KRT,-1,3\n1,f1,CD8A,3,1\n")
     result = make_cohort((10, 10), effect=2.5).ask("groups", column="group")
     marked = replace(result, top_markers=top_markers_text(path))
-    assert "Niche 2, rich in CD8A and CD4, covers on average" in paragraph(marked)
+    assert "Niche 2, enriched for CD8A and CD4, covers on average" in paragraph(marked)
     survival = replace(make_cohort((30,)).ask("survival", **SURVIVAL), top_markers={"2": "CD8A"})
-    assert finding(survival, row_of(survival, 2)).startswith("Niche 2, rich in CD8A: hazard ratio")
+    assert finding(survival, row_of(survival, 2)).startswith("Niche 2, enriched for CD8A: hazard ratio")

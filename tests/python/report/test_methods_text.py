@@ -149,7 +149,7 @@ def test_file_with_the_real_template(tmp_path):
     assert "graph neural network was trained" not in text
     assert "simulated" not in text
     assert "permutation of F" not in text
-    assert "members of the consensus" not in text
+    assert "base clusterings alone" not in text
     assert "{" not in text
     numbers = {int(number) for number in re.findall(r"\[(\d+)\]", text)}
     assert numbers == set(range(1, text.count("<li>") + 1))
@@ -159,10 +159,10 @@ def test_file_with_the_real_template(tmp_path):
 def test_a_panel_of_shares_is_not_said_to_be_reduced(tmp_path, shares):
     facts = run_facts([], write_features(tmp_path, shares=shares)) | {"features_n_top": 2000}
     text = compose(DESIGN, {"COHORT_FEATURES": {}}, facts, TEMPLATE)[0]
-    assert ("The 150 features were used as they are" in text) == shares
-    assert ("were reduced to 30" in text) == (not shares)
+    assert ("were used as they are" in text) == shares
+    assert ("were reduced" in text) == (not shares)
     clustered = compose(DESIGN, {"NICHE_CLUSTER": {}}, facts, TEMPLATE)[0]
-    assert ("(embedding, surroundings)" in clustered) == (not shares)
+    assert ("embedding" in clustered) == (not shares)
 
 
 @pytest.mark.parametrize(
@@ -205,9 +205,9 @@ def test_reference_mode_is_told_instead_of_the_consensus(tmp_path):
     assert "settings of the authors' released package" in text("reference")
     assert "by a Gaussian mixture with one shared covariance on" in text("reference")
     assert "min-cut loss of weight" not in text("reference")
-    assert "share of the votes" not in text("reference")
+    assert "fraction of base clusterings" not in text("reference")
     assert "released package" not in text("semantic")
-    assert "share of the votes" in text("semantic")
+    assert "fraction of base clusterings" in text("semantic")
 
 
 def niche_text(folder, curve: str | None, **settings) -> str:

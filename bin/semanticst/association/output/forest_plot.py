@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 
 from semanticst.association.associate import Association
 from semanticst.association.features.composition import JOINT
-from semanticst.association.output.summary_text import SIGNIFICANT, feature_name, p_text
+from semanticst.association.output.summary_text import feature_name, p_text
+from semanticst.association.stats.results import SIGNIFICANT
 from semanticst.plotting.style import FAINT, INK, new_figure, row_colour
 
 MOST_ROWS, MOST_PANELS = 40, 6

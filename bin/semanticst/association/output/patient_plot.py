@@ -6,7 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from semanticst.association.associate import Association
-from semanticst.association.output.summary_text import SIGNIFICANT, feature_name, is_share, p_text
+from semanticst.association.output.summary_text import feature_name, is_share, p_text
+from semanticst.association.stats.results import SIGNIFICANT
 from semanticst.plotting.style import FAINT, INK, new_figure, row_colour
 
 MOST_OTHERS = 8

@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from semanticst.association.associate import Association
-from semanticst.association.output.summary_text import SIGNIFICANT, p_text
+from semanticst.association.output.summary_text import p_text
+from semanticst.association.stats.results import SIGNIFICANT
 from semanticst.plotting.niche_maps import SectionMap, draw_section
 from semanticst.plotting.palette import REMOVED, niche_colour, niche_name
 from semanticst.plotting.style import new_figure

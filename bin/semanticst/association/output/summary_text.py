@@ -8,9 +8,8 @@ import pandas as pd
 from semanticst.association.associate import Association
 from semanticst.association.design.tables import read_text_table
 from semanticst.association.features.within_niche import CELL_TYPE, GENE_SET
-from semanticst.association.stats.results import COMPOSITION
+from semanticst.association.stats.results import COMPOSITION, OMNIBUS, SIGNIFICANT
 
-SIGNIFICANT = 0.05
 SAME_SIGN = 0.9
 """Share of the base clusterings that a finding should share its sign with."""
 MOST_FINDINGS = 5
@@ -57,23 +56,22 @@ def joint_sentence(result: Association) -> str:
     row = result.table[result.table["family"] == COMPOSITION].iloc[0]
     if pd.isna(row["p"]):
         return ""
-    verdict = "goes with" if row["p"] < SIGNIFICANT else "is not shown to go with"
+    verdict = "is associated with" if row["p"] < SIGNIFICANT else "is not shown to be associated with"
     evidence = f"{p_text(row['p'])}, {100 * row['effect']:.0f} % explained"
     return f"The niche composition as a whole {verdict} {topic(result)} ({evidence})."
 
 
 def finding_sentences(result: Association) -> list[str]:
-    """The findings with q < 0.05, or that there are none and what came nearest."""
-    rows = result.effects
-    tested = rows[rows["p"].notna()].sort_values("p", kind="stable")
+    """The findings at a false discovery rate of 5 %, or that there are none and what came nearest."""
+    tested = result.primary[result.primary["p"].notna()].sort_values("p", kind="stable")
     if tested.empty:
-        reasons = "; ".join(rows["warnings"].drop_duplicates().head(2))
+        reasons = "; ".join(result.primary["warnings"].drop_duplicates().head(2))
         return [f"Nothing could be tested: {reasons}."]
     n_tests = int(tested["n_tests"].iloc[0])
-    found = tested[tested["q"] < SIGNIFICANT]
+    found = result.findings
     if found.empty:
         near = finding(result, tested.iloc[0])
-        return [f"None of {plural(n_tests, 'test')} passes a false discovery rate of 5 %; nearest: {near}"]
+        return [f"Nothing passes a false discovery rate of 5 % ({plural(n_tests, 'test')}); smallest q: {near}"]
     pass_ = "passes" if len(found) == 1 else "pass"
     head = f"{len(found)} of {plural(n_tests, 'test')} {pass_} a false discovery rate of 5 %."
     sentences = [head, *(finding(result, row) for _, row in found.head(MOST_FINDINGS).iterrows())]
@@ -82,9 +80,26 @@ def finding_sentences(result: Association) -> list[str]:
     return sentences
 
 
-def finding(result: Association, row: pd.Series) -> str:
-    """One row as a sentence."""
-    name, evidence = marked_name(result, row), f"{p_text(row['q'], 'q')}; {int(row['n_patients'])} patients"
+def omnibus_finding(result: Association, row: pd.Series) -> str:
+    """The test over all levels, and the pairs of levels that differ."""
+    name = marked_name(result, row).removesuffix(",")
+    evidence = f"{p_text(row['q'], 'q')}; {int(row['n_patients'])} patients"
+    text = (
+        f"{name}: levels of {result.contrast.column} explain {100 * row['effect']:.0f} % of its variance, {evidence}."
+    )
+    if not row["q"] < SIGNIFICANT:
+        return text
+    pairs = result.pairs_of(row)
+    if pairs.empty:
+        return f"{text} No two levels differ by themselves (Holm)."
+    return " ".join([text, *(finding(result, pair, "p adjusted by Holm") for _, pair in pairs.iterrows())])
+
+
+def finding(result: Association, row: pd.Series, adjusted: str = "q") -> str:
+    """One row as a sentence; ``adjusted``: what its q is called."""
+    if row["comparison"] == OMNIBUS:
+        return omnibus_finding(result, row)
+    name, evidence = marked_name(result, row), f"{p_text(row['q'], adjusted)}; {int(row['n_patients'])} patients"
     interval = f"95 % CI {row['ci_low']:.2f} to {row['ci_high']:.2f}"
     share, (verb, scale) = is_share(row["feature"]), wording(row["feature"])
     kind = result.contrast.type
@@ -94,7 +109,7 @@ def finding(result: Association, row: pd.Series) -> str:
         course = "shorter" if row["effect"] > 0 else "longer"
         events = f"{evidence}, {int(row['n_events'])} events"
         name = name.removesuffix(",")
-        return f"{name}: hazard ratio {ratio}, {events}; more of it goes with {course} time to {result.contrast.event}."
+        return f"{name}: hazard ratio {ratio}, {events}; higher abundance, {course} time to {result.contrast.event}."
     if kind == "continuous":
         course = "more" if row["effect"] > 0 else "less"
         slope = f"{row['effect']:+.2f} per SD ({interval})"
@@ -107,22 +122,22 @@ def finding(result: Association, row: pd.Series) -> str:
 
 def cautions(result: Association) -> list[str]:
     """What holds for the contrast as a whole."""
-    rows = result.effects
+    rows = result.primary
     tested = rows[rows["p"].notna()]
     sentences = []
     shared = [w for w in shared_warnings(result.table) if not w.startswith("not testable")]
     if shared:
-        sentences.append(f"Beware: {'; '.join(shared)}.")
-    if not tested.empty and not (tested["q"] < SIGNIFICANT).any():
-        least = tested["detectable_effect"].median()
+        sentences.append(f"Caveats: {'; '.join(shared)}.")
+    if not tested.empty and result.findings.empty and result.effects["detectable_effect"].notna().any():
+        least = result.effects["detectable_effect"].median()
         effect = f"an effect of about {least:.2f}"
         if result.contrast.type == "survival":
             effect = f"a hazard ratio of about {np.exp(least):.1f} (or {np.exp(-least):.2f}) per SD"
         sentences.append(f"With these patients {effect} would have been found with 80 % power at p < 0.05.")
-    unsure = rows[(rows["q"] < SIGNIFICANT) & (rows["members_same_sign"] < SAME_SIGN)]
+    unsure = result.table[(result.table["q"] < SIGNIFICANT) & (result.table["members_same_sign"] < SAME_SIGN)]
     if len(unsure):
         names = ", ".join(feature_name(row) for _, row in unsure.iterrows())
-        sentences.append(f"Hangs on the clustering (another sign in some members of the consensus): {names}.")
+        sentences.append(f"Sensitive to the clustering (another sign in some base clusterings): {names}.")
     untested = int(rows["p"].isna().sum())
     if untested and not tested.empty:
         sentences.append(f"{plural(untested, 'row')} could not be tested, the reason is in the table.")
@@ -158,7 +173,7 @@ def topic(result: Association) -> str:
 def marked_name(result: Association, row: pd.Series) -> str:
     """The feature's name; of a niche with what it is rich in, where that is known."""
     top_markers = result.top_markers.get(row["niche"], "") if row["feature"] == "proportion" else ""
-    return f"{feature_name(row)}, rich in {top_markers}," if top_markers else feature_name(row)
+    return f"{feature_name(row)}, enriched for {top_markers}," if top_markers else feature_name(row)
 
 
 def feature_name(row: pd.Series) -> str:

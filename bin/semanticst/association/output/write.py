@@ -11,7 +11,6 @@ from semanticst.association.associate import Association
 from semanticst.association.features.composition import JOINT
 from semanticst.association.output.figures import draw_figures
 from semanticst.association.output.summary_text import (
-    SIGNIFICANT,
     feature_name,
     is_share,
     paragraph,
@@ -72,8 +71,8 @@ def record(result: Association, figures: list[str]) -> dict:
     share = result.features.shown.reset_index(names="unit")
     share.columns = ["/".join(c) if isinstance(c, tuple) and c[1] else np.atleast_1d(c)[0] for c in share.columns]
     units = design.units.reset_index(names="unit")
-    families = result.table.groupby("family", sort=False)["n_tests"].first()
-    found = result.effects[result.effects["q"] < SIGNIFICANT]
+    families = result.table.groupby("family", sort=False)["p"].count()
+    found = result.findings
     return {
         "contrast": question,
         "paragraph": paragraph(result),

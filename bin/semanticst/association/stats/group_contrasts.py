@@ -10,7 +10,7 @@ from semanticst.association.design.design import Design
 from semanticst.association.features.composition import Features
 from semanticst.association.stats.linear_contrast import Question, Settings, compare, too_few, untestable_feature
 from semanticst.association.stats.omnibus import indicators, omnibus_test
-from semanticst.association.stats.results import PAIRWISE, PRIMARY
+from semanticst.association.stats.results import OMNIBUS, PAIRWISE, PRIMARY
 
 
 def build_question(design: Design, x: np.ndarray, settings: Settings) -> Question:
@@ -129,7 +129,7 @@ def _omnibus(design: Design, features: Features, settings: Settings) -> list[dic
         y = features.modelled[feature, niche].to_numpy()
         use = np.isfinite(y)
         here = question.where(use)
-        row = {"feature": feature, "niche": niche, "comparison": "omnibus", "family": PRIMARY}
+        row = {"feature": feature, "niche": niche, "comparison": OMNIBUS, "family": PRIMARY}
         row["mean_all"] = features.shown.loc[use, (feature, niche)].mean()
         row["n_patients"] = len(np.unique(here.patients))
         reason = untestable_feature(y[use]) or too_few(here)

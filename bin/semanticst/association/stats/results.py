@@ -1,6 +1,7 @@
 """The association table: its columns, and how rows of all kinds of models are brought into it.
 
-Many niches are many tests: Benjamini-Hochberg inside each family of a contrast.
+Many niches are many tests: Benjamini-Hochberg inside each family of a contrast. Pairs of levels are looked at only in
+niches whose test over all levels passes, and there by Holm.
 """
 
 from collections.abc import Iterable
@@ -23,6 +24,11 @@ COUNTS = ("n_patients", "n_events", "n_tests", "n_reference", "n_target", "n_mem
 
 PRIMARY, PAIRWISE, COMPOSITION = "primary", "pairwise", "composition"
 """Families of tests: q is computed inside a family."""
+OMNIBUS = "omnibus"
+"""Comparison of the rows that test all levels at once."""
+SIGNIFICANT = 0.05
+"""False discovery rate at which a row is a finding."""
+NOT_PASSED = "pair not tested: the test over all levels does not pass for this feature"
 
 
 def association_table(rows: Iterable[dict]) -> pd.DataFrame:
@@ -49,11 +55,30 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
 
 
 def add_q(table: pd.DataFrame) -> pd.DataFrame:
-    """Fill ``q`` and ``n_tests`` per family; a row without p has no q and is no test."""
+    """Fill ``q`` and ``n_tests`` per family; a row without p has no q and is no test.
+
+    Pairs come after the test over all levels (hierarchical testing): where that has q < 0.05, ``q`` of a pair is its
+    p-value adjusted by Holm over the pairs of this feature and niche; elsewhere a pair keeps effect and interval, and
+    loses its p-value.
+    """
     table = table.copy()
-    for _, rows in table.groupby("family", sort=False):
-        tested = rows.index[rows["p"].notna()]
-        table.loc[rows.index, "n_tests"] = len(tested)
-        if len(tested):
-            table.loc[tested, "q"] = benjamini_hochberg(table.loc[tested, "p"].to_numpy())
+    for family, rows in table.groupby("family", sort=False):
+        if family != PAIRWISE:
+            _adjust(table, rows.index, "fdr_bh")
+    passed = table[(table["family"] == PRIMARY) & (table["q"] < SIGNIFICANT)]
+    passed = set(zip(passed["feature"], passed["niche"]))
+    for feature_niche, rows in table[table["family"] == PAIRWISE].groupby(["feature", "niche"], sort=False):
+        if feature_niche not in passed:
+            tested = rows.index[rows["p"].notna()]
+            table.loc[tested, "warnings"] = [join_warnings([w, NOT_PASSED]) for w in table.loc[tested, "warnings"]]
+            table.loc[tested, "p"] = np.nan
+        _adjust(table, rows.index, "holm")
     return table
+
+
+def _adjust(table: pd.DataFrame, index: pd.Index, method: str) -> None:
+    """``n_tests`` and ``q`` of the rows of ``index``, which are tests of one family."""
+    tested = index[table.loc[index, "p"].notna()]
+    table.loc[index, "n_tests"] = len(tested)
+    if len(tested):
+        table.loc[tested, "q"] = multipletests(table.loc[tested, "p"].to_numpy(), method=method)[1]

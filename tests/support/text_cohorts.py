@@ -1,0 +1,261 @@
+"""Six small cohorts through all steps, for what a reader reads of them. Their numbers mean nothing."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+import yaml
+
+from clinical_helpers import Cohort, make_cohort
+from helpers import ROOT, invoke
+from semanticst.association.output.write import record
+from semanticst.writing import write_json
+
+PATIENTS = 12
+CELLS = 90
+NICHES = 3
+TRAIN_STEPS = 3
+
+
+@dataclass(frozen=True)
+class TextCohort:
+    """A finished run: its folder, the parameters that it had, and the processes that took part."""
+
+    name: str
+    folder: Path
+    settings: dict
+    processes: tuple[str, ...]
+
+    @property
+    def features(self) -> dict:
+        return json.loads((self.folder / "cohort.features.json").read_text())
+
+    @property
+    def associations(self) -> list[dict]:
+        return [json.loads(path.read_text()) for path in sorted((self.folder / "out").glob("*.association.json"))]
+
+    def methods(self) -> str:
+        """The methods text as the report shows it, one sentence a line, without markup and without versions."""
+        return plain(methods_html(self))
+
+
+def defaults() -> dict:
+    """Every parameter with the default of the schema."""
+    groups = json.loads((ROOT / "nextflow_schema.json").read_text())["$defs"].values()
+    return {name: rule.get("default") for group in groups for name, rule in group["properties"].items()}
+
+
+def methods_html(cohort: TextCohort, **changed) -> str:
+    """Methods text of a run as ``report_methods.py`` writes it; versions of packages are all 1.0."""
+    folder = cohort.folder / "text"
+    folder.mkdir(exist_ok=True)
+    versions = {process: {"numpy": "1.0"} for process in cohort.processes}
+    versions["Workflow"] = {"nf-semanticst": "1.0", "Nextflow": "1.0"}
+    (folder / "versions.yml").write_text(yaml.safe_dump(versions))
+    (folder / "params.json").write_text(json.dumps(defaults() | cohort.settings | changed))
+    done(
+        "report_methods", "--versions", folder / "versions.yml", "--params", folder / "params.json",
+        "--features", cohort.folder / "cohort.features.json", "--numbers", cohort.folder / "niche_k.csv",
+        "--associations", cohort.folder / "out", "--outdir", folder,
+    )  # fmt: skip
+    return json.loads((folder / "methods_mqc.json").read_text())["data"]
+
+
+def plain(html: str) -> str:
+    """HTML as text, one sentence or reference a line."""
+    text = re.sub(r"</?(?:p|li|ol|b)>", "\n", html)
+    text = re.sub(r"(?<=[a-z\])])\. (?=[A-Z])", ".\n", text)
+    return "\n".join(line.strip() for line in text.splitlines() if line.strip()) + "\n"
+
+
+def done(command: str, *arguments: object) -> None:
+    result = invoke(command, *arguments)
+    assert result.exit_code == 0, result.stderr
+
+
+def simulate(folder: Path, seed: int = 0, *options: str) -> Path:
+    """Sheet, clinical table and samples of a simulated cohort, with an arm of the study for three groups."""
+    size = ("--patients", PATIENTS, "--sections", "1", "--cells", CELLS, "--genes", 40, "--niches", NICHES)
+    done("cohort_simulate", *size, "--effect", 2.5, "--seed", seed, *options, "--outdir", folder)
+    clinical = pd.read_csv(folder / "clinical.csv")
+    treated = (clinical["group"] == "responder").to_numpy()
+    clinical["arm"] = np.where(treated, np.where(np.cumsum(treated) % 2, "b", "c"), "a")
+    clinical.to_csv(folder / "clinical.csv", index=False)
+    return folder
+
+
+def as_cell_types(folder: Path) -> None:
+    """Replace the counts of each sample by one column per cell type, 1 where the cell is of that type."""
+    types = sorted(
+        {t for path in folder.glob("samples/*.h5ad") for t in ad.read_h5ad(path).obs["cell_type"].astype(str)}
+    )
+    for path in sorted(folder.glob("samples/*.h5ad")):
+        sample = ad.read_h5ad(path)
+        hot = sample.obs["cell_type"].astype(str).to_numpy()[:, None] == np.array(types)
+        panel = ad.AnnData(sp.csr_matrix(hot.astype(np.float32)), sample.obs, pd.DataFrame(index=types))
+        panel.obsm["spatial"] = np.asarray(sample.obsm["spatial"])
+        panel.write_h5ad(path)
+
+
+def integrate(folder: Path, model: Path | None = None) -> None:
+    """From the simulated files to described niches, in ``folder``."""
+    sheet = pd.read_csv(folder / "samplesheet.csv", dtype=str).fillna("")
+    rows = [row | {"path": str(folder / row["path"])} for row in sheet.to_dict("records")]
+    (folder / "manifest.json").write_text(json.dumps(rows))
+    done("sample_ingest", "--manifest", folder / "manifest.json", "--outdir", folder)
+    done("sample_qc", *sorted(folder.glob("*.ingest.h5ad")), "--outdir", folder)
+    qc, onto = sorted(folder.glob("*.qc.h5ad")), ["--model", model] if model else []
+    done("cohort_features", *qc, "--features-n-components", 8, *onto, "--outdir", folder)
+    done("graph_build", *sorted(folder.glob("*.components.h5ad")), "--outdir", folder)
+    graphs = sorted(folder.glob("*.graphs.h5ad"))
+    if model is None:
+        done(
+            "model_train", *graphs, "--train-steps", TRAIN_STEPS, "--train-latent", 8, "--train-communities", 4,
+            "--device", "cpu", "--outdir", folder,
+        )  # fmt: skip
+    network = model or folder / "network.pt"
+    done("model_embed", *graphs, "--network", network, "--device", "cpu", "--outdir", folder)
+    embedding = folder / "cohort.embedding.h5ad"
+    done(
+        "niche_cluster", embedding, "--niche-k", NICHES, "--niche-starts", 2, "--niche-bootstraps", 2, *onto,
+        "--outdir", folder,
+    )  # fmt: skip
+    plant_niches(folder)
+    done(
+        "cohort_assemble", *qc, "--embedding", embedding, "--niches", folder / "niches.csv.gz",
+        "--basis", folder / "cohort.basis.npz", "--network", network, "--mixture", folder / "niche_mixture.npz",
+        "--outdir", folder,
+    )  # fmt: skip
+    done("niche_describe", folder / "cohort.h5ad", "--niche-maps", 0, "--outdir", folder)
+
+
+def plant_niches(folder: Path) -> None:
+    """Put the true domains in the place of the niches, so that no text hangs on the last digits of a machine."""
+    niches = pd.read_csv(folder / "niches.csv.gz", dtype={"cell_id": str})
+    truth = pd.read_csv(folder / "domains.csv.gz", dtype={"cell_id": str}).set_index(["sample", "cell_id"])["domain"]
+    domain = truth.loc[pd.MultiIndex.from_frame(niches[["sample", "cell_id"]])].to_numpy()
+    niches["niche"] = np.unique(domain, return_inverse=True)[1] + 1
+    niches.to_csv(folder / "niches.csv.gz", index=False)
+    counts = niches.groupby(["sample", "niche"]).size().rename("n_cells").reset_index()
+    members = [counts.assign(member=name) for name in ("embedding", "profile2-10")]
+    columns = ["member", "sample", "niche", "n_cells"]
+    pd.concat(members)[columns].to_csv(folder / "niche_member_counts.csv", index=False)
+
+
+HEADER = "contrast,type,column,reference,target,levels,time,event,event_value,covariates,strata,block,subset\n"
+CONTRASTS = {
+    "response": "response,groups,group,non_responder,,,,,,,,,\n",
+    "arms": "arms,groups,arm,a,,,,,,,,,\n",
+    "survival": "survival,survival,,,,,time,event,1,age,,,\n",
+    "age": "age,continuous,age,,,,,,,,,,\n",
+}
+TRAINED = (
+    "SAMPLE_QC",
+    "COHORT_FEATURES",
+    "GRAPH_BUILD",
+    "MODEL_TRAIN",
+    "MODEL_EMBED",
+    "NICHE_CLUSTER",
+    "NICHE_DESCRIBE",
+)
+SETTINGS = {
+    "input": "samplesheet.csv", "clinical": "clinical.csv", "contrasts": "contrasts.csv", "features_n_components": 8,
+    "train_steps": TRAIN_STEPS, "train_latent": 8, "train_communities": 4, "niche_k": str(NICHES), "niche_starts": 2,
+    "niche_bootstraps": 2, "clinical_permutations": 199,
+}  # fmt: skip
+
+
+def associate(folder: Path, source: Path, contrasts: tuple[str, ...], features: str = "proportion") -> None:
+    """Test contrasts on the described niches of ``source``; the records go to ``folder/out``."""
+    check = folder / "checked"
+    (folder / "contrasts.csv").write_text(HEADER + "".join(CONTRASTS[name] for name in contrasts))
+    done(
+        "samplesheet_check", source / "samplesheet.csv", "--clinical", source / "clinical.csv",
+        "--contrasts", folder / "contrasts.csv", "--outdir", check,
+    )  # fmt: skip
+    for name in contrasts:
+        done(
+            "niche_associate", "--contrast", name, "--contrasts", check / "contrasts.valid.csv",
+            "--clinical", check / "clinical.valid.csv", "--samplesheet", check / "samplesheet.valid.csv",
+            "--counts", source / "niche_counts.csv", "--contacts", source / "niche_contacts.csv",
+            "--patches", source / "niche_patches.csv", "--members", source / "niche_member_counts.csv",
+            "--markers", source / "niche_markers.csv", "--clinical-features", features,
+            "--clinical-permutations", SETTINGS["clinical_permutations"], "--outdir", folder / "out",
+        )  # fmt: skip
+
+
+def rare_runs(folder: Path, counts: TextCohort) -> list[TextCohort]:
+    """Runs of few people, without training: their records are those of ``counts`` with what is rare about them."""
+    rare = folder / "rare"
+    (rare / "out").mkdir(parents=True)
+    write_json(rare / "cohort.features.json", counts.features | {"harmony": False})
+    (rare / "niche_k.csv").write_text("k,chosen\n" + "".join(f"{k},{k == 5}\n" for k in range(2, 16)))
+    repeated = make_cohort((8, 8), n_sections=2)
+    write_json(rare / "out/side.association.json", record(repeated.ask("groups", column="side"), []))
+    survival = make_cohort((30,)).ask("survival", time="time", event="event", event_value="1")
+    write_json(rare / "out/survival.association.json", record(survival, []))
+    settings = {
+        "qc_min_counts": 5, "qc_remove": "local", "train_mode": "reference", "niche_k": "auto", "niche_bootstraps": 0,
+        "niche_refinement": False, "train_denoised": True, "simulate": True,
+    }  # fmt: skip
+    processes = ("COHORT_SIMULATE", "MODEL_DENOISE", "REPORT_PLANTED", *counts.processes)
+
+    batches, nothing = folder / "batches", folder / "no_contrast"
+    for own in (batches, nothing):
+        (own / "out").mkdir(parents=True)
+        for table in ("cohort.features.json", "niche_k.csv"):
+            (own / table).write_bytes((counts.folder / table).read_bytes())
+    cohort = make_cohort((8, 8), n_sections=2)
+    group = cohort.sections["group"]
+    nested = cohort.sections.assign(batch=group)
+    # one patient of each group has the batch of the others
+    other = cohort.sections["patient"].isin(["p00", "p15"])
+    nearly = cohort.sections.assign(batch=group.where(~other, group.map({"g0": "g1", "g1": "g0"})))
+    for name, sections in (("nested", nested), ("nearly", nearly)):
+        asked = Cohort(sections, cohort.counts, cohort.clinical).ask("groups", column="group")
+        write_json(batches / f"out/{name}.association.json", record(asked, []))
+    return [
+        TextCohort("rare", rare, SETTINGS | settings, processes),
+        TextCohort("no_contrast", nothing, SETTINGS, tuple(p for p in counts.processes if p != "NICHE_ASSOCIATE")),
+        TextCohort("batches", batches, SETTINGS | {"train_networks": 3}, counts.processes),
+    ]
+
+
+def make_cohorts(folder: Path) -> dict[str, TextCohort]:
+    """By name: three panels, one that is mapped onto the model of the first, two further questions, rare runs."""
+    counts = simulate(folder / "counts")
+    integrate(counts)
+    associate(counts, counts, ("response",), "proportion,entropy,contacts,fragmentation")
+    types = simulate(folder / "onehot", 1)
+    as_cell_types(types)
+    integrate(types)
+    associate(types, types, ("response",))
+    stains = simulate(folder / "intensities", 2, "--intensities")
+    integrate(stains)
+    associate(stains, stains, ("age",))
+    mapped = simulate(folder / "mapped", 3)
+    integrate(mapped, counts / "model.pt")
+    associate(mapped, mapped, ("response",))
+    ran = (*TRAINED, "NICHE_ASSOCIATE")
+    cohorts = [
+        TextCohort(
+            "counts", counts, SETTINGS | {"clinical_features": "proportion,entropy,contacts,fragmentation"}, ran
+        ),
+        TextCohort("onehot", types, SETTINGS, ran),
+        TextCohort("intensities", stains, SETTINGS, ran),
+        TextCohort("mapped", mapped, SETTINGS | {"model": "model.pt"}, tuple(p for p in ran if p != "MODEL_TRAIN")),
+    ]
+    for name, contrast in (("three_groups", "arms"), ("survival", "survival")):
+        own = folder / name
+        own.mkdir()
+        for table in ("cohort.features.json", "niche_k.csv"):
+            (own / table).write_bytes((counts / table).read_bytes())
+        associate(own, counts, (contrast,))
+        cohorts.append(TextCohort(name, own, SETTINGS, ran))
+    cohorts += rare_runs(folder, cohorts[0])
+    return {cohort.name: cohort for cohort in cohorts}
