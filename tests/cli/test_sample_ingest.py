@@ -59,7 +59,7 @@ def test_what_is_recorded(tmp_path):
     assert result.exit_code == 0, result.stderr
     adata = read_sample(tmp_path / "out" / "s1.ingest.h5ad")
     recorded = dict(adata.uns["semanticst"])
-    assert list(recorded.pop("notes")) == []
+    assert [list(recorded.pop(kind)) for kind in ("notes", "warnings")] == [[], []]
     assert recorded == {
         "sample": "s1", "patient": "p1", "batch": "b7", "platform": "xenium", "format": "h5ad",
         "feature_type": "counts", "spatial_unit": "um", "um_per_unit": 1.0,
@@ -226,15 +226,25 @@ def test_a_matrix_that_contradicts_itself_is_bad_input(tmp_path, damage):
     assert_bad(ingest(tmp_path, path), tmp_path, "input1.h5ad (sample s1)", "the matrix is damaged")
 
 
-def test_third_coordinate_is_dropped_only_when_constant(tmp_path):
+def test_third_coordinate_is_dropped_only_within_a_section(tmp_path):
     sample = make_sample()
     plane = sample.obsm["spatial"]
     sample.obsm["spatial"] = np.column_stack([plane, np.full(len(plane), 3.0)])
     assert ingest(tmp_path, sample).exit_code == 0
     assert np.array_equal(read_sample(tmp_path / "out" / "s1.ingest.h5ad").obsm["spatial"], plane)
     shutil.rmtree(tmp_path / "out")
-    sample.obsm["spatial"][0, 2] = 4
-    assert_bad(ingest(tmp_path, sample), tmp_path, "3 columns; two are expected")
+    sample.obsm["spatial"][:, 2] = np.arange(len(plane)) % 7 * np.ptp(plane) / 20
+    assert_bad(ingest(tmp_path, sample), tmp_path, "has 3 columns, and the third spans", "one file per section")
+
+
+def test_the_thickness_of_a_section_is_dropped_with_a_warning(tmp_path):
+    sample = make_sample()
+    plane = sample.obsm["spatial"]
+    sample.obsm["spatial"] = np.column_stack([plane, np.arange(len(plane)) % 7 * np.ptp(plane) / 200])
+    assert ingest(tmp_path, sample).exit_code == 0
+    adata = read_sample(tmp_path / "out" / "s1.ingest.h5ad")
+    assert np.array_equal(adata.obsm["spatial"], plane)
+    assert "z is left out: it spans" in adata.uns["semanticst"]["warnings"][0]
 
 
 def test_negative_coordinates_are_fine(tmp_path):

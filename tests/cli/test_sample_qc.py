@@ -42,6 +42,18 @@ def with_rows(adata, rows: dict[int, float]):
     return adata
 
 
+def test_what_ingest_warns_of_is_a_reason_to_look(tmp_path):
+    adata = make_internal(kind="continuous")
+    adata.uns["semanticst"] |= {"platform": "visium", "warnings": ["z is left out"]}
+    assert qc(tmp_path, adata).exit_code == 0
+    record = records(tmp_path)["s1"]
+    assert record["status"] == "warn"
+    assert record["reasons"] == [
+        "z is left out",
+        "values are no whole numbers, though visium counts molecules: logarithms? Bring counts",
+    ]
+
+
 def test_poor_cells_go_and_the_others_are_untouched(tmp_path):
     adata = with_rows(make_internal(n_features=60), {3: 0, 10: 0.4, 11: 0.4})
     result = qc(tmp_path, adata)

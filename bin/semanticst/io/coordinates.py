@@ -45,16 +45,28 @@ def scale_of(file_unit: str, file_scale: float, file_source: str, sheet_unit: st
     return Scale(unit, 0.0, stated if unit != "unknown" else "nothing says the unit")
 
 
-def check_coordinates(spatial, cells) -> np.ndarray:
-    """Coordinates as float64, n_cells x 2.
+FLAT = 0.05
+"""A third coordinate that spans less than this share of x and y is the thickness of one section."""
 
-    Raises ReadError when there are other than two columns (a third that is constant is dropped), when they are not
-    finite, or all the same.
+
+def check_coordinates(spatial, cells) -> tuple[np.ndarray, str]:
+    """Coordinates as float64, n_cells x 2, and a warning where a third one that varies was dropped.
+
+    Raises ReadError when there are other than two columns (a third that is constant, or varies within one section, is
+    dropped), when they are not finite, or all the same.
     """
-    points = np.asarray(spatial)
+    points, warning = np.asarray(spatial), ""
     if points.ndim != 2 or points.dtype.kind not in "biuf":
         raise ReadError("obsm['spatial'] is no matrix of numbers, cells x 2")
-    if points.shape[1] == 3 and np.ptp(points[:, 2]) == 0:
+    if points.shape[1] == 3 and np.isfinite(points).all():
+        depth, width = float(np.ptp(points[:, 2])), float(np.ptp(points[:, :2], axis=0).max())
+        if depth > FLAT * width:
+            raise ReadError(
+                f"obsm['spatial'] has 3 columns, and the third spans {depth:.4g}, x and y {width:.4g}: a volume or a "
+                "stack of sections. Write one file per section, with x and y"
+            )
+        if depth > 0:
+            warning = f"z is left out: it spans {depth:.4g}, x and y {width:.4g}"
         points = points[:, :2]
     if points.shape[1] != 2:
         raise ReadError(f"obsm['spatial'] has {points.shape[1]} columns; two are expected, x and y")
@@ -66,4 +78,4 @@ def check_coordinates(spatial, cells) -> np.ndarray:
         )
     if (points == points[0]).all():
         raise ReadError("all cells have the same coordinates")
-    return points
+    return points, warning

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Iterator
 
 import anndata as ad
 import numpy as np
@@ -9,16 +10,23 @@ import pandas as pd
 import scipy.sparse as sp
 
 from semanticst.constants import FeatureType
+from semanticst.io.columns import as_bool
+from semanticst.io.feature_roles import named_controls, others_note, roles, types_of
 from semanticst.io.sparse import regroup_columns
 
 log = logging.getLogger(__name__)
 
-ENSEMBL = re.compile(r"^ENS[A-Z]{0,6}G\d{11}(\.\d+)?$")
-"""Gene ids of Ensembl: ENSG00000139618 (human), ENSMUSG00000017167.4 (mouse)."""
+ENSEMBL = re.compile(r"^(ENS[A-Z]{0,6}G\d{11}(\.\d+)?|FBgn\d{7}|WBGene\d{8})$")
+"""Gene ids of Ensembl: ENSG00000139618 (human), ENSMUSG00000017167.4 (mouse); FlyBase and WormBase have their own."""
 
-IDS = ("gene_id", "gene_ids", "ensembl_id", "ensembl", "feature_id")
-SYMBOLS = ("symbol", "gene_symbol", "gene_symbols", "gene_name", "gene_names", "feature_name", "SYMBOL")
-"""Columns of ``var`` under which files keep the other name of a gene."""
+IDS = ("geneid", "geneids", "ensemblid", "ensembl", "ensemblgeneid", "featureid", "id", "ids")
+SYMBOLS = ("symbol", "symbols", "genesymbol", "genesymbols", "genename", "genenames", "featurename", "realgenename",
+           "hgncsymbol", "mgisymbol", "externalgenename", "geneshortname", "gene", "name")  # fmt: skip
+"""Columns of ``var`` under which files keep the other name of a gene, in lower-case letters: ``Symbol`` of
+Bioconductor, ``feature_name`` of CELLxGENE, ``real_gene_name`` of stereopy."""
+NO_NAME = ("", "nan", "NaN", "NA", "None", "<NA>", "-")
+NAMELESS = re.compile(r"^(Unnamed: \d+(_level_\d+)?|\.\.\.\d+|level_\d+|index|row[ _.]?(names?|numbers?|id))?$", re.I)
+"""What pandas, R and spreadsheets call a column of row numbers: nothing, Unnamed: 0, ...1, index."""
 
 
 def are_ensembl(names: pd.Index) -> bool:
@@ -30,17 +38,59 @@ def gene_table(var: pd.DataFrame) -> pd.DataFrame:
     """``var`` by symbol wherever there are symbols, with the Ensembl id beside it in ``gene_id``.
 
     Samples of one cohort often come named in both ways; symbols are what all platforms have. An id without a symbol
-    keeps its id as its name. Versions (``.4``) are taken off ids, since they differ between annotations.
+    keeps its id as its name. Versions (``.4``) are taken off ids, since they differ between annotations. Names that are
+    only numbers give way to symbols, too.
     """
     names = pd.Index(var.index.astype(str).str.strip())
     plain = var.set_axis(names.rename(None), axis=0)
     if not are_ensembl(names):
-        ids = next((plain[c] for c in IDS if c in plain and are_ensembl(pd.Index(plain[c].astype(str)))), None)
-        return plain if ids is None else plain.assign(gene_id=_without_version(ids.astype(str)).to_numpy())
+        if len(names) and names.str.fullmatch(r"\d+").all() and (symbols := _symbols(plain)) is not None:
+            return plain.set_axis(pd.Index(symbols.where(symbols != "", names.to_numpy()).to_numpy()), axis=0)
+        ids = next((c for c in _columns(plain, IDS) if are_ensembl(pd.Index(c))), None)
+        return plain if ids is None else plain.assign(gene_id=_without_version(ids).to_numpy())
     ids = _without_version(names.to_series())
-    symbols = next((plain[c].astype(object) for c in SYMBOLS if c in plain), None)
-    named = ids if symbols is None else symbols.where(symbols.notna() & (symbols.astype(str) != ""), ids.to_numpy())
-    return plain.assign(gene_id=ids.to_numpy()).set_axis(pd.Index(named.astype(str).to_numpy()), axis=0)
+    symbols = _symbols(plain)
+    named = ids if symbols is None else symbols.where(symbols != "", ids.to_numpy())
+    return plain.assign(gene_id=ids.to_numpy()).set_axis(pd.Index(named.to_numpy(), dtype=object), axis=0)
+
+
+def _symbols(var: pd.DataFrame) -> pd.Series | None:
+    """Symbols (empty where there is none) from the first column that has some, and not ids again."""
+    for column in _columns(var, SYMBOLS):
+        given = column[column != ""]
+        if len(given) and not are_ensembl(pd.Index(given)) and not given.str.fullmatch(r"[\d.]+").all():
+            return column
+    return None
+
+
+def _columns(var: pd.DataFrame, wanted: tuple[str, ...]) -> Iterator[pd.Series]:
+    """Columns of ``var`` that are called as one of ``wanted``, in that order, as text; what is no name is empty."""
+    by_name = {re.sub(r"[^a-z]", "", str(name).lower()): name for name in reversed(var.columns)}
+    for name in wanted:
+        if name in by_name:
+            column = var[by_name[name]].astype(object)
+            text = column.where(column.notna(), "").astype(str).str.strip()
+            yield text.where(~text.isin(NO_NAME), "")
+
+
+def drop_nameless(X: sp.csr_matrix, var: pd.DataFrame) -> tuple[sp.csr_matrix, pd.DataFrame, str]:
+    """Matrix (changed in place) and ``var`` without features that have no name, and a note, empty where all have one.
+
+    Those with a ``gene_id`` go by it. Others cannot be the same feature in another sample; mostly they are the row
+    numbers that pandas or R put in front of a table.
+    """
+    nameless = np.array([bool(NAMELESS.match(name)) for name in var.index], dtype=bool)
+    if not nameless.any():
+        return X, var, ""
+    if "gene_id" in var:
+        ids = var["gene_id"].astype(object).where(var["gene_id"].notna(), "").astype(str)
+        var = var.set_axis(pd.Index(np.where(nameless, ids, var.index.to_numpy()), dtype=object), axis=0)
+        nameless &= np.array([bool(NAMELESS.match(name)) for name in var.index], dtype=bool)
+        if not nameless.any():
+            return X, var, ""
+    target = np.where(nameless, -1, np.cumsum(~nameless) - 1).astype(np.int32)
+    note = f"{nameless.sum()} features without a name are left out"
+    return regroup_columns(X, target, int((~nameless).sum())), var[~nameless], note
 
 
 def unique_genes(X: sp.csr_matrix, var: pd.DataFrame, kind: FeatureType) -> tuple[sp.csr_matrix, pd.DataFrame, str]:
@@ -63,20 +113,35 @@ def unique_genes(X: sp.csr_matrix, var: pd.DataFrame, kind: FeatureType) -> tupl
     return X, var[~var.index.duplicated()], note
 
 
-def split_controls(X: sp.csr_matrix, var: pd.DataFrame) -> tuple[sp.csr_matrix, pd.DataFrame, np.ndarray | None]:
-    """Matrix (changed in place) and ``var`` without control features, and the counts in these, float32 per cell.
+def split_controls(
+    X: sp.csr_matrix, var: pd.DataFrame
+) -> tuple[sp.csr_matrix, pd.DataFrame, np.ndarray | None, list[str]]:
+    """Matrix (changed in place) and ``var`` without control features, the counts in these, float32 per cell, and notes.
 
-    The counts are None where ``var`` has no column ``control``.
+    Controls are told by the column ``control``, else by the types of 10x Genomics and by how instruments call them.
+    Types also tell what is neither gene nor control (antibodies, guides): it is left out, as from the instrument's own
+    folder. The counts are None where nothing tells of controls.
     """
-    if "control" not in var:
-        return X, var, None
-    control = var["control"].fillna(False).astype(bool).to_numpy()
-    counts = np.asarray(X @ control.astype(np.float32), np.float32)
-    var = var.drop(columns="control")
-    if not control.any():
-        return X, var, counts
-    target = np.where(control, -1, np.cumsum(~control) - 1).astype(np.int32)
-    return regroup_columns(X, target, int((~control).sum())), var[~control], counts
+    notes, types = [], types_of(var)
+    gene, control = (np.ones(len(var), bool), np.zeros(len(var), bool)) if types is None else roles(types)
+    if "control" in var:
+        control = as_bool(var["control"], "var['control']")
+    elif (named := named_controls(var.index) & ~control).any():
+        control |= named
+        shown = ", ".join(var.index[named][:3])
+        notes.append(f"told to be controls by their names: {shown}{', ...' if named.sum() > 3 else ''}")
+    told = "control" in var or control.any()
+    kept = gene & ~control
+    counts = np.asarray(X @ control.astype(np.float32), np.float32) if told else None
+    if types is not None and not (gene | control).all():
+        notes.append(others_note(types[~(gene | control)]))
+    if told:
+        notes.append(f"{control.sum()} control features set apart")
+    var = var.drop(columns="control", errors="ignore")
+    if kept.all():
+        return X, var, counts, notes
+    target = np.where(kept, np.cumsum(kept) - 1, -1).astype(np.int32)
+    return regroup_columns(X, target, int(kept.sum())), var[kept], counts, notes
 
 
 def _without_version(ids: pd.Series) -> pd.Series:

@@ -12,10 +12,12 @@ from tqdm import tqdm
 
 from semanticst.constants import UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
+from semanticst.io.columns import as_bool, plain_frame
 from semanticst.io.coordinates import check_coordinates, scale_of
-from semanticst.io.gene_names import gene_table, split_controls, unique_genes
+from semanticst.io.gene_names import drop_nameless, gene_table, split_controls, unique_genes
 from semanticst.io.readers import Reader, ReadError, Wanted, reader_for
 from semanticst.io.samplesheet import OVERRIDES
+from semanticst.io.several_sections import check_sections, plain
 from semanticst.io.values import as_csr, check_values
 from semanticst.writing import write_h5ad
 
@@ -38,7 +40,7 @@ def ingest_samples(manifest: Path, outdir: Path) -> None:
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=outdir) as partial:
         for row in tqdm(read_manifest(manifest), desc="samples", disable=None):
             try:
-                adata = ingest_sample(row)
+                adata = ingest_sample(row, outdir)
             except ReadError as error:
                 problems.append(Problem(f"{Path(row['path']).name} (sample {row['sample']})", str(error)))
                 continue
@@ -73,21 +75,27 @@ def read_manifest(path: Path) -> list[dict]:
     return rows
 
 
-def ingest_sample(row: dict[str, str]) -> ad.AnnData:
-    """Read one sample and bring it into the internal form. Raises ReadError."""
-    raw, reader = read_raw(row)
+def ingest_sample(row: dict[str, str], scratch: Path | None = None) -> ad.AnnData:
+    """Read one sample and bring it into the internal form. scratch : folder for what is unpacked. Raises ReadError."""
+    raw, reader = read_raw(row, scratch)
+    notes, warnings = ([str(note) for note in raw.uns.get(kind, ())] for kind in ("notes", "warnings"))
+    raw, note = _in_tissue(raw)
+    notes += [note] if note else []
     cells = _unique_cells(raw.obs_names)
-    notes = [str(note) for note in raw.uns.get("notes", ())]
+    obs, var = plain_frame(raw.obs), plain_frame(raw.var)
 
-    X, var, control = split_controls(as_csr(raw.X), gene_table(raw.var))
-    if control is not None:
-        notes.append(f"{raw.n_vars - len(var)} control features set apart")
-    if len(var) < 2:
-        raise ReadError(f"{len(var)} features are left without controls; at least 2 are needed")
+    X, var, control, found = split_controls(as_csr(raw.X), gene_table(var))
+    notes += found
+    X, var, note = drop_nameless(X, var)
+    notes += [note] if note else []
+    _need_features(var, "without controls")
     kind = check_values(X, cells, var.index, row.get("feature_type", ""))
     X, var, note = unique_genes(X, var, kind)
     notes += [note] if note else []
-    spatial = check_coordinates(raw.obsm[Obsm.SPATIAL], cells)
+    _need_features(var, "after those of one name were added up")
+    spatial, warning = check_coordinates(raw.obsm[Obsm.SPATIAL], cells)
+    warnings += [warning] if warning else []
+    warnings += check_sections(cells, obs, spatial)
     scale = scale_of(
         str(raw.uns.get("spatial_unit", "")),
         float(raw.uns.get("um_per_unit", 0)),
@@ -97,7 +105,7 @@ def ingest_sample(row: dict[str, str]) -> ad.AnnData:
     )
 
     batch = row.get("batch") or row["sample"]
-    obs, renamed = _free_names(raw.obs)
+    obs, renamed = _free_names(obs)
     obs = obs.set_axis(cells, axis=0)
     notes += [renamed] if renamed else []
     for column, value in ((Obs.SAMPLE, row["sample"]), (Obs.PATIENT, row["patient"]), (Obs.BATCH, batch)):
@@ -118,18 +126,19 @@ def ingest_sample(row: dict[str, str]) -> ad.AnnData:
         "n_cells_input": adata.n_obs,
         "source": Path(row["path"]).name,
         "notes": notes,
+        "warnings": warnings,
         "overrides": {name: float(row[name]) for name in OVERRIDES if row.get(name)},
     }
     _log_sample(adata, stated=bool(row.get("feature_type")))
     return adata
 
 
-def read_raw(row: dict[str, str]) -> tuple[ad.AnnData, Reader]:
+def read_raw(row: dict[str, str], scratch: Path | None = None) -> tuple[ad.AnnData, Reader]:
     """What a reader makes of the row's path, and the reader. Raises ReadError, also when next to nothing is there."""
     path, platform = Path(row["path"]), row.get("platform", "")
     reader = reader_for(path, platform)
     bin_size = float(row["bin_size"]) if row.get("bin_size") else None
-    raw = reader.read(path, Wanted(platform, bin_size, row.get("table", "")))
+    raw = reader.read(path, Wanted(platform, bin_size, row.get("table", ""), row.get("feature_type", ""), scratch))
     if raw.n_obs < 2 or raw.n_vars < 2:
         raise ReadError(f"{raw.n_obs} cells and {raw.n_vars} features; at least 2 of each are needed")
     return raw, reader
@@ -145,6 +154,26 @@ def _log_sample(adata: ad.AnnData, stated: bool) -> None:
     )  # fmt: skip
     for note in own["notes"]:
         log.info("%s: %s", own["sample"], note)
+    for warning in own["warnings"]:
+        log.warning("%s: %s", own["sample"], warning)
+
+
+def _in_tissue(raw: ad.AnnData) -> tuple[ad.AnnData, str]:
+    """The object without what lies beside the tissue, as scanpy and CELLxGENE tell it in ``obs['in_tissue']``."""
+    name = next((name for name in raw.obs.columns if plain(name) == "intissue"), None)
+    if name is None:
+        return raw, ""
+    kept = as_bool(raw.obs[name], f"obs['{name}']")
+    if kept.all():
+        return raw, ""
+    if kept.sum() < 2:
+        raise ReadError(f"{kept.sum()} of {len(kept)} cells are in the tissue (obs['{name}']); at least 2 are needed")
+    return raw[kept].copy(), f"{(~kept).sum()} of {len(kept)} cells are not in the tissue (obs['{name}']) and left out"
+
+
+def _need_features(var: pd.DataFrame, when: str) -> None:
+    if len(var) < 2:
+        raise ReadError(f"{len(var)} features are left {when}; at least 2 are needed")
 
 
 def _unique_cells(names: pd.Index) -> pd.Index:

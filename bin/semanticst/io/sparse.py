@@ -30,8 +30,11 @@ def load_csr(data, indices, indptr, shape: tuple[int, int]) -> sp.csr_matrix:
             f"the matrix is damaged: {n_rows} x {n_columns} is stated, but there are {len(starts) - 1} rows, "
             f"{indices.shape[0]} positions and {n} values"
         )
-    if (np.diff(starts) < 0).any():
+    lengths = np.diff(starts)
+    if (lengths < 0).any():
         raise ReadError("the matrix is damaged: its rows overlap")
+    if len(lengths) and lengths.max() > n_columns:
+        raise ReadError(f"the matrix is damaged: a row has {lengths.max()} values in {n_columns} columns")
     values, columns = np.empty(n, np.float32), np.empty(n, np.int32)
     for start in range(0, n, BLOCK):
         piece = slice(start, min(start + BLOCK, n))

@@ -16,8 +16,11 @@ METRICS = (Obs.TOTAL.value, Obs.N_FEATURES.value, Obs.MITO_SHARE.value, Obs.RIBO
 HISTOGRAM_BINS = 30
 QUANTILES = {"q01": 0.01, "q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95, "q99": 0.99}
 
-_MITOCHONDRIAL = re.compile(r"^MT-", re.I)
-_RIBOSOMAL = re.compile(r"^RP(S(?!6K)|LP?)\d|^RPSA$", re.I)
+_GENOME = r"^(?:\w[\w.-]*_)?"
+"""What a reference of several species puts in front of every gene: GRCh38_MT-CO1, mm10___mt-Co1."""
+_MITOCHONDRIAL = re.compile(_GENOME + r"MT[-.:]", re.I)
+"""MT-CO1; MT.CO1 where R made it a name of a column; mt:CoI of FlyBase."""
+_RIBOSOMAL = re.compile(_GENOME + r"(?:RP(S(?!6K)|LP?)\d|RPSA$)", re.I)
 """Proteins of the ribosome: RPS3, RPL13A, RPLP0, RPSA, Rps27l. RPS6KA1 and its kin are kinases."""
 
 
@@ -30,7 +33,8 @@ def cell_metrics(adata, kind: FeatureType) -> pd.DataFrame:
     not above 0.
     """
     X = adata.X
-    total = np.asarray(X.sum(axis=1), dtype=np.float32).ravel()
+    # intensities may be so large that their sum is none of float32
+    total = np.nan_to_num(np.asarray(X.sum(axis=1), dtype=np.float32).ravel(), nan=0.0)
     values = {Obs.TOTAL.value: total, Obs.N_FEATURES.value: np.diff(X.indptr).astype(np.int32)}
     for name, pattern in ((Obs.MITO_SHARE, _MITOCHONDRIAL), (Obs.RIBO_SHARE, _RIBOSOMAL)):
         share = np.full(adata.n_obs, np.nan, np.float32)
@@ -85,10 +89,24 @@ def histograms(metrics: pd.DataFrame, kept: np.ndarray) -> dict[str, dict[str, n
     }
     result = {}
     for name, column in values.items():
-        edges = np.histogram_bin_edges(column, HISTOGRAM_BINS)
+        edges = bin_edges(column.to_numpy(np.float64))
         result[name] = {
             "edges": edges,
             "input": np.histogram(column, edges)[0],
             "kept": np.histogram(column[kept], edges)[0],
         }
     return result
+
+
+def bin_edges(values: np.ndarray) -> np.ndarray:
+    """31 edges, strictly rising, of 30 bins of one width that hold all values (float64, finite; there may be none).
+
+    Values that are equal but for rounding, as totals that were scaled to one number, get bins of a width that numbers
+    of their size can tell apart.
+    """
+    low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
+    least = max(1.0, abs(low), abs(high)) * 1e-6
+    if high - low < least:
+        middle = low / 2 + high / 2
+        low, high = middle - max(0.5, least), middle + max(0.5, least)
+    return np.linspace(low, high, HISTOGRAM_BINS + 1)

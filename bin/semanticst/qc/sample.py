@@ -19,6 +19,7 @@ from semanticst.qc.summary import (
     cell_warnings,
     count_warnings,
     failure,
+    input_warnings,
     make_record,
     spatial_warnings,
 )
@@ -77,7 +78,7 @@ def check_sample(adata: "ad.AnnData", settings: QcSettings) -> tuple["ad.AnnData
 
     record = make_record(own, adata.n_vars, kind, settings, limits, judged, regions)
     lacking = failure(record, settings.min_cells)
-    reasons = [lacking] if lacking else cell_warnings(judged)
+    reasons = [lacking] if lacking else input_warnings(own, kind) + cell_warnings(judged)
     if kind == FeatureType.COUNTS and not lacking:
         reasons += count_warnings(adata, judged)
     reasons += spatial_warnings(judged, regions)

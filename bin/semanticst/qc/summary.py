@@ -9,6 +9,7 @@ import pandas as pd
 from semanticst.constants import FeatureType, Obs
 from semanticst.qc.labels import REASONS
 from semanticst.qc.metrics import histograms, quantiles
+from semanticst.qc.platforms import PLATFORMS
 from semanticst.qc.spatial import CHECKS
 from semanticst.qc.thresholds import QcSettings, Threshold
 
@@ -85,6 +86,16 @@ def failure(record: dict, min_cells: int) -> str:
     losses = {name: n for name, n in record["removed"].items() if name != "total"}
     worst = max(losses, key=losses.get)
     return text + (f" ({losses[worst]} cells: {REASONS[worst].title.lower()})" if losses[worst] else "")
+
+
+def input_warnings(own: dict, kind: FeatureType) -> list[str]:
+    """Reasons that lie in what was read. own : ``uns['semanticst']``."""
+    found = [str(warning) for warning in own.get("warnings", ())]
+    if kind == FeatureType.CONTINUOUS and own["platform"] in PLATFORMS:
+        found.append(
+            f"values are no whole numbers, though {own['platform']} counts molecules: logarithms? Bring counts"
+        )
+    return found
 
 
 def cell_warnings(judged: "Judged") -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse as sp
 
 from semanticst.io.readers import ReadError, Wanted, reader_for
-from vendor_helpers import make_truth, transformation, write_spatialdata
+from vendor_helpers import make_truth, transformation, write_geoparquet, write_spatialdata
 
 
 def read(folder, table=""):
@@ -167,11 +167,149 @@ def test_what_cannot_be_read(tmp_path, damage, message):
         read(folder)
 
 
-def test_tables_of_label_images_need_coordinates(tmp_path):
+def write_labels(folder, truth, axes="yx", scale=1.0):
+    """The shapes replaced by an image of labels: a cell is a square of 2 x 2 pixels."""
     import zarr
 
-    folder = write_spatialdata(tmp_path / "s.zarr", make_truth())
     shutil.rmtree(folder / "shapes")
-    zarr.open_group(folder, mode="a").create_group("labels").create_group("circles")
-    with pytest.raises(ReadError, match="an image of labels, whose centroids are not computed"):
+    image = np.zeros((40, 30), np.int32)
+    corners = np.array([(3 * (i // 5), 4 * (i % 5)) for i in range(len(truth.ids))])
+    for number, (y, x) in enumerate(corners, 10):
+        image[y : y + 2, x : x + 2] = number
+    group = zarr.open_group(folder, mode="a").create_group("labels").create_group("circles")
+    group.create_array("0", data=image, chunks=(16, 16))
+    group.attrs["multiscales"] = [{
+        "axes": [{"name": axis} for axis in axes],
+        "datasets": [{"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [scale, scale]}]}],
+        "coordinateTransformations": [transformation({"type": "translation", "translation": [100.0, 0.0]}, axes="yx")],
+    }]  # fmt: skip
+    return (corners[:, ::-1] + 1.0) * scale + [0.0, 100.0]
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_centroids_of_label_images(tmp_path, scale):
+    truth = make_truth()
+    folder = write_spatialdata(tmp_path / "s.zarr", truth)
+    centres = write_labels(folder, truth, scale=scale)
+    truth.check(read(folder), spatial=centres)
+
+
+def test_label_images_that_are_not_flat(tmp_path):
+    folder = write_spatialdata(tmp_path / "s.zarr", make_truth())
+    write_labels(folder, make_truth(), axes="zyx")
+    with pytest.raises(ReadError, match=r"a flat image of labels \(y, x\) is expected, not z, y, x"):
+        read(folder)
+
+
+def write_chunked(folder, X, zarr_format=2, shards=None):
+    """An AnnData store whose arrays have several chunks."""
+    import zarr
+
+    n, m = X.shape
+    table = ad.AnnData(sp.csr_matrix(X), pd.DataFrame(index=[f"c{i}" for i in range(n)]))
+    table.obsm["spatial"] = np.column_stack([np.arange(n) + 1.0, np.arange(n) % 7 + 1.0])
+    root = zarr.open_group(folder, mode="w", zarr_format=zarr_format)
+    for name in ("obs", "var"):
+        ad.io.write_elem(root, name, getattr(table, name))
+    parts = {name: getattr(table.X, name) for name in ("data", "indices", "indptr")}
+    for holder, arrays in (("X", parts), ("obsm", dict(table.obsm))):
+        group = root.create_group(holder)
+        for name, values in arrays.items():
+            chunks = (10, 2) if values.ndim == 2 else (50,)
+            group.create_array(name, data=values, chunks=chunks, shards=shards and tuple(2 * c for c in chunks))
+    root["X"].attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0", "shape": [n, m]})
+    root["obsm/spatial"].attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+    return table
+
+
+@pytest.mark.parametrize(("zarr_format", "shards"), [(2, None), (3, None), (3, True)])
+def test_a_store_that_was_copied_in_part_is_refused(tmp_path, zarr_format, shards):
+    X = np.random.default_rng(0).poisson(2.0, (100, 12)) + np.eye(100, 12, dtype=int)
+    table = write_chunked(tmp_path / "a.zarr", X, zarr_format, shards)
+    whole = read(tmp_path / "a.zarr")
+    assert np.array_equal(whole.X.toarray(), X)
+    assert np.array_equal(whole.obsm["spatial"], table.obsm["spatial"])
+    for array in ("X/data", "X/indices", "X/indptr", "obsm/spatial", "obs/_index", "var/_index"):
+        files = (tmp_path / "a.zarr" / array).rglob("*")
+        chunks = sorted(p for p in files if p.is_file() and not p.name.startswith((".z", "zarr")))
+        lost, content = chunks[len(chunks) // 2], chunks[len(chunks) // 2].read_bytes()
+        lost.unlink()
+        message = "matrix is damaged" if array == "X/indptr" else f"{array}: 1 of {len(chunks)} chunks are missing"
+        with pytest.raises(ReadError, match=message):
+            read(tmp_path / "a.zarr")
+        lost.write_bytes(content)
+
+
+def test_chunks_of_genes_that_no_cell_has_may_be_missing(tmp_path):
+    """Zarr writes no chunk of zeros; a lost one has values where the same genes of other cells have."""
+    import zarr
+
+    X = np.random.default_rng(0).poisson(1.0, (60, 20)).astype(np.float32)
+    X[:, 10:15] = 0
+    X[20:40, 15:] = 0
+    X[:20, 15:] = np.eye(20, 5)
+    X[40:, 15:] = 0
+    write_chunked(tmp_path / "a.zarr", X)
+    root = zarr.open_group(tmp_path / "a.zarr", mode="a")
+    del root["X"]
+    root.create_array("X", data=X, chunks=(20, 5)).attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+    assert root["X"].nchunks_initialized == 12 - 3 - 2
+    assert np.array_equal(np.asarray(read(tmp_path / "a.zarr").X), X)
+    (tmp_path / "a.zarr/X/1.0").unlink()
+    with pytest.raises(ReadError, match="X: 6 of 12 chunks are missing"):
+        read(tmp_path / "a.zarr")
+
+
+def test_what_lies_in_the_folder_goes_before_old_consolidated_metadata(tmp_path):
+    import zarr
+
+    truth = make_truth()
+    folder = write_spatialdata(tmp_path / "s.zarr", truth)
+    zarr.consolidate_metadata(folder)
+    (folder / "tables/table").rename(folder / "tables/cells")
+    truth.check(read(folder))
+
+
+@pytest.mark.parametrize(("in_table", "in_shapes"), [("int", "text"), ("text", "int"), ("float", "int")])
+def test_ids_are_matched_as_text(tmp_path, in_table, in_shapes):
+    import zarr
+
+    truth = make_truth()
+    folder = write_spatialdata(tmp_path / "s.zarr", truth)
+    kinds = {"int": np.int64, "float": np.float64, "text": str}
+    obs = zarr.open_group(folder, mode="a")["tables/table/obs"]
+    numbers = np.arange(len(truth.ids)) + 10
+    del obs["instance_id"]
+    ad.io.write_elem(obs, "instance_id", numbers.astype(kinds[in_table]).astype(object if in_table == "text" else None))
+    shapes = pd.read_parquet(folder / "shapes/circles/shapes.parquet")
+    write_geoparquet(folder / "shapes/circles/shapes.parquet", shapes.set_axis(shapes.index.astype(kinds[in_shapes])))
+    truth.check(read(folder))
+
+
+def test_coordinates_that_are_empty_give_way_to_outlines(tmp_path):
+    import zarr
+
+    truth = make_truth()
+    folder = write_spatialdata(tmp_path / "s.zarr", truth, spatial=True)
+    zarr.open_group(folder, mode="a")["tables/table/obsm/spatial"][:] = np.nan
+    adata = read(folder)
+    truth.check(adata)
+    assert "obsm['spatial'] is empty (NaN)" in adata.uns["notes"]
+
+
+@pytest.mark.parametrize("systems", [("global", "global"), ("a", "b")])
+def test_a_table_of_several_regions_is_no_sample(tmp_path, systems):
+    """On top of each other in one coordinate system, or in a system each."""
+    import zarr
+
+    truth = make_truth(40)
+    folder = write_spatialdata(tmp_path / "s.zarr", truth)
+    root = zarr.open_group(folder, mode="a")
+    shutil.copytree(folder / "shapes/circles", folder / "shapes/more")
+    for region, system in zip(("circles", "more"), systems):
+        root[f"shapes/{region}"].attrs["coordinateTransformations"] = [transformation({"type": "identity"}, system)]
+    del root["tables/table/obs/region"]
+    ad.io.write_elem(root["tables/table/obs"], "region", pd.Categorical(["circles", "more"] * 20))
+    message = "regions that lie on top of each other" if systems[0] == systems[1] else "coordinate systems of their own"
+    with pytest.raises(ReadError, match=message):
         read(folder)

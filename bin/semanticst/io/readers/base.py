@@ -20,6 +20,9 @@ class Wanted:
     """Side of the bins in micrometres, for formats that hold several."""
     table: str = ""
     """Name of the table, for formats that hold several."""
+    feature_type: str = ""
+    scratch: Path | None = None
+    """Folder for what has to be unpacked; the system's where it is not given."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +33,18 @@ class Reader:
 
     X : sparse (CSR if it costs nothing) or dense, n_cells x n_features, values as they came, control features included.
     obs : index = the vendor's own cell ids, made unique as the vendor does it (``fov_cell``); of the columns only what
-        later steps can use: ``cell_area`` (square micrometres), ``cell_type``, ``array_row``, ``array_col``, ``fov``.
+        later steps can use: ``cell_area`` (square micrometres), ``cell_type``, ``array_row``, ``array_col``,
+        ``in_tissue`` (cells with 0 are left out), and what tells sections apart (`semanticst.io.several_sections`).
     var : index = gene symbols where there are any (they may repeat), else ids; ``gene_id`` where there is one beside
-        the symbol; ``control`` (bool) where the panel has control features (negative probes, blanks, codewords).
+        the symbol; ``control`` (bool) where the format tells control features (negative probes, blanks, codewords), or
+        ``feature_types`` as 10x Genomics names them.
     obsm['spatial'] : n_cells x 2, x (to the right) and y (down, as in an image), in the unit of the file.
     uns['spatial_unit'] : ``um``, ``mm``, ``px``, or ``unknown``.
     uns['um_per_unit'] : float, micrometres per unit of the coordinates, where the format tells it and they are no
         micrometres already, with ``uns['um_per_unit_source']``, where it comes from in a few words.
     uns['platform'] : the platform, as `assets/schema_input.json` spells it, where the format tells it.
     uns['notes'] : list of short sentences about what was decided (cells without a position left out, ...).
+    uns['warnings'] : those that quality control shows as a reason to look at the sample, where there are any.
     """
 
     name: str

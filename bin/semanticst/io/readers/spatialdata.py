@@ -13,38 +13,60 @@ import numpy as np
 import pandas as pd
 from anndata.io import read_elem
 
-from semanticst.constants import LAYER_COUNTS, Obsm
+from semanticst.constants import Obsm
+from semanticst.io.readers.anndata_parts import read_object
 from semanticst.io.readers.base import Reader, ReadError, Wanted
 from semanticst.io.readers.files import reading
-from semanticst.io.sparse import load_csr
+from semanticst.io.readers.label_images import label_centroids
+from semanticst.io.readers.transformations import to_global
+from semanticst.io.readers.zarr_chunks import need_whole, need_whole_dense
+from semanticst.io.several_sections import OVERLAP, SECTION_COLUMNS, overlap, plain
 
 if TYPE_CHECKING:
     import zarr
 
-GLOBAL = "global"
-"""Name of the coordinate system that every element has unless its writer chose others."""
 ATTRS = "spatialdata_attrs"
-KEPT = ("cell_area", "cell_type", "array_row", "array_col", "fov")
+KEPT = ("cell_area", "cell_type")
+KEPT_PLAIN = SECTION_COLUMNS | {"intissue", "arrayrow", "arraycol"}
+"""Columns of obs that are kept: what later steps use, and what tells sections and tissue."""
 
 
 def read_spatialdata(folder: Path, wanted: Wanted) -> ad.AnnData:
     """Read a table of a SpatialData folder, or an AnnData folder.
 
-    Values: ``layers['counts']``, else X. Coordinates: ``obsm['spatial']`` where the table has them, else centroids of
-    the outlines or points that the table annotates, brought into the coordinate system "global". Their unit is unknown.
+    Values: see `semanticst.io.readers.anndata_parts`. Coordinates: ``obsm['spatial']`` where the table has them, else
+    centroids of the outlines, points or labels that the table annotates, brought into the coordinate system "global".
+    Their unit is unknown.
 
-    Raises ReadError when the table is not named and there are several, when there are no coordinates, and when the
-    folder is damaged.
+    Raises ReadError when the table is not named and there are several, when there are no coordinates, when it annotates
+    several regions that lie on top of each other, and when the folder is damaged or was copied in part.
     """
     import zarr
 
+    def check(array) -> None:
+        if array.ndim == 2 and not array.path.rpartition("/")[0].endswith("obsm"):
+            need_whole_dense(array, np.asarray(array[:]), present)
+        else:
+            need_whole(array, present)
+
+    def present(key: str) -> bool:
+        return (folder / key).exists()
+
     with reading(folder, "a SpatialData or AnnData folder"):
-        root = zarr.open_group(folder, mode="r")
+        # what is there, not what was there when the metadata were put together
+        root = zarr.open_group(folder, mode="r", use_consolidated=False)
         group = _table(root, wanted.table)
-        table = _anndata(group)
+        table = read_object(group, wanted, check)
+        keys = _keys(group, table)
+        if Obsm.SPATIAL in table.obsm and np.isnan(table.obsm[Obsm.SPATIAL]).all() and keys:
+            del table.obsm[Obsm.SPATIAL]
+            table.uns["notes"].append("obsm['spatial'] is empty (NaN)")
         if Obsm.SPATIAL not in table.obsm:
-            table = _placed(table, group, root, folder)
-    table.obs = table.obs[[c for c in KEPT if c in table.obs]]
+            table = _placed(table, group, keys, root, folder)
+        if keys:
+            regions = table.obs[keys[0]].astype(str)
+            several_regions(pd.factorize(regions)[0], sorted(set(regions)), np.asarray(table.obsm[Obsm.SPATIAL]))
+    table.obs = table.obs[[c for c in table.obs if (c in KEPT or plain(c) in KEPT_PLAIN) and c not in (keys or ())]]
     table.uns.setdefault("spatial_unit", "unknown")
     return table
 
@@ -68,49 +90,41 @@ def _table(root: "zarr.Group", name: str) -> "zarr.Group":
     return tables[name or names[0]]
 
 
-def _anndata(group: "zarr.Group") -> ad.AnnData:
-    for part in ("obs", "var"):
-        if part not in group:
-            raise ReadError(f"{group.name} is no table: it has no '{part}'")
-    values = f"layers/{LAYER_COUNTS}" if f"layers/{LAYER_COUNTS}" in group else "X"
-    if values not in group:
-        raise ReadError(f"{group.name}: there is no X and no layers['counts']")
-    spatial = f"obsm/{Obsm.SPATIAL}"
-    unit = {"spatial_unit": str(read_elem(group["uns/spatial_unit"]))} if "uns/spatial_unit" in group else {}
-    return ad.AnnData(
-        X=_values(group[values]),
-        obs=read_elem(group["obs"]),
-        var=read_elem(group["var"]),
-        obsm={Obsm.SPATIAL.value: np.asarray(read_elem(group[spatial]))} if spatial in group else {},
-        uns=unit | {"notes": [] if values == "X" else [f"{values} is taken, not X"]},
-    )
-
-
-def _values(stored):
-    if stored.attrs.get("encoding-type") == "csr_matrix":
-        n_cells, n_features = (int(n) for n in stored.attrs["shape"])
-        return load_csr(stored["data"], stored["indices"], stored["indptr"], (n_cells, n_features))
-    return read_elem(stored)
-
-
-def _placed(table: ad.AnnData, group: "zarr.Group", root: "zarr.Group", folder: Path) -> ad.AnnData:
-    """The table with the centroids of what it annotates; cells without one are left out."""
+def _keys(group: "zarr.Group", table: ad.AnnData) -> tuple[str, str] | None:
+    """The columns of obs that link the table to outlines: their region, and the id of the instance in it."""
     attrs = read_elem(group[f"uns/{ATTRS}"]) if f"uns/{ATTRS}" in group else {}
     region_key, instance_key = (str(attrs.get(name)) for name in ("region_key", "instance_key"))
-    if region_key not in table.obs or instance_key not in table.obs:
+    return (region_key, instance_key) if {region_key, instance_key} <= set(table.obs.columns) else None
+
+
+def _placed(
+    table: ad.AnnData, group: "zarr.Group", keys: tuple[str, str] | None, root: "zarr.Group", folder: Path
+) -> ad.AnnData:
+    """The table with the centroids of what it annotates; cells without one are left out."""
+    if not keys:
         raise ReadError(
             f"{group.name} has neither obsm['spatial'] nor the columns of obs that link it to outlines (uns['{ATTRS}'])"
         )
-    spatial, notes = np.full((table.n_obs, 2), np.nan), table.uns["notes"]
-    for region in sorted(set(table.obs[region_key].astype(str))):
-        rows = np.flatnonzero(table.obs[region_key].astype(str) == region)
-        points, note = _centroids(root, folder, region)
-        at = points.index.get_indexer(table.obs[instance_key].iloc[rows].astype(points.index.dtype))
+    spatial, notes, systems = np.full((table.n_obs, 2), np.nan), table.uns["notes"], {}
+    regions, instances = table.obs[keys[0]].astype(str).to_numpy(), as_text(table.obs[keys[1]])
+    for region in sorted(set(regions)):
+        rows = np.flatnonzero(regions == region)
+        points, systems[region], note = _centroids(root, folder, region)
+        at = as_text(points.index).get_indexer(instances[rows])
         spatial[rows[at >= 0]] = points.to_numpy()[at[at >= 0]]
         notes.append(note)
+    if len(set(systems.values())) > 1:
+        where = ", ".join(f"{region} in {system}" for region, system in systems.items())
+        raise ReadError(
+            f"{group.name} annotates several regions in coordinate systems of their own ({where}): several sections. "
+            "Write one store per region, each with a row of the samplesheet"
+        )
     found = np.isfinite(spatial).all(axis=1)
     if not found.any():
-        raise ReadError(f"{group.name}: none of its cells is among the outlines that it annotates")
+        raise ReadError(
+            f"{group.name}: none of its cells is among the outlines that it annotates (its ids begin with "
+            f"{instances[0]}, theirs with {as_text(points.index)[0] if len(points) else 'nothing'})"
+        )
     if not found.all():
         notes.append(f"{(~found).sum()} of {len(found)} cells are left out: there is no outline of them")
         table, spatial = table[found].copy(), spatial[found]
@@ -118,21 +132,43 @@ def _placed(table: ad.AnnData, group: "zarr.Group", root: "zarr.Group", folder: 
     return table
 
 
-def _centroids(root: "zarr.Group", folder: Path, region: str) -> tuple[pd.DataFrame, str]:
-    """x and y of the instances of an element, index = their ids, and what was done."""
-    for kind, file in (("shapes", "shapes.parquet"), ("points", "points.parquet")):
-        path = folder / kind / region / file
-        if path.exists():
-            points = _of_shapes(path) if kind == "shapes" else _of_points(path, root[f"{kind}/{region}"])
-            if not points.index.is_unique:
-                raise ReadError(f"{kind}/{region}: ids occur more than once")
-            matrix, done = _to_global(root[f"{kind}/{region}"].attrs.asdict(), f"{kind}/{region}")
-            xy = points.to_numpy() @ matrix[:2, :2].T + matrix[:2, 2]
-            return pd.DataFrame(xy, index=points.index), f"coordinates: centroids of {kind}/{region}, {done}"
-    what = "an image of labels, whose centroids are not computed" if f"labels/{region}" in root else "not in the folder"
+def as_text(ids: pd.Series | pd.Index) -> pd.Index:
+    """Ids of cells as text: 7, 7.0, "7" and b"7" are one."""
+    values = pd.Index(ids)
+    if values.dtype.kind == "f" and not values.isna().any() and (values == np.floor(values)).all():
+        values = values.astype(np.int64)
+    return pd.Index([i.decode() if isinstance(i, bytes) else str(i) for i in values.astype(object)], dtype=object)
+
+
+def several_regions(labels: np.ndarray, names: list[str], points: np.ndarray) -> None:
+    """Raise ReadError when the regions of a table lie on top of each other. labels : number of the region per cell."""
+    if len(names) > 1 and overlap(labels, points) >= OVERLAP:
+        raise ReadError(
+            f"the table annotates {len(names)} regions that lie on top of each other ({', '.join(names[:5])}): several "
+            "sections. Write one store per region, each with a row of the samplesheet"
+        )
+
+
+def _centroids(root: "zarr.Group", folder: Path, region: str) -> tuple[pd.DataFrame, str, str]:
+    """x and y of the instances of an element, index = their ids; the coordinate system; and what was done."""
+    for kind, file in (("shapes", "shapes.parquet"), ("points", "points.parquet"), ("labels", "")):
+        path, name = folder / kind / region / file, f"{kind}/{region}"
+        if not path.exists():
+            continue
+        element = root[name]
+        if kind == "labels":
+            points, attrs = label_centroids(element)
+        else:
+            points = _of_shapes(path) if kind == "shapes" else _of_points(path, element)
+            attrs = element.attrs.asdict()
+        if not points.index.is_unique:
+            raise ReadError(f"{name}: ids occur more than once")
+        matrix, system, done = to_global(attrs, name)
+        xy = points.to_numpy() @ matrix[:2, :2].T + matrix[:2, 2]
+        return pd.DataFrame(xy, index=points.index), system, f"coordinates: centroids of {name}, {done}"
     raise ReadError(
-        f"there are no coordinates: no obsm['spatial'], and the table annotates {region}, which is {what}; store "
-        "centroids as obsm['spatial'] of the table"
+        f"there are no coordinates: no obsm['spatial'], and the table annotates {region}, which is not in the folder; "
+        "store centroids as obsm['spatial'] of the table"
     )
 
 
@@ -158,43 +194,6 @@ def _of_points(path: Path, element: "zarr.Group") -> pd.DataFrame:
     frame = pq.read_table(path).to_pandas()
     key = element.attrs.get(ATTRS, {}).get("instance_key")
     return (frame.set_index(key) if key in frame else frame)[["x", "y"]]
-
-
-def _to_global(attrs: dict, where: str) -> tuple[np.ndarray, str]:
-    """3 x 3 matrix that takes x, y, 1 to the coordinate system "global", and what it is.
-
-    The only other system is taken where there is no "global". Raises ReadError for a transformation that is not affine.
-    """
-    stated = attrs.get("coordinateTransformations") or [{"type": "identity", "output": {"name": GLOBAL}}]
-    names = [t.get("output", {}).get("name") for t in stated]
-    if GLOBAL not in names and len(names) > 1:
-        raise ReadError(f"{where}: there is no coordinate system '{GLOBAL}', but {', '.join(map(str, names))}")
-    chosen = stated[names.index(GLOBAL) if GLOBAL in names else 0]
-    axes = [axis["name"] for axis in chosen.get("input", {}).get("axes", [])] or ["x", "y"]
-    try:
-        return _matrix(chosen, axes), f"in the coordinate system {chosen['output']['name']} ({chosen['type']})"
-    except (KeyError, ValueError, IndexError, TypeError) as error:
-        raise ReadError(f"{where}: its coordinate transformation is not understood ({chosen.get('type')})") from error
-
-
-def _matrix(step: dict, axes: list[str]) -> np.ndarray:
-    """3 x 3 matrix over x, y, 1 of one transformation over ``axes``."""
-    kind, matrix, order = step["type"], np.eye(3), [axes.index("x"), axes.index("y")]
-    if kind == "sequence":
-        for part in step["transformations"]:
-            own = [axis["name"] for axis in part.get("input", {}).get("axes", [])] or axes
-            matrix = _matrix(part, own) @ matrix
-    elif kind == "scale":
-        matrix[[0, 1], [0, 1]] = np.asarray(step["scale"], float)[order]
-    elif kind == "translation":
-        matrix[:2, 2] = np.asarray(step["translation"], float)[order]
-    elif kind == "affine":
-        ends = [axis["name"] for axis in step.get("output", {}).get("axes", [])] or axes
-        rows = [ends.index("x"), ends.index("y")]
-        matrix[:2] = np.asarray(step["affine"], float)[np.ix_(rows, [*order, len(axes)])]
-    elif kind != "identity":
-        raise ValueError(kind)
-    return matrix
 
 
 def _recognises(path: Path) -> bool:

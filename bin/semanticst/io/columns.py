@@ -1,0 +1,40 @@
+"""Columns of ``obs`` and ``var`` as other programs write them: truth values as text, strings that may be missing."""
+
+import numpy as np
+import pandas as pd
+
+from semanticst.errors import ReadError
+
+TRUE = frozenset({"true", "t", "yes", "y", "1", "1.0"})
+FALSE = frozenset({"false", "f", "no", "n", "0", "0.0", "", "nan", "na", "none", "<na>"})
+"""Spellings in lower case; what is missing counts as false."""
+
+
+def as_bool(column: pd.Series, name: str) -> np.ndarray:
+    """Truth values (bool) of numbers 0 and 1, or of the texts that R, pandas and spreadsheets write for them.
+
+    Raises ReadError, which names the column and the first other value.
+    """
+    if column.dtype == bool:
+        return column.to_numpy()
+    codes, values = pd.factorize(column.astype(object), use_na_sentinel=False)
+    words = [str(value).strip().lower() for value in values]
+    for word, value in zip(words, values):
+        if word not in TRUE | FALSE:
+            raise ReadError(f"{name} holds {value!r}; true and false (or 1 and 0) are expected")
+    return np.array([word in TRUE for word in words], dtype=bool)[codes]
+
+
+def plain_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with text as plain Python strings, which every version of anndata can write.
+
+    pandas' own string columns, the default of coming versions, cannot be written where a value is missing.
+    """
+    text = [name for name in frame.columns if isinstance(frame[name].dtype, pd.StringDtype)]
+    plain = frame.assign(**{name: frame[name].astype(object).where(frame[name].notna(), None) for name in text})
+    for name in plain.columns:
+        if isinstance(plain[name].dtype, pd.CategoricalDtype):
+            categories = plain[name].cat.categories
+            if isinstance(categories.dtype, pd.StringDtype):
+                plain[name] = plain[name].cat.rename_categories(categories.astype(object))
+    return plain.set_axis(pd.Index(plain.index.astype(str), dtype=object), axis=0)

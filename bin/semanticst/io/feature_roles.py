@@ -1,0 +1,60 @@
+"""Which features are genes, which measure the background, and which are of another kind, by type or by name."""
+
+import re
+
+import numpy as np
+import pandas as pd
+
+GENE_TYPES = frozenset({"gene expression", "gene"})
+CONTROL_TYPES = frozenset({
+    "negative control probe", "negative control codeword", "blank codeword", "unassigned codeword",
+    "deprecated codeword", "genomic control",
+})  # fmt: skip
+"""Feature types of 10x Genomics, as `plain_types` gives them. All but genes measure the background."""
+TYPE_COLUMNS = ("feature_types", "feature_type", "type")
+"""Columns of ``var``, in lower case, in which scanpy (feature_types) and Bioconductor (Type) keep them."""
+
+CONTROL_NAMES = re.compile(
+    r"NegPrb|Neg(ative)?[-_. ]?(Probe|Control|Ctrl|Prb)|NegControl|Negative\d+$|SystemControl\d*|FalseCode"
+    r"|Blank[-_. ]?\d|(Unassigned|Deprecated|Blank)[-_. ]?Codeword|Intergenic[-_. ]?Region"
+    r"|(Ms|Rb|Rt|Mouse|Rabbit|Rat|Goat)[-_. ]IgG\d?[abc]?$",
+    re.IGNORECASE,
+)
+"""How instruments call features that measure the background: negative probes and system controls of CosMx, negative
+control and unassigned codewords of Xenium, blanks of MERSCOPE, isotype controls of protein panels. No gene is called
+so."""
+
+
+def plain_types(types: pd.Series) -> pd.Series:
+    """Types in lower case with spaces: Xenium's HDF5 writes "Negative Control Probe", its Zarr
+    "negative_control_probe"."""
+    return types.astype(object).where(types.notna(), "").astype(str).str.strip().str.lower().str.replace("_", " ")
+
+
+def roles(types: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Which features are genes, and which are controls (bool each), by their types."""
+    plain = plain_types(types)
+    return plain.isin(GENE_TYPES).to_numpy(), plain.isin(CONTROL_TYPES).to_numpy()
+
+
+def types_of(var: pd.DataFrame) -> pd.Series | None:
+    """The column of ``var`` that holds types of which some are genes; None where there is none."""
+    for name in TYPE_COLUMNS:
+        for column in var.columns:
+            # a column "type" of an annotation says gene, pseudogene, ...: these are all genes here
+            wanted = GENE_TYPES if name != "type" else {"gene expression"}
+            if str(column).lower() == name and plain_types(var[column]).isin(wanted).any():
+                return var[column]
+    return None
+
+
+def others_note(types: pd.Series) -> str:
+    """What is said about features that are neither genes nor controls. types : those of these features."""
+    counts = types.astype(str).value_counts()
+    left_out = ", ".join(f"{n} of type {name}" for name, n in counts.items())
+    return f"features that are neither genes nor controls are left out: {left_out}"
+
+
+def named_controls(names: pd.Index) -> np.ndarray:
+    """Which names are those of controls (bool)."""
+    return np.array([bool(CONTROL_NAMES.match(str(name))) for name in names], dtype=bool)

@@ -1,0 +1,214 @@
+"""What is taken of an AnnData object in a file (.h5ad) or a store (.zarr): values, names, coordinates, scale.
+
+Groups of h5py and of zarr are read alike. Only what is needed is loaded, so that a file full of embeddings and images
+costs no memory.
+"""
+
+import re
+from collections.abc import Callable
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from anndata.io import read_elem
+
+from semanticst.constants import LAYER_COUNTS, FeatureType, Obsm
+from semanticst.io.gene_names import IDS, SYMBOLS
+from semanticst.io.readers.base import ReadError, Wanted
+from semanticst.io.readers.column_names import spatial_pair
+from semanticst.io.readers.visium import SPOT_UM, spacing_scale
+from semanticst.io.several_sections import OVERLAP, overlap, plain
+from semanticst.io.sparse import load_csr
+
+COUNTS_NAME = re.compile(r"count|raw|umi", re.IGNORECASE)
+"""Layers that may hold counts."""
+KEYS = ("spatial", "X_spatial", "spatial_coords", "X_spatial_coords", "coordinates", "X_centroids", "X_coordinates")
+"""Of obsm, the first that is there: scanpy and squidpy; Curio Seeker and the converters of Seurat objects; others."""
+OF_SLIDE = "spatial_fov"
+"""squidpy's reader of CosMx writes coordinates inside each field of view as ``spatial``, those on the slide as this."""
+SAMPLED = 1 << 20
+
+Check = Callable[[object], None]
+"""Called with every stored array before it is read."""
+
+
+def read_object(group, wanted: Wanted, check: Check = lambda array: None) -> ad.AnnData:
+    """Values, obs, var and coordinates of a group; no coordinates where there are none.
+
+    Values: whole numbers (counts) wherever the object has them, else ``layers['counts']``, else X; see `values_of`.
+    Raises ReadError when parts are missing or contradict one another.
+    """
+    for part in ("obs", "var"):
+        if part not in group:
+            raise ReadError(f"not an AnnData object: it has no '{part}'")
+        if _is_array(group[part]):
+            raise ReadError("written by anndata older than 0.7; read and write it again with a newer anndata")
+        if "_index" in group[part].attrs:
+            _check_all(group[part][group[part].attrs["_index"]], check)
+    values, notes = values_of(group, wanted.feature_type)
+    obs, var = read_elem(group["obs"]), read_elem(group["var"])
+    if values == "raw/X":
+        var = _names_added(read_elem(group["raw/var"]), var)
+    X = read_matrix(group[values], check)
+    if X.shape != (len(obs), len(var)):
+        raise ReadError(
+            f"damaged: {values} is {X.shape[0]} x {X.shape[1]}, but there are {len(obs)} x {len(var)} names"
+        )
+    adata = ad.AnnData(X, obs=obs, var=var, uns={"notes": notes})
+    points, found = coordinates_of(group, obs, check)
+    if points is not None:
+        adata.obsm[Obsm.SPATIAL.value] = points
+        adata.uns["notes"] += found
+    adata.uns |= _scale(group, adata, wanted.platform)
+    return adata
+
+
+def values_of(group, stated: str) -> tuple[str, list[str]]:
+    """Where the values are that are read, and a note when it is not X.
+
+    Counts decide on every threshold, and objects come with logarithms in X and counts in ``raw`` (CELLxGENE, Seurat's
+    converters) or in a layer of any name. stated : feature type of the samplesheet; intensities stay where they are.
+    """
+    layers = list(group["layers"]) if "layers" in group else []
+    usual = [f"layers/{LAYER_COUNTS}"] if LAYER_COUNTS in layers else []
+    usual += ["X"] if "X" in group else []
+    others = ["raw/X"] if "raw" in group and "X" in group["raw"] and "var" in group["raw"] else []
+    others += [f"layers/{name}" for name in layers if name != LAYER_COUNTS and COUNTS_NAME.search(name)]
+    if not usual + others:
+        raise ReadError("there is no X and no layers['counts']")
+    candidates = usual + others
+    if stated in ("", FeatureType.COUNTS):
+        counts = next((path for path in candidates if holds_counts(group[path])), None)
+    else:
+        counts = None
+    taken = counts or candidates[0]
+    if taken == "X":
+        return taken, []
+    if taken == f"layers/{LAYER_COUNTS}" or counts is None:
+        return taken, [f"{taken} is taken, not X"]
+    return taken, [f"{taken} is taken, not {usual[0] if usual else 'X'}: it holds whole numbers (counts)"]
+
+
+def holds_counts(stored) -> bool:
+    """Whether whole numbers above 0 are stored; looks at the first and the last of many values."""
+    values = stored if _is_array(stored) else stored.get("data")
+    if values is None or values.dtype.kind not in "biuf" or not np.prod(values.shape):
+        return False
+    rows = max(1, SAMPLED // max(1, int(np.prod(values.shape[1:]))))
+    pieces = [np.asarray(values[:rows])]
+    if values.shape[0] > 2 * rows:
+        pieces.append(np.asarray(values[-rows:]))
+    # an empty layer is none of counts
+    return any(piece.any() for piece in pieces) and all(
+        piece.dtype.kind == "b" or bool((piece >= 0).all() and (piece == np.floor(piece)).all()) for piece in pieces
+    )
+
+
+def read_matrix(stored, check: Check = lambda array: None):
+    """CSR float32 for what is stored by row, else as anndata reads it."""
+    if _is_array(stored):
+        check(stored)
+        return read_elem(stored)
+    for name in ("data", "indices"):
+        if name in stored:
+            check(stored[name])
+    if stored.attrs.get("encoding-type") == "csr_matrix":
+        n_cells, n_features = (int(n) for n in stored.attrs["shape"])
+        return load_csr(stored["data"], stored["indices"], stored["indptr"], (n_cells, n_features))
+    return read_elem(stored)
+
+
+def coordinates_of(group, obs: pd.DataFrame, check: Check) -> tuple[np.ndarray | None, list[str]]:
+    """n_cells x 2 or more, and notes; None where neither obsm nor columns of obs hold them."""
+    obsm = list(group["obsm"]) if "obsm" in group else []
+    key = next((k for k in KEYS if k in obsm), None)
+    if key is not None:
+        stored = group[f"obsm/{key}"]
+        _check_all(stored, check)
+        points, notes = in_order(read_elem(stored))
+        if OF_SLIDE in obsm:
+            _refuse_inside_fields(points, in_order(read_elem(group[f"obsm/{OF_SLIDE}"]))[0], obs)
+        if key != Obsm.SPATIAL:
+            notes.append(f"coordinates: obsm['{key}']")
+        return points, notes
+    numbers = [name for name in obs.columns if pd.api.types.is_numeric_dtype(obs[name].dtype)]
+    pair = spatial_pair(numbers)
+    if pair is None:
+        return None, []
+    return obs[list(pair[:2])].to_numpy(np.float64), [f"coordinates: columns {pair[0]} and {pair[1]} of obs"]
+
+
+def _refuse_inside_fields(points: np.ndarray, others: np.ndarray, obs: pd.DataFrame) -> None:
+    """Raise ReadError when fields of view lie on top of each other in ``points``, and side by side in ``others``."""
+    for name in obs.columns:
+        if plain(name) in ("fov", "fovid"):
+            fields = pd.factorize(obs[name].astype(object))[0]
+            if overlap(fields, points[:, :2]) >= OVERLAP > overlap(fields, others[:, :2]):
+                raise ReadError(
+                    f"obsm['spatial'] is inside each field of view (obs['{name}']), obsm['{OF_SLIDE}'] on the slide: "
+                    f"adata.obsm['spatial'] = adata.obsm['{OF_SLIDE}'], and write the file again"
+                )
+
+
+def in_order(stored) -> tuple[np.ndarray, list[str]]:
+    """Coordinates with x first where the names of columns tell which it is, and a note about it."""
+    if not isinstance(stored, pd.DataFrame):
+        return np.asarray(stored), []
+    pair = spatial_pair(stored.columns)
+    if pair is None:
+        return stored.to_numpy(), []
+    return stored[list(pair[:2])].to_numpy(np.float64), [f"coordinates: x is {pair[0]}, y is {pair[1]}"]
+
+
+def _scale(group, adata: ad.AnnData, platform: str) -> dict:
+    """What the object says about the unit of its coordinates, as `semanticst.io.readers.base.Reader` describes it."""
+    uns = group.get("uns", {})
+    if "spatial_unit" in uns:
+        return {"spatial_unit": str(read_elem(uns["spatial_unit"]))}
+    points = adata.obsm.get(Obsm.SPATIAL)
+    if points is None:
+        return {}
+    found = _visium_scale(uns, adata.obs, np.asarray(points), platform)
+    # stereopy: nanometres between the spots of the chip, in whose numbers it counts
+    if not found and platform in ("", "stereoseq") and "bin_type" in uns and "resolution" in uns:
+        nanometres = float(np.ravel(read_elem(uns["resolution"]))[0])
+        found = (nanometres / 1000, "uns['resolution'], nm") if nanometres > 0 else None
+    return {} if not found else {"spatial_unit": "px", "um_per_unit": found[0], "um_per_unit_source": found[1]}
+
+
+def _visium_scale(uns, obs: pd.DataFrame, points: np.ndarray, platform: str) -> tuple[float, str] | None:
+    """Micrometres per unit from the lattice of spots, else from the diameter of a spot of the only library."""
+    by_name = {plain(name): name for name in obs.columns}
+    if platform not in ("", "visium") or not {"arrayrow", "arraycol"} <= set(by_name) or points.dtype.kind not in "iuf":
+        return None
+    array = obs[[by_name["arrayrow"], by_name["arraycol"]]].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+    whole = np.isfinite(array).all(axis=1) & np.isfinite(points[:, :2]).all(axis=1)
+    if whole.sum() > 2 and (um := spacing_scale(array[whole], points[whole, :2].astype(np.float64))):
+        return um, "spacing of spots of 100 um"
+    held = uns["spatial"] if "spatial" in uns and not _is_array(uns["spatial"]) else {}
+    libraries = [held[name] for name in held if not _is_array(held[name])]
+    factors = [library["scalefactors"] for library in libraries if "scalefactors" in library]
+    if len(factors) == 1 and "spot_diameter_fullres" in (factors := factors[0]):
+        diameter = float(read_elem(factors["spot_diameter_fullres"]))
+        if np.isfinite(diameter) and diameter > 1:
+            return SPOT_UM / diameter, f"spot_diameter_fullres spans {SPOT_UM:g} um"
+    return None
+
+
+def _names_added(raw: pd.DataFrame, var: pd.DataFrame) -> pd.DataFrame:
+    """``raw.var`` with the columns of names that only ``var`` has."""
+    known = {*IDS, *SYMBOLS, "control", "featuretypes", "featuretype"}
+    lacking = [name for name in var.columns if plain(name) in known and name not in raw.columns]
+    if not lacking or not var.index.is_unique:
+        return raw
+    return raw.join(var[lacking].astype(object))
+
+
+def _check_all(stored, check: Check) -> None:
+    """Check an array, or those of a group."""
+    for array in [stored] if _is_array(stored) else [stored[name] for name in stored if _is_array(stored[name])]:
+        check(array)
+
+
+def _is_array(stored) -> bool:
+    return hasattr(stored, "shape")

@@ -1,0 +1,137 @@
+"""What columns of tables of cells are called: ids, coordinates, cell types, areas, and what is no feature."""
+
+import re
+from collections.abc import Iterable
+
+from semanticst.io.gene_names import NAMELESS
+from semanticst.io.several_sections import SECTION_COLUMNS, plain
+
+IDS = (
+    "cellid", "cell", "cells", "barcode", "barcodes", "spot", "spotid", "bead", "objectid", "objectnumber", "object",
+    "entityid", "cellname", "cellnumber", "cellindex", "celllabel", "maskid", "id", "ids", "index", "label",
+)  # fmt: skip
+"""The better the name tells, the further in front; the last ones may be row numbers or classes beside another."""
+AXIS = ("{}", "{}centroid", "centroid{}", "center{}", "{}center", "{}coord", "{}coordinate", "coord{}", "{}position",
+        "{}pos", "position{}", "pos{}", "{}location", "location{}", "global{}", "{}global", "{}cent", "{}centre",
+        "centre{}", "spatial{}", "{}spatial", "cellcentroid{}", "nucleuscentroid{}", "cell{}position",
+        "locationcenter{}", "areashapecenter{}", "{}slide")  # fmt: skip
+NAMED_PAIRS = (
+    ("pxl_col_in_fullres", "pxl_row_in_fullres", "px"), ("pxl_col", "pxl_row", "px"), ("imagecol", "imagerow", "px"),
+    ("centroid-1", "centroid-0", "unknown"), ("centroid_1", "centroid_0", "unknown"),
+    ("spatial1", "spatial2", "unknown"), ("spatial_1", "spatial_2", "unknown"), ("col", "row", "unknown"),
+    ("column", "row", "unknown"),
+)  # fmt: skip
+"""x, y and unit of names that do not say x and y. Images are counted by row (down) and column: in scikit-image, and so
+in steinbock and ark, ``centroid-0`` is the row."""
+UNITS = {"um": "um", "micron": "um", "microns": "um", "micrometer": "um", "micrometers": "um", "mm": "mm", "px": "px",
+         "pixel": "px", "pixels": "px"}  # fmt: skip
+TYPES = ("celltype", "celltypes", "annotation", "phenotype", "celltypeannotation", "cellclass", "cellmetacluster",
+         "predictedcelltype", "class", "classification")  # fmt: skip
+AREAS = ("area", "cellarea", "areaum2", "cellareaum2")
+SHAPES = frozenset({
+    "area", "cellarea", "cellsize", "size", "volume", "perimeter", "eccentricity", "solidity", "extent",
+    "orientation", "angle", "circularity", "roundness", "compactness", "formfactor", "elongation", "aspectratio",
+    "length", "width", "height", "diameter", "maxdiameter", "mindiameter", "diametermax", "diametermin",
+    "equivalentdiameter", "diameterequivalent", "equivalentdiameterarea", "majoraxislength", "minoraxislength",
+    "axismajorlength", "axisminorlength", "majoraxis", "minoraxis", "majoraxislen", "minoraxislen", "convexarea",
+    "areaconvex", "convexhullarea", "convexhullresid", "filledarea", "areafilled", "areabbox", "bboxarea",
+    "feretdiameter", "feretdiametermax", "maxferetdiameter", "minferetdiameter", "maxcaliper", "mincaliper",
+    "eulernumber", "numconcavities", "centroiddif", "perimsquareoverarea", "majorminoraxisratio",
+    "majoraxisequivdiamratio", "ncratio", "nucleuscellarearatio", "nuclearea", "nucleusarea", "nucleararea",
+    "cytoplasmarea", "membranearea", "minx", "miny", "maxx", "maxy", "minz", "maxz", "xmin", "xmax", "ymin", "ymax",
+    "boundingboxx", "boundingboxy",
+})  # fmt: skip
+"""Measures of shape and size, of scikit-image (MCMICRO, steinbock, ark), QuPath, CellProfiler and HALO."""
+OTHERS = frozenset({
+    "z", "cluster", "clusters", "leiden", "louvain", "seuratclusters", "domain", "layer", "niche", "ncounts",
+    "ngenes", "nfeatures", "ncountrna", "nfeaturerna", "ncountspatial", "nfeaturespatial", "totalcounts",
+    "ngenesbycounts", "transcriptcounts", "ntranscripts", "numtranscripts", "transcriptcount", "controlprobecounts",
+    "genomiccontrolcounts", "controlcodewordcounts", "unassignedcodewordcounts", "deprecatedcodewordcounts",
+    "nucleuscount", "pctcountsmt", "percentmt", "barcodecount", "density", "localdensity", "numneighbors",
+    "nneighbors", "avgconfidence", "avgassignmentconfidence", "maxclusterfrac", "lifespan", "confidence", "scale",
+    "population", "originalcellid", "intissue", "arrayrow", "arraycol", "objecttype", "name", "parent", "tmamissing",
+    "segmentationmethod", "response", "treatment", "time", "stage", "group", "condition", "labelid",
+    "cellmetaclusterrename", "pixelmetacluster",
+})  # fmt: skip
+"""Plain names (lower case, letters and digits) of columns that are neither features nor used."""
+COMPARTMENT = re.compile(r"^(cell|nucleus|cytoplasm|membrane)\s*:\s*", re.IGNORECASE)
+"""How QuPath begins the name of a measurement."""
+STATISTIC = r".+\b(mean|median|min|max|sum|range|std\.? ?dev\.?|variance)$"
+QUPATH_INTENSITY = re.compile(COMPARTMENT.pattern + STATISTIC, re.IGNORECASE)
+
+
+def spatial_pair(columns: Iterable[str], besides: Iterable[str] = ()) -> tuple[str, str, str] | None:
+    """Names of x and y and their unit (um, mm, px, unknown), told by the names; None where there is no such pair.
+
+    Micrometres go before mm, pixels, and no unit. x and y are spelled alike: of ``X``, ``x``, ``y`` the first is a
+    column of row numbers that R named.
+    """
+    columns = [column for column in map(str, columns) if column not in set(besides)]
+    found: dict[str, tuple[str, str]] = {}
+    for x in columns:
+        base, unit = without_unit(x)
+        mirrors = [m for m in _mirrored(x) if m in columns] if base in _axis("x") else []
+        mirrors = [m for m in mirrors if without_unit(m)[0] in _axis("y")]
+        if mirrors:
+            found.setdefault(unit, (x, mirrors[0]))
+    if not found:  # spelled differently
+        by_axis = {axis: [c for c in columns if without_unit(c)[0] in _axis(axis)] for axis in "xy"}
+        if by_axis["x"] and by_axis["y"]:
+            return by_axis["x"][0], by_axis["y"][0], "unknown"
+    lower = {column.lower(): column for column in reversed(columns)}
+    for x, y, unit in NAMED_PAIRS:
+        if x in lower and y in lower:
+            found.setdefault(unit, (lower[x], lower[y]))
+    unit = next((unit for unit in ("um", "mm", "px", "unknown") if unit in found), None)
+    return None if unit is None else (*found[unit], unit)
+
+
+def without_unit(column: str) -> tuple[str, str]:
+    """A plain name without the unit at its end, and the unit: x_centroid_um -> xcentroid, um."""
+    words = re.sub(r"[()\[\]\s.]", "_", latin(column)).strip("_")
+    stem, _, last = words.rpartition("_")
+    if stem and last.lower() in UNITS:
+        return plain(stem), UNITS[last.lower()]
+    return plain(column), "unknown"
+
+
+def latin(column: str) -> str:
+    """With u for both micro signs of Unicode."""
+    return re.sub("[µμ]", "u", str(column))
+
+
+def id_column(columns: Iterable[str]) -> str | None:
+    """The column that is called as ids are; None where there is none."""
+    by_name: dict[str, str] = {}
+    for column in columns:
+        by_name.setdefault(plain(column), column)
+    return next((by_name[name] for name in IDS if name in by_name), None)
+
+
+def is_no_feature(column: str) -> bool:
+    """Whether a column is known as something else than a feature: ids, places, types, shapes, row numbers."""
+    bare = COMPARTMENT.sub("", latin(column))
+    names = {plain(column), plain(column).removesuffix("nuclear"), plain(bare)}
+    names.add(plain(re.sub(r"\s*\bum(\^?2)?$", "", bare)))
+    return bool(
+        NAMELESS.match(column.strip())
+        or names & {*IDS, *TYPES, *AREAS}
+        or names & (SHAPES | OTHERS | SECTION_COLUMNS)
+        or re.fullmatch(r"(bbox|bboxes|boundingbox|centroid)\d(nuclear)?", plain(column))
+        or is_axis(column)
+    )
+
+
+def is_axis(column: str) -> bool:
+    names = {name for pair in NAMED_PAIRS for name in pair[:2]}
+    return column.lower() in names or without_unit(column)[0] in _axis("x") | _axis("y") | _axis("z")
+
+
+def _axis(axis: str) -> set[str]:
+    return {name.format(axis) for name in AXIS}
+
+
+def _mirrored(x: str) -> list[str]:
+    """What y may be called where this is x: one letter x replaced by y."""
+    swap = {"x": "y", "X": "Y"}
+    return [x[:i] + swap[letter] + x[i + 1 :] for i, letter in enumerate(x) if letter in swap]

@@ -1,0 +1,128 @@
+"""Whether what passes for one sample is several sections.
+
+One sample is one piece of glass: neighbours are looked for in its coordinates, and sections that lie on top of each
+other would be mixed cell by cell, without a sign in any later number.
+"""
+
+import re
+
+import numpy as np
+import pandas as pd
+from scipy.spatial import cKDTree
+
+from semanticst.errors import ReadError
+
+SECTION_COLUMNS = frozenset({
+    "libraryid", "library", "sample", "sampleid", "samplename", "section", "sectionid", "slice", "sliceid", "image",
+    "imageid", "imagename", "imagenumber", "filename", "slide", "slideid", "slideidnumeric", "roi", "roiid", "core",
+    "coreid", "tmacore", "fov", "fovid", "tile", "tileid", "acquisition", "acquisitionid", "puck", "region",
+    "regionid", "batch", "dataset", "origident", "donor", "donorid", "patient", "patientid", "subject", "subjectid",
+    "mouse", "mouseid", "animal", "animalid", "specimen", "specimenid", "pointid",
+})  # fmt: skip
+"""Columns that tell sections apart, in lower-case letters. Several values are no fault in themselves: the fields of
+view of a slide lie side by side."""
+SIDE_BY_SIDE_IS_USUAL = frozenset({"fov", "fovid", "tile", "tileid", "region", "regionid", "pointid", "roi", "roiid"})
+PATIENTS = frozenset({"donor", "donorid", "patient", "patientid", "subject", "subjectid"})
+OVERLAP = 0.4
+"""Share of cells whose nearest neighbour is of another section, over what it is when they are strewn at random. Fields
+of view that lie side by side reach 0.1, and 0.3 when they hold a handful of cells; sections on top of each other 1."""
+FEWEST = 30
+"""Cells with fewer than this tell nothing about their neighbours."""
+LOOKED_AT = 20_000
+BARCODE = re.compile(r"[ACGTN]{14,}|s_\d{3}um_\d+_\d+")
+"""What names a place on the slides of 10x Genomics: the same in every section."""
+
+
+def plain(name: object) -> str:
+    """Lower-case letters and digits of a column's name."""
+    return re.sub(r"[^a-z0-9]", "", str(name).lower())
+
+
+def check_sections(ids: pd.Index, obs: pd.DataFrame, points: np.ndarray) -> list[str]:
+    """Warnings about a sample that holds several sections side by side.
+
+    ids, obs, points : of its cells; n x 2. Raises ReadError when sections lie on top of each other, when places of an
+    array are taken twice, when barcodes come from several slides, and when the cells are of several patients.
+    """
+    _several_slides(ids)
+    _places_taken_twice(obs)
+    warnings = []
+    for name in obs.columns:
+        kind = plain(name)
+        if kind not in SECTION_COLUMNS:
+            continue
+        labels = _labels(obs[name])
+        n = len(np.unique(labels[labels >= 0]))
+        if n < 2 or n > len(labels) / 2:
+            continue
+        values = ", ".join(map(str, pd.unique(obs[name].dropna().astype(object))[:3])) + (", ..." if n > 3 else "")
+        where = f"obs['{name}'] tells {n} apart ({values})"
+        if kind in PATIENTS:
+            raise ReadError(f"the cells are of several patients: {where}; {how_to_split(name)}")
+        if overlap(labels, points) >= OVERLAP:
+            raise ReadError(f"several sections lie on top of each other: {where}; {how_to_split(name)}")
+        if kind not in SIDE_BY_SIDE_IS_USUAL:
+            warnings.append(f"several sections side by side? {where}")
+    return warnings
+
+
+def how_to_split(column: str) -> str:
+    return f"a sample is one section: write one file per value of {column}, each with a row of the samplesheet"
+
+
+def overlap(labels: np.ndarray, points: np.ndarray) -> float:
+    """How far groups of cells lie on top of each other: 0 = side by side, 1 = as if strewn at random.
+
+    labels : int per cell, -1 = in no group. Looks at 20,000 cells at most, evenly spread over the rows.
+    """
+    rows = np.flatnonzero((labels >= 0) & np.isfinite(points).all(axis=1))
+    rows = rows[:: max(1, len(rows) // LOOKED_AT)]
+    labels, points = labels[rows], points[rows]
+    share = np.bincount(labels) / max(1, len(labels))
+    expected = 1 - float((share**2).sum())
+    if len(rows) < FEWEST or expected <= 0:
+        return 0.0
+    _, near = cKDTree(points).query(points, k=2)
+    # of two cells at one place either may come first
+    other = np.where(near[:, 0] == np.arange(len(points)), near[:, 1], near[:, 0])
+    return float((labels[other] != labels).mean()) / expected
+
+
+def _labels(column: pd.Series) -> np.ndarray:
+    return pd.factorize(column.astype(object))[0]
+
+
+def _places_taken_twice(obs: pd.DataFrame) -> None:
+    by_name = {plain(name): name for name in obs.columns}
+    if not {"arrayrow", "arraycol"} <= set(by_name):
+        return
+    places = obs[[by_name["arrayrow"], by_name["arraycol"]]]
+    twice = places.duplicated() & places.notna().all(axis=1)
+    if twice.any():
+        row, column = places[twice].iloc[0]
+        raise ReadError(
+            f"{int(twice.sum())} of {len(obs)} spots have the array position of another (first: row {row}, column "
+            f"{column}): several sections in one sample; write one file per section"
+        )
+
+
+def _several_slides(ids: pd.Index) -> None:
+    """Raise ReadError when barcodes repeat but for what stands before or behind them (-1, -2; s1_, s2_)."""
+    if not len(ids) or not BARCODE.search(str(ids[0])):
+        return
+    some = ids[:: max(1, len(ids) // 1000)]
+    if len({_around(str(name)) for name in some}) < 2:
+        return
+    barcodes = pd.Series(ids.astype(str)).str.extract(f"({BARCODE.pattern})", expand=False)
+    repeated = barcodes.duplicated(keep=False) & barcodes.notna()
+    if repeated.any():
+        first = barcodes[repeated].iloc[0]
+        names = [str(name) for name, code in zip(ids, barcodes) if code == first][:3]
+        raise ReadError(
+            f"{int(repeated.sum())} of {len(ids)} barcodes occur more than once but for what is added to them "
+            f"({', '.join(names)}): several sections in one sample; write one file per section"
+        )
+
+
+def _around(name: str) -> str:
+    return BARCODE.sub("*", name)

@@ -1,0 +1,307 @@
+"""AnnData objects as other programs write them: which values, coordinates, cells and features are taken."""
+
+import anndata as ad
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+from helpers import make_sample
+from semanticst.constants import UNS
+from semanticst.io.ingest import ingest_sample
+from semanticst.io.readers import ReadError
+from tenx_helpers import UM_PER_PX, visium_positions
+
+
+def ingest(folder, sample, **columns):
+    """Write the sample, and read it as the pipeline does."""
+    sample.write_h5ad(folder / "s.h5ad")
+    return ingest_sample({"sample": "s1", "patient": "p1", "path": str(folder / "s.h5ad")} | columns)
+
+
+def notes(adata, kind="notes"):
+    return "; ".join(map(str, adata.uns[UNS][kind]))
+
+
+def logs(sample):
+    """The sample with logarithms in X; and its counts."""
+    counts = sample.X.copy()
+    sample.X = sp.csr_matrix(np.log1p(counts.toarray()))
+    return counts
+
+
+@pytest.mark.parametrize("place", ["raw", "layers/counts", "layers/raw_counts", "layers/UMI", "layers/spliced_counts"])
+def test_counts_are_found_where_x_holds_logarithms(tmp_path, place):
+    sample = make_sample()
+    if place == "raw":
+        sample.raw = sample.copy()
+    else:
+        sample.layers[place.partition("/")[2]] = sample.X.copy()
+    counts = logs(sample)
+    adata = ingest(tmp_path, sample)
+    assert (counts != adata.X).nnz == 0
+    assert adata.uns[UNS]["feature_type"] == "counts"
+    assert place.replace("raw", "raw/X", place == "raw") in notes(adata)
+
+
+def test_x_is_taken_where_it_holds_counts_and_the_layer_does_not(tmp_path):
+    sample = make_sample()
+    sample.layers["counts"] = sp.csr_matrix(np.log1p(sample.X.toarray()))
+    sample.raw = sample.copy()
+    adata = ingest(tmp_path, sample)
+    assert (adata.X != sample.X).nnz == 0
+    assert notes(adata) == ""
+
+
+def test_intensities_that_are_stated_stay_where_they_are(tmp_path):
+    sample = make_sample()
+    sample.raw = sample.copy()
+    logs(sample)
+    adata = ingest(tmp_path, sample, feature_type="continuous")
+    assert (adata.X != sample.X).nnz == 0
+
+
+def test_raw_brings_its_own_genes_and_the_symbols_of_var(tmp_path):
+    """As CELLxGENE: Ensembl ids, more genes in raw than in X, symbols in feature_name of var."""
+    whole = make_sample(n_features=20)
+    whole.var_names = [f"ENSG{j:011d}" for j in range(20)]
+    sample = whole[:, :15].copy()
+    sample.var["feature_name"] = [f"GENE{j}" for j in range(15)]
+    sample.raw = whole
+    logs(sample)
+    adata = ingest(tmp_path, sample)
+    assert adata.var_names.tolist() == [f"GENE{j}" for j in range(15)] + [f"ENSG{j:011d}" for j in range(15, 20)]
+    assert (adata.X != whole.X).nnz == 0
+
+
+@pytest.mark.parametrize("form", [int, bool, str, float, "category"])
+@pytest.mark.parametrize("name", ["in_tissue", "In.Tissue"])
+def test_spots_beside_the_tissue_are_left_out(tmp_path, form, name):
+    sample = make_sample()
+    inside = np.arange(sample.n_obs) % 3 != 0
+    column = pd.Series(inside, index=sample.obs_names)
+    sample.obs[name] = column.astype(str).str.upper().astype(form) if form in (str, "category") else column.astype(form)
+    adata = ingest(tmp_path, sample)
+    assert adata.obs_names.tolist() == sample.obs_names[inside].tolist()
+    assert (sample.X[inside] != adata.X).nnz == 0
+    assert f"40 of 120 cells are not in the tissue (obs['{name}']) and left out" in notes(adata)
+
+
+@pytest.mark.parametrize(("value", "message"), [(0, "0 of 120 cells are in the tissue"), (7, "in_tissue.* holds 7;")])
+def test_in_tissue_that_tells_nothing(tmp_path, value, message):
+    sample = make_sample()
+    sample.obs["in_tissue"] = value
+    with pytest.raises(ReadError, match=message):
+        ingest(tmp_path, sample)
+
+
+@pytest.mark.parametrize(
+    "columns", [("y", "x"), ("pxl_row_in_fullres", "pxl_col_in_fullres"), ("imagerow", "imagecol"), ("Y_um", "X_um"),
+                ("centroid-0", "centroid-1"), ("row", "col")],
+)  # fmt: skip
+def test_names_tell_which_coordinate_is_x(tmp_path, columns):
+    sample = make_sample()
+    plane = sample.obsm["spatial"]
+    sample.obsm["spatial"] = pd.DataFrame(plane[:, ::-1], index=sample.obs_names, columns=columns)
+    assert np.array_equal(ingest(tmp_path, sample).obsm["spatial"], plane)
+
+
+def test_names_that_tell_nothing_leave_the_order(tmp_path):
+    sample = make_sample()
+    plane = sample.obsm["spatial"]
+    sample.obsm["spatial"] = pd.DataFrame(plane, index=sample.obs_names, columns=["first", "second"])
+    assert np.array_equal(ingest(tmp_path, sample).obsm["spatial"], plane)
+
+
+@pytest.mark.parametrize("key", ["X_spatial", "obs"])
+def test_coordinates_as_converters_of_seurat_objects_and_curio_write_them(tmp_path, key):
+    sample = make_sample()
+    plane = sample.obsm.pop("spatial")
+    if key == "obs":
+        sample.obs["imagerow"], sample.obs["imagecol"] = plane[:, 1], plane[:, 0]
+    else:
+        sample.obsm[key] = plane
+    adata = ingest(tmp_path, sample)
+    assert np.array_equal(adata.obsm["spatial"], plane)
+    assert "coordinates: " in notes(adata)
+
+
+def test_coordinates_inside_fields_of_view_are_refused(tmp_path):
+    """As squidpy's reader of CosMx writes them, with those on the slide beside them."""
+    sample = make_sample()
+    sample.obs["fov"] = pd.Categorical(np.arange(120) % 3)
+    origins = np.column_stack([1000.0 * (np.arange(120) % 3), np.zeros(120)])
+    sample.obsm["spatial_fov"] = sample.obsm["spatial"] + origins
+    with pytest.raises(ReadError, match=r"adata.obsm\['spatial'\] = adata.obsm\['spatial_fov'\]"):
+        ingest(tmp_path, sample)
+
+
+def spots(**scalefactors):
+    """A Visium sample as scanpy reads it."""
+    positions = visium_positions()
+    sample = make_sample(n_cells=len(positions))
+    sample.obs = positions.set_index("barcode")[["array_row", "array_col"]].rename_axis(None)
+    pixels = positions[["pxl_col_in_fullres", "pxl_row_in_fullres"]].to_numpy()
+    sample.obsm["spatial"] = pixels
+    if scalefactors:
+        sample.uns["spatial"] = {"is_single": True, "lib": {"scalefactors": scalefactors, "metadata": {}}}
+    return sample, pixels
+
+
+def test_the_lattice_of_spots_gives_the_scale(tmp_path):
+    sample, pixels = spots()
+    adata = ingest(tmp_path, sample)
+    assert adata.uns[UNS]["spatial_unit"] == "um"
+    assert np.allclose(adata.obsm["spatial"], pixels * UM_PER_PX, rtol=0.01)
+    # what the file or the sheet says goes before
+    assert ingest(tmp_path, sample, spatial_unit="px").uns[UNS]["spatial_unit"] == "px"
+    sample.uns["spatial_unit"] = "um"
+    assert np.array_equal(ingest(tmp_path, sample).obsm["spatial"], pixels)
+
+
+def test_the_diameter_of_a_spot_gives_the_scale_where_the_lattice_does_not(tmp_path):
+    sample, pixels = spots(spot_diameter_fullres=130.0)
+    sample.obs["array_row"] = np.arange(len(sample))
+    adata = ingest(tmp_path, sample)
+    assert np.allclose(adata.obsm["spatial"], pixels / 2)
+    assert "spot_diameter_fullres" in adata.uns[UNS]["um_per_unit_source"]
+
+
+def test_stereopy_counts_in_spots_of_the_chip(tmp_path):
+    sample = make_sample()
+    sample.uns |= {"bin_type": "bins", "bin_size": 50, "resolution": 500}
+    sample.var["real_gene_name"] = [f"GENE{j}" for j in range(20)]
+    sample.var_names = [f"ENSMUSG{j:011d}" for j in range(20)]
+    adata = ingest(tmp_path, sample)
+    assert np.allclose(adata.obsm["spatial"], sample.obsm["spatial"] / 2)
+    assert adata.var_names[0] == "GENE0"
+
+
+@pytest.mark.parametrize("column", ["feature_types", "Feature_Type", "Type"])
+def test_types_tell_controls_and_antibodies(tmp_path, column):
+    sample = make_sample(n_features=6)
+    types = ["Gene Expression", "Negative Control Probe", "Gene Expression", "Antibody Capture", "Unassigned Codeword",
+             "Gene Expression"]  # fmt: skip
+    sample.var[column] = types
+    dense = sample.X.toarray()
+    adata = ingest(tmp_path, sample)
+    assert np.array_equal(adata.X.toarray(), dense[:, [0, 2, 5]])
+    assert np.array_equal(adata.obs["control_counts"], dense[:, [1, 4]].sum(axis=1))
+    assert "left out: 1 of type Antibody Capture" in notes(adata)
+
+
+def test_kinds_of_genes_are_no_types(tmp_path):
+    sample = make_sample(n_features=4)
+    sample.var["type"] = ["gene", "pseudogene", "gene", "lncRNA"]
+    sample.var["feature_type"] = ["protein_coding", "lncRNA", "protein_coding", "protein_coding"]
+    assert ingest(tmp_path, sample).n_vars == 4
+
+
+CONTROLS = [
+    "NegPrb1", "Negative01", "SystemControl7", "FalseCode12", "NegControlProbe_00042", "NegControlCodeword_0500",
+    "UnassignedCodeword_0001", "BLANK_0006", "Blank-12", "blank 3", "DeprecatedCodeword_1", "Ms IgG1", "Rb_IgG",
+    "Negative Control 2",
+]  # fmt: skip
+GENES = ["NEGR1", "BLNK", "IGHG1", "NELFA", "NegriGene", "CONTROL1", "SYS1", "DEPDC1", "Negative regulator", "UNC5A"]
+
+
+def test_names_tell_controls(tmp_path):
+    sample = make_sample(n_features=len(CONTROLS + GENES))
+    sample.var_names = CONTROLS + GENES
+    adata = ingest(tmp_path, sample)
+    assert adata.var_names.tolist() == GENES
+    assert f"{len(CONTROLS)} control features set apart" in notes(adata)
+    assert "told to be controls by their names: NegPrb1, Negative01, SystemControl7, ..." in notes(adata)
+
+
+@pytest.mark.parametrize(
+    "form", [["FALSE", "TRUE"], ["false", "true"], ["F", "T"], ["0", "1"], [0.0, 1.0], ["no", "yes"]]
+)
+@pytest.mark.parametrize("category", [False, True])
+def test_controls_marked_in_any_spelling(tmp_path, form, category):
+    sample = make_sample(n_features=5)
+    sample.var["control"] = [form[j % 2] for j in range(5)]
+    if category:
+        sample.var["control"] = sample.var["control"].astype("category")
+    assert ingest(tmp_path, sample).var_names.tolist() == ["gene_0", "gene_2", "gene_4"]
+
+
+def test_controls_marked_with_other_words_are_refused(tmp_path):
+    sample = make_sample(n_features=3)
+    sample.var["control"] = ["gene", "gene", "blank"]
+    with pytest.raises(ReadError, match=r"var\['control'\] holds 'gene'; true and false"):
+        ingest(tmp_path, sample)
+
+
+@pytest.mark.parametrize("column", ["Symbol", "SYMBOL", "real_gene_name", "feature_name", "gene.name", "GeneSymbol"])
+def test_symbols_under_the_names_that_programs_give_them(tmp_path, column):
+    sample = make_sample(n_features=4)
+    sample.var = pd.DataFrame(
+        {"ID": [f"ENSG{j:011d}" for j in range(4)], column: ["MT-CO1", None, "CD3E", "nan"]},
+        index=[f"ENSG{j:011d}" for j in range(4)],
+    )
+    adata = ingest(tmp_path, sample)
+    assert adata.var_names.tolist() == ["MT-CO1", "ENSG00000000001", "CD3E", "ENSG00000000003"]
+
+
+def test_a_column_of_ids_is_not_taken_for_symbols(tmp_path):
+    sample = make_sample(n_features=4)
+    names = [f"ENSG{j:011d}" for j in range(4)]
+    sample.var = pd.DataFrame({"name": names, "feature_name": ["A", "B", "C", "D"]}, index=names)
+    assert ingest(tmp_path, sample).var_names.tolist() == ["A", "B", "C", "D"]
+
+
+def test_numbers_as_names_give_way_to_symbols(tmp_path):
+    sample = make_sample(n_features=3)
+    sample.var_names = ["0", "1", "2"]
+    assert ingest(tmp_path, sample).var_names.tolist() == ["0", "1", "2"]
+    sample.var["gene_symbol"] = ["CD3E", "CD4", "VIM"]
+    assert ingest(tmp_path, sample).var_names.tolist() == ["CD3E", "CD4", "VIM"]
+
+
+def test_nameless_features_go_by_their_ids_or_are_left_out(tmp_path):
+    sample = make_sample(n_features=5)
+    sample.var_names = ["CD3E", "", "Unnamed: 0", "CD4", "CD8A"]
+    dense = sample.X.toarray()
+    adata = ingest(tmp_path, sample)
+    assert np.array_equal(adata.X.toarray(), dense[:, [0, 3, 4]])
+    assert "2 features without a name are left out" in notes(adata)
+    sample.var["gene_id"] = [f"ENSG{j:011d}" for j in range(5)]
+    names = ingest(tmp_path, sample).var_names.tolist()
+    assert names == ["CD3E", "ENSG00000000001", "ENSG00000000002", "CD4", "CD8A"]
+
+
+def test_one_feature_that_is_left_after_adding_up_is_an_error(tmp_path):
+    sample = make_sample(n_features=4)
+    sample.var_names = ["same"] * 4
+    with pytest.raises(ReadError, match="1 features are left after those of one name were added up"):
+        ingest(tmp_path, sample)
+
+
+def test_nullable_strings_are_read(tmp_path):
+    sample = make_sample()
+    sample.obs["slice_note"] = pd.array(["a"] * 60 + [None] * 60, dtype="string")
+    sample.obs["cell_type"] = pd.Categorical(pd.array(["T", "B"] * 60, dtype="string"))
+    sample.var["symbol"] = pd.array(sample.var_names, dtype="string")
+    with ad.settings.override(allow_write_nullable_strings=True), h5py.File(tmp_path / "s.h5ad", "w") as file:
+        for part in ("obs", "var"):
+            frame = getattr(sample, part)
+            ad.io.write_elem(file, part, frame.set_axis(pd.Index(frame.index, dtype="string"), axis=0))
+        ad.io.write_elem(file, "X", sample.X)
+        ad.io.write_elem(file, "obsm", dict(sample.obsm))
+    adata = ingest_sample({"sample": "s1", "patient": "p1", "path": str(tmp_path / "s.h5ad")})
+    adata.write_h5ad(tmp_path / "out.h5ad")
+    back = ad.read_h5ad(tmp_path / "out.h5ad")
+    assert back.obs["cell_type"].tolist() == ["T", "B"] * 60
+    assert back.obs["slice_note"].notna().sum() == 60
+    assert back.obs_names.tolist() == sample.obs_names.tolist()
+
+
+def test_names_that_contradict_the_matrix_are_refused(tmp_path):
+    make_sample().write_h5ad(tmp_path / "s.h5ad")
+    with h5py.File(tmp_path / "s.h5ad", "r+") as file:
+        del file["X"]
+        ad.io.write_elem(file, "X", np.ones((120, 7)))
+    with pytest.raises(ReadError, match="damaged: X is 120 x 7, but there are 120 x 20 names"):
+        ingest_sample({"sample": "s1", "patient": "p1", "path": str(tmp_path / "s.h5ad")})

@@ -1,0 +1,94 @@
+"""Several sections that pass for one sample."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from semanticst.errors import ReadError
+from semanticst.io.several_sections import check_sections, overlap
+
+N = 200
+PLACES = np.random.default_rng(0).uniform(0, 500, (N, 2))
+IDS = pd.Index([f"cell_{i}" for i in range(N)])
+
+
+def check(points=PLACES, ids=IDS, **columns):
+    return check_sections(ids, pd.DataFrame(columns, index=ids), points)
+
+
+HALVES = np.repeat(["s1", "s2"], N // 2)
+
+
+@pytest.mark.parametrize(
+    "column", ["library_id", "Sample_ID", "section", "image", "ImageNumber", "fov", "batch", "slide_ID", "orig.ident"]
+)
+def test_sections_on_top_of_each_other_are_refused(column):
+    message = f"on top of each other: obs\\['{column}'\\] tells 2 apart \\(s1, s2\\); a sample is one section"
+    with pytest.raises(ReadError, match=message):
+        check(**{column: HALVES})
+
+
+def test_sections_side_by_side_are_a_warning_and_fields_of_view_none():
+    points = PLACES + np.column_stack([np.repeat([0, 600], N // 2), np.zeros(N)])
+    assert check(points, image=HALVES) == ["several sections side by side? obs['image'] tells 2 apart (s1, s2)"]
+    assert check(points, fov=HALVES, region=HALVES) == []
+    assert overlap(pd.factorize(HALVES)[0], points) == 0
+
+
+def test_small_fields_of_view_that_touch_do_not_overlap():
+    fields = (PLACES // 100).astype(int)
+    assert overlap(pd.factorize(fields[:, 0] * 10 + fields[:, 1])[0], PLACES) < 0.35
+
+
+def test_a_small_section_on_a_large_one_is_found():
+    labels = np.where(np.arange(N) % 20 == 0, "s2", "s1")
+    with pytest.raises(ReadError, match="on top of each other"):
+        check(library_id=labels)
+
+
+def test_sections_at_the_same_places_are_found():
+    points = np.concatenate([PLACES[:100], PLACES[:100]])
+    with pytest.raises(ReadError, match="on top of each other"):
+        check(points, library_id=HALVES)
+
+
+def test_cells_of_several_patients_are_refused_wherever_they_lie():
+    points = PLACES + np.column_stack([np.repeat([0, 600], N // 2), np.zeros(N)])
+    with pytest.raises(ReadError, match="cells are of several patients: obs\\['donor_id'\\]"):
+        check(points, donor_id=HALVES)
+
+
+@pytest.mark.parametrize("column", ["cell_type", "leiden", "layer", "domain"])
+def test_other_columns_are_not_looked_at(column):
+    assert check(**{column: HALVES}) == []
+
+
+def test_one_value_and_a_value_per_cell_tell_nothing_apart():
+    assert check(image="a", sample=list(IDS), library_id=np.where(np.arange(N) < 9, None, "s1")) == []
+
+
+def test_array_positions_taken_twice_are_refused():
+    row, column = np.divmod(np.arange(N), 20)
+    assert check(array_row=row, array_col=column) == []
+    with pytest.raises(ReadError, match=r"100 of 200 spots have the array position of another \(first: row 0, col"):
+        check(array_row=row % 5, array_col=column)
+
+
+BARCODES = ["".join("ACGT"[i // 4**p % 4] for p in range(16)) for i in range(N // 2)]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("{}-1", "{}-2"), ("{}-1-0", "{}-1-1"), ("s1_{}-1", "s2_{}-1"), ("{}-1_1", "{}-1_2")]
+)
+def test_barcodes_of_two_slides_are_refused(first, second):
+    ids = pd.Index([first.format(b) for b in BARCODES] + [second.format(b) for b in BARCODES])
+    with pytest.raises(ReadError, match=f"200 of 200 barcodes occur more than once .*{first.format(BARCODES[0])}"):
+        check(ids=ids)
+
+
+def test_barcodes_of_one_slide_and_ids_of_bins_are_fine():
+    assert check(ids=pd.Index([f"{b}-1" for b in BARCODES] + [f"{b}T-1" for b in BARCODES])) == []
+    assert check(ids=pd.Index([f"s_008um_{i:05d}_00001-1" for i in range(N)])) == []
+    doubled = pd.Index([f"s_008um_{i % 100:05d}_00001-{1 + i // 100}" for i in range(N)])
+    with pytest.raises(ReadError, match="several sections"):
+        check(ids=doubled)
