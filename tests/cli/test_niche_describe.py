@@ -57,7 +57,7 @@ def test_the_table_of_niches_says_whether_they_come_back(tmp_path):
     result = invoke("niche_describe", write_cohort(tmp_path, adata), "--niche-maps", 0, "--outdir", tmp_path / "out")
     assert result.exit_code == 0, result.stderr
     table = json.loads((tmp_path / "out" / "niche_overview_mqc.json").read_text())
-    assert [row["recovery"] for row in table["data"].values()] == ["very stable", "stable", "dissolves"]
+    assert [row["recovery"] for row in table["data"].values()] == ["very high", "high", "not reproducible"]
     # as with --niche_bootstraps 0
     adata.obs["niche_jaccard"] = np.float32(np.nan)
     invoke("niche_describe", write_cohort(tmp_path, adata), "--niche-maps", 0, "--outdir", tmp_path / "none")

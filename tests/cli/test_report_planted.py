@@ -38,7 +38,7 @@ def test_the_planted_niche_is_found_in_both_contrasts(tmp_path):
         assert found["contrasts"][contrast]["niche"] == holder
         assert found["contrasts"][contrast]["found"] is True
     text = json.loads((tmp_path / "out" / "planted_mqc.json").read_text())["data"]
-    assert "goes with a lower hazard" in text
+    assert "is associated with a lower hazard" in text
     assert text.count("<b>found</b>") == 2
 
 

@@ -17,7 +17,7 @@ from semanticst.units import MICROMETRE
 
 _HEATMAP_FEATURES = 40
 _FIRM, _FAIR = 0.9, 0.6
-_RECOVERY = ((0.85, "very stable"), (0.75, "stable"), (0.6, "a pattern"), (0.5, "unsure"), (0.0, "dissolves"))
+_RECOVERY = ((0.85, "very high"), (0.75, "high"), (0.6, "moderate"), (0.5, "low"), (0.0, "not reproducible"))
 """Words from a Jaccard index on."""
 _LEAST_EFFECT = {
     FeatureType.COUNTS: 0.25,
@@ -34,7 +34,7 @@ _EFFECT_WORDS = {"log2_fold_change": "log2 fold change", "difference": "Differen
 _CONTEXT_WORDS = {
     "spatial": "the cells next to it",
     "expression": "cells of the same sample with similar expression",
-    "domain": "cells of the same sample with similar surroundings",
+    "domain": "cells of the same sample with similar neighbourhoods",
 }
 
 
@@ -120,32 +120,32 @@ def _overview(outdir: Path, cohort: Cohort, markers: pd.DataFrame, types: pd.Dat
         "n_samples": Column("Samples", f"Samples (of {n_samples}) of which it covers 1 %.", "{:,d}", hidden=True),
         "stability": Column(
             "Stability",
-            "How firmly its cells belong to it: 1 = all members of the consensus agree on all of them.",
+            "Mean assignment confidence of its cells: 1 = all base clusterings of the consensus agree on all of them.",
             "{:.2f}",
             scale="Greens",
             low=0,
             high=1,
         ),
         "jaccard": Column(
-            "Comes back",
-            "Patients are drawn anew and the niches found again, many times: how alike the niche and its best match "
-            "are on average (bootstrap Jaccard index), 1 = the same cells.",
+            "Reproducibility",
+            "Bootstrap Jaccard index: patients are drawn with replacement and niches found again, many times; how "
+            "alike the niche and its best match are on average, 1 = the same cells.",
             "{:.2f}",
             scale="Greens",
             low=0,
             high=1,
         ),
         "recovery": Column(
-            "In words",
-            "Reading of the Jaccard index after Hennig 2007: from 0.85 very stable, from 0.75 stable, from 0.6 a "
-            "pattern whose borders are unsure, from 0.5 unsure, below that the niche dissolves. A niche of one patient "
+            "Reading",
+            "Reading of the Jaccard index after Hennig 2007: from 0.85 very high, from 0.75 high, from 0.6 moderate "
+            "(its borders are unsure), from 0.5 low, below that the niche is not reproducible. A niche of one patient "
             "alone is lost where this patient is not drawn.",
         ),
     }
     section = Section(
         "niche_overview",
         NICHES,
-        "What the niches are",
+        "Niches",
         "One row per niche. "
         + ("Read the cell types and markers to recognise the tissue" if types is not None else "The markers tell")
         + (" behind a niche. " if types is not None else " which tissue is behind a niche. ")
@@ -216,7 +216,7 @@ def _markers(outdir: Path, cohort: Cohort, markers: pd.DataFrame) -> None:
     section = Section(
         "niche_markers",
         NICHES,
-        "What marks a niche",
+        "Marker genes",
         f"The best {each} markers of each niche; red is higher inside the niche, blue is lower. Colour: {what}. "
         "All features are in <code>niches/niche_markers.csv</code>.",
         help=f"Inside and outside are compared within each patient and then averaged (here over up to {n_replicates} "
@@ -235,7 +235,7 @@ def _cell_types(outdir: Path, types: pd.DataFrame) -> None:
     section = Section(
         "niche_cell_types",
         NICHES,
-        "Which cell types a niche holds",
+        "Cell types of niches",
         "Share of each cell type among the cells of a niche; a row sums to 1. The cell types are those of the input.",
     )
     multiqc.heatmap(outdir, section, frame, x="Cell type", y="Niche", z="Share of the niche's cells", low=0)
@@ -243,25 +243,25 @@ def _cell_types(outdir: Path, types: pd.DataFrame) -> None:
 
 def _stability(outdir: Path, cohort: Cohort) -> None:
     level = pd.cut(
-        cohort.cells[Obs.STABILITY], [-np.inf, _FAIR, _FIRM, np.inf], right=False, labels=["unsure", "fair", "firm"]
+        cohort.cells[Obs.STABILITY], [-np.inf, _FAIR, _FIRM, np.inf], right=False, labels=["low", "medium", "high"]
     )
     cells = pd.crosstab(cohort.cells[Obs.NICHE], level)
     colours = {
-        f"firm ({_FIRM:.0%} and more)": "#1B7837",
-        f"fair ({_FAIR:.0%} to {_FIRM:.0%})": "#A6DBA0",
-        f"unsure (below {_FAIR:.0%})": "#C2A5CF",
+        f"high ({_FIRM:.0%} and more)": "#1B7837",
+        f"medium ({_FAIR:.0%} to {_FIRM:.0%})": "#A6DBA0",
+        f"low (below {_FAIR:.0%})": "#C2A5CF",
     }
-    cells = cells.reindex(columns=["firm", "fair", "unsure"], fill_value=0)
+    cells = cells.reindex(columns=["high", "medium", "low"], fill_value=0)
     cells.columns = list(colours)
     cells.index = [niche_name(niche) for niche in cells.index]
     section = Section(
         "niche_stability",
         NICHES,
-        "How sure the niches are",
-        "The niches are a vote: the cells are grouped several times, each time looking at the data in another way. The "
-        "stability of a cell is the share of the votes for its niche. Cells at the border of two niches are less sure "
-        "than those inside; a niche with mostly unsure cells should not carry a conclusion. Whether a niche comes back "
-        "with other patients of the same kind is in the table of the niches.",
+        "Assignment confidence",
+        "The niches are a consensus (ensemble): cells are clustered several times, on several representations of the "
+        "data. The stability of a cell is the fraction of these base clusterings that agree on its niche. It is lower "
+        "where two niches meet; a niche of mostly low confidence should not carry a conclusion. The reproducibility of "
+        "a niche with other patients of the same kind is in the table of the niches.",
     )
     multiqc.bars(outdir, section, cells.to_dict("index"), y="Cells", colours=colours)
 
@@ -276,7 +276,7 @@ def _contacts(outdir: Path, contacts: pd.DataFrame) -> None:
     section = Section(
         "niche_contacts",
         NICHES,
-        "Which niches touch each other",
+        "Neighbourhood enrichment of niches",
         "Neighbouring pairs of cells, log2 of seen over expected: red pairs touch more often than if the cells of each "
         "sample were shuffled, blue pairs avoid each other. A niche touches itself most, since it is a region. Colours "
         "end at 16-fold.",
@@ -298,7 +298,7 @@ def _scores(outdir: Path, scores: pd.DataFrame) -> None:
     section = Section(
         "niche_scores",
         NICHES,
-        "What the network looked at",
+        "Attention weights",
         "The network sees each cell in several contexts and learns how much each of them counts. Mean weight "
         f"(attention) of each context in each niche; a row sums to 1. {'; '.join(meanings)}.",
     )

@@ -81,7 +81,7 @@ def _merge_patients(table: Table) -> list[Problem]:
             elif clean_value(known[column]) != clean_value(row[column]):
                 message = (
                     f"row {first_line} says {known[column]!r} for the same patient ({patient}); keep one row per "
-                    "patient (what changes between samples belongs into the samplesheet)"
+                    "patient (what changes between samples belongs in the samplesheet)"
                 )
                 problems.append(Problem(table.file, message, line, column, row[column]))
     if not problems and len(keep) < len(table.rows):

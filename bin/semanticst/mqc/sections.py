@@ -26,13 +26,13 @@ NICHES = Part(
 )
 PLANTED = Part(
     "planted",
-    "Planted and found",
+    "Ground truth and result",
     "This cohort is simulated, so the right answer is known. Here is what was planted and what the pipeline found.",
 )
 ASSOCIATION = Part(
     "association",
     "Niches and clinical outcome",
-    "Whether niches go with the clinical variables. All tests compare patients, never single cells.",
+    "Whether niches are associated with the clinical variables. All tests compare patients, never single cells.",
 )
 METHODS = Part("methods", "Methods", "What was run, with which settings, and what to cite.")
 

@@ -72,7 +72,7 @@ def bar_length(width: float) -> float:
 def bar_label(length: float, unit: str) -> str:
     """Label of a scale bar. Only micrometres are trusted; any other length is in the input's own units."""
     if unit != MICROMETRE:
-        return f"{length:g} input units"
+        return f"{length:g} coordinate units (unknown)"
     return f"{length / 1000:g} mm" if length >= 1000 else f"{length:g} \N{MICRO SIGN}m"
 
 

@@ -10,7 +10,7 @@ class Reason:
 
 
 REASONS = {
-    "empty": Reason("Without any count", "#4B4B4B"),
+    "empty": Reason("Zero counts", "#4B4B4B"),
     "min_counts": Reason("Few counts", "#D55E00"),
     "min_features": Reason("Few features", "#E69F00"),
     "max_mito": Reason("High mitochondrial share", "#CC79A7"),

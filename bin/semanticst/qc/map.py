@@ -78,5 +78,5 @@ def map_layers(judged: Judged) -> list[tuple[str, str, np.ndarray]]:
             label += f" ({(cells & ~judged.kept).sum():,} removed)"
         layers.append((label, REASONS[name].colour, cells & left))
         left &= ~cells
-    layers.append((f"Nothing found: {left.sum():,}", KEPT, left))
+    layers.append((f"Passed: {left.sum():,}", KEPT, left))
     return layers[::-1]

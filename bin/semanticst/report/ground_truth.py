@@ -179,7 +179,7 @@ def _sentence(finding: Finding, contrast: dict) -> str:
     if finding.domain is None:
         below = f"below q = {Q_LIMIT}"
         outcome = f"{others} {below}: false alarm." if others else f"no niche {below}: right."
-        return f"{head}Planted: no niche goes with it. Found: {outcome}"
+        return f"{head}Planted: no niche is associated with it. Found: {outcome}"
     meaning = _meaning(finding.direction, contrast)
     planted = f"{head}Planted: {finding.domain} {meaning}. Found: "
     if finding.niche is None:
@@ -197,7 +197,7 @@ def _sentence(finding: Finding, contrast: dict) -> str:
 
 def _meaning(direction: str | None, contrast: dict) -> str:
     if contrast["type"] == "survival":
-        return "goes with a higher hazard" if direction == "up" else "goes with a lower hazard"
+        return "is associated with a higher hazard" if direction == "up" else "is associated with a lower hazard"
     side = "larger" if direction == "up" else "smaller"
     return f"is {side} in {contrast['target']} than in {contrast['reference']}"
 

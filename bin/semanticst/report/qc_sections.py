@@ -27,7 +27,7 @@ _FORMATS = {"total_counts": "{:,.0f}", "n_features": "{:,.0f}", "cell_area": "{:
 _ASIDE = ("ribo_share", "cell_area", "cell_density")
 """Medians that the table of samples shows when asked to."""
 _LIMITS = {
-    "min_counts": "Fewest counts",
+    "min_counts": "Minimum counts",
     "min_features": "Fewest features",
     "max_mito": "Largest mito. share",
     "max_control": "Largest control share",
@@ -143,7 +143,7 @@ def limits_section(outdir: Path, frame: pd.DataFrame, limits: pd.DataFrame) -> N
     if not len(given):
         return
     words = [
-        f"{_short(value)}, {source}: {beyond:,} cells{'' if pd.isna(only) else f', {only:,.0f} by this alone'}"
+        f"{_short(value)}, {source}: {beyond:,} cells{'' if pd.isna(only) else f', {only:,.0f} by this filter only'}"
         for value, source, beyond, only in zip(
             given["value"], given["source"], given["n_beyond"], given["n_beyond_only"]
         )
@@ -264,8 +264,8 @@ def map_section(outdir: Path, frame: pd.DataFrame, maps: dict[str, Path], most: 
     section = Section(
         "qc_maps",
         QC,
-        "What was removed, and where",
-        f"{shown} Every cell of the input is drawn once: grey when nothing was found, else in the colour of the "
+        "Filtered cells",
+        f"{shown} Every cell of the input is drawn once: grey when it passed, else in the colour of the "
         "reason; the legend counts all cells with that reason. In full size and for all samples: "
         "<code>qc/maps/</code>.",
         help="Removed cells should lie scattered, or on debris and folds. Those that trace an anatomical structure are "

@@ -149,7 +149,7 @@ def test_multiqc_makes_one_offline_page_in_the_right_order(described, tmp_path):
     page = (tmp_path / "report.html").read_text()
 
     headings = re.findall(r"<h[23][^>]*id=\"[^\"]*\"[^>]*>\s*([^<]*?)\s*(?:<|$)", page)
-    expected = ["Quality control", "Tissue niches", "What the niches are", "Where the niches are", "Planted and found"]
+    expected = ["Quality control", "Tissue niches", "Niches", "Where the niches are", "Ground truth and result"]
     places = [headings.index(title) for title in expected]
     assert places == sorted(places)
     assert "forty-two" in page

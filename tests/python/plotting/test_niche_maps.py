@@ -89,8 +89,8 @@ def test_bar_is_a_round_number_below_a_quarter(width, length):
 def test_only_micrometres_are_trusted():
     assert bar_label(200, "um") == "200 µm"
     assert bar_label(2000, "um") == "2 mm"
-    assert bar_label(200, "unknown") == "200 input units"
-    assert bar_label(200, "pixel") == "200 input units"
+    assert bar_label(200, "unknown") == "200 coordinate units (unknown)"
+    assert bar_label(200, "pixel") == "200 coordinate units (unknown)"
 
 
 def test_patients_take_turns_on_the_sheet():

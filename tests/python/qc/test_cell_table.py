@@ -82,8 +82,8 @@ def test_each_cell_is_drawn_once_and_counted_with_every_reason():
     layers = map_layers(judged())
     assert np.sum([cells for _, _, cells in layers], axis=0).tolist() == [1] * 400
     labels = [label for label, _, _ in layers]
-    assert labels == ["Nothing found: 339", "Local outlier: 1 (0 removed)", "Few features: 5", "Few counts: 20",
-                      "Without any count: 10", "Dead region: 30 (0 removed)"]  # fmt: skip
+    assert labels == ["Passed: 339", "Local outlier: 1 (0 removed)", "Few features: 5", "Few counts: 20",
+                      "Zero counts: 10", "Dead region: 30 (0 removed)"]  # fmt: skip
 
 
 def test_the_map_shows_the_colours_and_is_small(tmp_path):

@@ -154,7 +154,7 @@ def test_thresholds_are_shown_with_their_source(tmp_path):
     report_qc(write(tmp_path, [shown, record("a2", "fail", 0)]), tmp_path)
     data = section(tmp_path, "qc_limits")["data"]
     assert list(data) == ["a2", "a1"]
-    assert data["a1"]["min_counts"] == "12.5&#44; median - 5 MADs: 2 cells&#44; 1 by this alone"
+    assert data["a1"]["min_counts"] == "12.5&#44; median - 5 MADs: 2 cells&#44; 1 by this filter only"
 
 
 def test_failed_samples_are_named_with_what_to_do(tmp_path):

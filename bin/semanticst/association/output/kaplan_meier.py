@@ -60,7 +60,7 @@ def _curve_panel(part: SubFigure, result: Association, row: pd.Series) -> None:
     ax.set_ylabel("share without event")
     ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.01), ncols=2, fontsize=9, columnspacing=1.2, handlelength=1.8)
     ratio = f"HR {row['hazard_ratio']:.2f} [{row['hazard_ratio_low']:.2f}, {row['hazard_ratio_high']:.2f}]"
-    halves = f"log-rank of the halves {p_text(p_logrank)}" if np.isfinite(p_logrank) else "one half is empty"
+    halves = f"log-rank test, median split {p_text(p_logrank)}" if np.isfinite(p_logrank) else "one half is empty"
     ax.set_title(f"{feature_name(row)}: {ratio} per SD, {p_text(row['q'], 'q')}\n{halves}", loc="left")
     table.set_ylim(0, 1)
     table.set_yticks([])

@@ -34,7 +34,7 @@ FIGURES = {
         "and serves the eye only: the test uses the share itself.",
     ),
     "extremes": (
-        "most and least",
+        "representative sections",
         "Patients with the largest and with the smallest share of the niche with the smallest p, each by the largest "
         "section. The niche has its colour, all others are grey. Maps of all niches and samples are in niches/maps.",
     ),
@@ -138,7 +138,7 @@ def _columns(result: Association) -> dict[str, Column]:
         "q": Column("q", "p corrected for the number of tests (Benjamini-Hochberg)", "{:.2g}"),
         "n_patients": Column("Patients", "In this test", "{:,d}"),
         "n_events": Column("Events", "In this test", "{:,d}"),
-        "warnings": Column("Beware", "What limits this row"),
+        "warnings": Column("Caveats", "What limits this row"),
     }
 
 

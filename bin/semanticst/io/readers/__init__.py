@@ -50,7 +50,7 @@ def reader_for(path: Path, platform: str) -> Reader:
         return owner
     found = next((r for r in READERS if r.recognises(path)), None)
     if found and found.platforms and platform and platform not in found.platforms:
-        raise ReadError(f"platform {platform} is stated, but this is {found.expects}; mend the samplesheet")
+        raise ReadError(f"platform {platform} is stated, but this is {found.expects}; correct the samplesheet")
     if found or owner:
         # an owner that does not recognise the path says best what is missing
         return found or owner

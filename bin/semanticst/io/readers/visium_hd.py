@@ -48,7 +48,9 @@ def choose_square(path: Path, bin_size: float | None) -> Path:
     sizes = ", ".join(f"{size} um" for size in sorted(squares))
     if bin_size is not None:
         if bin_size not in squares:
-            raise ReadError(f"there are no bins of {bin_size:g} um, only of {sizes}; mend bin_size in the samplesheet")
+            raise ReadError(
+                f"there are no bins of {bin_size:g} um, only of {sizes}; correct bin_size in the samplesheet"
+            )
         return squares[int(bin_size)]
     if len(squares) == 1:
         return next(iter(squares.values()))
