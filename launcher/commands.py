@@ -22,7 +22,7 @@ Usage: ./semanticst COMMAND [ARGUMENTS]
   run ARGS           run the pipeline: nextflow run <this checkout> ARGS
   nextflow ARGS      the workflow engine itself
   python ARGS        the Python of the pipeline's environment, with its library in reach
-  lint               check the style of the workflow and of the Python code
+  lint               check the workflow, and the style and types of the Python code
   bench [NAME ARGS]  run a benchmark; without a name: list them
   setup [--torch cpu|default] [--peers [NAMES]]
                      install everything now; 'cpu' takes PyTorch's smaller CPU build from its own index; --peers: also
@@ -110,16 +110,18 @@ def _workers(arguments: Sequence[str]) -> list[str]:
 
 
 def lint(place: Place, arguments: Sequence[str]) -> int:
-    """All three checks run; the exit code is 1 if any of them finds something."""
+    """All checks run; the exit code is 1 if any of them finds something."""
     if arguments:
         raise UsageError("lint takes no arguments")
     workflow = [name for name in WORKFLOW_CODE if (CHECKOUT / name).exists()]
     command, variables = _engine_call(place, ["lint", *workflow])
-    ruff = str(python_of(place.environment()).with_name("ruff"))
+    programs = python_of(place.environment())
+    ruff, mypy = str(programs.with_name("ruff")), str(programs.with_name("mypy"))
     checks = [
         (command, variables | {"NXF_SYNTAX_PARSER": "v2"}),
         ([ruff, "check", ".", "semanticst"], place.activated()),
         ([ruff, "format", "--check", ".", "semanticst"], place.activated()),
+        ([mypy], place.activated()),  # what it looks at is in pyproject.toml
     ]
     failed = 0
     for check, variables in checks:

@@ -59,7 +59,7 @@ def find_engine(cache: Path, environment: Path, env: Mapping[str, str]) -> Engin
     """The engine to use; says which one, and which Java. Raises SetupError when none can be had."""
     there = shutil.which("nextflow", path=env.get("PATH"))
     version = version_in(output_of([there, "-v"], engine_variables(env, ["-v"]))) if there else ()
-    if version >= OLDEST:
+    if there and version >= OLDEST:
         return Engine(f"Nextflow {version[0]}.{version[1]:02} from PATH ({there}), which chooses its Java", there)
     if there:
         found = f"it is {version[0]}.{version[1]:02}" if version else "it does not start"

@@ -89,7 +89,7 @@ def _install_cpu_torch(install: list[str], variables: Mapping[str, str], lock: i
     them: torch is installed by its exact version instead, and everything else from the lock with its hashes, without
     the CUDA libraries that only the default build of torch needs.
     """
-    version = re.search(r"^torch==(\S+)", LOCK.read_text(), re.MULTILINE)[1]
+    (version,) = re.findall(r"^torch==(\S+)", LOCK.read_text(), re.MULTILINE)
     install_step(
         [*install, "--no-deps", "--torch-backend", "cpu", f"torch=={version}"],
         variables,

@@ -7,7 +7,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -69,7 +69,7 @@ class Progress:
 def progress(items: Iterable[Item], title: str, total: int | None = None) -> Iterator[Item]:
     """``items`` one after the other, with progress under ``title``; ``total`` where ``items`` have no length."""
     if total is None:
-        total = len(items) if hasattr(items, "__len__") else None
+        total = len(items) if isinstance(items, Sized) else None
     with Progress(title, total) as counted:
         for item in items:
             yield item

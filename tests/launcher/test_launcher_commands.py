@@ -143,14 +143,18 @@ def test_setup_remembers_the_torch_build(place):
 
 
 def test_lint_fails_when_one_check_fails(place, monkeypatch):
-    ruff = place / "env/bin/ruff"
+    ruff, mypy = place / "env/bin/ruff", place / "env/bin/mypy"
     ruff.parent.mkdir(parents=True)
-    ruff.write_text('#!/bin/sh\n[ "$1" = check ]\n')
-    ruff.chmod(0o755)
+    for program, content in ((ruff, '#!/bin/sh\n[ "$1" = check ]\n'), (mypy, "#!/bin/sh\n")):
+        program.write_text(content)
+        program.chmod(0o755)
     monkeypatch.setattr(commands, "CHECKOUT", place)
     assert commands.main(["lint"]) == 1
     ruff.write_text("#!/bin/sh\n")
     assert commands.main(["lint"]) == 0
+    mypy.write_text("#!/bin/sh\nexit 1\n")
+    assert commands.main(["lint"]) == 1
+    mypy.write_text("#!/bin/sh\n")
     monkeypatch.setenv("ENGINE_EXIT", "1")
     assert commands.main(["lint"]) == 1
 

@@ -88,12 +88,12 @@ def scored(name: str, outcome: Outcome, truth: pd.DataFrame) -> list[dict]:
 
     NaN where there is nothing to score; a run that failed says why in ``failed``.
     """
-    failed = outcome.failed
-    if not failed and not outcome.labels.index.sort_values().equals(truth.index.sort_values()):
+    failed, labels = outcome.failed, outcome.labels
+    if labels is not None and not failed and not labels.index.sort_values().equals(truth.index.sort_values()):
         failed = "named other cells than it was given"  # scores of easy cells alone would stand beside those of all
-    if failed:
+    if labels is None or failed:
         return [{"method": name, "run": name, **dict.fromkeys((*MEASURED, "seconds"), np.nan), "failed": failed}]
-    truth = truth.loc[outcome.labels.index]
+    truth = truth.loc[labels.index]
     domain, sample = truth[DOMAIN].to_numpy(str), truth["sample"].to_numpy(str)
     space = outcome.embedding
 

@@ -63,7 +63,8 @@ def omnibus(cohort: Cohort, seed: int, joint: bool = False) -> np.ndarray:
     question = question_of(cohort, patient, x, seed)
     levels = np.unique(x)
     X = indicators(x.astype(object), tuple(levels))
-    return omnibus_test(log_ratios(counts), X, question.blocks, question.covariates, PERMUTATIONS, seed, joint).p
+    result = omnibus_test(log_ratios(counts), X, question.blocks, question.covariates, PERMUTATIONS, seed, joint)
+    return np.full(1 if joint else counts.shape[1], np.nan) if result is None else result.p
 
 
 def survival(cohort: Cohort, seed: int, niches: range) -> np.ndarray:

@@ -5,6 +5,7 @@ simulated as niche counts per section (see ``_cohorts``), so that thousands are 
 """
 
 from pathlib import Path
+from typing import TypeVar
 
 import click
 import numpy as np
@@ -95,12 +96,22 @@ def standard_error(p: np.ndarray) -> float:
     return float(per_cohort.std(ddof=1) / np.sqrt(len(per_cohort)))
 
 
+Result = TypeVar("Result")
+
+
+def testable(result: Result | None) -> Result:
+    """The result of a test of a simulated cohort; raises ValueError where the cohort cannot be tested."""
+    if result is None:
+        raise ValueError("a simulated cohort is not testable: too few patients, or events, for its design")
+    return result
+
+
 def planted(layout: Layout, effect: float, n: int, seed: int) -> dict:
     """Power (p and q), rank of the planted niche, and coverage of all 95 % intervals in ``n`` cohorts."""
     truth = population_effect(layout, effect, seed)
     found, found_q, first, covered = [], [], [], []
     for i, cohort in enumerate(draw(layout, n, seed, effect)):
-        result = _rival_tests.linear(cohort, seed + i)
+        result = testable(_rival_tests.linear(cohort, seed + i))
         found.append(result.p[PLANTED] <= LEVEL)
         found_q.append(benjamini_hochberg(result.p)[PLANTED] <= LEVEL)
         first.append(np.argmin(result.p) == PLANTED)
@@ -135,10 +146,10 @@ def planted_hazard(layout: Layout, effect: float, n: int, seed: int) -> dict:
     many = draw(Layout("many", "survival", (20_000,), layout.sections, events=layout.events), 1, seed + 10**6, effect)[
         0
     ]
-    truth = _rival_tests.cox(many, PLANTED).effect
+    truth = testable(_rival_tests.cox(many, PLANTED)).effect
     found, covered = [], []
     for i, cohort in enumerate(draw(layout, n, seed, effect)):
-        fit = _rival_tests.cox(cohort, PLANTED)
+        fit = testable(_rival_tests.cox(cohort, PLANTED))
         found.append(_rival_tests.survival(cohort, seed + i, range(PLANTED, PLANTED + 1))[0] <= LEVEL)
         covered.append(abs(fit.effect - truth) <= stats.norm.ppf(0.975) * fit.se)
     row = {"design": layout.name, "effect": effect, "true_difference": truth, "power": np.mean(found)}

@@ -58,11 +58,11 @@ def measure_sample(place: Path, platform: str, scale: float, seed: int) -> None:
     matrix_mb = write(source, cells, genes, density, seed) * BYTES_PER_VALUE / 1e6
     manifest = place / f"{platform}.json"
     manifest.write_text(json.dumps([{"sample": platform, "patient": "p", "path": str(source), "platform": platform}]))
-    steps = {
-        "ingest": ["sample_ingest.py", "--manifest", manifest, "--outdir", place],
-        "QC": ["sample_qc.py", place / f"{platform}.ingest.h5ad", "--outdir", place],
+    steps: dict[str, tuple[str, list[str | Path]]] = {
+        "ingest": ("sample_ingest.py", ["--manifest", manifest, "--outdir", place]),
+        "QC": ("sample_qc.py", [place / f"{platform}.ingest.h5ad", "--outdir", place]),
     }
-    for step_name, (script, *arguments) in steps.items():
+    for step_name, (script, arguments) in steps.items():
         log.info("%s: %s", platform, step_name)
         used = measured([sys.executable, BIN / script, *arguments], place / f"{platform}.{step_name}.log")
         click.echo(

@@ -136,7 +136,7 @@ def domains(samples: list[Path]) -> pd.DataFrame:
 
 def scored(name: str, seed: int, outcome: Outcome, cells: pd.DataFrame) -> list[dict]:
     """Rows of scores of one run: the method's, and those of its parts."""
-    if outcome.failed:
+    if outcome.labels is None or outcome.failed:
         log.info("%s, seed %d failed: %s", name, seed, outcome.failed)
         return [{"row": name, "seed": seed, "failed": outcome.failed}]
     cells = cells.loc[outcome.labels.index]

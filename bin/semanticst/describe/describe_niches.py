@@ -40,7 +40,7 @@ def describe_niches(
         "niche_cell_types": niche_cell_types(cohort),
         "niche_sample_cell_types": sample_cell_types(cohort),
         "niche_patches": niche_patches(cohort),
-        "niche_gene_sets": niche_gene_sets(cohort, sets, gene_sets) if sets else None,
+        "niche_gene_sets": niche_gene_sets(cohort, sets, gene_sets) if sets and gene_sets else None,
     }
     for name, table in tables.items():
         if table is not None:

@@ -72,8 +72,8 @@ def niche_gene_sets(cohort: Cohort, sets: dict[str, list[str]], source: Path) ->
     if not found:
         raise BadInput(Problem(source, "none of these genes is a feature of the cohort; are they written alike?"))
     weights = sp.lil_matrix((len(cohort.features), len(found)))
-    for j, genes in enumerate(found.values()):
-        weights[genes, j] = 1 / len(genes)
+    for j, columns in enumerate(found.values()):
+        weights[columns, j] = 1 / len(columns)
     weights = weights.tocsc()
 
     sample, names = pd.factorize(cohort.cells[Obs.SAMPLE], sort=True)

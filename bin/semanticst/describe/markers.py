@@ -60,7 +60,7 @@ def niche_markers(cohort: Cohort) -> pd.DataFrame:
     for k in np.flatnonzero(n_cells.any(axis=0)):
         inside, outside = sums[:, k], everything - sums[:, k]
         n_inside, n_outside = n_cells[:, k], n_cells.sum(axis=1) - n_cells[:, k]
-        tables.append(_compare(k + 1, inside, n_inside, outside, n_outside, cohort))
+        tables.append(_compare(int(k) + 1, inside, n_inside, outside, n_outside, cohort))
     return pd.concat(tables, ignore_index=True)
 
 

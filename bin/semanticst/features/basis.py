@@ -62,8 +62,8 @@ class Basis:
         ``present`` (G,) bool: which features ``X`` has, where the sample lacks some. It counts as average in those,
         so that they take its cells nowhere.
         """
-        present = slice(None) if present is None else present
-        loadings = (self.loadings / self.scale[:, None])[present]
+        columns = slice(None) if present is None else present
+        loadings = (self.loadings / self.scale[:, None])[columns]
         offset = self.mean[present] @ loadings
         cofactor = None if self.cofactor is None else self.cofactor[present]
         values = transform(X, self.feature_type, self.depth, totals, cofactor)
@@ -166,10 +166,10 @@ class Moments:
     sample: its cells, which features it has, and their totals.
     """
 
-    n: np.ndarray | float = 0.0
-    total: np.ndarray | float = 0.0
-    squares: np.ndarray | float = 0.0
-    cross: np.ndarray | float = 0.0
+    n: np.ndarray = field(default_factory=lambda: np.zeros(()))
+    total: np.ndarray = field(default_factory=lambda: np.zeros(()))
+    squares: np.ndarray = field(default_factory=lambda: np.zeros(()))
+    cross: np.ndarray = field(default_factory=lambda: np.zeros(()))
     samples: list[tuple[int, np.ndarray, np.ndarray]] = field(default_factory=list)
 
     def add(self, X: sp.csr_matrix, cross: bool, present: np.ndarray | None = None) -> None:
@@ -181,7 +181,7 @@ class Moments:
         self.total = self.total + total
         self.squares = self.squares + _spread(np.asarray(X.multiply(X).sum(0), dtype=np.float64).ravel(), present)
         if cross:
-            if np.isscalar(self.cross):
+            if self.cross.ndim == 0:
                 self.cross = np.zeros((len(present), len(present)))
             own = np.ix_(present, present)
             for start in range(0, X.shape[0], ROWS):

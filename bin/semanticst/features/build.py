@@ -94,7 +94,7 @@ def load_basis(path: Path) -> tuple[Basis, HarmonyReference | None]:
 
 def _by_sample(paths: Sequence[Path]) -> dict[str, Path]:
     """Path per sample name, sorted: the order of arguments must not matter."""
-    named = {}
+    named: dict[str, Path] = {}
     for path in paths:
         with_name = str(ad.read_h5ad(path, backed="r").uns[UNS]["sample"])
         if with_name in named:

@@ -33,7 +33,8 @@ def check_cohort(
     schemas = {name: load_schema(name, schema_dir) for name in ("input", "clinical", "contrasts")}
     problems: list[Problem] = []
     sheet = _collect(problems, "patient", lambda: check_samplesheet(sheet_file, schemas["input"], check_files))
-    clinical, contrasts = None, Table(Path("contrasts.csv"), column_names(schemas["contrasts"]), [], [])
+    clinical = None
+    contrasts: Table | None = Table(Path("contrasts.csv"), column_names(schemas["contrasts"]), [], [])
     if clinical_file:
         clinical = _collect(problems, "patient", lambda: check_clinical(clinical_file, schemas["clinical"]))
     if contrasts_file:
@@ -42,10 +43,10 @@ def check_cohort(
         problems += check_agreement(clinical, sheet)
     # where a table could not be used, each of its columns would be reported as unknown
     if sheet and contrasts and (clinical or not clinical_file):
-        incomplete = {p.row for p in problems if p.file == contrasts.file}
+        incomplete = {p.row for p in problems if p.file == contrasts.file and p.row is not None}
         add_shortcuts(contrasts, shortcuts)
         problems += check_against_variables(contrasts, variables(sheet, clinical), incomplete)
-    if problems:
+    if problems or sheet is None or contrasts is None:
         raise BadInput(problems)
 
     leading = column_names(schemas["contrasts"])

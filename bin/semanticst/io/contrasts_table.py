@@ -94,7 +94,8 @@ def check_against_variables(table: Table, known: dict[str, Variable], skip: set[
 
     ``skip``: lines that are known to be incomplete.
     """
-    problems, seen = [], {}
+    problems: list[Problem] = []
+    seen: dict[str, int] = {}
     for line, row in zip(table.lines, table.rows):
         if line in skip:
             continue

@@ -54,7 +54,8 @@ def checked_frame(table: Table) -> pd.DataFrame:
 def _repeated(table: Table, column: str, rule: str) -> list[Problem]:
     if column not in table.columns:
         return []
-    first, problems = {}, []
+    first: dict[str, int] = {}
+    problems = []
     for line, row in zip(table.lines, table.rows):
         value = row[column]
         if value and value in first:
@@ -92,7 +93,7 @@ def _unreadable(table: Table) -> list[Problem]:
 
 def _warn_of_near_patients(table: Table) -> None:
     """Names that differ in case, spaces or punctuation only are probably one patient."""
-    names = {}
+    names: dict[str, set[str]] = {}
     for row in table.rows:
         plain = "".join(c for c in row["patient"].lower() if c.isalnum())
         names.setdefault(plain, set()).add(row["patient"])

@@ -8,6 +8,7 @@ what is one network's own does not.
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import nn
@@ -30,21 +31,24 @@ class Ensemble(nn.Module):
 
     @classmethod
     def from_stored(cls, shape: dict) -> "Ensemble":
-        shape = NetworkShape.from_dict(shape)
-        return cls([SemanticNetwork(replace(shape, n_networks=1)) for _ in range(shape.n_networks)])
+        stored = NetworkShape.from_dict(shape)
+        return cls([SemanticNetwork(replace(stored, n_networks=1)) for _ in range(stored.n_networks)])
+
+    def _each(self) -> list[SemanticNetwork]:
+        return [cast(SemanticNetwork, network) for network in self.networks]
 
     def read(self, path: Path) -> SampleGraphs:
         """What the networks need of one ``{sample}.graphs.h5ad``."""
-        return self.networks[0].read(path)
+        return self._each()[0].read(path)
 
     def embed(self, x: torch.Tensor, edges: dict[str, EdgeSet]):
         """Fused embeddings (m, networks * latent), mean semantic scores (m, contexts), context embeddings (contexts,
         m, networks * latent), mean edge weights."""
-        fused, scores, z, weights = zip(*(network.embed(x, edges) for network in self.networks))
+        fused, scores, z, weights = zip(*(network.embed(x, edges) for network in self._each()))
         mean_weights = {context: torch.stack([w[context] for w in weights]).mean(0) for context in weights[0]}
         return torch.cat(fused, dim=1), torch.stack(scores).mean(0), torch.cat(z, dim=2), mean_weights
 
     def decode(self, fused: torch.Tensor, batch: int | None) -> torch.Tensor:
         """Mean of what the networks decode, (m, p), of cells given by ``fused`` (m, networks * latent)."""
         parts = fused.split(self.shape.n_latent, dim=1)
-        return torch.stack([network.decode(part, batch) for network, part in zip(self.networks, parts)]).mean(0)
+        return torch.stack([network.decode(part, batch) for network, part in zip(self._each(), parts)]).mean(0)

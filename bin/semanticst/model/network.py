@@ -128,6 +128,7 @@ class SemanticNetwork(nn.Module):
     """One set of weights for all samples and batches of a cohort."""
 
     mode = TrainMode.SEMANTIC
+    input_scale: torch.Tensor
 
     def __init__(self, shape: NetworkShape):
         super().__init__()

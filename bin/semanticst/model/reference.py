@@ -193,6 +193,7 @@ class ReferenceNetwork(nn.Module):
     """
 
     mode = TrainMode.REFERENCE
+    input_scale: torch.Tensor
 
     def __init__(self, shape: ReferenceShape):
         super().__init__()

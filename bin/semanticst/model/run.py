@@ -1,7 +1,7 @@
 """The training and embedding steps: files in, files out."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from semanticst.model.embed import embed_cohort
 from semanticst.model.network import known_contexts
 from semanticst.model.reference import ReferenceSettings, read_reference, train_reference
 from semanticst.model.sample_graphs import SampleGraphs, read_graphs, sorted_by_sample
-from semanticst.model.store import load_network, save_network
+from semanticst.model.store import Network, load_network, save_network
 from semanticst.model.train import TrainSettings, choose_device, train_network
 from semanticst.mqc.multiqc import INTEGRATION, Section, lines
 from semanticst.writing import write_json, write_table
@@ -49,20 +49,25 @@ def run_training(
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if mode == TrainMode.REFERENCE:
-        read, train, settings = read_reference, train_reference, _reference_settings(settings | {"contexts": chosen})
+        used: ReferenceSettings | TrainSettings = _reference_settings(settings | {"contexts": chosen})
+        read: Callable[[Path], SampleGraphs] = read_reference
     else:
-        read, train = partial(read_graphs, contexts=chosen), train_network
-        settings = TrainSettings(contexts=chosen, **settings)
+        used = TrainSettings(contexts=chosen, **settings)
+        read = partial(read_graphs, contexts=chosen)
     samples = [read(path) for path in sorted_by_sample(paths)]
     _same_width(samples)
-    network, batches, history = train(samples, settings, where)
-    save_network(outdir / "network.pt", network, batches, settings.as_dict())
+    network: Network
+    if isinstance(used, ReferenceSettings):
+        network, batches, history = train_reference(samples, used, where)
+    else:
+        network, batches, history = train_network(samples, used, where)
+    save_network(outdir / "network.pt", network, batches, used.as_dict())
     write_table(outdir / "training.csv", history)
     write_json(
         outdir / "training.json",
         {
             "mode": str(mode),
-            **settings.as_dict(),
+            **used.as_dict(),
             "device": where.type,
             "n_samples": len(samples),
             "n_cells": sum(s.n for s in samples),
@@ -106,7 +111,9 @@ def _reference_settings(given: dict) -> ReferenceSettings:
 def _report(history: pd.DataFrame, outdir: Path, mode: TrainMode) -> None:
     terms = [c for c in history.columns if c not in ("step", "stage")]
     drawn = history.iloc[:: max(1, len(history) // 200)]
-    data = {t: {int(s): float(v) for s, v in drawn.set_index("step")[t].dropna().items()} for t in terms}
+    data: dict[str, dict[float, float]] = {
+        t: {int(s): float(v) for s, v in drawn.set_index("step")[t].dropna().items()} for t in terms
+    }
     section = Section(
         "training",
         INTEGRATION,

@@ -72,7 +72,7 @@ def load_network(path: Path) -> tuple[Network, dict]:
     """The network, of the kind that was trained, of a ``network.pt`` or ``model.pt`` and its stored state."""
     state = load_model(path)["network"]
     if state.get("mode", TrainMode.SEMANTIC) == TrainMode.REFERENCE:
-        kind = ReferenceNetwork
+        kind: type[Network] = ReferenceNetwork
     else:
         kind = Ensemble if state["shape"].get("n_networks", 1) > 1 else SemanticNetwork
     network = kind.from_stored(state["shape"])

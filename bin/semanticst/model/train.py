@@ -174,7 +174,7 @@ def _edges_to_keep(batch: Batch, out: Output) -> list[tuple[EdgeSet, torch.Tenso
     Learned weights are constants here: otherwise the cut would be lowered by switching edges off. Edges of halo cells,
     whose embedding is not complete, weigh nothing.
     """
-    chosen = [c for c in (Context.SPATIAL, Context.DOMAIN) if c in batch.edges] or list(batch.edges)
+    chosen: list[str] = [c for c in (Context.SPATIAL, Context.DOMAIN) if c in batch.edges] or list(batch.edges)
     kept = []
     for context in chosen:
         edges = batch.edges[context]

@@ -62,13 +62,13 @@ def stability_table(labels: np.ndarray, stability: np.ndarray, jaccard: np.ndarr
     ``jaccard`` (bootstraps, k), None where none was drawn: these two columns are then empty.
     """
     n_cells = np.bincount(labels, minlength=k)
-    drawn = jaccard is not None and len(jaccard) > 0
+    drawn = None if jaccard is None or not len(jaccard) else jaccard
     return pd.DataFrame(
         {
             "niche": np.arange(1, k + 1),
             "n_cells": n_cells,
             "stability": np.bincount(labels, stability, minlength=k) / np.maximum(n_cells, 1),
-            "jaccard": jaccard.mean(0) if drawn else np.nan,
-            "jaccard_sd": jaccard.std(0) if drawn else np.nan,
+            "jaccard": np.nan if drawn is None else drawn.mean(0),
+            "jaccard_sd": np.nan if drawn is None else drawn.std(0),
         }
     ).round(4)

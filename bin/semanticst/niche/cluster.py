@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -101,8 +102,9 @@ class NicheModel:
         return cls(list(representations), list(mixtures), mapping, weights, hops, hmrf)
 
     def save(self, path: Path) -> None:
+        arrays: dict[str, Any] = self.arrays()  # numpy's other keyword, allow_pickle, is no array
         with atomic(path) as partial, open(partial, "wb") as handle:
-            np.savez_compressed(handle, **self.arrays())
+            np.savez_compressed(handle, **arrays)
 
 
 def _arrays(representation: Representation, mixture: Mixture) -> dict[str, np.ndarray]:

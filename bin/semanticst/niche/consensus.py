@@ -29,12 +29,12 @@ class Consensus:
         return self.votes.argmax(1)
 
 
-def vote(partitions: Sequence[np.ndarray], k: int, weights: Sequence[float] | None = None) -> Consensus:
+def vote(partitions: Sequence[np.ndarray], k: int, weights: Sequence[float] | np.ndarray | None = None) -> Consensus:
     """Weighted hard votes of ``partitions`` (each (n,) ints in 0..k-1) after Hungarian alignment to the reference."""
-    weights = np.ones(len(partitions)) if weights is None else np.asarray(weights, dtype=float)
+    given = np.ones(len(partitions)) if weights is None else np.asarray(weights, dtype=float)
     reference = most_central(partitions)
     mapping = np.vstack([_align(p, partitions[reference], k) for p in partitions])
-    shares = count_votes(partitions, mapping, weights, k)
+    shares = count_votes(partitions, mapping, given, k)
     return numbered_by_size(Consensus(shares.argmax(1), shares.max(1), mapping, reference, shares))[0]
 
 

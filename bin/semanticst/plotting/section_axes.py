@@ -30,7 +30,7 @@ def fit(axes: Axes, xy: np.ndarray) -> float:
     axes.set_aspect("equal", adjustable="box", anchor="NW")
     axes.set_axis_off()
     axes.apply_aspect()
-    return axes.get_window_extent().width / axes.get_figure().dpi * 72 / (width + 2 * border)
+    return axes.get_window_extent().width / axes.figure.dpi * 72 / (width + 2 * border)
 
 
 def draw_bar(axes: Axes, xy: np.ndarray, unit: str, bar: float | None = None, font_size: float = 8) -> None:

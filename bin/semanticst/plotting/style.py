@@ -1,11 +1,13 @@
 """What figures share: ink, style, an empty page, the colour of a row."""
 
+from typing import Any
+
 from matplotlib.figure import Figure
 
 from semanticst.plotting.palette import niche_colour
 
 INK, FAINT = "#222222", "#9A9A9A"
-STYLE = {
+STYLE: dict[Any, Any] = {  # matplotlib types the names of its settings one by one
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,

@@ -30,7 +30,9 @@ def check_samples(files: Sequence[Path], settings: QcSettings, stop: bool, prefi
     ``stop``: a sample that fails is bad input. Raises BadInput with the problems of all samples, and writes nothing
     then.
     """
-    problems, records, seen = [], [], {}
+    problems: list[Problem] = []
+    records: list[dict] = []
+    seen: dict[str, str] = {}
     outdir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=outdir) as partial:
         for file in tqdm(sorted(files, key=lambda f: f.name), desc="samples", disable=None):

@@ -84,7 +84,7 @@ def failure(record: dict, min_cells: int) -> str:
         return ""
     text = f"{kept} of {given} cells kept, at least {min_cells} are needed"
     losses = {name: n for name, n in record["removed"].items() if name != "total"}
-    worst = max(losses, key=losses.get)
+    worst = max(losses, key=lambda name: losses[name])
     return text + (f" ({losses[worst]} cells: {REASONS[worst].title.lower()})" if losses[worst] else "")
 
 
@@ -127,7 +127,7 @@ def count_warnings(adata, judged: "Judged") -> list[str]:
         (Obs.MITO_SHARE, HIGH_MEDIAN_MITO, "mitochondrial"),
         (Obs.CONTROL_SHARE, HIGH_MEDIAN_CONTROL, "control"),
     ):
-        given = good[name].dropna() if name in good else ()
+        given = good[name].dropna() if name in good else pd.Series(dtype=float)
         if len(given) and given.median() > most:
             found.append(f"median {words} share of {given.median():.0%}")
     share = np.asarray(adata.X.sum(axis=0)).ravel() / judged.metrics[Obs.TOTAL].sum()

@@ -1,6 +1,7 @@
 """Thresholds on cells: given, or read from the data of the sample."""
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,7 @@ class QcSettings:
     remove: tuple[str, ...] = ()
     """Spatial checks whose cells are removed, of `semanticst.qc.spatial.CHECKS`."""
 
-    def overridden(self, overrides: dict[str, float]) -> "QcSettings":
+    def overridden(self, overrides: dict[str, Any]) -> "QcSettings":
         """With the settings of one sample, named as in the samplesheet (``qc_min_counts``, ...)."""
         own = {name.removeprefix("qc_"): value for name, value in overrides.items()}
         unknown = set(own) - {f.name for f in fields(self)}

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 _KEYS = ("sample", "patient", "status", "reason", "n_cells_input", "n_cells_kept", "removed", "thresholds")
 
 
-def report_qc(files: list[Path], outdir: Path, maps: list[Path] = (), n_maps: int = 12) -> None:
+def report_qc(files: Sequence[Path], outdir: Path, maps: Sequence[Path] = (), n_maps: int = 12) -> None:
     """Write ``qc.csv`` (one row per sample), ``qc_thresholds.csv`` and the quality part of the report into ``outdir``.
 
     files : ``*.qc.json`` of ``sample_qc.py``, in any order. maps : its ``*.qc_map.png``, of which the ``n_maps`` that
@@ -53,7 +54,7 @@ def report_qc(files: list[Path], outdir: Path, maps: list[Path] = (), n_maps: in
     log.info(summary(frame))
 
 
-def read_records(files: list[Path]) -> list[dict]:
+def read_records(files: Sequence[Path]) -> list[dict]:
     """Read the records of all samples, sorted by sample."""
     records: dict[str, dict] = {}
     problems = []
@@ -99,7 +100,7 @@ def qc_table(records: list[dict]) -> pd.DataFrame:
     # samples differ in what they have: columns of one kind stay together
     kinds = ("removed_", "threshold_", "local_share", "dead_share", "edge_share", "median_")
     place = {name: next((i for i, kind in enumerate(kinds, 1) if name.startswith(kind)), 0) for name in table}
-    return table[sorted(table, key=place.get)]
+    return table[sorted(table, key=lambda name: place[name])]
 
 
 def threshold_table(records: list[dict]) -> pd.DataFrame:

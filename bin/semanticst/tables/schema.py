@@ -80,7 +80,7 @@ def check_rows(table: Table, schema: dict) -> list[Problem]:
     problems = []
     for line, row in zip(table.lines, table.rows):
         record = {c: _typed(v, rules["properties"].get(c, {})) for c, v in row.items() if v not in MISSING}
-        found = set()
+        found: set[str] = set()
         for error in sorted(validator.iter_errors(record), key=str):
             if error.validator == "required":
                 for column in error.validator_value:

@@ -50,7 +50,7 @@ def test_a_finding_that_other_members_contradict_is_pointed_out():
     turned = cohort.counts.iloc[::-1].set_axis(cohort.counts.index)
     assert "Hangs on the clustering" not in paragraph(ask(cohort, {"a": cohort.counts, "b": cohort.counts}))
     text = paragraph(ask(cohort, {"a": cohort.counts, "b": turned}))
-    assert "Hangs on the clustering (another sign in some members of the consensus): Niche 2" in text
+    assert "Hangs on the clustering (another sign in some base clusterings): Niche 2" in text
 
 
 def test_members_are_asked_for_survival_and_many_groups_too():

@@ -12,6 +12,13 @@ def read(path, platform=""):
     return reader_for(path, platform).read(path, Wanted(platform))
 
 
+def test_a_folder_that_is_called_like_the_table_of_counts(tmp_path):
+    """It is recognised by its name; that there is no table in it is told as what is wrong with the input."""
+    (tmp_path / "counts.csv").mkdir()
+    with pytest.raises(ReadError, match="the counts are missing.*holds counts.csv"):
+        read(tmp_path)
+
+
 @pytest.mark.parametrize("platform", ["", "starmap", "osmfish", "imc", "merfish", "other"])
 def test_pair(tmp_path, platform):
     truth = make_truth()

@@ -135,6 +135,8 @@ def build_features(
             ratio = ratio.where(pair["expected"] >= MIN_EXPECTED_CONTACTS)
             modelled[f"contact_with_{b}", str(a)] = shown[f"contact_with_{b}", str(a)] = ratio
     for kind in (k for k in kinds if k in INSIDE):
+        if inside is None or unit_of_sample is None:
+            raise ValueError(f"{kind} needs the tables of what is inside the niches, and the unit of each sample")
         new = inside_features(kind, inside[kind], unit_of_sample, share.index, min_cells)
         modelled, shown = modelled | new[0], shown | new[1]
     names = ["feature", "niche"]

@@ -1,9 +1,12 @@
 """Figures of a contrast: forest of effects, patients as points or Kaplan-Meier curves, maps of extreme patients."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import matplotlib
+from matplotlib.figure import Figure
 
 from semanticst.association.associate import Association
 from semanticst.association.output.forest_plot import forest
@@ -22,15 +25,19 @@ def draw_figures(result: Association, outdir: Path, stem: str, niches: Path | No
     ``niches``: ``niches.csv.gz``, for maps of the patients with the most and the least of the strongest niche.
     """
     outcome = {"kaplan_meier": survival_curves} if result.contrast.type == "survival" else {"patients": patients}
-    drawings = {"forest": forest, **outcome}
+    drawings: dict[str, Callable[[Association], Figure | None]] = {"forest": forest, **outcome}
     if niches is not None and strongest_niche(result) is not None:
         drawings["extremes"] = partial(draw_representative_sections, niches=niches)
     # the date would make every PDF differ
-    options = {"png": {"dpi": DPI}, "pdf": {"metadata": {"CreationDate": None}}}
+    options: dict[str, dict[str, Any]] = {"png": {"dpi": DPI}, "pdf": {"metadata": {"CreationDate": None}}}
+    drawn = []
     with matplotlib.rc_context(STYLE):
         for name, draw in drawings.items():
             figure = draw(result)
+            if figure is None:
+                continue
+            drawn.append(name)
             for ending in options:
                 with atomic(outdir / f"{stem}_{name}.{ending}") as unfinished:
                     figure.savefig(unfinished, bbox_inches="tight", facecolor="white", **options[ending])
-    return list(drawings)
+    return drawn

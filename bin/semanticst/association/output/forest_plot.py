@@ -1,5 +1,7 @@
 """Forest of effects with their intervals."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -47,7 +49,7 @@ def _panel(ax: Axes, result: Association, rows: pd.DataFrame, comparison: str) -
     survival = result.contrast.type == "survival"
     columns = ["hazard_ratio", "hazard_ratio_low", "hazard_ratio_high"] if survival else ["effect", "ci_low", "ci_high"]
     labels = []
-    beside = {"transform": ax.get_yaxis_transform(), "va": "center"}
+    beside: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "va": "center"}
     for i, ((feature, niche), row) in enumerate(rows.iterrows()):
         labels.append(feature_name(pd.Series({"feature": feature, "niche": niche})))
         effect, low, high = row[columns]

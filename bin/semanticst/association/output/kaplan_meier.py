@@ -72,5 +72,5 @@ def _curve_panel(part: SubFigure, result: Association, row: pd.Series) -> None:
 
 def _time_ticks(longest: float) -> np.ndarray:
     """About six round times from 0."""
-    ticks = MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]).tick_values(0, max(longest, 1e-9))
+    ticks = np.asarray(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]).tick_values(0, max(longest, 1e-9)))
     return ticks[ticks <= longest]

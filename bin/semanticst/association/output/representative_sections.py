@@ -90,9 +90,9 @@ def read_sections_of(niches: Path, samples: set[str]) -> dict[str, SectionMap]:
 def draw_representative_sections(result: Association, niches: Path) -> Figure | None:
     """Maps, most above and least below: the strongest niche in its colour, all others grey. None without a test."""
     most, least = representative_sections(result)
-    if not most:
-        return None
     row = strongest_niche(result)
+    if not most or row is None:
+        return None
     niche = int(row["niche"])
     sections = read_sections_of(niches, {e.section for e in (*most, *least)})
     figure = new_figure(2.9 * len(most), 6.6)

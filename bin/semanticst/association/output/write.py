@@ -127,13 +127,13 @@ def _columns(result: Association) -> dict[str, Column]:
         low, high = "reference", "target"
     survival = result.contrast.type == "survival"
     types = ", ".join(result.effects["effect_type"].dropna().unique()).replace("_", " ")
-    percent = {"format": "{:.1%}"}
+    percent = "{:.1%}"
     return {
         "effect": Column("Effect", "hazard ratio per SD" if survival else types, "{:.2f}"),
         "interval": Column("95 % interval", "of the effect"),
-        "mean_reference": Column(f"Share, {low}", "Mean share of cells over patients", **percent),
-        "mean_target": Column(f"Share, {high}", "Mean share of cells over patients", **percent),
-        "mean_all": Column("Share, all", "Mean share of cells over all patients", **percent),
+        "mean_reference": Column(f"Share, {low}", "Mean share of cells over patients", percent),
+        "mean_target": Column(f"Share, {high}", "Mean share of cells over patients", percent),
+        "mean_all": Column("Share, all", "Mean share of cells over all patients", percent),
         "p": Column("p", "Two-sided", "{:.2g}"),
         "q": Column("q", "p corrected for the number of tests (Benjamini-Hochberg)", "{:.2g}"),
         "n_patients": Column("Patients", "In this test", "{:,d}"),

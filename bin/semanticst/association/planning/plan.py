@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -118,9 +119,10 @@ def plan_study(
         rows.append(row | power(study, studies, seed))
     table = pd.DataFrame(rows)
     write_table(outdir / "power.csv", table)
+    formats: dict[str, dict[str, Any]] = {"png": {"dpi": 150}, "pdf": {"metadata": {"CreationDate": None}}}
     with matplotlib.rc_context(STYLE):
         figure = draw_power(table, target)
-        for ending, options in {"png": {"dpi": 150}, "pdf": {"metadata": {"CreationDate": None}}}.items():
+        for ending, options in formats.items():
             with atomic(outdir / f"power.{ending}") as partial:
                 figure.savefig(partial, bbox_inches="tight", facecolor="white", **options)
     text = sentences(table, variance, target, events, studies)

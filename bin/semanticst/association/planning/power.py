@@ -68,10 +68,11 @@ def _batch(study: Study, n: int, rng: np.random.Generator, seed: int) -> np.ndar
     """p of ``n`` studies."""
     if study.design == "survival":
         return _survival(study, n, rng, seed)
+    names: tuple[str, ...] = ()
     if study.design == "groups":
         n_units = 2 * study.patients
         x, patient = np.repeat([0.0, 1.0], study.patients), np.arange(n_units)
-        blocks, names = np.zeros(n_units, int), ()
+        blocks = np.zeros(n_units, int)
         between = study.sd_between * rng.normal(size=(n_units, n))
     else:
         n_units = 2 * study.patients
@@ -80,7 +81,10 @@ def _batch(study: Study, n: int, rng: np.random.Generator, seed: int) -> np.ndar
         between = study.sd_between * rng.normal(size=(study.patients, n))[patient]
     Y = study.effect * x[:, None] + between + study.sd_within / np.sqrt(study.sections) * rng.normal(size=(n_units, n))
     question = Question(x, patient, blocks, np.zeros((n_units, 0)), names, permutations=PERMUTATIONS, seed=seed)
-    return permutation_tests(question, slope_model(x, blocks, question.covariates), Y)[2]
+    model = slope_model(x, blocks, question.covariates)
+    if model is None:
+        raise ValueError(f"{study.patients} patients leave no degree of freedom")
+    return permutation_tests(question, model, Y)[2]
 
 
 def _survival(study: Study, n: int, rng: np.random.Generator, seed: int) -> np.ndarray:

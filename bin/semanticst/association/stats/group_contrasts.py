@@ -139,7 +139,7 @@ def _omnibus(design: Design, features: Features, settings: Settings) -> list[dic
             result = omnibus_test(y[use, None], X, here.blocks, here.covariates, settings.permutations, settings.seed)
             if result is None:
                 reason = "not testable: covariates or blocks determine the contrast, or leave no degree of freedom"
-        if reason:
+        if reason or result is None:
             rows.append({**row, "warnings": [reason]})
             continue
         row.update(

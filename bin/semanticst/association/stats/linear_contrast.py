@@ -142,7 +142,7 @@ def _compare_complete(values: pd.DataFrame, question: Question) -> list[dict]:
     reason = too_few(question)
     if model is None and not reason:
         reason = "not testable: covariates or blocks determine the contrast, or leave no degree of freedom"
-    if reason:
+    if model is None or reason:
         return [{"n_patients": n_patients, "warnings": [reason]} for _ in rows]
 
     Y = values.to_numpy(float)[:, usable]

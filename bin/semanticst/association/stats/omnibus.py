@@ -41,7 +41,7 @@ def omnibus_test(
     nuisance = nuisance_basis(blocks, covariates)
     own = X - nuisance @ (nuisance.T @ X)
     left, singular, _ = np.linalg.svd(own, full_matrices=False)
-    effect = left[:, singular > 1e-8 * max(np.linalg.norm(X - X.mean(axis=0)), 1e-12)]
+    effect = left[:, singular > 1e-8 * max(float(np.linalg.norm(X - X.mean(axis=0))), 1e-12)]
     df_effect, df_rest = effect.shape[1], len(Y) - nuisance.shape[1] - effect.shape[1]
     if df_effect < 1 or df_rest < 1:
         return None
@@ -58,12 +58,12 @@ def omnibus_test(
     observed = by_effect / unexplained
     drawn = permutations_of(_row_codes(X), blocks, permutations, seed, exact_allowed=covariates.size == 0)
     size = max(1, CHUNK // rest.size)
-    null = []
+    parts = []
     for start in range(0, len(drawn), size):
         shuffled = rest[drawn.order[start : start + size]]
         a, b = sums(shuffled - nuisance @ (nuisance.T @ shuffled))
-        null.append(a / b)
-    null = np.concatenate(null)
+        parts.append(a / b)
+    null = np.concatenate(parts)
     p_permutation = permutation_p(null, observed, drawn.exact)
     p_model = stats.f.sf(observed * df_rest / df_effect, df_effect, df_rest)
     p = p_permutation if joint else refine_tail(p_permutation, null, observed, p_model)

@@ -1,5 +1,7 @@
 """PERMANOVA of the niche composition, on the Aitchison distance between units."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -19,7 +21,7 @@ def compare_composition(design: Design, share: pd.DataFrame, settings: Settings)
     Survival enters as the martingale residual of the model without niches (as in MiRKAT-S, Plantinga et al. 2017,
     Microbiome 5:17), covariates and blocks as in the other tests. Nothing is permuted across blocks.
     """
-    row = {"niche": JOINT, "feature": "composition", "comparison": "joint", "family": COMPOSITION}
+    row: dict[str, Any] = {"niche": JOINT, "feature": "composition", "comparison": "joint", "family": COMPOSITION}
     row["n_patients"] = len(np.unique(design.patients))
     Y = centred_log_ratio(share).dropna(axis=1).to_numpy()
     covariates, blocks = design.covariates.to_numpy(float), design.blocks
@@ -44,7 +46,7 @@ def compare_composition(design: Design, share: pd.DataFrame, settings: Settings)
             row["n_patients"] = len(np.unique(design.patients[keep]))
     if not reason and Y.shape[1] < 2:
         reason = "not testable: fewer than two niches"
-    if reason:
+    if X is None or reason:
         return {**row, "warnings": [reason]}
     result = omnibus_test(
         Y[keep], X[keep], blocks[keep], covariates[keep], settings.permutations, settings.seed, joint=True

@@ -1,9 +1,12 @@
 """Sensitivity of a finding to single patients and to the clustering; smallest detectable effects."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 from scipy import stats
+
+Errors = TypeVar("Errors", float, np.ndarray)
 
 POWER = 0.80
 LEVEL = 0.05
@@ -16,14 +19,14 @@ def leave_one_out(
 
     ``refit`` takes the units to keep (bool, n) and returns the effects, or None where they cannot be fitted.
     """
-    effects = [refit(patients != p) for p in np.unique(patients)]
-    effects = np.array([e for e in effects if e is not None], dtype=float)
+    refitted = [refit(patients != p) for p in np.unique(patients)]
+    effects = np.array([e for e in refitted if e is not None], dtype=float)
     if not effects.size:
         return np.array(np.nan), np.array(np.nan)
     return np.nanmin(effects, axis=0), np.nanmax(effects, axis=0)
 
 
-def detectable_effect(se: np.ndarray, df: float = np.inf) -> np.ndarray:
+def detectable_effect(se: Errors, df: float = np.inf) -> Errors:
     """Smallest effect that a two-sided test at 0.05 finds with 80 % power at this standard error, uncorrected."""
     return (stats.t.ppf(1 - LEVEL / 2, df) + stats.t.ppf(POWER, df)) * se
 

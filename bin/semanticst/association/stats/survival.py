@@ -63,8 +63,8 @@ def _row(design: Design, base: pd.DataFrame, y: np.ndarray, shown: np.ndarray, s
             "warnings": ["not testable: the Cox model does not converge (covariates or strata determine the events)"]
         }
     if fit.p_proportional_hazards < 0.05:
-        p = f"{fit.p_proportional_hazards:.2g}"
-        notes.append(f"hazards are not proportional (Schoenfeld p = {p}): the ratio is an average over time")
+        schoenfeld = f"Schoenfeld p = {fit.p_proportional_hazards:.2g}"
+        notes.append(f"hazards are not proportional ({schoenfeld}): the ratio is an average over time")
     low, high = leave_one_out_range(fit, penalised)
     p_permutation, p = survival_p(base, y, fit, settings.permutations, settings.seed)
     half = stats.norm.ppf(0.975) * fit.se

@@ -51,8 +51,8 @@ def reader_for(path: Path, platform: str) -> Reader:
     found = next((r for r in READERS if r.recognises(path)), None)
     if found and found.platforms and platform and platform not in found.platforms:
         raise ReadError(f"platform {platform} is stated, but this is {found.expects}; correct the samplesheet")
-    if found or owner:
-        # an owner that does not recognise the path says best what is missing
-        return found or owner
+    reader = found or owner  # an owner that does not recognise the path says best what is missing
+    if reader:
+        return reader
     kind = "folder" if path.is_dir() else f"file ending '{path.suffix}'"
     raise ReadError(f"this kind of input ({kind}) cannot be read; expected: " + "; ".join(r.expects for r in READERS))

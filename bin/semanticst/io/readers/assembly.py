@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -58,7 +59,7 @@ def assemble(
     var = pd.DataFrame(index=pd.Index(features, dtype=object))
     if control is not None and control.any():
         var["control"] = control
-    uns = {"spatial_unit": unit, "notes": notes}
+    uns: dict[str, Any] = {"spatial_unit": unit, "notes": notes}
     if platform:
         uns["platform"] = platform
     if um_per_unit:

@@ -82,8 +82,8 @@ def spatial_pair(columns: Iterable[str], besides: Iterable[str] = ()) -> tuple[s
     for x, y, unit in NAMED_PAIRS:
         if x in lower and y in lower:
             found.setdefault(unit, (lower[x], lower[y]))
-    unit = next((unit for unit in ("um", "mm", "px", "unknown") if unit in found), None)
-    return None if unit is None else (*found[unit], unit)
+    best = next((unit for unit in ("um", "mm", "px", "unknown") if unit in found), None)
+    return None if best is None else (*found[best], best)
 
 
 def without_unit(column: str) -> tuple[str, str]:

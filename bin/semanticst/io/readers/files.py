@@ -4,7 +4,7 @@ import gzip
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import pandas as pd
 
@@ -28,7 +28,7 @@ def open_bytes(file: Path) -> BinaryIO:
     """Open a file that may be gzipped; its content tells, since downloads are unpacked without being renamed."""
     with file.open("rb") as opened:
         zipped = opened.read(2) == b"\x1f\x8b"
-    return gzip.open(file, "rb") if zipped else file.open("rb")
+    return cast(BinaryIO, gzip.open(file, "rb") if zipped else file.open("rb"))
 
 
 def read_parquet(file: Path, needed: Iterable[str], wanted: Iterable[str] = ()) -> pd.DataFrame:

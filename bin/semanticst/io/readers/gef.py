@@ -65,12 +65,11 @@ def read_cells(file: h5py.File):
 
 def _genes(gene: np.ndarray) -> tuple[list[str], list[str] | None]:
     """Names of the genes and, since GEF 4, their ids beside them."""
-    texts = {
-        name: [t.decode().rstrip("\0") for t in gene[name]] for name in gene.dtype.names if gene.dtype[name].kind == "S"
-    }
+    columns = gene.dtype.names or ()
+    texts = {name: [t.decode().rstrip("\0") for t in gene[name]] for name in columns if gene.dtype[name].kind == "S"}
     names = next((texts[column] for column in ("geneName", "gene", "geneID") if column in texts), None)
     if names is None:
-        raise ReadError(f"the genes have no names, only {', '.join(gene.dtype.names)}")
+        raise ReadError(f"the genes have no names, only {', '.join(columns)}")
     return names, texts.get("geneID") if "geneName" in texts else None
 
 

@@ -60,7 +60,7 @@ def _read_header(opened: BinaryIO) -> tuple[tuple[int, int, int], bool]:
         raise ReadError("the line with the numbers of rows, columns and entries is damaged")
     if numbers[2] > numbers[0] * numbers[1]:
         raise ReadError(f"{numbers[2]} entries are stated for a matrix of {numbers[0]} x {numbers[1]}")
-    return tuple(numbers), first[3] != "pattern"
+    return (numbers[0], numbers[1], numbers[2]), first[3] != "pattern"
 
 
 def _blocks(opened: BinaryIO, has_values: bool):

@@ -37,7 +37,8 @@ def read_slideseq(folder: Path, wanted: Wanted) -> ad.AnnData:
     if table is None and find_file(folder, *MATRIX) is None:
         needed_file(folder, *COUNTS, *MATRIX, what="the table of counts")
     if table:
-        X, beads, genes, counts_file = *_digital_expression(table), table
+        X, beads, genes = _digital_expression(table)
+        counts_file = table
         gene_ids = None
     else:
         X, beads, features, counts_file = read_mtx(folder, cells=("*barcodes.tsv*",))

@@ -36,10 +36,10 @@ def read_counts(outs: Path) -> tuple[ad.AnnData, Path]:
             if name.startswith("raw"):
                 adata.uns["notes"].append(f"there is no filtered matrix; {found.name} is read, and in_tissue respected")
             return adata, found
-    found = ", ".join(sorted(p.name for p in outs.iterdir())[:8]) or "nothing"
+    there = ", ".join(sorted(p.name for p in outs.iterdir())[:8]) or "nothing"
     raise ReadError(
         "the counts are missing: expected filtered_feature_bc_matrix.h5 or a folder filtered_feature_bc_matrix; the "
-        f"folder holds {found}"
+        f"folder holds {there}"
     )
 
 
@@ -96,8 +96,9 @@ def read_scalefactors(spatial: Path) -> tuple[dict, Path | None]:
 def positive(factors: dict, name: str) -> float | None:
     """A scale factor, or None when it is missing or no positive number."""
     value = factors.get(name)
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and np.isfinite(value) and value > 0
-    return float(value) if usable else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if np.isfinite(value) and value > 0 else None
 
 
 def place(adata: ad.AnnData, counts: Path, positions: pd.DataFrame, file: Path) -> ad.AnnData:

@@ -76,8 +76,8 @@ def _table(root: "zarr.Group", name: str) -> "zarr.Group":
     if "obs" in root:
         return root
     tables = next((root[holder] for holder in ("tables", "table") if holder in root), None)
-    names = sorted(tables.group_keys()) if tables is not None else []
-    if not names:
+    names = [] if tables is None else sorted(tables.group_keys())
+    if tables is None or not names:
         raise ReadError(
             f"there is no table in the folder; it holds {', '.join(sorted(root.group_keys())) or 'nothing'}"
         )
@@ -119,7 +119,7 @@ def _placed(
             f"{group.name} annotates several regions in coordinate systems of their own ({where}): several sections. "
             "Write one store per region, each with a row of the samplesheet"
         )
-    found = np.isfinite(spatial).all(axis=1)
+    found = np.asarray(np.isfinite(spatial).all(axis=1))
     if not found.any():
         raise ReadError(
             f"{group.name}: none of its cells is among the outlines that it annotates (its ids begin with "

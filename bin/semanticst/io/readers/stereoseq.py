@@ -90,7 +90,9 @@ def _read_gem(table: Layout, wanted: Wanted) -> ad.AnnData:
     if n % side and not by_cell:
         raise ReadError(f"{table.file.name} holds bins of {side} DNBs, of which bins of {n} DNBs cannot be made")
 
-    types = {gene: str, x: np.int64, y: np.int64, count: np.float32} | ({cell: np.int64} if by_cell else {})
+    types = {gene: str, x: np.int64, y: np.int64, count: np.float32}
+    if cell is not None and by_cell:
+        types[cell] = np.int64
     codes: dict[str, int] = {}
     sums, places = Sums(), []
     for chunk in chunks_of(table, types, ROWS):

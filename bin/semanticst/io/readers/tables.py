@@ -47,7 +47,7 @@ def read_pair(folder: Path, wanted: Wanted) -> ad.AnnData:
         X, ids, features, counts = read_mtx(folder)
         names = features["name"].tolist()
     else:
-        table = layout_of(_one(folder, COUNTS))
+        table = layout_of(_one(folder, COUNTS) or _no_counts(folder))
         counts = table.file
         ids, names, X = read_counts(table, (table.columns[0],))
         ids = pd.Index(ids[table.columns[0]], dtype=object)
@@ -102,7 +102,7 @@ def _cells(table: Layout, id_column: str) -> tuple[pd.DataFrame, list[str], str]
 
 def _spatial_columns(table: Layout, id_column: str) -> tuple[list[str], str]:
     """The pair of coordinates and its unit, from the names; micrometres before mm, pixels, and no unit."""
-    found = {}
+    found: dict[tuple[str, str], str] = {}
     for axis in "xy":
         for column in table.columns:
             base, unit = _without_unit(column)
@@ -178,6 +178,11 @@ def _one(folder: Path, pattern: re.Pattern, besides: Path | None = None) -> Path
     if len(found) > 1:
         raise ReadError(f"several files would do: {', '.join(p.name for p in found)}; leave one of them in the folder")
     return found[0] if found else None
+
+
+def _no_counts(folder: Path) -> Path:
+    held = ", ".join(sorted(p.name for p in folder.iterdir()))
+    raise ReadError(f"the counts are missing: a table counts.csv (or .tsv, .gz) is expected; the folder holds {held}")
 
 
 def _no_coordinates(folder: Path) -> Path:

@@ -55,12 +55,12 @@ def um_per_pixel(positions: pd.DataFrame, factors: dict) -> tuple[float, str, st
     )
     diameter = positive(factors, "spot_diameter_fullres")
     from_diameter = SPOT_UM / diameter if diameter else None
-    if from_spacing is None and from_diameter is None:
-        raise ReadError(
-            "the scale cannot be found: the array positions do not form the lattice of a Visium slide, and "
-            f"{SCALEFACTORS[0]} with spot_diameter_fullres is missing"
-        )
     if from_spacing is None:
+        if from_diameter is None:
+            raise ReadError(
+                "the scale cannot be found: the array positions do not form the lattice of a Visium slide, and "
+                f"{SCALEFACTORS[0]} with spot_diameter_fullres is missing"
+            )
         return from_diameter, f"spot_diameter_fullres spans {SPOT_UM:g} um", ""
     note = ""
     if from_diameter and abs(np.log(from_diameter / from_spacing)) > 0.05:
