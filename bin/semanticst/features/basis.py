@@ -64,8 +64,8 @@ class Basis:
         """
         columns = slice(None) if present is None else present
         loadings = (self.loadings / self.scale[:, None])[columns]
-        offset = self.mean[present] @ loadings
-        cofactor = None if self.cofactor is None else self.cofactor[present]
+        offset = self.mean[columns] @ loadings
+        cofactor = None if self.cofactor is None else self.cofactor[columns]
         values = transform(X, self.feature_type, self.depth, totals, cofactor)
         return np.asarray(values @ loadings - offset, dtype=np.float32)
 

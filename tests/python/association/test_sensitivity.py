@@ -48,9 +48,9 @@ def test_a_finding_of_all_members_and_one_of_none():
 def test_a_finding_that_other_members_contradict_is_pointed_out():
     cohort = make_cohort((10, 10), effect=2.5)
     turned = cohort.counts.iloc[::-1].set_axis(cohort.counts.index)
-    assert "Hangs on the clustering" not in paragraph(ask(cohort, {"a": cohort.counts, "b": cohort.counts}))
+    assert "Sensitive to the clustering" not in paragraph(ask(cohort, {"a": cohort.counts, "b": cohort.counts}))
     text = paragraph(ask(cohort, {"a": cohort.counts, "b": turned}))
-    assert "Hangs on the clustering (another sign in some base clusterings): Niche 2" in text
+    assert "Sensitive to the clustering (another sign in some base clusterings): Niche 2" in text
 
 
 def test_members_are_asked_for_survival_and_many_groups_too():
