@@ -23,8 +23,8 @@ HEADER = "# Part of requirements.lock, written by containers/locks.py: what the 
 # Only the build of torch on the package index needs these; the CPU build is another file, see the Dockerfile
 CUDA = re.compile(r"(torch|triton|cuda-.*|nvidia-.*)$")
 
-# Steps that are programs of others: no Python file of ours imports them
-PROGRAMS = {"MULTIQC": {"multiqc"}}
+# Programs of others that a step starts: no Python file of ours imports them
+PROGRAMS = {"REPORT_MULTIQC": {"multiqc"}}
 
 # The few packages without a wheel are built with it
 ALWAYS = {"setuptools"}
@@ -82,9 +82,7 @@ def requirements(processes: Iterable[str]) -> set[str]:
     use = json.loads((ROOT / "assets" / "library_use.json").read_text())
     names = set()
     for process in processes:
-        if process in PROGRAMS:
-            names |= PROGRAMS[process]
-            continue
+        names |= PROGRAMS.get(process, set())
         for path in (
             ROOT / "bin" / f"{process.lower()}.py",
             *(ROOT / "bin" / "semanticst" / file for file in use[process]),

@@ -11,7 +11,7 @@ from pipeline_helpers import modules
 pytestmark = pytest.mark.engine
 
 # what the report of a run always contains anew: its own record of the code that ran
-RECORD = {"MULTIQC"}
+RECORD = {"REPORT_MULTIQC"}
 TEST = ("-profile", "test", "-stub-run", "--train_denoised")
 
 

@@ -12,7 +12,7 @@ from semanticst import __version__
 
 MODULES = modules()
 # they read what all others reported to the topic
-READERS_OF_VERSIONS = {"REPORT_METHODS", "MULTIQC"}
+READERS_OF_VERSIONS = {"REPORT_METHODS", "REPORT_MULTIQC"}
 
 every_module = pytest.mark.parametrize("module", MODULES, ids=[m.name for m in MODULES])
 
@@ -20,7 +20,7 @@ every_module = pytest.mark.parametrize("module", MODULES, ids=[m.name for m in M
 @every_module
 def test_name_follows_the_folder(module):
     area, verb = module.path.parts[-3:-1]
-    assert module.name in (f"{area}_{verb}".upper(), verb.upper() if verb == "multiqc" else None)
+    assert module.name == f"{area}_{verb}".upper()
 
 
 @every_module
@@ -48,8 +48,6 @@ def test_container_is_pinned_to_this_version(module):
 
 @every_module
 def test_a_step_that_needs_torch_has_the_image_with_torch(module):
-    if module.script is None:
-        pytest.skip("MultiQC needs no torch")
     # modules that import it as a whole; where a single function does, the step may never call it
     needs = any(re.search(r"^(import|from) torch", path.read_text(), re.M) for path in imported_files(module.script))
     if needs:
@@ -112,11 +110,11 @@ BY_HAND = ["study_power.py"]
 
 
 def test_every_command_is_used_by_exactly_one_process():
-    used = [module.script for module in MODULES if module.script]
+    used = [module.script for module in MODULES]
     assert sorted([*used, *(BIN / name for name in BY_HAND)]) == sorted(BIN.glob("*.py"))
     for module in MODULES:
         words = set(re.findall(r"\w+\.py\b", module.block("script")))
-        assert words == ({module.script.name} if module.script else set())
+        assert words == {module.script.name}
 
 
 @pytest.mark.parametrize("script", sorted(BIN.glob("*.py")), ids=lambda path: path.stem)
@@ -127,8 +125,6 @@ def test_command_is_executable(script):
 
 @every_module
 def test_every_flag_is_an_option_of_the_command(module):
-    if module.script is None:
-        pytest.skip("MultiQC's options are not ours")
     command = load_command(module.script.stem)
     known = {flag for option in command.params for flag in [*option.opts, *option.secondary_opts]}
     arguments = process_settings(module.name).split("publishDir")[0]

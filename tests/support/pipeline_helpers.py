@@ -24,9 +24,9 @@ class Module:
         return re.search(r"^process (\w+) \{", self.text, re.M).group(1)
 
     @property
-    def script(self) -> Path | None:
-        """The command in ``bin/`` that the process runs; None for MULTIQC, which is no command of ours."""
-        return None if self.name == "MULTIQC" else BIN / f"{self.name.lower()}.py"
+    def script(self) -> Path:
+        """The command in ``bin/`` that the process runs."""
+        return BIN / f"{self.name.lower()}.py"
 
     def block(self, name: str) -> str:
         """Text of one section of the process: input, output, when, script or stub."""
@@ -83,7 +83,6 @@ def library_use() -> dict[str, list[str]]:
     return {
         module.name: sorted(str(path.relative_to(library)) for path in imported_files(module.script) - {module.script})
         for module in modules()
-        if module.script
     }
 
 

@@ -2,7 +2,7 @@
  * One report of the run, and the record of what ran: versions, parameters, code.
  */
 
-include { MULTIQC          } from '../../../modules/local/report/multiqc'
+include { REPORT_MULTIQC   } from '../../../modules/local/report/multiqc'
 include { REPORT_METHODS   } from '../../../modules/local/report/methods'
 include { REPORT_QC        } from '../../../modules/local/report/qc'
 include { codeDigest       } from '../utils_semanticst_pipeline/provenance'
@@ -29,7 +29,10 @@ workflow COHORT_REPORT {
     def template = file("${projectDir}/assets/methods_description_template.yml")
     def config = file("${projectDir}/assets/multiqc_config.yml")
     def style = files("${projectDir}/assets/*.{css,png,svg}").sort()
+    def own_config = settings.multiqc_config ? file(settings.multiqc_config, glob: false) : []
+    def logo = settings.multiqc_logo ? file(settings.multiqc_logo, glob: false) : []
     def methods_code = codeDigest('REPORT_METHODS')
+    def multiqc_code = codeDigest('REPORT_MULTIQC')
 
     REPORT_QC(
         metrics.map { files -> [files] }
@@ -61,14 +64,14 @@ workflow COHORT_REPORT {
         .mix(channel.of(summaryYaml(changed)).collectFile(name: 'parameters_mqc.yaml'))
         .flatten()
         .toSortedList { a, b -> a.name <=> b.name }
-    MULTIQC(ch_sections.map { found -> [[id: 'cohort'], found, config, style] })
+    REPORT_MULTIQC(ch_sections.map { found -> [[id: 'cohort', code: multiqc_code], found, config, style, own_config, logo] })
 
     ch_tools
-        .combine(MULTIQC.out.versions.toList().map { tuples -> [tuples] })
+        .combine(REPORT_MULTIQC.out.versions.toList().map { tuples -> [tuples] })
         .map { entry -> versionsYaml(entry[0..-2] + entry[-1], run_versions) }
         .collectFile(name: 'software_versions.yml', storeDir: info)
 
-    ch_report = MULTIQC.out.report.map { _meta, report -> report }
+    ch_report = REPORT_MULTIQC.out.report.map { _meta, report -> report }
 
     emit:
     ch_report // multiqc_report.html

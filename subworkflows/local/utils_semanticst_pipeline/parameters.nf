@@ -94,7 +94,7 @@ def valueProblem(value, rule) {
     if (rule.pattern && !(typed ==~ rule.pattern)) {
         return patternProblem(rule)
     }
-    return rule.exists ? existenceProblem(typed) : null
+    return rule.exists ? existenceProblem(typed) ?: contentProblem(typed, rule.mimetype) : null
 }
 
 def patternProblem(rule) {
@@ -108,6 +108,21 @@ def existenceProblem(path) {
     }
     catch (Exception unreadable) {
         return "cannot be looked up: ${unreadable.message}"
+    }
+}
+
+// A file that only the last step reads is looked into at once: nobody wants to hear of a missing colon after the training
+def contentProblem(path, mimetype) {
+    if (mimetype != 'application/yaml') {
+        return null
+    }
+    try {
+        // the tree only: values may have tags that only their reader knows
+        def tree = new org.yaml.snakeyaml.Yaml().compose(new StringReader(file(path, glob: false).text))
+        return tree == null || tree instanceof org.yaml.snakeyaml.nodes.MappingNode ? null : 'YAML that maps names to values is expected'
+    }
+    catch (Exception unreadable) {
+        return "cannot be read as YAML: ${unreadable.message.readLines()*.trim().join(' ')}"
     }
 }
 

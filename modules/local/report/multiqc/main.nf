@@ -1,5 +1,5 @@
 // Reads the versions that all other steps reported, so it must not report to that topic itself: the run would never end.
-process MULTIQC {
+process REPORT_MULTIQC {
     tag "${meta.id}"
     label 'process_single'
 
@@ -9,7 +9,7 @@ process MULTIQC {
     cache 'deep'
 
     input:
-    tuple val(meta), path(reports, stageAs: 'reports/?/*'), path(config), path(style)
+    tuple val(meta), path(reports, stageAs: 'reports/?/*'), path(config), path(style), path(own_config, stageAs: 'own_config/*'), path(logo, stageAs: 'own_logo/*')
 
     output:
     tuple val(meta), path('multiqc_report.html')      , emit: report
@@ -22,12 +22,9 @@ process MULTIQC {
 
     script:
     def args = task.ext.args ?: ''
+    def configs = [config, own_config].flatten().collect { file -> "--config ${file}" }.join(' ')
     """
-    multiqc --force --no-version-check --no-megaqc-upload --no-ai \\
-        --config ${config} \\
-        --filename multiqc_report.html \\
-        ${args} \\
-        reports
+    report_multiqc.py reports ${configs} ${logo ? "--logo ${logo}" : ''} ${args}
     """
 
     stub:

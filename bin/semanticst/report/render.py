@@ -1,0 +1,80 @@
+"""The page of the report: MultiQC is run, and what it leaves to chance or takes from the machine is removed."""
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import yaml
+
+from semanticst.errors import BadInput, Problem
+
+NAME = "multiqc_report"
+
+_OF_THE_MACHINE = (
+    "report_multiqc_command",
+    "config_script_path",
+    "config_output_dir",
+    "config_analysis_dir",
+    "config_analysis_dir_abs",
+)
+"""Entries of ``multiqc_data.json`` that hold folders of the machine."""
+
+
+def render_report(
+    sections: Path, configs: list[Path], outdir: Path, title: str | None = None, logo: Path | None = None
+) -> None:
+    """Write ``multiqc_report.html`` and ``multiqc_report_data/`` into ``outdir``.
+
+    sections : folder with ``*_mqc.*`` files, at any depth. configs : configurations of MultiQC; what stands in a later
+    one wins. title, logo : go before what the configurations say.
+
+    Two runs with the same sections give the same files, but for the times in the page and in ``multiqc_data.json``.
+
+    Raises BadInput when a configuration is no YAML that maps names to values.
+    """
+    if problems := [problem for path in configs if (problem := _configuration_problem(path))]:
+        raise BadInput(problems)
+    command = [sys.executable, "-m", "multiqc", "--force", "--no-version-check", "--no-megaqc-upload", "--no-ai"]
+    command += [word for path in configs for word in ("--config", str(path))]
+    command += ["--title", title] if title else []
+    command += ["--cl-config", json.dumps({"custom_logo": str(logo.absolute())})] if logo else []
+    command += ["--outdir", str(outdir), "--filename", f"{NAME}.html", str(sections)]
+    subprocess.run(command, check=True)
+    _take_folders_out(outdir / f"{NAME}_data")
+    page = outdir / f"{NAME}.html"
+    # browsers keep a reader's settings of a report under this id, which MultiQC draws at random
+    identity = f'reportUuid = "{_identity(sections)}"'
+    page.write_text(re.sub(r'reportUuid = "[^"]*"', identity, page.read_text(encoding="utf-8"), count=1), "utf-8")
+
+
+def _configuration_problem(path: Path) -> Problem | None:
+    expected = "expected YAML that maps names of MultiQC's settings to values"
+    try:
+        # the tree only: MultiQC knows tags of its own
+        tree = yaml.compose(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return Problem(path, f"cannot be read ({' '.join(str(error).split())}); {expected}")
+    return None if isinstance(tree, yaml.MappingNode | None) else Problem(path, expected)
+
+
+def _take_folders_out(data: Path) -> None:
+    """Leave in the data of the report what is about the cohort, not about the machine."""
+    # MultiQC's own log and its store of plots hold times and folders in every entry
+    for name in ("multiqc.log", "multiqc.parquet"):
+        (data / name).unlink(missing_ok=True)
+    dump = data / "multiqc_data.json"
+    if dump.exists():
+        content = json.loads(dump.read_text(encoding="utf-8"))
+        kept = {name: value for name, value in content.items() if name not in _OF_THE_MACHINE}
+        dump.write_text(json.dumps(kept, indent=4), "utf-8")
+
+
+def _identity(sections: Path) -> uuid.UUID:
+    digest = hashlib.sha256()
+    for path in sorted(path for path in sections.rglob("*") if path.is_file()):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return uuid.uuid5(uuid.NAMESPACE_OID, digest.hexdigest())
