@@ -33,12 +33,12 @@ workflow {
         }
         def changed = changedParameters(params, schema)
         def settings = effectiveParameters(params, schema)
-        log.info(runSummary(changed))
+        log.info(runSummary(settings, changed))
 
         SEMANTICST(settings, changed)
 
         workflow.onComplete = {
-            log.info(completionMessage(settings.outdir))
+            log.info(completionMessage(settings))
         }
     }
 }

@@ -13,6 +13,7 @@ TEMPLATE = Path(__file__).resolve().parent.parent / "assets" / "methods_descript
 @step()
 @click.option("--versions", type=EXISTING_FILE, required=True, help="YAML, process: {package: version}.")
 @click.option("--params", type=EXISTING_FILE, required=True, help="JSON, every parameter of the run with its value.")
+@click.option("--qc", type=EXISTING_FILE, help="qc.csv: which samples were used.")
 @click.option("--features", type=EXISTING_FILE, help="cohort.features.json: whether Harmony ran.")
 @click.option("--numbers", type=EXISTING_FILE, help="niche_k.csv: how the number of niches was chosen.")
 @click.option(
@@ -28,12 +29,12 @@ TEMPLATE = Path(__file__).resolve().parent.parent / "assets" / "methods_descript
     help="YAML with the sentences of each step, and references.",
 )
 @outdir_option
-def report_methods(versions, params, features, numbers, associations, template, outdir):
+def report_methods(versions, params, qc, features, numbers, associations, template, outdir):
     """Write the methods text of a run (methods_mqc.json): what was really run, with settings and citations."""
     from semanticst.report.methods import write_methods
 
     records = sorted(associations.glob("*.association.json")) if associations else []
-    write_methods(versions, params, template, outdir, records, features, numbers)
+    write_methods(versions, params, template, outdir, records, features, numbers, qc)
 
 
 if __name__ == "__main__":

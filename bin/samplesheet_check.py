@@ -22,12 +22,14 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 @click.option("--clinical-covariates", default="", help="Columns to adjust the shortcuts for, joined by commas.")
 @click.option("--check-files/--no-check-files", default=True, show_default=True, help="Do the samples' paths exist?")
 @click.option("--schema-dir", type=FOLDER, default=ASSETS, show_default="assets", help="Folder of the JSON schemas.")
+@click.option("--folder", help="Where relative paths start, as path or address [default: the folder of the sheet].")
 @outdir_option
-def samplesheet_check(sheet, clinical, contrasts, check_files, schema_dir, outdir, **shortcuts):
+def samplesheet_check(sheet, clinical, contrasts, check_files, schema_dir, folder, outdir, **shortcuts):
     """Check the samplesheet, the clinical table and the contrasts, and print every problem at once.
 
-    Writes samplesheet.valid.csv, clinical.valid.csv and contrasts.valid.csv. Paths in the sheet are relative to the
-    sheet's folder.
+    Writes samplesheet.valid.csv, clinical.valid.csv and contrasts.valid.csv, without the samples that the sheet leaves
+    out, and samplesheet.used.csv with all samples and absolute paths, which starts the same run again.
+    samplesheet.json has the rows for the workflow.
     """
     from semanticst.io.cohort_check import check_cohort
     from semanticst.io.contrasts_table import Shortcuts
@@ -36,7 +38,7 @@ def samplesheet_check(sheet, clinical, contrasts, check_files, schema_dir, outdi
     survival = (shortcuts.time, shortcuts.event, shortcuts.event_value)
     if any(survival) and not all(survival):
         raise click.UsageError("survival needs --clinical-time, --clinical-event and --clinical-event-value together")
-    check_cohort(sheet, clinical, contrasts, shortcuts, check_files, schema_dir, outdir)
+    check_cohort(sheet, clinical, contrasts, shortcuts, check_files, schema_dir, outdir, folder)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """``samplesheet_check.py``: good tables come out tidy, bad ones with every problem at once."""
 
+import json
+
 import pandas as pd
 import pytest
 
@@ -155,6 +157,100 @@ def test_files_are_looked_for_beside_the_sheet(tmp_path):
     (tmp_path / "here.h5ad").touch()
     assert_bad(check(tmp_path, files=True), tmp_path, "row 3, column 'path'...'gone.h5ad'...no such file")
     assert check(tmp_path, files=False).exit_code == 0
+
+
+EXCLUDED = """\
+sample,patient,path,tissue,exclude
+s1,p1,gone.h5ad,tumour,"folded,
+torn"
+s2,p2,here.h5ad,tumour,
+s3,p2,,margin,no RNA
+"""
+
+
+def test_samples_with_a_reason_are_left_out(tmp_path):
+    """Neither is the file of one looked for, nor must it be named; the rest goes on without them."""
+    write(tmp_path, sheet=EXCLUDED, clinical="patient,group\np1,a\np2,b\n")
+    (tmp_path / "here.h5ad").touch()
+    result = check(tmp_path, files=True)
+    assert result.exit_code == 0, result.stderr
+    sheet = valid(tmp_path, "samplesheet")
+    assert sheet["sample"].tolist() == ["s2"]
+    assert "exclude" not in sheet
+    assert "leaves out 2 of 3 samples: s1 (folded, torn); s3 (no RNA)" in result.stderr
+    assert "of 1 patients no sample is used: p1" in result.stderr
+    assert "1 samples of 1 patients" in result.stderr
+    rows = json.loads((tmp_path / "out" / "samplesheet.json").read_text())
+    assert rows["used"] == sheet.to_dict("records")
+    assert [(row["sample"], row["exclude"]) for row in rows["excluded"]] == [("s1", "folded, torn"), ("s3", "no RNA")]
+
+
+def test_the_used_sheet_starts_the_same_run_from_anywhere(tmp_path):
+    write(tmp_path, sheet=EXCLUDED)
+    assert check(tmp_path).exit_code == 0
+    used = pd.read_csv(tmp_path / "out" / "samplesheet.used.csv", dtype=str, keep_default_na=False).set_index("sample")
+    assert used["path"].tolist() == [f"{tmp_path}/gone.h5ad", f"{tmp_path}/here.h5ad", ""]
+    assert used["exclude"].tolist() == ["folded, torn", "", "no RNA"]
+    assert used["tissue"].tolist() == ["tumour", "tumour", "margin"]
+    (tmp_path / "again").mkdir()
+    (tmp_path / "out" / "samplesheet.used.csv").rename(tmp_path / "again" / "sheet.csv")
+    assert check(tmp_path / "again").exit_code == 0
+    again = pd.read_csv(tmp_path / "again/out/samplesheet.used.csv", dtype=str, keep_default_na=False)
+    assert again.set_index("sample").equals(used)
+    first, second = valid(tmp_path, "samplesheet"), valid(tmp_path / "again", "samplesheet")
+    assert first.drop(columns="path").equals(second.drop(columns="path"))
+
+
+@pytest.mark.parametrize(
+    ("folder", "expected"),
+    [
+        ("/data/a b/it's", "/data/a b/x/s.h5ad"),
+        ("s3://bucket/cohort", "s3://bucket/x/s.h5ad"),
+        ("gs://bucket/a/b", "gs://bucket/a/x/s.h5ad"),
+    ],
+)
+def test_paths_start_where_the_pipeline_says(tmp_path, folder, expected):
+    """In a task the sheet lies elsewhere than where its user has it."""
+    write(tmp_path, sheet="sample,patient,path\ns1,p1,../x/./s.h5ad\ns2,p2,/abs.h5ad\ns3,p3,az://b/s.h5ad\n")
+    assert check(tmp_path, "--folder", folder).exit_code == 0
+    used = pd.read_csv(tmp_path / "out" / "samplesheet.used.csv")
+    assert used["path"].tolist() == [expected, "/abs.h5ad", "az://b/s.h5ad"]
+
+
+@pytest.mark.parametrize("answer", ["no", "FALSE", "True", "yes", "x", "0", "1", "-", "None", "?"])
+def test_an_answer_is_no_reason(tmp_path, answer):
+    write(tmp_path, sheet=f"sample,patient,path,exclude\ns1,p1,x,{answer}\ns2,p2,y,\n")
+    message = f"row 2, column 'exclude'...'{answer}'...a reason in words...leave the cell empty to use the sample"
+    assert_bad(check(tmp_path), tmp_path, message)
+
+
+@pytest.mark.parametrize("missing", ["", "NA", "nan", " "])
+def test_no_reason_means_used(tmp_path, missing):
+    write(tmp_path, sheet=f"sample,patient,path,exclude\ns1,p1,x,{missing}\n")
+    assert check(tmp_path).exit_code == 0
+    assert valid(tmp_path, "samplesheet")["sample"].tolist() == ["s1"]
+
+
+def test_a_sheet_that_leaves_out_everything_is_refused(tmp_path):
+    sheet = "sample,patient,path,exclude\ns1,p1,x,folded\ns2,p2,y,torn\n"
+    write(tmp_path, sheet=sheet, clinical="patient,group\np9,a\n")
+    assert_bad(check(tmp_path), tmp_path, "sheet.csv, column 'exclude'...all samples are left out")
+
+
+def test_samples_that_are_left_out_count_for_no_contrast(tmp_path):
+    text = "contrast,type,column\na,groups,tissue\nb,groups,exclude\n"
+    write(tmp_path, sheet=EXCLUDED, contrasts=text)
+    assert_bad(
+        check(tmp_path),
+        tmp_path,
+        "row 2, column 'column'...'tissue'...nothing to compare: all samples have 'tumour'",
+        "row 3, column 'column'...'exclude'...no such column",
+    )
+
+
+def test_only_used_samples_share_no_file(tmp_path):
+    write(tmp_path, sheet="sample,patient,path,exclude\nold,p1,x,first export\nnew,p1,x,\nnewer,p1,x,\n")
+    assert_bad(check(tmp_path), tmp_path, "row 4, column 'path'...'x'...also in row 3")
 
 
 def test_files_that_no_reader_knows_are_named(tmp_path):

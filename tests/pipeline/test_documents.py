@@ -53,6 +53,11 @@ def test_parameters_that_are_named_exist(path):
     assert not named - set(PARAMETERS) - {MISSPELT}
 
 
+def test_every_parameter_is_explained_somewhere():
+    guides = "\n".join((ROOT / "docs" / f"{name}.md").read_text() for name in ("usage", "deployment"))
+    assert [name for name in PARAMETERS if not re.search(rf"\b{name}\b", guides)] == []
+
+
 def test_defaults_in_the_tables_are_those_of_the_pipeline():
     rows = re.findall(r"^\| `--(\w+)` \| ([^|]+?) \|", (ROOT / "docs/usage.md").read_text(), re.M)
     stated = {name: value for name, value in rows if "default" in PARAMETERS.get(name, {})}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -116,6 +117,9 @@ def test_configuration_of_an_institution(small):
     configurations = ("-c", ROOT / "docs/institution.config", "-c", "local.config")
     arguments = ("-profile", "test", "-resume", "-name", "institution", *configurations)
     run = pipeline(folder, *arguments, outdir="institution").ok()
+    assert re.search(
+        r"configuration +: Example institute, Slurm, Singularity, nodes of 32 cores and 256 GB\n", run.output
+    )
     assert run.executed["NICHE_DESCRIBE"] == 1
     assert run.executed["NICHE_CLUSTER"] == 0
     described = next(task for task in run.trace if "NICHE_DESCRIBE" in task["name"])

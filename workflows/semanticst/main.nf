@@ -1,5 +1,6 @@
 /*
- * The analysis: from a samplesheet to niches, their association with outcome, and a report.
+ * The analysis: from a samplesheet to niches, their association with outcome, and a report. --stop_after qc ends it with the
+ * report of the quality control, for somebody to sign off before the expensive part.
  */
 
 include { COHORT_INPUT     } from '../../subworkflows/local/cohort_input'
@@ -23,32 +24,44 @@ workflow SEMANTICST {
 
     SAMPLE_PREPARE(COHORT_INPUT.out.ch_samples, bundle)
 
-    COHORT_GRAPHS(SAMPLE_PREPARE.out.ch_samples, model, bundle)
+    ch_sections = channel.empty()
+    // what the steps recorded for the methods text: cohort.features.json, niche_k.csv, list of {contrast}.association.json
+    ch_records = channel.of([[], [], []])
 
-    COHORT_INTEGRATE(
-        SAMPLE_PREPARE.out.ch_samples,
-        COHORT_GRAPHS.out.ch_graphs,
-        COHORT_GRAPHS.out.ch_basis,
-        model,
-        settings.train_denoised,
-    )
+    if (settings.stop_after != 'qc') {
+        ch_samples = SAMPLE_PREPARE.out.ch_samples.map { files -> files ?: exit(3, 'No sample is left after quality control. The report of --stop_after qc shows why; lower --qc_min_cells, or see what is wrong with the samples') }
 
-    NICHE_OUTCOME(
-        COHORT_INTEGRATE.out.ch_cohort,
-        COHORT_INTEGRATE.out.ch_niches,
-        COHORT_INTEGRATE.out.ch_members,
-        COHORT_INPUT.out.ch_tables,
-        COHORT_INPUT.out.ch_planted,
-        gene_sets,
-    )
+        COHORT_GRAPHS(ch_samples, model, bundle)
+
+        COHORT_INTEGRATE(
+            ch_samples,
+            COHORT_GRAPHS.out.ch_graphs,
+            COHORT_GRAPHS.out.ch_basis,
+            model,
+            settings.train_denoised,
+        )
+
+        NICHE_OUTCOME(
+            COHORT_INTEGRATE.out.ch_cohort,
+            COHORT_INTEGRATE.out.ch_niches,
+            COHORT_INTEGRATE.out.ch_members,
+            COHORT_INPUT.out.ch_tables,
+            COHORT_INPUT.out.ch_planted,
+            gene_sets,
+        )
+
+        ch_sections = COHORT_GRAPHS.out.ch_report.mix(COHORT_INTEGRATE.out.ch_report, NICHE_OUTCOME.out.ch_report)
+        ch_records = COHORT_GRAPHS.out.ch_record
+            .combine(COHORT_INTEGRATE.out.ch_numbers)
+            .combine(NICHE_OUTCOME.out.ch_records.map { files -> [files] })
+    }
 
     COHORT_REPORT(
         SAMPLE_PREPARE.out.ch_metrics,
         SAMPLE_PREPARE.out.ch_maps,
-        COHORT_GRAPHS.out.ch_report.mix(COHORT_INTEGRATE.out.ch_report, NICHE_OUTCOME.out.ch_report),
-        COHORT_GRAPHS.out.ch_record,
-        COHORT_INTEGRATE.out.ch_numbers,
-        NICHE_OUTCOME.out.ch_records,
+        COHORT_INPUT.out.ch_excluded,
+        ch_sections,
+        ch_records,
         settings,
         changed,
     )

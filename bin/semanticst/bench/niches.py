@@ -30,6 +30,7 @@ from semanticst.bench._table import table
 from semanticst.cli import EXISTING_FILE, step
 from semanticst.constants import Obs, Obsm
 from semanticst.errors import BadInput, Problem
+from semanticst.io.exclusion import split_excluded
 from semanticst.io.ingest import ingest_samples
 from semanticst.io.internal import read_sample
 from semanticst.io.samplesheet import check_samplesheet
@@ -92,7 +93,8 @@ def prepare(sheet: Path, folder: Path) -> list[Path]:
     checked, problems = check_samplesheet(sheet, load_schema("input"), check_files=True)
     if problems:
         raise BadInput(problems)
-    rows = [row | {"path": str((sheet.parent / row["path"]).resolve())} for row in checked.rows]
+    used, _ = split_excluded(checked)
+    rows = [row | {"path": str((sheet.parent / row["path"]).resolve())} for row in used.rows]
     folder.mkdir(parents=True)
     (folder / "manifest.json").write_text(json.dumps(rows))
     ingest_samples(folder / "manifest.json", folder)

@@ -46,7 +46,7 @@ def check_agreement(clinical: Table, sheet: Table) -> list[Problem]:
         )  # fmt: skip
     idle = [p for p in rows if p not in in_sheet]
     if idle:
-        log.info("%d patients of %s have no sample: %s", len(idle), clinical.file.name, _some(idle))
+        log.info("%d patients of %s have no sample that is used: %s", len(idle), clinical.file.name, _some(idle))
 
     problems = []
     for column in [c for c in clinical.columns if c in sheet.columns and c != "patient"]:

@@ -9,10 +9,11 @@ import pandas as pd
 from semanticst.errors import BadInput, Problem
 from semanticst.io.clinical_table import check_agreement, check_clinical
 from semanticst.io.contrasts_table import Shortcuts, add_shortcuts, check_against_variables, check_contrasts, variables
-from semanticst.io.samplesheet import check_samplesheet, checked_frame
+from semanticst.io.exclusion import EXCLUDE, exclusion_reason, split_excluded
+from semanticst.io.samplesheet import check_samplesheet, checked_frame, restart_frame
 from semanticst.tables.delimited import Table
 from semanticst.tables.schema import column_names, load_schema
-from semanticst.writing import write_table
+from semanticst.writing import write_json, write_table
 
 log = logging.getLogger(__name__)
 
@@ -25,39 +26,67 @@ def check_cohort(
     check_files: bool,
     schema_dir: Path,
     outdir: Path,
+    folder: str | None = None,
 ) -> None:
     """Check the tables and write ``samplesheet.valid.csv``, ``clinical.valid.csv`` and ``contrasts.valid.csv``.
+
+    Samples that the sheet leaves out are in none of them and count for no contrast. ``samplesheet.used.csv`` has all
+    samples and absolute paths, and starts the same run again. ``samplesheet.json`` has the rows for the workflow, whose
+    own reader of CSV knows no quotes: ``used`` as in the valid sheet, ``excluded`` with ``exclude``, the reason.
+
+    folder : where the sheet's relative paths start, as an absolute path or address. Default: the folder of the sheet.
 
     Raises BadInput with the problems of all tables; nothing is written then.
     """
     schemas = {name: load_schema(name, schema_dir) for name in ("input", "clinical", "contrasts")}
     problems: list[Problem] = []
     sheet = _collect(problems, "patient", lambda: check_samplesheet(sheet_file, schemas["input"], check_files))
+    used, excluded = split_excluded(sheet) if sheet else (None, None)
     clinical = None
     contrasts: Table | None = Table(Path("contrasts.csv"), column_names(schemas["contrasts"]), [], [])
     if clinical_file:
         clinical = _collect(problems, "patient", lambda: check_clinical(clinical_file, schemas["clinical"]))
     if contrasts_file:
         contrasts = _collect(problems, "contrast", lambda: check_contrasts(contrasts_file, schemas["contrasts"]))
-    if sheet and clinical:
-        problems += check_agreement(clinical, sheet)
+    # of a sheet that leaves out everything there is nothing more to say
+    compared = used if used and used.rows else None
+    if used and excluded and excluded.rows:
+        _tell_of_excluded(used, excluded)
+    if compared and clinical:
+        problems += check_agreement(clinical, compared)
     # where a table could not be used, each of its columns would be reported as unknown
-    if sheet and contrasts and (clinical or not clinical_file):
+    if compared and contrasts and (clinical or not clinical_file):
         incomplete = {p.row for p in problems if p.file == contrasts.file and p.row is not None}
         add_shortcuts(contrasts, shortcuts)
-        problems += check_against_variables(contrasts, variables(sheet, clinical), incomplete)
-    if problems or sheet is None or contrasts is None:
+        problems += check_against_variables(contrasts, variables(compared, clinical), incomplete)
+    if problems or sheet is None or used is None or contrasts is None:
         raise BadInput(problems)
 
     leading = column_names(schemas["contrasts"])
     patients = clinical.frame(["patient"]) if clinical else pd.DataFrame(columns=["patient"])
-    write_table(outdir / "samplesheet.valid.csv", checked_frame(sheet))
+    restart = restart_frame(sheet, folder or str(sheet_file.absolute().parent))
+    rows = {
+        "used": checked_frame(used).to_dict("records"),
+        "excluded": restart[restart[EXCLUDE] != ""].to_dict("records"),
+    }
+    write_table(outdir / "samplesheet.valid.csv", checked_frame(used))
+    write_table(outdir / "samplesheet.used.csv", restart)
+    write_json(outdir / "samplesheet.json", rows)
     write_table(outdir / "clinical.valid.csv", patients)
     write_table(outdir / "contrasts.valid.csv", contrasts.frame(leading)[leading])
     log.info(
         "%d samples of %d patients, %d contrasts",
-        len(sheet.rows), len({row["patient"] for row in sheet.rows}), len(contrasts.rows),
+        len(used.rows), len({row["patient"] for row in used.rows}), len(contrasts.rows),
     )  # fmt: skip
+
+
+def _tell_of_excluded(used: Table, excluded: Table) -> None:
+    names = "; ".join(f"{row.get('sample', '')} ({exclusion_reason(row)})" for row in excluded.rows)
+    log.info("%s leaves out %d of %d samples: %s", excluded.file.name, len(excluded.rows),
+             len(excluded.rows) + len(used.rows), names)  # fmt: skip
+    patients = {row["patient"] for row in used.rows}
+    if gone := sorted({row["patient"] for row in excluded.rows} - patients):
+        log.warning("of %d patients no sample is used: %s", len(gone), ", ".join(gone))
 
 
 def _collect(problems: list[Problem], key: str, check: Callable[[], tuple[Table, list[Problem]]]) -> Table | None:

@@ -2,11 +2,14 @@
 
 import difflib
 import logging
+import posixpath
+import re
 from pathlib import Path
 
 import pandas as pd
 
 from semanticst.errors import Problem
+from semanticst.io.exclusion import EXCLUDE, check_reasons, exclusion_reason, split_excluded
 from semanticst.tables.delimited import MISSING, Table, clean_value, read_table
 from semanticst.tables.schema import check_columns, check_rows, column_names
 
@@ -26,17 +29,25 @@ def check_samplesheet(path: Path, schema: dict, check_files: bool) -> tuple[Tabl
     """Read and check a samplesheet; ``check_files``: is there, from the sheet's folder, what a reader knows?
 
     Returns the table, with ``batch`` filled in, and every problem: columns, values, repeated samples or paths, missing
-    files. Raises BadInput when it cannot be read as a table at all.
+    files, reasons that are none. Samples that are left out (`semanticst.io.exclusion`) are in it; of these no file is
+    looked at, and no path has to be given. Raises BadInput when it cannot be read as a table at all.
     """
     known = column_names(schema)
     table = read_table(path, known)
-    problems = check_columns(table, schema) + check_rows(table, schema)
+    used, excluded = split_excluded(table)
+    without_file = set(excluded.lines)
+    problems = [
+        problem
+        for problem in check_columns(table, schema) + check_rows(table, schema)
+        if problem.column != "path" or problem.row not in without_file
+    ]
     if not table.rows:
         problems.append(Problem(path, "there are no samples below the header"))
+    problems += check_reasons(table)
     problems += _repeated(table, "sample", "each sample has one row")
-    problems += _repeated(table, "path", "each sample has its own file; the same cells must not count twice")
+    problems += _repeated(used, "path", "each sample has its own file; the same cells must not count twice")
     if check_files and "path" in table.columns:
-        problems += _missing_files(table) + _unreadable(table)
+        problems += _missing_files(used) + _unreadable(used)
     if "batch" not in table.columns:
         table.columns.append("batch")
     for row in table.rows:
@@ -49,6 +60,25 @@ def check_samplesheet(path: Path, schema: dict, check_files: bool) -> tuple[Tabl
 def checked_frame(table: Table) -> pd.DataFrame:
     """The checked sheet, sorted by sample, `LEADING` columns first, all text."""
     return table.frame(LEADING).sort_values("sample", ignore_index=True)
+
+
+def restart_frame(table: Table, folder: str) -> pd.DataFrame:
+    """The sheet that starts the same run from anywhere: all samples, those left out with their reason, absolute paths.
+
+    folder : where relative paths start, an absolute path or an address such as ``s3://bucket/cohort``.
+    """
+    frame = table.frame([*LEADING, EXCLUDE]).sort_values("sample", ignore_index=True)
+    frame["path"] = [absolute_path(path, folder) for path in frame["path"]]
+    frame[EXCLUDE] = [exclusion_reason({EXCLUDE: text}) for text in frame[EXCLUDE]]
+    return frame
+
+
+def absolute_path(path: str, folder: str) -> str:
+    """``path`` as seen from ``folder``; an absolute path or an address stays as it is, and so does none at all."""
+    if not path or path.startswith("/") or re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", path):
+        return path
+    scheme, found, place = folder.rpartition("://")
+    return scheme + found + posixpath.normpath(posixpath.join(place, path))
 
 
 def _repeated(table: Table, column: str, rule: str) -> list[Problem]:

@@ -33,12 +33,13 @@ def write_methods(
     associations: Sequence[Path] = (),
     features: Path | None = None,
     numbers: Path | None = None,
+    qc: Path | None = None,
 ) -> None:
     """Write ``methods_mqc.json`` into ``outdir``.
 
     versions : YAML, process -> package -> version, of all processes that ran (and ``Workflow`` for the pipeline).
     params : JSON, every parameter with its value. template : see ``assets/methods_description_template.yml``.
-    associations, features, numbers : records of what was done, see ``run_record.run_facts``.
+    associations, features, numbers, qc : records of what was done, see ``run_record.run_facts``.
 
     Raises BadInput when one of the files cannot be read, or the template asks for a parameter that is not given.
     """
@@ -46,7 +47,7 @@ def write_methods(
     ran = _mapping(versions, lambda content: yaml.load(content, yaml.BaseLoader), "process: {package: version}")
     settings = _mapping(params, json.loads, "an object with every parameter")
     design = _mapping(template, yaml.safe_load, "steps, packages and references")
-    settings |= run_facts(list(associations), features, settings, numbers)
+    settings |= run_facts(list(associations), features, settings, numbers, qc)
     text, software, references = compose(design, ran, settings, template)
     paragraphs = [text, software]
     if references:

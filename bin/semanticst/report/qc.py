@@ -10,8 +10,10 @@ import pandas as pd
 from semanticst.errors import BadInput, Problem
 from semanticst.qc.map import MAP_ENDING
 from semanticst.report.qc_sections import (
+    EXCLUDED,
     box_section,
     curve_sections,
+    excluded_section,
     failed_section,
     general_section,
     limits_section,
@@ -25,33 +27,62 @@ from semanticst.writing import write_table
 
 log = logging.getLogger(__name__)
 
+_EXCLUDED = ["sample", "patient", "batch", "platform", "exclude"]
 _KEYS = ("sample", "patient", "status", "reason", "n_cells_input", "n_cells_kept", "removed", "thresholds")
 
 
-def report_qc(files: Sequence[Path], outdir: Path, maps: Sequence[Path] = (), n_maps: int = 12) -> None:
+def report_qc(
+    files: Sequence[Path],
+    outdir: Path,
+    maps: Sequence[Path] = (),
+    n_maps: int = 12,
+    excluded: Path | None = None,
+) -> None:
     """Write ``qc.csv`` (one row per sample), ``qc_thresholds.csv`` and the quality part of the report into ``outdir``.
 
     files : ``*.qc.json`` of ``sample_qc.py``, in any order. maps : its ``*.qc_map.png``, of which the ``n_maps`` that
-    need a look first go into the report.
+    need a look first go into the report. excluded : JSON list of samples that the samplesheet leaves out, with
+    ``sample``, ``patient``, ``batch``, ``platform`` and ``exclude``, the reason.
 
     Raises BadInput when one cannot be read or lacks a key, or when a sample appears twice.
     """
     records = read_records(files)
+    left_out = read_excluded(excluded)
     frame = qc_table(records)
     limits = threshold_table(records)
-    write_table(outdir / "qc.csv", frame)
+    write_table(outdir / "qc.csv", with_excluded(frame, left_out))
     write_table(outdir / "qc_thresholds.csv", limits)
     frame = frame.set_index("sample")
     general_section(outdir, frame)
     failed_section(outdir, frame)
-    status_section(outdir, frame)
+    excluded_section(outdir, left_out)
+    status_section(outdir, frame, left_out)
     limits_section(outdir, frame, limits)
     removed_section(outdir, frame)
     box_section(outdir, records)
     curve_sections(outdir, records)
     map_section(outdir, frame, {Path(png).name.removesuffix(MAP_ENDING): Path(png) for png in maps}, n_maps)
     notes_section(outdir, records)
-    log.info(summary(frame))
+    log.info(summary(frame, left_out))
+
+
+def read_excluded(path: Path | None) -> pd.DataFrame:
+    """Samples that the samplesheet leaves out, by sample: patient, batch, platform, status (excluded) and reason."""
+    try:
+        rows = json.loads(path.read_text()) if path else []
+        table = pd.DataFrame([{key: row[key] for key in _EXCLUDED} for row in rows], columns=_EXCLUDED, dtype=str)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        message = f"cannot be read ({error!r}); expected a list with {', '.join(_EXCLUDED)} of each sample"
+        raise BadInput(Problem(path or "excluded", message)) from error
+    return table.rename(columns={"exclude": "reason"}).assign(status=EXCLUDED).set_index("sample").sort_index()
+
+
+def with_excluded(frame: pd.DataFrame, left_out: pd.DataFrame) -> pd.DataFrame:
+    """The table of samples with rows for those that were left out, which have no numbers."""
+    if not len(left_out):
+        return frame
+    whole = {name: "Int64" for name in frame if pd.api.types.is_integer_dtype(frame[name])}
+    return pd.concat([frame.astype(whole), left_out.reset_index()]).sort_values("sample", ignore_index=True)
 
 
 def read_records(files: Sequence[Path]) -> list[dict]:

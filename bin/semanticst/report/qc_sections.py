@@ -11,6 +11,8 @@ from semanticst.mqc.multiqc import QC, Column, Section
 from semanticst.qc.labels import REASONS
 
 STATUSES = ("fail", "warn", "pass")
+EXCLUDED = "excluded"
+"""Status of a sample that the samplesheet leaves out: it was not looked at."""
 _METRICS = {
     "total_counts": ("Counts", "log10 of the counts of a cell"),
     "n_features": ("Features", "Features seen in a cell"),
@@ -41,16 +43,25 @@ _SHARES = {
 }
 
 
-def summary(frame: pd.DataFrame) -> str:
-    """Samples by status and cells that are used, as a sentence."""
+def summary(frame: pd.DataFrame, left_out: pd.DataFrame) -> str:
+    """Samples by status, cells that are used, and patients who are lost, as sentences (names are not escaped).
+
+    left_out : samples that the samplesheet leaves out, by sample, with ``patient``.
+    """
     numbers = frame["status"].value_counts()
     words = {"pass": "passed", "warn": "used with a warning", "fail": "failed and left out"}
     parts = [f"{numbers[status]} {words[status]}" for status in reversed(STATUSES) if status in numbers]
     used = frame[frame["status"] != "fail"]
-    return (
-        f"{_number(len(frame), 'sample')} of {_number(frame['patient'].nunique(), 'patient')}: {', '.join(parts)}. "
-        f"{used['n_cells_kept'].sum():,} of {frame['n_cells_input'].sum():,} cells are used."
-    )
+    sentences = [
+        f"{_number(len(frame), 'sample')} of {_number(frame['patient'].nunique(), 'patient')}: {', '.join(parts)}.",
+        f"{used['n_cells_kept'].sum():,} of {frame['n_cells_input'].sum():,} cells are used.",
+    ]
+    if len(left_out):
+        sentences.append(f"{_number(len(left_out), 'further sample')} excluded in the samplesheet.")
+    lost = sorted({*frame["patient"], *left_out["patient"]} - {*used["patient"]})
+    if lost:
+        sentences.append(f"Without any sample: {_number(len(lost), 'patient')} ({', '.join(lost)}).")
+    return " ".join(sentences)
 
 
 def _number(n: int, thing: str) -> str:
@@ -89,12 +100,28 @@ def failed_section(outdir: Path, frame: pd.DataFrame) -> None:
         "Look at the map of the sample below, and at each of its cells in <code>qc/cells/</code>. A sample that is "
         "sound but small or shallow: give its own limits in its row of the samplesheet (<code>qc_min_cells</code>, "
         "<code>qc_min_counts</code>, ...) and run again with <code>-resume</code>. Values that were normalised before: "
-        "bring raw counts. A sample that is damaged: leave it out, or repeat it."
+        "bring raw counts. A sample that is damaged: repeat it, or write the reason into the column "
+        "<code>exclude</code> of the samplesheet."
     )
     multiqc.text(outdir, section, ["<br>".join(items), advice])
 
 
-def status_section(outdir: Path, frame: pd.DataFrame) -> None:
+def excluded_section(outdir: Path, left_out: pd.DataFrame) -> None:
+    """Samples that the samplesheet leaves out, with the reason; nothing where there are none."""
+    if not len(left_out):
+        return
+    section = Section(
+        "qc_excluded",
+        QC,
+        "Samples excluded in the samplesheet",
+        "The column <code>exclude</code> of the samplesheet gives a reason for leaving out these samples. Their files "
+        "were not read, and they are in no table, figure or test.",
+    )
+    columns = {"patient": Column("Patient"), "batch": Column("Batch"), "reason": Column("Reason")}
+    multiqc.table(outdir, section, left_out, columns)
+
+
+def status_section(outdir: Path, frame: pd.DataFrame, left_out: pd.DataFrame) -> None:
     """The table of samples with their reasons."""
     columns = {
         "patient": Column("Patient"),
@@ -127,8 +154,8 @@ def status_section(outdir: Path, frame: pd.DataFrame) -> None:
         "qc_status",
         QC,
         "Samples that were used",
-        f"{summary(frame)} Samples that need a look come first. More columns can be switched on under "
-        "<i>Configure columns</i>; the whole table is <code>qc/qc.csv</code>.",
+        f"{html.escape(summary(frame, left_out))} Samples that need a look come first. More columns can be switched on "
+        "under <i>Configure columns</i>; the whole table is <code>qc/qc.csv</code>.",
         help="Thresholds are set for each sample from its own cells unless they were given, so that a sample with low "
         "depth is not emptied by the limits of another. A sample that fails is left out of all that follows. Cells are "
         "flagged for their place (local outliers, dead regions, edge artefacts) and not removed for it, unless "

@@ -27,12 +27,17 @@ REPRESENTATIONS = "the network's embedding, neighbourhood profiles"
 
 
 def run_facts(
-    associations: list[Path], features: Path | None, settings: dict | None = None, numbers: Path | None = None
+    associations: list[Path],
+    features: Path | None,
+    settings: dict | None = None,
+    numbers: Path | None = None,
+    qc: Path | None = None,
 ) -> dict[str, object]:
     """Facts by name: true or false, or what is said of them.
 
     associations : ``{contrast}.association.json`` of all contrasts. features : ``cohort.features.json``, or None.
     settings : the parameters of the run. numbers : ``niche_k.csv``, the numbers of niches that were tried, or None.
+    qc : ``qc.csv``, which samples were used, or None. What is None did not run.
 
     Raises BadInput when one of them cannot be read or lacks what is needed.
     """
@@ -44,6 +49,7 @@ def run_facts(
         "ran_bootstraps": given.get("niche_bootstraps") or None,
         "ran_representations": REPRESENTATIONS,
         **_numbers(numbers),
+        **_left_out(qc),
     }
     if features is not None:
         record = _read(
@@ -104,6 +110,23 @@ def _numbers(path: Path | None) -> dict[str, object]:
         return {"ran_k": ran_k, "ran_k_tried": None}
     whole = tried == list(range(tried[0], tried[-1] + 1)) and len(tried) > 2
     return {"ran_k": ran_k, "ran_k_tried": _range(tried) if whole else _joined(tried)}
+
+
+def _left_out(path: Path | None) -> dict[str, object]:
+    """``ran_excluded`` and ``ran_failed``: how many samples the sheet and quality control left out; None where none."""
+    if path is None:
+        return {"ran_excluded": None, "ran_failed": None}
+    try:
+        status = pd.read_csv(path)["status"]
+    except (OSError, ValueError, KeyError) as error:
+        raise BadInput(Problem(Path(path), f"cannot be read ({error}); expected qc.csv of a run")) from error
+    excluded, failed = int((status == "excluded").sum()), int((status == "fail").sum())
+    return {"ran_excluded": _of(excluded, len(status)), "ran_failed": _of(failed, len(status) - excluded)}
+
+
+def _of(n: int, total: int) -> str | None:
+    """``2 of 6 samples were``; None for none of them."""
+    return f"{n} of {total} sample{'' if total == 1 else 's'} {'was' if n == 1 else 'were'}" if n else None
 
 
 def _joined(numbers: list[int]) -> str:

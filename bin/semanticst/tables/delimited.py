@@ -50,7 +50,8 @@ def read_table(path: Path, known: Iterable[str] = ()) -> Table:
         for cells in reader:
             # a quoted value may span lines: the row starts where the one before ended
             line, last = last + 1, reader.line_num
-            cells = [c.strip() for c in cells]
+            # a value that spans lines becomes one line: what is written of it later has a row in a line
+            cells = [" ".join(c.splitlines()).strip() for c in cells]
             if not any(cells):
                 continue
             if header is None:

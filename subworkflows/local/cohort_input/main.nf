@@ -5,6 +5,7 @@
 include { COHORT_SIMULATE   } from '../../../modules/local/cohort/simulate'
 include { SAMPLESHEET_CHECK } from '../../../modules/local/samplesheet/check'
 include { codeDigest        } from '../utils_semanticst_pipeline/provenance'
+include { excludedOf        } from '../utils_semanticst_pipeline/samples'
 include { samplesOf         } from '../utils_semanticst_pipeline/samples'
 
 workflow COHORT_INPUT {
@@ -13,25 +14,30 @@ workflow COHORT_INPUT {
 
     main:
     ch_planted = channel.empty()
-    ch_sheets = channel.empty()
+    ch_sheets = channel.empty() // the three tables, and where relative paths of the first start
     if (settings.simulate) {
         COHORT_SIMULATE([id: 'simulated', code: codeDigest('COHORT_SIMULATE')])
         ch_planted = COHORT_SIMULATE.out.cohort.map { _meta, folder -> folder }
-        ch_sheets = ch_planted.map { folder -> ['samplesheet.csv', 'clinical.csv', 'contrasts.csv'].collect { name -> folder.resolve(name) } }
+        // where the cohort is published: its folder among the tasks may be deleted
+        def published = file(settings.outdir, glob: false).resolve('simulated').toUriString()
+        ch_sheets = ch_planted.map { folder -> ['samplesheet.csv', 'clinical.csv', 'contrasts.csv'].collect { name -> folder.resolve(name) } + [published] }
     }
     else {
-        ch_sheets = channel.of([settings.input, settings.clinical, settings.contrasts].collect { name -> name ? file(name) : [] })
+        def tables = [settings.input, settings.clinical, settings.contrasts].collect { name -> name ? file(name, glob: false) : [] }
+        ch_sheets = channel.of(tables + [tables[0].parent.toUriString()])
     }
 
     def meta = [id: 'cohort', code: codeDigest('SAMPLESHEET_CHECK')]
     SAMPLESHEET_CHECK(
-        ch_sheets.map { sheet, clinical, contrasts -> [meta, sheet, clinical, contrasts] },
+        ch_sheets.map { sheet, clinical, contrasts, folder -> [meta, sheet, folder, clinical, contrasts] },
         files("${projectDir}/assets/schema_*.json").sort(),
     )
 
-    ch_samples = SAMPLESHEET_CHECK.out.samples
-        .combine(ch_sheets.map { sheet, _clinical, _contrasts -> [sheet] })
-        .map { _meta, checked, sheet -> samplesOf(checked, sheet) }
+    ch_samples = SAMPLESHEET_CHECK.out.rows
+        .combine(ch_sheets.map { sheet, _clinical, _contrasts, _folder -> [sheet] })
+        .map { _meta, rows, sheet -> samplesOf(rows, sheet) }
+
+    ch_excluded = SAMPLESHEET_CHECK.out.rows.map { _meta, rows -> excludedOf(rows) }
 
     ch_tables = SAMPLESHEET_CHECK.out.samples
         .join(SAMPLESHEET_CHECK.out.clinical)
@@ -40,6 +46,7 @@ workflow COHORT_INPUT {
 
     emit:
     ch_samples // list of maps, sorted by sample: the rows of the samplesheet, `path` a file
+    ch_excluded // list of maps: samples that the samplesheet leaves out, with the reason
     ch_tables  // tuple: checked samplesheet, clinical table, contrasts
     ch_planted // folder of a simulated cohort
 }

@@ -15,10 +15,9 @@ workflow COHORT_REPORT {
     take:
     metrics  // list of {bundle}.qc.json, sorted by name
     maps     // list of {sample}.qc_map.png, sorted by name
+    excluded // list of maps: samples that the samplesheet leaves out, with the reason
     sections // *_mqc.* files of all steps
-    features // cohort.features.json
-    numbers  // niche_k.csv
-    outcomes // list of {contrast}.association.json
+    records  // tuple: cohort.features.json, niche_k.csv, list of {contrast}.association.json; each [] if the step did not run
     settings // map: every parameter in its own type
     changed  // map: group title -> parameters that differ from their default
 
@@ -27,7 +26,9 @@ workflow COHORT_REPORT {
     def info = "${settings.outdir}/pipeline_info"
     def qc_code = codeDigest('REPORT_QC')
     def template = file("${projectDir}/assets/methods_description_template.yml")
-    def config = file("${projectDir}/assets/multiqc_config.yml")
+    // the report of a run that stopped early has another title and says where to go on
+    def config = ['multiqc_config'] + (settings.stop_after ? ["multiqc_config_${settings.stop_after}"] : [])
+    config = config.collect { name -> file("${projectDir}/assets/${name}.yml") }
     def style = files("${projectDir}/assets/*.{css,png,svg}").sort()
     def own_config = settings.multiqc_config ? file(settings.multiqc_config, glob: false) : []
     def logo = settings.multiqc_logo ? file(settings.multiqc_logo, glob: false) : []
@@ -37,7 +38,8 @@ workflow COHORT_REPORT {
     REPORT_QC(
         metrics.map { files -> [files] }
             .combine(maps.map { files -> [files] })
-            .map { records, pictures -> [[id: 'cohort', code: qc_code], records, pictures] }
+            .combine(excluded.map { rows -> [rows] })
+            .map { files, pictures, rows -> [[id: 'cohort', code: qc_code], files, pictures, rows] }
     )
 
     ch_parameters = channel
@@ -52,10 +54,9 @@ workflow COHORT_REPORT {
     REPORT_METHODS(
         ch_tool_versions
             .combine(ch_parameters)
-            .combine(features)
-            .combine(numbers)
-            .combine(outcomes.map { files -> [files] })
-            .map { versions, parameters, basis, tried, contrasts -> [[id: 'cohort', code: methods_code], versions, parameters, basis, tried, contrasts, template] }
+            .combine(REPORT_QC.out.table.map { _meta, table -> table })
+            .combine(records)
+            .map { versions, parameters, qc, features, numbers, contrasts -> [[id: 'cohort', code: methods_code], versions, parameters, qc, features, numbers, contrasts, template] }
     )
 
     ch_sections = sections

@@ -48,10 +48,10 @@ workflow SAMPLE_PREPARE {
         .toSortedList { a, b -> a.name <=> b.name }
         .map { files -> [files] }
         .combine(ch_metrics.map { metrics -> [metrics] })
-        .map { files, _metrics -> files ?: exit(3, 'No sample is left after quality control: lower --qc_min_cells, or see what is wrong with the samples') }
+        .map { files, _metrics -> files }
 
     emit:
-    ch_samples // list of {sample}.qc.h5ad, sorted by name
+    ch_samples // list of {sample}.qc.h5ad, sorted by name; empty when all samples failed
     ch_metrics // list of {bundle}.qc.json, sorted by name
     ch_maps    // list of {sample}.qc_map.png, sorted by name
 }

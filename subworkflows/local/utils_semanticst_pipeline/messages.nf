@@ -9,7 +9,7 @@ def parameterErrorMessage(problems) {
     return "${count} with the parameters:\n" + problems.collect { problem -> "  - ${problem}" }.join('\n')
 }
 
-def runSummary(changed) {
+def runSummary(settings, changed) {
     def run = [
         'run name': workflow.runName,
         'profile': workflow.profile,
@@ -17,7 +17,15 @@ def runSummary(changed) {
         'work folder': workflow.workDir,
         'container engine': workflow.containerEngine ?: 'none',
     ]
-    def sections = ["${pipelineName()} ${workflow.manifest.version}": run] + changed
+    // what an institution's configuration says about itself
+    def institution = [settings.config_profile_name, settings.config_profile_description, settings.config_profile_contact, settings.config_profile_url].findAll()
+    if (institution) {
+        run.configuration = institution.join(', ')
+    }
+    def rest = changed
+        .collectEntries { title, given -> [title, given.findAll { name, _value -> !name.startsWith('config_profile_') }] }
+        .findAll { _title, given -> given }
+    def sections = ["${pipelineName()} ${workflow.manifest.version}": run] + rest
     def width = sections.values().collectMany { section -> section.keySet()*.size() }.max()
     return sections
         .collect { title, entries -> "${title}\n" + entries.collect { name, value -> "  ${name.padRight(width)} : ${value}\n" }.join('') }
@@ -25,19 +33,44 @@ def runSummary(changed) {
 }
 
 // Called in workflow.onComplete, where the bare names of the engine are empty: it reads `workflow` itself
-def completionMessage(outdir) {
+def completionMessage(settings) {
     if (workflow.success) {
-        def results = [
-            report: 'multiqc/multiqc_report.html',
-            niches: 'niches/niches.csv.gz',
-            associations: 'association',
-            'about the run': 'pipeline_info',
-        ].findAll { _what, path -> file("${outdir}/${path}").exists() }
-        return "Done in ${workflow.duration}.\n" + results.collect { what, path -> "  ${what.padRight(13)} ${outdir}/${path}" }.join('\n')
+        return settings.stop_after == 'qc' ? signOffMessage(settings.outdir) : doneMessage(settings.outdir)
     }
     def advice = [
         2: 'A step was called in a way it does not know. Check the values in ext.args, or report this as a bug.',
         3: 'The input cannot be used as it is: the lines above that start with "-" name each problem. Correct them and start again with -resume.',
     ][workflow.exitStatus] ?: 'The message above names the step that failed and its work folder; .command.err there has its whole log. After a fix, start again with -resume.'
     return "Not finished.\n${advice}"
+}
+
+def doneMessage(outdir) {
+    def results = [
+        report: 'multiqc/multiqc_report.html',
+        niches: 'niches/niches.csv.gz',
+        associations: 'association',
+        'about the run': 'pipeline_info',
+    ]
+    return "Done in ${workflow.duration}.\n${found(results, outdir)}"
+}
+
+// Names what a run up to the quality control made, not what an earlier run may have left in the same folder
+def signOffMessage(outdir) {
+    def results = [
+        report: 'multiqc/multiqc_report.html',
+        samples: 'qc/qc.csv',
+        samplesheet: 'pipeline_info/samplesheet.used.csv',
+    ]
+    return """\
+Quality control is done in ${workflow.duration}; nothing after it was run, as --stop_after qc asks.
+${found(results, outdir)}
+To go on: look at the report. To leave a sample out, write the reason into the column 'exclude' of the samplesheet.
+Then give the same command without --stop_after qc and with -resume: what was done is not done again."""
+}
+
+def found(results, outdir) {
+    return results
+        .findAll { _what, path -> file("${outdir}/${path}", glob: false).exists() }
+        .collect { what, path -> "  ${what.padRight(13)} ${outdir}/${path}" }
+        .join('\n')
 }

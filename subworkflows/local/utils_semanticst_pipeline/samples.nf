@@ -2,10 +2,10 @@
  * From the rows of the checked samplesheet to files, and from many files to few tasks.
  */
 
-// Rows of a checked samplesheet, sorted by sample, each with `path` turned into a file. The file may be remote.
+// Rows of a checked samplesheet that are used, sorted by sample, each with `path` turned into a file. The file may be remote.
 // `sheet` is the user's own table: it says where paths are relative to, and in which row a missing file stands.
 def samplesOf(checked, sheet) {
-    def rows = checked.splitCsv(header: true).sort { row -> row.sample }
+    def rows = rowsOf(checked).used.sort { row -> row.sample }
     def samples = rows.collect { row -> row + [path: resolvedPath(row.path, sheet.parent)] }
     def missing = samples.findAll { sample -> isLocal(sample.path) && !sample.path.exists() }
     if (missing) {
@@ -19,6 +19,21 @@ def samplesOf(checked, sheet) {
         exit(3, "${count} (paths are relative to the folder of the sheet):\n${problems.join('\n')}")
     }
     return samples
+}
+
+// Samples that the samplesheet leaves out, sorted by sample, as far as the report tells of them
+def excludedOf(checked) {
+    def told = ['sample', 'patient', 'batch', 'platform', 'exclude']
+    def rows = rowsOf(checked).excluded.collect { row -> row.subMap(told) }
+    if (rows) {
+        log.info("Left out, as the samplesheet says: ${rows.collect { row -> "${row.sample} (${row.exclude})" }.join(', ')}")
+    }
+    return rows
+}
+
+// The engine's own reader of CSV takes a comma in quotes for the next column
+def rowsOf(checked) {
+    return new groovy.json.JsonSlurper().parse(checked)
 }
 
 // Number of the line of a table that has these values; the header is row 1

@@ -210,6 +210,36 @@ def test_reference_mode_is_told_instead_of_the_consensus(tmp_path):
     assert "fraction of base clusterings" in text("semantic")
 
 
+def qc_text(folder, statuses: str, **settings) -> str:
+    """Sentences about the samples of a run whose qc.csv has these statuses, separated by blanks."""
+    (folder / "qc.csv").write_text("sample,status\n" + "".join(f"s,{status}\n" for status in statuses.split()))
+    settings = {"qc_mads": 5, "qc_min_cells": 20, "seed": 0, "stop_after": None} | settings
+    facts = run_facts([], None, settings, None, folder / "qc.csv")
+    ran = {"Workflow": {"nf-semanticst": "0.1.0", "Nextflow": "25.04.3"}, "SAMPLE_QC": {}, "REPORT_QC": {}}
+    return compose(DESIGN, ran, settings | facts, TEMPLATE)[0]
+
+
+def test_samples_that_were_left_out_are_counted(tmp_path):
+    text = qc_text(tmp_path, "pass excluded warn excluded fail")
+    assert "2 of 5 samples were left out beforehand, for the reasons that the samplesheet states." in text
+    assert "fewer than 20 cells were not used. 1 of 3 samples was left out for that." in text
+    assert "left out" not in qc_text(tmp_path, "pass warn")
+
+
+def test_a_run_that_ended_with_quality_control_claims_nothing_else(tmp_path):
+    text = qc_text(tmp_path, "pass pass", stop_after="qc")
+    assert text.startswith("The quality of the samples was controlled with nf-semanticst 0.1.0, a Nextflow 25.04.3 [1]")
+    assert "Nothing else was run." in text
+    assert "iche" not in text
+    assert qc_text(tmp_path, "pass pass").startswith("Niches were found with nf-semanticst 0.1.0")
+
+
+def test_a_record_of_samples_that_is_none_is_bad_input(tmp_path):
+    (tmp_path / "qc.csv").write_text("sample\na\n")
+    with pytest.raises(BadInput, match="expected qc.csv of a run"):
+        run_facts([], None, {}, None, tmp_path / "qc.csv")
+
+
 def niche_text(folder, curve: str | None, **settings) -> str:
     """Sentences about the niches of a run whose niche_k.csv has these rows of k and chosen."""
     if curve is not None:

@@ -205,6 +205,49 @@ def test_shares_of_flags_and_notes(tmp_path):
     assert section(tmp_path, "qc_notes")["data"] == {"a1": {"notes": "scale&#44; guessed"}}
 
 
+def leave_out(folder, *samples):
+    """The list of what the samplesheet leaves out; names of patients are the first letter of their samples."""
+    rows = [
+        {"sample": name, "patient": name[0], "batch": "b", "platform": "", "exclude": "torn, <b>"} for name in samples
+    ]
+    (folder / "excluded.json").write_text(json.dumps(rows))
+    return folder / "excluded.json"
+
+
+def test_excluded_samples_have_a_row_with_their_reason_and_no_numbers(tmp_path):
+    files = write(tmp_path, [record("a1"), record("b1", "fail", 0)])
+    report_qc(files, tmp_path, excluded=leave_out(tmp_path, "c1", "a0"))
+    text = (tmp_path / "qc.csv").read_text()
+    assert "1.0" not in text, "whole numbers stay whole beside empty cells"
+    table = pd.read_csv(tmp_path / "qc.csv").set_index("sample")
+    assert table["status"].tolist() == ["excluded", "pass", "fail", "excluded"]
+    assert table.loc["a0", ["patient", "reason"]].tolist() == ["a", "torn, <b>"]
+    assert table.loc["a0"].drop(["patient", "batch", "status", "reason"]).isna().all()
+    content = section(tmp_path, "qc_excluded")
+    assert content["data"]["c1"] == {"patient": "c", "batch": "b", "reason": "torn&#44; &lt;b&gt;"}
+    assert set(section(tmp_path, "qc_status")["data"]) == {"a1", "b1"}
+    assert set(section(tmp_path, "qc_general")["data"]) == {"a1", "b1"}
+    assert "2 further samples excluded in the samplesheet." in section(tmp_path, "qc_status")["description"]
+
+
+def test_patients_without_any_sample_are_named(tmp_path):
+    files = write(tmp_path, [record("a1"), record("<1", "fail", 0)])
+    report_qc(files, tmp_path, excluded=leave_out(tmp_path, "c1", "a2"))
+    assert "Without any sample: 2 patients (&lt;, c)." in section(tmp_path, "qc_status")["description"]
+
+
+def test_nothing_is_said_of_exclusion_where_there_is_none(reported):
+    assert not (reported / "qc_excluded_mqc.json").exists()
+    assert "further" not in section(reported, "qc_status")["description"]
+
+
+@pytest.mark.parametrize("content", ["{", "3", '[{"sample": "a"}]', "[1]"])
+def test_a_list_of_exclusions_that_is_none_is_bad_input(tmp_path, content):
+    (tmp_path / "excluded.json").write_text(content)
+    with pytest.raises(BadInput, match="expected a list with sample, patient, batch, platform, exclude"):
+        report_qc(write(tmp_path, [record("a1")]), tmp_path, excluded=tmp_path / "excluded.json")
+
+
 def test_no_sample_at_all_is_bad_input(tmp_path):
     with pytest.raises(BadInput, match="no sample"):
         report_qc(write(tmp_path, []), tmp_path)

@@ -28,8 +28,8 @@ process COHORT_SIMULATE {
     mkdir -p cohort/samples
     touch cohort/samples/s1.h5ad cohort/samples/s2.h5ad cohort/planted.json
     printf 'sample,patient,path\\ns1,p1,samples/s1.h5ad\\ns2,p2,samples/s2.h5ad\\n' > cohort/samplesheet.csv
-    printf 'patient,group\\np1,a\\np2,b\\n' > cohort/clinical.csv
-    printf 'contrast,type,column\\ngroup,groups,group\\nsurvival,survival,\\n' > cohort/contrasts.csv
+    printf 'patient,group,days,dead\\np1,a,9,1\\np2,b,8,0\\n' > cohort/clinical.csv
+    printf 'contrast,type,column,time,event,event_value\\ngroup,groups,group,,,\\nsurvival,survival,,days,dead,1\\n' > cohort/contrasts.csv
     echo | gzip -n > cohort/domains.csv.gz
     """
 }

@@ -9,7 +9,7 @@ process REPORT_METHODS {
     cache 'deep'
 
     input:
-    tuple val(meta), path(versions), path(parameters), path(features), path(numbers), path(associations, stageAs: 'associations/*'), path(template)
+    tuple val(meta), path(versions), path(parameters), path(qc), path(features), path(numbers), path(associations, stageAs: 'associations/*'), path(template)
 
     output:
     tuple val(meta), path('methods_mqc.json'), emit: report
@@ -19,13 +19,17 @@ process REPORT_METHODS {
 
     script:
     def args = task.ext.args ?: ''
-    def records = associations ? "--associations associations" : ''
+    def records = [
+        features ? "--features ${features}" : '',
+        numbers ? "--numbers ${numbers}" : '',
+        associations ? '--associations associations' : '',
+    ].join(' ')
     """
     report_methods.py \\
         --versions ${versions} \\
         --params ${parameters} \\
-        --features ${features} \\
-        --numbers ${numbers} ${records} \\
+        --qc ${qc} \\
+        ${records} \\
         --template ${template} \\
         ${args}
     """

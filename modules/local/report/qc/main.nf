@@ -1,3 +1,4 @@
+// `excluded`: rows of samples that the samplesheet leaves out.
 process REPORT_QC {
     tag "${meta.id}"
     label 'process_single'
@@ -6,7 +7,7 @@ process REPORT_QC {
     container 'nf-semanticst/base:0.1.0'
 
     input:
-    tuple val(meta), path(metrics, stageAs: 'metrics/*'), path(maps, stageAs: 'maps/*')
+    tuple val(meta), path(metrics, stageAs: 'metrics/*'), path(maps, stageAs: 'maps/*'), val(excluded)
 
     output:
     tuple val(meta), path('qc.csv')           , emit: table
@@ -21,7 +22,11 @@ process REPORT_QC {
     script:
     def args = task.ext.args ?: ''
     """
-    report_qc.py metrics/*.qc.json --maps maps ${args}
+    cat <<'END_OF_LIST' > excluded.json
+    ${groovy.json.JsonOutput.toJson(excluded)}
+    END_OF_LIST
+
+    report_qc.py metrics/*.qc.json --maps maps --excluded excluded.json ${args}
     """
 
     stub:

@@ -1,16 +1,21 @@
+// `folder`: where relative paths of the sheet start, since here it lies in the folder of the task.
 process SAMPLESHEET_CHECK {
     tag "${meta.id}"
     label 'process_single'
 
     conda "${moduleDir}/environment.yml"
     container 'nf-semanticst/base:0.1.0'
+    // by content: a sheet that was only touched is no other sheet
+    cache 'deep'
 
     input:
-    tuple val(meta), path(sheet, stageAs: 'sheet/*'), path(clinical, stageAs: 'clinical/*'), path(contrasts, stageAs: 'contrasts/*')
+    tuple val(meta), path(sheet, stageAs: 'sheet/*'), val(folder), path(clinical, stageAs: 'clinical/*'), path(contrasts, stageAs: 'contrasts/*')
     path schemas, stageAs: 'schemas/*'
 
     output:
     tuple val(meta), path('samplesheet.valid.csv'), emit: samples
+    tuple val(meta), path('samplesheet.used.csv') , emit: used
+    tuple val(meta), path('samplesheet.json')     , emit: rows
     tuple val(meta), path('clinical.valid.csv')   , emit: clinical
     tuple val(meta), path('contrasts.valid.csv')  , emit: contrasts
     tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
@@ -25,17 +30,27 @@ process SAMPLESHEET_CHECK {
     def tables = (clinical ? "--clinical ${clinical} " : '') + (contrasts ? "--contrasts ${contrasts}" : '')
     """
     samplesheet_check.py ${sheet} ${tables} \\
+        --folder ${quoted(folder)} \\
         --no-check-files \\
         --schema-dir schemas \\
         ${args}
     """
 
+    // Done in earnest, since what follows is a task per row: a stub run tells what is wrong with the tables as well
     stub:
     def args = task.ext.args ?: ''
-    def shortcut = args.contains('--clinical-') ? 'stub,groups' : ''
+    def tables = (clinical ? "--clinical ${clinical} " : '') + (contrasts ? "--contrasts ${contrasts}" : '')
     """
-    (head -n 1 ${sheet}; tail -n +2 ${sheet} | sort) > samplesheet.valid.csv
-    ${clinical ? "cp ${clinical} clinical.valid.csv" : 'echo patient > clinical.valid.csv'}
-    ${contrasts ? "cp ${contrasts} contrasts.valid.csv" : "printf 'contrast,type\\n${shortcut}\\n' > contrasts.valid.csv"}
+    samplesheet_check.py ${sheet} ${tables} \\
+        --folder ${quoted(folder)} \\
+        --no-check-files \\
+        --schema-dir schemas \\
+        ${args}
+    ls samplesheet.valid.csv samplesheet.used.csv samplesheet.json clinical.valid.csv contrasts.valid.csv
     """
+}
+
+// For the shell, whatever signs the path has
+def quoted(text) {
+    return "'" + text.replace("'", "'\\''") + "'"
 }
