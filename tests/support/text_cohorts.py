@@ -58,10 +58,17 @@ def methods_html(cohort: TextCohort, **changed) -> str:
     versions["Workflow"] = {"nf-semanticst": "1.0", "Nextflow": "1.0"}
     (folder / "versions.yml").write_text(yaml.safe_dump(versions))
     (folder / "params.json").write_text(json.dumps(defaults() | cohort.settings | changed))
+    # a run that ended early has not all of them
+    names = {"features": "cohort.features.json", "numbers": "niche_k.csv", "associations": "out", "qc": "qc.csv"}
+    records = [
+        word
+        for option, name in names.items()
+        if (cohort.folder / name).exists()
+        for word in (f"--{option}", cohort.folder / name)
+    ]
     done(
-        "report_methods", "--versions", folder / "versions.yml", "--params", folder / "params.json",
-        "--features", cohort.folder / "cohort.features.json", "--numbers", cohort.folder / "niche_k.csv",
-        "--associations", cohort.folder / "out", "--outdir", folder,
+        "report_methods", "--versions", folder / "versions.yml", "--params", folder / "params.json", *records,
+        "--outdir", folder,
     )  # fmt: skip
     return json.loads((folder / "methods_mqc.json").read_text())["data"]
 
@@ -226,6 +233,14 @@ def rare_runs(folder: Path, counts: TextCohort) -> list[TextCohort]:
     ]
 
 
+def stopped_run(folder: Path) -> TextCohort:
+    """A run that ended with quality control: of six samples one was excluded and one failed."""
+    folder.mkdir()
+    rows = [f"s{i},{status}\n" for i, status in enumerate(("pass", "excluded", "warn", "fail", "pass", "pass"))]
+    (folder / "qc.csv").write_text("sample,status\n" + "".join(rows))
+    return TextCohort("stopped", folder, SETTINGS | {"stop_after": "qc"}, ("SAMPLE_QC", "REPORT_QC"))
+
+
 def make_cohorts(folder: Path) -> dict[str, TextCohort]:
     """By name: three panels, one that is mapped onto the model of the first, two further questions, rare runs."""
     counts = simulate(folder / "counts")
@@ -257,5 +272,5 @@ def make_cohorts(folder: Path) -> dict[str, TextCohort]:
             (own / table).write_bytes((counts / table).read_bytes())
         associate(own, counts, (contrast,))
         cohorts.append(TextCohort(name, own, SETTINGS, ran))
-    cohorts += rare_runs(folder, cohorts[0])
+    cohorts += [*rare_runs(folder, cohorts[0]), stopped_run(folder / "stopped")]
     return {cohort.name: cohort for cohort in cohorts}
