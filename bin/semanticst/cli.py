@@ -1,4 +1,4 @@
-"""What all commands in ``bin/`` share: exit codes, logging, common options.
+"""Shared parts of the commands in ``bin/``: exit codes, logging, common options.
 
 A command is written as::
 

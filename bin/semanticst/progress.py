@@ -1,4 +1,4 @@
-"""How far a long step is: a bar on a terminal, elsewhere a line of log a minute, with the time left.
+"""Progress of a long step: a bar on a terminal, elsewhere a line of log a minute, with the time left.
 
 Nothing is written of what takes less than a minute, so that the log of short steps stays readable.
 """

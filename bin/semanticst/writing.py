@@ -1,4 +1,4 @@
-"""Files appear under their final name only when they are whole."""
+"""Writing of files that appear under their final name only when they are whole."""
 
 import gzip
 import json

@@ -139,10 +139,24 @@ def associate(
     options
         Passed on to ``examine``.
 
+    Returns
+    -------
+    Association
+        The units that were compared, their features, and the association table.
+
     Raises
     ------
     BadInput
         When a table or the contrast cannot be used as it stands.
+
+    Examples
+    --------
+    ``folder`` has the tables of 16 patients, of whom those of group g1 have more of niche 2.
+
+    >>> tables = {name: folder / f"{name}.csv" for name in ("contrasts", "clinical", "samplesheet", "counts")}
+    >>> found = associate("arm", **tables, permutations=199)
+    >>> found.findings[["feature", "niche"]].iloc[0].to_list()
+    ['proportion', '2']
     """
     question = read_contrast(contrasts, contrast)
     niches = read_counts(counts)

@@ -1,4 +1,4 @@
-"""Cohorts whose patients differ, level by level, and what is scored on each."""
+"""Cohorts whose patients differ, level by level, and the scores on each."""
 
 import shutil
 from collections.abc import Iterator

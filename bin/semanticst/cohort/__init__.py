@@ -1,1 +1,1 @@
-"""The object of the whole cohort: how it is put together, and how it is read."""
+"""The object of the whole cohort: assembly and reading."""

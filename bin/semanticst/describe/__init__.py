@@ -1,1 +1,1 @@
-"""What a niche is: composition, markers, neighbourhood, fragmentation, gene sets."""
+"""Description of niches: composition, markers, neighbourhood, fragmentation, gene sets."""

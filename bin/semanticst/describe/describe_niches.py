@@ -1,4 +1,4 @@
-"""Describe the niches of a cohort: tables, maps, and their part of the report."""
+"""Description of the niches of a cohort: tables, maps, and their part of the report."""
 
 import logging
 from pathlib import Path

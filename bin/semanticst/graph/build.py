@@ -29,8 +29,39 @@ def build_graphs(
 ) -> None:
     """Write ``{sample}.graphs.h5ad`` for each ``{sample}.components.h5ad``, and ``{prefix}.graphs.json``.
 
-    Added: one CSR adjacency per context in ``obsp``, the neighbourhood profile in ``obsm``.
-    Raises BadInput for a sample of fewer than 2 cells.
+    Added: one CSR adjacency per context in ``obsp`` (n, n), the neighbourhood profile in ``obsm``, float32
+    (n, hops * components).
+
+    Parameters
+    ----------
+    paths
+        Objects with components (``obsm['X_pca_harmony']``) and positions (``obsm['spatial']``), one per sample.
+    outdir
+        An existing folder.
+    k_spatial, k_expression, k_domain
+        Neighbours of a cell in the tissue, among components, and among neighbourhood profiles.
+    hops
+        Steps over the spatial graph that a neighbourhood profile averages over.
+    seed
+        Of the approximate search for neighbours in large samples.
+    prefix
+        Of the file of numbers of cells and edges.
+
+    Raises
+    ------
+    BadInput
+        For a sample of fewer than 2 cells.
+
+    Examples
+    --------
+    ``folder`` has ``s1.components.h5ad``: 240 cells, 6 components.
+
+    >>> build_graphs([folder / "s1.components.h5ad"], folder, k_spatial=6, hops=2)
+    >>> sample = ad.read_h5ad(folder / "s1.graphs.h5ad")
+    >>> sorted(sample.obsp)
+    ['domain_connectivities', 'expression_connectivities', 'spatial_connectivities']
+    >>> sample.obsm["X_profile"].shape
+    (240, 12)
     """
     summary = []
     for path in tqdm(sorted(paths, key=lambda p: p.name), desc="graphs", disable=None):

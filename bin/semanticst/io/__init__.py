@@ -1,1 +1,1 @@
-"""Reading what users bring, and the project's internal form of a sample."""
+"""Input of users, and the project's internal form of a sample."""

@@ -1,4 +1,4 @@
-"""Coordinates in micrometres wherever the scale is known, and how they became so."""
+"""Coordinates in micrometres wherever the scale is known, and the source of the scale."""
 
 from dataclasses import dataclass
 

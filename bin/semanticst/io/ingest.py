@@ -1,4 +1,4 @@
-"""Bring samples, whatever their format, into the internal form."""
+"""Ingest: samples of any format brought into the internal form."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Whether what passes for one sample is several sections.
+"""Signs of several sections in what passes for one sample.
 
 One sample is one piece of glass: neighbours are looked for in its coordinates, and sections that lie on top of each
 other would be mixed cell by cell, without a sign in any later number.

@@ -1,4 +1,4 @@
-"""Losses of the network; each term is bounded below."""
+"""Losses of the network, each term bounded below."""
 
 import torch
 

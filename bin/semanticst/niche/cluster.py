@@ -143,11 +143,41 @@ def cluster_niches(
     """Write the niches and what they are made of.
 
     ``niches.csv.gz``, ``niche_mixture.npz``, ``niche_k.csv``, ``niche_stability.csv``, ``niche_member_counts.csv``, and
-    ``niches_by_k.csv.gz`` for a list of k. ``bootstraps``: number of bootstraps for the niches' Jaccard
-    index; never with ``model``, whose niches are given. ``refinement``: whether the consensus is refined, see
-    `semanticst.niche.spatial_refinement`; a ``model`` does what it was made with.
+    ``niches_by_k.csv.gz`` for a list of k.
 
-    Raises BadInput when there are fewer cells than niches.
+    Parameters
+    ----------
+    embedding
+        The object of all cells that ``model_embed.py`` writes.
+    outdir
+        An existing folder.
+    niche_k
+        ``auto``, a number of niches, or several between commas.
+    starts
+        First partitions from which each mixture is fitted.
+    refinement
+        Whether the consensus is refined, see `semanticst.niche.spatial_refinement`.
+    bootstraps
+        Number of bootstraps for the niches' Jaccard index; never with ``model``, whose niches are given.
+    model
+        Content of ``model.pt``, onto whose niches the cells are mapped; refined or not as it was made.
+    seed
+        Of starts, halves and bootstraps.
+    threads
+        Of the processor; they change nothing in the result.
+
+    Raises
+    ------
+    BadInput
+        When there are fewer cells than niches.
+
+    Examples
+    --------
+    ``folder`` has ``cohort.embedding.h5ad`` of 480 cells of two samples, each of two kinds of tissue.
+
+    >>> cluster_niches(folder / "cohort.embedding.h5ad", folder, niche_k="2", starts=1, refinement=False, bootstraps=0)
+    >>> pd.read_csv(folder / "niches.csv.gz")["niche"].nunique()
+    2
     """
     adata = ad.read_h5ad(embedding)
     jaccard = None

@@ -1,1 +1,1 @@
-"""What figures share: colours, style, the axes of a section, niche maps."""
+"""Shared parts of figures: colours, style, the axes of a section, niche maps."""

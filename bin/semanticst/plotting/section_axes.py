@@ -1,4 +1,4 @@
-"""What all maps of sections share: the frame, the size of dots, the scale bar."""
+"""Axes of maps of sections: the frame, the size of dots, the scale bar."""
 
 from collections.abc import Sequence
 from pathlib import Path

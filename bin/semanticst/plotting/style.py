@@ -1,4 +1,4 @@
-"""What figures share: ink, style, an empty page, the colour of a row."""
+"""Style of figures: ink, style, an empty page, the colour of a row."""
 
 from typing import Any
 

@@ -1,1 +1,1 @@
-"""Quality control of a sample: which cells are kept, whether the sample is, and why."""
+"""Quality control of a sample: cells that are kept, the verdict on the sample, and the reasons."""

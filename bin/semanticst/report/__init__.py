@@ -1,1 +1,1 @@
-"""What a reader sees: tables, niche maps and the custom content from which MultiQC builds the report."""
+"""The report on the run as a whole: quality control, methods text, ground truth."""

@@ -1,4 +1,4 @@
-"""What the cells of a simulated cohort are and what they express."""
+"""Cell types of a simulated cohort, and their expression."""
 
 from dataclasses import dataclass
 

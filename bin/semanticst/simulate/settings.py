@@ -1,4 +1,4 @@
-"""What a simulated cohort is made of."""
+"""Settings of a simulated cohort."""
 
 from dataclasses import dataclass
 

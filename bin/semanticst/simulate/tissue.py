@@ -1,4 +1,4 @@
-"""Where the cells of a simulated section lie, and in which niche."""
+"""Positions of the cells of a simulated section, and their niches."""
 
 import numpy as np
 from scipy.spatial import cKDTree

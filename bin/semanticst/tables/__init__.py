@@ -1,1 +1,1 @@
-"""What tables of users must look like: delimited text, and the schemas that it is checked against."""
+"""Tables of users: delimited text, and the schemas that it is checked against."""

@@ -1,4 +1,4 @@
-"""Read a table as people write them: any usual separator, byte-order marks, Windows line ends, stray spaces."""
+"""Delimited text as people write it: any usual separator, byte-order marks, Windows line ends, stray spaces."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Check the header and the rows of a table against a JSON schema (draft 2020-12).
+"""Checks of the header and the rows of a table against a JSON schema (draft 2020-12).
 
 Two keywords of ours stand beside the standard ones in the schemas: ``expected`` is what a message says is expected,
 ``aliases`` are other names under which people write a column.

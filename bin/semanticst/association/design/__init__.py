@@ -1,1 +1,1 @@
-"""Who is compared: the tables of a contrast, its subset, its units, its batches."""
+"""Design of a contrast: its tables, its subset, its units, its batches."""

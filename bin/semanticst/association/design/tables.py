@@ -1,4 +1,4 @@
-"""Read the tables of a contrast: everything as text first, numbers only where a model asks for them."""
+"""Tables of a contrast: everything as text first, numbers only where a model asks for them."""
 
 import difflib
 import logging

@@ -1,1 +1,1 @@
-"""What is compared: composition of a unit, and what is inside its niches."""
+"""Features that are compared: composition of a unit, and properties inside its niches."""

@@ -163,9 +163,29 @@ def unit_contacts(contacts: pd.DataFrame, unit_of_sample: pd.Series) -> pd.DataF
 
 
 def parse_features(text: str, given: Mapping[str, Path | None]) -> tuple[str, ...]:
-    """Read ``proportion,entropy``; ``given`` has the file per option that a kind needs.
+    """Read the option ``--clinical-features``.
 
-    Raises click's UsageError for an unknown name or a kind without its table.
+    Parameters
+    ----------
+    text
+        Kinds of features (of ``FEATURES``) between commas.
+    given
+        The table per kind that needs one, None where it was not given.
+
+    Returns
+    -------
+    tuple of str
+        The kinds, each once, in their order.
+
+    Raises
+    ------
+    UsageError
+        For an unknown kind, or one without its table.
+
+    Examples
+    --------
+    >>> parse_features("proportion, contacts", {"contacts": Path("niche_contacts.csv")})
+    ('proportion', 'contacts')
     """
     kinds = tuple(dict.fromkeys(k.strip() for k in text.split(",") if k.strip()))
     unknown = [k for k in kinds if k not in FEATURES]

@@ -1,1 +1,1 @@
-"""What a contrast writes: its table, sentences and figures."""
+"""Output of a contrast: its table, sentences and figures."""

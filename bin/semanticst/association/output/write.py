@@ -48,8 +48,28 @@ def write_association(
 ) -> None:
     """Write everything of one contrast into ``outdir``, named by the contrast.
 
-    ``niches``: ``niches.csv.gz``, for maps. ``markers``: ``niche_markers.csv``, so that sentences say what a niche is
-    rich in.
+    Its table (CSV), its record for the report (JSON), figures (PNG with 150 dpi, PDF), custom content for MultiQC.
+
+    Parameters
+    ----------
+    result
+        Of ``associate``.
+    outdir
+        An existing folder.
+    niches
+        ``niches.csv.gz``, for maps; None: no maps.
+    markers
+        ``niche_markers.csv``, so that sentences say what a niche is rich in.
+
+    Examples
+    --------
+    ``folder`` has the tables of a cohort.
+
+    >>> from semanticst.association import associate
+    >>> tables = {name: folder / f"{name}.csv" for name in ("contrasts", "clinical", "samplesheet", "counts")}
+    >>> write_association(associate("arm", **tables, permutations=99), folder)
+    >>> sorted(path.name for path in folder.glob("arm*.png"))
+    ['arm_forest.png', 'arm_patients.png']
     """
     if markers is not None:
         result = replace(result, top_markers=top_markers_text(markers))

@@ -1,1 +1,1 @@
-"""How many patients and sections a study needs."""
+"""Planning of studies: patients and sections that a study needs."""

@@ -1,4 +1,4 @@
-"""Plan a study: a table of power over patients, sections and effects, a figure, and the sentence for an application."""
+"""Plan of a study: power over patients, sections and effects as table, figure, and sentence for an application."""
 
 import logging
 from dataclasses import dataclass

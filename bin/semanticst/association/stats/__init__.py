@@ -1,1 +1,1 @@
-"""How it is compared: estimates, permutations, corrections."""
+"""Statistics of a contrast: estimates, permutations, corrections."""

@@ -69,6 +69,8 @@ def add_mixed(rows: list[dict], design: Design, x: np.ndarray, units: Features, 
     ----------
     rows
         Rows of the primary family; changed in place.
+    design
+        Units and sections that are compared.
     x
         Variable of each unit of the design.
     units, sections

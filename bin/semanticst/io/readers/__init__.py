@@ -38,10 +38,31 @@ READERS: tuple[Reader, ...] = (
 
 
 def reader_for(path: Path, platform: str) -> Reader:
-    """The reader of ``path``; ``platform`` is what the samplesheet says, or ``""``.
+    """The reader of ``path``. What the path holds goes first, since an .h5ad file may hold any platform.
 
-    What the path holds goes first, since an .h5ad file may hold any platform. Raises ReadError when no reader
-    recognises it, or when it holds another vendor's format than the platform that is stated.
+    Parameters
+    ----------
+    path
+        A file or folder.
+    platform
+        What the samplesheet says, or ``""``.
+
+    Returns
+    -------
+    Reader
+        The first of ``READERS`` that recognises the path.
+
+    Raises
+    ------
+    ReadError
+        When no reader recognises it, or when it holds another vendor's format than the platform that is stated.
+
+    Examples
+    --------
+    ``folder`` has ``s1.components.h5ad``.
+
+    >>> reader_for(folder / "s1.components.h5ad", "xenium").name
+    'h5ad'
     """
     if not path.exists():
         raise ReadError("no such file or folder")

@@ -1,4 +1,4 @@
-"""Sum counts that come as a long list of (place, gene, count) into bins or cells, block by block."""
+"""Sums of counts that come as a long list of (place, gene, count) over bins or cells, block by block."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""What columns of tables of cells are called: ids, coordinates, cell types, areas, and what is no feature."""
+"""Names of columns in tables of cells: ids, coordinates, cell types, areas, and what is no feature."""
 
 import re
 from collections.abc import Iterable
