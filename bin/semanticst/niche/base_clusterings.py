@@ -1,9 +1,95 @@
-"""Niche counts of each base clustering, for the sensitivity of findings to the clustering."""
+"""Base clusterings of the consensus: a mixture on each representation, and the parts that it gives cells.
+
+Representations of one source are nested: the leading components of the widest. So its cells are made once, and one
+product gives the parts of all its base clusterings.
+"""
 
 from collections.abc import Sequence
+from threading import Lock
 
+import anndata as ad
 import numpy as np
 import pandas as pd
+
+from semanticst.niche.em import Cells
+from semanticst.niche.mixture import Mixture, MixtureSearch
+from semanticst.niche.representations import Representation
+from semanticst.threads import in_parallel
+
+
+def fit_base_clusterings(
+    adata: ad.AnnData,
+    representations: Sequence[Representation],
+    k: int,
+    *,
+    shrinkage: float,
+    starts: int,
+    seed: int,
+    threads: int = 1,
+) -> list[Mixture]:
+    """A mixture of ``k`` parts on each representation."""
+    sources = _Sources(adata, representations)
+
+    def fit(representation: Representation) -> Mixture:
+        search = MixtureSearch(sources.cells(representation), k, starts=starts, seed=seed)
+        return search.fit(k, shrinkage=shrinkage, refine=4)
+
+    return in_parallel(fit, representations, threads, f"{k} niches")
+
+
+def assign_parts(
+    adata: ad.AnnData, representations: Sequence[Representation], mixtures: Sequence[Mixture]
+) -> list[np.ndarray]:
+    """Part (n,) int64 of each cell in every base clustering's own numbering."""
+    parts = [np.empty(adata.n_obs, dtype=np.int64) for _ in mixtures]
+    for members in _by_source(representations).values():
+        maps = [_from_source(representations[i], mixtures[i]) for i in members]
+        slopes, constants = np.hstack([slope for slope, _ in maps]), np.hstack([constant for _, constant in maps])
+        ends = np.cumsum([len(constant) for _, constant in maps])
+        first = 0
+        for block in representations[members[0]].blocks(adata):
+            odds = np.split(block @ slopes + constants, ends[:-1], axis=1)
+            for i, odds_of_parts in zip(members, odds):
+                parts[i][first : first + len(block)] = odds_of_parts.argmax(1)
+            first += len(block)
+    return parts
+
+
+def _from_source(representation: Representation, mixture: Mixture) -> tuple[np.ndarray, np.ndarray]:
+    """``Mixture.linear`` for the columns of the source, of which components are linear too."""
+    slopes, constants = mixture.linear()
+    slopes = representation.loadings @ slopes
+    return slopes, constants - representation.mean @ slopes
+
+
+def _by_source(representations: Sequence[Representation]) -> dict[tuple[str, tuple[int, int]], list[int]]:
+    """Positions of the representations of each source and part of its columns."""
+    found: dict[tuple[str, tuple[int, int]], list[int]] = {}
+    for i, representation in enumerate(representations):
+        found.setdefault((representation.source, representation.columns), []).append(i)
+    return found
+
+
+class _Sources:
+    """Cells of the widest representation of each source, made when first asked for; of two sources at most, since
+    representations are asked for in their order."""
+
+    def __init__(self, adata: ad.AnnData, representations: Sequence[Representation]):
+        self._adata, self._lock = adata, Lock()
+        self._held: dict[tuple[str, tuple[int, int]], Cells] = {}
+        self._widest = {
+            source: max((representations[i] for i in members), key=lambda r: r.loadings.shape[1])
+            for source, members in _by_source(representations).items()
+        }
+
+    def cells(self, representation: Representation) -> Cells:
+        source = (representation.source, representation.columns)
+        with self._lock:
+            if source not in self._held:
+                for earlier in list(self._held)[:-1]:
+                    del self._held[earlier]
+                self._held[source] = self._widest[source].cells(self._adata)
+            return self._held[source].leading(representation.loadings.shape[1])
 
 
 def base_clustering_counts(

@@ -12,11 +12,11 @@ import pandas as pd
 
 from semanticst.constants import UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
-from semanticst.niche.base_clusterings import base_clustering_counts
+from semanticst.niche.base_clusterings import assign_parts, base_clustering_counts, fit_base_clusterings
 from semanticst.niche.bootstrap import bootstrap_jaccard, stability_table
 from semanticst.niche.choose_k import choose_number, number_curve, report_curve
 from semanticst.niche.consensus import Consensus, count_votes, numbered_by_size, vote
-from semanticst.niche.mixture import Mixture, fit_mixture
+from semanticst.niche.mixture import Mixture
 from semanticst.niche.representations import (
     Representation,
     fit_representations,
@@ -25,7 +25,6 @@ from semanticst.niche.representations import (
     representation_weights,
 )
 from semanticst.niche.spatial_refinement import Hmrf, HmrfInputs, fit_hmrf, hmrf_inputs
-from semanticst.threads import in_parallel
 from semanticst.writing import atomic, write_table
 
 log = logging.getLogger(__name__)
@@ -69,7 +68,7 @@ class NicheModel:
 
     def partitions(self, adata: ad.AnnData) -> list[np.ndarray]:
         """Part (n,) of each cell in every base clustering's own numbering."""
-        return [m.predict(v.matrix(adata)) for v, m in zip(self.representations, self.mixtures)]
+        return assign_parts(adata, self.representations, self.mixtures)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Plain arrays, for ``niche_mixture.npz`` and ``model.pt``."""
@@ -234,15 +233,10 @@ def fit_niches(
     threads: int = 1,
 ) -> tuple[NicheModel, Consensus]:
     """A mixture of ``k`` parts on each representation, and their consensus, refined unless ``inputs`` is None."""
-
-    shrinkage = shrinkage_of(adata)
-
-    def base_clustering(representation: Representation) -> tuple[Mixture, np.ndarray]:
-        X = representation.matrix(adata)
-        mixture = fit_mixture(X, k, shrinkage=shrinkage, starts=starts, seed=seed)
-        return mixture, mixture.predict(X)
-
-    mixtures, partitions = zip(*in_parallel(base_clustering, representations, threads, f"{k} niches"))
+    mixtures = fit_base_clusterings(
+        adata, representations, k, shrinkage=shrinkage_of(adata), starts=starts, seed=seed, threads=threads
+    )
+    partitions = assign_parts(adata, representations, mixtures)
     weights = representation_weights(representations, int(adata.uns[UNS].get("train_networks", 1)))
     consensus = vote(partitions, k, weights)
     log.info("%d niches from %d base clusterings, reference %s, mean stability %.2f, %d to %d cells",

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.linalg import solve_triangular
-from scipy.special import logsumexp
 from sklearn.cluster import kmeans_plusplus
+
+from semanticst.niche.em import Cells, Parts, discriminants, improve, inverted, start_from
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +23,8 @@ SUBSAMPLE = 1_500
 """Cells on which a start is made (Ward's clustering needs all pairwise distances of them)."""
 REFINE_CELLS = 20_000
 """Cells on which starts are compared; the winner is then fitted to all cells."""
-BLOCK = 100_000
-"""Rows for which responsibilities are held at once."""
+FIRST_STEPS, STEPS, LAST_STEPS = 30, 200, 50
+"""Steps of EM at most: of every start, of the best of them, and of the winner on all cells."""
 
 
 @dataclass(frozen=True)
@@ -44,19 +44,22 @@ class Mixture:
         k, d = self.means.shape
         return k - 1 + k * d + d * (d + 1) // 2
 
-    def log_joint(self, X: np.ndarray) -> np.ndarray:
-        """log pi_k + log N(x_i | mu_k, Sigma), shape (n, K)."""
-        factor = np.linalg.cholesky(self.covariance)
-        Y = solve_triangular(factor, X.T, lower=True, check_finite=False).T
-        M = solve_triangular(factor, self.means.T, lower=True, check_finite=False).T
-        squared = (Y**2).sum(1)[:, None] - 2 * Y @ M.T + (M**2).sum(1)[None, :]
-        d = X.shape[1]
-        log_norm = -0.5 * d * np.log(2 * np.pi) - np.log(np.diag(factor)).sum()
-        return np.log(np.maximum(self.weights, 1e-300))[None, :] + log_norm - 0.5 * np.maximum(squared, 0)
+    def linear(self) -> tuple[np.ndarray, np.ndarray]:
+        """``slopes`` (d, K) and ``constants`` (K,): ``X @ slopes + constants`` is log pi_k + log N(x_i | mu_k, Sigma),
+        less what is the same for all parts of a cell."""
+        # about the mean of the parts, where products are small and digits are many
+        origin = self.weights @ self.means / self.weights.sum()
+        (rows,) = discriminants(self.weights[None], (self.means - origin)[None], inverted(self.covariance)[0][None])
+        return rows[:, 1:].T, rows[:, 0] - rows[:, 1:] @ origin
+
+    def log_odds(self, X: np.ndarray) -> np.ndarray:
+        """Logarithm of each part's probability, but for a constant per cell; float64, shape (n, K)."""
+        slopes, constants = self.linear()
+        return X @ slopes + constants
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Most probable part of each cell, int64, shape (n,)."""
-        return np.concatenate([self.log_joint(block).argmax(1) for block in _blocks(X)])
+        return self.log_odds(X).argmax(1)
 
     def bic(self, n: int) -> float:
         """Bayesian information criterion of ``n`` cells; larger is better (mclust's sign)."""
@@ -70,24 +73,38 @@ def fit_mixture(
 
     Raises ValueError when there are fewer than ``k`` cells or a component is not finite.
     """
-    X = np.ascontiguousarray(X, dtype=np.float64)
-    n = len(X)
-    if n < k:
-        raise ValueError(f"{n} cells cannot form {k} niches")
-    if not np.isfinite(X).all():
-        raise ValueError("the embedding has values that are not finite")
-    rng = np.random.default_rng(seed)
-    trial = X[subsample_rows(n, REFINE_CELLS, rng)]
-    moments = _Moments.of(trial)
-    candidates = [
-        _em(trial, _start(trial, k, rng, method, moments), moments, shrinkage, steps=30) for method in _methods(starts)
-    ]
-    candidates.sort(key=lambda m: -m.log_likelihood)
-    refined = [_em(trial, m, moments, shrinkage, steps=200) for m in candidates[:refine]]
-    best = max(refined, key=lambda m: m.log_likelihood)
-    if len(trial) < n:
-        best = _em(X, best, _Moments.of(X), shrinkage, steps=50)
-    return best
+    return MixtureSearch(Cells.of(X), k, starts=starts, seed=seed).fit(k, shrinkage=shrinkage, refine=refine)
+
+
+class MixtureSearch:
+    """The search for mixtures of at most ``k_max`` parts of ``cells``, with what does not depend on their number:
+    the subsamples on which starts are made, Ward's tree of each, or the centres of k-means++ in their order.
+
+    ``subsample``: cells of a start. Raises ValueError when a component is not finite.
+    """
+
+    def __init__(self, cells: Cells, k_max: int, *, starts: int, seed: int, subsample: int = SUBSAMPLE):
+        if not np.isfinite(cells.scatter).all():
+            raise ValueError("the embedding has values that are not finite")
+        rng = np.random.default_rng(seed)
+        self.cells = cells
+        rows = subsample_rows(cells.n, REFINE_CELLS, rng)
+        self.trial = cells if len(rows) == cells.n else cells.taken(rows)
+        self._starts = [_Start.of(self.trial, k_max, rng, method, subsample) for method in _methods(starts)]
+
+    def fit(self, k: int, *, shrinkage: float, refine: int) -> Mixture:
+        """The mixture of ``k`` parts; ``refine`` of the starts go to their end. Raises ValueError for too few cells."""
+        if self.cells.n < k:
+            raise ValueError(f"{self.cells.n} cells cannot form {k} niches")
+        weights, means = (np.stack(a) for a in zip(*(start.parts(k) for start in self._starts)))
+        found = improve(self.trial, start_from(self.trial, weights, means, shrinkage), shrinkage, FIRST_STEPS)
+        best = np.argsort(-found.log_likelihood, kind="stable")[:refine]
+        found = improve(self.trial, found[best], shrinkage, STEPS)
+        found = found[[found.log_likelihood.argmax()]]
+        if self.trial is not self.cells:
+            on_all = start_from(self.cells, found.weights, found.means + self.trial.centre, shrinkage)
+            found = improve(self.cells, on_all, shrinkage, LAST_STEPS)
+        return _mixture(found, self.cells.centre)
 
 
 def subsample_rows(n: int, most: int, rng: np.random.Generator) -> np.ndarray:
@@ -95,15 +112,8 @@ def subsample_rows(n: int, most: int, rng: np.random.Generator) -> np.ndarray:
     return np.arange(n) if n <= most else np.sort(rng.choice(n, most, replace=False))
 
 
-@dataclass(frozen=True)
-class _Moments:
-    mean: np.ndarray
-    covariance: np.ndarray
-
-    @classmethod
-    def of(cls, X: np.ndarray) -> "_Moments":
-        mean = X.mean(0)
-        return cls(mean, X.T @ X / len(X) - np.outer(mean, mean))
+def _mixture(found: Parts, centre: np.ndarray) -> Mixture:
+    return Mixture(found.weights[0], found.means[0] + centre, found.covariance[0], float(found.log_likelihood[0]))
 
 
 def _methods(starts: int) -> list[str]:
@@ -111,59 +121,36 @@ def _methods(starts: int) -> list[str]:
     return [("ward", "plusplus", "ward-white", "plusplus-white")[i % 4] for i in range(starts)]
 
 
-def _start(X: np.ndarray, k: int, rng: np.random.Generator, method: str, moments: _Moments) -> Mixture:
-    sub = X[rng.choice(len(X), min(SUBSAMPLE, len(X)), replace=False)]
-    space = sub
-    if method.endswith("-white"):
-        values, vectors = np.linalg.eigh(moments.covariance)
-        space = (sub - moments.mean) @ (vectors / np.sqrt(np.maximum(values, 1e-9 * values.max())))
-    if method.startswith("ward"):
-        labels = fcluster(linkage(space, "ward"), k, criterion="maxclust") - 1
-    else:
-        centres, _ = kmeans_plusplus(space, k, random_state=int(rng.integers(2**31 - 1)))
-        labels = ((centres**2).sum(1)[None, :] - 2 * space @ centres.T).argmin(1)
-    onehot = np.eye(k)[labels]
-    sizes = onehot.sum(0)
-    means = (onehot.T @ sub + moments.mean) / (sizes + 1)[:, None]
-    return Mixture((sizes + 1) / (sizes + 1).sum(), means, moments.covariance)
+@dataclass(frozen=True)
+class _Start:
+    """Where EM starts: ``sub`` (m, d) of the centred cells, the ``space`` (m, p) in which they are partitioned, by
+    Ward's ``tree`` or, without one, by the first of the ``centres`` of k-means++ there."""
 
+    sub: np.ndarray
+    space: np.ndarray
+    tree: np.ndarray | None
+    centres: np.ndarray | None
 
-def _em(X: np.ndarray, mixture: Mixture, moments: _Moments, shrinkage: float, steps: int, tol: float = 1e-6) -> Mixture:
-    d = X.shape[1]
-    # the first covariance belongs to the start's means, not to the total scatter
-    mixture = Mixture(mixture.weights, mixture.means, _shared(mixture.weights, mixture.means, moments, shrinkage))
-    previous = -np.inf
-    for _ in range(steps):
-        sizes, sums, total = np.zeros(len(mixture.weights)), np.zeros_like(mixture.means), 0.0
-        for block in _blocks(X):
-            joint = mixture.log_joint(block)
-            norm = logsumexp(joint, axis=1)
-            R = np.exp(joint - norm[:, None])
-            sizes += R.sum(0)
-            sums += R.T @ block
-            total += norm.sum()
-        likelihood = total / len(X)
-        weights = sizes / len(X)
-        # a part that lost all its cells stays where it was instead of dividing by zero
-        means = np.where(sizes[:, None] > 1e-8, sums / np.maximum(sizes, 1e-8)[:, None], mixture.means)
-        mixture = Mixture(weights, means, _shared(weights, means, moments, shrinkage), likelihood)
-        if abs(likelihood - previous) < tol * d:
-            break
-        previous = likelihood
-    return mixture
+    @classmethod
+    def of(cls, cells: Cells, k_max: int, rng: np.random.Generator, method: str, subsample: int) -> "_Start":
+        rows = rng.choice(cells.n, min(subsample, cells.n), replace=False)
+        sub = space = cells.columns[1:, rows].T.astype(np.float64)
+        if method.endswith("-white"):
+            values, vectors = np.linalg.eigh(cells.scatter)
+            space = sub @ (vectors / np.sqrt(np.maximum(values, max(1e-9 * values.max(), 1e-300))))
+        if method.startswith("ward") and len(space) > 1:
+            return cls(sub, space, linkage(space, "ward"), None)
+        seed = int(rng.integers(2**31 - 1))
+        return cls(sub, space, None, kmeans_plusplus(space, min(k_max, len(space)), random_state=seed)[0])
 
-
-def _shared(weights: np.ndarray, means: np.ndarray, moments: _Moments, shrinkage: float) -> np.ndarray:
-    centred = means - moments.mean
-    W = moments.covariance - (centred * weights[:, None]).T @ centred
-    d = len(W)
-    # rounding can leave W barely indefinite: the floor is far below any real scatter
-    sphere = max(np.trace(W) / d, 1e-12 * np.trace(moments.covariance) / d, 1e-300)
-    values, vectors = np.linalg.eigh((W + W.T) / 2)
-    W = (vectors * np.maximum(values, 1e-6 * sphere)) @ vectors.T
-    return (1 - shrinkage) * W + shrinkage * sphere * np.eye(d)
-
-
-def _blocks(X: np.ndarray):
-    for start in range(0, len(X), BLOCK):
-        yield X[start : start + BLOCK]
+    def parts(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Weights (k,) and centred means (k, d)."""
+        if self.tree is not None:
+            labels = fcluster(self.tree, k, criterion="maxclust") - 1
+        else:
+            centres = self.centres[:k]
+            labels = ((centres**2).sum(1)[None, :] - 2 * self.space @ centres.T).argmin(1)
+        onehot = np.eye(k)[labels]
+        sizes = onehot.sum(0) + 1
+        # one cell at the centre of all: no part is without a place
+        return sizes / sizes.sum(), (onehot.T @ self.sub) / sizes[:, None]

@@ -7,12 +7,15 @@ import anndata as ad
 import numpy as np
 
 from semanticst.constants import SHARES, UNS, Obsm, TrainMode
+from semanticst.niche.em import Cells
 
 WIDTHS = (10, 20, 30, 40, 50)
 """Principal components of the representations. Near-equal partitions win or lose by the noise of a few; more widths
 make the vote the same for every seed, and cost nothing where a niche is rare."""
 SHARES_WIDTHS = (10, 20)
 """The same where surroundings are shares of cell types: the components behind these are single rare types."""
+BLOCK = 50_000
+"""Cells that are held in float64 at once."""
 REFERENCE_WIDTH = 20
 """Principal components that the released package clusters."""
 
@@ -32,8 +35,17 @@ class Representation:
 
     def matrix(self, adata: ad.AnnData) -> np.ndarray:
         """float64 (n_cells, p)."""
-        start, stop = self.columns
-        return (np.asarray(adata.obsm[self.source][:, start:stop], dtype=np.float64) - self.mean) @ self.loadings
+        return np.concatenate([(block - self.mean) @ self.loadings for block in self.blocks(adata)])
+
+    def blocks(self, adata: ad.AnnData) -> Iterator[np.ndarray]:
+        """Columns of the source (m, c), float64, of at most ``BLOCK`` cells at a time."""
+        source, (start, stop) = adata.obsm[self.source], self.columns
+        for first in range(0, max(len(source), 1), BLOCK):
+            yield np.asarray(source[first : first + BLOCK, start:stop], dtype=np.float64)
+
+    def cells(self, adata: ad.AnnData) -> Cells:
+        """The same as ``matrix``, as EM wants it."""
+        return Cells.of_blocks(((block - self.mean) @ self.loadings for block in self.blocks(adata)), adata.n_obs)
 
 
 def is_reference(adata: ad.AnnData) -> bool:

@@ -19,16 +19,16 @@ witnesses. With rho the correlation of states between neighbours of one niche, d
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import anndata as ad
 import numpy as np
 import scipy.sparse as sp
-from scipy.special import softmax
 from sklearn.cluster import KMeans
 
 from semanticst.constants import SHARES, UNS, Context, Obsm, graph_key
-from semanticst.niche.mixture import BLOCK, Mixture, fit_mixture, subsample_rows
-from semanticst.niche.representations import Representation, is_reference, principal_loadings
+from semanticst.niche.mixture import Mixture, fit_mixture, subsample_rows
+from semanticst.niche.representations import BLOCK, Representation, is_reference, principal_loadings
 
 STATES = 30
 """Cell states; 15 and 60 gave the same niches."""
@@ -54,12 +54,23 @@ TOLERANCE = 1e-3
 @dataclass(frozen=True)
 class HmrfInputs:
     """What the cells of a cohort are and where: cell ``states`` in the ``representation`` of the corrected components,
-    ``shares`` (n, S) of them in each cell, and the Potts weights ``potts`` (n, n) of its neighbours."""
+    ``shares`` (n, S) of them in each cell, and the Potts weights ``potts`` (n, n) of its neighbours, both float32."""
 
     representation: Representation
     states: Mixture
     shares: np.ndarray
     potts: sp.csr_matrix
+
+    @cached_property
+    def neighbours(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of each entry W_ij of ``potts``: the cell i, and W_ij s_i s_j, which no round changes; (nnz,)."""
+        cell = np.repeat(np.arange(len(self.shares), dtype=np.int32), np.diff(self.potts.indptr))
+        alike = np.empty(len(cell), dtype=np.float32)
+        for first in range(0, len(cell), BLOCK):
+            rows = slice(first, first + BLOCK)
+            other = self.shares[self.potts.indices[rows]]
+            np.einsum("ij,ij->i", self.shares[cell[rows]], other, out=alike[rows])
+        return cell, alike * self.potts.data
 
 
 def hmrf_inputs(adata: ad.AnnData, seed: int) -> HmrfInputs | None:
@@ -70,9 +81,9 @@ def hmrf_inputs(adata: ad.AnnData, seed: int) -> HmrfInputs | None:
 
 
 def _look(adata: ad.AnnData, representation: Representation, states: Mixture) -> HmrfInputs:
-    return HmrfInputs(
-        representation, states, shares_of_states(states, representation.matrix(adata)), potts_weights(adata)
-    )
+    blocks = ((block - representation.mean) @ representation.loadings for block in representation.blocks(adata))
+    shares = np.vstack([shares_of_states(states, block) for block in blocks])
+    return HmrfInputs(representation, states, shares, potts_weights(adata))
 
 
 @dataclass(frozen=True)
@@ -92,22 +103,25 @@ class Hmrf:
 
     def refine_inputs(self, inputs: HmrfInputs, votes: np.ndarray) -> np.ndarray:
         """The same for cells whose ``inputs`` are known."""
-        return mean_field(self._evidence(inputs.shares, votes), votes, inputs.potts, STEPS).argmax(1)
+        return mean_field(self._evidence(inputs.shares, votes), votes.astype(np.float32), inputs.potts, STEPS).argmax(1)
 
     def renumbered(self, order: np.ndarray) -> "Hmrf":
         """The same with niche ``order[i]`` as number i."""
         return replace(self, composition=self.composition[order])
 
     def _evidence(self, shares: np.ndarray, votes: np.ndarray) -> np.ndarray:
-        """w log p(s_i | theta_k) / p(s_i) + a log(v_ik + e), (n, K)."""
-        own = np.log(shares @ (self.composition / self.states_all).T)
-        return self.weight * own + VOTE_WEIGHT * np.log(votes + VOTE_PSEUDOCOUNT)
+        """w log p(s_i | theta_k) / p(s_i) + a log(v_ik + e), float32 (n, K)."""
+        evidence = shares @ (self.composition / self.states_all).T.astype(np.float32)
+        np.log(evidence, out=evidence)
+        evidence *= np.float32(self.weight)
+        evidence += VOTE_WEIGHT * np.log(votes + VOTE_PSEUDOCOUNT)
+        return evidence
 
 
 def fit_hmrf(inputs: HmrfInputs, votes: np.ndarray) -> Hmrf:
     """Find the composition of each niche, and the weight of states, from shares of ``votes`` (n, K) on."""
     of_all = np.maximum(inputs.shares.mean(0, dtype=np.float64), 1e-12)  # a state may have lost all its cells
-    R = np.eye(votes.shape[1])[votes.argmax(1)]
+    R = np.eye(votes.shape[1], dtype=np.float32)[votes.argmax(1)]
     for round_ in range(ROUNDS):
         sums = R.T @ inputs.shares + PRIOR_CELLS * of_all
         composition = sums / sums.sum(1, keepdims=True)
@@ -126,11 +140,11 @@ def state_weight_from_design_effect(inputs: HmrfInputs, niche: np.ndarray, compo
     rho = (sum s_i s_j - sum theta_z theta_z) / (sum s_i s_i - sum theta_z theta_z) over neighbours i, j of one niche z:
     0 where their states are independent in it, 1 where they are the same.
     """
-    W = inputs.potts.copy()
-    W.data *= np.repeat(niche, np.diff(W.indptr)) == niche[W.indices]
-    weights = np.asarray(W.sum(1)).ravel()
-    alike = np.einsum("ij,ij", inputs.shares, W @ inputs.shares, dtype=np.float64)
-    same = weights @ np.einsum("ij,ij->i", inputs.shares, inputs.shares, dtype=np.float64)
+    cell, alike = inputs.neighbours
+    inside = niche[cell] == niche[inputs.potts.indices]
+    weights = np.bincount(cell[inside], inputs.potts.data[inside], minlength=len(niche))
+    alike = alike[inside].sum(dtype=np.float64)
+    same = weights @ np.einsum("ij,ij->i", inputs.shares, inputs.shares)
     by_chance = weights @ (composition**2).sum(1)[niche]
     rho = np.clip((alike - by_chance) / max(same - by_chance, 1e-12), 0, 1)
     return float(1 / (1 + rho * inputs.potts.nnz / len(niche)))
@@ -158,15 +172,15 @@ def fit_states(adata: ad.AnnData, seed: int) -> tuple[Representation, Mixture]:
 
 def shares_of_states(states: Mixture, X: np.ndarray) -> np.ndarray:
     """Probability of each state, float32 (n, S), of cells ``X`` (n, d)."""
-    blocks = (X[start : start + BLOCK] for start in range(0, len(X), BLOCK))
-    return np.vstack([softmax(states.log_joint(block), axis=1).astype(np.float32) for block in blocks])
+    return softmax_rows(states.log_odds(X)).astype(np.float32)
 
 
 def potts_weights(adata: ad.AnnData) -> sp.csr_matrix:
     """Weights b / |N_i| (n, n) of the neighbours in space; rows of cells without any are empty."""
-    A = sp.csr_matrix(adata.obsp[graph_key(Context.SPATIAL)], dtype=np.float64)
-    A.data[:] = 1.0
-    return sp.csr_matrix(sp.diags_array(SMOOTHNESS / np.maximum(np.diff(A.indptr), 1)) @ A)
+    A = sp.csr_matrix(adata.obsp[graph_key(Context.SPATIAL)])
+    neighbours = np.diff(A.indptr)
+    weights = np.repeat((SMOOTHNESS / np.maximum(neighbours, 1)).astype(np.float32), neighbours)
+    return sp.csr_matrix((weights, A.indices, A.indptr), shape=A.shape)
 
 
 def mean_field(evidence: np.ndarray, R: np.ndarray, W: sp.csr_matrix, steps: int) -> np.ndarray:
@@ -175,8 +189,18 @@ def mean_field(evidence: np.ndarray, R: np.ndarray, W: sp.csr_matrix, steps: int
     Half steps: whole ones, of all cells at once, can swing for ever on a square lattice.
     """
     for _ in range(steps):
-        after = (R + softmax(evidence + W @ R, axis=1)) / 2
+        after = softmax_rows(W @ R + evidence)
+        after += R
+        after /= 2
         change, R = np.abs(after - R).max(), after
         if change < TOLERANCE:
             break
     return R
+
+
+def softmax_rows(X: np.ndarray) -> np.ndarray:
+    """exp(x_ik) / sum_k exp(x_ik) (n, K), in the place of ``X``."""
+    X -= X.max(1, keepdims=True)
+    np.exp(X, out=X)
+    X /= X.sum(1, keepdims=True)
+    return X
