@@ -9,9 +9,12 @@ include { SEMANTICST            } from './workflows/semanticst'
 include { readSchema            } from './subworkflows/local/utils_semanticst_pipeline/parameters'
 include { parameterProblems     } from './subworkflows/local/utils_semanticst_pipeline/parameters'
 include { parameterHelp         } from './subworkflows/local/utils_semanticst_pipeline/parameters'
+include { lateParameters        } from './subworkflows/local/utils_semanticst_pipeline/parameters'
+include { saidBefore            } from './subworkflows/local/utils_semanticst_pipeline/parameters'
 include { changedParameters     } from './subworkflows/local/utils_semanticst_pipeline/parameters'
 include { effectiveParameters   } from './subworkflows/local/utils_semanticst_pipeline/parameters'
 include { pipelineName          } from './subworkflows/local/utils_semanticst_pipeline/provenance'
+include { imageProblem          } from './subworkflows/local/utils_semanticst_pipeline/images'
 include { runSummary            } from './subworkflows/local/utils_semanticst_pipeline/messages'
 include { completionMessage     } from './subworkflows/local/utils_semanticst_pipeline/messages'
 include { parameterErrorMessage } from './subworkflows/local/utils_semanticst_pipeline/messages'
@@ -27,9 +30,13 @@ workflow {
         println("${pipelineName()} ${workflow.manifest.version}")
     }
     else {
-        def problems = parameterProblems(params, schema)
+        def problems = parameterProblems(params, schema) + lateParameters(params, workflow.session.config.process.ext?.settled, saidBefore())
         if (problems) {
             exit(2, parameterErrorMessage(problems))
+        }
+        def images = workflow.preview ? null : imageProblem(workflow.containerEngine, workflow.manifest.version, workflow.session.config)
+        if (images) {
+            exit(2, images)
         }
         def changed = changedParameters(params, schema)
         def settings = effectiveParameters(params, schema)

@@ -8,6 +8,7 @@ import pytest
 
 from clinical_helpers import Cohort, make_cohort
 from helpers import invoke, load_command
+from semanticst.association.associate import associate
 
 HEADER = "contrast,type,column,reference,target,levels,time,event,event_value,covariates,strata,block,subset\n"
 ROWS = (
@@ -67,6 +68,34 @@ def test_same_seed_same_bytes_and_rows_in_any_order(cohort, tmp_path):
     run(shuffled, tmp_path / "b", "survival", *options)
     for name in ("survival.csv", "survival.association.json", "association_survival_mqc.json"):
         assert (tmp_path / "a/out" / name).read_bytes() == (tmp_path / "b/out" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "one,groups,group,g0,g1,,,,,age;x,sex,,event == 0|1 & side == s0\n",
+        "one,survival,,,,,time,event,1,x,,,sex == m\n",
+        "one,groups,side,,,,,,,,,patient,\n",
+        "one,continuous,age,,,,,,,group,,,\n",
+    ],
+)
+def test_what_the_check_writes_for_one_contrast_is_all_that_its_test_reads(cohort, tmp_path, row):
+    """The same result from the row and the columns of one contrast as from the whole tables, batch included."""
+    batches = cohort.sections.assign(batch=["b0" if age < "55" else "b1" for age in cohort.sections["age"]])
+    whole = Cohort(batches, cohort.counts, cohort.clinical).write(tmp_path, HEADER + row + ROWS)
+    sheet = pd.read_csv(whole["samplesheet"], dtype=str)
+    sheet.assign(path=sheet["sample"] + ".h5ad").to_csv(tmp_path / "sheet.csv", index=False)
+    tables = ("--clinical", whole["clinical"], "--contrasts", whole["contrasts"])
+    checked = invoke(
+        "samplesheet_check", tmp_path / "sheet.csv", *tables, "--no-check-files", "--outdir", tmp_path / "checked"
+    )
+    assert checked.exit_code == 0, checked.stderr
+    names = {"contrasts": "contrast", "clinical": "clinical", "samplesheet": "samplesheet"}
+    own = whole | {option: tmp_path / f"checked/by_contrast/one.{name}.csv" for option, name in names.items()}
+    results = [associate("one", **paths, permutations=99) for paths in (whole, own)]
+    assert results[0].table.to_csv() == results[1].table.to_csv()
+    assert [r.design.dropped for r in results] == [results[0].design.dropped] * 2
+    assert results[1].batch_strength == results[0].batch_strength is not None
 
 
 def test_contacts_are_tested_when_asked_for(cohort, tmp_path):

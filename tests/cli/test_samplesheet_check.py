@@ -363,6 +363,42 @@ def test_contrasts_may_use_sheet_columns_without_clinical_table(tmp_path):
     assert valid(tmp_path, "contrasts").loc[0, "subset"] == "batch == b"
 
 
+def by_contrast(folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (folder / "out/by_contrast").iterdir()}
+
+
+def test_each_contrast_has_its_row_and_the_columns_that_it_uses(tmp_path):
+    header = "contrast,type,column,time,event,event_value,covariates,strata,block,subset\n"
+    rows = (
+        "a,groups,group,,,,,,,age >= 55 & tissue == tumour\n",
+        "b,survival,,time,event,1,age;stage,centre,,\n",
+        "c,groups,tissue,,,,,,patient,\n",
+    )
+    clinical = "patient,group,time,event,age,stage,centre\np2,b,20,0,60,I,x\np1,a,10,1,50,II,y\np3,a,30,1,70,II,x\n"
+    write(tmp_path, sheet=SHEET, clinical=clinical, contrasts=header + "".join(rows))
+    assert check(tmp_path).exit_code == 0
+    before = by_contrast(tmp_path)
+    columns = {name: text.decode().splitlines()[0] for name, text in before.items() if ".contrast." not in name}
+    assert columns == {
+        "a.clinical.csv": "patient,group,age",
+        "a.samplesheet.csv": "sample,patient,batch,tissue",
+        "b.clinical.csv": "patient,time,event,age,stage,centre",
+        "b.samplesheet.csv": "sample,patient,batch",
+        "c.clinical.csv": "patient",
+        "c.samplesheet.csv": "sample,patient,batch,tissue",
+    }
+    assert before["c.contrast.csv"].decode().splitlines()[1:] == ["c,groups,tissue,,,,,,,,,patient,"]
+
+    # another contrast in front, another order of patients, a correction of what only one of them uses
+    patients = "p1,a,10,1,50,I,y\np2,b,20,0,60,I,x\np3,a,30,1,70,II,x\n"
+    clinical = "patient,group,time,event,age,stage,centre\n" + patients
+    write(tmp_path, clinical=clinical, contrasts=header + "z,continuous,age,,,,,,,\n" + "".join(rows))
+    assert check(tmp_path).exit_code == 0
+    after = by_contrast(tmp_path)
+    assert {name for name in before if after[name] != before[name]} == {"b.clinical.csv"}
+    assert len(after) == 12
+
+
 def test_default_batch_is_a_column_for_contrasts(tmp_path):
     text = "contrast,type,column,block\na,groups,group,batch\n"
     write(tmp_path, sheet="sample,patient,path\ns1,p1,x\ns2,p2,y\n", clinical=CLINICAL, contrasts=text)

@@ -28,29 +28,6 @@ UNTIL_TRAINING = {
 }
 
 
-def settings(folder, profile: str) -> str:
-    code, output = nextflow(folder, "config", "-flat", "-profile", profile, ROOT)
-    assert code == 0, output
-    return output
-
-
-def test_aws_batch(tmp_path):
-    found = settings(tmp_path, "awsbatch,gpu")
-    assert "process.executor = 'awsbatch'" in found
-    assert "aws.batch.maxSpotAttempts = 5" in found
-    # without a path of the AWS CLI, files move by Fusion
-    assert "fusion.enabled = true" in found
-    assert "wave.enabled = true" in found
-    assert "process.'withLabel:process_gpu'.accelerator" in found
-
-
-def test_slurm_with_images(tmp_path):
-    found = settings(tmp_path, "test_full,slurm,singularity,gpu,debug")
-    assert "process.executor = 'slurm'" in found
-    assert "singularity.enabled = true" in found
-    assert "params.simulate_patients = 48" in found
-
-
 @pytest.mark.parametrize(("profile", "of_training"), [("test", "torch"), ("test,gpu", "torch-cuda")])
 def test_inspect_lists_every_image(tmp_path, profile, of_training):
     code, output = nextflow(tmp_path, "inspect", ROOT, "-profile", profile, "-format", "json")

@@ -79,4 +79,4 @@ def test_every_parameter_of_a_profile_is_known():
 
 def test_only_main_reads_params():
     readers = [path for path in ROOT.glob("**/*.nf") if re.search(r"\bparams\.(?!json)", path.read_text())]
-    assert readers == [ROOT / "main.nf"]
+    assert [path for path in readers if path.relative_to(ROOT).parts[0] != "tests"] == [ROOT / "main.nf"]

@@ -36,7 +36,7 @@ code=0
 "$here/../../semanticst" run -profile test,slurm -c "$here/test.config" --cluster_queue long \
     '--cluster_options=--comment=semanticst' --outdir results "$@" > run.log 2>&1 || code=$?
 sort -u queue.txt | tee jobs.txt
-trace=results/pipeline_info/execution_trace.txt
+trace=$(ls results/pipeline_info/execution_trace_*.txt)
 column -t -s $'\t' "$trace" | cut -c 1-150
 
 failed=0
@@ -44,10 +44,11 @@ check() { if eval "$2"; then echo "ok      $1"; else echo "FAILED  $1"; failed=1
 check "the run ended well" '[[ $code == 0 ]]'
 check "jobs ran in the queue that was named, with the options that were given" \
     'grep -q "COHORT_SIMULATE.* long .* semanticst$" jobs.txt && ! grep -q " main " jobs.txt'
-check "training asked for 8 CPUs and 48 GB" 'grep -q "MODEL_TRAIN.* long 8 48G RUNNING" jobs.txt'
-check "putting the cohort together asked for 96 GB" 'grep -q "COHORT_ASSEMBLE.* long 1 96G" jobs.txt'
+check "training asked for the 2 CPUs of the test profile and for little memory" 'grep -qE "MODEL_TRAIN.* long 2 2[0-9.]*[GM]" jobs.txt'
+check "nothing asked for more than the test profile allows" \
+    'awk "{m = \$4; sub(/[GM]$/, \"\", m); if (m / (\$4 ~ /M$/ ? 1024 : 1) > 8 || \$3 > 2) bad = 1} END {exit bad}" jobs.txt'
 check "the training job was killed" '[[ -s killed.txt ]]'
-check "and repeated with more" 'grep -q "MODEL_TRAIN.* long 16 96G" jobs.txt && grep -q "MODEL_TRAIN.*COMPLETED" $trace'
+check "and repeated with more" '(($(awk "/MODEL_TRAIN/ {print \$4}" jobs.txt | sort -u | wc -l) > 1)) && grep -q "MODEL_TRAIN.*COMPLETED" $trace'
 check "a job over its memory was killed" 'grep -q "COHORT_SIMULATE.*FAILED" $trace'
 check "and repeated with more" 'grep -q "COHORT_SIMULATE.* 2G" jobs.txt && grep -q "COHORT_SIMULATE.*COMPLETED" $trace'
 check "the report is there" '[[ -s results/multiqc/multiqc_report.html ]]'

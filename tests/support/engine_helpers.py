@@ -20,10 +20,12 @@ class Run:
     code: int
     output: str
     outdir: Path
+    trace_file: Path | None
 
     @property
     def trace(self) -> list[dict[str, str]]:
-        with (self.outdir / "pipeline_info" / "execution_trace.txt").open() as file:
+        assert self.trace_file, self.output
+        with self.trace_file.open() as file:
             return list(csv.DictReader(file, delimiter="\t"))
 
     def tasks(self, status: str) -> Counter[str]:
@@ -65,7 +67,12 @@ def nextflow(folder: Path, *arguments: object, **variables: str) -> tuple[int, s
 def pipeline(folder: Path, *arguments: object, checkout: Path = ROOT, outdir: str = "results", **variables: str) -> Run:
     """Run the pipeline in a folder; results go to ``folder / outdir``."""
     code, output = nextflow(folder, "run", checkout, "--outdir", outdir, *arguments, **variables)
-    return Run(code, output, folder / outdir)
+    return Run(code, output, folder / outdir, newest_trace(folder / outdir))
+
+
+def newest_trace(outdir: Path) -> Path | None:
+    """The trace of the latest run into a folder; the names end in date and time."""
+    return max((outdir / "pipeline_info").glob("execution_trace_*.txt"), default=None)
 
 
 def copy_of_pipeline(target: Path) -> Path:

@@ -9,7 +9,7 @@ from pathlib import Path
 from helpers import BIN, ROOT
 
 LIBRARY_USE = ROOT / "assets" / "library_use.json"
-LABELS = ("single", "low", "medium", "high", "long", "high_memory", "gpu")
+LABELS = ("single", "low", "medium", "high", "gpu")
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ def configured_parameters() -> dict[str, object]:
     block = re.search(r"^params \{\n(.*?)^\}", (ROOT / "nextflow.config").read_text(), re.M | re.S).group(1)
     python = {"null": "None", "true": "True", "false": "False"}
     return {
-        name: ast.literal_eval(python.get(value, value))
+        # what is computed when a run starts has no default
+        name: None if value.startswith("new ") else ast.literal_eval(python.get(value, value))
         for name, value in re.findall(r"^    (\w+) += (.+)$", block, re.M)
     }
 

@@ -31,10 +31,11 @@ workflow SEMANTICST {
     if (settings.stop_after != 'qc') {
         ch_samples = SAMPLE_PREPARE.out.ch_samples.map { files -> files ?: exit(3, 'No sample is left after quality control. The report of --stop_after qc shows why; lower --qc_min_cells, or see what is wrong with the samples') }
 
-        COHORT_GRAPHS(ch_samples, model, bundle)
+        COHORT_GRAPHS(ch_samples, SAMPLE_PREPARE.out.ch_size, model, bundle)
 
         COHORT_INTEGRATE(
             ch_samples,
+            SAMPLE_PREPARE.out.ch_size,
             COHORT_GRAPHS.out.ch_graphs,
             COHORT_GRAPHS.out.ch_basis,
             model,
@@ -43,9 +44,10 @@ workflow SEMANTICST {
 
         NICHE_OUTCOME(
             COHORT_INTEGRATE.out.ch_cohort,
+            SAMPLE_PREPARE.out.ch_size,
             COHORT_INTEGRATE.out.ch_niches,
             COHORT_INTEGRATE.out.ch_members,
-            COHORT_INPUT.out.ch_tables,
+            COHORT_INPUT.out.ch_contrasts,
             COHORT_INPUT.out.ch_planted,
             gene_sets,
         )

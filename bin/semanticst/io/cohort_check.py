@@ -8,7 +8,14 @@ import pandas as pd
 
 from semanticst.errors import BadInput, Problem
 from semanticst.io.clinical_table import check_agreement, check_clinical
-from semanticst.io.contrasts_table import Shortcuts, add_shortcuts, check_against_variables, check_contrasts, variables
+from semanticst.io.contrasts_table import (
+    Shortcuts,
+    add_shortcuts,
+    check_against_variables,
+    check_contrasts,
+    used_columns,
+    variables,
+)
 from semanticst.io.exclusion import EXCLUDE, exclusion_reason, split_excluded
 from semanticst.io.samplesheet import check_samplesheet, checked_frame, restart_frame
 from semanticst.tables.delimited import Table
@@ -35,6 +42,8 @@ def check_cohort(
     own reader of CSV knows no quotes: ``used`` as in the valid sheet, ``excluded`` with ``exclude``, the reason.
 
     folder : where the sheet's relative paths start, as an absolute path or address. Default: the folder of the sheet.
+
+    What each contrast needs of them is written once more, by itself: see `write_contrast`.
 
     Raises BadInput with the problems of all tables; nothing is written then.
     """
@@ -64,16 +73,20 @@ def check_cohort(
 
     leading = column_names(schemas["contrasts"])
     patients = clinical.frame(["patient"]) if clinical else pd.DataFrame(columns=["patient"])
+    sections, questions = checked_frame(used), contrasts.frame(leading)[leading]
     restart = restart_frame(sheet, folder or str(sheet_file.absolute().parent))
     rows = {
-        "used": checked_frame(used).to_dict("records"),
+        "used": sections.to_dict("records"),
         "excluded": restart[restart[EXCLUDE] != ""].to_dict("records"),
     }
-    write_table(outdir / "samplesheet.valid.csv", checked_frame(used))
+    write_table(outdir / "samplesheet.valid.csv", sections)
     write_table(outdir / "samplesheet.used.csv", restart)
     write_json(outdir / "samplesheet.json", rows)
     write_table(outdir / "clinical.valid.csv", patients)
-    write_table(outdir / "contrasts.valid.csv", contrasts.frame(leading)[leading])
+    write_table(outdir / "contrasts.valid.csv", questions)
+    (outdir / "by_contrast").mkdir(exist_ok=True)
+    for i in range(len(questions)):
+        write_contrast(outdir / "by_contrast", questions.iloc[[i]], patients, sections)
     log.info(
         "%d samples of %d patients, %d contrasts",
         len(used.rows), len({row["patient"] for row in used.rows}), len(contrasts.rows),
@@ -87,6 +100,24 @@ def _tell_of_excluded(used: Table, excluded: Table) -> None:
     patients = {row["patient"] for row in used.rows}
     if gone := sorted({row["patient"] for row in excluded.rows} - patients):
         log.warning("of %d patients no sample is used: %s", len(gone), ", ".join(gone))
+
+
+def write_contrast(folder: Path, contrast: pd.DataFrame, clinical: pd.DataFrame, sections: pd.DataFrame) -> None:
+    """Write ``{contrast}.contrast.csv``, ``.clinical.csv`` and ``.samplesheet.csv``: its row, and the columns it uses.
+
+    A test that is given no more than this is repeated for what concerns it only: not for another contrast, and not for
+    a correction in another column.
+    """
+    row = contrast.iloc[0].to_dict()
+    # every contrast is compared with batch, whether it asks for that or not
+    used = used_columns(row) | {"batch"}
+    tables = {
+        "contrast": contrast,
+        "clinical": clinical[[c for c in clinical if c == "patient" or c in used]].sort_values("patient"),
+        "samplesheet": sections[[c for c in sections if c in ("sample", "patient") or c in used]],
+    }
+    for name, table in tables.items():
+        write_table(folder / f"{row['contrast']}.{name}.csv", table)
 
 
 def _collect(problems: list[Problem], key: str, check: Callable[[], tuple[Table, list[Problem]]]) -> Table | None:

@@ -68,6 +68,14 @@ def add_shortcuts(table: Table, shortcuts: Shortcuts) -> None:
         table.lines.append(0)
 
 
+def used_columns(row: dict[str, str]) -> set[str]:
+    """Names of the variables that one contrast uses: what it compares, adjusts for, stays within, and selects by."""
+    names = [row.get(field, "") for field in ("column", "time", "event", "block")]
+    names += [name for field in ("covariates", "strata") for name in re.split("[;,]", row.get(field, ""))]
+    names += [parse_condition(text).column for text in split_conditions(row.get("subset", ""))]
+    return {name.strip() for name in names} - {""}
+
+
 def variables(sheet: Table, clinical: Table | None) -> dict[str, Variable]:
     """Columns that contrasts may use: those of the sheet, and those of the clinical table, which win.
 

@@ -12,6 +12,7 @@ include { sampleName      } from '../utils_semanticst_pipeline/samples'
 workflow COHORT_GRAPHS {
     take:
     samples // list of {sample}.qc.h5ad, sorted by name
+    size    // map: cells and features of the cohort, cells by_sample
     model   // trained model whose components are used, or []
     bundle  // map: size (most samples of a task), mb (most megabytes)
 
@@ -19,13 +20,19 @@ workflow COHORT_GRAPHS {
     def features_code = codeDigest('COHORT_FEATURES')
     def graph_code = codeDigest('GRAPH_BUILD')
 
-    COHORT_FEATURES(samples.map { files -> [[id: 'cohort', code: features_code], files, model] })
+    COHORT_FEATURES(
+        samples
+            .map { files -> [files] }
+            .combine(size)
+            .map { files, n -> [[id: 'cohort', code: features_code, cells: n.cells, features: n.features], files, model] }
+    )
 
-    ch_bundles = COHORT_FEATURES.out.samples.flatMap { _meta, files ->
+    ch_bundles = COHORT_FEATURES.out.samples.combine(size).flatMap { _meta, files, n ->
         def entries = (files instanceof List ? files : [files]).collect { file -> [sampleName(file), file] }
         bundlesOf(entries, bundle.size, bundle.mb).collect { bundled ->
             def names = bundled.collect { entry -> entry[0] }
-            [[id: bundleName(names), code: graph_code], bundled.collect { entry -> entry[1] }]
+            def cells = names.collect { name -> n.by_sample[name] ?: 0 }.max()
+            [[id: bundleName(names), code: graph_code, cells: cells], bundled.collect { entry -> entry[1] }]
         }
     }
     GRAPH_BUILD(ch_bundles)

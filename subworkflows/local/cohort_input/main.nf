@@ -39,14 +39,19 @@ workflow COHORT_INPUT {
 
     ch_excluded = SAMPLESHEET_CHECK.out.rows.map { _meta, rows -> excludedOf(rows) }
 
-    ch_tables = SAMPLESHEET_CHECK.out.samples
-        .join(SAMPLESHEET_CHECK.out.clinical)
-        .join(SAMPLESHEET_CHECK.out.contrasts)
-        .map { _meta, samples, clinical, contrasts -> [samples, clinical, contrasts] }
+    ch_contrasts = SAMPLESHEET_CHECK.out.contrasts
+        .join(SAMPLESHEET_CHECK.out.by_contrast)
+        .flatMap { _meta, contrasts, folder ->
+            def names = contrasts.splitCsv(header: true).collect { row -> row.contrast }
+            if (!names) {
+                log.info('Association: skipped, because neither --contrasts nor --clinical_group nor --clinical_time is given')
+            }
+            names.collect { name -> [name] + ['contrast', 'clinical', 'samplesheet'].collect { table -> folder.resolve("${name}.${table}.csv") } }
+        }
 
     emit:
-    ch_samples // list of maps, sorted by sample: the rows of the samplesheet, `path` a file
-    ch_excluded // list of maps: samples that the samplesheet leaves out, with the reason
-    ch_tables  // tuple: checked samplesheet, clinical table, contrasts
-    ch_planted // folder of a simulated cohort
+    ch_samples   // list of maps, sorted by sample: the rows of the samplesheet, `path` a file
+    ch_excluded  // list of maps: samples that the samplesheet leaves out, with the reason
+    ch_contrasts // tuple per contrast: its name, its row, the columns that it uses of the clinical table and of the samplesheet
+    ch_planted   // folder of a simulated cohort
 }

@@ -12,15 +12,17 @@ include { codeDigest      } from '../utils_semanticst_pipeline/provenance'
 workflow COHORT_INTEGRATE {
     take:
     samples // list of {sample}.qc.h5ad, sorted by name
+    size    // map: cells and features of the cohort
     graphs  // list of {sample}.graphs.h5ad, sorted by name
     basis   // cohort.basis.npz
     model   // trained model to map the samples onto, or []: train one
     denoise // whether denoised expression is asked for
 
     main:
-    def embed_meta = [id: 'cohort', code: codeDigest('MODEL_EMBED')]
-    def cluster_meta = [id: 'cohort', code: codeDigest('NICHE_CLUSTER')]
-    def assemble_meta = [id: 'cohort', code: codeDigest('COHORT_ASSEMBLE')]
+    def embed_code = codeDigest('MODEL_EMBED')
+    def cluster_code = codeDigest('NICHE_CLUSTER')
+    def assemble_code = codeDigest('COHORT_ASSEMBLE')
+    ch_meta = size.map { n -> [id: 'cohort', cells: n.cells, features: n.features] }
     ch_network = channel.empty()
     ch_training = channel.empty()
 
@@ -28,26 +30,30 @@ workflow COHORT_INTEGRATE {
         ch_network = channel.value(model)
     }
     else {
-        def train_meta = [id: 'cohort', code: codeDigest('MODEL_TRAIN')]
-        MODEL_TRAIN(graphs.map { files -> [train_meta, files] })
+        def train_code = codeDigest('MODEL_TRAIN')
+        MODEL_TRAIN(ch_meta.combine(graphs.map { files -> [files] }).map { meta, files -> [meta + [code: train_code], files] })
         ch_network = MODEL_TRAIN.out.network.map { _meta, network -> network }
         ch_training = MODEL_TRAIN.out.report.map { _meta, files -> files }
     }
 
-    MODEL_EMBED(graphs.combine(ch_network).map { entry -> [embed_meta, entry[0..-2], entry[-1]] })
+    MODEL_EMBED(
+        ch_meta
+            .combine(graphs.map { files -> [files] })
+            .combine(ch_network)
+            .map { meta, files, network -> [meta + [code: embed_code], files, network] }
+    )
 
     if (denoise) {
-        def denoise_meta = [id: 'cohort', code: codeDigest('MODEL_DENOISE')]
+        def denoise_code = codeDigest('MODEL_DENOISE')
         MODEL_DENOISE(
             MODEL_EMBED.out.embedding
-                .map { _meta, embedding -> embedding }
                 .combine(ch_network)
                 .combine(basis)
-                .map { entry -> [denoise_meta] + entry }
+                .map { meta, embedding, network, components -> [meta + [code: denoise_code], embedding, network, components] }
         )
     }
 
-    NICHE_CLUSTER(MODEL_EMBED.out.embedding.map { _meta, embedding -> [cluster_meta, embedding, model] })
+    NICHE_CLUSTER(MODEL_EMBED.out.embedding.map { meta, embedding -> [meta + [code: cluster_code], embedding, model] })
 
     ch_parts = MODEL_EMBED.out.embedding
         .map { _meta, embedding -> ['cohort', embedding] }
@@ -59,7 +65,8 @@ workflow COHORT_INTEGRATE {
         samples
             .map { files -> ['cohort', files] }
             .join(ch_parts)
-            .map { entry -> [assemble_meta] + entry[1..-1] }
+            .combine(ch_meta)
+            .map { entry -> [entry[-1] + [code: assemble_code]] + entry[1..-2] }
     )
 
     ch_cohort = COHORT_ASSEMBLE.out.cohort.map { _meta, cohort -> cohort }

@@ -10,9 +10,10 @@ include { codeDigest      } from '../utils_semanticst_pipeline/provenance'
 workflow NICHE_OUTCOME {
     take:
     cohort    // cohort.h5ad
+    size      // map: cells and features of the cohort
     niches    // niches.csv.gz
     members   // niche_member_counts.csv
-    tables    // tuple: checked samplesheet, clinical table, contrasts
+    contrasts // tuple per contrast: its name, its row, the columns that it uses of the clinical table and of the samplesheet
     planted   // folder of a simulated cohort; nothing for a real one
     gene_sets // sets of genes, or []: none
 
@@ -21,7 +22,9 @@ workflow NICHE_OUTCOME {
     def associate_code = codeDigest('NICHE_ASSOCIATE')
     def planted_code = codeDigest('REPORT_PLANTED')
 
-    NICHE_DESCRIBE(cohort.map { file -> [[id: 'cohort', code: describe_code], file, gene_sets] })
+    NICHE_DESCRIBE(
+        cohort.combine(size).map { file, n -> [[id: 'cohort', code: describe_code, cells: n.cells, features: n.features], file, gene_sets] }
+    )
 
     // cell types and gene sets are there only where the samples have them, and where sets are given
     def wanted = ['counts', 'contacts', 'patches', 'sample_cell_types', 'gene_sets', 'markers'].collect { name -> "niche_${name}.csv" }
@@ -30,15 +33,9 @@ workflow NICHE_OUTCOME {
         .combine(members)
         .combine(niches)
 
-    ch_contrasts = tables.flatMap { samples, clinical, contrasts ->
-        def rows = contrasts.splitCsv(header: true)
-        if (!rows) {
-            log.info('Association: skipped, because neither --contrasts nor --clinical_group nor --clinical_time is given')
-        }
-        rows.collect { row -> [[id: row.contrast, code: associate_code], contrasts, clinical, samples] }
-    }
     NICHE_ASSOCIATE(
-        ch_contrasts
+        contrasts
+            .map { name, row, clinical, samples -> [[id: name, code: associate_code], row, clinical, samples] }
             .combine(ch_described)
             .map { entry -> [entry[0]] + entry[4..-1] + entry[1..3] }
     )

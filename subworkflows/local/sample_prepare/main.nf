@@ -7,7 +7,9 @@ include { SAMPLE_QC       } from '../../../modules/local/sample/qc'
 include { codeDigest      } from '../utils_semanticst_pipeline/provenance'
 include { bundleName      } from '../utils_semanticst_pipeline/samples'
 include { bundlesOf       } from '../utils_semanticst_pipeline/samples'
+include { cohortSize      } from '../utils_semanticst_pipeline/samples'
 include { listing         } from '../utils_semanticst_pipeline/samples'
+include { megabytesRead   } from '../utils_semanticst_pipeline/samples'
 include { readingSettings } from '../utils_semanticst_pipeline/samples'
 
 workflow SAMPLE_PREPARE {
@@ -24,19 +26,25 @@ workflow SAMPLE_PREPARE {
         bundlesOf(rows.collect { row -> [row.sample, row.path] }, bundle.size, bundle.mb).collect { entries ->
             def names = entries.collect { entry -> entry[0] }
             def files = entries.collect { entry -> entry[1] }
-            def meta = [id: bundleName(names), code: ingest_code, folders: listing(files)]
+            def meta = [id: bundleName(names), code: ingest_code, folders: listing(files), mb: megabytesRead(files)]
             [meta, names.collect { name -> readingSettings(by_name[name]) }, files]
         }
     }
     SAMPLE_INGEST(ch_bundles)
 
-    SAMPLE_QC(SAMPLE_INGEST.out.samples.map { meta, files -> [[id: meta.id, code: qc_code], files] })
+    SAMPLE_QC(
+        SAMPLE_INGEST.out.samples.map { meta, files ->
+            [[id: meta.id, code: qc_code, mb: megabytesRead(files instanceof List ? files : [files])], files]
+        }
+    )
 
     // All lists are empty when an earlier step failed: then that step has the word
     ch_metrics = SAMPLE_QC.out.metrics
         .map { _meta, metrics -> metrics }
         .toSortedList { a, b -> a.name <=> b.name }
         .filter { metrics -> metrics }
+
+    ch_size = ch_metrics.map { metrics -> cohortSize(metrics) }
 
     ch_maps = SAMPLE_QC.out.maps
         .flatMap { _meta, files -> files instanceof List ? files : [files] }
@@ -54,4 +62,5 @@ workflow SAMPLE_PREPARE {
     ch_samples // list of {sample}.qc.h5ad, sorted by name; empty when all samples failed
     ch_metrics // list of {bundle}.qc.json, sorted by name
     ch_maps    // list of {sample}.qc_map.png, sorted by name
+    ch_size    // map: cells and features of the cohort, cells by_sample
 }

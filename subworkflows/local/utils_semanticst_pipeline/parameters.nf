@@ -232,7 +232,7 @@ def oneParameterHelp(name, rule) {
 // Group title -> parameters that differ from their default
 def changedParameters(given, schema) {
     return schema['$defs'].values().collectEntries { group ->
-        def changed = group.properties.findAll { name, rule ->
+        def changed = recorded(group.properties).findAll { name, rule ->
             def value = given[name]
             value != null && value != '' && value.toString() != rule.default.toString()
         }
@@ -242,9 +242,30 @@ def changedParameters(given, schema) {
 
 // Every parameter of the schema in its own type, for the record
 def effectiveParameters(given, schema) {
-    return allParameters(schema).collectEntries { name, rule ->
+    return recorded(allParameters(schema)).collectEntries { name, rule ->
         def value = given[name]
         def types = [rule.type].flatten()
         [name, value == null ? null : types.collect { type -> coerced(value, type) }.find { candidate -> candidate != null }]
     }
+}
+
+// Without what differs in each run and says nothing about it
+def recorded(rules) {
+    return rules.findAll { _name, rule -> rule.recorded != false }
+}
+
+// Parameters that a file given by -c set after the configuration had read them. `settled`: what it found then, `said`: text of
+// the command line and of the file of -params-file, whose parameters are in time (for the strict parser of 25.04 they are not,
+// but it is none of the user's doing)
+def lateParameters(given, settled, said) {
+    return (settled ?: [:])
+        .findAll { name, value -> given[name] != value && !(said =~ "(--|[\"'\\s{,])${name}[\"']?[\\s=:]").find() }
+        .collect { name, _value ->
+            "--${name} '${given[name]}' stands in a file given by -c, which is read too late for it: write it on the command line or into a file for -params-file"
+        }
+}
+
+def saidBefore() {
+    def named = workflow.commandLine =~ /-params-file[ =]+('[^']+'|\S+)/
+    return workflow.commandLine + '\n' + (named.find() ? file(named.group(1).replace("'", ''), glob: false).text : '')
 }

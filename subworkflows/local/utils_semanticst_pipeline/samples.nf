@@ -57,22 +57,30 @@ def readingSettings(row) {
     return row.findAll { column, _value -> column in columns || column.startsWith('qc_') }
 }
 
-// Lists of [name, file] packed in order of name: at most `most` files and `megabytes` of them in a bundle.
-// What is larger than that, or whose size cannot be told, has a bundle of its own.
+// Lists of [name, file] in bundles of at most `most` files and `megabytes`, sorted by name. What is larger than that, or whose
+// size cannot be told, has a bundle of its own.
+//
+// Who shares a bundle follows from digests of the names: all are one bundle, and what does not fit is halved by the next bit
+// of the digest. So a further sample changes the bundle that it comes into (or halves it), and no other.
 def bundlesOf(entries, most, megabytes) {
     def limit = megabytes * 1024L * 1024L
-    def bundles = []
-    def room = 0L
-    entries.sort { entry -> entry[0] }.each { entry ->
-        def size = sizeOf(entry[1], limit)
-        if (!bundles || bundles[-1].size() >= most || size > room) {
-            bundles << []
-            room = limit
-        }
-        bundles[-1] << entry
-        room -= size
+    def sized = entries.collect { entry -> [entry: entry, bytes: sizeOf(entry[1], limit), digest: new BigInteger(entry[0].md5(), 16)] }
+    def alone = sized.findAll { one -> one.bytes > limit }.collect { one -> [one] }
+    return (alone + halved(sized.findAll { one -> one.bytes <= limit }, most, limit, 127))
+        .collect { bundle -> bundle.collect { one -> one.entry }.sort { entry -> entry[0] } }
+        .sort { bundle -> bundle[0][0] }
+}
+
+// `bit`: the one of the digest (of 128) that tells the halves apart
+def halved(sized, most, limit, bit) {
+    if (!sized) {
+        return []
     }
-    return bundles
+    if (sized.size() == 1 || (sized.size() <= most && sized.sum { one -> one.bytes } <= limit)) {
+        return [sized]
+    }
+    def (ones, zeros) = sized.split { one -> one.digest.testBit(bit) }
+    return halved(ones, most, limit, bit - 1) + halved(zeros, most, limit, bit - 1)
 }
 
 def sizeOf(path, limit) {
@@ -105,9 +113,36 @@ def listing(paths) {
     return entries.join('\n').md5()
 }
 
-// Name of a bundle from its content, so that a further sample elsewhere in the sheet leaves it as it is
+// Name of a bundle: its first sample, which is in no other, and the number of further ones. No sample may have a + in its name.
 def bundleName(names) {
-    return names.size() == 1 ? names[0] : "${names[0]}_to_${names[-1]}"
+    return names.size() == 1 ? names[0] : "${names[0]}+${names.size() - 1}"
+}
+
+// Megabytes that are read of the largest sample, rounded up; 0 where no size can be told. Of a folder only what readers look
+// at counts, else a memory request would follow the size of its images.
+def megabytesRead(paths) {
+    def unread = ~/(?i).*(\.(tiff?|btf|jpe?g|png|svs|ndpi|czi)|transcripts.*|tx_file.*|boundaries.*|polygons.*)/
+    def bytes = paths.collect { path ->
+        try {
+            path.isDirectory() ? filesBelow(path).findAll { file -> !(file.name ==~ unread) }.sum(0L) { file -> file.size() } : path.size()
+        }
+        catch (IOException unknown) {
+            log.debug("Size of ${path} is not known: ${unknown.message}")
+            0L
+        }
+    }
+    return Math.ceil(bytes.max() / 1024 / 1024) as int
+}
+
+// What quality control kept, for the requests of later steps: cells of the cohort and of each sample, and most features of a
+// sample. `records`: {bundle}.qc.json; a stub run has empty ones.
+def cohortSize(records) {
+    def samples = records.collectMany { record -> record.size() ? new groovy.json.JsonSlurper().parse(record) : [] }
+    return [
+        cells: samples.sum(0) { sample -> sample.n_cells_kept },
+        features: samples.collect { sample -> sample.n_features ?: 0 }.max() ?: 0,
+        by_sample: samples.collectEntries { sample -> [sample.sample, sample.n_cells_kept] },
+    ]
 }
 
 // Part of a file name that is the sample's: {sample}.<verb>.h5ad

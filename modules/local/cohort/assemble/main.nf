@@ -1,7 +1,8 @@
 process COHORT_ASSEMBLE {
     tag "${meta.id}"
     label 'process_single'
-    label 'process_high_memory'
+    memory { (2.GB + 10.KB * (meta.cells ?: 0)) * task.attempt }
+    time { (1.h + 4.s * ((meta.cells ?: 0) / 1000)) * task.attempt }
 
     conda "${moduleDir}/environment.yml"
     container 'nf-semanticst/torch:0.1.0'

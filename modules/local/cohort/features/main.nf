@@ -1,6 +1,8 @@
 process COHORT_FEATURES {
     tag "${meta.id}"
     label 'process_medium'
+    memory { (1.GB + 10.KB * (meta.cells ?: 0) + 200.KB * (meta.features ?: 0)) * task.attempt }
+    time { (1.h + 4.s * ((meta.cells ?: 0) / 1000)) * task.attempt }
 
     conda "${moduleDir}/environment.yml"
     container 'nf-semanticst/torch:0.1.0'

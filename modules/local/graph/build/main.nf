@@ -1,6 +1,8 @@
 process GRAPH_BUILD {
     tag "${meta.id}"
     label 'process_low'
+    memory { (2.GB + 24.KB * (meta.cells ?: 0)) * task.attempt }
+    time { (1.h + 20.s * ((meta.cells ?: 0) / 1000)) * task.attempt }
 
     conda "${moduleDir}/environment.yml"
     container 'nf-semanticst/torch:0.1.0'

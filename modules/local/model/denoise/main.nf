@@ -1,6 +1,8 @@
 process MODEL_DENOISE {
     tag "${meta.id}"
     label 'process_medium'
+    memory { (2.GB + 8.B * (meta.cells ?: 0) * Math.min((meta.features ?: 0), 2000)) * task.attempt }
+    time { (1.h + 4.s * ((meta.cells ?: 0) / 1000)) * task.attempt }
 
     conda "${moduleDir}/environment.yml"
     container 'nf-semanticst/torch:0.1.0'

@@ -1,8 +1,9 @@
 process MODEL_TRAIN {
     tag "${meta.id}"
     label 'process_high'
-    label 'process_long'
     label 'process_gpu'
+    memory { (2.GB + 16.KB * (meta.cells ?: 0)) * task.attempt }
+    time { (1.h + 20.s * ((meta.cells ?: 0) / 1000)) * task.attempt }
 
     conda "${moduleDir}/environment.yml"
     container 'nf-semanticst/torch:0.1.0'

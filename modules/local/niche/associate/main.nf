@@ -5,7 +5,7 @@ process NICHE_ASSOCIATE {
 
     conda "${moduleDir}/environment.yml"
     container 'nf-semanticst/base:0.1.0'
-    // by content: the checked tables are written anew whenever a sheet was touched, mostly with the same rows
+    // by content: its tables are written anew whenever a sheet was touched, mostly with the same rows
     cache 'deep'
 
     input:

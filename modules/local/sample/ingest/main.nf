@@ -2,6 +2,7 @@
 process SAMPLE_INGEST {
     tag "${meta.id}"
     label 'process_single'
+    memory { (1.GB + 8.MB * (meta.mb ?: 0)) * task.attempt }
 
     conda "${moduleDir}/environment.yml"
     container 'nf-semanticst/base:0.1.0'

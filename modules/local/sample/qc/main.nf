@@ -3,6 +3,7 @@
 process SAMPLE_QC {
     tag "${meta.id}"
     label 'process_single'
+    memory { (1.GB + 4.MB * (meta.mb ?: 0)) * task.attempt }
 
     conda "${moduleDir}/environment.yml"
     container 'nf-semanticst/base:0.1.0'

@@ -18,6 +18,7 @@ process SAMPLESHEET_CHECK {
     tuple val(meta), path('samplesheet.json')     , emit: rows
     tuple val(meta), path('clinical.valid.csv')   , emit: clinical
     tuple val(meta), path('contrasts.valid.csv')  , emit: contrasts
+    tuple val(meta), path('by_contrast')          , emit: by_contrast
     tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
     tuple val("${task.process}"), val('jsonschema'), eval('python3 -c "from importlib.metadata import version; print(version(\'jsonschema\'))"'), topic: versions
     tuple val("${task.process}"), val('pandas'), eval('python3 -c "from importlib.metadata import version; print(version(\'pandas\'))"'), topic: versions
@@ -46,7 +47,7 @@ process SAMPLESHEET_CHECK {
         --no-check-files \\
         --schema-dir schemas \\
         ${args}
-    ls samplesheet.valid.csv samplesheet.used.csv samplesheet.json clinical.valid.csv contrasts.valid.csv
+    ls samplesheet.valid.csv samplesheet.used.csv samplesheet.json clinical.valid.csv contrasts.valid.csv by_contrast
     """
 }
 
