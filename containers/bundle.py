@@ -67,7 +67,7 @@ def main() -> None:
         if chosen.engine:
             with tempfile.TemporaryDirectory(dir=chosen.archive.absolute().parent) as folder:
                 for image in ["base", "torch"] + ["torch-cuda"] * chosen.gpu:
-                    name = f"nf-semanticst/{image}:{VERSION}"
+                    name = f"localhost/nf-semanticst/{image}:{VERSION}"
                     file = Path(folder, f"nf-semanticst-{image}-{VERSION}.tar")
                     subprocess.run([chosen.engine, "save", "--output", str(file), name], check=True)
                     archive.add(file, f"{TOP}/images/{file.name}")

@@ -16,6 +16,8 @@ root=$(cd "$here/../.." && pwd)
 version=$(sed -n "s/^ *version *= *'\(.*\)'/\1/p" "$root/nextflow.config")
 profile=${PROFILE:-demo}
 podman="podman --runtime runc"
+# what debootstrap makes stands in for the image that the Dockerfile names by its digest
+debian=localhost/debian:bookworm-slim
 limits="--ulimit nofile=10000:10000 --ulimit nproc=4096:4096"
 
 skip() { echo "SKIPPED $step: $*"; exit 0; }
@@ -29,9 +31,9 @@ machine() {
     [[ $(id -u) == 0 ]] || skip "packages are installed as root"
     apt-get update -qq
     apt-get install -qq --yes --no-install-recommends buildah debootstrap podman runc > /dev/null
-    podman image exists docker.io/library/debian:bookworm-slim && return
+    podman image exists $debian && return
     debootstrap --variant=minbase --include=ca-certificates bookworm "$folder/debian" > "$folder/debootstrap.log"
-    tar --directory "$folder/debian" --create . | podman import - docker.io/library/debian:bookworm-slim
+    tar --directory "$folder/debian" --create . | podman import - $debian
     rm -rf "$folder/debian"
 }
 
@@ -41,8 +43,8 @@ build() {
     local certificates=/etc/ssl/certs
     BUILD="buildah bud --layers --isolation chroot --network host --volume $certificates:$certificates:ro" \
         RUN="$podman run $limits" \
-        "$root/containers/build.sh" base torch-cuda -- --build-arg SSL_CERT_FILE=$certificates/ca-certificates.crt
-    podman tag "nf-semanticst/torch-cuda:$version" "nf-semanticst/torch:$version"
+        "$root/containers/build.sh" base torch-cuda -- --build-arg SSL_CERT_FILE=$certificates/ca-certificates.crt --build-arg DEBIAN=$debian
+    podman tag "localhost/nf-semanticst/torch-cuda:$version" "localhost/nf-semanticst/torch:$version"
     podman image prune --force > /dev/null
     podman images
 }
@@ -60,7 +62,7 @@ demo() {
     need podman runc
     run demo -profile "$profile,podman" -c "$here/podman.config"
     local image
-    image=$($podman run $limits --network none --rm "nf-semanticst/base:$version" python3 -c "import platform; print(platform.python_version())")
+    image=$($podman run $limits --network none --rm "localhost/nf-semanticst/base:$version" python3 -c "import platform; print(platform.python_version())")
     check "every task ran in a container" "! grep -L 'podman.* run ' '$folder'/demo/work/*/*/.command.run | grep ."
     check "with the Python of the image, $image" \
         "[[ \$(grep -h ' python:' '$folder/demo/results/pipeline_info/software_versions.yml' | sort -u | tr -d ' \"') == python:$image ]]"
@@ -89,7 +91,7 @@ apptainer() {
         local file=$folder/images/nf-semanticst-$image-$version.img
         [[ -s $file ]] && continue
         need podman
-        podman save --format docker-archive "nf-semanticst/$image:$version" --output "$folder/$image.tar"
+        podman save --format docker-archive "localhost/nf-semanticst/$image:$version" --output "$folder/$image.tar"
         command apptainer build "$file" "docker-archive:$folder/$image.tar"
         rm "$folder/$image.tar"
     done
@@ -117,7 +119,7 @@ offline() {
     podman --root "$target/storage" rmi --all --force > /dev/null
 }
 
-clean() { podman rmi --force "nf-semanticst/"{base,torch,torch-cuda}":$version" docker.io/library/debian:bookworm-slim; podman image prune --force; }
+clean() { podman rmi --force "localhost/nf-semanticst/"{base,torch,torch-cuda}":$version" $debian; podman image prune --force; }
 
 (($#)) || { sed -n '2,/^set/s/^# \?//p' "$0"; exit 2; }
 folder=$(mktemp -d -u)

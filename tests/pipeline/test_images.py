@@ -73,5 +73,19 @@ def test_images_have_versions_and_no_machine_of_their_own():
     assert "http" not in dockerfile, "mirrors are build arguments"
 
 
+def test_the_image_to_start_from_is_one_and_named_by_its_digest():
+    named = re.search(r"^ARG DEBIAN=\S*?(debian@sha256:[0-9a-f]{64})$", (CONTAINERS / "Dockerfile").read_text(), re.M)
+    assert f"From: {named[1]}\n" in (CONTAINERS / "Singularity.def").read_text()
+
+
+def test_images_are_built_packed_and_run_under_names_that_no_public_registry_has():
+    for path in ("containers/build.sh", "containers/bundle.py", "tests/containers/run.sh"):
+        owners = re.findall(r"(localhost/|\$\{registry%/\}/|)nf-semanticst/[\"{$]", (ROOT / path).read_text())
+        assert owners
+        assert "" not in owners, path
+    for engine in ("docker", "podman"):
+        assert re.search(r"^ +registry += 'localhost'$", (ROOT / f"conf/containers/{engine}.config").read_text(), re.M)
+
+
 def test_the_gpu_profile_takes_the_image_of_this_version():
     assert f"'nf-semanticst/torch-cuda:{__version__}'" in (ROOT / "conf/gpu.config").read_text()
