@@ -95,7 +95,7 @@ def ingest_sample(row: dict[str, str], scratch: Path | None = None) -> ad.AnnDat
     _need_features(var, "after those of one name were added up")
     spatial, warning = check_coordinates(raw.obsm[Obsm.SPATIAL], cells)
     warnings += [warning] if warning else []
-    warnings += check_sections(cells, obs, spatial)
+    warnings += check_sections(cells, obs, spatial, fields=not raw.uns.get("platform"))
     scale = scale_of(
         str(raw.uns.get("spatial_unit", "")),
         float(raw.uns.get("um_per_unit", 0)),
@@ -118,7 +118,7 @@ def ingest_sample(row: dict[str, str], scratch: Path | None = None) -> ad.AnnDat
         "patient": row["patient"],
         "batch": batch,
         "platform": row.get("platform") or str(raw.uns.get("platform", "")),
-        "format": reader.name,
+        "format": str(raw.uns.get("format", reader.name)),
         "feature_type": kind.value,
         "spatial_unit": scale.unit,
         "um_per_unit": scale.um_per_unit,

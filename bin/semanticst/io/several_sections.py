@@ -38,25 +38,31 @@ def plain(name: object) -> str:
     return re.sub(r"[^a-z0-9]", "", str(name).lower())
 
 
-def check_sections(ids: pd.Index, obs: pd.DataFrame, points: np.ndarray) -> list[str]:
+FIELDS = frozenset({"fov", "fovid", "tile", "tileid"})
+
+
+def check_sections(ids: pd.Index, obs: pd.DataFrame, points: np.ndarray, fields: bool = True) -> list[str]:
     """Warnings about a sample that holds several sections side by side.
 
-    ids, obs, points : of its cells; n x 2. Raises ReadError when sections lie on top of each other, when places of an
-    array are taken twice, when barcodes come from several slides, and when the cells are of several patients.
+    ids, obs, points : of its cells; n x 2. fields : whether coordinates may be those inside each field of view, and not
+    of the slide; the folders of instruments tell which they are.
+
+    Raises ReadError when sections lie on top of each other, when places of an array are taken twice, when barcodes come
+    from several slides, and when the cells are of several patients.
     """
     _several_slides(ids)
     _places_taken_twice(obs)
     warnings = []
     for name in obs.columns:
         kind = plain(name)
-        if kind not in SECTION_COLUMNS:
+        if kind not in SECTION_COLUMNS or (kind in FIELDS and not fields):
             continue
         labels = _labels(obs[name])
         n = len(np.unique(labels[labels >= 0]))
         if n < 2 or n > len(labels) / 2:
             continue
         values = ", ".join(map(str, pd.unique(obs[name].dropna().astype(object))[:3])) + (", ..." if n > 3 else "")
-        where = f"obs['{name}'] tells {n} apart ({values})"
+        where = f"the column {name} tells {n} apart ({values})"
         if kind in PATIENTS:
             raise ReadError(f"the cells are of several patients: {where}; {how_to_split(name)}")
         if overlap(labels, points) >= OVERLAP:

@@ -160,3 +160,22 @@ def test_real_folder():
     assert adata.uns["um_per_unit"] == 0.18
     assert 80 < adata.obs["cell_area"].median() < 110
     assert not adata.uns["notes"]
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", "any"])
+def test_row_numbers_are_no_gene(tmp_path, name):
+    truth = make_truth()
+    write_cosmx(tmp_path, truth)
+    counts = pd.read_csv(tmp_path / COUNTS)
+    counts.insert(0, name, np.arange(len(counts)))
+    write_text(tmp_path / COUNTS, counts.to_csv(index=False))
+    truth.check(read(tmp_path), cosmx_ids(truth))
+
+
+def test_isotypes_of_a_protein_panel_are_controls_and_slides_come_along(tmp_path):
+    truth = make_truth(genes=("CD3", "Ms IgG1", "Rb IgG", "IGHG1"))
+    write_cosmx(tmp_path, truth)
+    edit_metadata(tmp_path, lambda frame: frame.assign(slide_ID=3, Run_Tissue_name="core A"))
+    adata = read(tmp_path)
+    assert adata.var["control"].tolist() == [False, True, True, False]
+    assert adata.obs[["slide_ID", "section"]].drop_duplicates().to_numpy().tolist() == [["3", "core A"]]

@@ -57,7 +57,7 @@ def test_cells_of_one_file_only_are_left_out_with_a_note(tmp_path):
         (lambda f: edit_text(f / METADATA, lambda t: "name" + t), "no column of cell ids"),
         (lambda f: edit_text(f / COUNTS, lambda t: t[:-3]), f"{COUNTS}: row 13 has 4 columns, not 5"),
         (lambda f: edit_text(f / COUNTS, lambda t: t + "99,1,2,3,4,5,6\n"), f"{COUNTS}: row 14 has 7 columns, not 5"),
-        (lambda f: edit_text(f / COUNTS, lambda t: t.replace("VIM\n", "\n")[:60]), COUNTS),
+        (lambda f: edit_text(f / COUNTS, lambda t: t[:62]), f"{COUNTS}: row 5 has 4 columns, not 5"),
         (lambda f: edit_text(f / COUNTS, lambda t: "cell\n1\n2\n"), "one column only"),
         (lambda f: edit_text(f / COUNTS, lambda t: "\n".join(t.split("\n")[:5])), None),
         (lambda f: (f / COUNTS).write_bytes(b"cell,\xff\xfe\n1,2\n"), f"{COUNTS} cannot be read as a table"),
@@ -84,3 +84,12 @@ def test_real_folder():
     places = pd.read_csv(folder / "ovarian_p2s2_cell_metadata.csv", index_col=0)
     expected = places.loc[adata.obs_names.astype(int), ["center_x", "center_y"]].to_numpy()
     assert adata.obsm["spatial"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", "X"])
+def test_row_numbers_in_front_of_the_ids_are_no_gene(tmp_path, name):
+    truth = make_truth()
+    write_merscope(tmp_path, truth)
+    frame = truth.frame.reset_index(names="cell").reset_index(names=name)
+    write_text(tmp_path / COUNTS, frame.to_csv(index=False))
+    truth.check(read(tmp_path))

@@ -89,3 +89,20 @@ def test_damaged_matrix(tmp_path, file, text, message):
     write_text(tmp_path / file, text)
     with pytest.raises(ReadError, match=message):
         read(tmp_path)
+
+
+def test_curio_seeker(tmp_path):
+    truth = make_truth()
+    write_slideseq(tmp_path, truth, "mex")
+    names = {
+        "matrix.mtx.gz": "S1_MoleculesPerMatchedBead.mtx.gz",
+        "barcodes.tsv.gz": "S1_barcodes.tsv.gz",
+        "features.tsv.gz": "S1_genes.tsv.gz",
+        "BeadLocationsForR.csv": "S1_MatchedBeadLocation.csv",
+    }
+    for old, new in names.items():
+        (tmp_path / old).rename(tmp_path / new)
+    adata = reader_for(tmp_path, "").read(tmp_path, Wanted())
+    truth.check(adata, [f"{bead}-1" for bead in slideseq_ids(truth)])
+    assert adata.uns["spatial_unit"] == "unknown"
+    assert "Curio Seeker does not say its unit" in adata.uns["notes"][-1]

@@ -201,3 +201,32 @@ def test_an_empty_folder_names_what_is_expected(tmp_path):
     write_text(tmp_path / "notes.md", "nothing")
     with pytest.raises(ReadError, match="GEM or GEF"):
         reader_for(tmp_path, "stereoseq").read(tmp_path, Wanted("stereoseq"))
+
+
+@pytest.mark.parametrize("nameless", [(0, 1, 2, 3), (1,)])
+def test_genes_without_a_name_go_by_their_id(tmp_path, nameless):
+    """As when the annotation had none: added up, all of them would be one gene."""
+    truth = make_truth()
+    names = ["" if j in nameless else gene for j, gene in enumerate(truth.genes)]
+    expected = [f"ENSG-{gene}" if j in nameless else gene for j, gene in enumerate(truth.genes)]
+    file = write_cell_gef(tmp_path / "a.cellbin.gef", truth)
+    with h5py.File(file, "r+") as opened:
+        gene = np.zeros(4, [("geneID", "S32"), ("geneName", "S32"), ("offset", "<u4"), ("cellCount", "<u4")])
+        gene["geneName"] = [name.encode() for name in names]
+        gene["geneID"] = [f"ENSG-{name}".encode() for name in truth.genes]
+        del opened["cellBin/gene"]
+        opened["cellBin/gene"] = gene
+    truth.check(read(file), genes=expected)
+    records = gem_records(truth, 100).rename(columns={"geneID": "geneName"}).drop(columns="CellID")
+    records.insert(0, "geneID", "ENSG-" + records["geneName"])
+    records["geneName"] = records["geneName"].where(~records["geneName"].isin([truth.genes[j] for j in nameless]), "")
+    adata = read(write_text(tmp_path / "a.gem", records.to_csv(sep="\t", index=False)))
+    assert sorted(adata.var_names) == sorted(expected)
+    assert sorted(adata.var["gene_id"]) == sorted(f"ENSG-{gene}" for gene in truth.genes)
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_gem_under_the_name_of_a_table(tmp_path, folder):
+    truth = seen(make_truth())
+    file = write_gem(tmp_path / "Mouse_brain_GEM_bin1.tsv.gz", truth, count="MIDCounts")
+    truth.check(read(tmp_path if folder else file), bin_ids(truth), spatial=truth.spatial * 100 + 49.5)

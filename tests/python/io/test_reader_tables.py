@@ -119,7 +119,7 @@ def test_one_table(tmp_path):
     assert adata.obs["cell_type"].tolist() == kinds
     assert adata.uns["notes"][:2] == [
         "taken for features: 4 columns, CD3E to VIM",
-        "neither used nor features: z, ImageID, Eccentricity",
+        "neither used nor features: z, Eccentricity",
     ]
 
 
@@ -214,3 +214,122 @@ def test_memory_of_a_wide_table_stays_far_below_the_dense_matrix(tmp_path, monke
     tracemalloc.stop()
     assert (adata.X.toarray() == counts).all()
     assert peak < counts.size * 8 / 3
+
+
+SHAPES = ("Area", "MajorAxisLength", "Extent", "Solidity", "cell_size", "convex_area", "major_minor_axis_ratio",
+          "area_nuclear", "Nucleus: Area µm^2", "Cell: Circularity", "Nucleus/Cell area ratio", "bbox-0",
+          "axis_major_length", "Cell: Max diameter µm", "perimeter")  # fmt: skip
+
+
+def test_measures_of_shape_are_no_markers(tmp_path):
+    truth = make_truth()
+    file = write_single(tmp_path / "cells.csv", truth, **dict.fromkeys(SHAPES, 0.5))
+    adata = read(file)
+    truth.check(adata)
+    assert "neither used nor features: MajorAxisLength, Extent" in adata.uns["notes"][1]
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", "X", "...1", "index", "row_number", "any name at all"])
+def test_row_numbers_are_no_markers(tmp_path, name):
+    """In front of the ids, as pandas, R and spreadsheets leave them when they write a table again."""
+    truth = make_truth()
+    frame = truth.frame.assign(x=truth.spatial[:, 0], y=truth.spatial[:, 1])
+    frame.insert(0, "CellID", truth.ids)
+    frame.insert(0, name, np.arange(1, len(truth.ids) + 1))
+    truth.check(read(write_text(tmp_path / "t.csv", frame.to_csv(index=False))))
+
+
+def test_row_numbers_in_front_of_counts(tmp_path):
+    truth = make_truth()
+    write_pair(tmp_path, truth)
+    frame = truth.frame.reset_index(names="cell_id").reset_index(names="")
+    write_text(tmp_path / "counts.csv", frame.to_csv(index=False))
+    truth.check(read(tmp_path))
+
+
+def test_a_marker_that_rises_is_one(tmp_path):
+    truth = make_truth()
+    truth.counts[:, 1] = np.arange(len(truth.ids)) * 2
+    truth.check(read(write_single(tmp_path / "t.csv", truth)))
+
+
+def test_ids_that_are_called_so_go_before_labels_and_row_numbers(tmp_path):
+    truth = make_truth()
+    frame = truth.frame.assign(
+        X_centroid=truth.spatial[:, 0], Y_centroid=truth.spatial[:, 1], label=5, CellID=truth.ids
+    )
+    truth.check(read(write_text(tmp_path / "t.csv", frame.to_csv(index_label="index"))))
+
+
+def qupath(truth, **more):
+    """A table as QuPath exports it: text, outlines, and statistics of each marker in each compartment."""
+    frame = pd.DataFrame({
+        "Image": "a.ome.tif", "Object ID": truth.ids, "Object type": "Cell", "Name": "", "Classification": "T",
+        "Parent": "Annotation", "ROI": "Polygon", "Centroid X µm": truth.spatial[:, 0],
+        "Centroid Y µm": truth.spatial[:, 1], "Nucleus: Area µm^2": 30.0, "Cell: Area µm^2": 80.0,
+    })  # fmt: skip
+    for part, statistic, factor in (
+        ("Nucleus", "mean", 2),
+        ("Cell", "mean", 1),
+        ("Cell", "std dev", 3),
+        ("Cell", "max", 4),
+    ):
+        for gene in truth.genes:
+            frame[f"{part}: {gene} {statistic}"] = truth.frame[gene].to_numpy() * factor
+    return frame.assign(**more)
+
+
+def test_qupath(tmp_path):
+    truth = make_truth()
+    file = write_text(tmp_path / "measurements.tsv", qupath(truth).to_csv(sep="\t", index=False))
+    adata = read(file, "codex")
+    truth.check(adata, genes=[f"Cell: {gene} mean" for gene in truth.genes])
+    assert adata.uns["spatial_unit"] == "um"
+    assert set(adata.obs["cell_type"]) == {"T"}
+    assert set(adata.obs["cell_area"]) == {80}
+
+
+def test_ark_and_steinbock_count_rows_downwards(tmp_path):
+    truth = make_truth()
+    frame = truth.frame.assign(label=truth.ids, fov="fov1")
+    frame["centroid-0"], frame["centroid-1"] = truth.spatial[:, 1], truth.spatial[:, 0]
+    truth.check(read(write_text(tmp_path / "cell_table_size_normalized.csv", frame.to_csv(index=False))))
+
+
+@pytest.mark.parametrize("repeated", [False, True])
+def test_a_table_of_several_images_is_no_sample(tmp_path, repeated):
+    truth = make_truth(60)
+    file = write_single(tmp_path / "all.csv", truth, image=np.repeat(["a", "b", "c"], 20))
+    if repeated:  # ids begin again in each image
+        frame = pd.read_csv(file)
+        write_text(file, frame.assign(cell_id=1 + np.arange(60) % 20).to_csv(index=False))
+    with pytest.raises(ReadError, match=r"on top of each other: the column image tells 3 apart \(a, b, c\)"):
+        read(file)
+
+
+def test_what_tells_sections_and_tissue_comes_along(tmp_path):
+    adata = read(write_pair(tmp_path, make_truth(), sample_id="s1", in_tissue=1, note="x"))
+    assert sorted(adata.obs) == ["in_tissue", "sample_id"]
+
+
+def test_counts_without_ids_are_refused(tmp_path):
+    truth = make_truth(40)
+    write_pair(tmp_path, truth)
+    write_text(tmp_path / "counts.csv", truth.frame.to_csv(index=False))
+    with pytest.raises(ReadError, match="counts.csv: there is no column of cell ids: .*the first column is CD3E"):
+        read(tmp_path)
+
+
+def test_a_first_column_of_any_name_that_holds_the_ids(tmp_path):
+    truth = make_truth()
+    write_pair(tmp_path, truth)
+    write_text(tmp_path / "counts.csv", truth.frame.to_csv(index_label="my_cells"))
+    truth.check(read(tmp_path))
+
+
+def test_types_of_features_beside_a_matrix(tmp_path):
+    truth = make_truth()
+    write_pair(tmp_path, truth)
+    (tmp_path / "counts.csv").unlink()
+    write_mtx(tmp_path, truth)
+    assert set(read(tmp_path).var["feature_types"]) == {"Gene Expression"}

@@ -1,6 +1,7 @@
 """Visium folders of all versions of Space Ranger."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -258,3 +259,61 @@ def test_real_counts_as_scanpy_reads_them():
     assert adata.var_names.tolist() == peer.var_names.tolist()
     assert (sp.csr_matrix(peer.X) != adata.X).nnz == 0
     assert adata.X.sum() == 932
+
+
+def write_flat(folder, types=None, **columns):
+    """A Visium sample as GEO has it: all files in one folder, packed, with a prefix, the matrix as text."""
+    positions = visium_positions().assign(**columns)
+    X, features = make_counts(len(positions), 6), make_features(*(types or ["Gene Expression"] * 6))
+    write_mtx(folder / "m", X, positions["barcode"], features)
+    for file in list((folder / "m").iterdir()):
+        file.rename(folder / f"GSM1_{file.name}")
+    (folder / "m").rmdir()
+    positions.to_csv(folder / "GSM1_tissue_positions_list.csv.gz", index=False, header=False)
+    return X, positions
+
+
+@pytest.mark.parametrize("platform", ["", "visium"])
+def test_one_folder_of_text_files_as_geo_has_it(tmp_path, platform):
+    X, positions = write_flat(tmp_path, ["Gene Expression"] * 4 + ["Antibody Capture"] * 2)
+    inside = (positions["in_tissue"] == 1).to_numpy()
+    adata = read(tmp_path, platform)
+    assert adata.obs_names.tolist() == positions["barcode"][inside].tolist()
+    assert np.array_equal(adata.X.toarray(), X.toarray()[inside][:, :4])
+    assert adata.uns["um_per_unit"] == pytest.approx(UM_PER_PX, rel=0.01)
+
+
+def merged(positions):
+    """The positions of two sections, as spaceranger aggr puts them together."""
+    other = positions.assign(barcode=positions["barcode"].str.replace("-1", "-2"))
+    return pd.concat([positions, other], ignore_index=True)
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("flat", [True, False])
+def test_several_sections_in_one_matrix_are_refused(tmp_path, named, flat):
+    positions = merged(visium_positions())
+    write_visium(tmp_path / "s", positions)
+    file = tmp_path / "s" / "spatial" / "tissue_positions.csv"
+    target = tmp_path / "s" / ("" if flat else "spatial") / ("GSE1_aggr_tissue_positions.csv" if named else file.name)
+    file.rename(target)
+    if flat:
+        shutil.rmtree(tmp_path / "s" / "spatial")
+    message = (
+        "aggr_tissue_positions.csv holds the spots of several"
+        if named
+        else r"holds 2 sections \(barcodes end in -1, -2"
+    )
+    with pytest.raises(ReadError, match=message):
+        read(tmp_path / "s", "visium")
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_folder_spatial_that_is_missing_or_still_packed(tmp_path, packed):
+    write_visium(tmp_path / "s")
+    if packed:
+        shutil.make_archive(str(tmp_path / "s" / "spatial"), "gztar", tmp_path / "s", "spatial")
+    shutil.rmtree(tmp_path / "s" / "spatial")
+    with pytest.raises(ReadError, match="the folder spatial with the positions .* is missing") as error:
+        read(tmp_path / "s")
+    assert ("still packed? Unpack spatial.tar.gz" in str(error.value)) == packed

@@ -167,3 +167,62 @@ def test_real_folder(tmp_path):
     assert np.allclose(np.linalg.norm(um[:, None] - um[None], axis=2), apart, rtol=0.01)
     result = ingest(tmp_path, folder)
     assert result.exit_code == 0, result.stderr
+
+
+def write_segmented(folder, n=12, **scalefactors):
+    """Cells of Space Ranger 4: squares of 10 pixels, in another order than in the matrix."""
+    (folder / "spatial").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    X, centres = make_counts(n, 6), np.round(rng.uniform(100, 900, (n, 2)))
+    ids = [f"cellid_{i:09d}-1" for i in range(1, n + 1)]
+    write_h5(folder / "filtered_feature_cell_matrix.h5", X, ids, make_features(*["Gene Expression"] * 6))
+    corners = np.array([[-5, -5], [5, -5], [5, 5], [-5, 5], [-5, -5]])
+    features = [
+        {
+            "type": "Feature", "properties": {"cell_id": i + 1, "name": "a ] b"},
+            "geometry": {"type": "Polygon", "coordinates": [(corners + centres[i]).tolist()]},
+        }
+        for i in range(n)
+    ][::-1]  # fmt: skip
+    outlines = {"type": "FeatureCollection", "note": "µm", "features": features}
+    (folder / "cell_segmentations.geojson").write_text(json.dumps(outlines, indent=1, ensure_ascii=False))
+    write_json(folder / "spatial" / "scalefactors_json.json", **(scalefactors or {"microns_per_pixel": UM_PER_PX}))
+    return X, ids, centres
+
+
+@pytest.mark.parametrize("block", [7, 1 << 20])
+@pytest.mark.parametrize("outs", [False, True])
+def test_cells_as_space_ranger_segments_them(tmp_path, monkeypatch, block, outs):
+    monkeypatch.setattr("semanticst.io.readers.segmented_cells.BLOCK", block)
+    X, ids, centres = write_segmented(tmp_path / "outs/segmented_outputs")
+    adata = read(tmp_path if outs else tmp_path / "outs/segmented_outputs")
+    assert adata.obs_names.tolist() == ids
+    assert (X != adata.X).nnz == 0
+    assert np.allclose(adata.obsm["spatial"], centres)
+    assert np.allclose(adata.obs["cell_area"], 100 * UM_PER_PX**2)
+    assert adata.uns["um_per_unit"] == UM_PER_PX
+
+
+def test_bins_go_before_cells_where_both_are_there(tmp_path):
+    write_segmented(tmp_path / "outs/segmented_outputs")
+    write_square(tmp_path / "outs/binned_outputs", 8)
+    adata = read(tmp_path / "outs")
+    assert adata.obs_names[0].startswith("s_008um")
+    assert "segmented_outputs (cells of Space Ranger 4) is there; give it as the path" in adata.uns["notes"][-1]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: cut(f / "cell_segmentations.geojson", 0.5), "cell_segmentations.geojson cannot be read as GeoJSON"),
+        (lambda f: (f / "cell_segmentations.geojson").write_text("{}"), "there is no list of features"),
+        (lambda f: (f / "cell_segmentations.geojson").unlink(), "the file of outlines is missing"),
+        (lambda f: (f / "spatial/scalefactors_json.json").unlink(), "with microns_per_pixel is missing"),
+        (lambda f: cut(f / "filtered_feature_cell_matrix.h5", 0.5), "filtered_feature_cell_matrix.h5 cannot be read"),
+    ],
+)  # fmt: skip
+def test_segmented_outputs_that_cannot_be_read(tmp_path, damage, message):
+    write_segmented(tmp_path / "segmented_outputs")
+    damage(tmp_path / "segmented_outputs")
+    with pytest.raises(ReadError, match=message):
+        read(tmp_path / "segmented_outputs")

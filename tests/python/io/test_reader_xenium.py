@@ -231,3 +231,28 @@ def test_real_damaged_folder(tmp_path):
     assert result.exit_code == 3
     assert "cell_feature_matrix.h5: the matrix is damaged: its shape is no pair of whole numbers" in result.stderr
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("platform", ["", "xenium"])
+@pytest.mark.parametrize("table", ["cells.csv.gz", "cells.parquet"])
+def test_one_folder_of_text_files_as_geo_has_it(tmp_path, platform, table):
+    folder = tmp_path / "s"
+    X, cells = write_xenium(folder, table=table, matrix="folder")
+    (folder / "experiment.xenium").unlink()
+    for file in list((folder / "cell_feature_matrix").iterdir()):
+        file.rename(folder / f"GSM1_{file.name}")
+    (folder / "cell_feature_matrix").rmdir()
+    (folder / table).rename(folder / f"GSM1_{table}")
+    adata = read(folder, platform)
+    assert adata.uns["spatial_unit"] == "um"
+    assert adata.var["control"].tolist() == [False] * 8 + [True] * 4
+    assert np.array_equal(adata.X.toarray(), X.toarray())
+    assert np.allclose(adata.obsm["spatial"], cells[["x_centroid", "y_centroid"]])
+
+
+def test_a_zarr_store_that_lacks_a_chunk(tmp_path):
+    folder = tmp_path / "s"
+    write_xenium(folder, matrix="zarr")
+    (folder / "cell_feature_matrix.zarr/cell_features/indices/0").unlink()
+    with pytest.raises(ReadError, match="cell_features/indices: 1 of 1 chunks are missing"):
+        read(folder)

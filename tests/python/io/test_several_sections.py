@@ -12,8 +12,8 @@ PLACES = np.random.default_rng(0).uniform(0, 500, (N, 2))
 IDS = pd.Index([f"cell_{i}" for i in range(N)])
 
 
-def check(points=PLACES, ids=IDS, **columns):
-    return check_sections(ids, pd.DataFrame(columns, index=ids), points)
+def check(points=PLACES, ids=IDS, fields=True, **columns):
+    return check_sections(ids, pd.DataFrame(columns, index=ids), points, fields)
 
 
 HALVES = np.repeat(["s1", "s2"], N // 2)
@@ -23,14 +23,14 @@ HALVES = np.repeat(["s1", "s2"], N // 2)
     "column", ["library_id", "Sample_ID", "section", "image", "ImageNumber", "fov", "batch", "slide_ID", "orig.ident"]
 )
 def test_sections_on_top_of_each_other_are_refused(column):
-    message = f"on top of each other: obs\\['{column}'\\] tells 2 apart \\(s1, s2\\); a sample is one section"
+    message = f"on top of each other: the column {column} tells 2 apart \\(s1, s2\\); a sample is one section"
     with pytest.raises(ReadError, match=message):
         check(**{column: HALVES})
 
 
 def test_sections_side_by_side_are_a_warning_and_fields_of_view_none():
     points = PLACES + np.column_stack([np.repeat([0, 600], N // 2), np.zeros(N)])
-    assert check(points, image=HALVES) == ["several sections side by side? obs['image'] tells 2 apart (s1, s2)"]
+    assert check(points, image=HALVES) == ["several sections side by side? the column image tells 2 apart (s1, s2)"]
     assert check(points, fov=HALVES, region=HALVES) == []
     assert overlap(pd.factorize(HALVES)[0], points) == 0
 
@@ -38,6 +38,12 @@ def test_sections_side_by_side_are_a_warning_and_fields_of_view_none():
 def test_small_fields_of_view_that_touch_do_not_overlap():
     fields = (PLACES // 100).astype(int)
     assert overlap(pd.factorize(fields[:, 0] * 10 + fields[:, 1])[0], PLACES) < 0.35
+
+
+def test_fields_of_view_of_an_instrument_are_not_doubted():
+    assert check(fov=HALVES, fields=False) == []
+    with pytest.raises(ReadError, match="the column image"):
+        check(image=HALVES, fields=False)
 
 
 def test_a_small_section_on_a_large_one_is_found():
@@ -54,7 +60,7 @@ def test_sections_at_the_same_places_are_found():
 
 def test_cells_of_several_patients_are_refused_wherever_they_lie():
     points = PLACES + np.column_stack([np.repeat([0, 600], N // 2), np.zeros(N)])
-    with pytest.raises(ReadError, match="cells are of several patients: obs\\['donor_id'\\]"):
+    with pytest.raises(ReadError, match="cells are of several patients: the column donor_id tells 2 apart"):
         check(points, donor_id=HALVES)
 
 

@@ -11,6 +11,9 @@ from semanticst.io.readers.base import Reader, ReadError, Wanted
 from semanticst.io.readers.cosmx import COSMX
 from semanticst.io.readers.h5ad import H5AD
 from semanticst.io.readers.merscope import MERSCOPE
+from semanticst.io.readers.packed import ARCHIVE
+from semanticst.io.readers.parts import foreign, need_whole_sample
+from semanticst.io.readers.segmentation_tools import BAYSOR, PROSEG, STEINBOCK
 from semanticst.io.readers.slideseq import SLIDESEQ
 from semanticst.io.readers.spatialdata import SPATIALDATA
 from semanticst.io.readers.stereoseq import STEREOSEQ
@@ -31,10 +34,17 @@ READERS: tuple[Reader, ...] = (
     SLIDESEQ,
     STEREOSEQ,
     SPATIALDATA,
+    PROSEG,
+    BAYSOR,
+    STEINBOCK,
     PAIR,
     SINGLE,
+    ARCHIVE,
 )
 """Readers in the order in which they are asked; the first that recognises the path reads it."""
+SAMPLE_FILES = (".h5ad", ".gef", ".gem")
+MOST_BELOW = 50
+"""Entries of a folder that are looked at when it is no sample itself."""
 
 
 def reader_for(path: Path, platform: str) -> Reader:
@@ -66,14 +76,34 @@ def reader_for(path: Path, platform: str) -> Reader:
     """
     if not path.exists():
         raise ReadError("no such file or folder")
+    need_whole_sample(path)
     owner = next((r for r in READERS if platform and platform in r.platforms), None)
     if owner and owner.recognises(path):
         return owner
     found = next((r for r in READERS if r.recognises(path)), None)
     if found and found.platforms and platform and platform not in found.platforms:
         raise ReadError(f"platform {platform} is stated, but this is {found.expects}; correct the samplesheet")
-    reader = found or owner  # an owner that does not recognise the path says best what is missing
-    if reader:
-        return reader
+    if found:
+        return found
+    what = _samples_inside(path) if path.is_dir() else foreign(path)
+    if owner and path.is_dir() and not what:
+        # an owner that does not recognise the folder says best what is missing
+        return owner
     kind = "folder" if path.is_dir() else f"file ending '{path.suffix}'"
-    raise ReadError(f"this kind of input ({kind}) cannot be read; expected: " + "; ".join(r.expects for r in READERS))
+    expected = "expected: " + (owner.expects if owner else "; ".join(r.expects for r in READERS))
+    raise ReadError(f"this kind of input ({kind}) cannot be read{': ' if what else '; '}{what or expected}")
+
+
+def _samples_inside(folder: Path) -> str:
+    """That samples lie in the folder, which is mostly one too far up; empty when none does."""
+    below = sorted(p for p in folder.iterdir() if p.is_dir() or p.suffix.lower() in SAMPLE_FILES)[:MOST_BELOW]
+    names = [p.name for p in below if not p.name.startswith(".") and _is_sample(p)]
+    return f"it is the folder above a sample; give {', '.join(names[:4])}, each with a row" if names else ""
+
+
+def _is_sample(path: Path) -> bool:
+    try:
+        need_whole_sample(path)
+    except ReadError:
+        return False
+    return any(reader.recognises(path) for reader in READERS)

@@ -17,7 +17,7 @@ from semanticst.io.gene_names import IDS, SYMBOLS
 from semanticst.io.readers.base import ReadError, Wanted
 from semanticst.io.readers.column_names import spatial_pair
 from semanticst.io.readers.visium import SPOT_UM, spacing_scale
-from semanticst.io.several_sections import OVERLAP, overlap, plain
+from semanticst.io.several_sections import plain
 from semanticst.io.sparse import load_csr
 
 COUNTS_NAME = re.compile(r"count|raw|umi", re.IGNORECASE)
@@ -139,15 +139,15 @@ def coordinates_of(group, obs: pd.DataFrame, check: Check) -> tuple[np.ndarray |
 
 
 def _refuse_inside_fields(points: np.ndarray, others: np.ndarray, obs: pd.DataFrame) -> None:
-    """Raise ReadError when fields of view lie on top of each other in ``points``, and side by side in ``others``."""
-    for name in obs.columns:
-        if plain(name) in ("fov", "fovid"):
-            fields = pd.factorize(obs[name].astype(object))[0]
-            if overlap(fields, points[:, :2]) >= OVERLAP > overlap(fields, others[:, :2]):
-                raise ReadError(
-                    f"obsm['spatial'] is inside each field of view (obs['{name}']), obsm['{OF_SLIDE}'] on the slide: "
-                    f"adata.obsm['spatial'] = adata.obsm['{OF_SLIDE}'], and write the file again"
-                )
+    """Raise ReadError when there are several fields of view, and ``others`` spans more than ``points``."""
+    fields = next((obs[name] for name in obs.columns if plain(name) in ("fov", "fovid")), None)
+    if fields is None or fields.nunique() < 2:
+        return
+    if np.ptp(others[:, :2], axis=0).max() > 1.2 * np.ptp(points[:, :2], axis=0).max():
+        raise ReadError(
+            f"obsm['spatial'] is inside each field of view (column {fields.name}), obsm['{OF_SLIDE}'] on the slide: "
+            f"adata.obsm['spatial'] = adata.obsm['{OF_SLIDE}'], and write the file again"
+        )
 
 
 def in_order(stored) -> tuple[np.ndarray, list[str]]:

@@ -77,7 +77,8 @@ def needed_file(folder: Path, *patterns: str, what: str) -> Path:
     """As `find_file`, but a missing file is a ReadError that says ``what`` was expected and what the folder holds."""
     found = find_file(folder, *patterns)
     if found is None:
-        raise ReadError(f"{what} is missing: expected {' or '.join(patterns)}; the folder holds {_file_names(folder)}")
+        held = f"the folder holds {file_names(folder)}{still_packed(folder)}"
+        raise ReadError(f"{what} is missing: expected {' or '.join(patterns)}; {held}")
     return found
 
 
@@ -96,6 +97,17 @@ def damaged(file: Path, kind: str, error: Exception) -> ReadError:
     return ReadError(f"{file.name} cannot be read as {kind}; damaged or incomplete? Copy or export it again ({why})")
 
 
-def _file_names(folder: Path) -> str:
+PACKED = (".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tar.xz", ".zip")
+"""Endings of archives."""
+
+
+def still_packed(folder: Path) -> str:
+    """A hint at archives that lie in ``folder``, which hold what is missed; empty where there are none."""
+    names = sorted(p.name for p in folder.iterdir() if p.name.lower().endswith(PACKED))
+    return f"; still packed? Unpack {', '.join(names[:4])}" if names else ""
+
+
+def file_names(folder: Path) -> str:
+    """The first files of a folder, for messages."""
     names = sorted(p.name for p in folder.iterdir())
     return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "") if names else "nothing"

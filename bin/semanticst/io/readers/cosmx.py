@@ -9,14 +9,17 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from semanticst.io.gene_names import NAMELESS
 from semanticst.io.readers.assembly import assemble, pair_up, rows_of
 from semanticst.io.readers.base import Reader, ReadError, Wanted, find_file, needed_columns, needed_file
-from semanticst.io.readers.tabular import Layout, layout_of, read_columns, read_counts
+from semanticst.io.readers.tabular import Layout, layout_of, read_columns, read_counts, without_row_numbers
 
 COUNTS, METADATA, FOV_POSITIONS = "*exprMat_file.csv*", "*metadata_file.csv*", "*fov_positions_file.csv*"
 ID_COLUMNS = ("fov", "cell_ID", "cell", "cell_id", "slide_ID", "slide_ID_numeric")
-CONTROLS = r"NegPrb|Negative|SystemControl|FalseCode"
-"""How the names of features begin that measure the background."""
+CONTROLS = r"NegPrb|Negative|SystemControl|FalseCode|(Ms|Rb|Rt)[ _.]IgG\d?\w?$"
+"""What features are called that measure the background; the last are the isotype controls of protein panels."""
+SLIDES = ("slide_ID", "slide_ID_numeric", "Run_Tissue_name")
+"""Columns of the metadata that tell slides apart where an export holds several."""
 GLOBAL_MM = (("CenterX_global_mm", "CenterY_global_mm"), ("x_slide_mm", "y_slide_mm"))
 GLOBAL_PX = ("CenterX_global_px", "CenterY_global_px")
 LOCAL_PX = ("CenterX_local_px", "CenterY_local_px")
@@ -40,16 +43,18 @@ def read_cosmx(folder: Path, wanted: Wanted) -> ad.AnnData:
     columns = _id_columns(counts, metadata)
     spatial_columns, unit = _spatial_columns(metadata)
 
-    ids, features, X = read_counts(counts, ID_COLUMNS)
+    others = {name for name in counts.columns if name in ID_COLUMNS or NAMELESS.match(name)}
+    ids, features, X = read_counts(counts, others)
+    features, X, numbers = without_row_numbers(features, X, counts.file)
     extra = [c for c in (*LOCAL_PX, "Area", "Area.um2") if c in metadata.columns and c not in spatial_columns]
-    names = [c for c in ("fov", "cell", "cell_id") if c in metadata.columns]
+    names = [c for c in ("fov", "cell", "cell_id", *SLIDES) if c in metadata.columns]
     cells = read_columns(metadata, list(dict.fromkeys([*columns, *names])), [*spatial_columns, *extra], gaps=extra)
     keys, placed = _keys(ids, columns), _keys(cells, columns)
     real, real_placed = (np.flatnonzero(~k.str.endswith("_0")) for k in (keys, placed))
     if not len(real) or not len(real_placed):
         raise ReadError(f"{(counts if not len(real) else metadata).file.name}: there are no cells but cell_ID 0")
     rows, at, notes = pair_up(keys[real], placed[real_placed], counts.file, metadata.file)
-    rows, cells = real[rows], cells.iloc[real_placed[at]]
+    rows, cells, notes = real[rows], cells.iloc[real_placed[at]], notes + numbers
     if len(real) < len(keys):
         notes.append(f"{len(keys) - len(real)} rows of cell_ID 0 (no cell) are left out")
 
@@ -57,7 +62,9 @@ def read_cosmx(folder: Path, wanted: Wanted) -> ad.AnnData:
     spatial = cells[list(spatial_columns)].to_numpy()
     if spatial_columns == LOCAL_PX:
         spatial = spatial + _offsets(folder, cells["fov"])
-    obs = {"fov": cells["fov"]} if "fov" in cells else {}
+    obs = {name: cells[name] for name in ("fov", "slide_ID", "slide_ID_numeric") if name in cells}
+    if "Run_Tissue_name" in cells:
+        obs["section"] = cells["Run_Tissue_name"]
     if "Area.um2" in cells:
         obs["cell_area"] = cells["Area.um2"]
     elif "Area" in cells:

@@ -31,6 +31,14 @@ def open_bytes(file: Path) -> BinaryIO:
     return cast(BinaryIO, gzip.open(file, "rb") if zipped else file.open("rb"))
 
 
+def parquet_columns(file: Path) -> list[str]:
+    """Names of the columns of a parquet table. Raises ReadError when it is damaged."""
+    import pyarrow.parquet as pq
+
+    with reading(file, "a parquet table"):
+        return pq.read_schema(file).names
+
+
 def read_parquet(file: Path, needed: Iterable[str], wanted: Iterable[str] = ()) -> pd.DataFrame:
     """The columns ``needed`` of a parquet table, and those of ``wanted`` that are there; no others are loaded.
 
@@ -39,8 +47,7 @@ def read_parquet(file: Path, needed: Iterable[str], wanted: Iterable[str] = ()) 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with reading(file, "a parquet table"):
-        names = pq.read_schema(file).names
+    names = parquet_columns(file)
     needed_columns(names, needed, file)
     with reading(file, "a parquet table"):
         columns = [*needed, *(c for c in wanted if c in names)]

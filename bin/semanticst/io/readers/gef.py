@@ -10,6 +10,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from semanticst.io.gene_names import NO_NAME
 from semanticst.io.readers.base import ReadError
 from semanticst.io.readers.binning import Sums, bin_keys
 from semanticst.io.sparse import BLOCK, load_csr
@@ -64,13 +65,17 @@ def read_cells(file: h5py.File):
 
 
 def _genes(gene: np.ndarray) -> tuple[list[str], list[str] | None]:
-    """Names of the genes and, since GEF 4, their ids beside them."""
+    """Names of the genes and, since GEF 4, their ids beside them.
+
+    A gene without a name (an annotation may have none) goes by its id.
+    """
     columns = gene.dtype.names or ()
     texts = {name: [t.decode().rstrip("\0") for t in gene[name]] for name in columns if gene.dtype[name].kind == "S"}
     names = next((texts[column] for column in ("geneName", "gene", "geneID") if column in texts), None)
     if names is None:
         raise ReadError(f"the genes have no names, only {', '.join(columns)}")
-    return names, texts.get("geneID") if "geneName" in texts else None
+    ids = texts.get("geneID") if "geneName" in texts else None
+    return [i if n in NO_NAME else n for n, i in zip(names, ids)] if ids else names, ids
 
 
 def _need_fields(dtype: np.dtype, wanted: tuple[str, ...], where: str) -> None:

@@ -8,13 +8,15 @@ from pathlib import Path
 import anndata as ad
 import pandas as pd
 
+from semanticst.io.gene_names import NAMELESS
 from semanticst.io.readers.assembly import assemble, pair_up, rows_of
 from semanticst.io.readers.base import Reader, ReadError, Wanted, needed_file
-from semanticst.io.readers.tabular import Layout, layout_of, read_columns, read_counts
+from semanticst.io.readers.tabular import Layout, layout_of, read_columns, read_counts, without_row_numbers
 
 COUNTS, METADATA = "*cell_by_gene.csv*", "*cell_metadata.csv*"
 ID_COLUMNS = ("EntityID", "cell", "cell_id", "", "Unnamed: 0", "X")
-"""Names of the column of ids: of the vendor, without a name, and after pandas or R wrote the table again."""
+"""Names of the column of ids: of the vendor, without a name, and after pandas or R wrote the table again. The first
+that is there holds the ids; none of them is a feature."""
 CONTROLS = r"Blank[-_.]"
 
 
@@ -30,13 +32,15 @@ def read_merscope(folder: Path, wanted: Wanted) -> ad.AnnData:
     id_counts, id_metadata = _id_column(counts), _id_column(metadata)
     fov = ["fov"] if "fov" in metadata.columns else []
     cells = read_columns(metadata, [id_metadata, *fov], ["center_x", "center_y"])
-    ids, features, X = read_counts(counts, (id_counts,))
+    others = {name for name in counts.columns if name in ID_COLUMNS or NAMELESS.match(name)}
+    ids, features, X = read_counts(counts, others)
+    features, X, numbers = without_row_numbers(features, X, counts.file)
     keys = pd.Index(ids[id_counts], dtype=object)
     rows, at, notes = pair_up(keys, pd.Index(cells[id_metadata], dtype=object), counts.file, metadata.file)
     cells = cells.iloc[at]
     return assemble(
         rows_of(X, rows), keys[rows], features, cells[["center_x", "center_y"]].to_numpy(), unit="um",
-        platform="merscope", notes=notes, obs={c: cells[c] for c in fov},
+        platform="merscope", notes=notes + numbers, obs={c: cells[c] for c in fov},
         control=pd.Series(features).str.match(CONTROLS).to_numpy(bool),
     )  # fmt: skip
 

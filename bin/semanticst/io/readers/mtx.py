@@ -9,16 +9,17 @@ from semanticst.io.readers.base import ReadError, needed_file
 from semanticst.io.readers.files import open_bytes, reading
 from semanticst.io.readers.matrix_market import read_matrix_market
 
-MATRIX = ("*matrix.mtx", "*matrix.mtx.gz")
+MATRIX = ("*matrix.mtx", "*matrix.mtx.gz", "*MoleculesPerMatchedBead.mtx", "*MoleculesPerMatchedBead.mtx.gz")
+"""As 10x Genomics, and as Curio Seeker calls it."""
 CELLS = ("*barcodes.tsv*", "*barcodes.csv*", "*barcodes.txt*", "*cells.tsv*", "*cells.csv*", "*cells.txt*")
 FEATURES = ("*features.tsv*", "*features.csv*", "*features.txt*", "*genes.tsv*", "*genes.csv*", "*genes.txt*")
 
 
 def read_mtx(folder: Path, cells: tuple[str, ...] = CELLS) -> tuple[sp.csr_matrix, pd.Index, pd.DataFrame, Path]:
-    """Matrix (CSR float32, n_cells x n_features), ids of the cells, features (columns id and name), file of the ids.
+    """Matrix (CSR float32, n_cells x n_features), ids of the cells, features (id, name, type), file of the ids.
 
     The file holds features x cells, as 10x writes it, or cells x features: the lists of names tell, and a square matrix
-    is taken as 10x writes it. cells : patterns of the file with the ids.
+    is taken as 10x writes it. cells : patterns of the file with the ids. Types are empty where the list has none.
 
     Raises ReadError when a file is missing or damaged, and when the lists do not fit the matrix.
     """
@@ -31,7 +32,8 @@ def read_mtx(folder: Path, cells: tuple[str, ...] = CELLS) -> tuple[sp.csr_matri
         # a list may have a header
         if 0 <= len(ids) - n_cells <= 1 and 0 <= len(features) - n_features <= 1:
             kept = features.iloc[len(features) - n_features :]
-            table = pd.DataFrame({"id": kept[0], "name": kept[min(1, kept.shape[1] - 1)]}).reset_index(drop=True)
+            name, kind = kept[min(1, kept.shape[1] - 1)], kept[2] if kept.shape[1] > 2 else ""
+            table = pd.DataFrame({"id": kept[0], "name": name, "type": kind}).reset_index(drop=True)
             return X.tocsr(), pd.Index(ids[0].iloc[len(ids) - n_cells :], dtype=object), table, id_file
     raise ReadError(
         f"{file.name}: the matrix is {matrix.shape[1]} x {matrix.shape[0]}, but there are {len(ids)} cells and "

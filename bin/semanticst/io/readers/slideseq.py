@@ -16,7 +16,9 @@ from semanticst.io.readers.base import Reader, ReadError, Wanted, find_file, nee
 from semanticst.io.readers.mtx import MATRIX, read_mtx
 from semanticst.io.readers.tabular import Layout, layout_of, read_columns, read_counts
 
-LOCATIONS = ("*BeadLocations*.csv*", "*bead_locations*", "*barcode_matching*", "*barcode_xy*")
+CURIO = "*MatchedBeadLocation*.csv*"
+"""Curio Seeker, whose pixels are of no stated size."""
+LOCATIONS = ("*BeadLocations*.csv*", "*bead_locations*", "*barcode_matching*", "*barcode_xy*", CURIO)
 COUNTS = ("*matched.digital_expression.txt*", "*digital_expression.txt*", "*MappedDGE*.csv*")
 X_NAMES, Y_NAMES = ("xcoord", "x_coord", "x"), ("ycoord", "y_coord", "y")
 PIXEL = (0.65, "pixel of the microscope that reads the pucks of Slide-seq; a puck of 3 mm is about 4,600 px wide")
@@ -34,21 +36,24 @@ def read_slideseq(folder: Path, wanted: Wanted) -> ad.AnnData:
     """
     places_file = needed_file(folder, *LOCATIONS, what="the table of bead locations")
     table = find_file(folder, *COUNTS)
+    curio = find_file(folder, CURIO) == places_file
     if table is None and find_file(folder, *MATRIX) is None:
         needed_file(folder, *COUNTS, *MATRIX, what="the table of counts")
     if table:
         X, beads, genes = _digital_expression(table)
         counts_file = table
-        gene_ids = None
+        features = None
     else:
         X, beads, features, counts_file = read_mtx(folder, cells=("*barcodes.tsv*",))
-        genes, gene_ids = features["name"].tolist(), features["id"].to_numpy()
+        genes = features["name"].tolist()
     only_once(beads, counts_file)
     keys, places = _places(layout_of(places_file), beads)
     rows, at, notes = pair_up(keys, places.index, counts_file, places_file)
     spatial = places.to_numpy()[at]
-    in_pixels = np.ptp(spatial, axis=0).max() > PUCK_UM
-    if not in_pixels:
+    in_pixels = not curio and np.ptp(spatial, axis=0).max() > PUCK_UM
+    if curio:
+        notes.append("Curio Seeker does not say its unit; spatial_unit or um_per_px in the samplesheet states it")
+    elif not in_pixels:
         notes.append(
             "the beads span less than a puck does in pixels: whether they are pixels of 0.65 um is not certain, so the "
             "unit is unknown; spatial_unit in the samplesheet states it"
@@ -57,8 +62,10 @@ def read_slideseq(folder: Path, wanted: Wanted) -> ad.AnnData:
         rows_of(X, rows), beads[rows], genes, spatial, unit="px" if in_pixels else "unknown", platform="slideseq",
         um_per_unit=PIXEL if in_pixels else None, notes=notes,
     )  # fmt: skip
-    if gene_ids is not None:
-        adata.var["gene_id"] = gene_ids
+    if features is not None:
+        adata.var["gene_id"] = features["id"].to_numpy()
+        if (features["type"] != "").any():
+            adata.var["feature_types"] = features["type"].to_numpy()
     return adata
 
 
@@ -101,7 +108,7 @@ def _is_number(text: str) -> bool:
 
 SLIDESEQ = Reader(
     name="slideseq",
-    expects="a folder of Slide-seq (*BeadLocations*.csv and *.digital_expression.txt.gz or MappedDGEForR.csv)",
+    expects="a folder of Slide-seq or Curio Seeker (*BeadLocation*.csv and digital_expression.txt.gz or a matrix.mtx)",
     recognises=lambda path: path.is_dir() and any(any(path.glob(pattern)) for pattern in LOCATIONS),
     read=read_slideseq,
     platforms=("slideseq",),

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from semanticst.constants import Obsm
-from semanticst.io.readers.base import ReadError, find_file, needed_columns, needed_file
+from semanticst.io.readers.base import ReadError, file_names, find_file, needed_columns, needed_file
 from semanticst.io.readers.files import open_bytes, read_parquet, reading
-from semanticst.io.readers.tenx import find_matrix, locate, read_matrix
+from semanticst.io.readers.tenx import find_flat_matrix, find_matrix, locate, read_matrix
 
 COLUMNS = ("barcode", "in_tissue", "array_row", "array_col", "pxl_row_in_fullres", "pxl_col_in_fullres")
 POSITIONS = tuple(
@@ -19,6 +19,8 @@ POSITIONS = tuple(
     for name in ("tissue_positions.parquet", "tissue_positions.csv", "tissue_positions_list.csv",
                  "tissue_positions.csv.gz", "tissue_positions_list.csv.gz")
 )  # fmt: skip
+AGGREGATED = "*aggr_tissue_positions*"
+"""What spaceranger aggr writes: the positions of all sections that it merged."""
 SCALEFACTORS = ("scalefactors_json.json", "*scalefactors_json.json", "*scalefactors_json.json.gz")
 
 
@@ -36,10 +38,11 @@ def read_counts(outs: Path) -> tuple[ad.AnnData, Path]:
             if name.startswith("raw"):
                 adata.uns["notes"].append(f"there is no filtered matrix; {found.name} is read, and in_tissue respected")
             return adata, found
-    there = ", ".join(sorted(p.name for p in outs.iterdir())[:8]) or "nothing"
+    if flat := find_flat_matrix(outs):
+        return read_matrix(flat), flat
     raise ReadError(
         "the counts are missing: expected filtered_feature_bc_matrix.h5 or a folder filtered_feature_bc_matrix; the "
-        f"folder holds {there}"
+        f"folder holds {file_names(outs)}"
     )
 
 
@@ -49,6 +52,12 @@ def read_positions(spatial: Path) -> tuple[pd.DataFrame, Path]:
     Index barcode; in_tissue (bool), array_row, array_col, x and y in pixels of the full-resolution image, x to the
     right and y down. Raises ReadError when the file is missing or damaged, or when barcodes repeat.
     """
+    merged = find_file(spatial, AGGREGATED)
+    if merged:
+        raise ReadError(
+            f"{merged.name} holds the spots of several sections, which spaceranger aggr put into one matrix; give each "
+            "section a row of the samplesheet, with its own folder outs"
+        )
     file = needed_file(spatial, *POSITIONS, what="the table of positions")
     table = read_parquet(file, COLUMNS) if file.suffix == ".parquet" else _read_csv(file)
     numbers = list(COLUMNS[1:])
@@ -104,9 +113,10 @@ def positive(factors: dict, name: str) -> float | None:
 def place(adata: ad.AnnData, counts: Path, positions: pd.DataFrame, file: Path) -> ad.AnnData:
     """Give each barcode its position, and leave out those that are not in the tissue.
 
-    obs : array_row, array_col. obsm['spatial'] : pixels. Raises ReadError when a barcode has no position, or when none
-    is in the tissue.
+    obs : array_row, array_col. obsm['spatial'] : pixels. Raises ReadError when a barcode has no position, when none is
+    in the tissue, or when barcodes are of several slides.
     """
+    _one_slide(adata.obs_names, counts)
     found = positions.iloc[locate(adata.obs_names, counts, positions.index, file)]
     kept = found["in_tissue"].to_numpy()
     if not kept.any():
@@ -122,3 +132,17 @@ def place(adata: ad.AnnData, counts: Path, positions: pd.DataFrame, file: Path) 
         obsm={Obsm.SPATIAL.value: found[["x", "y"]].to_numpy(dtype=np.float64)},
         uns={"spatial_unit": "px", "notes": notes},
     )
+
+
+def _one_slide(barcodes: pd.Index, matrix: Path) -> None:
+    """Raise ReadError when barcodes end in several numbers: a matrix of spaceranger aggr, which counts the sections.
+
+    A sample of them is looked at: the sections follow one another.
+    """
+    some = barcodes[:: max(1, len(barcodes) // 2000)].append(barcodes[-1:])
+    ends = sorted({str(name).rpartition("-")[2] for name in some if "-" in str(name)})
+    if len(ends) > 1:
+        raise ReadError(
+            f"{matrix.name} holds {len(ends)} sections (barcodes end in -{', -'.join(ends[:3])}), as spaceranger aggr "
+            "merges them; give each section a row of the samplesheet, with its own folder outs"
+        )

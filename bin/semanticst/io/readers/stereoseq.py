@@ -4,6 +4,7 @@ DNBs are the spots of the chip. GEM: ``#`` lines, then geneID, x, y, MIDCount an
 the first published files call the columns otherwise.
 """
 
+import re
 from pathlib import Path
 
 import anndata as ad
@@ -11,6 +12,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from semanticst.io.gene_names import NO_NAME
 from semanticst.io.readers import gef
 from semanticst.io.readers.assembly import assemble, only_once
 from semanticst.io.readers.base import Reader, ReadError, Wanted
@@ -22,7 +24,9 @@ PITCH = (0.5, "distance of the DNBs of a Stereo-seq chip, 500 nm")
 DEFAULT_BIN = 100
 """Side of the bins in DNBs when none is asked for: 50 um, as in the vendor's own reports."""
 GENE = ("geneName", "geneID", "gene", "geneid")
-COUNT = ("MIDCount", "MIDCounts", "UMICount", "UMICounts", "count", "counts", "values")
+MOLECULES = ("MIDCount", "MIDCounts", "UMICount", "UMICounts")
+"""What the column of counts is called in GEM files only."""
+COUNT = (*MOLECULES, "count", "counts", "values")
 CELL = ("CellID", "cell", "label", "cell_id")
 ROWS = 1 << 22
 CELL_FILES = ("*.adjusted.cellbin.gef", "*.cellbin.gef", "*.cellbin.gem*")
@@ -56,6 +60,9 @@ def _chosen(folder: Path, wanted: Wanted) -> Path:
             raise ReadError(f"several files match {pattern}: {', '.join(f.name for f in found)}; state one as path")
         if found:
             return found[0]
+    others = [file for file in sorted(folder.iterdir()) if "gem" in file.name.lower() and is_gem(file)]
+    if len(others) == 1:
+        return others[0]
     raise ReadError("there is no GEM or GEF file with bins in the folder; leave bin_size empty to read cells")
 
 
@@ -82,6 +89,8 @@ def _read_gef(file: h5py.File, wanted: Wanted) -> ad.AnnData:
 
 def _read_gem(table: Layout, wanted: Wanted) -> ad.AnnData:
     gene, count = _column(table, GENE, "the genes"), _column(table, COUNT, "the counts")
+    # where there are names and ids, a gene without a name goes by its id
+    gene_id = table.columns.index("geneID") if {"geneName", "geneID"} <= set(table.columns) else None
     x, y = _column(table, ("x",), "x"), _column(table, ("y",), "y")
     cell = next((table.columns.index(c) for c in CELL if c in table.columns), None)
     by_cell = cell is not None and not wanted.bin_size
@@ -93,12 +102,18 @@ def _read_gem(table: Layout, wanted: Wanted) -> ad.AnnData:
     types = {gene: str, x: np.int64, y: np.int64, count: np.float32}
     if cell is not None and by_cell:
         types[cell] = np.int64
+    if gene_id is not None:
+        types[gene_id] = str
     codes: dict[str, int] = {}
+    ids: dict[str, str] = {}
     sums, places = Sums(), []
     for chunk in chunks_of(table, types, ROWS):
         if min(chunk[x].min(), chunk[y].min()) < 0:
             raise ReadError(f"{table.file.name}: there are negative coordinates")
         chunk = chunk[chunk[cell] != 0] if by_cell else chunk
+        if gene_id is not None:
+            chunk[gene] = chunk[gene].where(~chunk[gene].isin(NO_NAME), chunk[gene_id])
+            ids = dict(chunk.drop_duplicates(gene)[[gene, gene_id]].to_numpy()) | ids
         local, names = pd.factorize(chunk[gene])
         genes = np.array([codes.setdefault(name, len(codes)) for name in names], dtype=np.int32)[local]
         keys = chunk[cell].to_numpy() if by_cell else bin_keys(chunk[x].to_numpy(), chunk[y].to_numpy(), n)
@@ -113,7 +128,10 @@ def _read_gem(table: Layout, wanted: Wanted) -> ad.AnnData:
     else:
         names, spatial = _bins(keys, n)
         notes = [_bin_note(n, PITCH[0])]
-    return assemble(X, names, list(codes), spatial, unit="px", um_per_unit=PITCH, platform="stereoseq", notes=notes)
+    adata = assemble(X, names, list(codes), spatial, unit="px", um_per_unit=PITCH, platform="stereoseq", notes=notes)
+    if ids:
+        adata.var["gene_id"] = [ids[name] for name in codes]
+    return adata
 
 
 def _dnbs(wanted: Wanted, pitch: float) -> int:
@@ -146,9 +164,22 @@ def _column(table: Layout, names: tuple[str, ...], what: str) -> int:
     return found
 
 
+def is_gem(file: Path) -> bool:
+    """Whether a table under another name is a GEM: the databases call it ``..._GEM_bin1.tsv.gz``; its header tells."""
+    if not re.search(r"\.(tsv|txt|csv)(\.gz)?$", file.name, re.IGNORECASE):
+        return False
+    try:
+        columns = set(layout_of(file).columns)
+    except ReadError:
+        return False
+    return {"x", "y"} <= columns and bool(columns & set(MOLECULES)) and bool(columns & set(GENE))
+
+
 def _recognises(path: Path) -> bool:
-    files = path.iterdir() if path.is_dir() else [path]
-    return any(file.name.lower().endswith((".gem", ".gem.gz", ".gef")) for file in files)
+    files = list(path.iterdir()) if path.is_dir() else [path]
+    if any(file.name.lower().endswith((".gem", ".gem.gz", ".gef")) for file in files):
+        return True
+    return any(is_gem(file) for file in files if path.is_file() or "gem" in file.name.lower())
 
 
 STEREOSEQ = Reader(

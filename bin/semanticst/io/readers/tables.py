@@ -1,40 +1,42 @@
 """Tables of any origin: counts and coordinates in two files, or all in one.
 
-STARmap, osmFISH, seqFISH, MIBI, IMC, CODEX and the like come this way.
+STARmap, osmFISH, seqFISH, MIBI, IMC, CODEX and the like come this way, and what MCMICRO, QuPath, ark and steinbock
+write.
 """
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import anndata as ad
 import pandas as pd
 
+from semanticst.io.gene_names import NAMELESS
 from semanticst.io.readers.assembly import assemble, only_once, pair_up, rows_of
 from semanticst.io.readers.base import Reader, ReadError, Wanted
+from semanticst.io.readers.column_names import (
+    AREAS,
+    IDS,
+    QUPATH_INTENSITY,
+    TYPES,
+    id_column,
+    is_axis,
+    is_no_feature,
+    latin,
+    spatial_pair,
+)
 from semanticst.io.readers.mtx import read_mtx
-from semanticst.io.readers.tabular import Layout, layout_of, read_columns, read_counts
+from semanticst.io.readers.tabular import Layout, layout_of, read_columns, read_counts, without_row_numbers
+from semanticst.io.several_sections import SECTION_COLUMNS, check_sections, plain
 
 TABLE = r"\.(csv|tsv|txt)(\.gz)?$"
-COUNTS = re.compile(r"(^|[_.-])(counts?|expression|matrix)" + TABLE, re.IGNORECASE)
+COUNTS = re.compile(r"(^|[_.-])(counts?|expression|matrix|intensities)" + TABLE, re.IGNORECASE)
 COORDINATES = re.compile(
-    r"(^|[_.-])(coordinates|coords|positions|spatial|cells|centroids|locations)" + TABLE, re.IGNORECASE
+    r"(^|[_.-])(coordinates|coords|positions|spatial|cells|centroids|locations|regionprops)" + TABLE, re.IGNORECASE
 )
 MTX = re.compile(r"(^|[_.-])matrix\.mtx(\.gz)?$", re.IGNORECASE)
-
-IDS = ("cellid", "cell", "cells", "id", "ids", "barcode", "barcodes", "spot", "spotid", "bead", "objectid",
-       "objectnumber", "cellname", "cellnumber", "cellindex", "celllabel", "entityid", "index")  # fmt: skip
-AXIS = ("{}", "{}centroid", "centroid{}", "center{}", "{}center", "{}coord", "{}coordinate", "coord{}", "{}position",
-        "{}pos", "position{}", "pos{}", "{}location", "location{}", "global{}", "{}global")  # fmt: skip
-PXL = ("pxl_col_in_fullres", "pxl_row_in_fullres")
-UNITS = {"um": "um", "micron": "um", "microns": "um", "micrometer": "um", "micrometers": "um", "mm": "mm", "px": "px",
-         "pixel": "px", "pixels": "px"}  # fmt: skip
-TYPES = ("celltype", "celltypes", "annotation", "phenotype", "celltypeannotation")
-AREAS = ("area", "cellarea", "areaum2", "cellareaum2")
-OTHERS = ("z", "fov", "region", "sample", "sampleid", "patient", "patientid", "slide", "slideid", "image", "imageid",
-          "batch", "roi", "core", "cluster", "clusters", "leiden", "domain", "layer", "volume", "size", "perimeter",
-          "eccentricity", "majoraxislength", "minoraxislength", "solidity", "orientation", "tile", "ncounts",
-          "ngenes", "totalcounts", "intissue", "arrayrow", "arraycol")  # fmt: skip
-"""Plain names (lower case, letters and digits) of columns that are neither features nor used."""
+KEPT = SECTION_COLUMNS | {"intissue", "arrayrow", "arraycol"}
+"""Columns that become columns of obs as they are: what tells sections and tissue."""
 
 
 def read_pair(folder: Path, wanted: Wanted) -> ad.AnnData:
@@ -42,97 +44,107 @@ def read_pair(folder: Path, wanted: Wanted) -> ad.AnnData:
 
     Raises ReadError when a file or a column is missing, damaged, or has no number where one is expected.
     """
-    matrix = _one(folder, MTX)
-    if matrix:
-        X, ids, features, counts = read_mtx(folder)
-        names = features["name"].tolist()
-    else:
-        table = layout_of(_one(folder, COUNTS) or _no_counts(folder))
-        counts = table.file
-        ids, names, X = read_counts(table, (table.columns[0],))
-        ids = pd.Index(ids[table.columns[0]], dtype=object)
-    places = layout_of(_one(folder, COORDINATES, besides=counts) or _no_coordinates(folder))
-    id_column = _id_column(places, or_first=True)
-    cells, spatial_columns, unit = _cells(places, id_column)
-    placed = pd.Index(cells[id_column], dtype=object)
-    if not matrix and not ids.isin(placed).any() and pd.Index(names).isin(placed).any():
-        raise ReadError(f"{counts.name}: the cells are in the columns; transpose it: one row per cell is expected")
-    rows, at, notes = pair_up(ids, placed, counts, places.file)
-    cells = cells.iloc[at]
-    adata = assemble(
-        rows_of(X, rows), ids[rows], names, cells[spatial_columns].to_numpy(), unit=unit,
-        notes=notes + _unit_notes(unit, spatial_columns), obs=_obs(cells, unit),
-    )  # fmt: skip
-    if matrix and (features["id"] != features["name"]).any():
+    if not _one(folder, MTX):
+        return join_tables(_one(folder, COUNTS) or _no_counts(folder), lambda counts: _places_of(folder, counts))
+    X, ids, features, counts = read_mtx(folder)
+    adata = place_counts(X, ids, features["name"].tolist(), counts, layout_of(_places_of(folder, counts)))
+    if (features["id"] != features["name"]).any():
         adata.var["gene_id"] = features["id"].to_numpy()
+    if (features["type"] != "").any():
+        adata.var["feature_types"] = features["type"].to_numpy()
+    return adata
+
+
+def join_tables(counts_file: Path, places_of: Callable[[Path], Path]) -> ad.AnnData:
+    """Read a table of counts, cells x features, and the table of the places of its cells, which is found beside it."""
+    counts = layout_of(counts_file)
+    ids_in = _counts_id_column(counts)
+    others = {ids_in, *(column for column in counts.columns if NAMELESS.match(column))}
+    ids, names, X = read_counts(counts, others)
+    names, X, notes = without_row_numbers(names, X, counts.file)
+    places = layout_of(places_of(counts_file))
+    ids = pd.Index(ids.iloc[:, list(ids.columns).index(ids_in)], dtype=object)
+    adata = place_counts(X, ids, names, counts.file, places, ids_in)
+    adata.uns["notes"] += notes
     return adata
 
 
 def read_single(file: Path, wanted: Wanted) -> ad.AnnData:
     """Read one table with ids, x, y and features: every column that is not known as something else is a feature.
 
-    Known are ids, coordinates, cell types, areas, and the names in `OTHERS`.
+    Known are ids, coordinates, cell types, areas and shapes, row numbers, and the names in
+    `semanticst.io.readers.column_names`. Of a table of QuPath the mean of each marker over the cell is taken.
 
-    Raises ReadError when a column is missing, or a feature has no number somewhere.
+    Raises ReadError when a column is missing, when a feature has no number somewhere, and when the table holds several
+    images that lie on top of each other.
     """
     table = layout_of(file)
-    id_column = _id_column(table)
-    cells, spatial_columns, unit = _cells(table, id_column)
-    known = {id_column, *cells.columns, *(c for c in table.columns if _is_known(c))}
+    ids_in = _id_column(table)
+    cells, pair, unit = _cells(table, ids_in)
+    known = {ids_in, *cells.columns, *(c for c in table.columns if is_no_feature(c)), *_other_statistics(table.columns)}
     _, features, X = read_counts(table, known)
-    ids = pd.Index(cells[id_column], dtype=object)
+    features, X, notes = without_row_numbers(features, X, file)
+    obs, ids = _obs(cells, unit), pd.Index(cells[ids_in], dtype=object)
+    # ids of several images repeat: which of them the table holds, says more
+    check_sections(ids, pd.DataFrame(obs, index=cells.index), cells[list(pair)].to_numpy())
     only_once(ids, file)
-    others = [c for c in table.columns if c in known and c not in cells.columns]
-    notes = [f"taken for features: {len(features)} columns, {features[0]} to {features[-1]}"]
-    notes += [f"neither used nor features: {', '.join(others)}"] if others else []
+    others = [c for c in table.columns if c in known and c not in (ids_in, *pair) and plain(latin(c)) not in _USED]
+    notes.insert(0, f"taken for features: {len(features)} columns, {features[0]} to {features[-1]}")
+    notes += [f"neither used nor features: {_shortened(others)}"] if others else []
     return assemble(
-        X, ids, features, cells[spatial_columns].to_numpy(), unit=unit,
-        notes=notes + _unit_notes(unit, spatial_columns), obs=_obs(cells, unit),
-    )  # fmt: skip
-
-
-def _cells(table: Layout, id_column: str) -> tuple[pd.DataFrame, list[str], str]:
-    """Ids, coordinates, cell type and area; names of the coordinates; their unit."""
-    spatial_columns, unit = _spatial_columns(table, id_column)
-    free = [c for c in table.columns if c not in (id_column, *spatial_columns)]
-    kinds = [c for c in free if _plain(c) in TYPES][:1]
-    areas = [c for c in free if _plain(c) in AREAS][:1]
-    return read_columns(table, [id_column, *kinds], [*spatial_columns, *areas], gaps=areas), spatial_columns, unit
-
-
-def _spatial_columns(table: Layout, id_column: str) -> tuple[list[str], str]:
-    """The pair of coordinates and its unit, from the names; micrometres before mm, pixels, and no unit."""
-    found: dict[tuple[str, str], str] = {}
-    for axis in "xy":
-        for column in table.columns:
-            base, unit = _without_unit(column)
-            if column != id_column and base in {name.format(axis) for name in AXIS}:
-                found.setdefault((unit, axis), column)
-    if set(PXL) <= set(table.columns):
-        found |= {("px", "x"): PXL[0], ("px", "y"): PXL[1]}
-    for unit in ("um", "mm", "px", "unknown"):
-        if (unit, "x") in found and (unit, "y") in found:
-            return [found[unit, "x"], found[unit, "y"]], unit
-    raise ReadError(
-        f"{table.file.name}: there are no columns of coordinates: a pair such as x and y, x_um and y_um, or x_centroid "
-        f"and y_centroid is expected; columns found: {', '.join(table.columns[:12])}"
+        X, ids, features, cells[list(pair)].to_numpy(), unit=unit, notes=notes + _unit_notes(unit, pair), obs=obs
     )
 
 
-def _without_unit(column: str) -> tuple[str, str]:
-    """A plain name without the unit at its end, and the unit: x_centroid_um -> xcentroid, um."""
-    words = re.sub(r"[()\[\]\s.]", "_", re.sub("[µμ]", "u", column)).strip("_")
-    stem, _, last = words.rpartition("_")
-    if stem and last.lower() in UNITS:
-        return _plain(stem), UNITS[last.lower()]
-    return _plain(column), "unknown"
+_USED = frozenset({*TYPES, *AREAS}) | KEPT
+
+
+def place_counts(X, ids: pd.Index, names: list[str], counts: Path, places: Layout, ids_in: str = "") -> ad.AnnData:
+    """Counts with what the table of places says. ids_in : what the column of ids of the counts is called."""
+    places_id = _id_column(places, or_first=True)
+    cells, pair, unit = _cells(places, places_id)
+    placed = pd.Index(cells[places_id], dtype=object)
+    if not ids.isin(placed).any() and pd.Index(names).isin(placed).any():
+        raise ReadError(f"{counts.name}: the cells are in the columns; transpose it: one row per cell is expected")
+    if not _is_id(ids_in) and (2 * ids.isin(placed).sum() < len(ids) or not ids.is_unique):
+        raise ReadError(
+            f"{counts.name}: there is no column of cell ids: cell_id, cell, id, barcode, or a first column without a "
+            f"name is expected, with the ids of {places.file.name}; the first column is {ids_in}"
+        )
+    rows, at, notes = pair_up(ids, placed, counts, places.file)
+    cells = cells.iloc[at]
+    return assemble(
+        rows_of(X, rows), ids[rows], names, cells[list(pair)].to_numpy(), unit=unit,
+        notes=notes + _unit_notes(unit, pair), obs=_obs(cells, unit),
+    )  # fmt: skip
+
+
+def _cells(table: Layout, ids_in: str) -> tuple[pd.DataFrame, tuple[str, str], str]:
+    """Ids, coordinates, cell type, area, and what tells sections; names of the coordinates; their unit."""
+    found = spatial_pair(table.columns, besides=(ids_in,))
+    if found is None:
+        raise ReadError(
+            f"{table.file.name}: there are no columns of coordinates: a pair such as x and y, x_um and y_um, or "
+            f"x_centroid and y_centroid is expected; columns found: {', '.join(table.columns[:12])}"
+        )
+    x, y, unit = found
+    free = [c for c in table.columns if c not in (ids_in, x, y)]
+    kinds = [c for c in free if plain(c) in TYPES][:1]
+    areas = sorted((c for c in free if plain(latin(c)) in AREAS), key=lambda c: AREAS[::-1].index(plain(latin(c))))[:1]
+    text = [ids_in, *kinds, *dict.fromkeys(c for c in free if plain(c) in KEPT and c not in kinds)]
+    return read_columns(table, text, [x, y, *areas], gaps=areas), (x, y), unit
+
+
+def _counts_id_column(table: Layout) -> str:
+    """The first column of a table of counts, or the second behind row numbers: a gene may be called as an id is."""
+    first, *rest = table.columns
+    return rest[0] if NAMELESS.match(first) and rest and plain(rest[0]) in IDS else first
 
 
 def _id_column(table: Layout, or_first: bool = False) -> str:
     """The column of ids: one that is called so, or else the first if it has no name; or the first that is no axis."""
-    found = next((c for c in table.columns if _plain(c) in IDS), None)
-    first = table.columns[0]
-    if found is None and (first in ("", "Unnamed: 0") or (or_first and not _is_axis(first))):
+    found, first = id_column(table.columns), table.columns[0]
+    if found is None and (NAMELESS.match(first) or (or_first and not is_axis(first))):
         found = first
     if found is None:
         raise ReadError(
@@ -142,35 +154,42 @@ def _id_column(table: Layout, or_first: bool = False) -> str:
     return found
 
 
-def _obs(cells: pd.DataFrame, unit: str) -> dict[str, pd.Series]:
+def _is_id(column: str) -> bool:
+    return bool(NAMELESS.match(column)) or plain(column) in IDS
+
+
+def _other_statistics(columns: list[str]) -> list[str]:
+    """Measurements of QuPath that are not the mean of a marker over the cell: other statistics and compartments."""
+    measured = [c for c in columns if QUPATH_INTENSITY.match(c)]
+    for compartment in ("cell", "nucleus", "cytoplasm", "membrane"):
+        means = {c for c in measured if c.lower().startswith(compartment) and c.lower().endswith("mean")}
+        if means:
+            return [c for c in measured if c not in means]
+    return []
+
+
+def _obs(cells: pd.DataFrame, unit: str) -> dict[str, object]:
     """Columns that later steps can use; an area only where it is certainly in square micrometres."""
-    obs = {}
+    obs: dict[str, object] = {}
     for column in cells:
-        plain = _plain(column)
-        if plain in TYPES:
-            obs["cell_type"] = cells[column]
-        elif plain in AREAS and (unit == "um" or plain.endswith("um2")):
-            obs["cell_area"] = cells[column]
+        name = plain(latin(column))
+        if name in TYPES:
+            obs["cell_type"] = cells[column].to_numpy()
+        elif name in AREAS and (unit == "um" or name.endswith("um2")):
+            obs["cell_area"] = cells[column].to_numpy()
+        elif name in KEPT:
+            obs[column] = cells[column].to_numpy()
     return obs
 
 
-def _unit_notes(unit: str, columns: list[str]) -> list[str]:
+def _unit_notes(unit: str, columns: tuple[str, str]) -> list[str]:
     if unit != "unknown":
         return []
     return [f"the columns {' and '.join(columns)} do not say their unit; spatial_unit in the samplesheet states it"]
 
 
-def _is_known(column: str) -> bool:
-    return _plain(column) in (*IDS, *TYPES, *AREAS, *OTHERS) or _is_axis(column)
-
-
-def _is_axis(column: str) -> bool:
-    base = _without_unit(column)[0]
-    return column in PXL or any(base == name.format(axis) for name in AXIS for axis in "xyz")
-
-
-def _plain(column: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", column.lower())
+def _shortened(names: list[str], most: int = 20) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _one(folder: Path, pattern: re.Pattern, besides: Path | None = None) -> Path | None:
@@ -185,7 +204,10 @@ def _no_counts(folder: Path) -> Path:
     raise ReadError(f"the counts are missing: a table counts.csv (or .tsv, .gz) is expected; the folder holds {held}")
 
 
-def _no_coordinates(folder: Path) -> Path:
+def _places_of(folder: Path, counts: Path) -> Path:
+    found = _one(folder, COORDINATES, besides=counts)
+    if found:
+        return found
     held = ", ".join(sorted(p.name for p in folder.iterdir()))
     raise ReadError(
         "the coordinates are missing: a table coordinates.csv, positions.csv, spatial.csv, cells.csv, centroids.csv or "

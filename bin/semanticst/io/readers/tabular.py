@@ -146,6 +146,26 @@ def read_counts(table: Layout, others: Collection[str]) -> tuple[pd.DataFrame, l
     return ids, [table.columns[i] for i in features], X
 
 
+def without_row_numbers(
+    features: list[str], X: sp.csr_matrix, file: Path
+) -> tuple[list[str], sp.csr_matrix, list[str]]:
+    """Features and values without columns that hold the numbers of the rows, and a note about them.
+
+    Under any name: they are told by their values, 0, 1, 2, ... or 1, 2, 3, ... down all rows (of which there are 10).
+    """
+    n = X.shape[0]
+    if n < 10:
+        return features, X, []
+    full = np.flatnonzero(np.bincount(X.indices, minlength=X.shape[1]) >= n - 1)
+    columns = {j: X[:, [j]].toarray().ravel() for j in full}
+    numbers = [j for j, column in columns.items() if (np.diff(column) == 1).all() and column[0] in (0, 1)]
+    if not numbers:
+        return features, X, []
+    kept = np.setdiff1d(np.arange(X.shape[1]), numbers)
+    note = f"{file.name}: the numbers of the rows are no feature: {', '.join(features[j] for j in numbers)}"
+    return [features[j] for j in kept], X[:, kept], [note]
+
+
 def _split(line: str, separator: str) -> list[str]:
     return [name.strip() for name in next(csv.reader([line.rstrip("\r\n")], delimiter=separator))]
 

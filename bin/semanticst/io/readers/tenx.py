@@ -11,18 +11,11 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from semanticst.io.feature_roles import others_note, roles
 from semanticst.io.readers.base import ReadError, find_file, needed_file
 from semanticst.io.readers.files import open_bytes, reading
 from semanticst.io.readers.matrix_market import read_matrix_market
 from semanticst.io.sparse import load_csr, regroup_columns
-
-GENE_TYPES = frozenset({"gene expression", "gene"})
-CONTROL_TYPES = frozenset({
-    "negative control probe", "negative control codeword", "blank codeword", "unassigned codeword",
-    "deprecated codeword", "genomic control",
-})  # fmt: skip
-"""Feature types of Xenium that measure the background. The HDF5 file writes them "Negative Control Probe", the Zarr
-store "negative_control_probe"."""
 
 ARRAYS = ("data", "indices", "indptr", "shape", "barcodes")
 
@@ -34,6 +27,12 @@ def find_matrix(folder: Path, name: str) -> Path | None:
     """
     found = find_file(folder, f"{name}.h5", name, f"*{name}.h5", f"*{name}")
     return found if found is None or found.suffix == ".h5" or found.is_dir() else None
+
+
+def find_flat_matrix(folder: Path) -> Path | None:
+    """``folder`` itself where it holds matrix.mtx, barcodes and features with a prefix, as in GEO; else None."""
+    parts = (_variants("matrix.mtx"), _variants("barcodes.tsv"), (*_variants("features.tsv"), *_variants("genes.tsv")))
+    return folder if all(any(any(folder.glob(name)) for name in names) for names in parts) else None
 
 
 def read_matrix(path: Path) -> ad.AnnData:
@@ -59,16 +58,13 @@ def assemble(X, barcodes: pd.Index, features: pd.DataFrame, file: Path) -> ad.An
     repeated = barcodes[barcodes.duplicated()].unique()
     if len(repeated):
         raise ReadError(f"{file.name}: {len(repeated)} barcodes occur more than once (first: {repeated[0]})")
-    kind = features["type"].str.lower().str.replace("_", " ")
-    gene, control = kind.isin(GENE_TYPES).to_numpy(), kind.isin(CONTROL_TYPES).to_numpy()
+    gene, control = roles(features["type"])
     if not gene.any():
         found = ", ".join(features["type"].unique()) or "nothing"
         raise ReadError(f"{file.name}: there are no features of type Gene Expression, only {found}")
     notes, keep = [], gene | control
     if not keep.all():
-        counts = features.loc[~keep, "type"].value_counts()
-        left_out = ", ".join(f"{n} of type {name}" for name, n in counts.items())
-        notes.append(f"features that are neither genes nor controls are left out: {left_out}")
+        notes.append(others_note(features.loc[~keep, "type"]))
         X = regroup_columns(X, np.where(keep, np.cumsum(keep) - 1, -1).astype(np.int32), int(keep.sum()))
         features, control = features[keep], control[keep]
     symbols = features["name"].where(features["name"] != "", features["id"])

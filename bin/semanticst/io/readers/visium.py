@@ -6,8 +6,9 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from semanticst.io.readers.base import Reader, ReadError, Wanted
+from semanticst.io.readers.base import Reader, ReadError, Wanted, file_names, find_file, still_packed
 from semanticst.io.readers.spaceranger import (
+    AGGREGATED,
     POSITIONS,
     SCALEFACTORS,
     place,
@@ -17,6 +18,7 @@ from semanticst.io.readers.spaceranger import (
     read_scalefactors,
     spatial_folder,
 )
+from semanticst.io.readers.tenx import find_flat_matrix
 from semanticst.io.readers.visium_hd import VISIUM_HD
 
 SPACING_UM = 100.0
@@ -29,6 +31,11 @@ def read_visium(path: Path, wanted: Wanted) -> ad.AnnData:
     """Read a Visium sample: spots in the tissue, positions in pixels of the full-resolution image."""
     outs = _outs(path)
     spatial = spatial_folder(outs)
+    if spatial == outs and find_file(outs, *POSITIONS, AGGREGATED) is None:
+        raise ReadError(
+            "the folder spatial with the positions of the spots (tissue_positions.csv) is missing; the folder holds "
+            f"{file_names(outs)}{still_packed(outs)}"
+        )
     positions, file = read_positions(spatial)
     factors, _ = read_scalefactors(spatial)
     counts, matrix = read_counts(outs)
@@ -99,9 +106,11 @@ def _recognises(path: Path) -> bool:
     if not path.is_dir() or VISIUM_HD.recognises(path):
         return False
     outs = _outs(path)
+    # also without positions, of which the message then says that they are missing or still packed
     counts = any(outs.glob("*filtered_feature_bc_matrix*")) or any(outs.glob("*raw_feature_bc_matrix*"))
     spatial = spatial_folder(outs)
-    return counts and (spatial != outs or any(any(spatial.glob(name)) for name in POSITIONS))
+    placed = any(any(spatial.glob(name)) for name in (*POSITIONS, AGGREGATED))
+    return counts or (placed and find_flat_matrix(outs) is not None)
 
 
 VISIUM = Reader(

@@ -6,6 +6,7 @@ from pathlib import Path
 import anndata as ad
 
 from semanticst.io.readers.base import Reader, ReadError, Wanted
+from semanticst.io.readers.segmented_cells import FOLDER, MATRIX, read_segmented_cells
 from semanticst.io.readers.spaceranger import (
     SCALEFACTORS,
     place,
@@ -23,7 +24,13 @@ SQUARE = re.compile(r"square_(\d+)um")
 
 
 def read_visium_hd(path: Path, wanted: Wanted) -> ad.AnnData:
-    """Read the bins of one size: those in the tissue, positions in pixels of the full-resolution image."""
+    """Read the bins of one size: those in the tissue, positions in pixels of the full-resolution image.
+
+    A folder segmented_outputs (Space Ranger 4) is read cell by cell instead.
+    """
+    cells = segmented_folder(path, wanted)
+    if cells:
+        return read_segmented_cells(cells)
     square = choose_square(path, wanted.bin_size)
     spatial = spatial_folder(square)
     scale, source = um_per_pixel(spatial)
@@ -32,9 +39,21 @@ def read_visium_hd(path: Path, wanted: Wanted) -> ad.AnnData:
     adata = place(counts, matrix, positions, file)
     adata.uns.update(um_per_unit=scale, um_per_unit_source=source, platform="visium_hd")
     adata.uns["notes"].append(f"bins of {square.name} are read")
-    if any((folder / "segmented_outputs").is_dir() for folder in (path, path / "outs", *square.parents[:2])):
-        adata.uns["notes"].append("segmented_outputs (cells of Space Ranger 4) is there and not read")
+    if any((folder / FOLDER).is_dir() for folder in (path, path / "outs", *square.parents[:2])):
+        adata.uns["notes"].append(f"{FOLDER} (cells of Space Ranger 4) is there; give it as the path to read the cells")
     return adata
+
+
+def segmented_folder(path: Path, wanted: Wanted) -> Path | None:
+    """The folder of segmented cells: ``path`` itself, or the only thing that is there and no bins are asked for."""
+    if _is_segmented(path):
+        return path
+    below = next((p for p in (path / FOLDER, path / "outs" / FOLDER) if _is_segmented(p)), None)
+    return below if below and not _squares(path) and wanted.bin_size is None else None
+
+
+def _is_segmented(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.glob(f"*{MATRIX}*"))
 
 
 def choose_square(path: Path, bin_size: float | None) -> Path:
@@ -92,7 +111,7 @@ def _squares(path: Path) -> dict[int, Path]:
 
 def _recognises(path: Path) -> bool:
     try:
-        return path.is_dir() and bool(_squares(path))
+        return path.is_dir() and (segmented_folder(path, Wanted()) is not None or bool(_squares(path)))
     except ReadError:
         # a folder with damaged scale factors is still what its other names say; its reader tells about the damage
         return False
@@ -100,7 +119,7 @@ def _recognises(path: Path) -> bool:
 
 VISIUM_HD = Reader(
     name="visium_hd",
-    expects="a Visium HD folder of Space Ranger (binned_outputs/square_XXXum)",
+    expects="a Visium HD folder of Space Ranger (binned_outputs/square_XXXum, or segmented_outputs)",
     recognises=_recognises,
     read=read_visium_hd,
     platforms=("visium_hd",),

@@ -1,6 +1,7 @@
 """Xenium: the folder that Xenium Onboard Analysis, or Xenium Ranger in ``outs``, writes."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import anndata as ad
@@ -9,8 +10,10 @@ import pandas as pd
 
 from semanticst.constants import Obsm
 from semanticst.io.readers.base import Reader, ReadError, Wanted, find_file, needed_columns, needed_file
-from semanticst.io.readers.files import open_bytes, read_parquet, reading
-from semanticst.io.readers.tenx import assemble, find_matrix, locate, read_matrix
+from semanticst.io.readers.files import open_bytes, parquet_columns, read_parquet, reading
+from semanticst.io.readers.tabular import layout_of
+from semanticst.io.readers.tenx import assemble, find_flat_matrix, find_matrix, locate, read_matrix
+from semanticst.io.readers.zarr_chunks import need_whole
 from semanticst.io.sparse import load_csr
 
 CELLS = tuple(prefix + name for prefix in ("", "*") for name in ("cells.parquet", "cells.csv.gz", "cells.csv"))
@@ -108,6 +111,8 @@ def describe_run(folder: Path, n_cells: int) -> list[str]:
 def _read_counts(outs: Path) -> tuple[ad.AnnData, Path]:
     """The matrix from HDF5, else from text files, else from Zarr: 10x writes the same counts into all three."""
     found = find_matrix(outs, "cell_feature_matrix")
+    if found is None and find_file(outs, *ZARR) is None:
+        found = find_flat_matrix(outs)
     if found:
         return read_matrix(found), found
     store = needed_file(
@@ -122,12 +127,15 @@ def _read_zarr(file: Path) -> ad.AnnData:
 
     stores = zarr.storage.LocalStore if file.is_dir() else zarr.storage.ZipStore
     with reading(file, "a Zarr store"), stores(file, read_only=True) as store:
-        group = zarr.open_group(store, mode="r")["cell_features"]
+        group = zarr.open_group(store, mode="r", use_consolidated=False)["cell_features"]
         missing = [name for name in ("data", "indices", "indptr", "cell_id") if name not in group]
         columns = {"id": "feature_ids", "name": "feature_keys", "type": "feature_types"}
         missing += [name for name in columns.values() if name not in group.attrs]
         if missing:
             raise ReadError(f"cell_features lacks {', '.join(missing)}")
+        names = None if file.is_dir() else set(zipfile.ZipFile(file).namelist())
+        for name in ("data", "indices", "cell_id"):
+            need_whole(group[name], (lambda key: (file / key).is_file()) if names is None else names.__contains__)
         features = pd.DataFrame(
             {c: [str(text) for text in group.attrs[name]] for c, name in columns.items()}, dtype=object
         )
@@ -144,7 +152,21 @@ def _recognises(path: Path) -> bool:
     if not path.is_dir():
         return False
     outs = _outs(path)
-    return any(any(outs.glob(name)) for name in ("*experiment.xenium", "*cell_feature_matrix*"))
+    if any(any(outs.glob(name)) for name in ("*experiment.xenium", "*cell_feature_matrix*")):
+        return True
+    return find_flat_matrix(outs) is not None and _has_xenium_cells(outs)
+
+
+def _has_xenium_cells(outs: Path) -> bool:
+    """Whether the table of cells is one of Xenium: beside a matrix.mtx, any table may be called cells.csv."""
+    try:
+        file = find_file(outs, *CELLS)
+        if file is None:
+            return False
+        columns = parquet_columns(file) if file.suffix == ".parquet" else layout_of(file).columns
+    except ReadError:
+        return False
+    return {"cell_id", *CENTRE, "transcript_counts"} <= set(columns)
 
 
 XENIUM = Reader(

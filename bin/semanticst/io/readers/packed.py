@@ -1,0 +1,162 @@
+"""Packed samples: a .gz of one file, a .zip or .tar of a folder. Unpacked into a folder that goes afterwards.
+
+An archive is written by others: nothing of it leaves the folder, links are refused, and what grows beyond any measure
+(a bomb) is stopped while it is unpacked, whatever its own list says of the sizes.
+"""
+
+import re
+import shutil
+import stat
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+import anndata as ad
+
+from semanticst.io.readers.base import PACKED, Reader, ReadError, Wanted
+from semanticst.io.readers.files import open_bytes
+
+FREELY = 1 << 30
+"""Bytes that are unpacked without a look at the ratio."""
+RATIO = 200
+"""Most bytes per packed byte beyond that. Tables of counts reach 50, deflate at most 1032."""
+MOST_FILES = 2_000_000
+"""A store of a large sample holds as many chunks; a bomb may hold more."""
+SPARE = 1 << 30
+"""Bytes of the disk that stay free."""
+BLOCK = 1 << 20
+SKIPPED = re.compile(r"(^|/)(__MACOSX/|\.DS_Store$|\._[^/]*$|images/)")
+"""What macOS adds, and the images of a SpatialData store, which are most of it and not read."""
+ONE_FILE = re.compile(r"\.(h5ad|gef)\.gz$", re.IGNORECASE)
+DAMAGE = (OSError, EOFError, ValueError, RuntimeError, zlib.error, zipfile.BadZipFile, tarfile.TarError)
+
+Entries = Iterator[tuple[str, bool, Callable[[], IO[bytes]]]]
+"""Name, whether it is a folder, and how to open it."""
+
+
+def read_packed(path: Path, wanted: Wanted) -> ad.AnnData:
+    """Unpack a sample and read what is in it. Raises ReadError, also for archives that are unsafe or hold no sample."""
+    from semanticst.io.readers import reader_for
+
+    with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=wanted.scratch) as place:
+        inside = unpack(path, Path(place))
+        reader = reader_for(inside, wanted.platform)
+        adata = reader.read(inside, wanted)
+    adata.uns["format"] = reader.name
+    return adata
+
+
+def unpack(path: Path, place: Path) -> Path:
+    """Unpack ``path`` into the empty folder ``place``; returns the file or folder that holds the sample.
+
+    Raises ReadError when an entry would leave the folder, is a link or no file, when the archive is damaged, protected
+    by a password, or grows without measure.
+    """
+    limit = _Limit(path.stat().st_size, shutil.disk_usage(place).free - SPARE)
+    try:
+        if ONE_FILE.search(path.name):
+            _write(place, path.name[:-3], False, partial(open_bytes, path), limit)
+            return place / path.name[:-3]
+        ending = next(e for e in PACKED if path.name.lower().endswith(e))
+        folder = place / (path.name[: -len(ending)] or "sample")
+        folder.mkdir()
+        entries = _zip_entries if ending == ".zip" else _tar_entries
+        for number, (name, is_folder, opened) in enumerate(entries(path)):
+            if number >= MOST_FILES:
+                raise ReadError(f"more than {MOST_FILES:,} files are packed in it")
+            _write(folder, name, is_folder, opened, limit)
+    except DAMAGE as error:
+        raise ReadError(f"cannot be unpacked; damaged or incomplete? Copy it again ({error})") from error
+    # a folder that holds one folder was packed with its name
+    while len(found := list(folder.iterdir())) == 1:
+        folder = found[0]
+        if folder.is_file():
+            return folder
+    if not found:
+        raise ReadError("nothing is packed in it")
+    return folder
+
+
+def _write(place: Path, name: str, is_folder: bool, opened: Callable[[], IO[bytes]], limit: "_Limit") -> None:
+    target = place / _inside(name)
+    if is_folder:
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with opened() as source, target.open("xb") as out:
+        while block := source.read(BLOCK):
+            limit.take(len(block))
+            out.write(block)
+
+
+class _Limit:
+    """What may still be unpacked. packed : bytes of the archive. free : of the disk."""
+
+    def __init__(self, packed: int, free: int):
+        self.packed, self.free, self.taken = packed, free, 0
+
+    def take(self, n: int) -> None:
+        """Count ``n`` more bytes. Raises ReadError beyond the limits."""
+        self.taken += n
+        if self.taken > max(FREELY, RATIO * self.packed):
+            raise ReadError(
+                f"unsafe: {self.packed:,} bytes unpack to more than {self.taken:,}; if you trust it, unpack it, and "
+                "give what was in it"
+            )
+        if self.taken > self.free:
+            raise ReadError(f"more is packed in it than the {max(0, self.free):,} bytes that are free on the disk")
+
+
+def _inside(name: str) -> PurePosixPath:
+    """A path below the folder. Raises ReadError for one that leads out of it."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or re.match(r"^[A-Za-z]:", name) or "\0" in name:
+        raise ReadError(f"unsafe: {name!r} would be written outside of the folder")
+    return path
+
+
+def _zip_entries(path: Path) -> Entries:
+    with zipfile.ZipFile(path) as archive:
+        for entry in archive.infolist():
+            if SKIPPED.search(entry.filename):
+                continue
+            if entry.flag_bits & 1:
+                raise ReadError("it is protected by a password; unpack it, and give the folder")
+            mode = entry.external_attr >> 16
+            if mode and stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
+                raise ReadError(f"unsafe: {entry.filename!r} is a link or no file")
+            yield entry.filename, entry.is_dir(), partial(archive.open, entry)
+
+
+def _tar_entries(path: Path) -> Entries:
+    with tarfile.open(path, "r:*") as archive:
+        for entry in archive:
+            if SKIPPED.search(entry.name):
+                continue
+            if not entry.isreg() and not entry.isdir():
+                raise ReadError(f"unsafe: {entry.name!r} is a link or no file")
+            yield entry.name, entry.isdir(), partial(_open_entry, archive, entry)
+
+
+def _open_entry(archive: tarfile.TarFile, entry: tarfile.TarInfo) -> IO[bytes]:
+    opened = archive.extractfile(entry)
+    if opened is None:
+        raise ReadError(f"unsafe: {entry.name!r} is a link or no file")
+    return opened
+
+
+def _recognises(path: Path) -> bool:
+    return path.is_file() and (path.name.lower().endswith(PACKED) or bool(ONE_FILE.search(path.name)))
+
+
+ARCHIVE = Reader(
+    name="packed",
+    expects="one of these, packed (.zip, .tar, .tar.gz; .h5ad.gz)",
+    recognises=_recognises,
+    read=read_packed,
+)

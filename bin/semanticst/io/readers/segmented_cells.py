@@ -1,0 +1,120 @@
+"""Cells that Space Ranger 4 segments on Visium HD: counts per cell, and outlines as GeoJSON."""
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from semanticst.io.readers.assembly import assemble, pair_up, rows_of
+from semanticst.io.readers.base import ReadError, needed_file
+from semanticst.io.readers.files import open_bytes, reading
+from semanticst.io.readers.spaceranger import SCALEFACTORS, positive, read_scalefactors, spatial_folder
+from semanticst.io.readers.tenx import find_matrix, read_matrix
+
+FOLDER = "segmented_outputs"
+MATRIX = "filtered_feature_cell_matrix"
+OUTLINES = ("cell_segmentations.geojson", "cell_segmentations.geojson.gz", "*cell_segmentations.geojson*")
+BLOCK = 1 << 22
+"""Characters that are parsed at once: the file of a section may hold a gigabyte."""
+BETWEEN = " \t\r\n,"
+"""Letters between features."""
+
+
+def read_segmented_cells(folder: Path) -> ad.AnnData:
+    """Cells with counts, centroids of their outlines in pixels of the full-resolution image, and areas.
+
+    A cell is ``cellid_000000012-1`` in the matrix and 12 in the outlines. Raises ReadError when a file is missing or
+    damaged.
+    """
+    matrix = find_matrix(folder, MATRIX) or needed_file(folder, f"{MATRIX}.h5", what="the matrix of cells")
+    counts = read_matrix(matrix)
+    outlines = needed_file(folder, *OUTLINES, what="the file of outlines")
+    factors, _ = read_scalefactors(spatial_folder(folder))
+    um = positive(factors, "microns_per_pixel")
+    if um is None:
+        raise ReadError(f"{SCALEFACTORS[0]} with microns_per_pixel is missing in {folder.name}/spatial")
+    cells = read_outlines(outlines)
+    numbers = pd.Index([_number(name) for name in counts.obs_names], dtype=object)
+    rows, at, notes = pair_up(numbers, pd.Index(cells.index.astype(str), dtype=object), matrix, outlines)
+    found = cells.iloc[at]
+    adata = assemble(
+        rows_of(counts.X, rows), counts.obs_names[rows], counts.var_names, found[["x", "y"]].to_numpy(), unit="px",
+        um_per_unit=(um, "microns_per_pixel"), platform="visium_hd", obs={"cell_area": found["area"] * um**2},
+        notes=[*counts.uns["notes"], *notes, "cells as segmented by Space Ranger"],
+    )  # fmt: skip
+    for name in counts.var.columns:
+        adata.var[name] = counts.var[name].to_numpy()
+    return adata
+
+
+def read_outlines(file: Path) -> pd.DataFrame:
+    """x, y and area of each outline (pixels), index = its cell_id. Raises ReadError when the file is damaged."""
+    found = []
+    with reading(file, "GeoJSON"):
+        for feature in features_of(file):
+            rings = feature["geometry"]["coordinates"]
+            parts = rings if feature["geometry"]["type"] == "MultiPolygon" else [rings]
+            sums = np.sum([_ring(np.asarray(part[0], np.float64)) for part in parts], axis=0)
+            found.append((str(feature["properties"]["cell_id"]), sums[0] / sums[2], sums[1] / sums[2], abs(sums[2])))
+        table = pd.DataFrame(found, columns=["id", "x", "y", "area"]).set_index("id")
+        if not np.isfinite(table.to_numpy()).all():
+            raise ReadError("there are outlines without an area")
+    return table
+
+
+def features_of(file: Path) -> Iterator[dict]:
+    """Features of a GeoJSON collection one by one; only one of them and a block of text are held.
+
+    Raises ValueError when it ends before it is closed.
+    """
+    decoder = json.JSONDecoder()
+    with open_bytes(file) as opened:
+        stream = io.TextIOWrapper(opened, encoding="utf-8")
+        text, at = _start(stream), 0
+        while True:
+            while at < len(text) and text[at] in BETWEEN:
+                at += 1
+            if text.startswith("]", at):
+                return
+            try:
+                feature, at = decoder.raw_decode(text, at)
+            except ValueError:
+                more = stream.read(BLOCK)
+                if not more:
+                    raise ValueError("it ends inside the list of features") from None
+                text, at = text[at:] + more, 0
+                continue
+            yield feature
+
+
+def _start(stream: io.TextIOWrapper) -> str:
+    """The text behind the bracket that opens the list of features."""
+    text = ""
+    while block := stream.read(BLOCK):
+        text += block
+        key = text.find('"features"')
+        bracket = text.find("[", key) if key >= 0 else -1
+        if bracket >= 0:
+            return text[bracket + 1 :]
+    raise ValueError("there is no list of features")
+
+
+def _ring(points: np.ndarray) -> np.ndarray:
+    """Area times centroid (x, y), and area, of a closed ring (n x 2), by the shoelace formula; the sign is that of its
+    direction."""
+    x, y = (points - points[0]).T
+    cross = x[:-1] * y[1:] - x[1:] * y[:-1]
+    area = cross.sum() / 2
+    centre = np.array([((x[:-1] + x[1:]) * cross).sum(), ((y[:-1] + y[1:]) * cross).sum()]) / 6
+    sign = 1.0 if area >= 0 else -1.0
+    return sign * np.array([*(centre + points[0] * area), area])
+
+
+def _number(name: str) -> str:
+    """12 of cellid_000000012-1; other names as they are."""
+    stem = str(name).removeprefix("cellid_").partition("-")[0]
+    return str(int(stem)) if stem.isdigit() else str(name)
