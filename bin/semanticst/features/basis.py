@@ -15,6 +15,10 @@ log = logging.getLogger(__name__)
 
 ROWS = 8_192
 """Cells that are held as a dense block at once."""
+VALUES = 1 << 22
+"""Stored values that are summed at once."""
+CONSTANT = 1e-6
+"""A feature whose variance is below this share of its mean square (a coefficient of variation of 0.1 %) is constant."""
 
 
 LARGEST = np.float32(60.0)
@@ -140,7 +144,7 @@ def typical_sizes(X: sp.csr_matrix) -> np.ndarray:
     sizes = np.full(X.shape[1], np.nan)
     for g, (start, stop) in enumerate(zip(columns.indptr, columns.indptr[1:])):
         if stop > start:
-            sizes[g] = np.median(np.abs(columns.data[start:stop]))
+            sizes[g] = np.median(np.abs(columns.data[start:stop].astype(np.float64)))
     return sizes
 
 
@@ -175,11 +179,11 @@ class Moments:
     def add(self, X: sp.csr_matrix, cross: bool, present: np.ndarray | None = None) -> None:
         """Add the cells of a sample, ``X`` n x (features present); ``present`` (G,) bool, None for all."""
         present = np.ones(X.shape[1], bool) if present is None else present
-        total = _spread(np.asarray(X.sum(0), dtype=np.float64).ravel(), present)
+        total, squares = (_spread(sums, present) for sums in _sums(X))
         self.samples.append((X.shape[0], present, total))
         self.n = self.n + X.shape[0] * present
         self.total = self.total + total
-        self.squares = self.squares + _spread(np.asarray(X.multiply(X).sum(0), dtype=np.float64).ravel(), present)
+        self.squares = self.squares + squares
         if cross:
             if self.cross.ndim == 0:
                 self.cross = np.zeros((len(present), len(present)))
@@ -194,7 +198,10 @@ class Moments:
 
     @property
     def variance(self) -> np.ndarray:
-        return np.maximum(self.squares / np.maximum(self.n, 1) - self.mean**2, 0.0)
+        """Of each feature; 0 for one that is constant but for the rounding of float32."""
+        squared = self.squares / np.maximum(self.n, 1)
+        found = squared - self.mean**2
+        return np.where(found > CONSTANT * squared, found, 0.0)
 
     @property
     def covariance(self) -> np.ndarray:
@@ -207,6 +214,16 @@ class Moments:
             mean = self.mean * present
             centred -= np.outer(mean, total) + np.outer(total, mean) - n * np.outer(mean, mean)
         return centred / cells
+
+
+def _sums(X: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+    """Sums of the values and of their squares, float64 (G,): scipy's are float32, in which a constant feature varies."""
+    total, squares = np.zeros(X.shape[1]), np.zeros(X.shape[1])
+    for start in range(0, X.nnz, VALUES):
+        columns, values = X.indices[start : start + VALUES], X.data[start : start + VALUES].astype(np.float64)
+        total += np.bincount(columns, values, minlength=len(total))
+        squares += np.bincount(columns, values**2, minlength=len(total))
+    return total, squares
 
 
 def _spread(values: np.ndarray, present: np.ndarray) -> np.ndarray:
@@ -237,6 +254,9 @@ def whole_panel(moments: Moments) -> tuple[np.ndarray, np.ndarray]:
 def principal_components(moments: Moments, scale: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray]:
     """Leading eigenvectors (G, p) of the scaled covariance and their variances (p,), signs fixed."""
     covariance = moments.covariance / np.outer(scale, scale)
+    # what rounding left of features that are constant would be components of its own
+    constant = moments.variance == 0
+    covariance[constant] = covariance[:, constant] = 0
     values, vectors = np.linalg.eigh(covariance)
     p = min(n_components, len(values))
     values, vectors = values[::-1][:p], vectors[:, ::-1][:, :p]

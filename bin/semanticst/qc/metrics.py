@@ -34,7 +34,8 @@ def cell_metrics(adata, kind: FeatureType) -> pd.DataFrame:
     """
     X = adata.X
     # intensities may be so large that their sum is none of float32
-    total = np.nan_to_num(np.asarray(X.sum(axis=1), dtype=np.float32).ravel(), nan=0.0)
+    with np.errstate(over="ignore"):
+        total = np.nan_to_num(np.asarray(X.sum(axis=1), dtype=np.float32).ravel(), nan=0.0)
     values = {Obs.TOTAL.value: total, Obs.N_FEATURES.value: np.diff(X.indptr).astype(np.int32)}
     for name, pattern in ((Obs.MITO_SHARE, _MITOCHONDRIAL), (Obs.RIBO_SHARE, _RIBOSOMAL)):
         share = np.full(adata.n_obs, np.nan, np.float32)

@@ -49,7 +49,7 @@ def neighbourhoods(points: np.ndarray, values: np.ndarray) -> Neighbourhoods | N
     tree = cKDTree(points)
     reach, median, one_sided = (np.empty(len(points), np.float32) for _ in range(3))
     for rows, distances, near in blocks(tree, points, AROUND):
-        reach[rows] = distances[:, NEAR]
+        reach[rows] = np.minimum(distances[:, NEAR], np.finfo(np.float32).max)
         median[rows] = np.median(values[near[:, : NEAR + 1]], axis=1)
         towards = points[near] - points[rows, None]
         with np.errstate(invalid="ignore", divide="ignore"):

@@ -174,6 +174,27 @@ def test_ids_and_symbols_without_a_bridge_are_bad_input():
         common_names(names_by_id(a=([CD4, CD8A], None), b=(["CD8A", "CD4"], None)))
 
 
+def test_constant_features_are_no_components():
+    """In sums of float32, 40 constant columns had a variance, and the leading component was theirs."""
+    rng = np.random.default_rng(0)
+    varying = rng.gamma(2.0, 2.0, (5000, 3))
+    rounded = np.float32(3.0) + rng.choice([0, 2e-7, -2e-7], 5000)
+    constant = np.column_stack([np.tile(np.geomspace(1e-3, 20, 39), (5000, 1)), rounded])
+    moments = Moments()
+    moments.add(sp.csr_matrix(np.column_stack([constant, varying]).astype(np.float32)), cross=True)
+    assert (moments.variance[:40] == 0).all()
+    np.testing.assert_allclose(moments.variance[40:], varying.var(0), rtol=1e-5)
+    scale = np.where(moments.variance > 0, np.sqrt(moments.variance), 1.0)
+    loadings, variance = principal_components(moments, scale, 20)
+    assert loadings.shape == (43, 3)
+    assert not loadings[:40].any()
+    np.testing.assert_allclose(variance.sum(), 3, rtol=1e-3)
+
+
+def test_a_huge_feature_has_a_finite_cofactor():
+    assert cofactors(typical_sizes(sp.csr_matrix(np.full((4, 1), 3e38, np.float32)))[None])[0] == pytest.approx(3e38)
+
+
 def test_covariance_with_features_that_a_sample_lacks_is_that_of_mean_imputation():
     rng = np.random.default_rng(5)
     first, second = rng.poisson(2.0, (60, 5)).astype(float), rng.poisson(3.0, (40, 5)).astype(float)
