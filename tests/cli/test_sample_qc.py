@@ -343,7 +343,7 @@ def test_samples_of_next_to_nothing_fail_with_a_reason(tmp_path):
     assert result.exit_code == 0, result.stderr
     found = records(tmp_path)
     assert found["two"]["reason"] == "2 of 2 cells kept, at least 20 are needed"
-    assert found["none"]["reason"] == "0 of 120 cells kept, at least 20 are needed (120 cells: without any count)"
+    assert found["none"]["reason"] == "0 of 120 cells kept, at least 20 are needed (120 cells: zero counts)"
     assert {name: found[name]["status"] for name in ("stacked", "here")} == {"stacked": "warn", "here": "warn"}
     assert "share their coordinates" in found["stacked"]["reason"]
     assert set(written(tmp_path)) >= of_all("two", "none", "stacked", "here")

@@ -217,7 +217,7 @@ class Moments:
 
 
 def _sums(X: sp.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of the values and of their squares, float64 (G,): scipy's are float32, in which a constant feature varies."""
+    """Sums of the values and of their squares, float64 (G,): in float32, as scipy adds, a constant feature varies."""
     total, squares = np.zeros(X.shape[1]), np.zeros(X.shape[1])
     for start in range(0, X.nnz, VALUES):
         columns, values = X.indices[start : start + VALUES], X.data[start : start + VALUES].astype(np.float64)

@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 ENSEMBL = re.compile(r"^(ENS[A-Z]{0,6}G\d{11}(\.\d+)?|FBgn\d{7}|WBGene\d{8})$")
 """Gene ids of Ensembl: ENSG00000139618 (human), ENSMUSG00000017167.4 (mouse); FlyBase and WormBase have their own."""
+JOINED = r"^(?P<id>ENS[A-Z]{0,6}G\d{11}(?:\.\d+)?)[_|:-](?P<symbol>.+)$"
+"""Both names in one, as lists are made unique."""
 
 IDS = ("geneid", "geneids", "ensemblid", "ensembl", "ensemblgeneid", "featureid", "id", "ids")
 SYMBOLS = ("symbol", "symbols", "genesymbol", "genesymbols", "genename", "genenames", "featurename", "realgenename",
@@ -42,6 +44,9 @@ def gene_table(var: pd.DataFrame) -> pd.DataFrame:
     only numbers give way to symbols, too.
     """
     names = pd.Index(var.index.astype(str).str.strip())
+    joined = names.str.extract(JOINED)
+    if len(names) and joined.notna().all(axis=1).mean() > 0.5:
+        return _names_taken_apart(var, names, joined)
     plain = var.set_axis(names.rename(None), axis=0)
     if not are_ensembl(names):
         if len(names) and names.str.fullmatch(r"\d+").all() and (symbols := _symbols(plain)) is not None:
@@ -52,6 +57,13 @@ def gene_table(var: pd.DataFrame) -> pd.DataFrame:
     symbols = _symbols(plain)
     named = ids if symbols is None else symbols.where(symbols != "", ids.to_numpy())
     return plain.assign(gene_id=ids.to_numpy()).set_axis(pd.Index(named.to_numpy(), dtype=object), axis=0)
+
+
+def _names_taken_apart(var: pd.DataFrame, names: pd.Index, joined: pd.DataFrame) -> pd.DataFrame:
+    """``var`` by the symbols of names such as ENSG00000198804_MT-CO1 (joined: id, symbol); others keep their name."""
+    ids, symbols = (joined[part].where(joined[part].notna(), names.to_series().to_numpy()) for part in ("id", "symbol"))
+    gene_ids = _without_version(ids).to_numpy()
+    return var.assign(gene_id=gene_ids).set_axis(pd.Index(symbols.to_numpy(), dtype=object), axis=0)
 
 
 def _symbols(var: pd.DataFrame) -> pd.Series | None:

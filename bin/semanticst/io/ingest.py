@@ -41,7 +41,7 @@ def ingest_samples(manifest: Path, outdir: Path) -> None:
         for row in tqdm(read_manifest(manifest), desc="samples", disable=None):
             try:
                 adata = ingest_sample(row, outdir)
-            except ReadError as error:
+            except (ReadError, OSError) as error:  # a folder that may not be entered, a disk that fails
                 problems.append(Problem(f"{Path(row['path']).name} (sample {row['sample']})", str(error)))
                 continue
             write_h5ad(Path(partial) / f"{row['sample']}.ingest.h5ad", adata)

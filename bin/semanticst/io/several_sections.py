@@ -17,7 +17,8 @@ SECTION_COLUMNS = frozenset({
     "imageid", "imagename", "imagenumber", "filename", "slide", "slideid", "slideidnumeric", "roi", "roiid", "core",
     "coreid", "tmacore", "fov", "fovid", "tile", "tileid", "acquisition", "acquisitionid", "puck", "region",
     "regionid", "batch", "dataset", "origident", "donor", "donorid", "patient", "patientid", "subject", "subjectid",
-    "mouse", "mouseid", "animal", "animalid", "specimen", "specimenid", "pointid",
+    "mouse", "mouseid", "animal", "animalid", "specimen", "specimenid", "pointid", "point", "scene", "sectionname",
+    "slidename", "imagefile", "capturearea", "samplelabel", "tissuesection",
 })  # fmt: skip
 """Columns that tell sections apart, in lower-case letters. Several values are no fault in themselves: the fields of
 view of a slide lie side by side."""

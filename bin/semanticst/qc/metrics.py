@@ -16,8 +16,9 @@ METRICS = (Obs.TOTAL.value, Obs.N_FEATURES.value, Obs.MITO_SHARE.value, Obs.RIBO
 HISTOGRAM_BINS = 30
 QUANTILES = {"q01": 0.01, "q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95, "q99": 0.99}
 
-_GENOME = r"^(?:\w[\w.-]*_)?"
-"""What a reference of several species puts in front of every gene: GRCh38_MT-CO1, mm10___mt-Co1."""
+_GENOME = r"^(?:\w[\w.-]*_|(?:GRC[a-z]\d+|hg\d+|mm\d+|rn\d+)[\w.]*[-.]+)?"
+"""What a reference of several species puts in front of every gene: GRCh38_MT-CO1, mm10___mt-Co1; in Seurat with dashes.
+"""
 _MITOCHONDRIAL = re.compile(_GENOME + r"MT[-.:]", re.I)
 """MT-CO1; MT.CO1 where R made it a name of a column; mt:CoI of FlyBase."""
 _RIBOSOMAL = re.compile(_GENOME + r"(?:RP(S(?!6K)|LP?)\d|RPSA$)", re.I)

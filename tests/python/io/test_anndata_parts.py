@@ -245,6 +245,15 @@ def test_symbols_under_the_names_that_programs_give_them(tmp_path, column):
     assert adata.var_names.tolist() == ["MT-CO1", "ENSG00000000001", "CD3E", "ENSG00000000003"]
 
 
+@pytest.mark.parametrize("joint", ["_", "|", "-"])
+def test_ids_and_symbols_in_one_name_are_taken_apart(tmp_path, joint):
+    sample = make_sample(n_features=3)
+    sample.var_names = [f"ENSG00000000001.2{joint}MT-CO1", f"ENSG00000000002{joint}CD3E", "Custom1"]
+    adata = ingest(tmp_path, sample)
+    assert adata.var_names.tolist() == ["MT-CO1", "CD3E", "Custom1"]
+    assert adata.var["gene_id"].tolist()[:2] == ["ENSG00000000001", "ENSG00000000002"]
+
+
 def test_a_column_of_ids_is_not_taken_for_symbols(tmp_path):
     sample = make_sample(n_features=4)
     names = [f"ENSG{j:011d}" for j in range(4)]

@@ -1,5 +1,6 @@
 """Slide-seq pucks."""
 
+import pandas as pd
 import pytest
 
 from semanticst.io.readers import ReadError, Wanted, reader_for
@@ -106,3 +107,11 @@ def test_curio_seeker(tmp_path):
     truth.check(adata, [f"{bead}-1" for bead in slideseq_ids(truth)])
     assert adata.uns["spatial_unit"] == "unknown"
     assert "Curio Seeker does not say its unit" in adata.uns["notes"][-1]
+
+
+def test_row_numbers_in_front_of_the_genes(tmp_path):
+    truth = wide_truth()
+    write_slideseq(tmp_path, truth)
+    file = tmp_path / "MappedDGEForR.csv"
+    pd.read_csv(file).to_csv(file)
+    truth.check(read(tmp_path), slideseq_ids(truth))

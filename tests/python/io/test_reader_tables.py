@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from semanticst.io.ingest import ingest_sample
 from semanticst.io.readers import ReadError, Wanted, reader_for
 from vendor_helpers import edit_text, make_truth, write_mtx, write_pair, write_single, write_text
 
@@ -310,6 +311,19 @@ def test_a_table_of_several_images_is_no_sample(tmp_path, repeated):
 def test_what_tells_sections_and_tissue_comes_along(tmp_path):
     adata = read(write_pair(tmp_path, make_truth(), sample_id="s1", in_tissue=1, note="x"))
     assert sorted(adata.obs) == ["in_tissue", "sample_id"]
+
+
+@pytest.mark.parametrize("pair", [True, False])
+def test_a_stack_of_sections_in_one_table_is_refused(tmp_path, pair):
+    truth = make_truth()
+    z = np.repeat([0, 900], 6)
+    path = write_pair(tmp_path, truth, z=z) if pair else write_single(tmp_path / "t.csv", truth, z=z)
+    row = {"sample": "s", "patient": "p", "path": str(path)}
+    with pytest.raises(ReadError, match="the third spans 900, .* a volume or a stack of sections"):
+        ingest_sample(row)
+    path = write_pair(tmp_path, truth, z=z / 100) if pair else write_single(tmp_path / "t.csv", truth, z=z / 100)
+    adata = ingest_sample(row)
+    assert np.array_equal(adata.obsm["spatial"][adata.obs_names.get_indexer(truth.ids)], truth.spatial)
 
 
 def test_counts_without_ids_are_refused(tmp_path):

@@ -308,6 +308,13 @@ def test_several_sections_in_one_matrix_are_refused(tmp_path, named, flat):
         read(tmp_path / "s", "visium")
 
 
+def test_positions_with_row_numbers_in_front(tmp_path):
+    X, barcodes = write_visium(tmp_path / "s")
+    file = tmp_path / "s" / "spatial" / "tissue_positions.csv"
+    pd.read_csv(file).to_csv(file)
+    assert read(tmp_path / "s").obs_names.tolist() == list(barcodes)
+
+
 @pytest.mark.parametrize("packed", [True, False])
 def test_a_folder_spatial_that_is_missing_or_still_packed(tmp_path, packed):
     write_visium(tmp_path / "s")

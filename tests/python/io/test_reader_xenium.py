@@ -250,6 +250,23 @@ def test_one_folder_of_text_files_as_geo_has_it(tmp_path, platform, table):
     assert np.allclose(adata.obsm["spatial"], cells[["x_centroid", "y_centroid"]])
 
 
+def test_flat_files_are_told_by_the_types_of_features(tmp_path):
+    """A table of cells without quality metrics, beside a matrix: of Xenium only where the features say so."""
+    X, cells = write_xenium(tmp_path / "s", table="cells.csv", matrix="folder")
+    for file in [tmp_path / "s/experiment.xenium", *(tmp_path / "s/cell_feature_matrix").iterdir()]:
+        file.rename(
+            tmp_path / "s" / f"GSM1_{file.name}.txt" if "experiment" in file.name else tmp_path / "s" / file.name
+        )
+    (tmp_path / "s/cell_feature_matrix").rmdir()
+    (tmp_path / "s/GSM1_experiment.xenium.txt").unlink()
+    cells[["cell_id", "x_centroid", "y_centroid"]].to_csv(tmp_path / "s/cells.csv", index=False)
+    assert read(tmp_path / "s").shape == X.shape
+    features = pd.read_csv(tmp_path / "s/features.tsv.gz", sep="\t", header=None)
+    features[2] = "Gene Expression"
+    features.to_csv(tmp_path / "s/features.tsv.gz", sep="\t", header=False, index=False)
+    assert reader_for(tmp_path / "s", "").name == "pair of tables"
+
+
 def test_a_zarr_store_that_lacks_a_chunk(tmp_path):
     folder = tmp_path / "s"
     write_xenium(folder, matrix="zarr")

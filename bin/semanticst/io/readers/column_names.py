@@ -86,6 +86,12 @@ def spatial_pair(columns: Iterable[str], besides: Iterable[str] = ()) -> tuple[s
     return None if best is None else (*found[best], best)
 
 
+def depth_column(columns: Iterable[str], x: str) -> str | None:
+    """The column of z that is spelled as ``x``; None where there is none."""
+    names = [name for name in _replaced(x, {"x": "z", "X": "Z"}) if without_unit(name)[0] in _axis("z")]
+    return next((name for name in names if name in set(columns)), None)
+
+
 def without_unit(column: str) -> tuple[str, str]:
     """A plain name without the unit at its end, and the unit: x_centroid_um -> xcentroid, um."""
     words = re.sub(r"[()\[\]\s.]", "_", latin(column)).strip("_")
@@ -133,5 +139,8 @@ def _axis(axis: str) -> set[str]:
 
 def _mirrored(x: str) -> list[str]:
     """What y may be called where this is x: one letter x replaced by y."""
-    swap = {"x": "y", "X": "Y"}
-    return [x[:i] + swap[letter] + x[i + 1 :] for i, letter in enumerate(x) if letter in swap]
+    return _replaced(x, {"x": "y", "X": "Y"})
+
+
+def _replaced(name: str, letters: dict[str, str]) -> list[str]:
+    return [name[:i] + letters[letter] + name[i + 1 :] for i, letter in enumerate(name) if letter in letters]

@@ -8,7 +8,7 @@ from typing import BinaryIO, cast
 
 import pandas as pd
 
-from semanticst.io.readers.base import ReadError, damaged, needed_columns
+from semanticst.io.readers.base import ReadError, damaged, find_file, needed_columns
 
 
 @contextmanager
@@ -29,6 +29,15 @@ def open_bytes(file: Path) -> BinaryIO:
     with file.open("rb") as opened:
         zipped = opened.read(2) == b"\x1f\x8b"
     return cast(BinaryIO, gzip.open(file, "rb") if zipped else file.open("rb"))
+
+
+def read_start(folder: Path, *patterns: str, size: int = 1 << 22) -> bytes:
+    """The first bytes of the file that matches, unpacked; nothing where there is none. Raises ReadError on damage."""
+    file = find_file(folder, *patterns)
+    if file is None:
+        return b""
+    with reading(file, "text"), open_bytes(file) as opened:
+        return opened.read(size)
 
 
 def parquet_columns(file: Path) -> list[str]:

@@ -11,6 +11,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from semanticst.io.gene_names import NAMELESS
 from semanticst.io.readers.assembly import assemble, only_once, pair_up, rows_of
 from semanticst.io.readers.base import Reader, ReadError, Wanted, find_file, needed_columns, needed_file
 from semanticst.io.readers.mtx import MATRIX, read_mtx
@@ -72,8 +73,11 @@ def read_slideseq(folder: Path, wanted: Wanted) -> ad.AnnData:
 def _digital_expression(file: Path):
     """Matrix (beads x genes), beads, genes of a table genes x beads with the genes in the first column."""
     table = layout_of(file)
-    genes, beads, X = read_counts(table, (table.columns[0],))
-    return X.T.tocsr(), pd.Index(beads, dtype=object), genes[table.columns[0]].tolist()
+    # behind row numbers that pandas or R put in front
+    named = next((column for column in table.columns[:2] if column.lower() in ("gene", "genes")), table.columns[0])
+    others = {named, *(column for column in table.columns if NAMELESS.match(column))}
+    genes, beads, X = read_counts(table, others)
+    return X.T.tocsr(), pd.Index(beads, dtype=object), genes[named].tolist()
 
 
 def _places(table: Layout, beads: pd.Index) -> tuple[pd.Index, pd.DataFrame]:

@@ -1,6 +1,7 @@
 """What Visium and Visium HD folders have in common: the ``spatial`` folder of Space Ranger."""
 
 import json
+import re
 from pathlib import Path
 
 import anndata as ad
@@ -79,7 +80,8 @@ def read_positions(spatial: Path) -> tuple[pd.DataFrame, Path]:
 def _read_csv(file: Path) -> pd.DataFrame:
     """The table with a header (Space Ranger 2 and later) or without one (Space Ranger 1)."""
     with reading(file, "a table of positions"), open_bytes(file) as opened:
-        headed = opened.readline().lstrip(b"\xef\xbb\xbf").strip(b'"').startswith(b"barcode")
+        # row numbers of pandas or R may stand in front
+        headed = b"barcode" in re.split(rb'["\s,]+', opened.readline().lstrip(b"\xef\xbb\xbf"))[:3]
         opened.seek(0)
         table = pd.read_csv(opened, header=0 if headed else None, dtype={"barcode": str, 0: str})
         if not headed and table.shape[1] != len(COLUMNS):

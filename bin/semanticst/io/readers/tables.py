@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import anndata as ad
+import numpy as np
 import pandas as pd
 
 from semanticst.io.gene_names import NAMELESS
@@ -19,6 +20,7 @@ from semanticst.io.readers.column_names import (
     IDS,
     QUPATH_INTENSITY,
     TYPES,
+    depth_column,
     id_column,
     is_axis,
     is_no_feature,
@@ -80,19 +82,19 @@ def read_single(file: Path, wanted: Wanted) -> ad.AnnData:
     """
     table = layout_of(file)
     ids_in = _id_column(table)
-    cells, pair, unit = _cells(table, ids_in)
+    cells, spatial, unit = _cells(table, ids_in)
     known = {ids_in, *cells.columns, *(c for c in table.columns if is_no_feature(c)), *_other_statistics(table.columns)}
     _, features, X = read_counts(table, known)
     features, X, notes = without_row_numbers(features, X, file)
     obs, ids = _obs(cells, unit), pd.Index(cells[ids_in], dtype=object)
     # ids of several images repeat: which of them the table holds, says more
-    check_sections(ids, pd.DataFrame(obs, index=cells.index), cells[list(pair)].to_numpy())
+    check_sections(ids, pd.DataFrame(obs, index=cells.index), cells[list(spatial[:2])].to_numpy())
     only_once(ids, file)
-    others = [c for c in table.columns if c in known and c not in (ids_in, *pair) and plain(latin(c)) not in _USED]
+    others = [c for c in table.columns if c in known and c not in (ids_in, *spatial) and plain(latin(c)) not in _USED]
     notes.insert(0, f"taken for features: {len(features)} columns, {features[0]} to {features[-1]}")
     notes += [f"neither used nor features: {_shortened(others)}"] if others else []
     return assemble(
-        X, ids, features, cells[list(pair)].to_numpy(), unit=unit, notes=notes + _unit_notes(unit, pair), obs=obs
+        X, ids, features, cells[list(spatial)].to_numpy(), unit=unit, notes=notes + _unit_notes(unit, spatial), obs=obs
     )
 
 
@@ -102,7 +104,7 @@ _USED = frozenset({*TYPES, *AREAS}) | KEPT
 def place_counts(X, ids: pd.Index, names: list[str], counts: Path, places: Layout, ids_in: str = "") -> ad.AnnData:
     """Counts with what the table of places says. ids_in : what the column of ids of the counts is called."""
     places_id = _id_column(places, or_first=True)
-    cells, pair, unit = _cells(places, places_id)
+    cells, spatial, unit = _cells(places, places_id)
     placed = pd.Index(cells[places_id], dtype=object)
     if not ids.isin(placed).any() and pd.Index(names).isin(placed).any():
         raise ReadError(f"{counts.name}: the cells are in the columns; transpose it: one row per cell is expected")
@@ -114,13 +116,13 @@ def place_counts(X, ids: pd.Index, names: list[str], counts: Path, places: Layou
     rows, at, notes = pair_up(ids, placed, counts, places.file)
     cells = cells.iloc[at]
     return assemble(
-        rows_of(X, rows), ids[rows], names, cells[list(pair)].to_numpy(), unit=unit,
-        notes=notes + _unit_notes(unit, pair), obs=_obs(cells, unit),
+        rows_of(X, rows), ids[rows], names, cells[list(spatial)].to_numpy(), unit=unit,
+        notes=notes + _unit_notes(unit, spatial), obs=_obs(cells, unit),
     )  # fmt: skip
 
 
-def _cells(table: Layout, ids_in: str) -> tuple[pd.DataFrame, tuple[str, str], str]:
-    """Ids, coordinates, cell type, area, and what tells sections; names of the coordinates; their unit."""
+def _cells(table: Layout, ids_in: str) -> tuple[pd.DataFrame, tuple[str, ...], str]:
+    """Ids, coordinates, cell type, area, and what tells sections; names of the coordinates, x, y and z; their unit."""
     found = spatial_pair(table.columns, besides=(ids_in,))
     if found is None:
         raise ReadError(
@@ -128,11 +130,16 @@ def _cells(table: Layout, ids_in: str) -> tuple[pd.DataFrame, tuple[str, str], s
             f"x_centroid and y_centroid is expected; columns found: {', '.join(table.columns[:12])}"
         )
     x, y, unit = found
-    free = [c for c in table.columns if c not in (ids_in, x, y)]
+    z = depth_column(table.columns, x)
+    spatial = (x, y) if z is None else (x, y, z)
+    free = [c for c in table.columns if c not in (ids_in, *spatial)]
     kinds = [c for c in free if plain(c) in TYPES][:1]
     areas = sorted((c for c in free if plain(latin(c)) in AREAS), key=lambda c: AREAS[::-1].index(plain(latin(c))))[:1]
     text = [ids_in, *kinds, *dict.fromkeys(c for c in free if plain(c) in KEPT and c not in kinds)]
-    return read_columns(table, text, [x, y, *areas], gaps=areas), (x, y), unit
+    cells = read_columns(table, text, [*spatial, *areas], gaps=[*areas, *spatial[2:]])
+    if z is not None and (cells[z].isna().any() or np.ptp(cells[z].to_numpy()) == 0):
+        spatial = (x, y)
+    return cells, spatial, unit
 
 
 def _counts_id_column(table: Layout) -> str:
@@ -182,10 +189,10 @@ def _obs(cells: pd.DataFrame, unit: str) -> dict[str, object]:
     return obs
 
 
-def _unit_notes(unit: str, columns: tuple[str, str]) -> list[str]:
+def _unit_notes(unit: str, columns: tuple[str, ...]) -> list[str]:
     if unit != "unknown":
         return []
-    return [f"the columns {' and '.join(columns)} do not say their unit; spatial_unit in the samplesheet states it"]
+    return [f"the columns {' and '.join(columns[:2])} do not say their unit; spatial_unit in the samplesheet states it"]
 
 
 def _shortened(names: list[str], most: int = 20) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from semanticst.constants import Obsm
 from semanticst.io.readers.base import Reader, ReadError, Wanted, find_file, needed_columns, needed_file
-from semanticst.io.readers.files import open_bytes, parquet_columns, read_parquet, reading
+from semanticst.io.readers.files import open_bytes, parquet_columns, read_parquet, read_start, reading
 from semanticst.io.readers.tabular import layout_of
 from semanticst.io.readers.tenx import assemble, find_flat_matrix, find_matrix, locate, read_matrix
 from semanticst.io.readers.zarr_chunks import need_whole
@@ -158,15 +158,17 @@ def _recognises(path: Path) -> bool:
 
 
 def _has_xenium_cells(outs: Path) -> bool:
-    """Whether the table of cells is one of Xenium: beside a matrix.mtx, any table may be called cells.csv."""
+    """Whether the tables are those of Xenium, by their columns or the types of features: beside a matrix.mtx, any table
+    may be called cells.csv."""
     try:
         file = find_file(outs, *CELLS)
         if file is None:
             return False
         columns = parquet_columns(file) if file.suffix == ".parquet" else layout_of(file).columns
+        listed = read_start(outs, "*features.tsv", "*features.tsv.gz")
     except ReadError:
         return False
-    return {"cell_id", *CENTRE, "transcript_counts"} <= set(columns)
+    return {"cell_id", *CENTRE} <= set(columns) and ("transcript_counts" in columns or b"Negative Control" in listed)
 
 
 XENIUM = Reader(
