@@ -57,7 +57,7 @@ echo Submitted batch job $RANDOM
         ("test,docker,gpu", ["--gpus all", "nf-semanticst/torch-cuda:"]),
         (
             "test,slurm,singularity,gpu",
-            [" --nv ", "nf-semanticst-torch-cuda-", "--gres=gpu:1", "#SBATCH -p gpus", "#SBATCH --qos=short"],
+            [" --nv ", "nf-semanticst-torch-cuda-", "--gres=gpu:1", "#SBATCH -p gpus", " --qos=short"],
         ),
     ],
 )
