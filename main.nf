@@ -15,6 +15,12 @@ include { changedParameters     } from './subworkflows/local/utils_semanticst_pi
 include { effectiveParameters   } from './subworkflows/local/utils_semanticst_pipeline/parameters'
 include { pipelineName          } from './subworkflows/local/utils_semanticst_pipeline/provenance'
 include { imageProblem          } from './subworkflows/local/utils_semanticst_pipeline/images'
+include { parametersJson        } from './subworkflows/local/utils_semanticst_pipeline/provenance'
+include { folderProblems        } from './subworkflows/local/utils_semanticst_pipeline/paths'
+include { outdirTakenBy         } from './subworkflows/local/utils_semanticst_pipeline/outdir_lock'
+include { releaseOutdir         } from './subworkflows/local/utils_semanticst_pipeline/outdir_lock'
+include { openRecord            } from './subworkflows/local/utils_semanticst_pipeline/outputs'
+include { closeRecord           } from './subworkflows/local/utils_semanticst_pipeline/outputs'
 include { runSummary            } from './subworkflows/local/utils_semanticst_pipeline/messages'
 include { completionMessage     } from './subworkflows/local/utils_semanticst_pipeline/messages'
 include { parameterErrorMessage } from './subworkflows/local/utils_semanticst_pipeline/messages'
@@ -30,7 +36,7 @@ workflow {
         println("${pipelineName()} ${workflow.manifest.version}")
     }
     else {
-        def problems = parameterProblems(params, schema) + lateParameters(params, workflow.session.config.process.ext?.settled, saidBefore())
+        def problems = parameterProblems(params, schema) + lateParameters(params, workflow.session.config.process.ext?.settled, saidBefore()) + folderProblems()
         if (problems) {
             exit(2, parameterErrorMessage(problems))
         }
@@ -42,10 +48,24 @@ workflow {
         def settings = effectiveParameters(params, schema)
         log.info(runSummary(settings, changed))
 
+        def taken = outdirTakenBy(settings.outdir)
+        if (taken) {
+            exit(2, taken)
+        }
+
+        openRecord(settings.outdir, parametersJson(settings))
+
         SEMANTICST(settings, changed)
 
+        def published = Collections.synchronizedList([])
+        def versions = Collections.synchronizedList([])
+        SEMANTICST.out.ch_outputs.subscribe { entry -> published << entry }
+        SEMANTICST.out.ch_versions.subscribe { text -> versions << text }
+
         workflow.onComplete = {
-            log.info(completionMessage(settings))
+            def found = closeRecord(settings.outdir, published, versions.join(''))
+            log.info(completionMessage(settings, found))
+            releaseOutdir(settings.outdir)
         }
     }
 }

@@ -11,6 +11,7 @@ from launcher.environment import CHECKOUT, TORCH_BUILDS, activated, chosen_torch
 from launcher.messages import SetupError, UsageError, say
 from launcher.peers import peer_names, ready_peer
 from launcher.processes import exit_code_of, replace_by
+from launcher.verify import verify as verify_outputs
 
 HELP = """\
 Usage: ./semanticst COMMAND [ARGUMENTS]
@@ -20,6 +21,7 @@ Usage: ./semanticst COMMAND [ARGUMENTS]
   test --containers [STEPS]
                      build the images and run the pipeline from them (Debian, root; without STEPS: what there is)
   run ARGS           run the pipeline: nextflow run <this checkout> ARGS
+  verify OUTDIR      whether an output folder is what its run left there: whole, damaged, left over from earlier runs
   nextflow ARGS      the workflow engine itself
   python ARGS        the Python of the pipeline's environment, with its library in reach
   lint               check the workflow, and the style and types of the Python code
@@ -85,6 +87,10 @@ def demo(place: Place, arguments: Sequence[str]) -> int:
     if code == 0 and report.is_file():
         say(f"the report of the demo: {report}")
     return code
+
+
+def verify(place: Place, arguments: Sequence[str]) -> int:
+    return verify_outputs(arguments)
 
 
 def python(place: Place, arguments: Sequence[str]) -> int:
@@ -171,6 +177,7 @@ COMMANDS: dict[str, Callable[[Place, Sequence[str]], int]] = {
     "demo": demo,
     "test": test,
     "run": run,
+    "verify": verify,
     "nextflow": nextflow,
     "python": python,
     "lint": lint,

@@ -9,6 +9,7 @@ include { COHORT_GRAPHS    } from '../../subworkflows/local/cohort_graphs'
 include { COHORT_INTEGRATE } from '../../subworkflows/local/cohort_integrate'
 include { NICHE_OUTCOME    } from '../../subworkflows/local/niche_outcome'
 include { COHORT_REPORT    } from '../../subworkflows/local/cohort_report'
+include { stageable        } from '../../subworkflows/local/utils_semanticst_pipeline/paths'
 
 workflow SEMANTICST {
     take:
@@ -17,14 +18,15 @@ workflow SEMANTICST {
 
     main:
     def bundle = [size: settings.sample_bundle_size, mb: settings.sample_bundle_mb]
-    def model = settings.model ? file(settings.model) : []
-    def gene_sets = settings.clinical_gene_sets ? file(settings.clinical_gene_sets) : []
+    def model = settings.model ? stageable(file(settings.model, glob: false)) : []
+    def gene_sets = settings.clinical_gene_sets ? stageable(file(settings.clinical_gene_sets, glob: false)) : []
 
     COHORT_INPUT(settings)
 
     SAMPLE_PREPARE(COHORT_INPUT.out.ch_samples, bundle)
 
     ch_sections = channel.empty()
+    ch_outputs = COHORT_INPUT.out.ch_outputs.mix(SAMPLE_PREPARE.out.ch_outputs)
     // what the steps recorded for the methods text: cohort.features.json, niche_k.csv, list of {contrast}.association.json
     ch_records = channel.of([[], [], []])
 
@@ -56,6 +58,7 @@ workflow SEMANTICST {
         ch_records = COHORT_GRAPHS.out.ch_record
             .combine(COHORT_INTEGRATE.out.ch_numbers)
             .combine(NICHE_OUTCOME.out.ch_records.map { files -> [files] })
+        ch_outputs = ch_outputs.mix(COHORT_GRAPHS.out.ch_outputs, COHORT_INTEGRATE.out.ch_outputs, NICHE_OUTCOME.out.ch_outputs)
     }
 
     COHORT_REPORT(
@@ -64,7 +67,12 @@ workflow SEMANTICST {
         COHORT_INPUT.out.ch_excluded,
         ch_sections,
         ch_records,
+        ch_outputs,
         settings,
         changed,
     )
+
+    emit:
+    ch_outputs = COHORT_REPORT.out.ch_outputs // [folder below --outdir, files] of everything that is published
+    ch_versions = COHORT_REPORT.out.ch_versions // text of software_versions.yml
 }

@@ -7,6 +7,7 @@ include { GRAPH_BUILD     } from '../../../modules/local/graph/build'
 include { codeDigest      } from '../utils_semanticst_pipeline/provenance'
 include { bundleName      } from '../utils_semanticst_pipeline/samples'
 include { bundlesOf       } from '../utils_semanticst_pipeline/samples'
+include { publishedIn     } from '../utils_semanticst_pipeline/outputs'
 include { sampleName      } from '../utils_semanticst_pipeline/samples'
 
 workflow COHORT_GRAPHS {
@@ -45,9 +46,12 @@ workflow COHORT_GRAPHS {
     ch_record = COHORT_FEATURES.out.features.map { _meta, record -> record }
     ch_report = COHORT_FEATURES.out.report.map { _meta, files -> files }
 
+    ch_outputs = publishedIn('integration', COHORT_FEATURES.out.features)
+
     emit:
     ch_graphs // list of {sample}.graphs.h5ad, sorted by name
     ch_basis  // cohort.basis.npz
     ch_record // cohort.features.json
     ch_report // *_mqc.* files
+    ch_outputs // [folder below --outdir, files] of what is published
 }

@@ -4,9 +4,12 @@
 
 include { COHORT_SIMULATE   } from '../../../modules/local/cohort/simulate'
 include { SAMPLESHEET_CHECK } from '../../../modules/local/samplesheet/check'
+include { asset             } from '../utils_semanticst_pipeline/paths'
 include { codeDigest        } from '../utils_semanticst_pipeline/provenance'
 include { excludedOf        } from '../utils_semanticst_pipeline/samples'
+include { publishedIn       } from '../utils_semanticst_pipeline/outputs'
 include { samplesOf         } from '../utils_semanticst_pipeline/samples'
+include { stageable         } from '../utils_semanticst_pipeline/paths'
 
 workflow COHORT_INPUT {
     take:
@@ -14,9 +17,11 @@ workflow COHORT_INPUT {
 
     main:
     ch_planted = channel.empty()
+    ch_simulated = channel.empty()
     ch_sheets = channel.empty() // the three tables, and where relative paths of the first start
     if (settings.simulate) {
         COHORT_SIMULATE([id: 'simulated', code: codeDigest('COHORT_SIMULATE')])
+        ch_simulated = publishedIn('simulated', COHORT_SIMULATE.out.cohort)
         ch_planted = COHORT_SIMULATE.out.cohort.map { _meta, folder -> folder }
         // where the cohort is published: its folder among the tasks may be deleted
         def published = file(settings.outdir, glob: false).resolve('simulated').toUriString()
@@ -29,8 +34,8 @@ workflow COHORT_INPUT {
 
     def meta = [id: 'cohort', code: codeDigest('SAMPLESHEET_CHECK')]
     SAMPLESHEET_CHECK(
-        ch_sheets.map { sheet, clinical, contrasts, folder -> [meta, sheet, folder, clinical, contrasts] },
-        files("${projectDir}/assets/schema_*.json").sort(),
+        ch_sheets.map { sheet, clinical, contrasts, folder -> [meta, stageable(sheet), folder, clinical ? stageable(clinical) : [], contrasts ? stageable(contrasts) : []] },
+        ['clinical', 'contrasts', 'input'].collect { name -> asset("schema_${name}.json") },
     )
 
     ch_samples = SAMPLESHEET_CHECK.out.rows
@@ -49,9 +54,17 @@ workflow COHORT_INPUT {
             names.collect { name -> [name] + ['contrast', 'clinical', 'samplesheet'].collect { table -> folder.resolve("${name}.${table}.csv") } }
         }
 
+    ch_outputs = ch_simulated.mix(
+        publishedIn('pipeline_info', SAMPLESHEET_CHECK.out.samples),
+        publishedIn('pipeline_info', SAMPLESHEET_CHECK.out.used),
+        publishedIn('pipeline_info', SAMPLESHEET_CHECK.out.clinical),
+        publishedIn('pipeline_info', SAMPLESHEET_CHECK.out.contrasts),
+    )
+
     emit:
     ch_samples   // list of maps, sorted by sample: the rows of the samplesheet, `path` a file
     ch_excluded  // list of maps: samples that the samplesheet leaves out, with the reason
     ch_contrasts // tuple per contrast: its name, its row, the columns that it uses of the clinical table and of the samplesheet
     ch_planted   // folder of a simulated cohort
+    ch_outputs   // [folder below --outdir, files] of what is published
 }

@@ -8,6 +8,7 @@ include { MODEL_DENOISE   } from '../../../modules/local/model/denoise'
 include { NICHE_CLUSTER   } from '../../../modules/local/niche/cluster'
 include { COHORT_ASSEMBLE } from '../../../modules/local/cohort/assemble'
 include { codeDigest      } from '../utils_semanticst_pipeline/provenance'
+include { publishedIn     } from '../utils_semanticst_pipeline/outputs'
 
 workflow COHORT_INTEGRATE {
     take:
@@ -25,6 +26,7 @@ workflow COHORT_INTEGRATE {
     ch_meta = size.map { n -> [id: 'cohort', cells: n.cells, features: n.features] }
     ch_network = channel.empty()
     ch_training = channel.empty()
+    ch_outputs = channel.empty()
 
     if (model) {
         ch_network = channel.value(model)
@@ -34,6 +36,7 @@ workflow COHORT_INTEGRATE {
         MODEL_TRAIN(ch_meta.combine(graphs.map { files -> [files] }).map { meta, files -> [meta + [code: train_code], files] })
         ch_network = MODEL_TRAIN.out.network.map { _meta, network -> network }
         ch_training = MODEL_TRAIN.out.report.map { _meta, files -> files }
+        ch_outputs = publishedIn('integration', MODEL_TRAIN.out.losses).mix(publishedIn('integration', MODEL_TRAIN.out.training))
     }
 
     MODEL_EMBED(
@@ -51,6 +54,7 @@ workflow COHORT_INTEGRATE {
                 .combine(basis)
                 .map { meta, embedding, network, components -> [meta + [code: denoise_code], embedding, network, components] }
         )
+        ch_outputs = ch_outputs.mix(publishedIn('integration/denoised', MODEL_DENOISE.out.denoised))
     }
 
     NICHE_CLUSTER(MODEL_EMBED.out.embedding.map { meta, embedding -> [meta + [code: cluster_code], embedding, model] })
@@ -75,10 +79,21 @@ workflow COHORT_INTEGRATE {
     ch_numbers = NICHE_CLUSTER.out.choice.map { _meta, numbers -> numbers }
     ch_report = ch_training.mix(NICHE_CLUSTER.out.report.map { _meta, files -> files })
 
+    ch_outputs = ch_outputs.mix(
+        publishedIn('niches', NICHE_CLUSTER.out.niches),
+        publishedIn('niches', NICHE_CLUSTER.out.choice),
+        publishedIn('niches', NICHE_CLUSTER.out.stability),
+        publishedIn('niches', NICHE_CLUSTER.out.members),
+        publishedIn('niches', NICHE_CLUSTER.out.member_counts),
+        publishedIn('integration', COHORT_ASSEMBLE.out.cohort),
+        publishedIn('integration', COHORT_ASSEMBLE.out.model),
+    )
+
     emit:
     ch_cohort  // cohort.h5ad
     ch_niches  // niches.csv.gz
     ch_members // niche_member_counts.csv
     ch_numbers // niche_k.csv
     ch_report  // *_mqc.* files
+    ch_outputs // [folder below --outdir, files] of what is published
 }

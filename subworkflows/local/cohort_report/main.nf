@@ -5,8 +5,14 @@
 include { REPORT_MULTIQC   } from '../../../modules/local/report/multiqc'
 include { REPORT_METHODS   } from '../../../modules/local/report/methods'
 include { REPORT_QC        } from '../../../modules/local/report/qc'
+include { asset            } from '../utils_semanticst_pipeline/paths'
 include { codeDigest       } from '../utils_semanticst_pipeline/provenance'
+include { leftOverBefore   } from '../utils_semanticst_pipeline/outputs'
+include { leftOverYaml     } from '../utils_semanticst_pipeline/outputs'
+include { publishedIn      } from '../utils_semanticst_pipeline/outputs'
+include { parametersJson   } from '../utils_semanticst_pipeline/provenance'
 include { pipelineName     } from '../utils_semanticst_pipeline/provenance'
+include { stageable        } from '../utils_semanticst_pipeline/paths'
 include { summaryYaml      } from '../utils_semanticst_pipeline/provenance'
 include { versionsYaml     } from '../utils_semanticst_pipeline/provenance'
 include { workflowVersions } from '../utils_semanticst_pipeline/provenance'
@@ -18,20 +24,20 @@ workflow COHORT_REPORT {
     excluded // list of maps: samples that the samplesheet leaves out, with the reason
     sections // *_mqc.* files of all steps
     records  // tuple: cohort.features.json, niche_k.csv, list of {contrast}.association.json; each [] if the step did not run
+    outputs  // [folder below --outdir, files] of what the other parts publish
     settings // map: every parameter in its own type
     changed  // map: group title -> parameters that differ from their default
 
     main:
     def run_versions = workflowVersions(settings.seed)
-    def info = "${settings.outdir}/pipeline_info"
     def qc_code = codeDigest('REPORT_QC')
-    def template = file("${projectDir}/assets/methods_description_template.yml")
+    def template = asset('methods_description_template.yml')
     // the report of a run that stopped early has another title and says where to go on
     def config = ['multiqc_config'] + (settings.stop_after ? ["multiqc_config_${settings.stop_after}"] : [])
-    config = config.collect { name -> file("${projectDir}/assets/${name}.yml") }
-    def style = files("${projectDir}/assets/*.{css,png,svg}").sort()
-    def own_config = settings.multiqc_config ? file(settings.multiqc_config, glob: false) : []
-    def logo = settings.multiqc_logo ? file(settings.multiqc_logo, glob: false) : []
+    config = config.collect { name -> asset("${name}.yml") }
+    def style = ['multiqc_style.css', 'nf-semanticst_logo.png', 'nf-semanticst_logo.svg'].collect { name -> asset(name) }
+    def own_config = settings.multiqc_config ? stageable(file(settings.multiqc_config, glob: false)) : []
+    def logo = settings.multiqc_logo ? stageable(file(settings.multiqc_logo, glob: false)) : []
     def methods_code = codeDigest('REPORT_METHODS')
     def multiqc_code = codeDigest('REPORT_MULTIQC')
 
@@ -42,9 +48,7 @@ workflow COHORT_REPORT {
             .map { files, pictures, rows -> [[id: 'cohort', code: qc_code], files, pictures, rows] }
     )
 
-    ch_parameters = channel
-        .of(groovy.json.JsonOutput.prettyPrint(groovy.json.JsonOutput.toJson(settings)) + '\n')
-        .collectFile(name: 'params.json', storeDir: info)
+    ch_parameters = channel.of(parametersJson(settings)).collectFile(name: 'params.json')
 
     // The topic closes when all steps that report to it have ended
     ch_tools = channel.topic('versions').toList().filter { tuples -> tuples }
@@ -59,7 +63,16 @@ workflow COHORT_REPORT {
             .map { versions, parameters, qc, features, numbers, contrasts -> [[id: 'cohort', code: methods_code], versions, parameters, qc, features, numbers, contrasts, template] }
     )
 
+    // Listing the folder waits for all steps: only then is it known what this run makes
+    ch_made = outputs.mix(publishedIn('qc', REPORT_QC.out.table), publishedIn('qc', REPORT_QC.out.thresholds))
+    ch_left_over = ch_made
+        .toList()
+        .map { published -> leftOverYaml(leftOverBefore(settings.outdir, published)) }
+        .filter { yaml -> yaml }
+        .collectFile(name: 'left_over_mqc.yaml')
+
     ch_sections = sections
+        .mix(ch_left_over)
         .mix(REPORT_QC.out.report.map { _meta, files -> files }, REPORT_METHODS.out.report.map { _meta, files -> files })
         .mix(ch_tools.map { tuples -> versionsYaml(tuples, run_versions) }.collectFile(name: 'software_versions_mqc_versions.yml'))
         .mix(channel.of(summaryYaml(changed)).collectFile(name: 'parameters_mqc.yaml'))
@@ -67,13 +80,20 @@ workflow COHORT_REPORT {
         .toSortedList { a, b -> a.name <=> b.name }
     REPORT_MULTIQC(ch_sections.map { found -> [[id: 'cohort', code: multiqc_code], found, config, style, own_config, logo] })
 
-    ch_tools
+    ch_versions = ch_tools
         .combine(REPORT_MULTIQC.out.versions.toList().map { tuples -> [tuples] })
         .map { entry -> versionsYaml(entry[0..-2] + entry[-1], run_versions) }
-        .collectFile(name: 'software_versions.yml', storeDir: info)
 
     ch_report = REPORT_MULTIQC.out.report.map { _meta, report -> report }
 
+    ch_outputs = ch_made.mix(
+        publishedIn('multiqc', REPORT_MULTIQC.out.report),
+        publishedIn('multiqc/multiqc_report_data', REPORT_MULTIQC.out.data),
+        publishedIn('multiqc/multiqc_report_plots', REPORT_MULTIQC.out.plots),
+    )
+
     emit:
     ch_report // multiqc_report.html
+    ch_versions // text of software_versions.yml
+    ch_outputs // [folder below --outdir, files] of everything that is published
 }

@@ -6,6 +6,7 @@ include { NICHE_DESCRIBE  } from '../../../modules/local/niche/describe'
 include { NICHE_ASSOCIATE } from '../../../modules/local/niche/associate'
 include { REPORT_PLANTED  } from '../../../modules/local/report/planted'
 include { codeDigest      } from '../utils_semanticst_pipeline/provenance'
+include { publishedIn     } from '../utils_semanticst_pipeline/outputs'
 
 workflow NICHE_OUTCOME {
     take:
@@ -58,7 +59,16 @@ workflow NICHE_OUTCOME {
         .map { _meta, record -> record }
         .toSortedList { a, b -> a.name <=> b.name }
 
+    ch_outputs = publishedIn('niches', NICHE_DESCRIBE.out.tables).mix(
+        publishedIn('niches/maps', NICHE_DESCRIBE.out.maps),
+        publishedIn('association', NICHE_ASSOCIATE.out.table),
+        publishedIn('association', NICHE_ASSOCIATE.out.association),
+        publishedIn('association', NICHE_ASSOCIATE.out.figures),
+        publishedIn('association', REPORT_PLANTED.out.planted),
+    )
+
     emit:
     ch_report  // *_mqc.* files
     ch_records // list of {contrast}.association.json, sorted by name; empty without a contrast
+    ch_outputs // [folder below --outdir, files] of what is published
 }

@@ -10,6 +10,7 @@ include { bundlesOf       } from '../utils_semanticst_pipeline/samples'
 include { cohortSize      } from '../utils_semanticst_pipeline/samples'
 include { listing         } from '../utils_semanticst_pipeline/samples'
 include { megabytesRead   } from '../utils_semanticst_pipeline/samples'
+include { publishedIn     } from '../utils_semanticst_pipeline/outputs'
 include { readingSettings } from '../utils_semanticst_pipeline/samples'
 
 workflow SAMPLE_PREPARE {
@@ -58,9 +59,12 @@ workflow SAMPLE_PREPARE {
         .combine(ch_metrics.map { metrics -> [metrics] })
         .map { files, _metrics -> files }
 
+    ch_outputs = publishedIn('qc/cells', SAMPLE_QC.out.cells).mix(publishedIn('qc/maps', SAMPLE_QC.out.maps))
+
     emit:
     ch_samples // list of {sample}.qc.h5ad, sorted by name; empty when all samples failed
     ch_metrics // list of {bundle}.qc.json, sorted by name
     ch_maps    // list of {sample}.qc_map.png, sorted by name
     ch_size    // map: cells and features of the cohort, cells by_sample
+    ch_outputs // [folder below --outdir, files] of what is published
 }

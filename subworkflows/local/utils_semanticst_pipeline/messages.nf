@@ -33,9 +33,9 @@ def runSummary(settings, changed) {
 }
 
 // Called in workflow.onComplete, where the bare names of the engine are empty: it reads `workflow` itself
-def completionMessage(settings) {
+def completionMessage(settings, state) {
     if (workflow.success) {
-        return settings.stop_after == 'qc' ? signOffMessage(settings.outdir) : doneMessage(settings.outdir)
+        return (settings.stop_after == 'qc' ? signOffMessage(settings.outdir) : doneMessage(settings.outdir)) + folderMessage(state)
     }
     def advice = [
         2: 'A step was called in a way it does not know. Check the values in ext.args, or report this as a bug.',
@@ -73,4 +73,16 @@ def found(results, outdir) {
         .findAll { _what, path -> file("${outdir}/${path}", glob: false).exists() }
         .collect { what, path -> "  ${what.padRight(13)} ${outdir}/${path}" }
         .join('\n')
+}
+
+// What is wrong in the output folder; empty if all there is what this run made
+def folderMessage(state) {
+    def damaged = state.damaged ? "\nERROR: not whole in the output folder, start again with -resume:${nameList(state.damaged)}" : ''
+    def left = state.left ? "\nWARNING: of earlier runs, no result of this one:${nameList(state.left)}" : ''
+    return damaged + left
+}
+
+def nameList(names) {
+    def more = names.size() > 20 ? "\n  and ${names.size() - 20} more: ./semanticst verify names them all" : ''
+    return names.take(20).collect { name -> "\n  ${name}" }.join('') + more
 }

@@ -4,7 +4,7 @@
  */
 
 def readSchema(path) {
-    return new groovy.json.JsonSlurper().parse(file(path).toFile())
+    return new groovy.json.JsonSlurper().parse(file(path, glob: false).toFile())
 }
 
 // Name -> description of every parameter, in the schema's order

@@ -7,18 +7,23 @@
  */
 
 def libraryUse() {
-    return new groovy.json.JsonSlurper().parse(file("${projectDir}/assets/library_use.json").toFile())
+    return new groovy.json.JsonSlurper().parse(file("${projectDir}/assets/library_use.json", glob: false).toFile())
+}
+
+// Every parameter with its value, for pipeline_info/params.json and the methods text
+def parametersJson(settings) {
+    return groovy.json.JsonOutput.prettyPrint(groovy.json.JsonOutput.toJson(settings)) + '\n'
 }
 
 // Digest of the script of a process and of the library files that it imports
 def codeDigest(process_name) {
-    def imported = libraryUse()[process_name].collect { name -> file("${projectDir}/bin/semanticst/${name}") }
-    return digest(imported + [file("${projectDir}/bin/${process_name.toLowerCase()}.py")])
+    def imported = libraryUse()[process_name].collect { name -> file("${projectDir}/bin/semanticst/${name}", glob: false) }
+    return digest(imported + [file("${projectDir}/bin/${process_name.toLowerCase()}.py", glob: false)])
 }
 
 // Digest of all code that tasks run
 def pipelineDigest() {
-    return digest(filesBelow(file("${projectDir}/bin")))
+    return digest(filesBelow(file("${projectDir}/bin", glob: false)))
 }
 
 def filesBelow(folder) {
@@ -33,7 +38,7 @@ def filesBelow(folder) {
 
 def digest(paths) {
     def sha = java.security.MessageDigest.getInstance('SHA-256')
-    def root = file(projectDir)
+    def root = file(projectDir, glob: false)
     paths
         .findAll { path -> !path.toString().contains('__pycache__') }
         .sort { path -> path.toString() }
@@ -49,7 +54,7 @@ def codeRevision() {
     if (workflow.commitId) {
         return workflow.commitId
     }
-    def head = file("${projectDir}/.git/HEAD")
+    def head = file("${projectDir}/.git/HEAD", glob: false)
     if (!head.exists()) {
         return null
     }
@@ -58,8 +63,8 @@ def codeRevision() {
         return text
     }
     def reference = text - 'ref: '
-    def loose = file("${projectDir}/.git/${reference}")
-    def packed = file("${projectDir}/.git/packed-refs")
+    def loose = file("${projectDir}/.git/${reference}", glob: false)
+    def packed = file("${projectDir}/.git/packed-refs", glob: false)
     if (loose.exists()) {
         return loose.text.trim()
     }

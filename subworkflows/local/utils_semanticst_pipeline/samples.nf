@@ -2,6 +2,9 @@
  * From the rows of the checked samplesheet to files, and from many files to few tasks.
  */
 
+include { isLocal   } from './paths'
+include { stageable } from './paths'
+
 // Rows of a checked samplesheet that are used, sorted by sample, each with `path` turned into a file. The file may be remote.
 // `sheet` is the user's own table: it says where paths are relative to, and in which row a missing file stands.
 def samplesOf(checked, sheet) {
@@ -18,7 +21,7 @@ def samplesOf(checked, sheet) {
         def count = missing.size() == 1 ? '1 file of the samplesheet is missing' : "${missing.size()} files of the samplesheet are missing"
         exit(3, "${count} (paths are relative to the folder of the sheet):\n${problems.join('\n')}")
     }
-    return samples
+    return samples.collect { sample -> sample + [path: stageable(sample.path)] }
 }
 
 // Samples that the samplesheet leaves out, sorted by sample, as far as the report tells of them
@@ -44,10 +47,6 @@ def rowOf(lines, values) {
 def resolvedPath(text, folder) {
     def absolute = text.startsWith('/') || text ==~ /^[A-Za-z][A-Za-z0-9+.-]*:\/\/.*/
     return absolute ? file(text, glob: false) : folder.resolve(text).normalize()
-}
-
-def isLocal(path) {
-    return path.fileSystem == java.nio.file.FileSystems.getDefault()
 }
 
 // What of a row matters for reading a sample and for its quality control. The rest (status, time point, ...) is for

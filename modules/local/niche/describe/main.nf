@@ -14,7 +14,7 @@ process NICHE_DESCRIBE {
     tuple val(meta), path('niche_counts.csv')  , emit: counts
     tuple val(meta), path('niche_contacts.csv'), emit: contacts
     tuple val(meta), path('niche_*.csv')       , emit: tables
-    tuple val(meta), path('maps')              , emit: maps
+    tuple val(meta), path('maps/*')            , emit: maps
     tuple val(meta), path('*_mqc.*')           , emit: report
     tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
     tuple val("${task.process}"), val('anndata'), eval('python3 -c "from importlib.metadata import version; print(version(\'anndata\'))"'), topic: versions

@@ -1,0 +1,139 @@
+/*
+ * What a run leaves in the output folder: pipeline_info/outputs.csv, the list of the files that it stands for, and the names
+ * of those that it does not. `./semanticst verify` reads the same list.
+ *
+ * A process publishes by its `publishDir`; each subworkflow says the same once more as a channel of [folder, files], since
+ * the engine does not tell what it published. tests/pipeline/test_engine_outputs.py compares the two.
+ */
+
+include { filesBelow } from './samples'
+include { isLocal    } from './paths'
+include { lockName   } from './outdir_lock'
+
+// Where results lie below --outdir. What else a user keeps there is nobody's business.
+def resultFolders() {
+    return ['association', 'integration', 'multiqc', 'niches', 'pipeline_info', 'qc', 'simulated']
+}
+
+def listName() {
+    return 'pipeline_info/outputs.csv'
+}
+
+// Files about the run itself; the engine writes its reports when everything else has ended, too late for a list
+def isOwnRecord(name) {
+    return name in [listName(), lockName()] || name ==~ /pipeline_info\/(execution_(report|timeline|trace)|pipeline_dag)[^\/]*/
+}
+
+// [folder, files] of a process's output channel: where its publishDir puts them. Files of a folder keep their place in it.
+def publishedIn(folder, results) {
+    return results.map { _meta, files -> [folder, files] }
+}
+
+// Name below --outdir -> file in the work folder, sorted by name
+def outputFiles(published) {
+    return published
+        .collectMany { folder, files -> files instanceof List ? files.collect { file -> [folder, file] } : [[folder, files]] }
+        .collectMany { folder, file ->
+            file.isDirectory()
+                ? filesBelow(file).collect { inner -> ["${folder}/${file.relativize(inner)}".toString(), inner] }
+                : [["${folder}/${file.name}".toString(), file]]
+        }
+        .sort { entry -> entry[0] }
+        .collectEntries()
+}
+
+// Names of the files in the result folders of an output folder, sorted
+def filesOfRuns(outdir) {
+    def root = file(outdir, glob: false)
+    return resultFolders()
+        .collect { name -> root.resolve(name) }
+        .findAll { folder -> folder.isDirectory() }
+        .collectMany { folder -> filesBelow(folder) }
+        .collect { path -> root.relativize(path).toString() }
+        .findAll { name -> !isOwnRecord(name) }
+        .sort()
+}
+
+// Names of files in the output folder that a run which made `published` does not stand for. While it runs, its report is
+// not there yet, or is that of the run before, and so are the versions.
+def leftOverBefore(outdir, published) {
+    def expected = outputFiles(published).keySet() + ['pipeline_info/params.json', 'pipeline_info/software_versions.yml']
+    return (filesOfRuns(outdir) - expected).findAll { name -> !name.startsWith('multiqc/') }
+}
+
+// MultiQC section that names them, as YAML; empty without any
+def leftOverYaml(names) {
+    if (!names) {
+        return ''
+    }
+    def shown = names.take(50).collect { name -> name.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;').replaceAll(/\p{Cntrl}/, '?') }
+    def more = names.size() > 50 ? ["and ${names.size() - 50} more"] : []
+    def items = shown.collect { name -> "<code>${name}</code>" } + more
+    return """\
+id: 'left_over'
+section_name: 'Files of earlier runs'
+description: 'that lie in this output folder. This run did not make them, and they may contradict it. Delete them, or give each question an output folder of its own.'
+plot_type: 'html'
+data: |
+    <ul>
+${items.collect { item -> "    <li>${item}</li>" }.join('\n')}
+    </ul>
+"""
+}
+
+// Once the folder is this run's: say what it was started with, and take away what the run before said about it as a whole.
+// A folder without a list is that of a run which has not ended well.
+def openRecord(outdir, parameters) {
+    def info = file(outdir, glob: false).resolve('pipeline_info')
+    ['outputs.csv', 'software_versions.yml'].each { name -> java.nio.file.Files.deleteIfExists(info.resolve(name)) }
+    writeWhole(info.resolve('params.json'), parameters)
+}
+
+// At the end: write pipeline_info/software_versions.yml and, the last of all, the list. Returns what a reader has to know:
+// damaged, names of results that are not whole; left, names of files of earlier runs. Nothing is written for a run that failed.
+def closeRecord(outdir, published, versions) {
+    if (!workflow.success) {
+        return [damaged: [], left: []]
+    }
+    def root = file(outdir, glob: false)
+    writeWhole(root.resolve('pipeline_info/software_versions.yml'), versions)
+    def records = ['params.json', 'software_versions.yml'].collect { name -> ['pipeline_info', root.resolve("pipeline_info/${name}")] }
+    def made = outputFiles(published + records)
+    // a copy has to be as large as what was copied; after `move` only the result itself is there
+    def damaged = made.findAll { name, source ->
+        def result = root.resolve(name)
+        !result.exists() || (source.exists() && result.size() != source.size())
+    }.keySet()
+    if (!damaged) {
+        def lines = made.collect { name, source -> listLine(name, source, root.resolve(name)) }
+        writeWhole(root.resolve(listName()), 'file,bytes,sha256\n' + lines.collect { line -> "${line}\n" }.join(''))
+    }
+    return [damaged: damaged.sort(), left: filesOfRuns(outdir) - made.keySet()]
+}
+
+// Digest of what the step made, so that a copy that went wrong is found out. To digest a file of an object store would be to
+// fetch all of it: there its size has to do.
+def listLine(name, source, result) {
+    def near = [source, result].find { path -> isLocal(path) && path.exists() }
+    def quoted = name =~ /[",\n\r]/ ? '"' + name.replace('"', '""') + '"' : name
+    return [quoted, result.size(), near ? sha256(near) : ''].join(',')
+}
+
+def sha256(path) {
+    def sha = java.security.MessageDigest.getInstance('SHA-256')
+    path.eachByte(1 << 20) { buffer, length -> sha.update(buffer, 0, length) }
+    return sha.digest().encodeHex().toString()
+}
+
+// A file appears under its name when it is whole
+def writeWhole(path, text) {
+    if (!isLocal(path)) {
+        path.setText(text, 'UTF-8') // an object store shows nothing before it has all
+        return path
+    }
+    java.nio.file.Files.createDirectories(path.parent)
+    def partial = path.resolveSibling(".${path.name}.partial")
+    java.nio.file.Files.writeString(partial, text)
+    java.nio.file.Files.move(partial, path, java.nio.file.StandardCopyOption.REPLACE_EXISTING)
+    return path
+}

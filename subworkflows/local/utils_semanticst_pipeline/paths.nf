@@ -1,0 +1,49 @@
+/*
+ * Paths as users have them: spaces, quotes, brackets, braces, `$`.
+ *
+ * The engine escapes spaces and quotes in the shell lines that bring a file to a task or a task to its folder, but neither
+ * wildcards nor braces nor `$`: `ln -s /data/run[1]/x` takes /data/run1/x where that exists, without a word.
+ */
+
+// A file that tasks can be given. Where the engine's shell line would mean another one, it is a link with a plain name.
+def stageable(path) {
+    def unsafe = '[$*?\\[\\]{}\t\n\r]'
+    if (!isLocal(path) || !(path.toString() =~ unsafe)) {
+        return path
+    }
+    if (workflow.containerEngine || !isLocal(workflow.workDir)) {
+        // a container sees the folder of its input and not what a link there points to
+        if (path.toString() =~ '[${}\t\n\r]') {
+            exit(3, "${path}: with ${workflow.containerEngine ?: 'a remote work folder'} no path may hold \$, { or }. Rename the folder or the file.")
+        }
+        return path
+    }
+    def folder = workflow.workDir.resolve("links/${path.toString().md5()}")
+    def link = folder.resolve(path.name.replaceAll(unsafe, '_'))
+    folder.mkdirs()
+    if (!java.nio.file.Files.isSymbolicLink(link)) {
+        java.nio.file.Files.createSymbolicLink(link, path.toAbsolutePath())
+    }
+    return link
+}
+
+// A file of assets/
+def asset(name) {
+    return stageable(file("${projectDir}/assets/${name}", glob: false))
+}
+
+def isLocal(path) {
+    return path.fileSystem == java.nio.file.FileSystems.getDefault()
+}
+
+// Folders in which no task could run, one sentence each
+def folderProblems() {
+    def problems = []
+    if (isLocal(workflow.workDir) && workflow.workDir.toString() =~ '[$\t\n\r]|\\{.*(,|\\.\\.).*\\}') {
+        problems << "-work-dir ${workflow.workDir}: Nextflow cannot run tasks in a folder whose path holds \$ or {a,b}, give another one"
+    }
+    if (projectDir.toString() =~ '["$`\\\\:\n\r]') {
+        problems << "the pipeline lies in ${projectDir}: its steps are not found where the path holds \", \$, `, : or a backslash, move it or start it through a link"
+    }
+    return problems
+}
