@@ -6,7 +6,7 @@
  */
 
 include { SEMANTICST            } from './workflows/semanticst'
-include { readSchema            } from './subworkflows/local/utils_semanticst_pipeline/parameters'
+include { readJson              } from './subworkflows/local/utils_semanticst_pipeline/parameters'
 include { parameterProblems     } from './subworkflows/local/utils_semanticst_pipeline/parameters'
 include { parameterHelp         } from './subworkflows/local/utils_semanticst_pipeline/parameters'
 include { lateParameters        } from './subworkflows/local/utils_semanticst_pipeline/parameters'
@@ -27,18 +27,19 @@ include { parameterErrorMessage } from './subworkflows/local/utils_semanticst_pi
 
 workflow {
     main:
-    def schema = readSchema("${projectDir}/nextflow_schema.json")
+    def schema = readJson("${projectDir}/nextflow_schema.json")
+    def words = readJson("${projectDir}/assets/parameter_words.json")
 
     if (params.help && params.help != 'false') {
-        println(parameterHelp(schema, params.help))
+        println(parameterHelp(schema, params.help, words))
     }
     else if (params.version && params.version != 'false') {
         println("${pipelineName()} ${workflow.manifest.version}")
     }
     else {
-        def problems = parameterProblems(params, schema) + lateParameters(params, workflow.session.config.process.ext?.settled, saidBefore()) + folderProblems()
+        def problems = parameterProblems(params, schema, words) + lateParameters(params, workflow.session.config.process.ext?.settled, saidBefore()) + folderProblems()
         if (problems) {
-            exit(2, parameterErrorMessage(problems))
+            exit(2, parameterErrorMessage(problems, words.problems))
         }
         def images = workflow.preview ? null : imageProblem(workflow.containerEngine, workflow.manifest.version, workflow.session.config)
         if (images) {

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Check the samplesheet, the clinical table and the contrasts."""
 
+import json
 from pathlib import Path
 
 import click
@@ -21,10 +22,13 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 @click.option("--clinical-event-value", default="", help="Value of the event column that means: the event was seen.")
 @click.option("--clinical-covariates", default="", help="Columns to adjust the shortcuts for, joined by commas.")
 @click.option("--check-files/--no-check-files", default=True, show_default=True, help="Do the samples' paths exist?")
+@click.option(
+    "--missing", type=EXISTING_FILE, help="JSON: paths of the sheet that are not there, and where each was sought."
+)
 @click.option("--schema-dir", type=FOLDER, default=ASSETS, show_default="assets", help="Folder of the JSON schemas.")
 @click.option("--folder", help="Where relative paths start, as path or address [default: the folder of the sheet].")
 @outdir_option
-def samplesheet_check(sheet, clinical, contrasts, check_files, schema_dir, folder, outdir, **shortcuts):
+def samplesheet_check(sheet, clinical, contrasts, check_files, missing, schema_dir, folder, outdir, **shortcuts):
     """Check the samplesheet, the clinical table and the contrasts, and print every problem at once.
 
     Writes samplesheet.valid.csv, clinical.valid.csv and contrasts.valid.csv, without the samples that the sheet leaves
@@ -38,7 +42,9 @@ def samplesheet_check(sheet, clinical, contrasts, check_files, schema_dir, folde
     survival = (shortcuts.time, shortcuts.event, shortcuts.event_value)
     if any(survival) and not all(survival):
         raise click.UsageError("survival needs --clinical-time, --clinical-event and --clinical-event-value together")
-    check_cohort(sheet, clinical, contrasts, shortcuts, check_files, schema_dir, outdir, folder)
+    # a task sees the tables and not the samples: whoever started it tells which of them are not there
+    missing = json.loads(missing.read_text()) if missing else {}
+    check_cohort(sheet, clinical, contrasts, shortcuts, check_files, schema_dir, outdir, folder, missing)
 
 
 if __name__ == "__main__":

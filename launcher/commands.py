@@ -7,9 +7,19 @@ from pathlib import Path
 
 from launcher.cache import cache_dir
 from launcher.engine import Engine, engine_variables, find_engine
-from launcher.environment import CHECKOUT, TORCH_BUILDS, activated, chosen_torch, python_of, ready_environment
-from launcher.messages import SetupError, UsageError, say
+from launcher.environment import (
+    CHECKOUT,
+    TORCH_BUILDS,
+    activated,
+    chosen_torch,
+    damaged_packages,
+    python_of,
+    ready_environment,
+    repair,
+)
+from launcher.messages import NoPlace, SetupError, UsageError, say
 from launcher.peers import peer_names, ready_peer
+from launcher.preflight import answered, check_parameters, check_places, check_tables, given_parameters
 from launcher.processes import exit_code_of, replace_by
 from launcher.verify import verify as verify_outputs
 
@@ -20,7 +30,7 @@ Usage: ./semanticst COMMAND [ARGUMENTS]
   test [ARGS]        run all tests (ARGS go to pytest)
   test --containers [STEPS]
                      build the images and run the pipeline from them (Debian, root; without STEPS: what there is)
-  run ARGS           run the pipeline: nextflow run <this checkout> ARGS
+  run ARGS           run the pipeline: nextflow run <this checkout> ARGS; parameters and tables are checked first
   verify OUTDIR      whether an output folder is what its run left there: whole, damaged, left over from earlier runs
   nextflow ARGS      the workflow engine itself
   python ARGS        the Python of the pipeline's environment, with its library in reach
@@ -53,9 +63,11 @@ class Place:
     def __init__(self) -> None:
         self.env = dict(os.environ)
         self.cache = cache_dir(self.env)
+        self._environment: Path | None = None
 
     def environment(self) -> Path:
-        return ready_environment(self.cache, self.env)
+        self._environment = self._environment or ready_environment(self.cache, self.env)
+        return self._environment
 
     def engine(self) -> Engine:
         engine = find_engine(self.cache, self.environment(), self.env)
@@ -73,7 +85,23 @@ def nextflow(place: Place, arguments: Sequence[str]) -> int:
 
 
 def run(place: Place, arguments: Sequence[str]) -> int:
-    return nextflow(place, ["run", str(CHECKOUT), *arguments])
+    code = checked(place, arguments)
+    return nextflow(place, ["run", str(CHECKOUT), *arguments]) if code is None else code
+
+
+def checked(place: Place, arguments: Sequence[str]) -> int | None:
+    """Exit code of a run that needs no engine: help, or tables that cannot be used. None: the engine may start.
+
+    Raises UsageError for wrong parameters, NoPlace where the run cannot write.
+    """
+    given = given_parameters(arguments, place.env, place.environment)
+    if given is None:
+        return None
+    if answered(given):
+        return 0
+    check_parameters(given)
+    check_places(given, place.env)
+    return check_tables(given, place.environment(), place.env) or None
 
 
 def demo(place: Place, arguments: Sequence[str]) -> int:
@@ -81,7 +109,11 @@ def demo(place: Place, arguments: Sequence[str]) -> int:
     if outdir is None:
         outdir = "results_demo"
         arguments = ["--outdir", outdir, *arguments]
-    command, variables = _engine_call(place, ["run", str(CHECKOUT), "-profile", "demo", *arguments])
+    arguments = ["-profile", "demo", *arguments]
+    code = checked(place, arguments)
+    if code is not None:
+        return code
+    command, variables = _engine_call(place, ["run", str(CHECKOUT), *arguments])
     code = exit_code_of(command, variables)
     report = Path(outdir).absolute() / "multiqc" / "multiqc_report.html"
     if code == 0 and report.is_file():
@@ -160,6 +192,8 @@ def setup(place: Place, arguments: Sequence[str]) -> int:
         ready_environment(place.cache, place.env, chosen)
         (place.cache / "torch").write_text(chosen + "\n")  # only after it worked
     environment = place.environment()
+    if damaged := damaged_packages(environment):
+        repair(environment, place.cache, place.env, damaged)
     place.engine()
     if parsed.peers is not None:
         for name in parsed.peers or peer_names():
@@ -190,7 +224,7 @@ COMMANDS: dict[str, Callable[[Place, Sequence[str]], int]] = {
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command; 2 = wrong usage, 1 = something cannot be installed, else the command's own exit code."""
+    """Run one command; its own exit code, or 2 wrong usage, 3 wrong tables, 4 no place, 1 not installed."""
     name, *rest = arguments or ["help"]
     try:
         if name not in COMMANDS:
@@ -199,6 +233,9 @@ def main(arguments: Sequence[str]) -> int:
     except UsageError as error:
         say(f"ERROR: {error}")
         return 2
+    except NoPlace as error:
+        say(f"ERROR: {error}")
+        return 4
     except SetupError as error:
         say(f"ERROR: {error}")
         return 1

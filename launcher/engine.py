@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.cache import made_once
+from launcher.cache import home, made_once
 from launcher.environment import python_of
 from launcher.java import find_java
 from launcher.messages import SetupError, say
@@ -75,7 +75,7 @@ def engine_variables(env: Mapping[str, str], arguments: Sequence[str]) -> dict[s
     variables = {key: value for key, value in env.items() if key != "JAVA_TOOL_OPTIONS"}  # as its own script does
     # The user's own folder, as always: their configuration and secrets hold here too. Set, because Java looks
     # up the home folder elsewhere than in $HOME.
-    variables.setdefault("NXF_HOME", str(Path.home() / ".nextflow"))
+    variables["NXF_HOME"] = variables.get("NXF_HOME") or str(home() / ".nextflow")
     variables.setdefault("NXF_OFFLINE", "true")
     variables.setdefault("NXF_DISABLE_CHECK_LATEST", "true")
     variables.setdefault("NXF_CLI", shlex.join(["nextflow", *arguments]))  # what `nextflow log` and reports show

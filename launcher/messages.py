@@ -7,6 +7,10 @@ class SetupError(Exception):
     """Something that the launcher needs cannot be had. The message says what, and what to do about it."""
 
 
+class NoPlace(Exception):
+    """A folder that a run has to write into takes nothing. The message says which, and why."""
+
+
 class UsageError(Exception):
     """The command line makes no sense."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from launcher.cache import made_once, require_space
 from launcher.environment import CHECKOUT, environment_digest, python_of
 from launcher.messages import SetupError, say
+from launcher.packages import is_whole
 from launcher.processes import install_step
 from launcher.uv import find_uv, pip_settings, uv_variables
 
@@ -32,7 +33,7 @@ def ready_peer(name: str, cache: Path, env: Mapping[str, str]) -> Path:
     return made_once(
         cache / "peers" / f"{name}-{digest}",
         lambda folder, lock: _install(folder, lock, lock_file, cache, env),
-        usable=lambda folder: python_of(folder).exists(),
+        usable=lambda folder: python_of(folder).exists() and is_whole(folder),
     )
 
 

@@ -13,14 +13,17 @@ A command is written as::
 """
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import TracebackType
 
 import click
 
 from semanticst import __version__
-from semanticst.errors import BadInput, ExitCode
+from semanticst.errors import BadInput, CannotWrite, ExitCode
+from semanticst.shortage import disk_error, shortage
 from semanticst.threads import limit_threads
 
 EXISTING = click.Path(exists=True, path_type=Path)
@@ -42,18 +45,42 @@ threads_option = click.option(
 
 
 class Step(click.Command):
-    """A click command that ends with the project's exit codes: bad input is 3, with all problems printed."""
+    """A click command that ends with the project's exit codes.
+
+    Bad input is 3, with all problems printed; a full disk (4) and want of memory (137) are told in one line.
+    """
+
+    is_process = False
 
     def invoke(self, ctx: click.Context):
         start_logging(ctx.command_path)
-        if ctx.params.get("outdir"):
-            ctx.params["outdir"].mkdir(parents=True, exist_ok=True)
+        outdir = ctx.params.get("outdir") or Path()
         try:
+            _make_folder(outdir)
             with limit_threads(ctx.params.get("threads", 1)):
                 return super().invoke(ctx)
         except BadInput as bad:
             click.echo(report_problems(bad), err=True)
             ctx.exit(ExitCode.BAD_INPUT)
+        except Exception as error:
+            lacking = shortage(error, outdir)
+            if lacking is None:
+                raise
+            code, line = lacking
+            click.echo(f"ERROR: {line}", err=True)
+            if self.is_process:
+                # at once: HDF5 crashes when it lets go of a file that it could not write, with an exit code of its own
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)
+            ctx.exit(code)
+
+    def __call__(self, *args, **kwargs):
+        """What a script calls: the process ends with the command."""
+        self.is_process = True
+        # HDF5 prints by either what it meets when it lets go of a file
+        sys.excepthook, sys.unraisablehook = _print_error, lambda lost: _print_error(*lost[:3])
+        return super().__call__(*args, **kwargs)
 
 
 def step(**settings) -> Callable[[Callable], Step]:
@@ -65,6 +92,22 @@ def step(**settings) -> Callable[[Callable], Step]:
         return click.command(cls=Step, **settings)(function)
 
     return decorate
+
+
+def _print_error(kind: type, error: BaseException, trace: TracebackType | None) -> None:
+    """Print an error as Python does, but no full disk: that is told once, by the error that ended the command."""
+    if not disk_error(error):
+        sys.__excepthook__(kind, error, trace)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder of the results. Raises CannotWrite when that, or writing into it, is not allowed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(f"{folder.absolute()} cannot be made: {error.strerror}") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise CannotWrite(f"{folder.absolute()} takes no files: it is read-only, or belongs to somebody else")
 
 
 def report_problems(bad: BadInput) -> str:

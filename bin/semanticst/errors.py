@@ -7,12 +7,14 @@ from pathlib import Path
 
 
 class ExitCode(IntEnum):
-    """Exit codes of every command in ``bin/``. Retrying is pointless for 2 and 3."""
+    """Exit codes of every command in ``bin/``. Retrying is pointless for 1 to 4; with more memory it may help."""
 
     OK = 0
     BUG = 1
     USAGE = 2
     BAD_INPUT = 3
+    CANNOT_WRITE = 4
+    NO_MEMORY = 137  # what the system itself leaves of a process that it killed for its memory
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,10 @@ class BadInput(Exception):
     def __init__(self, problems: Problem | Sequence[Problem]):
         self.problems = [problems] if isinstance(problems, Problem) else list(problems)
         super().__init__("\n".join(str(p) for p in self.problems))
+
+
+class CannotWrite(Exception):
+    """A file cannot be written: a disk or a quota is full, or the folder takes no files. The message says it all."""
 
 
 class ReadError(Exception):

@@ -155,7 +155,9 @@ def test_row_numbers_are_those_of_an_editor(tmp_path):
 def test_files_are_looked_for_beside_the_sheet(tmp_path):
     write(tmp_path, sheet="sample,patient,path\ns1,p1,here.h5ad\ns2,p2,gone.h5ad\ns3,p3,s3://bucket/far.h5ad\n")
     (tmp_path / "here.h5ad").touch()
-    assert_bad(check(tmp_path, files=True), tmp_path, "row 3, column 'path'...'gone.h5ad'...no such file")
+    assert_bad(
+        check(tmp_path, files=True), tmp_path, f"row 3, column 'path'...'gone.h5ad': there is no {tmp_path}/gone.h5ad"
+    )
     assert check(tmp_path, files=False).exit_code == 0
 
 
@@ -251,6 +253,15 @@ def test_samples_that_are_left_out_count_for_no_contrast(tmp_path):
 def test_only_used_samples_share_no_file(tmp_path):
     write(tmp_path, sheet="sample,patient,path,exclude\nold,p1,x,first export\nnew,p1,x,\nnewer,p1,x,\n")
     assert_bad(check(tmp_path), tmp_path, "row 4, column 'path'...'x'...also in row 3")
+
+
+def test_missing_files_are_named_with_all_other_problems(tmp_path):
+    """Of a task that does not see the files: whoever started it says which are not there."""
+    write(tmp_path, sheet="sample,patient,path\na b,p1,gone.h5ad\nb,,it's here.h5ad\nc,p2,s3://bucket/c.h5ad\n")
+    (tmp_path / "missing.json").write_text(json.dumps({"gone.h5ad": "/data/gone.h5ad"}))
+    gone = "row 2, column 'path': found 'gone.h5ad': there is no /data/gone.h5ad"
+    result = check(tmp_path, "--missing", tmp_path / "missing.json")
+    assert_bad(result, tmp_path, "row 2, column 'sample'", "row 3, column 'patient'", gone)
 
 
 def test_files_that_no_reader_knows_are_named(tmp_path):

@@ -1,5 +1,7 @@
 """The cache: where it is, and that nothing half-made is ever used."""
 
+import errno
+import os
 import subprocess
 import sys
 import time
@@ -7,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from launcher import cache
 from launcher.cache import STAMP, cache_dir, made_once, require_space
 from launcher.environment import CHECKOUT
 from launcher.messages import SetupError
@@ -25,6 +28,14 @@ from launcher.messages import SetupError
 def test_cache_dir(env, expected, monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
     assert cache_dir(env) == Path(expected)
+
+
+def test_a_user_without_a_home_is_told(monkeypatch):
+    """As in a container that runs under a number of its own."""
+    monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("no home")))
+    assert cache_dir({"SEMANTICST_CACHE": "/big/disk"}) == Path("/big/disk")
+    with pytest.raises(SetupError, match="set HOME"):
+        cache_dir({})
 
 
 def test_relative_cache_dir_is_made_absolute(tmp_path, monkeypatch):
@@ -121,6 +132,53 @@ def test_a_cache_below_a_file_is_said(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(SetupError, match="SEMANTICST_CACHE"):
         made_once(tmp_path / "file" / "env", lambda folder, lock: None)
+
+
+def test_a_complete_folder_is_used_without_writing(tmp_path):
+    """As it is from a read-only disk that an administrator filled."""
+    made_once(tmp_path / "env", lambda folder, lock: None)
+    (tmp_path / "env.lock").unlink()
+    made_once(tmp_path / "env", lambda folder, lock: None)
+    assert [path.name for path in tmp_path.iterdir()] == ["env"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_disk_that_takes_nothing_is_named(number, tmp_path, monkeypatch):
+    def make(folder, lock):
+        raise OSError(number, os.strerror(number), str(folder / "x"))
+
+    with pytest.raises(SetupError, match=rf"{tmp_path}/env cannot be made: .*{os.strerror(number)}.*SEMANTICST_CACHE"):
+        made_once(tmp_path / "env", make)
+    # an installer that failed has said something of its own; why it did is seen from the disk
+    monkeypatch.setattr(cache, "_free", lambda path: 1_000_000)
+    for error in (OSError(number, os.strerror(number)), SetupError("uv failed")):
+        with pytest.raises(SetupError, match="The disk is full: 1 MB are free"):
+            made_once(tmp_path / "env", lambda folder, lock, error=error: (_ for _ in ()).throw(error))
+
+
+def test_a_damaged_folder_on_a_read_only_disk_is_named(tmp_path, monkeypatch):
+    made_once(tmp_path / "env", lambda folder, lock: None)
+    (tmp_path / "env.lock").unlink()
+    (tmp_path / "env.lock").mkdir()  # cannot be opened, whoever asks
+    with pytest.raises(SetupError, match=f"{tmp_path}/env is not whole, and it cannot be written"):
+        made_once(tmp_path / "env", lambda folder, lock: None, usable=lambda folder: False)
+
+
+def test_what_can_be_mended_is_not_made_again(tmp_path):
+    made_once(tmp_path / "env", lambda folder, lock: (folder / "kept").touch())
+    state = {"usable": False}
+
+    def mend(folder, lock):
+        state["usable"] = True
+        return True
+
+    made_once(tmp_path / "env", lambda folder, lock: pytest.fail("made"), lambda folder: state["usable"], mend)
+    assert (tmp_path / "env" / "kept").exists()
+    made = []
+    state["usable"] = False
+    made_once(tmp_path / "env", lambda folder, lock: made.append(1), lambda folder: bool(made), lambda *_: False)
+    assert made == [1]
+    assert not (tmp_path / "env" / "kept").exists()
 
 
 def test_too_small_a_disk_is_said(tmp_path):

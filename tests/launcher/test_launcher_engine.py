@@ -1,6 +1,7 @@
 """Which Nextflow and which Java are taken, and that no jar is used that is not in the lock."""
 
 import hashlib
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from launcher import engine, java
 from launcher.engine import Engine, engine_variables, find_engine, jar_name, locked_jars, ready_jars, wrong_jars
 from launcher.messages import SetupError
+from launcher.processes import output_of, version_in
 
 JARS = {"io.nextflow:nextflow:25.04.3": b"engine", "org.example:lib:1.0": b"library"}
 LOCKED = {coordinate: hashlib.sha256(content).hexdigest() for coordinate, content in JARS.items()}
@@ -131,6 +133,12 @@ def test_the_first_supported_java_is_taken(tmp_path):
     (tmp_path / "bin/python").write_text(f"#!/bin/sh\necho {wheel}\n")
     (tmp_path / "bin/python").chmod(0o755)
     assert java.find_java(tmp_path, env) == (wheel, "Java 21 from the Python environment")
+
+
+def test_a_machine_without_java_has_the_one_of_the_environment():
+    found = java.find_java(Path(sys.prefix), {"PATH": "/nonexistent"})
+    assert found.origin == "Java 21 from the Python environment"
+    assert version_in(output_of([found.program, "-version"], {}))[0] in java.SUPPORTED
 
 
 def test_no_java_at_all_is_said(tmp_path):

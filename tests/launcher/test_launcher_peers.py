@@ -17,6 +17,7 @@ def steps(monkeypatch, tmp_path):
             python = peers.python_of(type(tmp_path)(command[-1]))
             python.parent.mkdir(parents=True)
             python.touch()
+            (python.parents[1] / "lib/python3/site-packages").mkdir(parents=True)
 
     (tmp_path / "locks").mkdir()
     for name in ("one", "two"):

@@ -97,6 +97,7 @@ def test_messages_of_the_troubleshooting_are_those_that_are_written():
     quoted = [q for cell in re.findall(r"^\| (`[^|]*) \|", text, re.M) for q in re.findall(r"`([^`]*)`", cell)]
     assert len(quoted) > 20
     files = [*ROOT.glob("bin/**/*.py"), *ROOT.glob("launcher/*.py"), *ROOT.glob("**/*.nf"), ROOT / "semanticst"]
+    files.append(ROOT / "assets/parameter_words.json")
     source = re.sub(r"\"\s*\n\s*f?\"", "", " ".join(file.read_text() for file in files))
     # what differs from run to run: names, numbers, values in quotes
     parts = {

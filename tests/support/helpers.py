@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 import os
+import shutil
 from pathlib import Path
 
 import anndata as ad
@@ -38,6 +39,15 @@ def invoke(command: click.Command | str, *arguments: object) -> Result:
     finally:
         # the command logs to the runner's stderr, which is closed by now
         logging.getLogger().handlers[:] = handlers
+
+
+def without_rights() -> list[str]:
+    """Beginning of a command that takes root's rights over files away: what is read-only is read-only for it too."""
+    if os.geteuid() != 0:
+        return []
+    if not shutil.which("setpriv"):
+        pytest.skip("root may write everywhere, and setpriv, which takes that right away, is not here")
+    return ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
 
 
 def random_values(kind: str, n_cells: int, n_features: int, seed: int = 0) -> sp.csr_matrix:

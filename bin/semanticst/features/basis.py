@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from semanticst.constants import SHARES, FeatureType
-from semanticst.writing import atomic
+from semanticst.writing import write_arrays
 
 log = logging.getLogger(__name__)
 
@@ -88,8 +88,7 @@ class Basis:
         return values if low is None else np.clip(values, low, high, out=values)
 
     def save(self, path: str | Path) -> None:
-        with atomic(path) as partial, open(partial, "wb") as handle:
-            np.savez_compressed(handle, **self.arrays())
+        write_arrays(path, self.arrays())
 
     def arrays(self) -> dict:
         """What ``from_arrays`` makes a basis from: the fields that are there."""

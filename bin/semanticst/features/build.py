@@ -24,7 +24,7 @@ from semanticst.features.basis import (
 )
 from semanticst.features.harmonise import common_names, common_panel
 from semanticst.features.harmony import HarmonyReference, correct
-from semanticst.writing import atomic, write_h5ad, write_json
+from semanticst.writing import write_arrays, write_h5ad, write_json
 
 log = logging.getLogger(__name__)
 
@@ -253,5 +253,4 @@ def _save_basis(basis: Basis, reference: HarmonyReference | None, path: Path) ->
     arrays = basis.arrays()
     if reference is not None:
         arrays["harmony_centres"] = reference.centres
-    with atomic(path) as partial, open(partial, "wb") as handle:
-        np.savez_compressed(handle, **arrays)
+    write_arrays(path, arrays)

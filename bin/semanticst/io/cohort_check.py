@@ -1,7 +1,7 @@
 """All tables of a cohort together: every problem of every table at once, and the tables that later steps read."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -34,6 +34,7 @@ def check_cohort(
     schema_dir: Path,
     outdir: Path,
     folder: str | None = None,
+    missing: Mapping[str, str] | None = None,
 ) -> None:
     """Check the tables and write ``samplesheet.valid.csv``, ``clinical.valid.csv`` and ``contrasts.valid.csv``.
 
@@ -45,11 +46,13 @@ def check_cohort(
 
     What each contrast needs of them is written once more, by itself: see `write_contrast`.
 
+    ``check_files`` and ``missing``: see `check_samplesheet`.
+
     Raises BadInput with the problems of all tables; nothing is written then.
     """
     schemas = {name: load_schema(name, schema_dir) for name in ("input", "clinical", "contrasts")}
     problems: list[Problem] = []
-    sheet = _collect(problems, "patient", lambda: check_samplesheet(sheet_file, schemas["input"], check_files))
+    sheet = _collect(problems, "patient", lambda: check_samplesheet(sheet_file, schemas["input"], check_files, missing))
     used, excluded = split_excluded(sheet) if sheet else (None, None)
     clinical = None
     contrasts: Table | None = Table(Path("contrasts.csv"), column_names(schemas["contrasts"]), [], [])

@@ -2,8 +2,10 @@
 
 import difflib
 import logging
+import os
 import posixpath
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -25,9 +27,12 @@ OVERRIDES = ("qc_min_counts", "qc_min_features", "qc_max_mito", "qc_max_control"
 REMOTE = ("s3://", "gs://", "az://", "http://", "https://", "ftp://")
 
 
-def check_samplesheet(path: Path, schema: dict, check_files: bool) -> tuple[Table, list[Problem]]:
+def check_samplesheet(
+    path: Path, schema: dict, check_files: bool, missing: Mapping[str, str] | None = None
+) -> tuple[Table, list[Problem]]:
     """Read and check a samplesheet; ``check_files``: is there, from the sheet's folder, what a reader knows?
 
+    ``missing``: paths of the sheet that somebody who sees the files did not find, and where each was looked for.
     Returns the table, with ``batch`` filled in, and every problem: columns, values, repeated samples or paths, missing
     files, reasons that are none. Samples that are left out (`semanticst.io.exclusion`) are in it; of these no file is
     looked at, and no path has to be given. Raises BadInput when it cannot be read as a table at all.
@@ -46,8 +51,10 @@ def check_samplesheet(path: Path, schema: dict, check_files: bool) -> tuple[Tabl
     problems += check_reasons(table)
     problems += _repeated(table, "sample", "each sample has one row")
     problems += _repeated(used, "path", "each sample has its own file; the same cells must not count twice")
-    if check_files and "path" in table.columns:
-        problems += _missing_files(used) + _unreadable(used)
+    if "path" in table.columns:
+        missing = {**(missing or {}), **(_missing_files(used) if check_files else {})}
+        problems += _not_found(used, missing)
+        problems += _unreadable(used) if check_files else []
     if "batch" not in table.columns:
         table.columns.append("batch")
     for row in table.rows:
@@ -94,14 +101,18 @@ def _repeated(table: Table, column: str, rule: str) -> list[Problem]:
     return problems
 
 
-def _missing_files(table: Table) -> list[Problem]:
-    problems = []
-    for line, row in zip(table.lines, table.rows):
-        path = row["path"]
-        if path and not path.startswith(REMOTE) and not (table.file.parent / path).exists():
-            where = "" if Path(path).is_absolute() else f" in {table.file.resolve().parent}"
-            problems.append(Problem(table.file, f"no such file or folder{where}", line, "path", path))
-    return problems
+def _missing_files(table: Table) -> dict[str, str]:
+    folder = table.file.resolve().parent
+    local = {row["path"] for row in table.rows if row["path"] and not row["path"].startswith(REMOTE)}
+    return {path: os.path.normpath(folder / path) for path in local if not (folder / path).exists()}
+
+
+def _not_found(table: Table, missing: Mapping[str, str]) -> list[Problem]:
+    return [
+        Problem(table.file, f"there is no {missing[row['path']]}", line, "path", row["path"])
+        for line, row in zip(table.lines, table.rows)
+        if row["path"] in missing
+    ]
 
 
 def _unreadable(table: Table) -> list[Problem]:

@@ -54,6 +54,8 @@ def load_model(path: Path) -> dict:
     """
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
     except Exception as error:  # torch raises many kinds here; all mean the same to the user
         raise BadInput(
             Problem(path, f"is not a trained model ({type(error).__name__}); give integration/model.pt")

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -25,7 +24,7 @@ from semanticst.niche.representations import (
     representation_weights,
 )
 from semanticst.niche.spatial_refinement import Hmrf, HmrfInputs, fit_hmrf, hmrf_inputs
-from semanticst.writing import atomic, write_table
+from semanticst.writing import write_arrays, write_table
 
 log = logging.getLogger(__name__)
 
@@ -101,9 +100,7 @@ class NicheModel:
         return cls(list(representations), list(mixtures), mapping, weights, hops, hmrf)
 
     def save(self, path: Path) -> None:
-        arrays: dict[str, Any] = self.arrays()  # numpy's other keyword, allow_pickle, is no array
-        with atomic(path) as partial, open(partial, "wb") as handle:
-            np.savez_compressed(handle, **arrays)
+        write_arrays(path, self.arrays())
 
 
 def _arrays(representation: Representation, mixture: Mixture) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ include { SAMPLESHEET_CHECK } from '../../../modules/local/samplesheet/check'
 include { asset             } from '../utils_semanticst_pipeline/paths'
 include { codeDigest        } from '../utils_semanticst_pipeline/provenance'
 include { excludedOf        } from '../utils_semanticst_pipeline/samples'
+include { missingPaths      } from '../utils_semanticst_pipeline/samples'
 include { publishedIn       } from '../utils_semanticst_pipeline/outputs'
 include { samplesOf         } from '../utils_semanticst_pipeline/samples'
 include { stageable         } from '../utils_semanticst_pipeline/paths'
@@ -34,7 +35,7 @@ workflow COHORT_INPUT {
 
     def meta = [id: 'cohort', code: codeDigest('SAMPLESHEET_CHECK')]
     SAMPLESHEET_CHECK(
-        ch_sheets.map { sheet, clinical, contrasts, folder -> [meta, stageable(sheet), folder, clinical ? stageable(clinical) : [], contrasts ? stageable(contrasts) : []] },
+        ch_sheets.map { sheet, clinical, contrasts, folder -> [meta, stageable(sheet), folder, clinical ? stageable(clinical) : [], contrasts ? stageable(contrasts) : [], missingPaths(sheet)] },
         ['clinical', 'contrasts', 'input'].collect { name -> asset("schema_${name}.json") },
     )
 

@@ -2,11 +2,13 @@
  * What the run says at its start and at its end.
  */
 
+include { filled       } from './parameters'
+include { isLocal      } from './paths'
 include { pipelineName } from './provenance'
 
-def parameterErrorMessage(problems) {
-    def count = problems.size() == 1 ? '1 problem' : "${problems.size()} problems"
-    return "${count} with the parameters:\n" + problems.collect { problem -> "  - ${problem}" }.join('\n')
+def parameterErrorMessage(problems, words) {
+    def count = problems.size() == 1 ? words.one : filled(words.several, [count: problems.size()])
+    return ([count] + problems.collect { problem -> filled(words.line, [problem: problem]) }).join('\n')
 }
 
 def runSummary(settings, changed) {
@@ -37,11 +39,41 @@ def completionMessage(settings, state) {
     if (workflow.success) {
         return (settings.stop_after == 'qc' ? signOffMessage(settings.outdir) : doneMessage(settings.outdir)) + folderMessage(state)
     }
-    def advice = [
+    def advice = adviceAfter(workflow.exitStatus)
+    return (['Not finished.', advice] + fullDisks(settings.outdir)).join('\n')
+}
+
+// What a user can do, by the exit code of the step that failed
+def adviceAfter(exit_status) {
+    return [
         2: 'A step was called in a way it does not know. Check the values in ext.args, or report this as a bug.',
         3: 'The input cannot be used as it is: the lines above that start with "-" name each problem. Correct them and start again with -resume.',
-    ][workflow.exitStatus] ?: 'The message above names the step that failed and its work folder; .command.err there has its whole log. After a fix, start again with -resume.'
-    return "Not finished.\n${advice}"
+        4: 'Results cannot be written: the line above that starts with "ERROR" names the disk and what is needed. Make room and start again with -resume: finished steps are kept.',
+        137: 'A step had too little memory, as it says itself or as it was killed for. Give it more (docs/usage.md, "Out of memory"), then start again with -resume.',
+    ][exit_status] ?: 'The message above names the step that failed and its work folder; .command.err there has its whole log. After a fix, start again with -resume.'
+}
+
+// Disks of this run that have next to nothing left: whatever failed, this is probably why
+def fullDisks(outdir) {
+    def places = [
+        'work folder': workflow.workDir,
+        'output folder': file(outdir, glob: false),
+        'folder of the launch': workflow.launchDir,
+        'temporary folder': file(System.getProperty('java.io.tmpdir')),
+    ]
+    def disks = places.findAll { _what, path -> isLocal(path) }.collectEntries { what, path -> [what, existing(path).toFile()] }
+    return disks
+        .findAll { _what, folder -> folder.usableSpace < 50_000_000 }
+        .collect { what, folder -> "The disk of the ${what} (${folder}) is full: ${kilobytes(folder.usableSpace)} of ${kilobytes(folder.totalSpace)} are free." }
+}
+
+// The path, or the nearest folder above it that is there
+def existing(path) {
+    return path == null || path.exists() ? path : existing(path.toAbsolutePath().parent)
+}
+
+def kilobytes(bytes) {
+    return String.format(java.util.Locale.ROOT, '%,d kB', bytes.intdiv(1000))
 }
 
 def doneMessage(outdir) {

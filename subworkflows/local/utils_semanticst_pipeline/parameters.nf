@@ -1,9 +1,11 @@
 /*
- * Parameters against nextflow_schema.json: the check, the help and the summary are three walks over the same file.
+ * Parameters against nextflow_schema.json: the check, the help and the summary are three walks over the same file. What they
+ * say stands in assets/parameter_words.json: the launcher (launcher/parameters.py) makes the same check before the engine
+ * starts, in the same words, and a test holds the two together.
  * A parameter from the command line may arrive as text whatever its type is, so values are coerced first.
  */
 
-def readSchema(path) {
+def readJson(path) {
     return new groovy.json.JsonSlurper().parse(file(path, glob: false).toFile())
 }
 
@@ -12,102 +14,86 @@ def allParameters(schema) {
     return schema['$defs'].values().inject([:]) { all, group -> all + group.properties }
 }
 
+// A sentence of parameter_words.json with its {names} filled in
+def filled(template, values) {
+    return template.replaceAll(/\{(\w+)\}/) { match -> values[match[1]].toString() }
+}
+
 // All that is wrong with the given parameters, one sentence each; an empty list if nothing is
-def parameterProblems(given, schema) {
+def parameterProblems(given, schema, words) {
     def known = allParameters(schema)
     def ignored = (given.validation_ignore_params ?: '').toString().tokenize(', ')
     def required = schema['$defs'].values().collectMany { group -> group.required ?: [] }
     def problems = []
     unknownNames(given.keySet(), known.keySet(), ignored).each { name ->
         def near = nearestName(name, known.keySet())
-        problems << "--${name}: there is no such parameter" + (near ? ", did you mean --${near}?" : ' (see --help)')
+        problems << filled(words.unknown, [name: name]) + (near ? filled(words.meant, [near: near]) : words.see_help)
     }
     known.each { name, rule ->
         def value = given[name]
-        if (value == null || value == '') {
+        if (isAbsent(value)) {
             if (name in required) {
-                problems << "--${name} is missing: ${rule.description}"
+                problems << filled(words.missing, [name: name, description: rule.description])
             }
         }
         else {
-            def problem = valueProblem(value, rule)
+            def problem = valueProblem(value, rule, words.expected)
             if (problem) {
-                problems << "--${name} ${shown(value)}: ${problem}"
+                problems << filled(words.value, [name: name, shown: shown(value), problem: problem])
             }
         }
     }
-    return problems + combinationProblems(given)
+    // what no rule about a single parameter can say
+    return problems + words.combinations.findAll { rule -> holds(rule, given) }.collect { rule -> filled(rule.say, given) }
 }
 
-// What no rule about a single parameter can say
-def combinationProblems(given) {
-    def problems = []
-    def simulate = isOn(given.simulate)
-    if (!simulate && !given.input) {
-        problems << '--input is missing: give a samplesheet, or --simulate for a simulated cohort'
-    }
-    if (simulate) {
-        ['input', 'clinical', 'contrasts'].findAll { name -> given[name] }.each { name ->
-            problems << "--${name} cannot be combined with --simulate, which makes its own"
-        }
-    }
-    def shortcuts = ['clinical_group', 'clinical_time', 'clinical_event'].findAll { name -> given[name] }
-    if (shortcuts && !given.clinical && !simulate) {
-        problems << "--${shortcuts[0]} needs --clinical, the table that has this column"
-    }
-    if ('gene_sets' in (given.clinical_features ?: '').toString().tokenize(',') && !given.clinical_gene_sets) {
-        problems << '--clinical_features gene_sets needs --clinical_gene_sets, the file that holds them'
-    }
-    if (!given.clinical_time != !given.clinical_event) {
-        def missing = given.clinical_time ? 'clinical_event' : 'clinical_time'
-        problems << "--${missing} is missing: survival needs both --clinical_time and --clinical_event"
-    }
-    if (given.clinical_event_value != null && !given.clinical_event) {
-        problems << '--clinical_event_value needs --clinical_event'
-    }
-    if (given.clinical_event && (given.clinical_event_value == null || given.clinical_event_value == '')) {
-        // tables come in both polarities (1 = event, 1 = censored): guessing would turn the result round
-        problems << "--clinical_event_value is missing: which value of '${given.clinical_event}' means that the event happened?"
-    }
-    return problems
+// Does all that a rule about several parameters asks for hold?
+def holds(rule, given) {
+    return (
+        (rule.on ?: []).every { name -> isOn(given[name]) }
+        && (rule.off ?: []).every { name -> !isOn(given[name]) }
+        && (rule.absent ?: []).every { name -> isAbsent(given[name]) }
+        && (rule.given ?: []).every { name -> !isAbsent(given[name]) && given[name] != false }
+        && (rule.lists ?: [:]).every { name, word -> word in (given[name] ?: '').toString().tokenize(',') }
+    )
 }
 
 // What is wrong with one value under one rule of the schema; null if nothing is
-def valueProblem(value, rule) {
+def valueProblem(value, rule, words) {
     def types = rule.type instanceof List ? rule.type : [rule.type]
     def typed = types.collect { type -> coerced(value, type) }.find { candidate -> candidate != null }
     if (typed == null) {
-        return value == true ? 'a value is expected after it' : "${article(types[-1])} is expected"
+        return value == true ? words.value : words[types[-1]]
     }
     if (rule['enum'] && !(typed in rule['enum'])) {
-        return "one of ${rule['enum'].join(', ')} is expected"
+        return filled(words['enum'], [choices: rule['enum'].join(', ')])
     }
     if (rule.minimum != null && typed < rule.minimum) {
-        return "at least ${rule.minimum} is expected"
+        return filled(words.minimum, [limit: rule.minimum])
     }
     if (rule.exclusiveMinimum != null && typed <= rule.exclusiveMinimum) {
-        return "more than ${rule.exclusiveMinimum} is expected"
+        return filled(words.exclusiveMinimum, [limit: rule.exclusiveMinimum])
     }
     if (rule.maximum != null && typed > rule.maximum) {
-        return "at most ${rule.maximum} is expected"
+        return filled(words.maximum, [limit: rule.maximum])
     }
     if (rule.pattern && !(typed ==~ rule.pattern)) {
-        return patternProblem(rule)
+        return patternProblem(rule, words)
     }
-    return rule.exists ? existenceProblem(typed) ?: contentProblem(typed, rule.mimetype) : null
+    return rule.exists ? existenceProblem(typed, words) ?: contentProblem(typed, rule.mimetype) : null
 }
 
-def patternProblem(rule) {
+def patternProblem(rule, words) {
     def ending = rule.pattern =~ /\\\.\(?([a-z|0-9]+)\)?\$$/
-    return ending.find() ? "a file name ending in .${ending.group(1).replace('|', ', .')} is expected" : "not as expected: ${rule.description}"
+    return ending.find() ? filled(words.ending, [endings: '.' + ending.group(1).replace('|', ', .')]) : filled(words.pattern, [description: rule.description])
 }
 
-def existenceProblem(path) {
+def existenceProblem(path, words) {
     try {
-        return file(path, glob: false).exists() ? null : 'there is no such file'
+        return file(path, glob: false).exists() ? null : words.exists
     }
     catch (Exception unreadable) {
-        return "cannot be looked up: ${unreadable.message}"
+        return filled(words.readable, [why: unreadable.message])
     }
 }
 
@@ -145,8 +131,8 @@ def isOn(value) {
     return value != null && value.toString() == 'true'
 }
 
-def article(type) {
-    return [integer: 'a whole number', number: 'a number', boolean: 'true or false'][type] ?: 'a text'
+def isAbsent(value) {
+    return value == null || value == ''
 }
 
 def shown(value) {
@@ -190,42 +176,42 @@ def distance(a, b) {
 }
 
 // All parameters by group, or all about one of them
-def parameterHelp(schema, topic) {
+def parameterHelp(schema, topic, words) {
     def known = allParameters(schema)
     if (!(topic.toString() in ['true', 'false'])) {
         def name = topic.toString().replaceAll('^-+', '').replace('-', '_')
         if (!known.containsKey(name)) {
             def near = nearestName(name, known.keySet())
-            return "There is no parameter --${name}" + (near ? ", did you mean --${near}?" : '; --help lists all of them')
+            return filled(words.help.unknown, [name: name]) + (near ? filled(words.meant, [near: near]) : words.help.see_help)
         }
-        return oneParameterHelp(name, known[name])
+        return oneParameterHelp(name, known[name], words.help)
     }
     def width = known.findAll { _name, rule -> !rule.hidden }.keySet()*.size().max()
-    def lines = ['Usage: nextflow run <this folder> --input samplesheet.csv --outdir results -profile docker [parameters]', '']
+    def lines = [words.help.usage, '']
     schema['$defs'].values().each { group ->
-        lines << "${group.title}: ${group.description}"
+        lines << filled(words.help.group, group)
         group.properties.findAll { _name, rule -> !rule.hidden }.each { name, rule ->
-            lines << "  --${name.padRight(width)}  ${rule.description}" + (rule.default == null ? '' : " [${rule.default}]")
+            def default_value = rule.default == null ? '' : filled(words.help.line_default, rule)
+            lines << filled(words.help.line, [name: name.padRight(width), description: rule.description, 'default': default_value])
         }
         lines << ''
     }
-    lines << 'All about one parameter: --help NAME'
-    return lines.join('\n')
+    return (lines + words.help.more).join('\n')
 }
 
-def oneParameterHelp(name, rule) {
-    def lines = ["--${name}", "  ${rule.description}"]
+def oneParameterHelp(name, rule, words) {
+    def lines = [filled(words.name, [name: name]), filled(words.text, [text: rule.description])]
     if (rule.help_text) {
-        lines << "  ${rule.help_text}"
+        lines << filled(words.text, [text: rule.help_text])
     }
-    lines << "  type: ${[rule.type].flatten().join(' or ')}"
+    lines << filled(words.type, [types: [rule.type].flatten().join(words.or)])
     if (rule['enum']) {
-        lines << "  one of: ${rule['enum'].join(', ')}"
+        lines << filled(words['enum'], [choices: rule['enum'].join(', ')])
     }
     if (rule.minimum != null || rule.maximum != null) {
-        lines << "  range: ${rule.minimum == null ? '' : rule.minimum} to ${rule.maximum == null ? '' : rule.maximum}"
+        lines << filled(words.range, [minimum: rule.minimum == null ? '' : rule.minimum, maximum: rule.maximum == null ? '' : rule.maximum])
     }
-    lines << "  default: ${rule.default == null ? 'none' : rule.default}"
+    lines << filled(words['default'], ['default': rule.default == null ? words.no_default : rule.default])
     return lines.join('\n')
 }
 

@@ -39,6 +39,33 @@ def rowsOf(checked) {
     return new groovy.json.JsonSlurper().parse(checked)
 }
 
+// Paths that a user's sheet names and that are not there, each with its full path. The check of the sheet tells them with
+// all other problems; so the sheet is read here as it is, and what cannot be read is left to the check.
+def missingPaths(sheet) {
+    def folder = sheet.parent
+    return pathsIn(sheet)
+        .findAll { text -> !text.contains('://') } // would want the plugin of that storage
+        .collectEntries { text -> [text, resolvedPath(text, folder)] }
+        .findAll { _text, path -> isLocal(path) && !path.exists() }
+        .collectEntries { text, path -> [text, path.toString()] }
+}
+
+def pathsIn(sheet) {
+    try {
+        def table = [',', ';', '\t'].collect { separator -> sheet.splitCsv(sep: separator, quote: '"', strip: true) }.find { rows -> rows && columnOfPaths(rows[0]) >= 0 }
+        def column = table ? columnOfPaths(table[0]) : null
+        return table ? table.drop(1).findAll { row -> row.size() > column }.collect { row -> row[column] }.findAll().unique() : []
+    }
+    catch (Exception unreadable) {
+        log.debug("The paths in ${sheet} are not looked up: ${unreadable.message}")
+        return []
+    }
+}
+
+def columnOfPaths(header) {
+    return header.findIndexOf { name -> name.replace('\uFEFF', '') == 'path' }
+}
+
 // Number of the line of a table that has these values; the header is row 1
 def rowOf(lines, values) {
     return 1 + lines.findIndexOf { line -> line.split(/[,;\t]/).collect { field -> field.replaceAll(/^[\s"]+|[\s"]+$/, '') }.containsAll(values) }

@@ -2,11 +2,13 @@
 
 import contextlib
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from helpers import invoke
+from helpers import BIN, invoke, without_rights
 from semanticst.io.internal import internal_faults, read_sample
 from semanticst.io.readers import READERS, ReadError, Wanted, reader_for
 from vendor_helpers import (
@@ -70,6 +72,26 @@ def test_the_command_reads_it(tmp_path, written):
     adata = read_sample(tmp_path / "out" / "s.ingest.h5ad")
     assert internal_faults(adata) == []
     assert adata.n_obs == 12
+
+
+def test_inputs_may_be_read_only(tmp_path):
+    """All formats in one call, by a user who may write nothing there, and nothing is left beside them."""
+    data = tmp_path / "data"
+    rows = [
+        {"sample": f"s{i}", "patient": "p", "path": str(write(data / f"s{i}", make_truth()))}
+        for i, (_, write) in enumerate(FORMATS.values())
+    ]
+    (tmp_path / "manifest.json").write_text(json.dumps(rows))
+    before = sorted(data.rglob("*"))
+    subprocess.run(["chmod", "-R", "a-w", data], check=True)
+    try:
+        command = [sys.executable, BIN / "sample_ingest.py", "--manifest", "manifest.json", "--outdir", "out"]
+        done = subprocess.run([*without_rights(), *command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    finally:
+        subprocess.run(["chmod", "-R", "u+w", data], check=True)
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "out").glob("*.ingest.h5ad"))) == len(FORMATS)
+    assert sorted(data.rglob("*")) == before
 
 
 def test_another_platform_is_refused_where_the_format_has_one(written):

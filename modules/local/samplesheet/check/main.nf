@@ -9,7 +9,7 @@ process SAMPLESHEET_CHECK {
     cache 'deep'
 
     input:
-    tuple val(meta), path(sheet, stageAs: 'sheet/*'), val(folder), path(clinical, stageAs: 'clinical/*'), path(contrasts, stageAs: 'contrasts/*')
+    tuple val(meta), path(sheet, stageAs: 'sheet/*'), val(folder), path(clinical, stageAs: 'clinical/*'), path(contrasts, stageAs: 'contrasts/*'), val(missing)
     path schemas, stageAs: 'schemas/*'
 
     output:
@@ -28,8 +28,10 @@ process SAMPLESHEET_CHECK {
 
     script:
     def args = task.ext.args ?: ''
-    def tables = (clinical ? "--clinical ${clinical} " : '') + (contrasts ? "--contrasts ${contrasts}" : '')
+    def tables = (clinical ? "--clinical ${clinical} " : '') + (contrasts ? "--contrasts ${contrasts} " : '') + (missing ? '--missing missing.json' : '')
+    def listed = missing ? "printf '%s' '" + groovy.json.JsonOutput.toJson(missing).replace("'", "'\\''") + "' > missing.json" : ''
     """
+    ${listed}
     samplesheet_check.py ${sheet} ${tables} \\
         --folder ${quoted(folder)} \\
         --no-check-files \\
@@ -40,8 +42,10 @@ process SAMPLESHEET_CHECK {
     // Done in earnest, since what follows is a task per row: a stub run tells what is wrong with the tables as well
     stub:
     def args = task.ext.args ?: ''
-    def tables = (clinical ? "--clinical ${clinical} " : '') + (contrasts ? "--contrasts ${contrasts}" : '')
+    def tables = (clinical ? "--clinical ${clinical} " : '') + (contrasts ? "--contrasts ${contrasts} " : '') + (missing ? '--missing missing.json' : '')
+    def listed = missing ? "printf '%s' '" + groovy.json.JsonOutput.toJson(missing).replace("'", "'\\''") + "' > missing.json" : ''
     """
+    ${listed}
     samplesheet_check.py ${sheet} ${tables} \\
         --folder ${quoted(folder)} \\
         --no-check-files \\
