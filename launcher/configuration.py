@@ -62,7 +62,7 @@ def may_set(file: Path, *words: str) -> bool:
 def version(checkout: Path = CHECKOUT) -> tuple[str, str]:
     """Name and version of the pipeline, from its manifest."""
     text = (checkout / "nextflow.config").read_text("utf-8")
-    name, number = (re.search(rf"^\s*{key}\s*=\s*'(.+)'", text, re.M)[1] for key in ("name", "version"))
+    name, number = (re.findall(rf"^\s*{key}\s*=\s*'(.+)'", text, re.M)[0] for key in ("name", "version"))
     return name.split("/")[-1], number
 
 

@@ -104,12 +104,12 @@ def value_problem(value: object, rule: dict) -> str | None:
     ):
         if limit in rule and broken(rule[limit]):
             return say[limit].format(limit=rule[limit])
-    if "pattern" in rule and not re.fullmatch(rule["pattern"], typed):
+    if "pattern" in rule and not re.fullmatch(rule["pattern"], str(typed)):
         ending = ENDING.search(rule["pattern"])
         if ending:
             return say["ending"].format(endings="." + ending[1].replace("|", ", ."))
         return say["pattern"].format(description=rule["description"])
-    if rule.get("exists") and is_local(typed) and not Path(typed).exists():
+    if rule.get("exists") and is_local(str(typed)) and not Path(str(typed)).exists():
         return say["exists"]
     return None
 

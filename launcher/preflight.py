@@ -119,6 +119,7 @@ def check_tables(given: Given, environment: Path, env: Mapping[str, str], *furth
     if not command:
         return 0
     variables = activated(environment, env) | {"PYTHONPATH": str(CHECKOUT / "bin"), "PYTHONDONTWRITEBYTECODE": "1"}
+    code: int | str | None
     try:
         with tempfile.TemporaryDirectory(prefix="semanticst-check-", ignore_cleanup_errors=True) as outdir:
             call = [str(python_of(environment)), str(CHECK), *command, "--outdir", outdir, *further]

@@ -79,7 +79,10 @@ class Step(click.Command):
         """What a script calls: the process ends with the command."""
         self.is_process = True
         # HDF5 prints by either what it meets when it lets go of a file
-        sys.excepthook, sys.unraisablehook = _print_error, lambda lost: _print_error(*lost[:3])
+        sys.excepthook, sys.unraisablehook = (
+            _print_error,
+            lambda lost: _print_error(lost.exc_type, lost.exc_value, lost.exc_traceback),
+        )
         return super().__call__(*args, **kwargs)
 
 

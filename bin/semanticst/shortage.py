@@ -56,7 +56,9 @@ def disk_error(error: BaseException) -> int | None:
 def cannot_write(path: Path, error: OSError | None, number: int | None, room: int, needed: str) -> CannotWrite:
     """What to say of a file that could not be written; ``room``: bytes that were free when it was begun."""
     if number is None:
-        return CannotWrite(f"{path.name} cannot be written into {path.parent.absolute()}: {error.strerror}")
+        return CannotWrite(
+            f"{path.name} cannot be written into {path.parent.absolute()}: {error.strerror if error else 'no reason is known'}"
+        )
     had = f"{size(room)} were free when {path.name} was begun, {needed}"
     return CannotWrite(f"{DISK[number]}: {room_in(path.parent)}; {had}. {ADVICE}")
 
@@ -80,7 +82,7 @@ def memory_used() -> str:
     return f"this step had up to {size(used)} of {size(_memory_limit())}"
 
 
-def size(n: int) -> str:
+def size(n: float) -> str:
     """Bytes in words: ``1.5 GB``."""
     for unit in ("bytes", "kB", "MB", "GB"):
         if n < 1000:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -76,8 +77,9 @@ def write_table(path: str | Path, table: pd.DataFrame) -> None:
 def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays by name as ``.npz``, compressed."""
     about = sum(np.asarray(array).nbytes for array in arrays.values())
+    named: dict[str, Any] = dict(arrays)  # numpy's other keyword, allow_pickle, is no array
     with atomic(path, about) as partial, open(partial, "wb") as handle:
-        np.savez_compressed(handle, **arrays)
+        np.savez_compressed(handle, **named)
 
 
 def write_h5ad(path: str | Path, adata) -> None:

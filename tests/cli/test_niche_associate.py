@@ -243,7 +243,7 @@ def test_all_features_members_and_maps(cohort, tmp_path):
     assert (tmp_path / "out" / "arm_extremes.png").exists()
     assert (tmp_path / "out" / "association_arm_extremes_mqc.json").exists()
     record = json.loads((tmp_path / "out" / "arm.association.json").read_text())
-    assert "Niche 2, rich in CD8A, covers on average" in record["paragraph"]
+    assert "Niche 2, enriched for CD8A, covers on average" in record["paragraph"]
     assert record["settings"]["features"] == kinds.split(",")
 
 

@@ -148,6 +148,8 @@ class _Start:
         if self.tree is not None:
             labels = fcluster(self.tree, k, criterion="maxclust") - 1
         else:
+            if self.centres is None:
+                raise ValueError("a start needs a tree or centres")
             centres = self.centres[:k]
             labels = ((centres**2).sum(1)[None, :] - 2 * self.space @ centres.T).argmin(1)
         onehot = np.eye(k)[labels]
