@@ -97,9 +97,9 @@ def step(**settings) -> Callable[[Callable], Step]:
     return decorate
 
 
-def _print_error(kind: type, error: BaseException, trace: TracebackType | None) -> None:
+def _print_error(kind: type, error: BaseException | None, trace: TracebackType | None) -> None:
     """Print an error as Python does, but no full disk: that is told once, by the error that ended the command."""
-    if not disk_error(error):
+    if error and not disk_error(error):
         sys.__excepthook__(kind, error, trace)
 
 

@@ -56,9 +56,8 @@ def disk_error(error: BaseException) -> int | None:
 def cannot_write(path: Path, error: OSError | None, number: int | None, room: int, needed: str) -> CannotWrite:
     """What to say of a file that could not be written; ``room``: bytes that were free when it was begun."""
     if number is None:
-        return CannotWrite(
-            f"{path.name} cannot be written into {path.parent.absolute()}: {error.strerror if error else 'no reason is known'}"
-        )
+        why = error.strerror if error else "no reason is known"
+        return CannotWrite(f"{path.name} cannot be written into {path.parent.absolute()}: {why}")
     had = f"{size(room)} were free when {path.name} was begun, {needed}"
     return CannotWrite(f"{DISK[number]}: {room_in(path.parent)}; {had}. {ADVICE}")
 
