@@ -43,6 +43,7 @@ VARIANTS = {
     "without edges across samples": Variant(training={"matches": 0.0}),
     "three networks": Variant(training={"networks": 3}),
     "mean instead of attention": Variant(training={"fusion": "mean"}),
+    "small tiles": Variant(training={"tile_cells": 500, "batch_cells": 1500}),
     "without Harmony": Variant(features={"harmony": False}),
     "1 hop": Variant(graphs={"hops": 1}),
     "2 hops": Variant(graphs={"hops": 2}),
