@@ -41,6 +41,7 @@ workflow COHORT_GRAPHS {
     ch_graphs = GRAPH_BUILD.out.samples
         .flatMap { _meta, files -> files instanceof List ? files : [files] }
         .toSortedList { a, b -> a.name <=> b.name }
+        .filter { files -> files } // empty when an earlier step failed: then that step has the word
 
     ch_basis = COHORT_FEATURES.out.basis.map { _meta, basis -> basis }
     ch_record = COHORT_FEATURES.out.features.map { _meta, record -> record }

@@ -5,7 +5,10 @@
  * wildcards nor braces nor `$`: `ln -s /data/run[1]/x` takes /data/run1/x where that exists, without a word.
  */
 
-// A file that tasks can be given. Where the engine's shell line would mean another one, it is a link with a plain name.
+include { filesBelow } from './provenance'
+
+// A file that tasks can be given. Where the engine's shell line would mean another one, it is the
+// same file under a plain name in the work folder. No symbolic link: the engine looks through these.
 def stageable(path) {
     def unsafe = '[$*?\\[\\]{}\t\n\r]'
     if (!isLocal(path) || !(path.toString() =~ unsafe)) {
@@ -18,13 +21,34 @@ def stageable(path) {
         }
         return path
     }
-    def folder = workflow.workDir.resolve("links/${path.toString().md5()}")
-    def link = folder.resolve(path.name.replaceAll(unsafe, '_'))
-    folder.mkdirs()
-    if (!java.nio.file.Files.isSymbolicLink(link)) {
-        java.nio.file.Files.createSymbolicLink(link, path.toAbsolutePath())
+    def twin = workflow.workDir.resolve("inputs/${path.toString().md5()}/${path.name.replaceAll(unsafe, '_')}")
+    twin.parent.mkdirs()
+    if (!path.isDirectory()) {
+        linkFile(path, twin)
+        return twin
     }
-    return link
+    twin.deleteDir() // a file that is no longer there must not stay
+    filesBelow(path).each { file ->
+        def place = twin.resolve(path.relativize(file).toString())
+        place.parent.mkdirs()
+        linkFile(file, place)
+    }
+    return twin
+}
+
+// The same file under another name; on another disk a copy with the time of the original, made anew when that changed
+def linkFile(path, twin) {
+    if (twin.exists() && twin.size() == path.size() && twin.lastModified() == path.lastModified()) {
+        return
+    }
+    java.nio.file.Files.deleteIfExists(twin)
+    try {
+        java.nio.file.Files.createLink(twin, path.toRealPath())
+    }
+    catch (IOException otherDisk) {
+        log.debug("${path} is copied, it cannot be linked: ${otherDisk.message}")
+        java.nio.file.Files.copy(path, twin, java.nio.file.StandardCopyOption.COPY_ATTRIBUTES)
+    }
 }
 
 // A file of assets/
