@@ -49,12 +49,15 @@ workflow {
         def settings = effectiveParameters(params, schema)
         log.info(runSummary(settings, changed))
 
-        def taken = outdirTakenBy(settings.outdir)
-        if (taken) {
-            exit(2, taken)
+        // a preview makes nothing, so it leaves the folder and its list as they are
+        def preview = workflow.preview
+        if (!preview) {
+            def taken = outdirTakenBy(settings.outdir)
+            if (taken) {
+                exit(2, taken)
+            }
+            openRecord(settings.outdir, parametersJson(settings))
         }
-
-        openRecord(settings.outdir, parametersJson(settings))
 
         SEMANTICST(settings, changed)
 
@@ -64,7 +67,7 @@ workflow {
         SEMANTICST.out.ch_versions.subscribe { text -> versions << text }
 
         workflow.onComplete = {
-            def found = closeRecord(settings.outdir, published, versions.join(''))
+            def found = preview ? [damaged: [], left: []] : closeRecord(settings.outdir, published, versions.join(''))
             log.info(completionMessage(settings, found))
             releaseOutdir(settings.outdir)
         }

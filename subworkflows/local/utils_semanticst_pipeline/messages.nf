@@ -59,7 +59,7 @@ def fullDisks(outdir) {
         'work folder': workflow.workDir,
         'output folder': file(outdir, glob: false),
         'folder of the launch': workflow.launchDir,
-        'temporary folder': file(System.getProperty('java.io.tmpdir')),
+        'temporary folder': file(System.getProperty('java.io.tmpdir'), glob: false),
     ]
     def disks = places.findAll { _what, path -> isLocal(path) }.collectEntries { what, path -> [what, existing(path).toFile()] }
     return disks

@@ -27,7 +27,9 @@ def stageable(path) {
         linkFile(path, twin)
         return twin
     }
-    twin.deleteDir() // a file that is no longer there must not stay
+    // what is no longer there goes, the rest stays: the engine looks at the folder's own time
+    twin.mkdirs()
+    filesBelow(twin).findAll { place -> !path.resolve(twin.relativize(place).toString()).exists() }.each { place -> place.delete() }
     filesBelow(path).each { file ->
         def place = twin.resolve(path.relativize(file).toString())
         place.parent.mkdirs()
