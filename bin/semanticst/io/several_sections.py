@@ -8,7 +8,6 @@ import re
 
 import numpy as np
 import pandas as pd
-from scipy.spatial import cKDTree
 
 from semanticst.errors import ReadError
 
@@ -82,6 +81,8 @@ def overlap(labels: np.ndarray, points: np.ndarray) -> float:
 
     labels : int per cell, -1 = in no group. Looks at 20,000 cells at most, evenly spread over the rows.
     """
+    from scipy.spatial import cKDTree  # 15 MB that most samples do without
+
     rows = np.flatnonzero((labels >= 0) & np.isfinite(points).all(axis=1))
     rows = rows[:: max(1, len(rows) // LOOKED_AT)]
     labels, points = labels[rows], points[rows]

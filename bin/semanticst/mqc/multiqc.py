@@ -155,9 +155,11 @@ def heatmap(
     diverging: bool = False,
 ) -> Path:
     """Write a heatmap of ``frame`` (rows from top to bottom as given), blue-white-red around 0 when ``diverging``."""
-    if diverging and high is None:
+    if diverging:
         values = np.abs(frame.to_numpy(dtype=float))
-        high = float(np.nanmax(values)) if np.isfinite(values).any() else 1.0
+        largest = float(values[np.isfinite(values)].max(initial=0.0)) if high is None else high
+        # values that are all alike, or none, have no range of colours of their own
+        high = largest if np.isfinite(largest) and largest > 0 else 1.0
         low = -high
     stops = _BLUE_WHITE_RED if diverging else _WHITE_BLUE
     content = {

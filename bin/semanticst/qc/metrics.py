@@ -61,8 +61,9 @@ def cell_areas(obs: pd.DataFrame) -> np.ndarray | None:
     if not pd.api.types.is_numeric_dtype(obs[CELL_AREA]):
         log.warning("obs['%s'] holds no numbers; the area of cells is not judged", CELL_AREA)
         return None
-    area = obs[CELL_AREA].to_numpy(np.float32, na_value=np.nan)
-    return np.where(area > 0, area, np.float32(np.nan))
+    with np.errstate(over="ignore"):
+        area = obs[CELL_AREA].to_numpy(np.float64, na_value=np.nan).astype(np.float32)
+    return np.where((area > 0) & np.isfinite(area), area, np.float32(np.nan))
 
 
 def named(var: pd.DataFrame, pattern: re.Pattern) -> np.ndarray:

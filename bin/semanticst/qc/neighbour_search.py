@@ -110,4 +110,5 @@ def regions(around: Neighbourhoods, found: np.ndarray, least: int) -> np.ndarray
 def density(around: Neighbourhoods, um: bool) -> np.ndarray:
     """Cells per 1e4 um^2 (``um``) or per squared unit of the coordinates, float32: `NEAR` cells in the circle that
     reaches the last of them. It is too low at the border of the tissue."""
-    return (NEAR * (1e4 if um else 1.0) / (np.pi * around.reach.astype(np.float64) ** 2)).astype(np.float32)
+    area = np.pi * np.maximum(around.reach.astype(np.float64), np.finfo(np.float32).tiny) ** 2
+    return np.minimum(NEAR * (1e4 if um else 1.0) / area, np.finfo(np.float32).max).astype(np.float32)

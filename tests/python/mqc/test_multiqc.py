@@ -108,6 +108,14 @@ def test_diverging_heatmap_is_symmetric_about_zero(tmp_path):
     assert (content["xcats"], content["ycats"]) == (["c1", "c2"], ["r1", "r2"])
 
 
+@pytest.mark.parametrize("value", [0.0, np.nan, np.inf])
+@pytest.mark.parametrize("high", [None, 0.0, np.nan])
+def test_a_heatmap_of_one_value_has_a_range_of_colours(tmp_path, value, high):
+    frame = pd.DataFrame([[value, value]], index=["r"], columns=["c1", "c2"])
+    content = read(multiqc.heatmap(tmp_path, SECTION, frame, "x", "y", "z", high=high, diverging=True))
+    assert (content["pconfig"]["min"], content["pconfig"]["max"]) == (-1, 1)
+
+
 def test_image_is_packed_into_the_section(tmp_path):
     png = tmp_path / "figure.png"
     png.write_bytes(b"\x89PNG not really")

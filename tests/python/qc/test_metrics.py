@@ -44,6 +44,13 @@ def test_shares_are_of_the_counts():
     assert "cell_area" not in table
 
 
+def test_numbers_beyond_float32():
+    assert np.isnan(cell_areas(pd.DataFrame({"cell_area": [1e39, np.inf]}))).all()
+    adata = make_internal(n_cells=2, n_features=2, kind="continuous")
+    adata.X = sp.csr_matrix(np.full((2, 2), 3e38, np.float32))
+    assert np.isfinite(cell_metrics(adata, FeatureType.CONTINUOUS)["total_counts"]).all()
+
+
 def test_areas_that_are_none(caplog):
     assert cell_areas(pd.DataFrame(index=range(2))) is None
     given = cell_areas(pd.DataFrame({"cell_area": [0.0, -1.0, np.nan, 30.0]}))

@@ -158,3 +158,10 @@ def test_no_false_alarm_in_real_sections(cohort):
         dead, edge = judge(np.asarray(adata.obsm["spatial"], float)[counts > 0], counts[counts > 0])
         assert dead.max() == 0, file.name
         assert edge.mean() < 0.005, file.name
+
+
+@pytest.mark.parametrize("extent", [1e-25, 1e150])
+def test_density_is_finite_whatever_the_coordinates(extent):
+    points = np.random.default_rng(0).uniform(0, extent, (60, 2))
+    around = neighbourhoods(points, np.ones(60, np.float32))
+    assert np.isfinite(density(around, um=True)).all()
