@@ -99,7 +99,7 @@ def checked(place: Place, arguments: Sequence[str]) -> int | None:
         return None
     if answered(given):
         return 0
-    check_parameters(given)
+    check_parameters(given, place.env, place.environment)
     check_places(given, place.env)
     return check_tables(given, place.environment(), place.env) or None
 

@@ -7,7 +7,7 @@ The workflow's own is ``subworkflows/local/utils_semanticst_pipeline/parameters.
 import json
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -38,11 +38,14 @@ def defaults() -> dict[str, object]:
     return {name: rule.get("default") for name, rule in all_parameters().items()}
 
 
-def parameter_problems(given: Mapping[str, object], complete: bool = True) -> list[str]:
+def parameter_problems(
+    given: Mapping[str, object], complete: bool = True, yaml_problem: Callable[[str], str | None] | None = None
+) -> list[str]:
     """All that is wrong with the parameters, a sentence each.
 
     ``given``: parameters by name, in the types that the engine gives them. Not ``complete``: some may be set by
     configuration files that nobody has read here, so a problem that they could mend is none; the workflow finds it.
+    ``yaml_problem``: what is wrong with a file that should be YAML, in words; None: such files are not looked into.
     """
     known, say = all_parameters(), words()
     required = [name for group in schema()["$defs"].values() for name in group.get("required", [])]
@@ -55,7 +58,7 @@ def parameter_problems(given: Mapping[str, object], complete: bool = True) -> li
     for name, rule in known.items():
         value = given.get(name)
         if not _absent(value):
-            if problem := value_problem(value, rule):
+            if problem := value_problem(value, rule, yaml_problem):
                 problems.append(say["value"].format(name=name, shown=_shown(value), problem=problem))
         elif name in required and (complete or name in given):
             problems.append(say["missing"].format(name=name, description=rule["description"]))
@@ -88,7 +91,7 @@ def _holds(rule: dict, given: Mapping[str, object], complete: bool) -> bool:
     )
 
 
-def value_problem(value: object, rule: dict) -> str | None:
+def value_problem(value: object, rule: dict, yaml_problem: Callable[[str], str | None] | None = None) -> str | None:
     """What is wrong with one value under one rule of the schema; None if nothing is."""
     say = words()["expected"]
     types = rule["type"] if isinstance(rule["type"], list) else [rule["type"]]
@@ -111,6 +114,8 @@ def value_problem(value: object, rule: dict) -> str | None:
         return say["pattern"].format(description=rule["description"])
     if rule.get("exists") and is_local(str(typed)) and not Path(str(typed)).exists():
         return say["exists"]
+    if yaml_problem and rule.get("mimetype") == "application/yaml" and is_local(str(typed)):
+        return yaml_problem(str(typed))
     return None
 
 

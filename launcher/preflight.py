@@ -11,13 +11,14 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from launcher.arguments import Arguments, camel, read_arguments
 from launcher.configuration import UNKNOWN, foreign_files, may_set, profile_parameters, profiles, version
 from launcher.environment import CHECKOUT, activated, python_of
 from launcher.messages import NoPlace, UsageError, say
-from launcher.parameters import defaults, is_local, parameter_help, parameter_problems, problem_message
+from launcher.parameters import defaults, is_local, parameter_help, parameter_problems, problem_message, words
 
 BAD_INPUT = 3
 LEAST_ROOM = 1_000_000
@@ -83,9 +84,10 @@ def answered(given: Given) -> bool:
     return True
 
 
-def check_parameters(given: Given) -> None:
-    """Raises UsageError with all problems of the parameters."""
-    if problems := parameter_problems(given.params, given.complete):
+def check_parameters(given: Given, env: Mapping[str, str], environment: Callable[[], Path]) -> None:
+    """Raises UsageError with all problems of the parameters. ``environment``: asked for when a file is YAML."""
+    look = partial(yaml_problem, env=env, environment=environment)
+    if problems := parameter_problems(given.params, given.complete, look):
         raise UsageError(problem_message(problems))
 
 
@@ -173,7 +175,7 @@ def file_parameters(
     for variable in ("baseDir", "projectDir"):
         text = text.replace(f"${{{variable}}}", str(CHECKOUT))
     text = text.replace("${launchDir}", str(folder.resolve()))
-    content = json_of(text, name) if ending == "json" else yaml_of(text, name, env, environment())
+    content = json_of(text, name) if ending == "json" else yaml_of(text, name, env, environment)
     if not isinstance(content, dict):
         raise UsageError(f"Cannot parse params file: {name} (names and values are expected)")
     return {camel(key) if "-" in key else key: value for key, value in content.items()}
@@ -186,27 +188,46 @@ def json_of(text: str, name: str) -> object:
         raise UsageError(f"Cannot parse params file: {name} ({error})") from None
 
 
-READ_YAML = """
+YAML = """
 import json, sys, yaml
 try:
-    print(json.dumps(yaml.safe_load(sys.stdin.read()), default=str))
+    print(json.dumps({expression}, default=str))
 except yaml.YAMLError as error:
     sys.exit(" ".join(str(error).split()))
 """
+VALUES = "yaml.safe_load(sys.stdin.read())"
+# the tree only: values may have tags that only their reader knows
+IS_MAPPING = "isinstance(yaml.compose(sys.stdin.read(), yaml.SafeLoader), (yaml.MappingNode, type(None)))"
 
 
-def yaml_of(text: str, name: str, env: Mapping[str, str], environment: Path) -> object:
-    """YAML is read in the environment: this Python has no library for it."""
-    done = subprocess.run(
-        [str(python_of(environment)), "-c", READ_YAML],
-        env=activated(environment, env) | {"PYTHONUTF8": "1"},
-        input=text.encode(),
-        capture_output=True,
-        check=False,
-    )
+def yaml_of(text: str, name: str, env: Mapping[str, str], environment: Callable[[], Path]) -> object:
+    """Values of a file of parameters in YAML. Raises UsageError when it is none."""
+    done = _read_yaml(VALUES, text.encode(), env, environment)
     if done.returncode:
         raise UsageError(f"Cannot parse params file: {name} ({done.stderr.decode(errors='replace').strip()})")
     return json.loads(done.stdout)
+
+
+def yaml_problem(path: str, env: Mapping[str, str], environment: Callable[[], Path]) -> str | None:
+    """What is wrong with a file that should map names to values, in words; None if nothing is."""
+    say = words()["expected"]
+    try:
+        done = _read_yaml(IS_MAPPING, Path(path).read_bytes(), env, environment)
+    except OSError as error:
+        return say["yaml"].format(why=error.strerror)
+    if done.returncode:
+        return say["yaml"].format(why=done.stderr.decode(errors="replace").strip())
+    return None if json.loads(done.stdout) else say["mapping"]
+
+
+def _read_yaml(
+    expression: str, text: bytes, env: Mapping[str, str], environment: Callable[[], Path]
+) -> subprocess.CompletedProcess[bytes]:
+    """YAML is read in the environment: this Python has no library for it."""
+    place = environment()
+    call = [str(python_of(place)), "-c", YAML.replace("{expression}", expression)]
+    variables = activated(place, env) | {"PYTHONUTF8": "1"}
+    return subprocess.run(call, env=variables, input=text, capture_output=True, check=False)
 
 
 def _check_profiles(chosen: list[str], foreign: list[Path]) -> None:

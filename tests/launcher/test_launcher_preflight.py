@@ -29,6 +29,18 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.fixture
+def engine(folder, monkeypatch):
+    """An engine that notes that it was started; the environment is the one of the tests."""
+    program = folder / "engine"
+    program.write_text("#!/bin/sh\ntouch started\nexit 7\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(commands, "ready_environment", lambda cache, env, torch=None: HERE)
+    monkeypatch.setattr(commands, "find_engine", lambda cache, environment, env: Engine("a fake", str(program)))
+    monkeypatch.setattr(commands, "replace_by", commands.exit_code_of)
+    return folder / "started"
+
+
 def nothing_is_installed() -> Path:
     pytest.fail("the environment was asked for")
 
@@ -130,6 +142,22 @@ def test_files_of_parameters(folder):
             given("-params-file", name, environment=lambda: HERE)
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a: !own 1\n", ""),
+        ("", ""),
+        ("- a\n", "YAML that maps names to values is expected"),
+        ("a: [1", "cannot be read as YAML: while parsing a flow sequence"),
+    ],
+)
+def test_a_file_of_yaml_is_looked_into(text, problem, engine, folder, capsys):
+    (folder / "mqc.yml").write_text(text)
+    code = commands.main(["run", "--simulate", "--multiqc_config", "mqc.yml"])
+    assert code == (2 if problem else 7)
+    assert problem in capsys.readouterr().err
+
+
 def test_own_profiles_are_read_as_they_stand():
     assert set(configuration.profiles()) >= {"docker", "slurm", "gpu", "demo", "test"}
     demo = configuration.profile_parameters(["demo"])
@@ -160,18 +188,6 @@ def test_which_tables_are_checked(folder):
     assert tables("--input", "s.csv", "--clinical", "s3://b/c.csv") == []
     (folder / "nextflow.config").write_text("params { clinical = 'c.csv' }\n")
     assert tables("--input", "s.csv", "--contrasts", "k.csv") == ["s.csv"]
-
-
-@pytest.fixture
-def engine(folder, monkeypatch):
-    """An engine that notes that it was started; the environment is the one of the tests."""
-    program = folder / "engine"
-    program.write_text("#!/bin/sh\ntouch started\nexit 7\n")
-    program.chmod(0o755)
-    monkeypatch.setattr(commands, "ready_environment", lambda cache, env, torch=None: HERE)
-    monkeypatch.setattr(commands, "find_engine", lambda cache, environment, env: Engine("a fake", str(program)))
-    monkeypatch.setattr(commands, "replace_by", commands.exit_code_of)
-    return folder / "started"
 
 
 def test_tables_are_checked_before_the_engine_starts(engine, folder, capfd):

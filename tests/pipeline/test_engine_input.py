@@ -43,20 +43,6 @@ def test_all_wrong_parameters_are_named_at_once(tmp_path):
     assert_no_stack_trace(run.output)
 
 
-def test_parameters_that_exclude_each_other(tmp_path):
-    sheet = write_sheet(tmp_path / "sheet.csv", [{"sample": "a", "patient": "p", "path": "a.h5ad"}])
-    wrong = ("--clinical_event_value", "1", "--clinical_features", "proportion,gene_sets")
-    (tmp_path / "late.config").write_text("params { aws_region = 'eu-central-1' }\n")
-    run = pipeline(tmp_path, "--simulate", "--input", sheet, *wrong, "-c", "late.config")
-    assert run.code == 2
-    assert "--input cannot be combined with --simulate" in run.output
-    assert "--clinical_event_value needs --clinical_event" in run.output
-    assert "--clinical_features gene_sets needs --clinical_gene_sets" in run.output
-    # of what is in time, nothing is said
-    assert "--aws_region 'eu-central-1' stands in a file given by -c" in run.output
-    assert "4 problems" in run.output
-
-
 def test_help_lists_every_parameter_and_starts_nothing(tmp_path):
     code, output = nextflow(tmp_path, "run", ROOT, "--help")
     assert code == 0
@@ -66,13 +52,6 @@ def test_help_lists_every_parameter_and_starts_nothing(tmp_path):
     assert missing == []
     assert "Submitted process" not in output
     assert not (tmp_path / "results").exists()
-
-
-def test_help_about_one_parameter(tmp_path):
-    code, output = nextflow(tmp_path, "run", ROOT, "--help", "device")
-    assert code == 0
-    assert "one of: auto, cpu, cuda" in output
-    assert "--niche_k" not in output
 
 
 def test_one_bad_samplesheet_gives_all_its_errors(tmp_path):

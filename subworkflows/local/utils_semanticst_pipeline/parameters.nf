@@ -80,7 +80,7 @@ def valueProblem(value, rule, words) {
     if (rule.pattern && !(typed ==~ rule.pattern)) {
         return patternProblem(rule, words)
     }
-    return rule.exists ? existenceProblem(typed, words) ?: contentProblem(typed, rule.mimetype) : null
+    return rule.exists ? existenceProblem(typed, words) ?: contentProblem(typed, rule.mimetype, words) : null
 }
 
 def patternProblem(rule, words) {
@@ -98,17 +98,17 @@ def existenceProblem(path, words) {
 }
 
 // A file that only the last step reads is looked into at once: nobody wants to hear of a missing colon after the training
-def contentProblem(path, mimetype) {
+def contentProblem(path, mimetype, words) {
     if (mimetype != 'application/yaml') {
         return null
     }
     try {
         // the tree only: values may have tags that only their reader knows
         def tree = new org.yaml.snakeyaml.Yaml().compose(new StringReader(file(path, glob: false).text))
-        return tree == null || tree instanceof org.yaml.snakeyaml.nodes.MappingNode ? null : 'YAML that maps names to values is expected'
+        return tree == null || tree instanceof org.yaml.snakeyaml.nodes.MappingNode ? null : words.mapping
     }
     catch (Exception unreadable) {
-        return "cannot be read as YAML: ${unreadable.message.readLines()*.trim().join(' ')}"
+        return filled(words.yaml, [why: unreadable.message.readLines()*.trim().join(' ')])
     }
 }
 

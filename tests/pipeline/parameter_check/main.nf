@@ -17,9 +17,10 @@ workflow {
     def schema = readJson("${root}/nextflow_schema.json")
     def words = readJson("${root}/assets/parameter_words.json")
     def cases = readJson(System.getenv('CASES'))
+    def configured = [:] // profiles -> their parameters: reading a configuration takes longest
     def answers = [
         lines: cases.lines.collect { line ->
-            def given = givenBy(line, root)
+            def given = givenBy(line, root, configured)
             def problems = parameterProblems(given, schema, words)
             [given: given.collectEntries { name, value -> [name, "${value}".toString()] }, message: problems ? parameterErrorMessage(problems, words.problems) : '']
         },
@@ -32,13 +33,16 @@ workflow {
 }
 
 // Parameters of a command line: of the profiles, of a file, and its own, as the engine joins them
-def givenBy(line, root) {
+def givenBy(line, root, configured) {
     def launcher = new nextflow.cli.Launcher()
     launcher.parseMainArgs((['run', 'pipeline'] + line) as String[])
     def run = launcher.@command
-    def profiles = run.profile ? run.profile.tokenize(',') : ['standard']
-    def config = nextflow.config.ConfigParserFactory.create().setProfiles(profiles).setBinding([projectDir: root, baseDir: root, launchDir: file('.')]).parse(root.resolve('nextflow.config'))
-    return config.params + run.parsedParams([projectDir: root, baseDir: root, launchDir: file('.').toRealPath()])
+    def names = run.profile ?: 'standard'
+    if (!configured.containsKey(names)) {
+        def parser = nextflow.config.ConfigParserFactory.create().setProfiles(names.tokenize(','))
+        configured[names] = parser.setBinding([projectDir: root, baseDir: root, launchDir: file('.')]).parse(root.resolve('nextflow.config')).params
+    }
+    return configured[names] + run.parsedParams([projectDir: root, baseDir: root, launchDir: file('.').toRealPath()])
 }
 
 // Name -> does it take a value?
