@@ -1,6 +1,7 @@
 """A full disk, a used-up quota and want of memory end in one line that says what there was and what is needed."""
 
 import errno
+import os
 import pickle
 import re
 import shutil
@@ -97,6 +98,21 @@ def test_disk_quota_and_size_of_a_file_are_told_apart(number, words, tmp_path):
     assert "when a.bin was begun, more than 1.2 MB are needed" in str(found.value)
     assert list(tmp_path.iterdir()) == []
     assert str(pickle.loads(pickle.dumps(found.value))) == str(found.value)  # it may rise in a worker
+
+
+def test_room_is_given_back_though_a_library_still_holds_the_file(tmp_path):
+    held = []
+
+    def write(partial):
+        held.append(partial.open("wb"))
+        held[0].write(b"0" * 100_000)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(CannotWrite), atomic(tmp_path / "a.bin") as partial:
+        write(partial)
+    held[0].flush()
+    with held[0] as file:
+        assert os.fstat(file.fileno()).st_blocks * 512 < 100_000
 
 
 def test_other_errors_stay_what_they_are(tmp_path):
