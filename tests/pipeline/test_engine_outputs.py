@@ -7,13 +7,15 @@ import csv
 import json
 import os
 import re
-import subprocess
+import signal
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from engine_helpers import Run, copy_of_pipeline, engine, pipeline, write_sheet
+from engine_helpers import Run, copy_of_pipeline, nextflow, pipeline, write_sheet
 from launcher.verify import verify
 
 pytestmark = pytest.mark.engine
@@ -108,25 +110,27 @@ def there(cohort, first) -> tuple[Seen, int, str]:
     other = cohort.folder.parent / "other"
     other.mkdir()
     # the suffix sorts before every date: the trace of this folder stays that of the run that worked
-    command = [*engine(), "run", cohort.checkout, "--simulate", "-stub-run", "--outdir", first.run.outdir]
-    command += ["--trace_report_suffix", "0"]
-    lock = first.run.outdir / "pipeline_info/running.json"
-    waiting = 'while [ ! -e "$0" ]; do sleep 0.2; done; exec "$@"'
-    second = subprocess.Popen(
-        ["bash", "-c", waiting, str(lock), *map(str, command)],
-        cwd=other,
-        env=os.environ | {"NXF_ANSI_LOG": "false"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        run = cohort.run("--niche_k", "4", "-resume")
-        said, _ = second.communicate(timeout=300)
-    finally:
-        second.kill()
-    return seen(run), second.returncode, said
+    wanted = ("run", cohort.checkout, "--simulate", "-stub-run", "--outdir", first.run.outdir)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(cohort.run, "--niche_k", "4", "-resume")
+        holder = pid_in(first.run.outdir / "pipeline_info/running.json", running)
+        os.kill(holder, signal.SIGSTOP)  # it holds the folder until the other has had its answer
+        try:
+            code, said = nextflow(other, *wanted, "--trace_report_suffix", "0")
+        finally:
+            os.kill(holder, signal.SIGCONT)
+        run = running.result()
+    return seen(run), code, said
+
+
+def pid_in(lock: Path, running: Future) -> int:
+    """Process that holds the output folder, as soon as there is one."""
+    while not running.done():
+        try:
+            return json.loads(lock.read_text())["pid"]
+        except (FileNotFoundError, ValueError):  # not there, or half written
+            time.sleep(0.1)
+    raise AssertionError(f"the run ended without a lock: {running.result().output}")
 
 
 @pytest.fixture(scope="module")

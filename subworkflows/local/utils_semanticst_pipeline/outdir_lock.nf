@@ -14,6 +14,7 @@ def outdirTakenBy(outdir) {
     if (!isLocal(lock)) {
         return null
     }
+    def left = lock.exists()
     def holder = holderOf(lock)
     if (holder) {
         return "Another run writes into ${file(outdir, glob: false)}: '${holder.run}', started ${holder.since} in ${holder.folder} on ${holder.host} (process ${holder.pid}).\n" +
@@ -23,7 +24,9 @@ def outdirTakenBy(outdir) {
     def own = [run: workflow.runName, host: hostName(), pid: process.pid(), process_start: startOf(process), since: workflow.start.toString(), folder: workflow.launchDir.toString()]
     try {
         java.nio.file.Files.createDirectories(lock.parent)
-        java.nio.file.Files.deleteIfExists(lock)
+        if (left) { // of a dead run; one that appeared since then is another run's, and the next line finds it
+            java.nio.file.Files.deleteIfExists(lock)
+        }
         java.nio.file.Files.write(lock, (groovy.json.JsonOutput.prettyPrint(groovy.json.JsonOutput.toJson(own)) + '\n').getBytes('UTF-8'), java.nio.file.StandardOpenOption.CREATE_NEW)
     }
     catch (java.nio.file.FileAlreadyExistsException _raced) {
