@@ -63,7 +63,7 @@ workflow {
 
         def published = Collections.synchronizedList([])
         def versions = Collections.synchronizedList([])
-        SEMANTICST.out.ch_outputs.subscribe { entry -> published << entry }
+        SEMANTICST.out.ch_published.subscribe { entry -> published << entry }
         SEMANTICST.out.ch_versions.subscribe { text -> versions << text }
 
         workflow.onComplete = {

@@ -72,7 +72,10 @@ workflow SEMANTICST {
         changed,
     )
 
+    ch_published = COHORT_REPORT.out.ch_outputs
+    ch_versions = COHORT_REPORT.out.ch_versions
+
     emit:
-    ch_outputs = COHORT_REPORT.out.ch_outputs // [folder below --outdir, files] of everything that is published
-    ch_versions = COHORT_REPORT.out.ch_versions // text of software_versions.yml
+    ch_published // [folder below --outdir, files] of everything that is published
+    ch_versions  // text of software_versions.yml
 }

@@ -42,6 +42,7 @@ workflow COHORT_INPUT {
     ch_samples = SAMPLESHEET_CHECK.out.rows
         .combine(ch_sheets.map { sheet, _clinical, _contrasts, _folder -> [sheet] })
         .map { _meta, rows, sheet -> samplesOf(rows, sheet) }
+        .map { samples -> samples.collect { sample -> sample + [path: stageable(sample.path)] } }
 
     ch_excluded = SAMPLESHEET_CHECK.out.rows.map { _meta, rows -> excludedOf(rows) }
 

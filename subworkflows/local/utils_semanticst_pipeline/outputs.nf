@@ -6,10 +6,6 @@
  * the engine does not tell what it published. tests/pipeline/test_engine_outputs.py compares the two.
  */
 
-include { filesBelow } from './samples'
-include { isLocal    } from './paths'
-include { lockName   } from './outdir_lock'
-
 // Where results lie below --outdir. What else a user keeps there is nobody's business.
 def resultFolders() {
     return ['association', 'integration', 'multiqc', 'niches', 'pipeline_info', 'qc', 'simulated']
@@ -21,7 +17,7 @@ def listName() {
 
 // Files about the run itself; the engine writes its reports when everything else has ended, too late for a list
 def isOwnRecord(name) {
-    return name in [listName(), lockName()] || name ==~ /pipeline_info\/(execution_(report|timeline|trace)|pipeline_dag)[^\/]*/
+    return name in [listName(), 'pipeline_info/running.json'] || name ==~ /pipeline_info\/(execution_(report|timeline|trace)|pipeline_dag)[^\/]*/
 }
 
 // [folder, files] of a process's output channel: where its publishDir puts them. Files of a folder keep their place in it.
@@ -136,4 +132,17 @@ def writeWhole(path, text) {
     java.nio.file.Files.writeString(partial, text)
     java.nio.file.Files.move(partial, path, java.nio.file.StandardCopyOption.REPLACE_EXISTING)
     return path
+}
+
+// No module that several others include may include one itself: the strict parser of 25.04 would run it once for each of
+// them, and end at the second. So the two functions below stand in paths.nf, samples.nf and outputs.nf.
+def isLocal(path) {
+    return path.fileSystem == java.nio.file.FileSystems.getDefault()
+}
+
+// All files of a folder and of the folders in it, sorted
+def filesBelow(folder) {
+    def found = []
+    folder.eachFileRecurse(groovy.io.FileType.FILES) { file -> found << file }
+    return found.sort()
 }

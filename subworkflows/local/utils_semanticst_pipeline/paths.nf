@@ -5,8 +5,6 @@
  * wildcards nor braces nor `$`: `ln -s /data/run[1]/x` takes /data/run1/x where that exists, without a word.
  */
 
-include { filesBelow } from './provenance'
-
 // A file that tasks can be given. Where the engine's shell line would mean another one, it is the
 // same file under a plain name in the work folder. No symbolic link: the engine looks through these.
 def stageable(path) {
@@ -58,10 +56,6 @@ def asset(name) {
     return stageable(file("${projectDir}/assets/${name}", glob: false))
 }
 
-def isLocal(path) {
-    return path.fileSystem == java.nio.file.FileSystems.getDefault()
-}
-
 // Folders in which no task could run, one sentence each
 def folderProblems() {
     def problems = []
@@ -72,4 +66,17 @@ def folderProblems() {
         problems << "the pipeline lies in ${projectDir}: its steps are not found where the path holds \", \$, `, : or a backslash, move it or start it through a link"
     }
     return problems
+}
+
+// No module that several others include may include one itself: the strict parser of 25.04 would run it once for each of
+// them, and end at the second. So the two functions below stand in paths.nf, samples.nf and outputs.nf.
+def isLocal(path) {
+    return path.fileSystem == java.nio.file.FileSystems.getDefault()
+}
+
+// All files of a folder and of the folders in it, sorted
+def filesBelow(folder) {
+    def found = []
+    folder.eachFileRecurse(groovy.io.FileType.FILES) { file -> found << file }
+    return found.sort()
 }

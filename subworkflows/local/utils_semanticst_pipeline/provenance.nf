@@ -23,17 +23,9 @@ def codeDigest(process_name) {
 
 // Digest of all code that tasks run
 def pipelineDigest() {
-    return digest(filesBelow(file("${projectDir}/bin", glob: false)))
-}
-
-def filesBelow(folder) {
-    def found = []
-    folder.eachFileRecurse { path ->
-        if (path.isFile()) {
-            found << path
-        }
-    }
-    return found
+    def code = []
+    file("${projectDir}/bin", glob: false).eachFileRecurse(groovy.io.FileType.FILES) { path -> code << path }
+    return digest(code)
 }
 
 def digest(paths) {

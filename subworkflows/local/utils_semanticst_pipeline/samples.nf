@@ -2,9 +2,6 @@
  * From the rows of the checked samplesheet to files, and from many files to few tasks.
  */
 
-include { isLocal   } from './paths'
-include { stageable } from './paths'
-
 // Rows of a checked samplesheet that are used, sorted by sample, each with `path` turned into a file. The file may be remote.
 // `sheet` is the user's own table: it says where paths are relative to, and in which row a missing file stands.
 def samplesOf(checked, sheet) {
@@ -21,7 +18,7 @@ def samplesOf(checked, sheet) {
         def count = missing.size() == 1 ? '1 file of the samplesheet is missing' : "${missing.size()} files of the samplesheet are missing"
         exit(3, "${count} (paths are relative to the folder of the sheet):\n${problems.join('\n')}")
     }
-    return samples.collect { sample -> sample + [path: stageable(sample.path)] }
+    return samples
 }
 
 // Samples that the samplesheet leaves out, sorted by sample, as far as the report tells of them
@@ -119,13 +116,6 @@ def sizeOf(path, limit) {
     }
 }
 
-// All files of a folder and of the folders in it, sorted
-def filesBelow(folder) {
-    def found = []
-    folder.eachFileRecurse(groovy.io.FileType.FILES) { file -> found << file }
-    return found.sort()
-}
-
 // Names, sizes and times of what lies in folders. The engine looks at a folder's own time only, which stays the same when
 // a file in it is written anew: without this, a resumed run would keep the results of the old one.
 def listing(paths) {
@@ -174,4 +164,17 @@ def cohortSize(records) {
 // Part of a file name that is the sample's: {sample}.<verb>.h5ad
 def sampleName(path) {
     return path.name.replaceFirst(/\.[a-z]+\.h5ad$/, '')
+}
+
+// No module that several others include may include one itself: the strict parser of 25.04 would run it once for each of
+// them, and end at the second. So the two functions below stand in paths.nf, samples.nf and outputs.nf.
+def isLocal(path) {
+    return path.fileSystem == java.nio.file.FileSystems.getDefault()
+}
+
+// All files of a folder and of the folders in it, sorted
+def filesBelow(folder) {
+    def found = []
+    folder.eachFileRecurse(groovy.io.FileType.FILES) { file -> found << file }
+    return found.sort()
 }
