@@ -15,6 +15,11 @@ def chosen_checks(_context, _option, value: str | None) -> tuple[str, ...]:
     return names
 
 
+def region_names(_context, _option, value: str | None) -> tuple[str, ...]:
+    """``fold, Necrosis`` -> ("fold", "Necrosis")."""
+    return tuple(dict.fromkeys(name.strip() for name in (value or "").split(",") if name.strip()))
+
+
 @step()
 @click.argument("files", nargs=-1, required=True, type=EXISTING_FILE)
 @click.option(
@@ -37,6 +42,12 @@ def chosen_checks(_context, _option, value: str | None) -> tuple[str, ...]:
     "--qc-remove",
     callback=chosen_checks,
     help="Spatial checks whose cells are removed, joined by commas: local, dead, edge [default: none, only flagged].",
+)
+@click.option(
+    "--qc-exclude-regions",
+    callback=region_names,
+    help="Annotated regions (column annotation of the samplesheet) whose cells are removed, joined by commas, such as "
+    "fold,necrosis [default: none].",
 )
 @click.option(
     "--qc-mads",

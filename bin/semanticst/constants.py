@@ -17,6 +17,9 @@ class Obs(StrEnum):
     TOTAL = "total_counts"
     N_FEATURES = "n_features"
     MITO_SHARE = "mito_share"
+    ANNOTATION = "annotated_region"
+    """Category: the region of an annotation (a pathologist's outline) that the cell lies in, empty where in none; where
+    the samplesheet gives an annotation."""
     CONTROL = "control_counts"
     """float32: counts in control features (negative probes, blanks), which are not in ``X``; where there are any."""
     RIBO_SHARE = "ribo_share"

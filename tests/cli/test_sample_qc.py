@@ -353,3 +353,13 @@ def test_no_such_check(tmp_path):
     result = qc(tmp_path, make_internal(), options=("--qc-remove", "dead,dark"))
     assert result.exit_code == 2
     assert "no such check: dark" in result.stderr
+
+
+def test_cells_of_excluded_regions_are_removed_whatever_the_case(tmp_path):
+    adata = make_internal()
+    fold = np.arange(adata.n_obs) % 3 == 0
+    adata.obs["annotated_region"] = pd.Categorical(np.where(fold, "Fold", ""), categories=["", "Fold", "Tumour"])
+    assert qc(tmp_path, adata, options=("--qc-exclude-regions", "necrosis, fold")).exit_code == 0
+    clean = read_sample(tmp_path / "out" / "s1.qc.h5ad")
+    assert set(clean.obs["annotated_region"]) == {""}
+    assert records(tmp_path)["s1"]["removed"]["region"] == fold.sum()

@@ -504,3 +504,48 @@ def test_real_cohorts(tmp_path, cohort, arguments, n_samples):
     assert result.exit_code == 0, result.stderr
     assert len(pd.read_csv(tmp_path / "samplesheet.valid.csv")) == n_samples
     assert len(pd.read_csv(tmp_path / "contrasts.valid.csv")) == arguments.count("-group") + arguments.count("-time")
+
+
+PARTS = "sample,patient,path,fovs,part_column,part_value,cells\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "messages"),
+    [
+        (
+            "s1,p1,a,1-4,,,\ns2,p2,a,,,,\n",
+            ["row 3, column 'path'...also in row 2...fovs, or part_column and part_value"],
+        ),
+        ("s1,p1,a,1-4,,,\ns2,p2,./a,4,,,\n", ["row 3, column 'fovs'...field of view 4 is also in row 2"]),
+        ("s1,p1,a,,core,A,\ns2,p2,a,,core,B;A,\n", ["row 3, column 'part_value'...core A is also in row 2"]),
+        ("s1,p1,a,,,,x.csv\ns2,p2,a,,,,x.csv\n", ["row 3, column 'cells'...x.csv is also in row 2"]),
+        ("s1,p1,a,1,core,A,\n", ["row 2...named by fovs and by part_column"]),
+        ("s1,p1,a,,core,,\n", ["row 2...part_column is given without part_value"]),
+        ("s1,p1,a,9-2,,,\n", ["row 2...from the lower to the higher"]),
+    ],
+)
+def test_parts_of_one_path_that_cannot_be(tmp_path, rows, messages):
+    assert_bad(check(write(tmp_path, sheet=PARTS + rows)), tmp_path, *messages)
+
+
+def test_rows_of_one_path_are_read_alike(tmp_path):
+    sheet = "sample,patient,path,fovs,platform\ns1,p1,a,1,cosmx\ns2,p2,a,2,merscope\n"
+    assert_bad(check(write(tmp_path, sheet=sheet)), tmp_path, "row 3, column 'platform'...row 2 has 'cosmx'")
+
+
+def test_parts_and_their_files_in_the_used_sheet(tmp_path):
+    sheet = PARTS.strip() + ",annotation\ns1,p1,a,,,,one.csv,\ns2,p2,a,,,,two.csv,r.geojson\ns3,p3,b,,,,,\n"
+    assert check(write(tmp_path, sheet=sheet)).exit_code == 0
+    used = pd.read_csv(tmp_path / "out" / "samplesheet.used.csv", keep_default_na=False)
+    assert used["cells"].tolist() == [f"{tmp_path}/one.csv", f"{tmp_path}/two.csv", ""]
+    assert used["annotation"].tolist() == ["", f"{tmp_path}/r.geojson", ""]
+
+
+def test_a_second_name_of_a_folder_and_files_that_are_missing(tmp_path):
+    (tmp_path / "a.h5ad").touch()
+    (tmp_path / "again.h5ad").symlink_to("a.h5ad")
+    sheet = "sample,patient,path,cells\ns1,p1,a.h5ad,gone.csv\ns2,p2,again.h5ad,\n"
+    assert_bad(
+        check(write(tmp_path, sheet=sheet), files=True), tmp_path,
+        "row 2, column 'cells'...there is no", "row 3, column 'path'...also in row 2",
+    )  # fmt: skip

@@ -9,7 +9,8 @@ import pytest
 
 from helpers import BIN, ROOT
 from pipeline_helpers import LIBRARY_USE, imported_files, library_use
-from semanticst.io.samplesheet import OVERRIDES
+from semanticst.io.regions.section_parts import PART_COLUMNS
+from semanticst.io.samplesheet import FILES, OVERRIDES
 
 
 def test_the_list_is_true():
@@ -42,8 +43,10 @@ def test_the_library_is_nothing_but_modules():
 def test_the_reader_gets_every_column_that_it_looks_at():
     workflow = (ROOT / "subworkflows/local/utils_semanticst_pipeline/samples.nf").read_text()
     passed = set(re.findall(r"'(\w+)'", re.search(r"def columns = \[(.+)\]", workflow).group(1)))
-    looked_at = set(re.findall(r'\brow(?:\.get\(|\[)"(\w+)"', (BIN / "semanticst/io/ingest.py").read_text()))
-    assert looked_at - {"path"} == passed
+    code = [BIN / "semanticst/io" / name for name in ("ingest.py", "regions/section_parts.py")]
+    looked_at = set(re.findall(r'\brow(?:\.get\(|\[)"(\w+)"', "".join(path.read_text() for path in code)))
+    # files come beside the settings, and the engine sees when they change
+    assert looked_at | set(PART_COLUMNS) == passed | set(FILES)
     assert all(name.startswith("qc_") for name in OVERRIDES)
 
 

@@ -207,8 +207,8 @@ def rare_runs(folder: Path, counts: TextCohort) -> list[TextCohort]:
     survival = make_cohort((30,)).ask("survival", time="time", event="event", event_value="1")
     write_json(rare / "out/survival.association.json", record(survival, []))
     settings = {
-        "qc_min_counts": 5, "qc_remove": "local", "train_mode": "reference", "niche_k": "auto", "niche_bootstraps": 0,
-        "niche_refinement": False, "train_denoised": True, "simulate": True,
+        "qc_min_counts": 5, "qc_remove": "local", "qc_exclude_regions": "fold", "train_mode": "reference",
+        "niche_k": "auto", "niche_bootstraps": 0, "niche_refinement": False, "train_denoised": True, "simulate": True,
     }  # fmt: skip
     processes = ("COHORT_SIMULATE", "MODEL_DENOISE", "REPORT_PLANTED", *counts.processes)
 

@@ -4,18 +4,21 @@ import json
 import logging
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import anndata as ad
+import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
 from semanticst.constants import UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.io.columns import as_bool, plain_frame
-from semanticst.io.coordinates import check_coordinates, scale_of
+from semanticst.io.coordinates import Scale, check_coordinates, scale_of
 from semanticst.io.gene_names import drop_nameless, gene_table, split_controls, unique_genes
 from semanticst.io.readers import Reader, ReadError, Wanted, reader_for
+from semanticst.io.regions.section_parts import cells_of, count_parts, outline_scale, part_of
 from semanticst.io.samplesheet import OVERRIDES
 from semanticst.io.several_sections import check_sections, plain
 from semanticst.io.values import as_csr, check_values
@@ -23,6 +26,8 @@ from semanticst.writing import write_h5ad
 
 log = logging.getLogger(__name__)
 
+READING = ("platform", "bin_size", "table", "feature_type")
+"""Columns of the samplesheet that decide how an input is read: rows that share it agree in them."""
 RESERVED = frozenset(Obs) - {Obs.CELL_TYPE}
 """Columns of ``obs`` that the pipeline writes itself."""
 
@@ -31,24 +36,90 @@ def ingest_samples(manifest: Path, outdir: Path) -> None:
     """Write ``{sample}.ingest.h5ad`` for each sample of the manifest.
 
     manifest : JSON list of objects with sample, patient, path, and any of batch, platform, feature_type, spatial_unit,
-    um_per_px, bin_size, table and the per-sample settings of the quality control.
+    um_per_px, bin_size, table, fovs, part_column, part_value, cells, annotation, outline_um_per_px and the per-sample
+    settings of the quality control. An input that several samples are parts of is read once; where its parts lie is
+    drawn, as ``{first sample}.parts.png``.
 
     Raises BadInput with the problems of all samples; nothing is written then.
     """
-    problems = []
+    problems: list[Problem] = []
     outdir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=outdir) as partial:
-        for row in tqdm(read_manifest(manifest), desc="samples", disable=None):
-            try:
-                adata = ingest_sample(row, outdir)
-            except (ReadError, OSError) as error:  # a folder that may not be entered, a disk that fails
-                problems.append(Problem(f"{Path(row['path']).name} (sample {row['sample']})", str(error)))
-                continue
-            write_h5ad(Path(partial) / f"{row['sample']}.ingest.h5ad", adata)
+        rows = read_manifest(manifest)
+        with tqdm(total=len(rows), desc="samples", disable=None) as progress:
+            for shared in inputs_of(rows):
+                try:
+                    for row, adata in ingest_input(shared, outdir, Path(partial), problems):
+                        write_h5ad(Path(partial) / f"{row['sample']}.ingest.h5ad", adata)
+                        progress.update()
+                except (ReadError, OSError) as error:  # a folder that may not be entered, a disk that fails
+                    problems.append(_problem(shared, error))
         if problems:
             raise BadInput(problems)
         for file in sorted(Path(partial).iterdir()):
             os.replace(file, outdir / file.name)
+
+
+def inputs_of(rows: list[dict[str, str]]) -> list[list[dict[str, str]]]:
+    """Rows of the manifest that share an input, and how it is read, together: each of these is read once."""
+    inputs: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    for row in rows:
+        inputs.setdefault(tuple(row.get(name, "") for name in ("path", *READING)), []).append(row)
+    return list(inputs.values())
+
+
+def ingest_input(
+    rows: list[dict[str, str]], scratch: Path, outdir: Path, problems: list[Problem]
+) -> Iterator[tuple[dict[str, str], ad.AnnData]]:
+    """Read an input once, and bring each sample of it into the internal form, one after the other.
+
+    scratch : folder for what is unpacked. outdir : where the picture of the parts goes, if there are parts.
+    problems : those of single parts are added, so that all are told at once.
+
+    Raises ReadError when the input cannot be read, and when two samples have cells in common.
+    """
+    if len(rows) == 1 and part_of(rows[0]) is None:
+        yield rows[0], ingest_sample(rows[0], scratch)
+        return
+    raw, reader = read_raw(
+        rows[0], scratch, tuple({row["part_column"]: None for row in rows if row.get("part_column")})
+    )
+    points = np.asarray(raw.obsm[Obsm.SPATIAL], dtype=np.float64)
+    masks = {}
+    for row in rows:
+        try:
+            part = part_of(row)
+            if part is None:
+                raise ReadError("other samples are parts of the same input; name the part of this one as well")
+            masks[row["sample"]] = cells_of(part, raw.obs_names, raw.obs, points, _scale(raw, row).um_per_unit or 0)
+        except ReadError as error:
+            problems.append(_problem([row], error))
+    left = count_parts(list(masks.values()), list(masks)) if masks else 0
+    for row in rows:
+        cells = masks.get(row["sample"])
+        if cells is None:
+            continue
+        try:
+            adata = internal_form(raw[cells].copy(), reader, row)
+        except ReadError as error:
+            problems.append(_problem([row], error))
+            continue
+        note = f"part of {Path(row['path']).name} ({part_of(row)}): {int(cells.sum())} of {len(cells)} cells"
+        others = f"; {left} are in no sample" if left else ""
+        adata.uns[UNS]["notes"] = [note + others, *adata.uns[UNS]["notes"]]
+        log.info("%s: %s%s", row["sample"], note, others)
+        yield row, adata
+    if masks and not problems:
+        from semanticst.plotting.part_maps import draw_parts  # half a second that whole samples do without
+
+        draw_parts(points[:, :2], masks, _scale(raw, rows[0]).unit, outdir / f"{rows[0]['sample']}.parts.png")
+
+
+def _problem(rows: list[dict[str, str]], error: Exception) -> Problem:
+    names = [row["sample"] for row in rows]
+    kind = "sample" if len(names) == 1 else "samples"
+    shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    return Problem(f"{Path(rows[0]['path']).name} ({kind} {shown})", str(error))
 
 
 def read_manifest(path: Path) -> list[dict]:
@@ -78,6 +149,11 @@ def read_manifest(path: Path) -> list[dict]:
 def ingest_sample(row: dict[str, str], scratch: Path | None = None) -> ad.AnnData:
     """Read one sample and bring it into the internal form. scratch : folder for what is unpacked. Raises ReadError."""
     raw, reader = read_raw(row, scratch)
+    return internal_form(raw, reader, row)
+
+
+def internal_form(raw: ad.AnnData, reader: Reader, row: dict[str, str]) -> ad.AnnData:
+    """What a reader found, judged and named as all later steps expect it. Raises ReadError."""
     notes, warnings = ([str(note) for note in raw.uns.get(kind, ())] for kind in ("notes", "warnings"))
     raw, note = _in_tissue(raw)
     notes += [note] if note else []
@@ -96,13 +172,7 @@ def ingest_sample(row: dict[str, str], scratch: Path | None = None) -> ad.AnnDat
     spatial, warning = check_coordinates(raw.obsm[Obsm.SPATIAL], cells)
     warnings += [warning] if warning else []
     warnings += check_sections(cells, obs, spatial, fields=not raw.uns.get("platform"))
-    scale = scale_of(
-        str(raw.uns.get("spatial_unit", "")),
-        float(raw.uns.get("um_per_unit", 0)),
-        str(raw.uns.get("um_per_unit_source", "")),
-        row.get("spatial_unit", ""),
-        row.get("um_per_px", ""),
-    )
+    scale = _scale(raw, row)
 
     batch = row.get("batch") or row["sample"]
     obs, renamed = _free_names(obs)
@@ -112,6 +182,9 @@ def ingest_sample(row: dict[str, str], scratch: Path | None = None) -> ad.AnnDat
         obs[column.value] = pd.Categorical([value] * len(obs))
     if control is not None:
         obs[Obs.CONTROL.value] = control
+    if row.get("annotation"):
+        obs[Obs.ANNOTATION.value], found = _annotated(row, spatial, scale)
+        notes += found
     adata = ad.AnnData(X, obs=obs, var=var, obsm={Obsm.SPATIAL.value: spatial * (scale.um_per_unit or 1.0)})
     adata.uns[UNS] = {
         "sample": row["sample"],
@@ -133,15 +206,31 @@ def ingest_sample(row: dict[str, str], scratch: Path | None = None) -> ad.AnnDat
     return adata
 
 
-def read_raw(row: dict[str, str], scratch: Path | None = None) -> tuple[ad.AnnData, Reader]:
+def read_raw(
+    row: dict[str, str], scratch: Path | None = None, part_columns: tuple[str, ...] = ()
+) -> tuple[ad.AnnData, Reader]:
     """What a reader makes of the row's path, and the reader. Raises ReadError, also when next to nothing is there."""
     path, platform = Path(row["path"]), row.get("platform", "")
     reader = reader_for(path, platform)
     bin_size = float(row["bin_size"]) if row.get("bin_size") else None
-    raw = reader.read(path, Wanted(platform, bin_size, row.get("table", ""), row.get("feature_type", ""), scratch))
+    wanted = Wanted(
+        platform, bin_size, row.get("table", ""), row.get("feature_type", ""), scratch,
+        in_parts=part_of(row) is not None, part_columns=part_columns,
+    )  # fmt: skip
+    raw = reader.read(path, wanted)
     if raw.n_obs < 2 or raw.n_vars < 2:
         raise ReadError(f"{raw.n_obs} cells and {raw.n_vars} features; at least 2 of each are needed")
     return raw, reader
+
+
+def _scale(raw: ad.AnnData, row: dict[str, str]) -> Scale:
+    return scale_of(
+        str(raw.uns.get("spatial_unit", "")),
+        float(raw.uns.get("um_per_unit", 0)),
+        str(raw.uns.get("um_per_unit_source", "")),
+        row.get("spatial_unit", ""),
+        row.get("um_per_px", ""),
+    )
 
 
 def _log_sample(adata: ad.AnnData, stated: bool) -> None:
@@ -169,6 +258,14 @@ def _in_tissue(raw: ad.AnnData) -> tuple[ad.AnnData, str]:
     if kept.sum() < 2:
         raise ReadError(f"{kept.sum()} of {len(kept)} cells are in the tissue (obs['{name}']); at least 2 are needed")
     return raw[kept].copy(), f"{(~kept).sum()} of {len(kept)} cells are not in the tissue (obs['{name}']) and left out"
+
+
+def _annotated(row: dict[str, str], spatial: np.ndarray, scale: Scale) -> tuple[pd.Categorical, list[str]]:
+    # with shapely, which most samples do without
+    from semanticst.io.regions.annotation import annotated_regions
+
+    drawn = float(row["outline_um_per_px"]) if row.get("outline_um_per_px") else None
+    return annotated_regions(Path(row["annotation"]), spatial, outline_scale(drawn, scale.um_per_unit or 0))
 
 
 def _need_features(var: pd.DataFrame, when: str) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from semanticst.errors import Problem
 from semanticst.io.exclusion import EXCLUDE, check_reasons, exclusion_reason, split_excluded
+from semanticst.io.regions.section_parts import check_parts
 from semanticst.tables.delimited import MISSING, Table, clean_value, read_table
 from semanticst.tables.schema import check_columns, check_rows, column_names
 
@@ -23,6 +24,9 @@ LEADING = ("sample", "patient", "path", "platform", "batch", "slide", "region")
 OVERRIDES = ("qc_min_counts", "qc_min_features", "qc_max_mito", "qc_max_control", "qc_min_area", "qc_max_area",
              "qc_mads", "qc_min_cells")  # fmt: skip
 """Columns that replace a quality-control setting for one sample."""
+
+FILES = ("path", "cells", "annotation")
+"""Columns that name files or folders, relative to the folder of the sheet."""
 
 REMOTE = ("s3://", "gs://", "az://", "http://", "https://", "ftp://")
 
@@ -50,8 +54,8 @@ def check_samplesheet(
         problems.append(Problem(path, "there are no samples below the header"))
     problems += check_reasons(table)
     problems += _repeated(table, "sample", "each sample has one row")
-    problems += _repeated(used, "path", "each sample has its own file; the same cells must not count twice")
     if "path" in table.columns:
+        problems += check_parts(used, lambda path: _place(used, path, check_files))
         missing = {**(missing or {}), **(_missing_files(used) if check_files else {})}
         problems += _not_found(used, missing)
         problems += _unreadable(used) if check_files else []
@@ -75,7 +79,9 @@ def restart_frame(table: Table, folder: str) -> pd.DataFrame:
     folder : where relative paths start, an absolute path or an address such as ``s3://bucket/cohort``.
     """
     frame = table.frame([*LEADING, EXCLUDE]).sort_values("sample", ignore_index=True)
-    frame["path"] = [absolute_path(path, folder) for path in frame["path"]]
+    for column in FILES:
+        if column in frame:
+            frame[column] = [absolute_path(clean_value(path), folder) for path in frame[column]]
     frame[EXCLUDE] = [exclusion_reason({EXCLUDE: text}) for text in frame[EXCLUDE]]
     return frame
 
@@ -101,17 +107,27 @@ def _repeated(table: Table, column: str, rule: str) -> list[Problem]:
     return problems
 
 
+def _place(table: Table, path: str, look: bool) -> str:
+    """What a path of the sheet means; ``look``: through links, so that two names of a folder are one."""
+    if path.startswith(REMOTE):
+        return path.rstrip("/")
+    place = os.path.normpath(table.file.resolve().parent / path)
+    return os.path.realpath(place) if look else place
+
+
 def _missing_files(table: Table) -> dict[str, str]:
     folder = table.file.resolve().parent
-    local = {row["path"] for row in table.rows if row["path"] and not row["path"].startswith(REMOTE)}
+    given = {clean_value(row.get(column, "")) for row in table.rows for column in FILES}
+    local = {path for path in given if path and not path.startswith(REMOTE)}
     return {path: os.path.normpath(folder / path) for path in local if not (folder / path).exists()}
 
 
 def _not_found(table: Table, missing: Mapping[str, str]) -> list[Problem]:
     return [
-        Problem(table.file, f"there is no {missing[row['path']]}", line, "path", row["path"])
+        Problem(table.file, f"there is no {missing[row[column]]}", line, column, row[column])
         for line, row in zip(table.lines, table.rows)
-        if row["path"] in missing
+        for column in FILES
+        if row.get(column, "") in missing
     ]
 
 

@@ -17,6 +17,7 @@ REASONS = {
     "max_control": Reason("High control share", "#8A3F6B"),
     "min_area": Reason("Small area", "#F0E442"),
     "max_area": Reason("Large area", "#8C6000"),
+    "region": Reason("Excluded region", "#5D4037"),
     "dead": Reason("Dead region", "#0072B2"),
     "edge": Reason("Edge artefact", "#56B4E9"),
     "local": Reason("Local outlier", "#009E73"),

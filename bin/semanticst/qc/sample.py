@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from semanticst.constants import CELL_AREA, UNS, FeatureType, Obsm
+from semanticst.constants import CELL_AREA, UNS, FeatureType, Obs, Obsm
 from semanticst.io.internal import feature_type
 from semanticst.qc.metrics import cell_metrics
 from semanticst.qc.platforms import platform_defaults
@@ -68,6 +68,8 @@ def check_sample(adata: "ad.AnnData", settings: QcSettings) -> tuple["ad.AnnData
     # a cell that is negative for every marker of a binary panel is an observation, not an empty cell
     empty = (np.diff(adata.X.indptr) == 0) & (kind != FeatureType.BINARY)
     removed = {"empty": empty} | {limit.name: limit.fails(metrics) & ~empty for limit in limits}
+    if settings.exclude_regions:
+        removed["region"] = in_regions(adata.obs, settings.exclude_regions)
     good = ~np.any(list(removed.values()), axis=0)
 
     points = np.asarray(adata.obsm[Obsm.SPATIAL])
@@ -85,6 +87,14 @@ def check_sample(adata: "ad.AnnData", settings: QcSettings) -> tuple["ad.AnnData
     status = FAIL if lacking else WARN if reasons else PASS
     record |= {"status": status, "reason": "; ".join(reasons), "reasons": reasons}
     return None if lacking else _kept(adata, judged, status, limits), record, judged
+
+
+def in_regions(obs: pd.DataFrame, names: tuple[str, ...]) -> np.ndarray:
+    """Which cells lie in annotated regions of these names, whatever their case: bool, n. None without an annotation."""
+    if Obs.ANNOTATION not in obs:
+        return np.zeros(len(obs), dtype=bool)
+    wanted = {name.casefold() for name in names}
+    return np.asarray(obs[Obs.ANNOTATION].astype(str).str.casefold().isin(wanted))
 
 
 def _kept(adata: "ad.AnnData", judged: Judged, status: str, limits: list[Threshold]) -> "ad.AnnData":

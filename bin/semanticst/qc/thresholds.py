@@ -29,6 +29,8 @@ class QcSettings:
     min_cells: int = 20
     remove: tuple[str, ...] = ()
     """Spatial checks whose cells are removed, of `semanticst.qc.spatial.CHECKS`."""
+    exclude_regions: tuple[str, ...] = ()
+    """Annotated regions whose cells are removed, whatever the case of their names."""
 
     def overridden(self, overrides: dict[str, Any]) -> "QcSettings":
         """With the settings of one sample, named as in the samplesheet (``qc_min_counts``, ...)."""

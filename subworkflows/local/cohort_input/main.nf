@@ -6,6 +6,7 @@ include { COHORT_SIMULATE   } from '../../../modules/local/cohort/simulate'
 include { SAMPLESHEET_CHECK } from '../../../modules/local/samplesheet/check'
 include { asset             } from '../utils_semanticst_pipeline/paths'
 include { codeDigest        } from '../utils_semanticst_pipeline/provenance'
+include { fileColumns       } from '../utils_semanticst_pipeline/samples'
 include { excludedOf        } from '../utils_semanticst_pipeline/samples'
 include { missingPaths      } from '../utils_semanticst_pipeline/samples'
 include { publishedIn       } from '../utils_semanticst_pipeline/outputs'
@@ -42,7 +43,7 @@ workflow COHORT_INPUT {
     ch_samples = SAMPLESHEET_CHECK.out.rows
         .combine(ch_sheets.map { sheet, _clinical, _contrasts, _folder -> [sheet] })
         .map { _meta, rows, sheet -> samplesOf(rows, sheet) }
-        .map { samples -> samples.collect { sample -> sample + [path: stageable(sample.path)] } }
+        .map { samples -> samples.collect { sample -> sample + fileColumns().findAll { name -> sample[name] }.collectEntries { name -> [name, stageable(sample[name])] } } }
 
     ch_excluded = SAMPLESHEET_CHECK.out.rows.map { _meta, rows -> excludedOf(rows) }
 

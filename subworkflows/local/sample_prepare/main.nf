@@ -8,10 +8,16 @@ include { codeDigest      } from '../utils_semanticst_pipeline/provenance'
 include { bundleName      } from '../utils_semanticst_pipeline/samples'
 include { bundlesOf       } from '../utils_semanticst_pipeline/samples'
 include { cohortSize      } from '../utils_semanticst_pipeline/samples'
+include { inputsOf        } from '../utils_semanticst_pipeline/samples'
 include { listing         } from '../utils_semanticst_pipeline/samples'
 include { megabytesRead   } from '../utils_semanticst_pipeline/samples'
 include { publishedIn     } from '../utils_semanticst_pipeline/outputs'
 include { readingSettings } from '../utils_semanticst_pipeline/samples'
+
+// Place of a file in a list, -1 for none
+def placeOf(file, files) {
+    return file ? files.indexOf(file) : -1
+}
 
 workflow SAMPLE_PREPARE {
     take:
@@ -23,12 +29,15 @@ workflow SAMPLE_PREPARE {
     def qc_code = codeDigest('SAMPLE_QC')
 
     ch_bundles = samples.flatMap { rows ->
-        def by_name = rows.collectEntries { row -> [row.sample, row] }
-        bundlesOf(rows.collect { row -> [row.sample, row.path] }, bundle.size, bundle.mb).collect { entries ->
-            def names = entries.collect { entry -> entry[0] }
+        def inputs = inputsOf(rows).collectEntries { input -> [input.name, input] }
+        bundlesOf(inputs.values().collect { input -> [input.name, input.path] }, bundle.size, bundle.mb).collect { entries ->
             def files = entries.collect { entry -> entry[1] }
-            def meta = [id: bundleName(names), code: ingest_code, folders: listing(files), mb: megabytesRead(files)]
-            [meta, names.collect { name -> readingSettings(by_name[name]) }, files]
+            // of each sample the places of its input, its selection of cells and its annotation in the lists of files
+            def parts = entries.indexed().collectMany { place, entry -> inputs[entry[0]].rows.collect { row -> [place, row] } }.sort { part -> part[1].sample }
+            def outlines = parts.collectMany { _place, row -> [row.cells, row.annotation].findAll() }.unique()
+            def meta = [id: bundleName(parts.collect { part -> part[1].sample }), code: ingest_code, folders: listing(files), mb: megabytesRead(files)]
+            def samples = parts.collect { place, row -> readingSettings(row) + [input: place, cells: placeOf(row.cells, outlines), annotation: placeOf(row.annotation, outlines)] }
+            [meta, samples, files, outlines]
         }
     }
     SAMPLE_INGEST(ch_bundles)
@@ -59,7 +68,10 @@ workflow SAMPLE_PREPARE {
         .combine(ch_metrics.map { metrics -> [metrics] })
         .map { files, _metrics -> files }
 
-    ch_outputs = publishedIn('qc/cells', SAMPLE_QC.out.cells).mix(publishedIn('qc/maps', SAMPLE_QC.out.maps))
+    ch_outputs = publishedIn('qc/cells', SAMPLE_QC.out.cells).mix(
+        publishedIn('qc/maps', SAMPLE_QC.out.maps),
+        publishedIn('qc/parts', SAMPLE_INGEST.out.parts),
+    )
 
     emit:
     ch_samples // list of {sample}.qc.h5ad, sorted by name; empty when all samples failed

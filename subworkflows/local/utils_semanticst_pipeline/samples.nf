@@ -6,15 +6,16 @@
 // `sheet` is the user's own table: it says where paths are relative to, and in which row a missing file stands.
 def samplesOf(checked, sheet) {
     def rows = rowsOf(checked).used.sort { row -> row.sample }
-    def samples = rows.collect { row -> row + [path: resolvedPath(row.path, sheet.parent)] }
-    def missing = samples.findAll { sample -> isLocal(sample.path) && !sample.path.exists() }
+    def samples = rows.collect { row -> row + fileColumns().findAll { name -> row[name] }.collectEntries { name -> [name, resolvedPath(row[name], sheet.parent)] } }
+    def missing = [rows, samples].transpose().collectMany { row, sample ->
+        fileColumns().findAll { name -> row[name] && isLocal(sample[name]) && !sample[name].exists() }.collect { name -> [row, name, sample[name]] }
+    }
     if (missing) {
         def lines = sheet.readLines()
-        def given = rows.collectEntries { row -> [row.sample, row.path] }
         def problems = missing
-            .collect { sample -> [rowOf(lines, [sample.sample, given[sample.sample]]), given[sample.sample], sample.path] }
+            .collect { row, name, path -> [rowOf(lines, [row.sample, row[name]]), name, row[name], path] }
             .sort { problem -> problem[0] }
-            .collect { row, found, path -> "  - ${sheet.name}, row ${row}, column 'path': found '${found}': there is no ${path}" }
+            .collect { row, name, found, path -> "  - ${sheet.name}, row ${row}, column '${name}': found '${found}': there is no ${path}" }
         def count = missing.size() == 1 ? '1 file of the samplesheet is missing' : "${missing.size()} files of the samplesheet are missing"
         exit(3, "${count} (paths are relative to the folder of the sheet):\n${problems.join('\n')}")
     }
@@ -49,9 +50,9 @@ def missingPaths(sheet) {
 
 def pathsIn(sheet) {
     try {
-        def table = [',', ';', '\t'].collect { separator -> sheet.splitCsv(sep: separator, quote: '"', strip: true) }.find { rows -> rows && columnOfPaths(rows[0]) >= 0 }
-        def column = table ? columnOfPaths(table[0]) : null
-        return table ? table.drop(1).findAll { row -> row.size() > column }.collect { row -> row[column] }.findAll().unique() : []
+        def table = [',', ';', '\t'].collect { separator -> sheet.splitCsv(sep: separator, quote: '"', strip: true) }.find { rows -> rows && columnOf(rows[0], 'path') >= 0 }
+        def columns = table ? fileColumns().collect { name -> columnOf(table[0], name) }.findAll { column -> column >= 0 } : []
+        return table ? table.drop(1).collectMany { row -> columns.findAll { column -> row.size() > column }.collect { column -> row[column] } }.findAll().unique() : []
     }
     catch (Exception unreadable) {
         log.debug("The paths in ${sheet} are not looked up: ${unreadable.message}")
@@ -59,8 +60,13 @@ def pathsIn(sheet) {
     }
 }
 
-def columnOfPaths(header) {
-    return header.findIndexOf { name -> name.replace('\uFEFF', '') == 'path' }
+def columnOf(header, column) {
+    return header.findIndexOf { name -> name.replace('\uFEFF', '') == column }
+}
+
+// Columns of the samplesheet that name files
+def fileColumns() {
+    return ['path', 'cells', 'annotation']
 }
 
 // Number of the line of a table that has these values; the header is row 1
@@ -76,8 +82,14 @@ def resolvedPath(text, folder) {
 // What of a row matters for reading a sample and for its quality control. The rest (status, time point, ...) is for
 // contrasts: a correction there must not read the samples again. Where a sample lies is the engine's business.
 def readingSettings(row) {
-    def columns = ['sample', 'patient', 'batch', 'platform', 'feature_type', 'spatial_unit', 'um_per_px', 'bin_size', 'table']
+    def columns = ['sample', 'patient', 'batch', 'platform', 'feature_type', 'spatial_unit', 'um_per_px', 'bin_size', 'table', 'fovs', 'part_column', 'part_value', 'outline_um_per_px']
     return row.findAll { column, _value -> column in columns || column.startsWith('qc_') }
+}
+
+// Rows that share a path, together: they are parts of one input, which is read once for all of them
+def inputsOf(rows) {
+    def byPlace = rows.groupBy { row -> isLocal(row.path) && row.path.exists() ? row.path.toRealPath() : row.path }
+    return byPlace.values().collect { parts -> [name: parts[0].sample, path: parts[0].path, rows: parts] }
 }
 
 // Lists of [name, file] in bundles of at most `most` files and `megabytes`, sorted by name. What is larger than that, or whose

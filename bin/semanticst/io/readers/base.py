@@ -23,6 +23,10 @@ class Wanted:
     feature_type: str = ""
     scratch: Path | None = None
     """Folder for what has to be unpacked; the system's where it is not given."""
+    in_parts: bool = False
+    """Whether samples are parts of the input: then several sections in it are what is expected."""
+    part_columns: tuple[str, ...] = ()
+    """Names of the columns of the cells that tell the parts; kept in ``obs`` under their own names."""
 
 
 @dataclass(frozen=True)

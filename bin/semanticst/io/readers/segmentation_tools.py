@@ -102,7 +102,7 @@ def read_baysor(folder: Path, wanted: Wanted) -> ad.AnnData:
         table = layout_of(counts)
         names, ids, X = read_counts(table, (table.columns[0],))
         genes, X = names[table.columns[0]].tolist(), X.T.tocsr()
-    return place_counts(X, pd.Index(ids, dtype=object), genes, counts, places, "cell")
+    return place_counts(X, pd.Index(ids, dtype=object), genes, counts, places, "cell", wanted.part_columns)
 
 
 def read_steinbock(path: Path, wanted: Wanted) -> ad.AnnData:
@@ -117,7 +117,7 @@ def read_steinbock(path: Path, wanted: Wanted) -> ad.AnnData:
             shown = ", ".join(f"intensities/{p.name}" for p in tables[:3]) + (", ..." if len(tables) > 3 else "")
             raise ReadError(f"there are {len(tables)} images; give each a row of the samplesheet: {shown or 'none'}")
         path = tables[0]
-    return join_tables(path, _regionprops)
+    return join_tables(path, _regionprops, wanted.part_columns)
 
 
 def _regionprops(intensities: Path) -> Path:

@@ -62,11 +62,13 @@ def read_spatialdata(folder: Path, wanted: Wanted) -> ad.AnnData:
             del table.obsm[Obsm.SPATIAL]
             table.uns["notes"].append("obsm['spatial'] is empty (NaN)")
         if Obsm.SPATIAL not in table.obsm:
-            table = _placed(table, group, keys, root, folder)
-        if keys:
+            table = _placed(table, group, keys, root, folder, wanted.in_parts)
+        if keys and not wanted.in_parts:
             regions = table.obs[keys[0]].astype(str)
             several_regions(pd.factorize(regions)[0], sorted(set(regions)), np.asarray(table.obsm[Obsm.SPATIAL]))
-    table.obs = table.obs[[c for c in table.obs if (c in KEPT or plain(c) in KEPT_PLAIN) and c not in (keys or ())]]
+    parts = {plain(name) for name in wanted.part_columns}
+    kept = [c for c in table.obs if (c in KEPT or plain(c) in KEPT_PLAIN) and c not in (keys or ())]
+    table.obs = table.obs[[c for c in table.obs if c in kept or plain(c) in parts]]
     table.uns.setdefault("spatial_unit", "unknown")
     return table
 
@@ -98,7 +100,12 @@ def _keys(group: "zarr.Group", table: ad.AnnData) -> tuple[str, str] | None:
 
 
 def _placed(
-    table: ad.AnnData, group: "zarr.Group", keys: tuple[str, str] | None, root: "zarr.Group", folder: Path
+    table: ad.AnnData,
+    group: "zarr.Group",
+    keys: tuple[str, str] | None,
+    root: "zarr.Group",
+    folder: Path,
+    in_parts: bool,
 ) -> ad.AnnData:
     """The table with the centroids of what it annotates; cells without one are left out."""
     if not keys:
@@ -113,7 +120,7 @@ def _placed(
         at = as_text(points.index).get_indexer(instances[rows])
         spatial[rows[at >= 0]] = points.to_numpy()[at[at >= 0]]
         notes.append(note)
-    if len(set(systems.values())) > 1:
+    if len(set(systems.values())) > 1 and not in_parts:
         where = ", ".join(f"{region} in {system}" for region, system in systems.items())
         raise ReadError(
             f"{group.name} annotates several regions in coordinate systems of their own ({where}): several sections. "

@@ -47,9 +47,12 @@ def read_pair(folder: Path, wanted: Wanted) -> ad.AnnData:
     Raises ReadError when a file or a column is missing, damaged, or has no number where one is expected.
     """
     if not _one(folder, MTX):
-        return join_tables(_one(folder, COUNTS) or _no_counts(folder), lambda counts: _places_of(folder, counts))
+        counts_file = _one(folder, COUNTS) or _no_counts(folder)
+        return join_tables(counts_file, lambda counts: _places_of(folder, counts), wanted.part_columns)
     X, ids, features, counts = read_mtx(folder)
-    adata = place_counts(X, ids, features["name"].tolist(), counts, layout_of(_places_of(folder, counts)))
+    adata = place_counts(
+        X, ids, features["name"].tolist(), counts, layout_of(_places_of(folder, counts)), "", wanted.part_columns
+    )
     if (features["id"] != features["name"]).any():
         adata.var["gene_id"] = features["id"].to_numpy()
     if (features["type"] != "").any():
@@ -57,7 +60,7 @@ def read_pair(folder: Path, wanted: Wanted) -> ad.AnnData:
     return adata
 
 
-def join_tables(counts_file: Path, places_of: Callable[[Path], Path]) -> ad.AnnData:
+def join_tables(counts_file: Path, places_of: Callable[[Path], Path], part_columns: tuple[str, ...] = ()) -> ad.AnnData:
     """Read a table of counts, cells x features, and the table of the places of its cells, which is found beside it."""
     counts = layout_of(counts_file)
     ids_in = _counts_id_column(counts)
@@ -66,7 +69,7 @@ def join_tables(counts_file: Path, places_of: Callable[[Path], Path]) -> ad.AnnD
     names, X, notes = without_row_numbers(names, X, counts.file)
     places = layout_of(places_of(counts_file))
     ids = pd.Index(ids.iloc[:, list(ids.columns).index(ids_in)], dtype=object)
-    adata = place_counts(X, ids, names, counts.file, places, ids_in)
+    adata = place_counts(X, ids, names, counts.file, places, ids_in, part_columns)
     adata.uns["notes"] += notes
     return adata
 
@@ -82,14 +85,15 @@ def read_single(file: Path, wanted: Wanted) -> ad.AnnData:
     """
     table = layout_of(file)
     ids_in = _id_column(table)
-    cells, spatial, unit = _cells(table, ids_in)
+    cells, spatial, unit = _cells(table, ids_in, wanted.part_columns)
     known = {ids_in, *cells.columns, *(c for c in table.columns if is_no_feature(c)), *_other_statistics(table.columns)}
     _, features, X = read_counts(table, known)
     features, X, notes = without_row_numbers(features, X, file)
-    obs, ids = _obs(cells, unit), pd.Index(cells[ids_in], dtype=object)
-    # ids of several images repeat: which of them the table holds, says more
-    check_sections(ids, pd.DataFrame(obs, index=cells.index), cells[list(spatial[:2])].to_numpy())
-    only_once(ids, file)
+    obs, ids = _obs(cells, unit, wanted.part_columns), pd.Index(cells[ids_in], dtype=object)
+    if not wanted.in_parts:
+        # ids of several images repeat: which of them the table holds, says more
+        check_sections(ids, pd.DataFrame(obs, index=cells.index), cells[list(spatial[:2])].to_numpy())
+        only_once(ids, file)
     others = [c for c in table.columns if c in known and c not in (ids_in, *spatial) and plain(latin(c)) not in _USED]
     notes.insert(0, f"taken for features: {len(features)} columns, {features[0]} to {features[-1]}")
     notes += [f"neither used nor features: {_shortened(others)}"] if others else []
@@ -101,10 +105,22 @@ def read_single(file: Path, wanted: Wanted) -> ad.AnnData:
 _USED = frozenset({*TYPES, *AREAS}) | KEPT
 
 
-def place_counts(X, ids: pd.Index, names: list[str], counts: Path, places: Layout, ids_in: str = "") -> ad.AnnData:
-    """Counts with what the table of places says. ids_in : what the column of ids of the counts is called."""
+def place_counts(
+    X,
+    ids: pd.Index,
+    names: list[str],
+    counts: Path,
+    places: Layout,
+    ids_in: str = "",
+    part_columns: tuple[str, ...] = (),
+) -> ad.AnnData:
+    """Counts with what the table of places says.
+
+    ids_in : what the column of ids of the counts is called.
+    part_columns : columns of the places that are kept as they are.
+    """
     places_id = _id_column(places, or_first=True)
-    cells, spatial, unit = _cells(places, places_id)
+    cells, spatial, unit = _cells(places, places_id, part_columns)
     placed = pd.Index(cells[places_id], dtype=object)
     if not ids.isin(placed).any() and pd.Index(names).isin(placed).any():
         raise ReadError(f"{counts.name}: the cells are in the columns; transpose it: one row per cell is expected")
@@ -117,11 +133,11 @@ def place_counts(X, ids: pd.Index, names: list[str], counts: Path, places: Layou
     cells = cells.iloc[at]
     return assemble(
         rows_of(X, rows), ids[rows], names, cells[list(spatial)].to_numpy(), unit=unit,
-        notes=notes + _unit_notes(unit, spatial), obs=_obs(cells, unit),
+        notes=notes + _unit_notes(unit, spatial), obs=_obs(cells, unit, part_columns),
     )  # fmt: skip
 
 
-def _cells(table: Layout, ids_in: str) -> tuple[pd.DataFrame, tuple[str, ...], str]:
+def _cells(table: Layout, ids_in: str, part_columns: tuple[str, ...] = ()) -> tuple[pd.DataFrame, tuple[str, ...], str]:
     """Ids, coordinates, cell type, area, and what tells sections; names of the coordinates, x, y and z; their unit."""
     found = spatial_pair(table.columns, besides=(ids_in,))
     if found is None:
@@ -135,7 +151,8 @@ def _cells(table: Layout, ids_in: str) -> tuple[pd.DataFrame, tuple[str, ...], s
     free = [c for c in table.columns if c not in (ids_in, *spatial)]
     kinds = [c for c in free if plain(c) in TYPES][:1]
     areas = sorted((c for c in free if plain(latin(c)) in AREAS), key=lambda c: AREAS[::-1].index(plain(latin(c))))[:1]
-    text = [ids_in, *kinds, *dict.fromkeys(c for c in free if plain(c) in KEPT and c not in kinds)]
+    kept = [c for c in free if plain(c) in KEPT or _is_part(c, part_columns)]
+    text = list(dict.fromkeys([ids_in, *kinds, *(c for c in kept if c not in areas)]))
     cells = read_columns(table, text, [*spatial, *areas], gaps=[*areas, *spatial[2:]])
     if z is not None and (cells[z].isna().any() or np.ptp(cells[z].to_numpy()) == 0):
         spatial = (x, y)
@@ -175,16 +192,20 @@ def _other_statistics(columns: list[str]) -> list[str]:
     return []
 
 
-def _obs(cells: pd.DataFrame, unit: str) -> dict[str, object]:
+def _is_part(column: str, part_columns: tuple[str, ...]) -> bool:
+    return plain(column) in {plain(name) for name in part_columns}
+
+
+def _obs(cells: pd.DataFrame, unit: str, part_columns: tuple[str, ...] = ()) -> dict[str, object]:
     """Columns that later steps can use; an area only where it is certainly in square micrometres."""
     obs: dict[str, object] = {}
     for column in cells:
         name = plain(latin(column))
-        if name in TYPES:
+        if name in TYPES and not _is_part(column, part_columns):
             obs["cell_type"] = cells[column].to_numpy()
         elif name in AREAS and (unit == "um" or name.endswith("um2")):
             obs["cell_area"] = cells[column].to_numpy()
-        elif name in KEPT:
+        elif name in KEPT or _is_part(column, part_columns):
             obs[column] = cells[column].to_numpy()
     return obs
 

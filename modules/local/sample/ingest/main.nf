@@ -1,4 +1,5 @@
-// One task reads a bundle of samples. `samples`: their rows of the samplesheet, in the order of `files`.
+// One task reads a bundle of samples. `samples`: their rows of the samplesheet, each with `input`, the place of its file or
+// folder in `files`, which several may share, and `cells` and `annotation`, the places of these in `outlines` (-1: it has none).
 process SAMPLE_INGEST {
     tag "${meta.id}"
     label 'process_single'
@@ -8,10 +9,11 @@ process SAMPLE_INGEST {
     container 'nf-semanticst/base:0.1.0'
 
     input:
-    tuple val(meta), val(samples), path(files, stageAs: 'inputs/?/*')
+    tuple val(meta), val(samples), path(files, stageAs: 'inputs/?/*'), path(outlines, stageAs: 'outlines/?/*')
 
     output:
     tuple val(meta), path('*.ingest.h5ad'), emit: samples
+    tuple val(meta), path('*.parts.png'), emit: parts, optional: true
     tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
     tuple val("${task.process}"), val('anndata'), eval('python3 -c "from importlib.metadata import version; print(version(\'anndata\'))"'), topic: versions
 
@@ -21,7 +23,11 @@ process SAMPLE_INGEST {
     script:
     def args = task.ext.args ?: ''
     def staged = files instanceof List ? files : [files]
-    def manifest = [samples, staged].transpose().collect { sample, file -> sample + [path: file.toString()] }
+    def drawn = outlines instanceof List ? outlines : [outlines]
+    def manifest = samples.collect { sample ->
+        def given = ['cells', 'annotation'].findAll { column -> sample[column] >= 0 }.collectEntries { column -> [column, drawn[sample[column]].toString()] }
+        sample.findAll { column, _value -> !(column in ['input', 'cells', 'annotation']) } + [path: staged[sample.input].toString()] + given
+    }
     """
     cat <<'END_OF_MANIFEST' > manifest.json
     ${groovy.json.JsonOutput.toJson(manifest)}

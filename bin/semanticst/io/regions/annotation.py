@@ -1,0 +1,42 @@
+"""Regions that a pathologist outlined in a section (tumour, stroma, fold, necrosis), as a column of its cells."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from semanticst.errors import ReadError
+from semanticst.io.regions.outlines import points_in, read_outlines, span
+
+UNNAMED = "region"
+"""Name of outlines that have neither a class nor a name."""
+
+
+def annotated_regions(file: Path, points: np.ndarray, scale: float) -> tuple[pd.Categorical, list[str]]:
+    """The region of each cell, empty where it lies in none, and notes: cells by region, and those in several.
+
+    points : float, n x 2. scale : what the outlines' numbers are multiplied with to become coordinates of the cells.
+    Where outlines overlap the smallest one counts, as in QuPath: a fold inside the tumour is a fold.
+
+    Raises ReadError when the file is no GeoJSON of outlines, and when no cell lies in any.
+    """
+    found = read_outlines(file)
+    names = [name or UNNAMED for name in found.names]
+    region = np.zeros(len(points), dtype=np.int32)
+    known = ["", *dict.fromkeys(names)]
+    times = np.zeros(len(points), dtype=np.int32)
+    for place in sorted(range(len(names)), key=lambda i: -found.polygons[i].area):
+        cells = points_in(found.polygons[place], points, scale)
+        times += cells & (region != known.index(names[place]))
+        region[cells] = known.index(names[place])
+    if not region.any():
+        raise ReadError(f"{file.name}: no cell lies in an outline{span(found, scale, points)}")
+    counts = np.bincount(region, minlength=len(known))
+    notes = [
+        f"regions of {file.name}: "
+        + ", ".join(f"{name} {n} cells" for name, n in zip(known[1:], counts[1:]))
+        + f"; {counts[0]} in none"
+    ]
+    if (several := int((times > 1).sum())) > 0:
+        notes.append(f"{several} cells lie in outlines of several regions: the smallest outline counts")
+    return pd.Categorical.from_codes(region, known), notes

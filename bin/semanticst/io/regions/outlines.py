@@ -1,0 +1,158 @@
+"""Files that people select cells with: ids, or outlines drawn in Xenium Explorer, AtoMx or QuPath."""
+
+import csv
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import shapely
+from shapely.geometry import shape
+
+from semanticst.errors import ReadError
+from semanticst.io.readers.column_names import id_column, spatial_pair
+from semanticst.io.readers.files import open_bytes, reading
+from semanticst.io.several_sections import plain
+
+GEOJSON = (".geojson", ".json")
+NAMES = ("selection", "selectionname", "name", "region", "class", "group")
+"""Columns that tell several outlines of one table apart."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Ids of cells, or polygons with names (empty where they have none)."""
+
+    ids: pd.Index | None = None
+    polygons: list[shapely.Geometry] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+
+
+def read_selection(file: Path) -> Selection:
+    """Read a file of ids or outlines.
+
+    GeoJSON (QuPath): its polygons, with the name of their class, else their own. A table with a column of ids (``Cell
+    ID`` of Xenium Explorer, ``cell_id``, ``barcode``, ...), or one id per line: ids. A table with columns of x and y:
+    an outline, one per name where a column has names. Lines that begin with # are comments.
+
+    Raises ReadError when the file is missing, empty, damaged, or holds neither.
+    """
+    if not file.is_file():
+        raise ReadError(f"{file.name}: there is no such file")
+    if file.name.lower().removesuffix(".gz").endswith(GEOJSON):
+        return read_outlines(file)
+    rows = _rows(file)
+    if not rows:
+        raise ReadError(f"{file.name} is empty; ids of cells, or x and y of an outline are expected")
+    header = rows[0]
+    if named := id_column(header):
+        return Selection(ids=_ids(rows[1:], header.index(named), file))
+    if pair := spatial_pair(header):
+        return _outline_table(rows, pair[0], pair[1], file)
+    if len(header) == 1:
+        return Selection(ids=_ids(rows, 0, file))
+    raise ReadError(
+        f"{file.name}: there is neither a column of ids (cell_id, Cell ID, barcode) nor a pair x and y; columns: "
+        f"{', '.join(header[:12])}"
+    )
+
+
+def read_outlines(file: Path) -> Selection:
+    """Polygons of a GeoJSON file, as QuPath exports them: a feature, a list or a collection of features.
+
+    Raises ReadError when it is no GeoJSON, when it holds no polygon, and when a coordinate is no number.
+    """
+    with reading(file, "GeoJSON"), open_bytes(file) as opened:
+        found = json.load(opened)
+    features = found.get("features", [found]) if isinstance(found, dict) else found
+    polygons, names = [], []
+    for number, feature in enumerate(features if isinstance(features, list) else [], 1):
+        if not isinstance(feature, dict):
+            continue
+        geometry = feature.get("geometry", feature)
+        if not isinstance(geometry, dict) or geometry.get("type") not in ("Polygon", "MultiPolygon"):
+            continue
+        try:
+            polygon = shapely.make_valid(shape(geometry))
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError, shapely.errors.ShapelyError) as error:
+            raise ReadError(f"{file.name}: outline {number} is none ({error})") from error
+        if polygon.is_empty or polygon.area == 0:
+            continue
+        polygons.append(polygon)
+        names.append(_class_name(feature))
+    if not polygons:
+        raise ReadError(f"{file.name}: there is no outline (Polygon, MultiPolygon) in it; export the annotations again")
+    return Selection(polygons=polygons, names=names)
+
+
+def inside(selection: Selection, points: np.ndarray, scale: float, file: str) -> np.ndarray:
+    """Which points (float, n x 2) lie in any outline, bool. scale : what an outline's numbers are multiplied with.
+
+    Raises ReadError when none does, with both extents: most often the units differ.
+    """
+    found = np.zeros(len(points), dtype=bool)
+    for polygon in selection.polygons:
+        found |= points_in(polygon, points, scale)
+    if not found.any():
+        raise ReadError(f"{file}: no cell lies in the outline{span(selection, scale, points)}")
+    return found
+
+
+def span(selection: Selection, scale: float, points: np.ndarray) -> str:
+    """Where outlines and cells lie, and what to do about units that differ, for messages."""
+    low, high = (np.array(shapely.total_bounds(selection.polygons)) * scale).reshape(2, 2)
+    cells = _span(np.nanmin(points, axis=0), np.nanmax(points, axis=0))
+    return (
+        f", which spans {_span(low, high)}; the cells span {cells}. Outlines in pixels of an image need "
+        "outline_um_per_px in the samplesheet"
+    )
+
+
+def points_in(polygon: shapely.Geometry, points: np.ndarray, scale: float) -> np.ndarray:
+    """Which points (float, n x 2) lie in one outline or on its line: bool, n."""
+    polygon = shapely.transform(polygon, lambda corners: corners * scale)
+    shapely.prepare(polygon)
+    return np.asarray(shapely.intersects_xy(polygon, points[:, 0], points[:, 1]))
+
+
+def _class_name(feature: dict) -> str:
+    properties = feature.get("properties") or {}
+    classification = properties.get("classification")
+    named = classification.get("name") if isinstance(classification, dict) else classification
+    return " ".join(str(named or properties.get("name") or "").split())
+
+
+def _rows(file: Path) -> list[list[str]]:
+    with reading(file, "text"), open_bytes(file) as opened:
+        text = opened.read().decode("utf-8-sig")
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    separator = max((",", "\t", ";"), key=lines[0].count) if lines else ","
+    return [[value.strip() for value in row] for row in csv.reader(lines, delimiter=separator)]
+
+
+def _ids(rows: list[list[str]], column: int, file: Path) -> pd.Index:
+    ids = pd.Index([row[column] for row in rows if len(row) > column and row[column]], dtype=object)
+    if not len(ids):
+        raise ReadError(f"{file.name}: there are no ids in it")
+    return ids.unique()
+
+
+def _outline_table(rows: list[list[str]], x: str, y: str, file: Path) -> Selection:
+    header, *body = rows
+    named = next((i for i, name in enumerate(header) if plain(name) in NAMES), None)
+    corners: dict[str, list[tuple[float, float]]] = {}
+    for number, row in enumerate(body, 1):
+        try:
+            corner = (float(row[header.index(x)]), float(row[header.index(y)]))
+        except (ValueError, IndexError):
+            raise ReadError(f"{file.name}: corner {number} of the outline is no pair of numbers") from None
+        corners.setdefault(row[named] if named is not None else "", []).append(corner)
+    if small := [name for name, ring in corners.items() if len(ring) < 3]:
+        raise ReadError(f"{file.name}: an outline {small[0]} has fewer than 3 corners")
+    polygons = [shapely.make_valid(shapely.Polygon(ring)) for ring in corners.values()]
+    return Selection(polygons=polygons, names=list(corners))
+
+
+def _span(low: np.ndarray, high: np.ndarray) -> str:
+    return f"{low[0]:.0f} to {high[0]:.0f} and {low[1]:.0f} to {high[1]:.0f}"
