@@ -42,6 +42,14 @@ from semanticst.constants import PERMUTATIONS
     help="Sections with fewer cells are left out, and patients with fewer cells in a niche for what is inside it.",
 )
 @click.option(
+    "--clinical-log-cells",
+    type=click.Choice(["auto", "true", "false"]),
+    default="auto",
+    show_default=True,
+    help="Log cells per patient as a covariate; auto: where they go with the contrast (correlation at least 0.3). "
+    "With false what is inside niches is not adjusted for their size either.",
+)
+@click.option(
     "--clinical-permutations",
     type=click.IntRange(99),
     default=PERMUTATIONS,
@@ -65,6 +73,7 @@ def niche_associate(
     niches,
     clinical_features,
     clinical_min_cells,
+    clinical_log_cells,
     clinical_permutations,
     seed,
     outdir,
@@ -86,6 +95,7 @@ def niche_associate(
         members=members,
         min_cells=clinical_min_cells,
         permutations=clinical_permutations,
+        log_cells=clinical_log_cells,
         seed=seed,
     )
     write_association(result, outdir, niches, markers)

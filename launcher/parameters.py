@@ -99,7 +99,7 @@ def value_problem(value: object, rule: dict, yaml_problem: Callable[[str], str |
     if typed is None:
         return say["value"] if value is True else say[types[-1]]
     if "enum" in rule and typed not in rule["enum"]:
-        return say["enum"].format(choices=", ".join(rule["enum"]))
+        return say["enum"].format(choices=", ".join(map(text_of, rule["enum"])))
     for limit, broken in (
         ("minimum", lambda bound: typed < bound),
         ("exclusiveMinimum", lambda bound: typed <= bound),
@@ -200,7 +200,7 @@ def _one_parameter(name: str, rule: dict) -> str:
         lines.append(say["text"].format(text=rule["help_text"]))
     lines.append(say["type"].format(types=say["or"].join(types)))
     if "enum" in rule:
-        lines.append(say["enum"].format(choices=", ".join(rule["enum"])))
+        lines.append(say["enum"].format(choices=", ".join(map(text_of, rule["enum"]))))
     if "minimum" in rule or "maximum" in rule:
         lines.append(say["range"].format(minimum=rule.get("minimum", ""), maximum=rule.get("maximum", "")))
     default = say["no_default"] if rule.get("default") is None else _default(rule)

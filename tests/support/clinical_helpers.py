@@ -18,10 +18,12 @@ class Cohort:
     counts: pd.DataFrame
     clinical: list[str]
 
-    def ask(self, type: str, permutations: int = 499, seed: int = 0, kinds=("proportion",), **contrast) -> Association:
-        """Test one contrast in memory."""
-        asked = Contrast("c", type, **contrast)
-        return examine(asked, self.sections, self.counts, kinds=kinds, permutations=permutations, seed=seed)
+    def ask(
+        self, type: str, permutations: int = 499, seed: int = 0, kinds=("proportion",), log_cells="false", **contrast
+    ) -> Association:
+        """Test one contrast in memory, not adjusted for numbers of cells: closed forms do not know of them."""
+        asked, drawn = Contrast("c", type, **contrast), {"permutations": permutations, "seed": seed}
+        return examine(asked, self.sections, self.counts, kinds=kinds, log_cells=log_cells, **drawn)
 
     def write(self, folder: Path, contrasts: str) -> dict[str, Path]:
         """Write the tables as the pipeline does; returns the options of the command."""

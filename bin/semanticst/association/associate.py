@@ -22,6 +22,14 @@ from semanticst.association.features.composition import (
     unit_contacts,
 )
 from semanticst.association.features.within_niche import read_inside
+from semanticst.association.stats.cell_numbers import (
+    Cells,
+    LogCells,
+    account_for_cells,
+    beside_cells,
+    compare_beside_cells,
+)
+from semanticst.association.stats.echo import add_median_reference, mark_echoes
 from semanticst.association.stats.group_contrasts import (
     compare_continuous,
     compare_groups,
@@ -31,7 +39,15 @@ from semanticst.association.stats.group_contrasts import (
 from semanticst.association.stats.linear_contrast import Settings
 from semanticst.association.stats.mixed_model import add_mixed
 from semanticst.association.stats.permanova import compare_composition
-from semanticst.association.stats.results import OMNIBUS, PAIRWISE, PRIMARY, SIGNIFICANT, add_q, association_table
+from semanticst.association.stats.results import (
+    OMNIBUS,
+    PAIRWISE,
+    PRIMARY,
+    SIGNIFICANT,
+    add_q,
+    association_table,
+    without_untested_checks,
+)
 from semanticst.association.stats.sensitivity import sensitivity_to_clustering
 from semanticst.association.stats.survival import compare_survival
 from semanticst.constants import PERMUTATIONS
@@ -178,6 +194,7 @@ def examine(
     min_cells: int = 20,
     permutations: int = PERMUTATIONS,
     seed: int = 0,
+    log_cells: LogCells = "auto",
 ) -> Association:
     """Test every niche against one contrast, the patient being the unit.
 
@@ -203,20 +220,31 @@ def examine(
         Up to this many permutations are enumerated, else as many are drawn.
     seed
         Of the drawn ones.
+    log_cells
+        Are log cells per patient a covariate: ``true``, ``false``, or ``auto``: where they go with the contrast.
+        What is inside niches is adjusted for their size, unless this is ``false``.
     """
     large = counts.sum(axis=1).reindex(sections.index, fill_value=0) >= min_cells
     if not large.all():
         log.info("%d sections have fewer than %d cells and are left out", (~large).sum(), min_cells)
-    design, batch = account_for_batch(build_design(contrast, sections, usable=large))
+    asked, batch = account_for_batch(build_design(contrast, sections, usable=large))
 
-    unit = design.sections["unit"]
-    unit_counts = counts.loc[unit.index].groupby(unit.to_numpy()).sum().reindex(design.units.index)
+    unit = asked.sections["unit"]
+    unit_counts = counts.loc[unit.index].groupby(unit.to_numpy()).sum().reindex(asked.units.index)
+    cells = Cells(unit_counts, log_cells)
+    design = account_for_cells(asked, cells)
     edges = unit_contacts(contacts, unit) if contacts is not None and "contacts" in kinds else None
     features = build_features(unit_counts, kinds, edges, inside, unit, min_cells)
 
     settings = Settings(permutations=permutations, seed=seed)
-    joint = compare_composition(design, shares(unit_counts), settings)
-    rows = MODELS[contrast.type](design, features, settings)
+    plain, adjusted = (compare_composition(d, shares(unit_counts), settings) for d in (asked, design))
+    joint = beside_cells(asked, plain, None if design is asked else adjusted, cells)
+
+    def model(design: Design, features: Features) -> list[dict]:
+        return MODELS[contrast.type](design, features, settings)
+
+    rows = compare_beside_cells(asked, design, features, cells, model)
+    add_median_reference(rows, features, lambda against_median: model(design, against_median))
     simple = tuple(k for k in kinds if k in FROM_COUNTS)
     if simple and not design.untestable:
         sensitivity_to_clustering(rows, [_repeat(design, member, simple, unit) for member in (members or {}).values()])
@@ -227,13 +255,14 @@ def examine(
     rows = [_without_test(row, design.untestable) for row in (*rows, joint)]
     for row in rows:
         row["warnings"] = [*row.get("warnings", []), *design.warnings, *_sparse_warning(row, features, min_cells)]
-    table = _ordered(add_q(association_table(rows)))
+    table = _ordered(mark_echoes(without_untested_checks(add_q(association_table(rows)))))
     log.info("%d tests, %d with q < 0.05", table["p"].notna().sum(), (table["q"] < SIGNIFICANT).sum())
     chosen = {
         **asdict(settings),
         "features": list(kinds),
         "min_cells": min_cells,
         "pseudo_share": PSEUDO_SHARE,
+        "log_cells": log_cells,
         "multiplicity": "Benjamini-Hochberg within family; pairs by Holm, in niches whose test over all levels passes",
     }
     return Association(contrast, design, features, table, chosen, batch.strength, counts.loc[unit.index].sum(axis=1))

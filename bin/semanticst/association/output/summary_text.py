@@ -8,6 +8,7 @@ import pandas as pd
 from semanticst.association.associate import Association
 from semanticst.association.design.tables import read_text_table
 from semanticst.association.features.within_niche import CELL_TYPE, GENE_SET
+from semanticst.association.stats.echo import ECHO
 from semanticst.association.stats.results import COMPOSITION, OMNIBUS, SIGNIFICANT
 
 SAME_SIGN = 0.9
@@ -74,10 +75,24 @@ def finding_sentences(result: Association) -> list[str]:
         return [f"Nothing passes a false discovery rate of 5 % ({plural(n_tests, 'test')}); smallest q: {near}"]
     pass_ = "passes" if len(found) == 1 else "pass"
     head = f"{len(found)} of {plural(n_tests, 'test')} {pass_} a false discovery rate of 5 %."
-    sentences = [head, *(finding(result, row) for _, row in found.head(MOST_FINDINGS).iterrows())]
+    sentences = [
+        head,
+        *echo_sentence(found),
+        *(finding(result, row) for _, row in found.head(MOST_FINDINGS).iterrows()),
+    ]
     if len(found) > MOST_FINDINGS:
         sentences.append(f"{len(found) - MOST_FINDINGS} more are in the table.")
     return sentences
+
+
+def echo_sentence(found: pd.DataFrame) -> list[str]:
+    """Which findings are gone when the median niche is the reference."""
+    echoes = found[found["echo"] == ECHO]
+    if echoes.empty:
+        return []
+    names = joined([feature_name(row) for _, row in echoes.iterrows()])
+    verb = "is likely an echo" if len(echoes) == 1 else "are likely echoes"
+    return [f"{names} {verb} of other niches that change: not found with the median niche as the reference."]
 
 
 def omnibus_finding(result: Association, row: pd.Series) -> str:
@@ -100,6 +115,7 @@ def finding(result: Association, row: pd.Series, adjusted: str = "q") -> str:
     if row["comparison"] == OMNIBUS:
         return omnibus_finding(result, row)
     name, evidence = marked_name(result, row), f"{p_text(row['q'], adjusted)}; {int(row['n_patients'])} patients"
+    beside = without_cells(row)
     interval = f"95 % CI {row['ci_low']:.2f} to {row['ci_high']:.2f}"
     share, (verb, scale) = is_share(row["feature"]), wording(row["feature"])
     kind = result.contrast.type
@@ -107,17 +123,26 @@ def finding(result: Association, row: pd.Series, adjusted: str = "q") -> str:
         interval = f"95 % CI {row['hazard_ratio_low']:.2f} to {row['hazard_ratio_high']:.2f}"
         ratio = f"{row['hazard_ratio']:.2f} per SD ({interval})"
         course = "shorter" if row["effect"] > 0 else "longer"
-        events = f"{evidence}, {int(row['n_events'])} events"
+        events = f"{evidence}, {int(row['n_events'])} events{beside}"
         name = name.removesuffix(",")
         return f"{name}: hazard ratio {ratio}, {events}; higher abundance, {course} time to {result.contrast.event}."
     if kind == "continuous":
         course = "more" if row["effect"] > 0 else "less"
         slope = f"{row['effect']:+.2f} per SD ({interval})"
-        return f"{name.removesuffix(',')}: {course} of it with higher {result.contrast.column}, {slope}, {evidence}."
+        return f"{name.removesuffix(',')}: {course} of it with higher {result.contrast.column}, {slope}, {evidence}{beside}."
     low, high = compared_levels(result, row)
     means = f"{shown(row['mean_target'], share)} in {high} and {shown(row['mean_reference'], share)} in {low}"
     step = "change per step" if row["comparison"].startswith("trend") else "difference"
-    return f"{name} {verb} {means}: {scale}{step} {row['effect']:+.2f} ({interval}), {evidence}."
+    return f"{name} {verb} {means}: {scale}{step} {row['effect']:+.2f} ({interval}), {evidence}{beside}."
+
+
+def without_cells(row: pd.Series) -> str:
+    """The estimate that is not adjusted for numbers of cells, where the row's own is."""
+    effect = row["effect_without_cells"]
+    if pd.isna(effect):
+        return ""
+    text = f"hazard ratio {np.exp(effect):.2f}" if row["effect_type"] == "log_hazard_ratio_per_sd" else f"{effect:+.2f}"
+    return f"; {text} ({p_text(row['p_without_cells'])}) if not adjusted for cell numbers"
 
 
 def cautions(result: Association) -> list[str]:
@@ -226,8 +251,9 @@ def top_markers_text(path: Path) -> dict[str, str]:
     table = read_text_table(path, ("niche", "symbol", "score", "rank"))
     table[["rank", "score"]] = table[["rank", "score"]].apply(pd.to_numeric)
     best = table[(table["rank"] <= NAMED_MARKERS) & (table["score"] > 0)].sort_values(["niche", "rank"], kind="stable")
-    return {str(niche): _joined(rows["symbol"].tolist()) for niche, rows in best.groupby("niche", sort=True)}
+    return {str(niche): joined(rows["symbol"].tolist()) for niche, rows in best.groupby("niche", sort=True)}
 
 
-def _joined(names: list[str]) -> str:
+def joined(names: list[str]) -> str:
+    """``A, B and C``."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

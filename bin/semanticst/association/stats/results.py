@@ -16,10 +16,12 @@ COLUMNS = (
     "p_permutation", "p_model", "p_rank", "hazard_ratio", "hazard_ratio_low", "hazard_ratio_high", "p_logrank",
     "p_proportional_hazards", "effect_loo_low", "effect_loo_high", "detectable_effect",
     "effect_mixed", "mixed_low", "mixed_high", "p_mixed", "n_members", "members_same_sign", "members_significant",
+    "cells_correlation", "effect_without_cells", "ci_low_without_cells", "ci_high_without_cells", "p_without_cells",
+    "echo", "effect_median_reference", "p_median_reference",
 )  # fmt: skip
 """The first twelve are a contract; the rest is explained in docs/output.md."""
 
-NUMERIC = [c for c in COLUMNS if c not in ("niche", "feature", "effect_type", "model", "warnings", "comparison", "family")]
+NUMERIC = [c for c in COLUMNS if c not in ("niche", "feature", "effect_type", "model", "warnings", "comparison", "family", "echo")]
 COUNTS = ("n_patients", "n_events", "n_tests", "n_reference", "n_target", "n_members")
 
 PRIMARY, PAIRWISE, COMPOSITION = "primary", "pairwise", "composition"
@@ -73,6 +75,13 @@ def add_q(table: pd.DataFrame) -> pd.DataFrame:
             table.loc[tested, "warnings"] = [join_warnings([w, NOT_PASSED]) for w in table.loc[tested, "warnings"]]
             table.loc[tested, "p"] = np.nan
         _adjust(table, rows.index, "holm")
+    return table
+
+
+def without_untested_checks(table: pd.DataFrame) -> pd.DataFrame:
+    """The table without p-values of checks in rows that have none themselves."""
+    table = table.copy()
+    table.loc[table["p"].isna(), ["p_without_cells", "p_median_reference"]] = np.nan
     return table
 
 
