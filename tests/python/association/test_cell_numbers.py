@@ -178,7 +178,7 @@ def touching(a: np.ndarray, b: np.ndarray) -> int:
 
 @pytest.mark.parametrize(("shares", "smooth", "false_rate"), [((0.1, 0.2), 0, 0.8), ((0.1, 0.15), 2, 0.5)])
 def test_patches_and_contacts_of_a_niche_that_is_larger_are_no_finding(shares, smooth, false_rate):
-    """Review B3: fragmentation was found in 1.00 and 0.85 of null cohorts, contact of a smooth field with itself in all."""
+    """Review B3: fragmentation was found in 1.00 and 0.85 of null cohorts, self-contact of a smooth field in all."""
     cohorts = [tissue(seed, shares, smooth) for seed in range(COHORTS)]
     columns = [("fragmentation", "1"), ("contact_with_1", "1"), ("contact_with_2", "1")]
     rate = rates(

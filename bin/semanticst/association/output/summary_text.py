@@ -128,8 +128,8 @@ def finding(result: Association, row: pd.Series, adjusted: str = "q") -> str:
         return f"{name}: hazard ratio {ratio}, {events}; higher abundance, {course} time to {result.contrast.event}."
     if kind == "continuous":
         course = "more" if row["effect"] > 0 else "less"
-        slope = f"{row['effect']:+.2f} per SD ({interval})"
-        return f"{name.removesuffix(',')}: {course} of it with higher {result.contrast.column}, {slope}, {evidence}{beside}."
+        slope = f"{row['effect']:+.2f} per SD ({interval}), {evidence}{beside}"
+        return f"{name.removesuffix(',')}: {course} of it with higher {result.contrast.column}, {slope}."
     low, high = compared_levels(result, row)
     means = f"{shown(row['mean_target'], share)} in {high} and {shown(row['mean_reference'], share)} in {low}"
     step = "change per step" if row["comparison"].startswith("trend") else "difference"
