@@ -31,6 +31,7 @@ Usage: ./semanticst COMMAND [ARGUMENTS]
   test --containers [STEPS]
                      build the images and run the pipeline from them (Debian, root; without STEPS: what there is)
   run ARGS           run the pipeline: nextflow run <this checkout> ARGS; parameters and tables are checked first
+  split FOLDER       find the pieces of tissue in a folder or file (cores of a tissue array) and draft a samplesheet
   verify OUTDIR      whether an output folder is what its run left there: whole, damaged, left over from earlier runs
   nextflow ARGS      the workflow engine itself
   python ARGS        the Python of the pipeline's environment, with its library in reach
@@ -125,6 +126,10 @@ def verify(place: Place, arguments: Sequence[str]) -> int:
     return verify_outputs(arguments)
 
 
+def split(place: Place, arguments: Sequence[str]) -> int:
+    return python(place, [str(CHECKOUT / "bin" / "sample_split.py"), *arguments])
+
+
 def python(place: Place, arguments: Sequence[str]) -> int:
     return replace_by([str(python_of(place.environment())), *arguments], place.activated())
 
@@ -211,6 +216,7 @@ COMMANDS: dict[str, Callable[[Place, Sequence[str]], int]] = {
     "demo": demo,
     "test": test,
     "run": run,
+    "split": split,
     "verify": verify,
     "nextflow": nextflow,
     "python": python,

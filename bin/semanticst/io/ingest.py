@@ -18,6 +18,7 @@ from semanticst.io.columns import as_bool, plain_frame
 from semanticst.io.coordinates import Scale, check_coordinates, scale_of
 from semanticst.io.gene_names import drop_nameless, gene_table, split_controls, unique_genes
 from semanticst.io.readers import Reader, ReadError, Wanted, reader_for
+from semanticst.io.regions.pieces import need_one_section
 from semanticst.io.regions.section_parts import cells_of, count_parts, outline_scale, part_of
 from semanticst.io.samplesheet import OVERRIDES
 from semanticst.io.several_sections import check_sections, plain
@@ -81,9 +82,8 @@ def ingest_input(
     if len(rows) == 1 and part_of(rows[0]) is None:
         yield rows[0], ingest_sample(rows[0], scratch)
         return
-    raw, reader = read_raw(
-        rows[0], scratch, tuple({row["part_column"]: None for row in rows if row.get("part_column")})
-    )
+    columns = tuple({row["part_column"]: None for row in rows if row.get("part_column")})
+    raw, reader = read_raw(rows[0], scratch, in_parts=True, part_columns=columns)
     points = np.asarray(raw.obsm[Obsm.SPATIAL], dtype=np.float64)
     masks = {}
     for row in rows:
@@ -91,7 +91,9 @@ def ingest_input(
             part = part_of(row)
             if part is None:
                 raise ReadError("other samples are parts of the same input; name the part of this one as well")
-            masks[row["sample"]] = cells_of(part, raw.obs_names, raw.obs, points, _scale(raw, row).um_per_unit or 0)
+            masks[row["sample"]] = cells_of(
+                part, raw.obs_names, raw.obs, points, scale_of_input(raw, row).um_per_unit or 0
+            )
         except ReadError as error:
             problems.append(_problem([row], error))
     left = count_parts(list(masks.values()), list(masks)) if masks else 0
@@ -112,7 +114,9 @@ def ingest_input(
     if masks and not problems:
         from semanticst.plotting.part_maps import draw_parts  # half a second that whole samples do without
 
-        draw_parts(points[:, :2], masks, _scale(raw, rows[0]).unit, outdir / f"{rows[0]['sample']}.parts.png")
+        scale = scale_of_input(raw, rows[0])
+        drawn = points[:, :2] * (scale.um_per_unit or 1.0)
+        draw_parts(drawn, masks, scale.unit, outdir / f"{rows[0]['sample']}.parts.png")
 
 
 def _problem(rows: list[dict[str, str]], error: Exception) -> Problem:
@@ -171,8 +175,10 @@ def internal_form(raw: ad.AnnData, reader: Reader, row: dict[str, str]) -> ad.An
     _need_features(var, "after those of one name were added up")
     spatial, warning = check_coordinates(raw.obsm[Obsm.SPATIAL], cells)
     warnings += [warning] if warning else []
+    if part_of(row) is None:
+        need_one_section(spatial, obs)
     warnings += check_sections(cells, obs, spatial, fields=not raw.uns.get("platform"))
-    scale = _scale(raw, row)
+    scale = scale_of_input(raw, row)
 
     batch = row.get("batch") or row["sample"]
     obs, renamed = _free_names(obs)
@@ -207,15 +213,18 @@ def internal_form(raw: ad.AnnData, reader: Reader, row: dict[str, str]) -> ad.An
 
 
 def read_raw(
-    row: dict[str, str], scratch: Path | None = None, part_columns: tuple[str, ...] = ()
+    row: dict[str, str], scratch: Path | None = None, in_parts: bool = False, part_columns: tuple[str, ...] = ()
 ) -> tuple[ad.AnnData, Reader]:
-    """What a reader makes of the row's path, and the reader. Raises ReadError, also when next to nothing is there."""
+    """What a reader makes of the row's path, and the reader; ``in_parts``: samples are parts of it.
+
+    Raises ReadError, also when next to nothing is there.
+    """
     path, platform = Path(row["path"]), row.get("platform", "")
     reader = reader_for(path, platform)
     bin_size = float(row["bin_size"]) if row.get("bin_size") else None
     wanted = Wanted(
         platform, bin_size, row.get("table", ""), row.get("feature_type", ""), scratch,
-        in_parts=part_of(row) is not None, part_columns=part_columns,
+        in_parts=in_parts, part_columns=part_columns,
     )  # fmt: skip
     raw = reader.read(path, wanted)
     if raw.n_obs < 2 or raw.n_vars < 2:
@@ -223,7 +232,8 @@ def read_raw(
     return raw, reader
 
 
-def _scale(raw: ad.AnnData, row: dict[str, str]) -> Scale:
+def scale_of_input(raw: ad.AnnData, row: dict[str, str]) -> Scale:
+    """The scale of the coordinates: what the samplesheet says, else what the reader found."""
     return scale_of(
         str(raw.uns.get("spatial_unit", "")),
         float(raw.uns.get("um_per_unit", 0)),

@@ -22,6 +22,11 @@ SECTION_COLUMNS = frozenset({
 """Columns that tell sections apart, in lower-case letters. Several values are no fault in themselves: the fields of
 view of a slide lie side by side."""
 SIDE_BY_SIDE_IS_USUAL = frozenset({"fov", "fovid", "tile", "tileid", "region", "regionid", "pointid", "roi", "roiid"})
+PLAINLY_SECTIONS = frozenset({
+    "libraryid", "library", "sample", "sampleid", "samplename", "section", "sectionid", "sectionname", "tissuesection",
+    "core", "coreid", "tmacore", "puck", "capturearea", "mouse", "mouseid", "animal", "animalid", "specimen",
+})  # fmt: skip
+"""Several values of these are several sections wherever they lie; an image or a batch may be a part of one."""
 PATIENTS = frozenset({"donor", "donorid", "patient", "patientid", "subject", "subjectid"})
 OVERLAP = 0.4
 """Share of cells whose nearest neighbour is of another section, over what it is when they are strewn at random. Fields
@@ -47,8 +52,8 @@ def check_sections(ids: pd.Index, obs: pd.DataFrame, points: np.ndarray, fields:
     ids, obs, points : of its cells; n x 2. fields : whether coordinates may be those inside each field of view, and not
     of the slide; the folders of instruments tell which they are.
 
-    Raises ReadError when sections lie on top of each other, when places of an array are taken twice, when barcodes come
-    from several slides, and when the cells are of several patients.
+    Raises ReadError when sections lie on top of each other, when a column names several samples, when places of an
+    array are taken twice, when barcodes come from several slides, and when the cells are of several patients.
     """
     _several_slides(ids)
     _places_taken_twice(obs)
@@ -67,13 +72,18 @@ def check_sections(ids: pd.Index, obs: pd.DataFrame, points: np.ndarray, fields:
             raise ReadError(f"the cells are of several patients: {where}; {how_to_split(name)}")
         if overlap(labels, points) >= OVERLAP:
             raise ReadError(f"several sections lie on top of each other: {where}; {how_to_split(name)}")
+        if kind in PLAINLY_SECTIONS and (np.sort(np.bincount(labels[labels >= 0]))[-2:] >= FEWEST).all():
+            raise ReadError(f"several sections in one sample: {where}; {how_to_split(name)}")
         if kind not in SIDE_BY_SIDE_IS_USUAL:
             warnings.append(f"several sections side by side? {where}")
     return warnings
 
 
 def how_to_split(column: str) -> str:
-    return f"a sample is one section: write one file per value of {column}, each with a row of the samplesheet"
+    return (
+        "a sample is one section: give each value a row of the samplesheet with the same path, part_column "
+        f"{column} and the value as part_value (docs/usage.md, Several samples from one folder)"
+    )
 
 
 def overlap(labels: np.ndarray, points: np.ndarray) -> float:
@@ -110,7 +120,8 @@ def _places_taken_twice(obs: pd.DataFrame) -> None:
         row, column = places[twice].iloc[0]
         raise ReadError(
             f"{int(twice.sum())} of {len(obs)} spots have the array position of another (first: row {row}, column "
-            f"{column}): several sections in one sample; write one file per section"
+            f"{column}): several sections in one sample; give each "
+            "a row of the samplesheet with a part of the path (docs/usage.md, Several samples from one folder)"
         )
 
 
@@ -128,7 +139,8 @@ def _several_slides(ids: pd.Index) -> None:
         names = [str(name) for name, code in zip(ids, barcodes) if code == first][:3]
         raise ReadError(
             f"{int(repeated.sum())} of {len(ids)} barcodes occur more than once but for what is added to them "
-            f"({', '.join(names)}): several sections in one sample; write one file per section"
+            f"({', '.join(names)}): several sections in one sample; give each "
+            "a row of the samplesheet with a part of the path (docs/usage.md, Several samples from one folder)"
         )
 
 

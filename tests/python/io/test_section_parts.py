@@ -183,7 +183,9 @@ def test_a_shared_input_is_opened_once(tmp_path, monkeypatch):
 
     opened = []
     read = ingest.read_raw
-    monkeypatch.setattr(ingest, "read_raw", lambda row, *more: opened.append(row["sample"]) or read(row, *more))
+    monkeypatch.setattr(
+        ingest, "read_raw", lambda row, *more, **options: opened.append(row["sample"]) or read(row, *more, **options)
+    )
     rows = [{"part_column": "core", "part_value": core} for core in ("A1", "A2", "B1")]
     assert ingest_parts(tmp_path, slide(), *rows).exit_code == 0
     assert opened == ["s0"]

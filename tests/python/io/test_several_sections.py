@@ -35,6 +35,20 @@ def test_sections_side_by_side_are_a_warning_and_fields_of_view_none():
     assert overlap(pd.factorize(HALVES)[0], points) == 0
 
 
+@pytest.mark.parametrize("column", ["library_id", "Sample ID", "TMA core", "puck"])
+def test_samples_named_by_a_column_are_refused_wherever_they_lie(column):
+    points = PLACES + np.column_stack([np.repeat([0, 600], N // 2), np.zeros(N)])
+    message = f"several sections in one sample: the column {column} tells 2 apart .* part_column {column}"
+    with pytest.raises(ReadError, match=message):
+        check(points, **{column: HALVES})
+    # a handful of cells with another name is no section
+    stray = np.where(np.arange(N) < 195, "s1", "s2")
+    apart = PLACES + 5000 * (stray == "s2")[:, None]
+    assert check(apart, **{column: stray}) == [
+        f"several sections side by side? the column {column} tells 2 apart (s1, s2)"
+    ]
+
+
 def test_small_fields_of_view_that_touch_do_not_overlap():
     fields = (PLACES // 100).astype(int)
     assert overlap(pd.factorize(fields[:, 0] * 10 + fields[:, 1])[0], PLACES) < 0.35
