@@ -19,7 +19,7 @@ from semanticst.io.coordinates import Scale, check_coordinates, scale_of
 from semanticst.io.gene_names import drop_nameless, gene_table, split_controls, unique_genes
 from semanticst.io.readers import Reader, ReadError, Wanted, reader_for
 from semanticst.io.regions.pieces import need_one_section
-from semanticst.io.regions.section_parts import cells_of, count_parts, outline_scale, part_of
+from semanticst.io.regions.section_parts import Part, cells_of, count_parts, outline_scale, part_of, with_categories
 from semanticst.io.samplesheet import OVERRIDES
 from semanticst.io.several_sections import check_sections, plain
 from semanticst.io.values import as_csr, check_values
@@ -85,15 +85,14 @@ def ingest_input(
     columns = tuple({row["part_column"]: None for row in rows if row.get("part_column")})
     raw, reader = read_raw(rows[0], scratch, in_parts=True, part_columns=columns)
     points = np.asarray(raw.obsm[Obsm.SPATIAL], dtype=np.float64)
+    obs = with_categories(raw.obs, [_part_or_none(row) for row in rows])
     masks = {}
     for row in rows:
         try:
             part = part_of(row)
             if part is None:
                 raise ReadError("other samples are parts of the same input; name the part of this one as well")
-            masks[row["sample"]] = cells_of(
-                part, raw.obs_names, raw.obs, points, scale_of_input(raw, row).um_per_unit or 0
-            )
+            masks[row["sample"]] = cells_of(part, raw.obs_names, obs, points, scale_of_input(raw, row).um_per_unit or 0)
         except ReadError as error:
             problems.append(_problem([row], error))
     left = count_parts(list(masks.values()), list(masks)) if masks else 0
@@ -117,6 +116,14 @@ def ingest_input(
         scale = scale_of_input(raw, rows[0])
         drawn = points[:, :2] * (scale.um_per_unit or 1.0)
         draw_parts(drawn, masks, scale.unit, outdir / f"{rows[0]['sample']}.parts.png")
+
+
+def _part_or_none(row: dict[str, str]) -> Part | None:
+    """The part of a row, None where it names none or a wrong one, which is told when it is read."""
+    try:
+        return part_of(row)
+    except ReadError:
+        return None
 
 
 def _problem(rows: list[dict[str, str]], error: Exception) -> Problem:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from semanticst.plotting.palette import REMOVED, niche_colour
 from semanticst.plotting.section_axes import dot_diameter, draw_bar, extent, fit, save
 
-MOST_DOTS = 60_000
+MOST_DOTS = 30_000
 """Cells that are drawn: more cannot be told apart in a picture of this size."""
 
 

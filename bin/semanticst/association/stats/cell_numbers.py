@@ -152,7 +152,8 @@ def compare_beside_cells(asked: Design, adjusted: Design, features: Features, ce
         return plain
     by_terms: dict[tuple[str, ...], list[tuple[str, str]]] = {}
     for key in features.modelled.columns:
-        terms = tuple(str(term.name) for term in size_terms(*key, cells))
+        feature, niche = key
+        terms = tuple(str(term.name) for term in size_terms(feature, niche, cells))
         by_terms.setdefault(terms, []).append(key)
     found: dict[tuple, dict] = {}
     for terms, keys in by_terms.items():

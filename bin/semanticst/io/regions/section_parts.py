@@ -161,6 +161,12 @@ def outline_scale(um_per_px: float | None, um_per_unit: float) -> float:
     return um_per_px / um_per_unit
 
 
+def with_categories(obs: pd.DataFrame, parts: Iterable[Part | None]) -> pd.DataFrame:
+    """The columns that tell the parts as categories, so that their values are looked up once and not for each part."""
+    names = {plain(part.column) for part in parts if part and part.column} | FIELDS
+    return obs.assign(**{name: obs[name].astype("category") for name in obs.columns if plain(name) in names})
+
+
 def count_parts(masks: Sequence[np.ndarray], names: Sequence[str]) -> int:
     """Number of cells that are in none of the parts. Raises ReadError when a cell is in two."""
     times = np.sum(masks, axis=0, dtype=np.int32)
@@ -221,11 +227,14 @@ def _named_column(obs: pd.DataFrame, name: str) -> str:
 
 
 def _with_values(column: pd.Series, values: Iterable[str], what: str) -> np.ndarray:
-    codes, found = pd.factorize(column.astype(object))
-    texts = [_tidy(value) for value in found]
-    missing = [value for value in values if value not in set(texts)]
+    # a category already has its codes, which sixty cores of one slide would look up sixty times
+    known = column if isinstance(column.dtype, pd.CategoricalDtype) else column.astype(object).astype("category")
+    codes, used = known.cat.codes.to_numpy(), np.unique(known.cat.codes)
+    texts = [_tidy(value) for value in known.cat.categories]
+    there = {texts[code] for code in used if code >= 0}
+    missing = [value for value in values if value not in there]
     if missing:
-        raise ReadError(f"no cell has {_listed(missing)}; {what} in the input: {_listed(sorted(texts, key=_in_order))}")
+        raise ReadError(f"no cell has {_listed(missing)}; {what} in the input: {_listed(sorted(there, key=_in_order))}")
     chosen = np.array([text in set(values) for text in texts] + [False])  # the last for code -1, a missing value
     return chosen[codes]
 
