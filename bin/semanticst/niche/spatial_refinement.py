@@ -27,6 +27,7 @@ import scipy.sparse as sp
 from sklearn.cluster import KMeans
 
 from semanticst.constants import SHARES, UNS, Context, Obsm, graph_key
+from semanticst.niche.em import IMPOSSIBLE
 from semanticst.niche.mixture import Mixture, fit_mixture, subsample_rows
 from semanticst.niche.representations import BLOCK, Representation, is_reference, principal_loadings
 
@@ -201,6 +202,6 @@ def mean_field(evidence: np.ndarray, R: np.ndarray, W: sp.csr_matrix, steps: int
 def softmax_rows(X: np.ndarray) -> np.ndarray:
     """exp(x_ik) / sum_k exp(x_ik) (n, K), in the place of ``X``."""
     X -= X.max(1, keepdims=True)
-    np.exp(X, out=X)
+    np.exp(np.maximum(X, IMPOSSIBLE, out=X), out=X)
     X /= X.sum(1, keepdims=True)
     return X
