@@ -68,7 +68,10 @@ def write_table(path: str | Path, table: pd.DataFrame) -> None:
     with atomic(path, about=_bytes_of_table(table, packs)) as partial:
         if packs:
             # mtime=0: the same niches give the same bytes
-            with open(partial, "wb") as raw, gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0) as packed:
+            with (
+                open(partial, "wb") as raw,
+                gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0, compresslevel=6) as packed,
+            ):
                 packed.write(table.to_csv(index=False).encode())
         else:
             table.to_csv(partial, index=False)

@@ -20,21 +20,22 @@ from semanticst.threads import in_parallel
 def fit_base_clusterings(
     adata: ad.AnnData,
     representations: Sequence[Representation],
-    k: int,
+    numbers: Sequence[int],
     *,
     shrinkage: float,
     starts: int,
     seed: int,
     threads: int = 1,
-) -> list[Mixture]:
-    """A mixture of ``k`` parts on each representation."""
+) -> dict[int, list[Mixture]]:
+    """For each of the ``numbers`` of parts, a mixture on each representation."""
     sources = _Sources(adata, representations)
 
-    def fit(representation: Representation) -> Mixture:
-        search = MixtureSearch(sources.cells(representation), k, starts=starts, seed=seed)
-        return search.fit(k, shrinkage=shrinkage, refine=4)
+    def fit(representation: Representation) -> list[Mixture]:
+        search = MixtureSearch(sources.cells(representation), starts=starts, seed=seed)
+        return [search.fit(k, shrinkage=shrinkage, refine=4) for k in numbers]
 
-    return in_parallel(fit, representations, threads, f"{k} niches")
+    found = in_parallel(fit, representations, threads, "base clusterings")
+    return {k: [mixtures[i] for mixtures in found] for i, k in enumerate(numbers)}
 
 
 def assign_parts(

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,10 @@ from semanticst.threads import in_parallel
 log = logging.getLogger(__name__)
 
 TRIAL_CELLS = 4_000
-SUBSAMPLE = 500
-"""Cells on which a start is made: few find the best likelihood as often as many, and Ward's tree takes their square."""
+FIRST_STEPS = 10
+"""Steps of EM after which the best start goes on alone; 30, as for the niches themselves, gave the same numbers."""
+FIRST_SPLITS = 8
+"""Pairs of halves after which numbers that are out of the race are left alone."""
 SPLITS = 20
 """Pairs of halves. Agreement has a spread of 0.1 to 0.3 where a partition comes back in most of them, but not in all:
 over 5 pairs its mean is not known well enough, and the number for DLPFC was anything from 3 to 11 by seed."""
@@ -28,31 +31,70 @@ TOLERANCE = 0.02
 def number_curve(
     X: np.ndarray, candidates: Sequence[int], *, shrinkage: float, seed: int, threads: int = 1
 ) -> pd.DataFrame:
-    """For each number of niches: ``k``, ``bic`` per cell, ``stability``, ``stability_sd``.
+    """For each number of niches: ``k``, ``bic`` per cell, ``stability``, ``stability_sd``, ``pairs``.
 
     ``X`` (n, d). Stability is the adjusted Rand index between partitions of the same cells by mixtures fitted to
-    different random halves of them.
+    different random halves of them, over ``pairs`` of halves: fewer for numbers that cannot be chosen any more.
     """
     rng = np.random.default_rng(seed)
     trial = X[subsample_rows(len(X), TRIAL_CELLS, rng)]
     halves = [np.array_split(rng.permutation(len(trial)), 2) for _ in range(SPLITS)]
     possible = [k for k in candidates if k * 4 <= len(trial)]
     if not possible:
-        return pd.DataFrame(columns=["k", "bic", "stability", "stability_sd"])
+        return pd.DataFrame(columns=["k", "bic", "stability", "stability_sd", "pairs"])
 
-    def agreements(number: int) -> list[float]:
+    def agreements(number: int, numbers: list[int]) -> list[float]:
         found = []
         for half in halves[number]:
-            search = MixtureSearch(
-                Cells.of(trial[half]), max(possible), starts=4, seed=seed + number, subsample=SUBSAMPLE
-            )
-            found.append([search.fit(k, shrinkage=shrinkage, refine=1).predict(trial) for k in possible])
+            search = MixtureSearch(Cells.of(trial[half]), starts=4, seed=seed + number, k_max=max(possible))
+            mixtures = (search.fit(k, shrinkage=shrinkage, refine=1, first_steps=FIRST_STEPS) for k in numbers)
+            found.append([mixture.predict(trial) for mixture in mixtures])
         return [rand_index(one, two) for one, two in zip(*found)]
 
-    whole = MixtureSearch(Cells.of(trial), max(possible), starts=8, seed=seed, subsample=SUBSAMPLE)
-    bic = [whole.fit(k, shrinkage=shrinkage, refine=2).bic(len(trial)) / len(trial) for k in possible]
-    agreement = np.array(in_parallel(agreements, range(SPLITS), threads, "number of niches"))
-    return pd.DataFrame({"k": possible, "bic": bic, "stability": agreement.mean(0), "stability_sd": agreement.std(0)})
+    def criterion(search: MixtureSearch, k: int) -> float:
+        return search.fit(k, shrinkage=shrinkage, refine=2).bic(len(trial)) / len(trial)
+
+    agreement: dict[int, list[float]] = {k: [] for k in possible}
+    whole = MixtureSearch(Cells.of(trial), starts=8, seed=seed, k_max=max(possible))
+    curve = pd.DataFrame({"k": possible, "bic": [criterion(whole, k) for k in possible]})
+    in_race = possible
+    for pairs in (range(FIRST_SPLITS), range(FIRST_SPLITS, SPLITS)):
+        work = partial(agreements, numbers=in_race)
+        for found in in_parallel(work, pairs if in_race else [], threads, "number of niches"):
+            for k, value in zip(in_race, found):
+                agreement[k].append(value)
+        curve["stability"] = [np.mean(agreement[k]) for k in possible]
+        curve["stability_sd"] = [np.std(agreement[k]) for k in possible]
+        curve["pairs"] = [len(agreement[k]) for k in possible]
+        in_race = curve["k"][undecided(curve)].tolist()
+    return curve
+
+
+def undecided(curve: pd.DataFrame) -> pd.Series:
+    """Which numbers `choose_number` may still take, or needs to know whether these are peaks; none when it is decided.
+
+    A number is out when its stability, give or take two standard errors, is no peak, or below the highest that surely
+    is one. Without all numbers from 2 up, which a peak needs, all stay in.
+    """
+    k, stability = curve["k"].to_numpy(), curve["stability"].to_numpy()
+    if not from_two_up(curve) or len(k) < 3:
+        return pd.Series(True, index=curve.index)
+    error = 2 * curve["stability_sd"].to_numpy() / np.sqrt(np.maximum(curve["pairs"].to_numpy() - 1, 1))
+    low, high = stability - error, stability + error
+    may, surely = np.zeros(len(k), dtype=bool), np.zeros(len(k), dtype=bool)
+    may[1:-1] = (high[1:-1] > low[:-2]) & (high[1:-1] > low[2:])
+    surely[1:-1] = (low[1:-1] > high[:-2]) & (low[1:-1] > high[2:])
+    no_peak = not may.any()
+    if no_peak:  # then the most stable number is taken
+        may = (k >= 3) & (high >= low[k >= 3].max())
+    elif surely.any():
+        may &= high >= low[surely].max() - TOLERANCE
+    if may.sum() == 1 and (no_peak or surely.any()):
+        return pd.Series(False, index=curve.index)
+    beside = may.copy()
+    beside[1:] |= may[:-1]
+    beside[:-1] |= may[1:]
+    return pd.Series(beside, index=curve.index)
 
 
 def choose_number(curve: pd.DataFrame) -> int:
@@ -76,10 +118,15 @@ def stability_peaks(curve: pd.DataFrame) -> pd.Series:
 
     The largest number is no peak: what comes after it is not known.
     """
-    if curve["k"].tolist() != list(range(2, 2 + len(curve))):
+    if not from_two_up(curve):
         return pd.Series(False, index=curve.index)
     stability = curve["stability"]
     return (stability > stability.shift(1)) & (stability > stability.shift(-1))
+
+
+def from_two_up(curve: pd.DataFrame) -> bool:
+    """Whether all numbers from 2 up to some number were tried."""
+    return curve["k"].tolist() == list(range(2, 2 + len(curve)))
 
 
 def report_curve(curve: pd.DataFrame, outdir: Path) -> None:

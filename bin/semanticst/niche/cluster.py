@@ -8,6 +8,7 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from semanticst.constants import UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
@@ -124,6 +125,7 @@ def _from_arrays(name: str, stored: dict[str, np.ndarray]) -> tuple[Representati
     return representation, Mixture(stored[f"{name}/weights"], stored[f"{name}/means"], stored[f"{name}/covariance"])
 
 
+@threadpool_limits.wrap(limits=1)  # many small products: threads work on different ones, and change no digit
 def cluster_niches(
     embedding: Path,
     outdir: Path,
@@ -190,10 +192,11 @@ def cluster_niches(
         representations = fit_representations(adata)
         curve, chosen = _choose(adata, representations, wanted, seed, threads)
         inputs = hmrf_inputs(adata, seed) if refinement else None
-        found = {
-            k: fit_niches(adata, representations, k, inputs, starts, seed, threads)
-            for k in (wanted if niche_k != "auto" else [chosen])
-        }
+        numbers = wanted if niche_k != "auto" else [chosen]
+        mixtures = fit_base_clusterings(
+            adata, representations, numbers, shrinkage=shrinkage_of(adata), starts=starts, seed=seed, threads=threads
+        )
+        found = {k: consensus_niches(adata, representations, mixtures[k], inputs) for k in numbers}
         niches, consensus = found[chosen]
         labels, stability = consensus.labels, consensus.stability
         jaccard = _bootstrap_stability(
@@ -231,8 +234,19 @@ def fit_niches(
 ) -> tuple[NicheModel, Consensus]:
     """A mixture of ``k`` parts on each representation, and their consensus, refined unless ``inputs`` is None."""
     mixtures = fit_base_clusterings(
-        adata, representations, k, shrinkage=shrinkage_of(adata), starts=starts, seed=seed, threads=threads
+        adata, representations, [k], shrinkage=shrinkage_of(adata), starts=starts, seed=seed, threads=threads
     )
+    return consensus_niches(adata, representations, mixtures[k], inputs)
+
+
+def consensus_niches(
+    adata: ad.AnnData,
+    representations: Sequence[Representation],
+    mixtures: Sequence[Mixture],
+    inputs: HmrfInputs | None,
+) -> tuple[NicheModel, Consensus]:
+    """The consensus of ``mixtures``, one on each representation, refined unless ``inputs`` is None."""
+    k = len(mixtures[0].weights)
     partitions = assign_parts(adata, representations, mixtures)
     weights = representation_weights(representations, int(adata.uns[UNS].get("train_networks", 1)))
     consensus = vote(partitions, k, weights)
@@ -327,7 +341,9 @@ def _choose(
     middle = middle_representation(representations)
     curve = number_curve(middle.matrix(adata), wanted, shrinkage=shrinkage_of(adata), seed=seed, threads=threads)
     if len(wanted) == 1:
-        return curve if len(curve) else pd.DataFrame({"k": wanted, "bic": np.nan, "stability": np.nan}), wanted[0]
+        return curve if len(curve) else pd.DataFrame(
+            {"k": wanted, "bic": np.nan, "stability": np.nan, "stability_sd": np.nan}
+        ), wanted[0]
     if curve.empty:
         message = f"{adata.n_obs} cells are too few to choose a number of niches; give it with --niche-k"
         raise BadInput(Problem("the cohort", message))

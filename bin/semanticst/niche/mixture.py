@@ -10,6 +10,7 @@ where T is the total covariance and m the mean of all cells, both fixed: an EM s
 
 import logging
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
@@ -73,31 +74,37 @@ def fit_mixture(
 
     Raises ValueError when there are fewer than ``k`` cells or a component is not finite.
     """
-    return MixtureSearch(Cells.of(X), k, starts=starts, seed=seed).fit(k, shrinkage=shrinkage, refine=refine)
+    return MixtureSearch(Cells.of(X), starts=starts, seed=seed).fit(k, shrinkage=shrinkage, refine=refine)
 
 
 class MixtureSearch:
-    """The search for mixtures of at most ``k_max`` parts of ``cells``, with what does not depend on their number:
-    the subsamples on which starts are made, Ward's tree of each, or the centres of k-means++ in their order.
+    """The search for mixtures of ``cells``, with what does not depend on the number of parts: the subsamples on which
+    starts are made, and Ward's tree of each.
 
-    ``subsample``: cells of a start. Raises ValueError when a component is not finite.
+    ``subsample``: cells of a start. ``k_max``: k-means++ draws so many centres once, of which k parts take the first k;
+    without, it draws anew for each number of parts. Raises ValueError when a component is not finite.
     """
 
-    def __init__(self, cells: Cells, k_max: int, *, starts: int, seed: int, subsample: int = SUBSAMPLE):
+    def __init__(
+        self, cells: Cells, *, starts: int, seed: int, subsample: int = SUBSAMPLE, k_max: int | None = None
+    ) -> None:
         if not np.isfinite(cells.scatter).all():
             raise ValueError("the embedding has values that are not finite")
         rng = np.random.default_rng(seed)
         self.cells = cells
         rows = subsample_rows(cells.n, REFINE_CELLS, rng)
         self.trial = cells if len(rows) == cells.n else cells.taken(rows)
-        self._starts = [_Start.of(self.trial, k_max, rng, method, subsample) for method in _methods(starts)]
+        self._starts = [_Start.of(self.trial, rng, method, subsample, k_max) for method in _methods(starts)]
 
-    def fit(self, k: int, *, shrinkage: float, refine: int) -> Mixture:
-        """The mixture of ``k`` parts; ``refine`` of the starts go to their end. Raises ValueError for too few cells."""
+    def fit(self, k: int, *, shrinkage: float, refine: int, first_steps: int = FIRST_STEPS) -> Mixture:
+        """The mixture of ``k`` parts: all starts for ``first_steps``, the ``refine`` best of them to their end.
+
+        Raises ValueError when there are fewer than ``k`` cells.
+        """
         if self.cells.n < k:
             raise ValueError(f"{self.cells.n} cells cannot form {k} niches")
         weights, means = (np.stack(a) for a in zip(*(start.parts(k) for start in self._starts)))
-        found = improve(self.trial, start_from(self.trial, weights, means, shrinkage), shrinkage, FIRST_STEPS)
+        found = improve(self.trial, start_from(self.trial, weights, means, shrinkage), shrinkage, first_steps)
         best = np.argsort(-found.log_likelihood, kind="stable")[:refine]
         found = improve(self.trial, found[best], shrinkage, STEPS)
         found = found[[found.log_likelihood.argmax()]]
@@ -124,33 +131,38 @@ def _methods(starts: int) -> list[str]:
 @dataclass(frozen=True)
 class _Start:
     """Where EM starts: ``sub`` (m, d) of the centred cells, the ``space`` (m, p) in which they are partitioned, by
-    Ward's ``tree`` or, without one, by the first of the ``centres`` of k-means++ there."""
+    Ward's ``tree`` or, without one, by k-means++ from ``seed``, ``k_max`` centres at once where that is given."""
 
     sub: np.ndarray
     space: np.ndarray
     tree: np.ndarray | None
-    centres: np.ndarray | None
+    seed: int
+    k_max: int | None
 
     @classmethod
-    def of(cls, cells: Cells, k_max: int, rng: np.random.Generator, method: str, subsample: int) -> "_Start":
+    def of(cls, cells: Cells, rng: np.random.Generator, method: str, subsample: int, k_max: int | None) -> "_Start":
         rows = rng.choice(cells.n, min(subsample, cells.n), replace=False)
         sub = space = cells.columns[1:, rows].T.astype(np.float64)
         if method.endswith("-white"):
             values, vectors = np.linalg.eigh(cells.scatter)
             space = sub @ (vectors / np.sqrt(np.maximum(values, max(1e-9 * values.max(), 1e-300))))
         if method.startswith("ward") and len(space) > 1:
-            return cls(sub, space, linkage(space, "ward"), None)
-        seed = int(rng.integers(2**31 - 1))
-        return cls(sub, space, None, kmeans_plusplus(space, min(k_max, len(space)), random_state=seed)[0])
+            return cls(sub, space, linkage(space, "ward"), 0, None)
+        return cls(sub, space, None, int(rng.integers(2**31 - 1)), k_max)
+
+    @cached_property
+    def _most(self) -> np.ndarray:
+        return self._drawn(min(self.k_max or 1, len(self.space)))
+
+    def _drawn(self, k: int) -> np.ndarray:
+        return kmeans_plusplus(self.space, k, random_state=self.seed)[0]
 
     def parts(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Weights (k,) and centred means (k, d)."""
         if self.tree is not None:
             labels = fcluster(self.tree, k, criterion="maxclust") - 1
         else:
-            if self.centres is None:
-                raise ValueError("a start needs a tree or centres")
-            centres = self.centres[:k]
+            centres = self._drawn(k) if self.k_max is None else self._most[:k]
             labels = ((centres**2).sum(1)[None, :] - 2 * self.space @ centres.T).argmin(1)
         onehot = np.eye(k)[labels]
         sizes = onehot.sum(0) + 1

@@ -11,7 +11,7 @@ from sklearn.neighbors import kneighbors_graph
 from semanticst.errors import BadInput
 from semanticst.niche.base_clusterings import assign_parts
 from semanticst.niche.bootstrap import best_jaccard, bootstrap_jaccard
-from semanticst.niche.choose_k import choose_number, number_curve
+from semanticst.niche.choose_k import choose_number, number_curve, undecided
 from semanticst.niche.cluster import NicheModel, cluster_niches, fit_niches, parse_numbers
 from semanticst.niche.consensus import most_central, rand_index, vote
 from semanticst.niche.em import Cells, improve, start_from
@@ -95,11 +95,13 @@ def test_only_a_cohort_that_was_subsampled_is_fitted_once_more(monkeypatch, limi
 
 def test_one_search_serves_all_numbers_of_parts():
     X, _ = blobs(seed=3)
-    search = MixtureSearch(Cells.of(X), 4, starts=8, seed=0)
+    search = MixtureSearch(Cells.of(X), starts=8, seed=0)
     shared = [search.fit(k, shrinkage=0.1, refine=2) for k in (4, 2, 4)]
     np.testing.assert_array_equal(shared[0].means, fit_mixture(X, 4, starts=8, refine=2, seed=0).means)
     np.testing.assert_array_equal(shared[0].means, shared[2].means)
     assert len(shared[1].means) == 2
+    at_once = MixtureSearch(Cells.of(X), starts=8, seed=0, k_max=9).fit(4, shrinkage=0.1, refine=2)
+    assert adjusted_rand_score(at_once.predict(X), shared[0].predict(X)) > 0.99
 
 
 def test_log_odds_and_likelihood_are_those_of_the_normal_distribution():
@@ -232,6 +234,39 @@ def test_a_panel_of_cell_types_has_fewer_widths_and_no_embedding():
     adata.uns["semanticst"]["feature_type"] = "onehot"
     assert [v.name for v in fit_representations(adata)] == ["profile2-6"]
     assert [v.name for v in fit_representations(adata, learned=True)] == ["embedding-10", "embedding-20", "profile2-6"]
+
+
+def curve_of(stability, sd=0.1, pairs=8):
+    k = np.arange(2, 2 + len(stability))
+    return pd.DataFrame({"k": k, "bic": k / 10, "stability": stability, "stability_sd": sd, "pairs": pairs})
+
+
+@pytest.mark.parametrize(
+    ("stability", "sd", "expected"),
+    [
+        ([0.5, 0.5, 0.9, 0.5, 0.5, 0.7, 0.5], 0.02, []),  # decided: 4 is a peak, and 7 a lower one
+        ([0.5, 0.5, 0.9, 0.5, 0.5, 0.89, 0.5], 0.02, [3, 4, 5, 6, 7, 8]),  # two peaks about as high
+        ([0.9, 0.8, 0.7, 0.6, 0.5, 0.4], 0.02, []),  # no peak: the most stable from 3 up
+        ([0.5, 0.5, 0.9, 0.86, 0.7, 0.6, 0.5], 0.06, [3, 4, 5, 6]),  # 4 or 5, and what is beside them
+    ],
+)
+def test_numbers_that_cannot_be_chosen_are_out_of_the_race(stability, sd, expected):
+    curve = curve_of(stability, sd)
+    assert curve["k"][undecided(curve)].tolist() == expected
+
+
+def test_all_stay_in_the_race_where_peaks_cannot_be_seen():
+    curve = curve_of([0.5, 0.9, 0.5, 0.9])
+    gaps = curve.assign(k=[3, 5, 7, 9])
+    assert undecided(gaps).all()
+
+
+def test_a_clear_number_needs_fewer_pairs_and_its_neighbours_as_many_as_it():
+    X, _ = blobs(n=800, k=4, d=4, spread=9.0, seed=1)
+    curve = number_curve(X, range(2, 8), shrinkage=0.1, seed=0)
+    assert choose_number(curve) == 4
+    assert set(curve["pairs"]) <= {8, 20}
+    assert curve["pairs"].min() == 8
 
 
 @pytest.mark.parametrize("kind", ["counts", "onehot"])
