@@ -11,6 +11,9 @@ import tempfile
 from pathlib import Path
 
 import click
+import h5py
+import numpy as np
+from anndata.io import read_elem
 
 from semanticst.bench._measure import measured
 from semanticst.bench._synthetic_folders import write_visium_hd, write_xenium
@@ -27,6 +30,13 @@ SAMPLES = {
     "visium_hd": (write_visium_hd, 1_000_000, 18_000, 0.016),
 }
 """What is written by default: cells (or bins), genes, share of values that are not 0."""
+
+
+IN_CORES = ("xenium",)
+"""Folders that are read once more as those of many samples."""
+N_CORES = 60
+CORES_MANIFEST = "cores.json"
+CORES = f"ingest as {N_CORES} samples"
 
 
 @step()
@@ -62,13 +72,30 @@ def measure_sample(place: Path, platform: str, scale: float, seed: int) -> None:
         "ingest": ("sample_ingest.py", ["--manifest", manifest, "--outdir", place]),
         "QC": ("sample_qc.py", [place / f"{platform}.ingest.h5ad", "--outdir", place]),
     }
+    if platform in IN_CORES:
+        steps[CORES] = ("sample_ingest.py", ["--manifest", place / CORES_MANIFEST, "--outdir", place])
     for step_name, (script, arguments) in steps.items():
         log.info("%s: %s", platform, step_name)
+        if step_name == CORES:
+            (place / CORES_MANIFEST).write_text(json.dumps(cores_of(place, platform, source)))
         used = measured([sys.executable, BIN / script, *arguments], place / f"{platform}.{step_name}.log")
         click.echo(
             f"| {platform} | {cells:,} x {genes:,} | {matrix_mb:,.0f} | {step_name} | {used.peak_mb:,.0f} | "
             f"{used.peak_mb / matrix_mb:.1f} | {used.wall_s:.0f} | {used.cpu_s:.0f} |"
         )
+
+
+def cores_of(place: Path, platform: str, source: Path) -> list[dict[str, str]]:
+    """A manifest of as many samples as a large tissue array has, each with a file of the ids of its cells."""
+    with h5py.File(place / f"{platform}.ingest.h5ad") as file:
+        ids = read_elem(file["obs"]).index
+    rows = []
+    for number, chosen in enumerate(np.array_split(ids.to_numpy(), N_CORES)):
+        cells = place / f"core{number}.txt"
+        cells.write_text("\n".join(chosen))
+        row = {"sample": f"core{number}", "patient": f"p{number}", "path": str(source), "platform": platform}
+        rows.append(row | {"cells": str(cells)})
+    return rows
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def test_a_table_with_a_row_per_step(tmp_path):
     result = invoke(bench_input, "--platform", "xenium", "--scale", 0.002, "--folder", tmp_path)
     assert result.exit_code == 0, result.stderr
     rows = [line.split("|")[1:-1] for line in result.stdout.splitlines()[2:]]
-    assert [(row[0].strip(), row[3].strip()) for row in rows] == [("xenium", "ingest"), ("xenium", "QC")]
+    assert [row[3].strip() for row in rows] == ["ingest", "QC", "ingest as 60 samples"]
     assert all(float(row[4].replace(",", "")) > 50 for row in rows)
     assert list(tmp_path.iterdir()) == []
 

@@ -20,7 +20,7 @@ from semanticst.io.readers.files import reading
 from semanticst.io.readers.label_images import label_centroids
 from semanticst.io.readers.transformations import to_global
 from semanticst.io.readers.zarr_chunks import need_whole, need_whole_dense
-from semanticst.io.several_sections import OVERLAP, SECTION_COLUMNS, overlap, plain
+from semanticst.io.several_sections import OVERLAP, SECTION_COLUMNS, how_to_split, overlap, plain
 
 if TYPE_CHECKING:
     import zarr
@@ -65,7 +65,9 @@ def read_spatialdata(folder: Path, wanted: Wanted) -> ad.AnnData:
             table = _placed(table, group, keys, root, folder, wanted.in_parts)
         if keys and not wanted.in_parts:
             regions = table.obs[keys[0]].astype(str)
-            several_regions(pd.factorize(regions)[0], sorted(set(regions)), np.asarray(table.obsm[Obsm.SPATIAL]))
+            several_regions(
+                pd.factorize(regions)[0], sorted(set(regions)), np.asarray(table.obsm[Obsm.SPATIAL]), keys[0]
+            )
     parts = {plain(name) for name in wanted.part_columns}
     kept = [c for c in table.obs if (c in KEPT or plain(c) in KEPT_PLAIN) and c not in (keys or ())]
     table.obs = table.obs[[c for c in table.obs if c in kept or plain(c) in parts]]
@@ -123,8 +125,8 @@ def _placed(
     if len(set(systems.values())) > 1 and not in_parts:
         where = ", ".join(f"{region} in {system}" for region, system in systems.items())
         raise ReadError(
-            f"{group.name} annotates several regions in coordinate systems of their own ({where}): several sections. "
-            "Write one store per region, each with a row of the samplesheet"
+            f"{group.name} annotates several regions in coordinate systems of their own ({where}): "
+            f"{how_to_split(keys[0])}"
         )
     found = np.asarray(np.isfinite(spatial).all(axis=1))
     if not found.any():
@@ -147,12 +149,12 @@ def as_text(ids: pd.Series | pd.Index) -> pd.Index:
     return pd.Index([i.decode() if isinstance(i, bytes) else str(i) for i in values.astype(object)], dtype=object)
 
 
-def several_regions(labels: np.ndarray, names: list[str], points: np.ndarray) -> None:
-    """Raise ReadError when the regions of a table lie on top of each other. labels : number of the region per cell."""
+def several_regions(labels: np.ndarray, names: list[str], points: np.ndarray, column: str) -> None:
+    """Raise ReadError when the regions of a table lie on top of each other. labels : number of each cell's region."""
     if len(names) > 1 and overlap(labels, points) >= OVERLAP:
         raise ReadError(
-            f"the table annotates {len(names)} regions that lie on top of each other ({', '.join(names[:5])}): several "
-            "sections. Write one store per region, each with a row of the samplesheet"
+            f"the table annotates {len(names)} regions that lie on top of each other ({', '.join(names[:5])}): "
+            f"{how_to_split(column)}"
         )
 
 

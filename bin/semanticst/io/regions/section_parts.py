@@ -240,7 +240,12 @@ def _with_values(column: pd.Series, values: Iterable[str], what: str) -> np.ndar
 
 
 def _with_ids(ids: pd.Index, wanted: pd.Index, file: str) -> np.ndarray:
-    chosen = np.asarray(ids.isin(wanted))
+    chosen = np.zeros(len(ids), dtype=bool)
+    if ids.is_unique:  # the table of all ids is made once, and kept by pandas for the next part
+        at = ids.get_indexer(wanted)
+        chosen[at[at >= 0]] = True
+    else:
+        chosen[:] = ids.isin(wanted)
     n_strange = len(wanted) - int(chosen.sum())
     if not chosen.any():
         raise ReadError(f"{file}: none of its {len(wanted)} ids is a cell ({wanted[0]}, cells are called {ids[0]})")
