@@ -20,6 +20,15 @@ def region_names(_context, _option, value: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.strip() for name in (value or "").split(",") if name.strip()))
 
 
+def kinds_of_samples(_context, _option, value: str | None) -> list[list[str]]:
+    """``binary:onehot,binary`` -> [["binary"], ["onehot", "binary"]]."""
+    lists = [kinds.split(",") for kinds in (value or "").split(":") if kinds]
+    unknown = {kind for kinds in lists for kind in kinds} - {"counts", "binary", "onehot", "continuous"}
+    if unknown:
+        raise click.BadParameter(f"no such kind: {', '.join(sorted(unknown))}")
+    return lists
+
+
 @step()
 @click.argument("files", nargs=-1, required=True, type=EXISTING_FILE)
 @click.option(
@@ -70,20 +79,28 @@ def region_names(_context, _option, value: str | None) -> tuple[str, ...]:
     show_default=True,
     help="Leave out samples that fail, or stop with exit code 3.",
 )
+@click.option(
+    "--sample-kinds",
+    callback=kinds_of_samples,
+    help="What the values of the cohort's samples may be: kinds joined by commas, samples that differ in them by "
+    "colons, as in binary:onehot,binary [default: each sample is judged alone].",
+)
 @click.option("--prefix", default="samples", show_default=True, help="Name of the record: {prefix}.qc.json.")
 @outdir_option
-def sample_qc(files, qc_fail, prefix, outdir, **settings):
+def sample_qc(files, qc_fail, sample_kinds, prefix, outdir, **settings):
     """Keep the good cells of samples (FILES: *.ingest.h5ad), and say which samples cannot be used.
 
     Writes {sample}.qc.h5ad for each sample that does not fail, {prefix}.qc.json with what was removed and why, and for
     all samples {sample}.qc_cells.csv.gz (every cell, its metrics and why it was removed) and {sample}.qc_map.png.
     Settings of a sample in the samplesheet go before the options.
     """
+    from semanticst.io.values import cohort_type
     from semanticst.qc.samples import check_samples
     from semanticst.qc.thresholds import QcSettings
 
+    kind = cohort_type(sample_kinds) if sample_kinds else None
     settings = QcSettings(**{name.removeprefix("qc_"): value for name, value in settings.items()})
-    check_samples(files, settings, qc_fail == "stop", prefix, outdir)
+    check_samples(files, settings, qc_fail == "stop", prefix, outdir, kind)
 
 
 if __name__ == "__main__":

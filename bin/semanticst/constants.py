@@ -101,6 +101,15 @@ class FeatureType(StrEnum):
     """Anything else (intensities, already normalised values)."""
 
 
+COUNTING = frozenset({
+    "visium", "visium_hd", "st", "slideseq", "stereoseq", "xenium", "merscope", "cosmx", "merfish", "starmap",
+    "osmfish", "seqfish",
+})  # fmt: skip
+"""Platforms that count molecules, as ``assets/schema_input.json`` spells them."""
+STAINING = frozenset({"codex", "mibi", "imc", "cycif", "mif"})
+"""Platforms that measure the intensity of stainings."""
+
+
 SHARES = (FeatureType.BINARY, FeatureType.ONEHOT)
 """Feature types whose average over cells is a share of them."""
 

@@ -60,9 +60,10 @@ def test_what_is_recorded(tmp_path):
     adata = read_sample(tmp_path / "out" / "s1.ingest.h5ad")
     recorded = dict(adata.uns["semanticst"])
     assert [list(recorded.pop(kind)) for kind in ("notes", "warnings")] == [[], []]
+    assert list(recorded.pop("feature_types")) == ["counts"]
     assert recorded == {
         "sample": "s1", "patient": "p1", "batch": "b7", "platform": "xenium", "format": "h5ad",
-        "feature_type": "counts", "spatial_unit": "um", "um_per_unit": 1.0,
+        "feature_type": "counts", "feature_type_source": "values", "spatial_unit": "um", "um_per_unit": 1.0,
         "um_per_unit_source": "stated in the samplesheet", "n_cells_input": 120, "source": "input1.h5ad",
         "overrides": {"qc_min_counts": 12.0},
     }  # fmt: skip

@@ -54,6 +54,24 @@ def test_what_ingest_warns_of_is_a_reason_to_look(tmp_path):
     ]
 
 
+def test_kind_of_the_cohort_decides_which_cells_are_empty(tmp_path):
+    """No cell of this image has two markers: alone it is a typing, in a cohort of binary markers it is not."""
+    typed = with_rows(make_internal(kind="onehot"), {3: 0, 4: 0})
+    typed.uns["semanticst"]["feature_types"] = ["onehot", "binary", "counts"]
+    assert qc(tmp_path, typed, options=("--sample-kinds", "binary,counts:onehot,binary,counts")).exit_code == 0
+    record = records(tmp_path)["s1"]
+    assert (record["feature_type"], record["n_cells_kept"]) == ("binary", 120)
+    assert "values are taken for binary" in record["notes"][-1]
+    own = read_sample(tmp_path / "out" / "s1.qc.h5ad").uns["semanticst"]
+    assert (own["feature_type"], own["feature_type_source"]) == ("binary", "cohort")
+
+    assert qc(tmp_path, typed, options=("--sample-kinds", "counts:onehot,binary,counts")).exit_code == 0
+    assert records(tmp_path)["s1"]["removed"]["empty"] == 2
+    assert qc(tmp_path, typed, options=("--sample-kinds", "onehot,binary,counts")).exit_code == 0
+    assert records(tmp_path)["s1"]["feature_type"] == "onehot"
+    assert qc(tmp_path, typed, options=("--sample-kinds", "types")).exit_code == 2
+
+
 def test_poor_cells_go_and_the_others_are_untouched(tmp_path):
     adata = with_rows(make_internal(n_features=60), {3: 0, 10: 0.4, 11: 0.4})
     result = qc(tmp_path, adata)

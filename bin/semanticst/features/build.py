@@ -24,6 +24,8 @@ from semanticst.features.basis import (
 )
 from semanticst.features.harmonise import common_names, common_panel
 from semanticst.features.harmony import HarmonyReference, correct
+from semanticst.io.internal import possible_feature_types
+from semanticst.io.values import cohort_type
 from semanticst.writing import write_arrays, write_h5ad, write_json
 
 log = logging.getLogger(__name__)
@@ -47,12 +49,13 @@ def build_components(
     the samples do not share features.
     """
     samples = _by_sample(paths)
-    names, types = _features(samples)
+    names, possible = _features(samples)
+    types = types_in_cohort(possible)
     if model is None:
         basis, left_out = _fit_basis(samples, names, types, n_components, n_top, min_samples)
     else:
         basis, left_out = Basis.from_arrays(model["basis"]), {}
-        _check_mapped(samples, names, types, basis)
+        _check_mapped(samples, names, possible, basis)
     tables, components = [], []
     for sample, path in tqdm(samples.items(), desc="components", disable=None):
         obs, spatial, X = _project(path, basis, names[sample])
@@ -61,7 +64,7 @@ def build_components(
     stacked = np.vstack(components)
     batch = np.concatenate([obs[Obs.BATCH].astype(str).to_numpy() for obs, _ in tables])
     corrected, reference = _correct(stacked, batch, harmony, model, seed)
-    _write_samples(samples, tables, stacked, corrected, basis.shares_mean, outdir)
+    _write_samples(samples, tables, stacked, corrected, basis, outdir)
     _save_basis(basis, reference, outdir / "cohort.basis.npz")
     write_json(
         outdir / "cohort.features.json",
@@ -103,14 +106,33 @@ def _by_sample(paths: Sequence[Path]) -> dict[str, Path]:
     return dict(sorted(named.items()))
 
 
-def _features(samples: dict[str, Path]) -> tuple[dict[str, pd.Index], dict[str, str]]:
-    """Feature names and feature type of each sample; only the tables are read."""
+def _features(samples: dict[str, Path]) -> tuple[dict[str, pd.Index], dict[str, list[str]]]:
+    """Feature names of each sample, and what its values may be, first what they were taken for; only the tables are
+    read."""
     tables, types = {}, {}
     for sample, path in samples.items():
         stored = ad.read_h5ad(path, backed="r")
-        tables[sample], types[sample] = stored.var, str(stored.uns[UNS]["feature_type"])
+        recorded = stored.uns[UNS]
+        taken = str(recorded["feature_type"])
+        tables[sample], types[sample] = stored.var, [taken, *(set(possible_feature_types(recorded)) - {taken})]
         stored.file.close()
     return common_names(tables), types
+
+
+def types_in_cohort(possible: dict[str, list[str]]) -> dict[str, str]:
+    """Feature type of each sample: the one that all of them may have, else each its own.
+
+    possible : what the values of each sample may be, first what they were taken for. Quality control was mostly told
+    already; its word holds where all samples agree in it.
+    """
+    alone = {sample: kinds[0] for sample, kinds in possible.items()}
+    shared = None if len(set(alone.values())) == 1 else cohort_type(possible.values())
+    if shared is None:
+        return alone
+    for sample, kind in alone.items():
+        if kind != shared:
+            log.info("%s: values are taken for %s, as those of the other samples, not for %s", sample, shared, kind)
+    return dict.fromkeys(possible, str(shared))
 
 
 def _fit_basis(
@@ -159,14 +181,16 @@ def _fit_basis(
     return basis, panel.left_out
 
 
-def _check_mapped(samples: dict[str, Path], features: dict[str, pd.Index], types: dict[str, str], basis: Basis) -> None:
+def _check_mapped(
+    samples: dict[str, Path], features: dict[str, pd.Index], possible: dict[str, list[str]], basis: Basis
+) -> None:
     """Raise BadInput for samples that the basis of a model cannot be used for."""
     problems = []
     for sample, path in samples.items():
         missing = pd.Index(basis.features).difference(features[sample])
-        if types[sample] != basis.feature_type:
-            message = f"holds {types[sample]} features, the model was trained on {basis.feature_type}"
-            problems.append(Problem(path, message, value=types[sample]))
+        if basis.feature_type not in possible[sample]:
+            message = f"holds {possible[sample][0]} features, the model was trained on {basis.feature_type}"
+            problems.append(Problem(path, message, value=possible[sample][0]))
         elif len(missing):
             message = (
                 f"lacks {len(missing)} of the {len(basis.features)} features of the model, for example {missing[0]}; "
@@ -232,7 +256,7 @@ def _correct(X, batch, harmony, model, seed) -> tuple[np.ndarray, HarmonyReferen
     return correct(X, batch, seed)
 
 
-def _write_samples(samples, tables, stacked, corrected, shares_mean: np.ndarray | None, outdir: Path) -> None:
+def _write_samples(samples, tables, stacked, corrected, basis: Basis, outdir: Path) -> None:
     start = 0
     for (sample, path), (obs, spatial) in zip(samples.items(), tables):
         rows = slice(start, start + len(obs))
@@ -241,11 +265,10 @@ def _write_samples(samples, tables, stacked, corrected, shares_mean: np.ndarray 
         adata.obsm[Obsm.COMPONENTS] = stacked[rows]
         adata.obsm[Obsm.HARMONY] = corrected[rows]
         settings = ad.read_h5ad(path, backed="r").uns[UNS]
-        adata.uns[UNS] = {
-            k: settings[k] for k in ("sample", "platform", "feature_type", "spatial_unit") if k in settings
-        }
-        if shares_mean is not None:
-            adata.uns[UNS]["shares_mean"] = shares_mean
+        adata.uns[UNS] = {k: settings[k] for k in ("sample", "platform", "spatial_unit") if k in settings}
+        adata.uns[UNS]["feature_type"] = basis.feature_type
+        if basis.shares_mean is not None:
+            adata.uns[UNS]["shares_mean"] = basis.shares_mean
         write_h5ad(outdir / f"{sample}.components.h5ad", adata)
 
 

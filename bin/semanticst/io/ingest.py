@@ -23,7 +23,7 @@ from semanticst.io.regions.section_parts import Part, cells_of, count_parts, out
 from semanticst.io.samplesheet import OVERRIDES
 from semanticst.io.several_sections import check_sections, plain
 from semanticst.io.values import as_csr, check_values
-from semanticst.writing import write_h5ad
+from semanticst.writing import write_h5ad, write_json
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,10 @@ RESERVED = frozenset(Obs) - {Obs.CELL_TYPE}
 
 
 def ingest_samples(manifest: Path, outdir: Path) -> None:
-    """Write ``{sample}.ingest.h5ad`` for each sample of the manifest.
+    """Write ``{sample}.ingest.h5ad`` for each sample of the manifest, and ``{first sample}.kinds.json``.
+
+    The latter has, of all samples, the different lists of what their values may be, from which the kind of the cohort
+    follows (`semanticst.io.values.cohort_type`).
 
     manifest : JSON list of objects with sample, patient, path, and any of batch, platform, feature_type, spatial_unit,
     um_per_px, bin_size, table, fovs, part_column, part_value, cells, annotation, outline_um_per_px and the per-sample
@@ -44,6 +47,7 @@ def ingest_samples(manifest: Path, outdir: Path) -> None:
     Raises BadInput with the problems of all samples; nothing is written then.
     """
     problems: list[Problem] = []
+    kinds: set[tuple[str, ...]] = set()
     outdir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=outdir) as partial:
         rows = read_manifest(manifest)
@@ -52,6 +56,7 @@ def ingest_samples(manifest: Path, outdir: Path) -> None:
                 try:
                     for row, adata in ingest_input(shared, outdir, Path(partial), problems):
                         write_h5ad(Path(partial) / f"{row['sample']}.ingest.h5ad", adata)
+                        kinds.add(tuple(adata.uns[UNS]["feature_types"]))
                         progress.update()
                 except (ReadError, OSError) as error:  # a folder that may not be entered, a disk that fails
                     problems.append(_problem(shared, error))
@@ -59,6 +64,7 @@ def ingest_samples(manifest: Path, outdir: Path) -> None:
             raise BadInput(problems)
         for file in sorted(Path(partial).iterdir()):
             os.replace(file, outdir / file.name)
+    write_json(outdir / f"{min(row['sample'] for row in rows)}.kinds.json", sorted(kinds))
 
 
 def inputs_of(rows: list[dict[str, str]]) -> list[list[dict[str, str]]]:
@@ -176,7 +182,10 @@ def internal_form(raw: ad.AnnData, reader: Reader, row: dict[str, str]) -> ad.An
     X, var, note = drop_nameless(X, var)
     notes += [note] if note else []
     _need_features(var, "without controls")
-    kind = check_values(X, cells, var.index, row.get("feature_type", ""))
+    platform = row.get("platform") or str(raw.uns.get("platform", ""))
+    stated = row.get("feature_type", "")
+    kinds = check_values(X, cells, var.index, stated, platform)
+    kind = kinds[0]
     X, var, note = unique_genes(X, var, kind)
     notes += [note] if note else []
     _need_features(var, "after those of one name were added up")
@@ -203,9 +212,11 @@ def internal_form(raw: ad.AnnData, reader: Reader, row: dict[str, str]) -> ad.An
         "sample": row["sample"],
         "patient": row["patient"],
         "batch": batch,
-        "platform": row.get("platform") or str(raw.uns.get("platform", "")),
+        "platform": platform,
         "format": str(raw.uns.get("format", reader.name)),
         "feature_type": kind.value,
+        "feature_type_source": "samplesheet" if stated else "values",
+        "feature_types": [possible.value for possible in kinds],
         "spatial_unit": scale.unit,
         "um_per_unit": scale.um_per_unit,
         "um_per_unit_source": scale.source,

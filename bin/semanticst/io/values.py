@@ -1,14 +1,17 @@
 """The values of a sample: sparse, finite, and of one feature type."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import scipy.sparse as sp
 
-from semanticst.constants import FeatureType
+from semanticst.constants import COUNTING, STAINING, FeatureType
 from semanticst.errors import ReadError
 
 _BLOCK = 1 << 24
+STRICTEST_FIRST = (FeatureType.ONEHOT, FeatureType.BINARY, FeatureType.COUNTS, FeatureType.CONTINUOUS)
+SURELY_SEEN = 20.0
+"""As many values above 1 as this are expected among counts: where there is none (chance e^-20), these are no counts."""
 ONEHOT_SHARE = 0.9
 """Share of cells that must have a type for a typing to be recognised; the others have none."""
 
@@ -26,8 +29,8 @@ def as_csr(values) -> sp.csr_matrix:
     return matrix
 
 
-def check_values(X: sp.csr_matrix, cells, features, stated: str) -> FeatureType:
-    """Feature type of the values, detected or as stated in the samplesheet (``""`` = not stated).
+def check_values(X: sp.csr_matrix, cells, features, stated: str, platform: str = "") -> tuple[FeatureType, ...]:
+    """What the values may be, see `possible_types`; only that which the samplesheet states (``""`` = not stated).
 
     Raises ReadError when a value is not finite, negative though not stated to be continuous, or at odds with what is
     stated; the message names the first such cell and feature.
@@ -41,7 +44,7 @@ def check_values(X: sp.csr_matrix, cells, features, stated: str) -> FeatureType:
 
     complain(lambda v: ~np.isfinite(v), "there are values that are not finite; remove or impute them")
     if stated == FeatureType.CONTINUOUS:
-        return FeatureType.CONTINUOUS
+        return (FeatureType.CONTINUOUS,)
     complain(
         lambda v: v < 0,
         "there are negative values, so these are no counts; bring the raw counts, or, for scaled intensities, write "
@@ -54,21 +57,55 @@ def check_values(X: sp.csr_matrix, cells, features, stated: str) -> FeatureType:
         if stated == FeatureType.ONEHOT and X.shape[0] and np.diff(X.indptr).max() > 1:
             cell = cells[int(np.diff(X.indptr).argmax())]
             raise ReadError(f"feature_type onehot is stated, but cell {cell} has more than one feature")
-    return FeatureType(stated) if stated else detect_feature_type(X)
+    return (FeatureType(stated),) if stated else possible_types(X, platform)
 
 
-def detect_feature_type(X: sp.csr_matrix) -> FeatureType:
-    """Feature type of non-negative values without stored zeros.
+def possible_types(X: sp.csr_matrix, platform: str = "") -> tuple[FeatureType, ...]:
+    """What non-negative values (without stored zeros) of a sample may be; the first is what it is taken for alone.
 
     All 0 or 1 with one feature per cell is a typing (a few cells may have no type), other 0 and 1 are binary markers,
-    whole numbers are counts, anything else is continuous.
+    whole numbers are counts, anything else is continuous. But one sample does not tell all: a typing may be binary
+    markers of a section in which no cell has two, 0 and 1 may be sparse counts, and whole numbers intensities. Which of
+    them it is follows from the other samples of the cohort (`cohort_type`).
     """
-    if X.nnz and first_where(X.data, lambda v: v != 1) is None:
+    if not X.nnz:
+        # cells without anything fit whatever the other samples hold
+        return (
+            (FeatureType.COUNTS,)
+            if platform in COUNTING
+            else (FeatureType.COUNTS, *STRICTEST_FIRST[:2], FeatureType.CONTINUOUS)
+        )
+    if first_where(X.data, lambda v: v != 1) is None:
         per_cell = np.diff(X.indptr)
         typed = per_cell.max() == 1 and (per_cell == 1).mean() >= ONEHOT_SHARE and X.shape[1] > 1
-        return FeatureType.ONEHOT if typed else FeatureType.BINARY
-    whole = first_where(X.data, lambda v: v != np.floor(v)) is None
-    return FeatureType.COUNTS if whole else FeatureType.CONTINUOUS
+        marks = (FeatureType.ONEHOT, FeatureType.BINARY) if typed else (FeatureType.BINARY,)
+        if expected_above_one(X) >= SURELY_SEEN:
+            return marks
+        return (FeatureType.COUNTS,) if platform in COUNTING else (*marks, FeatureType.COUNTS)
+    if first_where(X.data, lambda v: v != np.floor(v)) is not None:
+        return (FeatureType.CONTINUOUS,)
+    return (FeatureType.COUNTS, FeatureType.CONTINUOUS) if platform in STAINING else (FeatureType.COUNTS,)
+
+
+def expected_above_one(X: sp.csr_matrix) -> float:
+    """How many values above 1 there would be if what is stored (0 or 1) were counts: independent and Poisson.
+
+    Counts vary more than that, so that fewer would be stranger still. inf where a feature is 1 in all cells.
+    """
+    share = np.bincount(X.indices, minlength=X.shape[1]) / max(X.shape[0], 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = -np.log1p(-share)
+        above = 1 - (1 - share) * (1 + mean)
+    return float("inf") if (share == 1).any() else float(X.shape[0] * above.sum())
+
+
+def cohort_type(possible: Iterable[Iterable[str]]) -> FeatureType | None:
+    """The one kind that the values of all samples may be, the strictest of several; None where there is none.
+
+    possible : of each sample its `possible_types`.
+    """
+    common = set.intersection(*(set(kinds) for kinds in possible))
+    return next((kind for kind in STRICTEST_FIRST if kind in common), None)
 
 
 def first_where(data: np.ndarray, test: Callable[[np.ndarray], np.ndarray]) -> int | None:

@@ -74,7 +74,7 @@ PLATFORMS = {
     "osmfish": SMALL_PANEL,
     "seqfish": SMALL_PANEL,
 }
-"""By the name in ``assets/schema_input.json``. Protein imaging, simulated and other data: `GENERIC`."""
+"""Those of `semanticst.constants.COUNTING`. Protein imaging, simulated and other data: `GENERIC`."""
 
 
 _WHOLE = (SPOTS, BEADS)

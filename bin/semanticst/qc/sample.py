@@ -8,7 +8,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from semanticst.constants import CELL_AREA, UNS, FeatureType, Obs, Obsm
-from semanticst.io.internal import feature_type
+from semanticst.io.internal import feature_type, possible_feature_types
 from semanticst.qc.metrics import cell_metrics
 from semanticst.qc.platforms import platform_defaults
 from semanticst.qc.spatial import CHECKS, judge_places
@@ -49,14 +49,19 @@ class Judged:
     """bool"""
 
 
-def check_sample(adata: "ad.AnnData", settings: QcSettings) -> tuple["ad.AnnData | None", dict, Judged]:
+def check_sample(
+    adata: "ad.AnnData", settings: QcSettings, cohort_kind: FeatureType | None = None
+) -> tuple["ad.AnnData | None", dict, Judged]:
     """Keep the good cells of a sample in the internal form.
+
+    cohort_kind : what the values of all samples of the cohort are; this sample's, where they may be that.
 
     Returns the object with the cells that are kept (``obs`` gains metrics and flags, ``uns['semanticst']`` the
     thresholds), or None when the sample fails; the record for the report; and what was found about each cell. The
     matrix of ``adata`` is compacted in place, for two of them may be more than fits: do not use ``adata`` afterwards.
     """
     own = adata.uns[UNS]
+    take_kind(own, cohort_kind)
     settings = settings.overridden(own["overrides"])
     settings = replace(settings, min_cells=int(settings.min_cells))
     kind = feature_type(adata)
@@ -87,6 +92,16 @@ def check_sample(adata: "ad.AnnData", settings: QcSettings) -> tuple["ad.AnnData
     status = FAIL if lacking else WARN if reasons else PASS
     record |= {"status": status, "reason": "; ".join(reasons), "reasons": reasons}
     return None if lacking else _kept(adata, judged, status, limits), record, judged
+
+
+def take_kind(own: dict, cohort_kind: FeatureType | None) -> None:
+    """Take the values of a sample for what those of the cohort are. own : ``uns['semanticst']``, changed in place."""
+    alone = own["feature_type"]
+    if cohort_kind is None or cohort_kind == alone or cohort_kind not in possible_feature_types(own):
+        return
+    own |= {"feature_type": cohort_kind.value, "feature_type_source": "cohort"}
+    note = f"values are taken for {cohort_kind}, as those of the other samples; alone they would be {alone}"
+    own["notes"] = [*own.get("notes", ()), note]
 
 
 def in_regions(obs: pd.DataFrame, names: tuple[str, ...]) -> np.ndarray:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from semanticst.constants import UNS
+from semanticst.constants import UNS, FeatureType
 from semanticst.errors import BadInput, Problem
 from semanticst.io.internal import read_sample
 from semanticst.qc.cell_table import write_cells
@@ -21,11 +21,20 @@ from semanticst.writing import write_h5ad, write_json
 log = logging.getLogger(__name__)
 
 
-def check_samples(files: Sequence[Path], settings: QcSettings, stop: bool, prefix: str, outdir: Path) -> None:
+def check_samples(
+    files: Sequence[Path],
+    settings: QcSettings,
+    stop: bool,
+    prefix: str,
+    outdir: Path,
+    cohort_kind: FeatureType | None = None,
+) -> None:
     """Write ``{sample}.qc.h5ad`` for each sample that does not fail, and ``{prefix}.qc.json``.
 
     For each sample, failed or not, also ``{sample}.qc_cells.csv.gz`` (all cells) and ``{sample}.qc_map.png`` (where
     what was removed lies).
+
+    ``cohort_kind``: what the values of the cohort are, see `check_sample`.
 
     ``stop``: a sample that fails is bad input. Raises BadInput with the problems of all samples, and writes nothing
     then.
@@ -46,7 +55,7 @@ def check_samples(files: Sequence[Path], settings: QcSettings, stop: bool, prefi
                 problems.append(Problem(file, f"{seen[sample]} is the same sample", value=sample))
                 continue
             seen[sample] = file.name
-            clean, record, judged = check_sample(adata, settings)
+            clean, record, judged = check_sample(adata, settings, cohort_kind)
             del adata
             records.append(record)
             _log_sample(record)

@@ -13,6 +13,7 @@ include { listing         } from '../utils_semanticst_pipeline/samples'
 include { megabytesRead   } from '../utils_semanticst_pipeline/samples'
 include { publishedIn     } from '../utils_semanticst_pipeline/outputs'
 include { readingSettings } from '../utils_semanticst_pipeline/samples'
+include { sampleKinds     } from '../utils_semanticst_pipeline/samples'
 
 // Place of a file in a list, -1 for none
 def placeOf(file, files) {
@@ -42,9 +43,12 @@ workflow SAMPLE_PREPARE {
     }
     SAMPLE_INGEST(ch_bundles)
 
+    // Whether 0 and 1 are types, markers or counts is seen from all samples: so quality control begins when all are read
+    ch_kinds = SAMPLE_INGEST.out.kinds.map { _meta, kinds -> kinds }.toSortedList { a, b -> a.name <=> b.name }.map { files -> sampleKinds(files) }
+
     SAMPLE_QC(
-        SAMPLE_INGEST.out.samples.map { meta, files ->
-            [[id: meta.id, code: qc_code, mb: megabytesRead(files instanceof List ? files : [files])], files]
+        SAMPLE_INGEST.out.samples.combine(ch_kinds).map { meta, files, kinds ->
+            [[id: meta.id, code: qc_code, kinds: kinds, mb: megabytesRead(files instanceof List ? files : [files])], files]
         }
     )
 

@@ -162,6 +162,13 @@ def megabytesRead(paths) {
     return Math.ceil(bytes.max() / 1024 / 1024) as int
 }
 
+// What the values of the samples may be, each list once, as quality control is told. `records`: {sample}.kinds.json; a stub
+// run has empty ones.
+def sampleKinds(records) {
+    def lists = records.collectMany { record -> record.size() ? new groovy.json.JsonSlurper().parse(record) : [] }
+    return lists.collect { kinds -> kinds.join(',') }.unique().sort().join(':')
+}
+
 // What quality control kept, for the requests of later steps: cells of the cohort and of each sample, and most features of a
 // sample. `records`: {bundle}.qc.json; a stub run has empty ones.
 def cohortSize(records) {

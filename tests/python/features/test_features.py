@@ -1,3 +1,5 @@
+import json
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -251,6 +253,22 @@ def test_mixed_kinds_are_bad_input_and_the_odd_sample_is_named():
     with pytest.raises(BadInput, match="^c, found|^c: found") as caught:
         common_panel({s: ["g1"] for s in "abc"}, {"a": "counts", "b": "counts", "c": "binary"})
     assert len(caught.value.problems) == 1
+
+
+def test_a_cohort_of_images_in_some_of_which_no_cell_has_two_markers(tmp_path):
+    """As quality control hands them on by hand, each sample for itself: the step that sees all of them decides."""
+    paths = []
+    for i, kind in enumerate(("binary", "onehot", "onehot")):
+        adata = make_internal(sample=f"s{i}", kind=kind, seed=i)
+        adata.uns["semanticst"]["feature_types"] = ["binary"] if kind == "binary" else ["onehot", "binary"]
+        adata.write_h5ad(tmp_path / f"s{i}.qc.h5ad")
+        paths.append(tmp_path / f"s{i}.qc.h5ad")
+    build_components(paths, tmp_path / "out", n_components=20)
+    assert json.loads((tmp_path / "out" / "cohort.features.json").read_text())["feature_type"] == "binary"
+    assert ad.read_h5ad(tmp_path / "out" / "s1.components.h5ad").uns["semanticst"]["feature_type"] == "binary"
+    basis = {"basis": load_basis(tmp_path / "out" / "cohort.basis.npz")[0].arrays()}
+    build_components(paths[1:2], tmp_path / "mapped", model=basis)
+    assert ad.read_h5ad(tmp_path / "mapped" / "s1.components.h5ad").uns["semanticst"]["feature_type"] == "binary"
 
 
 def test_order_of_arguments_does_not_matter(tmp_path):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from semanticst.constants import FeatureType
-from semanticst.io.values import as_csr, detect_feature_type, first_where
+from semanticst.constants import COUNTING, FeatureType
+from semanticst.io.values import as_csr, cohort_type, first_where, possible_types
+from semanticst.qc.platforms import PLATFORMS
 
 
 @pytest.mark.parametrize(
@@ -22,7 +23,36 @@ from semanticst.io.values import as_csr, detect_feature_type, first_where
     ],
 )
 def test_feature_type(rows, expected):
-    assert detect_feature_type(as_csr(np.array(rows, float))) == expected
+    assert possible_types(as_csr(np.array(rows, float)))[0] == expected
+
+
+ONE_MARKER = [[1, 0], [0, 1], [1, 0]]
+TWO_MARKERS = [[1, 0], [1, 1], [0, 0]]
+COUNTED = [[2, 0], [0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected"),
+    [
+        ([ONE_MARKER, ONE_MARKER], "onehot"),
+        ([ONE_MARKER, TWO_MARKERS], "binary"),
+        ([ONE_MARKER, COUNTED, TWO_MARKERS], "counts"),
+        ([[[0, 0], [0, 0]], TWO_MARKERS], "binary"),
+        ([COUNTED, [[1.5, 0], [0, 1]]], None),
+        # so many 1 that some 2 would be among them if these were counts: they were made binary
+        ([COUNTED, [[1, 0], [0, 1], [1, 1]] * 100], None),
+    ],
+)
+def test_kind_of_the_cohort_is_the_one_that_all_samples_may_be(samples, expected):
+    assert cohort_type([possible_types(as_csr(np.array(rows, float))) for rows in samples]) == expected
+
+
+def test_platform_tells_counts_from_marks_and_stainings():
+    marks, counted = as_csr(np.array(ONE_MARKER, float)), as_csr(np.array(COUNTED, float))
+    assert possible_types(marks, "visium_hd") == ("counts",)
+    assert possible_types(as_csr(np.array(ONE_MARKER * 200, float)), "xenium") == ("onehot", "binary")
+    assert cohort_type([possible_types(counted, "imc"), possible_types(counted * 0.3, "imc")]) == "continuous"
+    assert set(PLATFORMS) == COUNTING
 
 
 def test_first_where_looks_into_every_block(monkeypatch):

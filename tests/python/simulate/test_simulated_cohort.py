@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 from scipy.stats import ttest_ind
 from statsmodels.stats.multitest import multipletests
 
-from semanticst.io.values import detect_feature_type
+from semanticst.io.values import possible_types
 from semanticst.simulate.cohort import plan_sections, simulate_cohort
 from semanticst.simulate.expression import draw_batch, draw_counts, draw_intensities, niche_mixes, type_programmes
 from semanticst.simulate.outcome import centred_log_ratio, draw_groups, draw_log_areas
@@ -301,4 +301,4 @@ def test_a_cohort_of_intensities_is_the_same_tissue(tmp_path):
     pd.testing.assert_frame_equal(one, two)
     path = pd.read_csv(tmp_path / "stained" / "samplesheet.csv")["path"][0]
     X = ad.read_h5ad(tmp_path / "stained" / path).X
-    assert detect_feature_type(X) == "continuous"
+    assert possible_types(X)[0] == "continuous"

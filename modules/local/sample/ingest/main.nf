@@ -13,6 +13,7 @@ process SAMPLE_INGEST {
 
     output:
     tuple val(meta), path('*.ingest.h5ad'), emit: samples
+    tuple val(meta), path('*.kinds.json'), emit: kinds
     tuple val(meta), path('*.parts.png'), emit: parts, optional: true
     tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
     tuple val("${task.process}"), val('anndata'), eval('python3 -c "from importlib.metadata import version; print(version(\'anndata\'))"'), topic: versions
@@ -38,6 +39,6 @@ process SAMPLE_INGEST {
 
     stub:
     """
-    touch ${samples.collect { sample -> "'${sample.sample}.ingest.h5ad'" }.join(' ')}
+    touch ${samples.collect { sample -> "'${sample.sample}.ingest.h5ad'" }.join(' ')} '${samples[0].sample}.kinds.json'
     """
 }

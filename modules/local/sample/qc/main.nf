@@ -27,8 +27,9 @@ process SAMPLE_QC {
     script:
     def args = task.ext.args ?: ''
     def prefix = task.ext.prefix ?: meta.id
+    def kinds = meta.kinds ? "--sample-kinds '${meta.kinds}'" : ''
     """
-    sample_qc.py ${files} --prefix '${prefix}' ${args}
+    sample_qc.py ${files} --prefix '${prefix}' ${kinds} ${args}
     """
 
     stub:
