@@ -148,8 +148,8 @@ def _workers(arguments: Sequence[str]) -> list[str]:
     if any(a.startswith(("-n", "--numprocesses")) or Path(a.partition("::")[0]).exists() for a in arguments):
         return []
     workers = min(len(os.sched_getaffinity(0)), MOST_WORKERS) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    # groups in the order of tests/conftest.py, the slowest first
-    return ["-n", str(workers or 1), "--dist", "loadgroup", "--no-loadscope-reorder"]
+    # files in the order of tests/conftest.py, the slowest first
+    return ["-n", str(workers or 1), "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def lint(place: Place, arguments: Sequence[str]) -> int:

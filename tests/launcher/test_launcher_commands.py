@@ -57,7 +57,7 @@ def test_test_is_pytest_in_the_checkout(place):
 def test_all_tests_have_a_worker_per_core(place, arguments, monkeypatch):
     monkeypatch.setattr(commands.os, "sched_getaffinity", lambda _: {0, 1, 5}, raising=False)
     command, _ = commands.main(["test", *arguments])
-    assert command[1:] == ["-m", "pytest", "-n", "3", "--dist", "loadgroup", "--no-loadscope-reorder", *arguments]
+    assert command[1:] == ["-m", "pytest", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", *arguments]
 
 
 def test_the_number_of_workers_can_be_given(place):
