@@ -5,9 +5,9 @@ Every function writes ``{outdir}/{section.id}_mqc.json``, which MultiQC turns in
     section = Section("training", INTEGRATION, "Training", "The loss of the network over the epochs.")
     lines(outdir, section, {"loss": {1: 3.2, 2: 2.9}}, x="Epoch", y="Loss")
 
-Titles and ``text`` of a section are HTML that the pipeline itself writes. Row names, column values and labels may
-come from a user's files and are escaped here, except values of type `Html`. Sections of one part stand in the order
-that ``assets/multiqc_config.yml`` gives; those that it does not name (one per contrast) follow by title.
+Everything that is shown may hold what a user called it, and is escaped here, except values of type `Html`: row names
+and values of tables wholly; titles, texts, headings and labels but for emphasis (`markup`). Sections of one part stand
+in the order that ``assets/multiqc_config.yml`` gives; those that it does not name (one per contrast) follow by title.
 """
 
 import base64
@@ -31,13 +31,14 @@ from semanticst.mqc.sections import (
     Html,
     Part,
     Section,
+    markup,
     swatch,
 )
 from semanticst.writing import write_json
 
 __all__ = [
     "ASSOCIATION", "INTEGRATION", "METHODS", "NICHES", "PARTS", "PLANTED", "QC", "Column", "Html", "Part", "Section",
-    "bars", "boxes", "gallery", "general_stats", "heatmap", "image", "lines", "swatch", "table", "text",
+    "bars", "boxes", "gallery", "general_stats", "heatmap", "image", "lines", "markup", "swatch", "table", "text",
 ]  # fmt: skip
 
 
@@ -94,8 +95,8 @@ def bars(
             "cpswitch_c_active": not percent_first,
             "sort_samples": False,
         },
-        "categories": {piece: {"name": piece} | _colour(colours, piece) for piece in pieces},
-        "data": data,
+        "categories": {markup(piece): {"name": markup(piece)} | _colour(colours, piece) for piece in pieces},
+        "data": {bar: {markup(piece): n for piece, n in values.items()} for bar, values in data.items()},
     }
     return _write(outdir, section, content)
 
@@ -117,12 +118,12 @@ def lines(
             "xlab": x,
             "ylab": y,
             "ylog": log_y,
-            "colors": dict(colours or {}),
+            "colors": {markup(name): colour for name, colour in (colours or {}).items()},
             # MultiQC names lines on hover only, unless told; the names of many samples would crowd out the figure
             "showlegend": len(data) <= _LEGEND_LINES,
         },
         # pairs: the keys of a JSON object are text, and MultiQC would put 100 before 20
-        "data": {name: [[x, y] for x, y in points.items()] for name, points in data.items()},
+        "data": {markup(name): [[x, y] for x, y in points.items()] for name, points in data.items()},
     }
     return _write(outdir, section, content)
 
@@ -180,8 +181,8 @@ def heatmap(
             "display_values": frame.size <= 200,
             "angled_xticks": frame.shape[1] > 12,
         },
-        "xcats": [str(name) for name in frame.columns],
-        "ycats": [str(name) for name in frame.index],
+        "xcats": [markup(name) for name in frame.columns],
+        "ycats": [markup(name) for name in frame.index],
         "data": frame.to_numpy(dtype=float),
     }
     return _write(outdir, section, content)
@@ -211,10 +212,10 @@ def gallery(outdir: Path, section: Section, pictures: Sequence[tuple[str, Path]]
 
 
 def text(outdir: Path, section: Section, paragraphs: str | Sequence[str]) -> Path:
-    """Write paragraphs of HTML."""
+    """Write paragraphs of text; those of type `Html` as they are."""
     if isinstance(paragraphs, str):
         paragraphs = [paragraphs]
-    content = {"plot_type": "html", "data": "\n".join(f"<p>{paragraph}</p>" for paragraph in paragraphs)}
+    content = {"plot_type": "html", "data": "\n".join(f"<p>{markup(paragraph)}</p>" for paragraph in paragraphs)}
     return _write(outdir, section, content)
 
 
@@ -230,13 +231,13 @@ def _write(outdir: Path, section: Section, content: dict) -> Path:
         "parent_id": section.part.id,
         "parent_name": section.part.title,
         "parent_description": section.part.text,
-        "section_name": section.title,
-        "description": section.text,
-        "helptext": section.help,
+        "section_name": markup(section.title),
+        "description": markup(section.text),
+        "helptext": markup(section.help),
     }
     if "pconfig" in content:
         # a title is asked for; without series_label MultiQC counts niches as "samples" under it
-        common = {"id": f"{anchor}_plot", "title": section.title, "series_label": False}
+        common = {"id": f"{anchor}_plot", "title": markup(section.title), "series_label": False}
         content["pconfig"] = common | _given(content["pconfig"])
     path = Path(outdir) / f"{section.id}_mqc.json"
     write_json(path, head | content)
@@ -251,8 +252,8 @@ def _anchor(id: str) -> str:
 def _header(column: Column) -> dict:
     return _given(
         {
-            "title": column.title,
-            "description": column.text or column.title,
+            "title": markup(column.title),
+            "description": markup(column.text or column.title),
             "format": column.format,
             "suffix": column.suffix or None,
             "scale": column.scale or False,

@@ -1,5 +1,7 @@
 """Parts of the report, their sections, columns of tables."""
 
+import html
+import re
 from dataclasses import dataclass
 
 
@@ -77,6 +79,18 @@ class Html(str):
     """Text that is HTML already and must not be escaped."""
 
     __slots__ = ()
+
+
+_EMPHASIS = re.compile(r"&lt;(/?(?:b|i|em|code|br))&gt;")
+
+
+def markup(text: str) -> Html:
+    """Text as HTML in which nothing is markup but ``<b>``, ``<i>``, ``<em>``, ``<code>`` and ``<br>``, bare.
+
+    Titles, texts and labels pass through here whoever wrote them: the words of the pipeline may be emphasised, and a
+    group called like a script stays a word.
+    """
+    return text if isinstance(text, Html) else Html(_EMPHASIS.sub(r"<\1>", html.escape(str(text))))
 
 
 def swatch(colour: str) -> Html:

@@ -192,7 +192,7 @@ def _sentence(finding: Finding, contrast: dict) -> str:
         what = _meaning(finding.found_direction, contrast)
         outcome = f"{what} (p = {finding.p:.2g}, q = {finding.q:.2g}): <b>{verdict}</b>"
     rest = f" Also below q = {Q_LIMIT}: {others}." if others else f" No other niche is below q = {Q_LIMIT}."
-    return f"{planted}{holder} {outcome}.{rest}"
+    return multiqc.Html(f"{planted}{holder} {outcome}.{rest}")  # a swatch, and names that the simulation gives
 
 
 def _meaning(direction: str | None, contrast: dict) -> str:

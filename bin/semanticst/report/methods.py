@@ -49,10 +49,10 @@ def write_methods(
     design = _mapping(template, yaml.safe_load, "steps, packages and references")
     settings |= run_facts(list(associations), features, settings, numbers, qc)
     text, software, references = compose(design, ran, settings, template)
-    paragraphs = [text, software]
+    paragraphs = [multiqc.Html(text), multiqc.Html(software)]
     if references:
         items = "".join(f"<li>{html.escape(reference)}</li>" for reference in references)
-        paragraphs.append(f"<b>References</b><ol>{items}</ol>")
+        paragraphs.append(multiqc.Html(f"<b>References</b><ol>{items}</ol>"))
     multiqc.text(outdir, SECTION, paragraphs)
     log.info("methods text of %d processes with %d references", len(ran), len(references))
 

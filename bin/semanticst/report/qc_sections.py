@@ -1,6 +1,5 @@
 """Quality part of the report, section by section. ``frame`` is the table of all samples, by sample."""
 
-import html
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +94,7 @@ def failed_section(outdir: Path, frame: pd.DataFrame) -> None:
     section = Section(
         "qc_failed", QC, "Samples that failed", "These samples are in no table or figure after quality control."
     )
-    items = [f"<b>{html.escape(name)}</b>: {html.escape(reason)}" for name, reason in failed["reason"].items()]
+    items = [f"<b>{name}</b>: {reason}" for name, reason in failed["reason"].items()]
     advice = (
         "Look at the map of the sample below, and at each of its cells in <code>qc/cells/</code>. A sample that is "
         "sound but small or shallow: give its own limits in its row of the samplesheet (<code>qc_min_cells</code>, "
@@ -154,7 +153,7 @@ def status_section(outdir: Path, frame: pd.DataFrame, left_out: pd.DataFrame) ->
         "qc_status",
         QC,
         "Samples that were used",
-        f"{html.escape(summary(frame, left_out))} Samples that need a look come first. More columns can be switched on "
+        f"{summary(frame, left_out)} Samples that need a look come first. More columns can be switched on "
         "under <i>Configure columns</i>; the whole table is <code>qc/qc.csv</code>.",
         help="Thresholds are set for each sample from its own cells unless they were given, so that a sample with low "
         "depth is not emptied by the limits of another. A sample that fails is left out of all that follows. Cells are "

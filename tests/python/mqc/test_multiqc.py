@@ -192,3 +192,38 @@ def test_a_cohort_without_types_scores_and_stability_has_no_such_sections(tmp_pa
     )
     assert {"niche_counts.csv", "niche_markers.csv", "niche_contacts.csv", "niche_overview_mqc.json"} <= made
     assert len(list((tmp_path / "maps").glob("*.niches.png"))) == 3
+
+
+NASTY = '"><img src=x onerror=alert(1)> <script>alert(2)</script> <b onclick=alert(3)>'
+SHOWN = {
+    "table": lambda out, part, name: multiqc.table(
+        out, part, pd.DataFrame({"a": [name]}, index=[name]), {"a": multiqc.Column(name, f"What {name} is")}
+    ),
+    "bars": lambda out, part, name: multiqc.bars(out, part, {"s1": {name: 1.0}}, y="y", colours={name: "#000000"}),
+    "lines": lambda out, part, name: multiqc.lines(
+        out, part, {name: {1: 2.0}}, x="x", y="y", colours={name: "#000000"}
+    ),
+    "heatmap": lambda out, part, name: multiqc.heatmap(
+        out, part, pd.DataFrame([[1.0]], index=[name], columns=[name]), x="x", y="y", z="z"
+    ),
+    "text": lambda out, part, name: multiqc.text(out, part, [f"<b>{name}</b>"]),
+    "gallery": lambda out, part, name: multiqc.gallery(out, part, [(name, out / "p.png")]),
+}
+
+
+@pytest.mark.parametrize("kind", SHOWN)
+def test_what_users_call_things_is_no_markup_wherever_it_stands(tmp_path, kind):
+    (tmp_path / "p.png").write_bytes(b"png")
+    part = Section("s", QC, NASTY, f"About {NASTY} in <code>x.csv</code>.", help=NASTY)
+    content = json.dumps(read(SHOWN[kind](tmp_path, part, NASTY)))
+    assert content.count("&lt;script&gt;") >= 4
+    tags = {re.match(r"</?\w+", tag).group() for tag in re.findall(r"<[^>]*>", content)}
+    assert tags <= {"<code", "</code", "<b", "</b", "<p", "</p", "<div", "</div", "<figure", "</figure", "<figcaption",
+                    "</figcaption", "<img"}  # fmt: skip
+    assert not re.search(r"<[^>]*\son\w+=alert", re.sub(r'alt=\\"[^"]*"', "", content))
+    assert "<code>x.csv</code>" in content
+
+
+def test_emphasis_of_the_pipeline_stays():
+    assert multiqc.markup("<b>x</b> in <code>y.csv</code> & z") == "<b>x</b> in <code>y.csv</code> &amp; z"
+    assert multiqc.markup(Html("<span>x</span>")) == "<span>x</span>"

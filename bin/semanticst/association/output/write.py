@@ -1,6 +1,5 @@
 """Files of a contrast: table, record for the report, MultiQC table, figures."""
 
-import html
 from dataclasses import replace
 from pathlib import Path
 
@@ -136,7 +135,7 @@ def report_table(result: Association, outdir: Path) -> None:
     table = table.assign(**table[means].where(table["feature"].map(is_share)))
     shown = table.assign(interval=interval).set_index(pd.Index(names))
     shown = shown.dropna(axis=1, how="all").loc[:, lambda t: (t != "").any()]
-    section = Section(f"association_{result.contrast.name}", ASSOCIATION, title(result), html.escape(paragraph(result)))
+    section = Section(f"association_{result.contrast.name}", ASSOCIATION, title(result), paragraph(result))
     multiqc.table(outdir, section, shown, _columns(result), row_title="Niche")
 
 
