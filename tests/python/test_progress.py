@@ -1,10 +1,13 @@
 """Progress of long steps: a bar on a terminal, a line now and then elsewhere, nothing for short ones."""
 
 import logging
+import re
 import threading
 
 import pytest
 
+from helpers import BIN
+from model_helpers import write_graphs
 from semanticst import progress as module
 from semanticst.progress import Progress, progress
 from semanticst.threads import in_parallel
@@ -63,3 +66,20 @@ def test_a_terminal_sees_a_bar(monkeypatch, capsys):
     for _ in progress(range(3), "niches"):
         pass
     assert "niches: 100%" in capsys.readouterr().err
+
+
+def test_every_step_shows_its_progress_in_the_same_way():
+    """A bar of tqdm's own writes nothing where there is no terminal: a step of hours would seem to hang."""
+    users = [path.name for path in BIN.rglob("*.py") if re.search(r"^\s*(from|import) tqdm", path.read_text(), re.M)]
+    assert users == ["progress.py"]
+
+
+def test_graphs_and_training_say_how_long_they_still_take(seen, tmp_path, monkeypatch):
+    from semanticst.model.sample_graphs import read_graphs
+    from semanticst.model.train import TrainSettings, choose_device, train_network
+
+    monkeypatch.setattr(module, "EVERY", 0.001)
+    samples = [read_graphs(path) for path in write_graphs(tmp_path)]
+    train_network(samples, TrainSettings(steps=20), choose_device("cpu"))
+    assert any(re.match(r"graphs: 1 of 2, .* about .* left", line) for line in seen.lines)
+    assert any(re.match(r"training: \d+ of 20, .* about .* left, loss \d", line) for line in seen.lines)

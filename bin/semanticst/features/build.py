@@ -8,7 +8,6 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from tqdm import tqdm
 
 from semanticst.constants import SHARES, UNS, FeatureType, Obs, Obsm
 from semanticst.errors import BadInput, Problem
@@ -26,6 +25,7 @@ from semanticst.features.harmonise import common_names, common_panel
 from semanticst.features.harmony import HarmonyReference, correct
 from semanticst.io.internal import possible_feature_types
 from semanticst.io.values import cohort_type
+from semanticst.progress import progress
 from semanticst.writing import write_arrays, write_h5ad, write_json
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def build_components(
         basis, left_out = Basis.from_arrays(model["basis"]), {}
         _check_mapped(samples, names, possible, basis)
     tables, components = [], []
-    for sample, path in tqdm(samples.items(), desc="components", disable=None):
+    for sample, path in progress(samples.items(), "components"):
         obs, spatial, X = _project(path, basis, names[sample])
         tables.append((obs, spatial))
         components.append(X)
@@ -152,7 +152,7 @@ def _fit_basis(
         cofactor = cofactors(np.vstack([_sizes(path, features[sample], names) for sample, path in samples.items()]))
     if len(names) > n_top:
         per_sample, sizes = [], []
-        for sample, path in tqdm(samples.items(), desc="variable features", disable=None):
+        for sample, path in progress(samples.items(), "variable features"):
             moments = Moments()
             X, present = _values(path, features[sample], names, panel.feature_type, depth, cofactor)
             moments.add(X, cross=False, present=present)
@@ -161,7 +161,7 @@ def _fit_basis(
         chosen = most_variable(per_sample, sizes, n_top)
         names, cofactor = names[chosen], None if cofactor is None else cofactor[chosen]
     moments = Moments()
-    for sample, path in tqdm(samples.items(), desc="covariance", disable=None):
+    for sample, path in progress(samples.items(), "covariance"):
         X, present = _values(path, features[sample], names, panel.feature_type, depth, cofactor)
         moments.add(X, cross=True, present=present)
     # each marker has a contrast of its own; counts after log and shares of positive cells are comparable as they are

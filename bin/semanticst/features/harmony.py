@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from semanticst.progress import progress
+
 log = logging.getLogger(__name__)
 
 MAX_CLUSTERS = 30
@@ -62,7 +64,7 @@ def correct(X: np.ndarray, batch: np.ndarray, seed: int) -> tuple[np.ndarray, Ha
     X = X.astype(np.float64)
     codes = np.searchsorted(levels, batch)
     shifts = np.zeros((len(levels), X.shape[1]))
-    for round_ in range(MAX_ROUNDS):
+    for round_ in progress(range(MAX_ROUNDS), "rounds of batch correction, at most"):
         previous = shifts
         corrected, shifts = np.zeros_like(X), np.zeros_like(previous)
         for start in range(STARTS):

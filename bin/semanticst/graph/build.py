@@ -6,11 +6,11 @@ from pathlib import Path
 
 import anndata as ad
 import numpy as np
-from tqdm import tqdm
 
 from semanticst.constants import SHARES, UNS, Context, Obsm, graph_key
 from semanticst.errors import BadInput, Problem
 from semanticst.graph.contexts import domain_context, expression_context, neighbourhood_profile, spatial_context
+from semanticst.progress import progress
 from semanticst.writing import write_h5ad, write_json
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def build_graphs(
     (240, 12)
     """
     summary = []
-    for path in tqdm(sorted(paths, key=lambda p: p.name), desc="graphs", disable=None):
+    for path in progress(sorted(paths, key=lambda p: p.name), "graphs"):
         adata = ad.read_h5ad(path)
         sample = str(adata.uns[UNS]["sample"])
         if adata.n_obs < 2:

@@ -10,7 +10,6 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from semanticst.constants import UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
@@ -23,6 +22,7 @@ from semanticst.io.regions.section_parts import Part, cells_of, count_parts, out
 from semanticst.io.samplesheet import OVERRIDES
 from semanticst.io.several_sections import check_sections, plain
 from semanticst.io.values import as_csr, check_values
+from semanticst.progress import Progress
 from semanticst.writing import write_h5ad, write_json
 
 log = logging.getLogger(__name__)
@@ -51,13 +51,13 @@ def ingest_samples(manifest: Path, outdir: Path) -> None:
     outdir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=outdir) as partial:
         rows = read_manifest(manifest)
-        with tqdm(total=len(rows), desc="samples", disable=None) as progress:
+        with Progress("samples", len(rows)) as counted:
             for shared in inputs_of(rows):
                 try:
                     for row, adata in ingest_input(shared, outdir, Path(partial), problems):
                         write_h5ad(Path(partial) / f"{row['sample']}.ingest.h5ad", adata)
                         kinds.add(tuple(adata.uns[UNS]["feature_types"]))
-                        progress.update()
+                        counted.advance()
                 except (ReadError, OSError) as error:  # a folder that may not be entered, a disk that fails
                     problems.append(_problem(shared, error))
         if problems:

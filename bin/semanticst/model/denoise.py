@@ -7,13 +7,14 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import torch
-from tqdm import tqdm
 
 from semanticst import __version__
 from semanticst.constants import UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.features.basis import Basis
-from semanticst.model.store import Network, load_network
+from semanticst.model.kinds import Network
+from semanticst.model.store import load_network
+from semanticst.progress import progress
 from semanticst.writing import write_h5ad
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ def denoise_cohort(embedding: Path, network: Path, basis: Path, outdir: Path) ->
     if new and state["batches"]:
         log.warning("the network has not seen batch %s: decoded with the mean of its batches", ", ".join(new))
     rows = obs.groupby(Obs.SAMPLE, sort=True).indices
-    for sample, cells in tqdm(rows.items(), desc="denoising", disable=None):
+    for sample, cells in progress(rows.items(), "denoising"):
         own = obs.iloc[cells]
         batch = state["batches"].get(own[Obs.BATCH].iloc[0])
         denoised = ad.AnnData(

@@ -7,12 +7,12 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from semanticst.constants import UNS, Context, Obs, Obsm, graph_key
+from semanticst.model.kinds import Network
 from semanticst.model.sample_graphs import SampleGraphs
-from semanticst.model.store import Network
 from semanticst.model.tiles import collate, split_tiles, with_halo
+from semanticst.progress import progress
 from semanticst.writing import write_h5ad
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ def embed_cohort(network: Network, paths: Sequence[Path], device: torch.device, 
     """Embed the samples in ``paths`` (``{sample}.graphs.h5ad``, in the order given); write one table of all cells."""
     network = network.to(device).eval()
     parts = []
-    for path in tqdm(paths, desc="embedding", disable=None):
+    for path in progress(paths, "embedding"):
         fused, scores = embed_sample(network, network.read(path), device)
         parts.append(_delta(path, fused, scores))
     cohort = ad.concat(parts, merge="same", pairwise=True)

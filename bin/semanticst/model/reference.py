@@ -32,7 +32,6 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from semanticst.constants import UNS, Obs, Obsm, TrainMode
 from semanticst.graph.neighbours import nearest_in_space, symmetric_adjacency
@@ -40,6 +39,7 @@ from semanticst.model.edges import EdgeSet
 from semanticst.model.network import Attention
 from semanticst.model.sample_graphs import SampleGraphs
 from semanticst.model.tiles import Batch, TileLoader
+from semanticst.progress import progress
 
 log = logging.getLogger(__name__)
 
@@ -321,7 +321,7 @@ def train_reference(
 def _train_stage(loader: TileLoader, name: str, passes: int, optimizer, losses, device: torch.device) -> list[dict]:
     """Minimise ``losses(batch)["loss"]`` over ``passes`` passes; the terms at every step."""
     rows = []
-    for _ in tqdm(range(passes), desc=f"training the {name}", disable=None):
+    for _ in progress(range(passes), f"training the {name}"):
         for batch in loader.one_pass():
             terms = losses(batch.to(device))
             optimizer.zero_grad()

@@ -12,10 +12,11 @@ import pandas as pd
 from semanticst.constants import TrainMode
 from semanticst.errors import BadInput, Problem
 from semanticst.model.embed import embed_cohort
+from semanticst.model.kinds import Network
 from semanticst.model.network import known_contexts
 from semanticst.model.reference import ReferenceSettings, read_reference, train_reference
 from semanticst.model.sample_graphs import SampleGraphs, read_graphs, sorted_by_sample
-from semanticst.model.store import Network, load_network, save_network
+from semanticst.model.store import load_network, save_network
 from semanticst.model.train import TrainSettings, choose_device, train_network
 from semanticst.mqc.multiqc import INTEGRATION, Section, lines
 from semanticst.writing import write_json, write_table

@@ -1,25 +1,23 @@
 """Files of the network and of the whole trained model. Tensors and plain values only: no pickled code."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from semanticst import __version__
-from semanticst.constants import TrainMode
 from semanticst.errors import BadInput, Problem
-from semanticst.model.ensemble import Ensemble
-from semanticst.model.network import SemanticNetwork
-from semanticst.model.reference import ReferenceNetwork
 from semanticst.writing import atomic
 
-Network = SemanticNetwork | Ensemble | ReferenceNetwork
+if TYPE_CHECKING:  # layers take seconds to import, and steps that only store a model make none
+    from semanticst.model.kinds import Network
 
 FORMAT = 1
 """Raised when a stored model can no longer be read by older code."""
 
 
-def network_state(network: Network, batches: dict[str, int], settings: dict) -> dict:
+def network_state(network: "Network", batches: dict[str, int], settings: dict) -> dict:
     """Everything of a trained network as a plain dict."""
     return {
         "format": FORMAT,
@@ -32,7 +30,7 @@ def network_state(network: Network, batches: dict[str, int], settings: dict) -> 
     }
 
 
-def save_network(path: Path, network: Network, batches: dict[str, int], settings: dict) -> None:
+def save_network(path: Path, network: "Network", batches: dict[str, int], settings: dict) -> None:
     _save(path, {"network": network_state(network, batches, settings)})
 
 
@@ -70,16 +68,12 @@ def load_model(path: Path) -> dict:
     return {k: v if k == "network" else _to_arrays(v) for k, v in stored.items()}
 
 
-def load_network(path: Path) -> tuple[Network, dict]:
+def load_network(path: Path) -> tuple["Network", dict]:
     """The network, of the kind that was trained, of a ``network.pt`` or ``model.pt`` and its stored state."""
+    from semanticst.model.kinds import network_of
+
     state = load_model(path)["network"]
-    if state.get("mode", TrainMode.SEMANTIC) == TrainMode.REFERENCE:
-        kind: type[Network] = ReferenceNetwork
-    else:
-        kind = Ensemble if state["shape"].get("n_networks", 1) > 1 else SemanticNetwork
-    network = kind.from_stored(state["shape"])
-    network.load_state_dict(state["weights"])
-    return network.eval(), state
+    return network_of(state), state
 
 
 def _to_tensors(value):

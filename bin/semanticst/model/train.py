@@ -10,7 +10,6 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import torch
-from tqdm import tqdm
 
 from semanticst.constants import CONTEXTS, Context
 from semanticst.model.edges import EdgeSet
@@ -27,6 +26,7 @@ from semanticst.model.matches import NO_MATCHES, matched_cells
 from semanticst.model.network import NetworkShape, Output, SemanticNetwork, build_network
 from semanticst.model.sample_graphs import SampleGraphs
 from semanticst.model.tiles import Batch, TileLoader
+from semanticst.progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -117,16 +117,17 @@ def _train_one(
     optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=1e-4)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(rate_share, steps=settings.steps))
     history, started = [], time.monotonic()
-    progress = tqdm(zip(range(settings.steps), loader), total=settings.steps, desc="training", disable=None)
-    for step, batch in progress:
-        terms = training_losses(network, batch.to(device), settings)
-        optimizer.zero_grad()
-        terms["loss"].backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimizer.step()
-        schedule.step()
-        history.append({"step": step + 1, **{k: float(v.detach()) for k, v in terms.items()}})
-        progress.set_postfix(loss=f"{history[-1]['loss']:.3f}")
+    with Progress("training", settings.steps) as counted:
+        for step, batch in zip(range(settings.steps), loader):
+            terms = training_losses(network, batch.to(device), settings)
+            optimizer.zero_grad()
+            terms["loss"].backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+            optimizer.step()
+            schedule.step()
+            history.append({"step": step + 1, **{k: float(v.detach()) for k, v in terms.items()}})
+            counted.note = f"loss {history[-1]['loss']:.3f}"
+            counted.advance()
     log.info(
         "trained in %.0f s, loss %.3f -> %.3f", time.monotonic() - started, history[0]["loss"], history[-1]["loss"]
     )

@@ -6,11 +6,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
 from semanticst.constants import UNS, FeatureType
 from semanticst.errors import BadInput, Problem
 from semanticst.io.internal import read_sample
+from semanticst.progress import progress
 from semanticst.qc.cell_table import write_cells
 from semanticst.qc.map import MAP_ENDING, write_qc_map
 from semanticst.qc.sample import check_sample
@@ -44,7 +43,7 @@ def check_samples(
     seen: dict[str, str] = {}
     outdir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=outdir) as partial:
-        for file in tqdm(sorted(files, key=lambda f: f.name), desc="samples", disable=None):
+        for file in progress(sorted(files, key=lambda f: f.name), "samples"):
             try:
                 adata = read_sample(file)
             except BadInput as bad:

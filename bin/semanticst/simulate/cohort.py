@@ -7,9 +7,9 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from semanticst import __version__
+from semanticst.progress import progress
 from semanticst.simulate.expression import (
     draw_batch,
     draw_counts,
@@ -49,7 +49,7 @@ def simulate_cohort(settings: Settings, outdir: Path) -> None:
     ]
     domains = []
     streams = section_root.spawn(len(sheet))
-    for section, rng in tqdm(zip(sheet.itertuples(), streams), total=len(sheet), desc="sections", disable=None):
+    for section, rng in progress(zip(sheet.itertuples(), streams), "sections", len(sheet)):
         points = cell_positions(section.n_cells, rng)
         shares = section_shares(log_area[section.patient_index], rng)
         niche = draw_niches(points, shares, section.geometry, outcome_niche, rng)

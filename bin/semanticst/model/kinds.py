@@ -1,0 +1,19 @@
+"""Kinds of network that a stored model can hold."""
+
+from semanticst.constants import TrainMode
+from semanticst.model.ensemble import Ensemble
+from semanticst.model.network import SemanticNetwork
+from semanticst.model.reference import ReferenceNetwork
+
+Network = SemanticNetwork | Ensemble | ReferenceNetwork
+
+
+def network_of(state: dict) -> Network:
+    """The network, of the kind that was trained, from its stored ``state``."""
+    if state.get("mode", TrainMode.SEMANTIC) == TrainMode.REFERENCE:
+        kind: type[Network] = ReferenceNetwork
+    else:
+        kind = Ensemble if state["shape"].get("n_networks", 1) > 1 else SemanticNetwork
+    network = kind.from_stored(state["shape"])
+    network.load_state_dict(state["weights"])
+    return network.eval()
