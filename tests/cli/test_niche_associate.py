@@ -38,7 +38,12 @@ def test_files(cohort, tmp_path, contrast, figure):
     result = run(cohort, tmp_path, contrast, "--clinical-permutations", 199)
     assert result.exit_code == 0
     names = {p.name for p in (tmp_path / "out").iterdir()}
-    expected = {f"{contrast}.csv", f"{contrast}.association.json", f"association_{contrast}_mqc.json"}
+    expected = {
+        f"{contrast}.csv",
+        f"{contrast}_sensitivity.csv",
+        f"{contrast}.association.json",
+        f"association_{contrast}_mqc.json",
+    }
     for drawn in ("forest", figure):
         expected |= {f"{contrast}_{drawn}.png", f"{contrast}_{drawn}.pdf", f"association_{contrast}_{drawn}_mqc.json"}
     assert names == expected

@@ -185,6 +185,8 @@ def associate(folder: Path, source: Path, contrasts: tuple[str, ...], features: 
         "samplesheet_check", source / "samplesheet.csv", "--clinical", source / "clinical.csv",
         "--contrasts", folder / "contrasts.csv", "--outdir", check,
     )  # fmt: skip
+    types = source / "niche_sample_cell_types.csv"
+    typed = ("--cell-types", types) if types.is_file() else ()
     for name in contrasts:
         done(
             "niche_associate", "--contrast", name, "--contrasts", check / "contrasts.valid.csv",
@@ -192,7 +194,8 @@ def associate(folder: Path, source: Path, contrasts: tuple[str, ...], features: 
             "--counts", source / "niche_counts.csv", "--contacts", source / "niche_contacts.csv",
             "--patches", source / "niche_patches.csv", "--members", source / "niche_member_counts.csv",
             "--markers", source / "niche_markers.csv", "--clinical-features", features,
-            "--clinical-permutations", SETTINGS["clinical_permutations"], "--outdir", folder / "out",
+            "--clinical-permutations", SETTINGS["clinical_permutations"], *typed,
+            "--outdir", folder / "out",
         )  # fmt: skip
 
 

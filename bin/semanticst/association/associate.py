@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
+from semanticst.association.checks import Checks, add_checks
 from semanticst.association.design.batch import account_for_batch
 from semanticst.association.design.design import Design, build_design
 from semanticst.association.design.tables import Contrast, read_clinical, read_contrast, read_sections
@@ -22,6 +23,7 @@ from semanticst.association.features.composition import (
     unit_contacts,
 )
 from semanticst.association.features.within_niche import read_inside
+from semanticst.association.stats.beyond_cell_types import cell_types_of
 from semanticst.association.stats.cell_numbers import (
     Cells,
     LogCells,
@@ -29,15 +31,13 @@ from semanticst.association.stats.cell_numbers import (
     beside_cells,
     compare_beside_cells,
 )
-from semanticst.association.stats.echo import add_median_reference, mark_echoes
+from semanticst.association.stats.echo import mark_echoes
 from semanticst.association.stats.group_contrasts import (
     compare_continuous,
     compare_groups,
     compare_ordered,
-    slope_variable,
 )
 from semanticst.association.stats.linear_contrast import Settings
-from semanticst.association.stats.mixed_model import add_mixed
 from semanticst.association.stats.permanova import compare_composition
 from semanticst.association.stats.results import (
     OMNIBUS,
@@ -48,8 +48,7 @@ from semanticst.association.stats.results import (
     association_table,
     without_untested_checks,
 )
-from semanticst.association.stats.sensitivity import sensitivity_to_clustering
-from semanticst.association.stats.survival import compare_survival
+from semanticst.association.stats.survival import compare_survival, compare_survival_only
 from semanticst.constants import PERMUTATIONS
 
 log = logging.getLogger(__name__)
@@ -61,11 +60,10 @@ MODELS = {
     "survival": compare_survival,
 }
 
-
-FROM_COUNTS = ("proportion", "entropy")
-"""Features that niche counts alone give: for the mixed model of sections, and for each base clustering."""
-
-BASE_CLUSTERING_PERMUTATIONS = 999
+QUICK = {"survival": compare_survival_only}
+"""Of ``MODELS``, what stands beside the tests of the contrast, where it is another function."""
+CHECK_PERMUTATIONS = 999
+"""Of the tests that stand beside those of the contrast."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +94,8 @@ class Association:
     """Cells of each section in use."""
     top_markers: Mapping[str, str] = field(default_factory=dict)
     """What a niche is rich in, in words, by its number; empty where nobody said."""
+    checks: Checks = field(default_factory=Checks)
+    """Tables beside ``table``."""
 
     @property
     def primary(self) -> pd.DataFrame:
@@ -180,7 +180,9 @@ def associate(
     edges = read_contacts(contacts) if contacts is not None else None
     tables = {kind: read_inside(path, kind) for kind, path in (inside or {}).items() if kind in kinds and path}
     by_member = read_member_counts(members) if members is not None else None
-    return examine(question, sections, niches, edges, tables, kinds, by_member, **options)
+    types = (inside or {}).get("cell_types")
+    typed = read_inside(types, "cell_types") if types else None
+    return examine(question, sections, niches, edges, tables, kinds, by_member, typed, **options)
 
 
 def examine(
@@ -191,6 +193,7 @@ def examine(
     inside: Mapping[str, pd.DataFrame] | None = None,
     kinds: tuple[str, ...] = ("proportion",),
     members: Mapping[str, pd.DataFrame] | None = None,
+    cell_types: pd.DataFrame | None = None,
     min_cells: int = 20,
     permutations: int = PERMUTATIONS,
     seed: int = 0,
@@ -213,7 +216,10 @@ def examine(
     kinds
         Features to test, of ``composition.FEATURES``.
     members
-        ``counts`` as each base clustering of the consensus has them: tells how much a finding hangs on the clustering.
+        ``counts`` as each base clustering of the consensus has them, and other numbers of niches (``k=5``): tells how
+        much a finding hangs on the clustering.
+    cell_types
+        Table of ``within_niche.read_inside``: the same test of plain cell types, and niches adjusted for them.
     min_cells
         Sections with fewer cells are left out, and units with fewer cells in a niche for what is inside that niche.
     permutations
@@ -244,14 +250,14 @@ def examine(
         return MODELS[contrast.type](design, features, settings)
 
     rows = compare_beside_cells(asked, design, features, cells, model)
-    add_median_reference(rows, features, lambda against_median: model(design, against_median))
-    simple = tuple(k for k in kinds if k in FROM_COUNTS)
-    if simple and not design.untestable:
-        sensitivity_to_clustering(rows, [_repeat(design, member, simple, unit) for member in (members or {}).values()])
-        x = slope_variable(design)
-        if x is not None:
-            by_section = build_features(counts.loc[unit.index], simple)
-            add_mixed([row for row in rows if row["family"] == PRIMARY], design, x, features, by_section)
+    checks = Checks()
+    if not design.untestable:
+        types = cell_types_of(cell_types, unit, unit_counts) if cell_types is not None else None
+        few = replace(settings, permutations=min(permutations, CHECK_PERMUTATIONS))
+        checks = add_checks(
+            rows, asked, design, features, counts, cells, kinds, members or {}, types, model,
+            lambda design, features: QUICK.get(contrast.type, MODELS[contrast.type])(design, features, few),
+        )  # fmt: skip
     rows = [_without_test(row, design.untestable) for row in (*rows, joint)]
     for row in rows:
         row["warnings"] = [*row.get("warnings", []), *design.warnings, *_sparse_warning(row, features, min_cells)]
@@ -265,14 +271,8 @@ def examine(
         "log_cells": log_cells,
         "multiplicity": "Benjamini-Hochberg within family; pairs by Holm, in niches whose test over all levels passes",
     }
-    return Association(contrast, design, features, table, chosen, batch.strength, counts.loc[unit.index].sum(axis=1))
-
-
-def _repeat(design: Design, counts: pd.DataFrame, kinds: tuple[str, ...], unit: pd.Series) -> list[dict]:
-    """Rows of the same contrast on other niches: shares and diversity, with few permutations."""
-    counts = counts.reindex(unit.index, fill_value=0).groupby(unit.to_numpy()).sum().reindex(design.units.index)
-    features = build_features(counts, kinds)
-    return MODELS[design.contrast.type](design, features, Settings(permutations=BASE_CLUSTERING_PERMUTATIONS))
+    of_sections = counts.loc[unit.index].sum(axis=1)
+    return Association(contrast, design, features, table, chosen, batch.strength, of_sections, checks=checks)
 
 
 def _without_test(row: dict, reason: str) -> dict:

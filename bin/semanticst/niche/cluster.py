@@ -17,6 +17,7 @@ from semanticst.niche.bootstrap import bootstrap_jaccard, stability_table
 from semanticst.niche.choose_k import choose_number, number_curve, report_curve
 from semanticst.niche.consensus import Consensus, count_votes, numbered_by_size, vote
 from semanticst.niche.mixture import Mixture
+from semanticst.niche.other_numbers import other_number_counts
 from semanticst.niche.representations import (
     Representation,
     fit_representations,
@@ -178,7 +179,7 @@ def cluster_niches(
     2
     """
     adata = ad.read_h5ad(embedding)
-    jaccard = None
+    jaccard, others = None, {}
     if model is not None:
         niches = NicheModel.from_arrays(model["mixture"])
         labels, stability = niches.assign(adata)
@@ -202,6 +203,7 @@ def cluster_niches(
         jaccard = _bootstrap_stability(
             adata, representations[consensus.reference], consensus.consensus_labels, chosen, bootstraps, seed, threads
         )
+        others = {k: c.labels for k, (_, c) in found.items() if k != chosen}
         if len(found) > 1:
             cells = adata.obs[[Obs.SAMPLE, Obs.CELL_ID]].astype(str).reset_index(drop=True)
             write_table(
@@ -217,10 +219,9 @@ def cluster_niches(
     write_table(outdir / "niches.csv.gz", niche_table(adata, labels, stability, by_niche["jaccard"].to_numpy()))
     samples = adata.obs[Obs.SAMPLE].astype(str).to_numpy()
     names = [r.name for r in niches.representations]
-    write_table(
-        outdir / "niche_member_counts.csv",
-        base_clustering_counts(samples, niches.partitions(adata), niches.mapping, names),
-    )
+    members = base_clustering_counts(samples, niches.partitions(adata), niches.mapping, names)
+    under_others = other_number_counts(samples, labels, others)
+    write_table(outdir / "niche_member_counts.csv", pd.concat([members, under_others]) if others else members)
 
 
 def fit_niches(

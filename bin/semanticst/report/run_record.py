@@ -94,6 +94,8 @@ def run_facts(
         "ran_contacts": "contacts" in settings["features"],
         "ran_mixed": any(row.get("p_mixed") is not None for row in rows),
         "ran_members": max((row.get("n_members") or 0 for row in rows), default=0) or None,
+        "ran_analyses": any(row.get("n_analyses") for row in rows),
+        "ran_types": any(row.get("p_types") is not None for row in rows),
         "ran_batch_blocks": "compared inside batches only" in warnings,
         "ran_batch_withheld": "batch is nested in the contrast (" in warnings and "not testable: batch" in warnings,
     }

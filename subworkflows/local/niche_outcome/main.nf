@@ -62,6 +62,7 @@ workflow NICHE_OUTCOME {
     ch_outputs = publishedIn('niches', NICHE_DESCRIBE.out.tables).mix(
         publishedIn('niches/maps', NICHE_DESCRIBE.out.maps),
         publishedIn('association', NICHE_ASSOCIATE.out.table),
+        publishedIn('association', NICHE_ASSOCIATE.out.checks),
         publishedIn('association', NICHE_ASSOCIATE.out.association),
         publishedIn('association', NICHE_ASSOCIATE.out.figures),
         publishedIn('association', REPORT_PLANTED.out.planted),

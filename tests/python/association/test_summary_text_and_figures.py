@@ -33,7 +33,9 @@ def test_paragraph_of_a_finding():
         f"Niche 2 covers on average {100 * row['mean_target']:.1f} % in g1 "
         f"and {100 * row['mean_reference']:.1f} % in g0: log-ratio difference {row['effect']:+.2f} "
         f"(95 % CI {row['ci_low']:.2f} to {row['ci_high']:.2f}), "
-        f"{p_text(row['q'], 'q')}; 20 patients."
+        f"{row['percentage_points']:+.1f} percentage points (95 % CI {row['percentage_points_low']:.1f} "
+        f"to {row['percentage_points_high']:.1f}), {p_text(row['q'], 'q')}; 20 patients; "
+        f"agrees in {row['n_agree']} of {row['n_analyses']} other analyses."
     )
     assert sentence in text
     n_found = (result.primary["q"] < 0.05).sum()
@@ -186,6 +188,7 @@ def test_files_of_a_contrast(tmp_path):
         "c_forest.png",
         "c_patients.pdf",
         "c_patients.png",
+        "c_sensitivity.csv",
     ]
     for name in ("forest", "patients"):
         picture = imread(tmp_path / f"c_{name}.png")

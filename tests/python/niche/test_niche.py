@@ -367,6 +367,7 @@ def test_table_and_curve_are_written(tmp_path):
     assert (niches["coordinate_unit"] == "um").all()
     members = pd.read_csv(tmp_path / "niche_member_counts.csv")
     assert len(set(members["member"])) > 1
+    assert "k=3" in set(members["member"])
     sizes = pd.read_csv(tmp_path / "niches.csv.gz").groupby("sample").size()
     by_member = (
         members.groupby(["member", "sample"])["n_cells"]

@@ -88,7 +88,8 @@ def test_numbers_of_the_methods_text_are_those_of_the_run(cohorts, name):
     sheet = pd.read_csv(source / "samplesheet.csv")
     with np.load(source / "cohort.basis.npz", allow_pickle=False) as basis:
         n_features, n_components = len(basis["features"]), len(basis["variance"])
-    tables = [pd.read_csv(path) for path in sorted((cohort.folder / "out").glob("*.csv"))]
+    names = [record["contrast"]["name"] for record in cohort.associations]
+    tables = [pd.read_csv(cohort.folder / "out" / f"{name}.csv") for name in names]
     expected = {
         r"(\d+) features \(at most": n_features,
         r"reduced to (\d+) principal": n_components,
@@ -116,7 +117,7 @@ def test_numbers_of_a_paragraph_are_those_of_its_table(cohorts, name):
     for record in cohort.associations:
         table = pd.read_csv(cohort.folder / "out" / f"{record['contrast']['name']}.csv")
         values = table.select_dtypes("number").to_numpy(float).ravel()
-        known = {f"{v:{style}}" for v in values for style in (".1f", ".2f", "+.2f", ".3f", ".0f")}
+        known = {f"{v:{style}}" for v in values for style in (".1f", "+.1f", ".2f", "+.2f", ".3f", ".0f")}
         # what lies halfway between two roundings may have been cut in the table
         known |= {f"{v + 1e-9:.3f}" for v in values}
         known |= {f"{100 * v:{style}}" for v in values for style in (".0f", ".1f")}
@@ -127,6 +128,12 @@ def test_numbers_of_a_paragraph_are_those_of_its_table(cohorts, name):
         known |= {"95", "5", "80", "0.05", "0.001", str(record["n_found"]), str(record["n_tests"]["primary"])}
         known |= {str(int(niche)) for niche in table["niche"] if str(niche).isdigit()}
         known |= {str((table["p"].isna() & (table["family"] == "primary")).sum()), record["contrast"]["event_value"]}
+        beside = table[["effect_without_cells", "effect_given_types"]].to_numpy(float).ravel()
+        known |= {f"{exp(v):.2f}" for v in beside}
+        types = cohort.folder / "out" / f"{record['contrast']['name']}_cell_types.csv"
+        if types.is_file():
+            plain = pd.read_csv(types)
+            known |= {str((plain["q"] < 0.05).sum()), str(plain["p"].notna().sum())}
         strangers = [n for n in numbers(record["paragraph"]) if n not in known]
         assert not strangers, record["paragraph"]
 

@@ -21,7 +21,8 @@ NAMED_MARKERS = 3
 
 def paragraph(result: Association) -> str:
     """Who was compared, whether composition differs, which niches, what to beware of."""
-    parts = [who_was_compared(result), joint_sentence(result), *finding_sentences(result), *cautions(result)]
+    parts = [who_was_compared(result), joint_sentence(result), *finding_sentences(result)]
+    parts += [*cell_type_sentence(result), *cautions(result)]
     return " ".join(p for p in parts if p)
 
 
@@ -115,7 +116,7 @@ def finding(result: Association, row: pd.Series, adjusted: str = "q") -> str:
     if row["comparison"] == OMNIBUS:
         return omnibus_finding(result, row)
     name, evidence = marked_name(result, row), f"{p_text(row['q'], adjusted)}; {int(row['n_patients'])} patients"
-    beside = without_cells(row)
+    beside = without_cells(row) + given_types(row) + agreement(row)
     interval = f"95 % CI {row['ci_low']:.2f} to {row['ci_high']:.2f}"
     share, (verb, scale) = is_share(row["feature"]), wording(row["feature"])
     kind = result.contrast.type
@@ -123,17 +124,18 @@ def finding(result: Association, row: pd.Series, adjusted: str = "q") -> str:
         interval = f"95 % CI {row['hazard_ratio_low']:.2f} to {row['hazard_ratio_high']:.2f}"
         ratio = f"{row['hazard_ratio']:.2f} per SD ({interval})"
         course = "shorter" if row["effect"] > 0 else "longer"
-        events = f"{evidence}, {int(row['n_events'])} events{beside}"
+        events = f"{evidence}, {int(row['n_events'])} events"
         name = name.removesuffix(",")
-        return f"{name}: hazard ratio {ratio}, {events}; higher abundance, {course} time to {result.contrast.event}."
+        course = f"higher abundance, {course} time to {result.contrast.event}"
+        return f"{name}: hazard ratio {ratio}, {events}; {course}{beside}."
     if kind == "continuous":
         course = "more" if row["effect"] > 0 else "less"
-        slope = f"{row['effect']:+.2f} per SD ({interval}), {evidence}{beside}"
+        slope = f"{row['effect']:+.2f} per SD ({interval}){points(row)}, {evidence}{beside}"
         return f"{name.removesuffix(',')}: {course} of it with higher {result.contrast.column}, {slope}."
     low, high = compared_levels(result, row)
     means = f"{shown(row['mean_target'], share)} in {high} and {shown(row['mean_reference'], share)} in {low}"
     step = "change per step" if row["comparison"].startswith("trend") else "difference"
-    return f"{name} {verb} {means}: {scale}{step} {row['effect']:+.2f} ({interval}), {evidence}{beside}."
+    return f"{name} {verb} {means}: {scale}{step} {row['effect']:+.2f} ({interval}){points(row)}, {evidence}{beside}."
 
 
 def without_cells(row: pd.Series) -> str:
@@ -143,6 +145,46 @@ def without_cells(row: pd.Series) -> str:
         return ""
     text = f"hazard ratio {np.exp(effect):.2f}" if row["effect_type"] == "log_hazard_ratio_per_sd" else f"{effect:+.2f}"
     return f"; {text} ({p_text(row['p_without_cells'])}) if not adjusted for cell numbers"
+
+
+def points(row: pd.Series) -> str:
+    """The effect on shares of cells in percentage points, where there is one."""
+    if pd.isna(row["percentage_points"]):
+        return ""
+    interval = f"95 % CI {row['percentage_points_low']:.1f} to {row['percentage_points_high']:.1f}"
+    return f", {row['percentage_points']:+.1f} percentage points ({interval})"
+
+
+def given_types(row: pd.Series) -> str:
+    """The estimate given the proportions of cell types, where these are known."""
+    effect = row["effect_given_types"]
+    if pd.isna(effect):
+        return ""
+    text = f"hazard ratio {np.exp(effect):.2f}" if row["effect_type"] == "log_hazard_ratio_per_sd" else f"{effect:+.2f}"
+    return f"; {text} ({p_text(row['p_given_types'])}) given the proportions of cell types"
+
+
+def agreement(row: pd.Series) -> str:
+    """In how many of the other analyses the row holds."""
+    if pd.isna(row["n_analyses"]) or not row["q"] < SIGNIFICANT:
+        return ""
+    return f"; agrees in {int(row['n_agree'])} of {plural(int(row['n_analyses']), 'other analysis', 'other analyses')}"
+
+
+def cell_type_sentence(result: Association) -> list[str]:
+    """What the same test finds in plain proportions of cell types."""
+    table = result.checks.cell_types
+    if table is None or not table["p"].notna().any():
+        return []
+    found = table[table["q"] < SIGNIFICANT]["cell_type"].drop_duplicates().tolist()
+    n_types = table.loc[table["p"].notna(), "cell_type"].nunique()
+    if not found:
+        return [
+            f"The same test of plain proportions of cell types finds none of {n_types} (false discovery rate of 5 %)."
+        ]
+    more = f" and {len(found) - MOST_FINDINGS} more" if len(found) > MOST_FINDINGS else ""
+    names = ", ".join(found[:MOST_FINDINGS]) + more if more else joined(found)
+    return [f"The same test of plain proportions of cell types finds {len(found)} of {n_types}: {names}."]
 
 
 def cautions(result: Association) -> list[str]:
@@ -241,9 +283,9 @@ def p_text(p: float, name: str = "p") -> str:
     return f"{name} < 0.001" if p < 0.001 else f"{name} = {p:.3f}" if p < 0.1 else f"{name} = {p:.2f}"
 
 
-def plural(n: int, noun: str) -> str:
+def plural(n: int, noun: str, several: str = "") -> str:
     """``1 patient``, ``33 patients``."""
-    return f"{n} {noun}{'' if n == 1 else 's'}"
+    return f"{n} {noun}" if n == 1 else f"{n} {several or noun + 's'}"
 
 
 def top_markers_text(path: Path) -> dict[str, str]:

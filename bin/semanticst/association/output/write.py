@@ -47,7 +47,7 @@ def write_association(
 ) -> None:
     """Write everything of one contrast into ``outdir``, named by the contrast.
 
-    Its table (CSV), its record for the report (JSON), figures (PNG with 150 dpi, PDF), custom content for MultiQC.
+    Its tables (CSV), its record for the report (JSON), figures (PNG with 150 dpi, PDF), custom content for MultiQC.
 
     Parameters
     ----------
@@ -74,6 +74,9 @@ def write_association(
         result = replace(result, top_markers=top_markers_text(markers))
     name = result.contrast.name
     write_table(outdir / f"{name}.csv", result.table)
+    for what, table in (("sensitivity", result.checks.sensitivity), ("cell_types", result.checks.cell_types)):
+        if table is not None and len(table):
+            write_table(outdir / f"{name}_{what}.csv", table)
     figures = draw_figures(result, outdir, name, niches)
     write_json(outdir / f"{name}.association.json", record(result, figures))
     report_table(result, outdir)
@@ -133,10 +136,16 @@ def report_table(result: Association, outdir: Path) -> None:
     means = ["mean_reference", "mean_target", "mean_all"]
     # the report shows means as shares: those of other features are in the CSV
     table = table.assign(**table[means].where(table["feature"].map(is_share)))
-    shown = table.assign(interval=interval).set_index(pd.Index(names))
+    points = [f"{a:+.1f} ({b:.1f} to {c:.1f})" if np.isfinite(a) else None for a, b, c in _points(table)]
+    agree = [f"{int(k)} of {int(m)}" if pd.notna(m) else None for k, m in zip(table["n_agree"], table["n_analyses"])]
+    shown = table.assign(interval=interval, points=points, agrees=agree).set_index(pd.Index(names))
     shown = shown.dropna(axis=1, how="all").loc[:, lambda t: (t != "").any()]
     section = Section(f"association_{result.contrast.name}", ASSOCIATION, title(result), paragraph(result))
     multiqc.table(outdir, section, shown, _columns(result), row_title="Niche")
+
+
+def _points(table: pd.DataFrame) -> np.ndarray:
+    return table[["percentage_points", "percentage_points_low", "percentage_points_high"]].to_numpy(float)
 
 
 def _columns(result: Association) -> dict[str, Column]:
@@ -150,6 +159,7 @@ def _columns(result: Association) -> dict[str, Column]:
     return {
         "effect": Column("Effect", "hazard ratio per SD" if survival else types, "{:.2f}"),
         "interval": Column("95 % interval", "of the effect"),
+        "points": Column("Percentage points", "Effect on the share of cells, with its 95 % interval"),
         "mean_reference": Column(f"Share, {low}", "Mean share of cells over patients", percent),
         "mean_target": Column(f"Share, {high}", "Mean share of cells over patients", percent),
         "mean_all": Column("Share, all", "Mean share of cells over all patients", percent),
@@ -157,6 +167,11 @@ def _columns(result: Association) -> dict[str, Column]:
         "q": Column("q", "p corrected for the number of tests (Benjamini-Hochberg)", "{:.2g}"),
         "n_patients": Column("Patients", "In this test", "{:,d}"),
         "n_events": Column("Events", "In this test", "{:,d}"),
+        "agrees": Column("Agrees", "Other analyses with the same sign and p < 0.05, see the sensitivity table"),
+        "echo": Column("Echo", "yes: not found with the median niche as the reference"),
+        "p_given_types": Column(
+            "p given types", "Adjusted for what proportions of cell types alone would give", "{:.2g}"
+        ),
         "warnings": Column("Caveats", "What limits this row"),
     }
 

@@ -18,11 +18,17 @@ COLUMNS = (
     "effect_mixed", "mixed_low", "mixed_high", "p_mixed", "n_members", "members_same_sign", "members_significant",
     "cells_correlation", "effect_without_cells", "ci_low_without_cells", "ci_high_without_cells", "p_without_cells",
     "echo", "effect_median_reference", "p_median_reference",
+    "percentage_points", "percentage_points_low", "percentage_points_high",
+    "effect_types", "ci_low_types", "ci_high_types", "p_types",
+    "effect_given_types", "ci_low_given_types", "ci_high_given_types", "p_given_types", "n_analyses", "n_agree",
 )  # fmt: skip
 """The first twelve are a contract; the rest is explained in docs/output.md."""
 
 NUMERIC = [c for c in COLUMNS if c not in ("niche", "feature", "effect_type", "model", "warnings", "comparison", "family", "echo")]
-COUNTS = ("n_patients", "n_events", "n_tests", "n_reference", "n_target", "n_members")
+COUNTS = ("n_patients", "n_events", "n_tests", "n_reference", "n_target", "n_members", "n_analyses", "n_agree")
+
+CHECKS = ("p_without_cells", "p_median_reference", "p_types", "p_given_types")
+"""p-values of other tests of the same row."""
 
 PRIMARY, PAIRWISE, COMPOSITION = "primary", "pairwise", "composition"
 """Families of tests: q is computed inside a family."""
@@ -81,7 +87,7 @@ def add_q(table: pd.DataFrame) -> pd.DataFrame:
 def without_untested_checks(table: pd.DataFrame) -> pd.DataFrame:
     """The table without p-values of checks in rows that have none themselves."""
     table = table.copy()
-    table.loc[table["p"].isna(), ["p_without_cells", "p_median_reference"]] = np.nan
+    table.loc[table["p"].isna(), list(CHECKS)] = np.nan
     return table
 
 

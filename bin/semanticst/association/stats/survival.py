@@ -17,6 +17,7 @@ from semanticst.association.stats.linear_contrast import Settings, sign_warning,
 from semanticst.association.stats.results import PRIMARY
 from semanticst.association.stats.sensitivity import detectable_effect
 
+EFFECT = "log_hazard_ratio_per_sd"
 EVENTS_PER_VARIABLE = 10
 """Below it the fit is penalised (Peduzzi et al. 1995, J Clin Epidemiol 48:1503)."""
 
@@ -35,6 +36,28 @@ def compare_survival(design: Design, features: Features, settings: Settings) -> 
         reason = untestable_feature(y[use]) or too_few_events(row["n_patients"], row["n_events"])
         row["mean_all"] = shown[use].mean() if use.any() else np.nan
         row.update({"warnings": [reason]} if reason else _row(design, base[use], y[use], shown[use], settings))
+        rows.append(row)
+    return rows
+
+
+def compare_survival_only(design: Design, features: Features, settings: Settings) -> list[dict]:
+    """Rows as those of `compare_survival`, with effect, interval and p alone: for tests that are repeated often."""
+    base = base_frame(design)
+    comparison = f"{design.contrast.event} == {design.contrast.event_value} over {design.contrast.time}"
+    rows = []
+    for feature, niche in features.modelled.columns:
+        y = features.modelled[feature, niche].to_numpy()
+        use = np.isfinite(y)
+        row = {"feature": feature, "niche": niche, "comparison": comparison, "family": PRIMARY}
+        reason = untestable_feature(y[use]) or too_few_events(int(use.sum()), int(base["event"][use].sum()))
+        n_terms = 1 + design.covariates.shape[1]
+        penalised = bool(base["event"][use].sum() < EVENTS_PER_VARIABLE * n_terms)
+        fit = None if reason else fit_cox(base[use], y[use], penalised) or fit_cox(base[use], y[use], True)
+        if fit is not None:
+            half = stats.norm.ppf(0.975) * fit.se
+            row.update(effect=fit.effect, effect_type=EFFECT, ci_low=fit.effect - half, ci_high=fit.effect + half)
+            row["p"] = survival_p(base[use], y[use], fit, settings.permutations, settings.seed)[1]
+        row["warnings"] = [reason or "not testable: the Cox model does not converge"] if fit is None else []
         rows.append(row)
     return rows
 
@@ -70,7 +93,7 @@ def _row(design: Design, base: pd.DataFrame, y: np.ndarray, shown: np.ndarray, s
     half = stats.norm.ppf(0.975) * fit.se
     return {
         "effect": fit.effect,
-        "effect_type": "log_hazard_ratio_per_sd",
+        "effect_type": EFFECT,
         "ci_low": fit.effect - half,
         "ci_high": fit.effect + half,
         "p": p,

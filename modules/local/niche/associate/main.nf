@@ -13,6 +13,7 @@ process NICHE_ASSOCIATE {
 
     output:
     tuple val(meta), path("${meta.id}.csv")             , emit: table
+    tuple val(meta), path("${meta.id}_*.csv")           , emit: checks, optional: true
     tuple val(meta), path("${meta.id}.association.json"), emit: association
     tuple val(meta), path('*.{pdf,png}')                , emit: figures, optional: true
     tuple val(meta), path('*_mqc.*')                    , emit: report

@@ -1,0 +1,98 @@
+"""What stands beside the tests of a contrast: the same under other choices, and given what else could explain it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from semanticst.association.design.design import Design
+from semanticst.association.features.composition import Features, build_features
+from semanticst.association.stats.beyond_cell_types import CellTypes, add_cell_types, compare_cell_types
+from semanticst.association.stats.cell_numbers import Cells
+from semanticst.association.stats.echo import add_median_reference
+from semanticst.association.stats.group_contrasts import slope_variable
+from semanticst.association.stats.mixed_model import add_mixed
+from semanticst.association.stats.percentage_points import add_percentage_points
+from semanticst.association.stats.results import PRIMARY
+from semanticst.association.stats.sensitivity import sensitivity_to_clustering
+from semanticst.association.stats.sensitivity_table import Material, sensitivity_table
+
+FROM_COUNTS = ("proportion", "entropy")
+"""Features that niche counts alone give: for the mixed model of sections, and for each base clustering."""
+OTHER_NUMBER = "k="
+"""What a member of ``niche_member_counts.csv`` begins with that is another number of niches, no base clustering."""
+
+Model = Callable[[Design, Features], list[dict]]
+
+
+@dataclass(frozen=True)
+class Checks:
+    """Tables beside that of the contrast: sensitivity of each niche, and the test of plain cell types (if known)."""
+
+    sensitivity: pd.DataFrame = field(default_factory=pd.DataFrame)
+    cell_types: pd.DataFrame | None = None
+
+
+def add_checks(
+    rows: list[dict],
+    asked: Design,
+    design: Design,
+    features: Features,
+    counts: pd.DataFrame,
+    cells: Cells,
+    kinds: tuple[str, ...],
+    members: Mapping[str, pd.DataFrame],
+    types: CellTypes | None,
+    model: Model,
+    quick: Model,
+) -> Checks:
+    """Fill the columns of ``rows`` that check them; changed in place.
+
+    Parameters
+    ----------
+    rows
+        Of ``model``, about ``features``.
+    asked, design
+        As the contrast asks, and adjusted for numbers of cells where these go with it.
+    features
+        Of the units.
+    counts
+        Cells per section and niche.
+    cells
+        Cells of the units.
+    kinds
+        Of features.
+    members
+        ``counts`` under the niches of each base clustering, and under other numbers of niches (named ``k=5``).
+    types
+        Cells per unit, niche and type; None where types are not known.
+    model, quick
+        Rows of a design and features, ``quick`` with fewer permutations.
+    """
+    add_percentage_points(rows, asked, features)
+    add_median_reference(rows, features, lambda against_median: quick(design, against_median))
+    if types is not None:
+        add_cell_types(rows, design, features, types, quick)
+    simple = tuple(k for k in kinds if k in FROM_COUNTS)
+    unit = design.sections["unit"]
+    sensitivity = pd.DataFrame()
+    if simple:
+        repeats = {name: quick(design, _features_of(member, simple, unit, design)) for name, member in members.items()}
+        numbers = {n.removeprefix(OTHER_NUMBER): r for n, r in repeats.items() if n.startswith(OTHER_NUMBER)}
+        clusterings = {name: r for name, r in repeats.items() if not name.startswith(OTHER_NUMBER)}
+        sensitivity_to_clustering(rows, list(clusterings.values()))
+        x = slope_variable(design)
+        if x is not None:
+            by_section = build_features(counts.loc[unit.index], simple)
+            add_mixed([row for row in rows if row["family"] == PRIMARY], design, x, features, by_section)
+        # a single base clustering is the result itself
+        material = Material(asked, design, counts, unit, clusterings if len(clusterings) > 1 else {}, numbers)
+        if "proportion" in simple:
+            sensitivity = sensitivity_table(rows, material, cells.log_total, quick)
+    return Checks(sensitivity, None if types is None else compare_cell_types(design, types, quick))
+
+
+def _features_of(counts: pd.DataFrame, kinds: tuple[str, ...], unit: pd.Series, design: Design) -> Features:
+    """Features of the units under other niches."""
+    counts = counts.reindex(unit.index, fill_value=0).groupby(unit.to_numpy()).sum().reindex(design.units.index)
+    return build_features(counts, kinds)

@@ -1,0 +1,145 @@
+"""Sensitivity of a finding to how it was analysed: the same test under other choices, and in how many it holds.
+
+Choices of the test itself (what is added to shares, the reference, the scale, numbers of cells, weights of sections)
+and of the niches (every base clustering alone: another representation, other hops; other numbers of niches). What a run
+cannot say is listed with its reason.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from semanticst.association.design.design import Design
+from semanticst.association.features.composition import (
+    PSEUDO_SHARE,
+    Features,
+    centred_log_ratio,
+    shares,
+)
+from semanticst.association.stats.cell_numbers import LOG_CELLS
+from semanticst.association.stats.results import OMNIBUS, PRIMARY
+from semanticst.association.stats.sensitivity import LEVEL
+
+PSEUDO_SHARES = (0.0001, 0.01)
+"""Added to shares in place of ``PSEUDO_SHARE``."""
+COLUMNS = (
+    "niche",
+    "comparison",
+    "analysis",
+    "effect",
+    "effect_type",
+    "ci_low",
+    "ci_high",
+    "p",
+    "same_sign",
+    "agrees",
+    "note",
+)
+NO_HARMONY = "not in this run: run again with --features_harmony false into another folder, and compare"
+NO_NUMBERS = "not in this run: give several numbers, such as --niche_k 5,7,9"
+
+Model = Callable[[Design, Features], list[dict]]
+
+
+@dataclass(frozen=True)
+class Material:
+    """What the analyses are made of.
+
+    ``asked`` and ``design`` without and with what is adjusted for; cells per section and niche (``counts``), and the
+    unit of each section (``unit``); the rows of the same tests under the niches of each base clustering (``members``)
+    and under other numbers of niches (``numbers``), numbered as the niches.
+    """
+
+    asked: Design
+    design: Design
+    counts: pd.DataFrame
+    unit: pd.Series
+    members: Mapping[str, list[dict]]
+    numbers: Mapping[str, list[dict]]
+
+    @property
+    def share(self) -> pd.DataFrame:
+        """Share of each niche among the cells of a unit."""
+        counts = self.counts.loc[self.unit.index].groupby(self.unit.to_numpy()).sum()
+        return shares(counts.reindex(self.design.units.index))
+
+
+def sensitivity_table(rows: list[dict], material: Material, log_total: pd.Series, model: Model) -> pd.DataFrame:
+    """One row per niche (primary rows about its share), comparison and analysis; ``COLUMNS``.
+
+    ``agrees``: the effect has the same sign (an omnibus test has none) and p < 0.05. Also fills ``n_analyses`` and
+    ``n_agree`` of ``rows``, which are changed in place. ``log_total`` is the log of the cells of each unit.
+    """
+    tested = [r for r in rows if r["feature"] == "proportion" and r["family"] == PRIMARY and "effect" in r]
+    found = []
+    for name, repeated, note in _analyses(material, log_total, model):
+        others = {_key(r): r for r in repeated}
+        found += [_one(row, name, others.get(_key(row), {}), note) for row in tested]
+    table = pd.DataFrame(found, columns=list(COLUMNS))
+    for row in tested:
+        own = table[(table["niche"] == row["niche"]) & (table["comparison"] == row["comparison"])]
+        agrees = own["agrees"].dropna()
+        if len(agrees):
+            row.update(n_analyses=len(agrees), n_agree=int(agrees.sum()))
+    return table
+
+
+def _analyses(material: Material, log_total: pd.Series, model: Model) -> Iterator[tuple[str, list[dict], str]]:
+    """Name and rows of each analysis; no rows and the reason where it cannot be done."""
+    design, asked, share = material.design, material.asked, material.share
+    for pseudo in PSEUDO_SHARES:
+        logs = centred_log_ratio(share, pseudo)
+        yield f"{pseudo:g} added to shares, not {PSEUDO_SHARE:g}", model(design, _proportions(logs)), ""
+    logs = centred_log_ratio(share)
+    against_median = _proportions(logs.sub(logs.median(axis=1), axis=0))
+    yield "median niche as the reference", model(design, against_median), ""
+    yield "arcsine of the square root of shares", model(design, _proportions(np.arcsin(np.sqrt(share)))), ""
+    if LOG_CELLS in design.covariates and LOG_CELLS not in asked.covariates:
+        yield "not adjusted for log cells", model(asked, _proportions(logs)), ""
+    elif np.ptp(log_total) > 1e-9:
+        with_cells = asked.covariates.assign(**{LOG_CELLS: log_total.reindex(asked.units.index)})
+        yield "adjusted for log cells", model(replace(asked, covariates=with_cells), _proportions(logs)), ""
+    name = "sections of a patient count alike"
+    if material.unit.duplicated().any():
+        mean = shares(material.counts.loc[material.unit.index]).groupby(material.unit.to_numpy()).mean()
+        yield name, model(design, _proportions(centred_log_ratio(mean.reindex(design.units.index)))), ""
+    else:
+        yield name, [], "every patient has one section"
+    for member, rows in material.members.items():
+        yield _base_clustering(member), rows, ""
+    for number, rows in material.numbers.items():
+        yield f"{number} niches", rows, ""
+    if not material.numbers:
+        yield "other numbers of niches", [], NO_NUMBERS
+    yield "without Harmony", [], NO_HARMONY
+
+
+def _proportions(values: pd.DataFrame) -> Features:
+    columns = pd.MultiIndex.from_tuples([("proportion", str(n)) for n in values], names=["feature", "niche"])
+    return Features(values.set_axis(columns, axis=1), values.set_axis(columns, axis=1))
+
+
+def _base_clustering(member: str) -> str:
+    """``profile3-10`` and ``embedding-50`` in words."""
+    profile = re.fullmatch(r"profile(\d+)-(\d+)", member)
+    if profile:
+        return f"base clustering: {profile[1]} hops, {profile[2]} components"
+    embedding = re.fullmatch(r"embedding-(\d+)", member)
+    return f"base clustering: embedding, {embedding[1]} components" if embedding else f"base clustering: {member}"
+
+
+def _one(row: dict, name: str, other: dict, note: str) -> dict:
+    said = {"niche": row["niche"], "comparison": row["comparison"], "analysis": name, "note": note}
+    if "effect" not in other:
+        reasons = [w for w in other.get("warnings", []) if w.startswith("not testable")]
+        return said | {"note": note or "; ".join(reasons) or "no counterpart"}
+    same = None if row["comparison"] == OMNIBUS else bool(np.sign(other["effect"]) == np.sign(row["effect"]))
+    values = {k: other.get(k, np.nan) for k in ("effect", "effect_type", "ci_low", "ci_high", "p")}
+    return said | values | {"same_sign": same, "agrees": same is not False and bool(other["p"] < LEVEL)}
+
+
+def _key(row: dict) -> tuple[str, str, str]:
+    return row["feature"], row["niche"], row["comparison"]
