@@ -6,10 +6,13 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+import scanpy as sc
 import torch
+from matplotlib.colors import to_hex
 from sklearn.metrics import adjusted_rand_score
 
 from helpers import invoke, make_internal
+from semanticst.plotting.palette import niche_colour
 
 SMALL = ["--train-steps", 15, "--train-latent", 8, "--train-communities", 4]
 
@@ -68,11 +71,21 @@ def test_integrated_object_holds_what_is_promised(cohort):
     first = ad.read_h5ad(cohort / "s0.qc.h5ad")
     assert {"sample", "patient", "batch", "cell_id", "niche", "stability", "niche_jaccard"} <= set(whole.obs)
     by_niche = pd.read_csv(cohort / "niche_stability.csv").set_index("niche")["jaccard"]
-    np.testing.assert_allclose(whole.obs["niche_jaccard"], by_niche[whole.obs["niche"]], atol=1e-6)
+    np.testing.assert_allclose(whole.obs["niche_jaccard"], by_niche[whole.obs["niche"].astype(int)], atol=1e-6)
     assert by_niche.notna().all()
     assert {"spatial", "X_pca", "X_pca_harmony", "X_semantic", "semantic_scores"} <= set(whole.obsm)
     np.testing.assert_array_equal(whole[whole.obs["sample"] == "s0"].X.toarray(), first.X.toarray())
     assert whole.uns["semanticst"]["samples"].tolist() == ["s0", "s1", "s2"]
+
+
+def test_scanpy_draws_niches_in_the_colours_of_the_report(cohort):
+    whole = ad.read_h5ad(cohort / "cohort.h5ad")
+    assert list(whole.obs["niche"].cat.categories) == ["1", "2"]
+    assert list(whole.uns["niche_colors"]) == [niche_colour(1), niche_colour(2)]
+    assert whole.var["symbol"].tolist() == whole.var_names.tolist()
+    axes = sc.pl.embedding(whole, basis="spatial", color="niche", show=False)
+    drawn = {to_hex(colour).upper() for colour in axes.collections[0].get_facecolors()}
+    assert drawn == {niche_colour(1), niche_colour(2)}
 
 
 def test_niches_table_covers_every_cell_once(cohort):

@@ -13,6 +13,7 @@ from semanticst.constants import UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.features.harmonise import common_names
 from semanticst.model.sample_graphs import sorted_by_sample
+from semanticst.plotting.palette import niche_colour
 from semanticst.writing import write_h5ad
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,13 @@ def assemble_cohort(paths: Sequence[Path], embedding: Path, niches: Path, out: P
     order = embedded.obs_names.get_indexer(cohort.obs_names)
     for key in KEPT_OBSM:
         cohort.obsm[key] = embedded.obsm[key][order]
-    cohort.obs[Obs.NICHE] = table.loc[cohort.obs_names, "niche"].to_numpy(dtype=np.int32)
+    niche = table.loc[cohort.obs_names, "niche"].to_numpy(dtype=np.int32)
+    names = [str(number) for number in range(1, int(niche.max()) + 1)]
+    cohort.obs[Obs.NICHE] = pd.Categorical.from_codes(niche - 1, names)
+    # where scanpy and squidpy look for the colours of a category
+    cohort.uns[f"{Obs.NICHE}_colors"] = [niche_colour(number) for number in range(1, len(names) + 1)]
+    if "symbol" not in cohort.var:
+        cohort.var["symbol"] = cohort.var_names.astype(str)
     cohort.obs[Obs.STABILITY] = table.loc[cohort.obs_names, "stability"].to_numpy(dtype=np.float32)
     cohort.obs[Obs.NICHE_JACCARD] = table.loc[cohort.obs_names, "niche_jaccard"].to_numpy(dtype=np.float32)
     cohort.obs = _storable(cohort.obs)
