@@ -50,20 +50,21 @@ def assemble_cohort(paths: Sequence[Path], embedding: Path, niches: Path, out: P
     for key in KEPT_OBSM:
         cohort.obsm[key] = embedded.obsm[key][order]
     niche = table.loc[cohort.obs_names, "niche"].to_numpy(dtype=np.int32)
-    names = [str(number) for number in range(1, int(niche.max()) + 1)]
-    cohort.obs[Obs.NICHE] = pd.Categorical.from_codes(niche - 1, names)
-    # where scanpy and squidpy look for the colours of a category
-    cohort.uns[f"{Obs.NICHE}_colors"] = [niche_colour(number) for number in range(1, len(names) + 1)]
+    numbers = range(1, int(niche.max()) + 1)
+    cohort.obs[Obs.NICHE] = pd.Categorical.from_codes(niche - 1, [str(number) for number in numbers])
     if "symbol" not in cohort.var:
         cohort.var["symbol"] = cohort.var_names.astype(str)
     cohort.obs[Obs.STABILITY] = table.loc[cohort.obs_names, "stability"].to_numpy(dtype=np.float32)
     cohort.obs[Obs.NICHE_JACCARD] = table.loc[cohort.obs_names, "niche_jaccard"].to_numpy(dtype=np.float32)
     cohort.obs = _storable(cohort.obs)
-    cohort.uns[UNS] = {
+    own = {
         **{k: embedded.uns[UNS][k] for k in ("train_mode", "contexts", "graph_hops", "spatial_unit", "feature_type")},
         "version": __version__,
         "samples": sorted(cohort.obs[Obs.SAMPLE].astype(str).unique()),
     }
+    # where scanpy and squidpy look for the colours of a category
+    colours = [niche_colour(number) for number in numbers]
+    cohort.uns = {UNS: own, f"{Obs.NICHE}_colors": colours}
     write_h5ad(out, cohort)
     log.info("%d cells x %d features of %d samples", cohort.n_obs, cohort.n_vars, len(parts))
 
