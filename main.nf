@@ -10,7 +10,6 @@ include { readJson              } from './subworkflows/local/utils_semanticst_pi
 include { parameterProblems     } from './subworkflows/local/utils_semanticst_pipeline/parameters'
 include { parameterHelp         } from './subworkflows/local/utils_semanticst_pipeline/parameters'
 include { lateParameters        } from './subworkflows/local/utils_semanticst_pipeline/parameters'
-include { saidBefore            } from './subworkflows/local/utils_semanticst_pipeline/parameters'
 include { changedParameters     } from './subworkflows/local/utils_semanticst_pipeline/parameters'
 include { effectiveParameters   } from './subworkflows/local/utils_semanticst_pipeline/parameters'
 include { pipelineName          } from './subworkflows/local/utils_semanticst_pipeline/provenance'
@@ -37,7 +36,7 @@ workflow {
         println("${pipelineName()} ${workflow.manifest.version}")
     }
     else {
-        def problems = parameterProblems(params, schema, words) + lateParameters(params, workflow.session.config.process.ext?.settled, saidBefore()) + folderProblems()
+        def problems = parameterProblems(params, schema, words) + lateParameters(params, workflow.session.config.process.ext?.settled) + folderProblems(words.folders)
         if (problems) {
             exit(2, parameterErrorMessage(problems, words.problems))
         }
@@ -70,6 +69,9 @@ workflow {
             def found = preview ? [damaged: [], left: []] : closeRecord(settings.outdir, published, versions.join(''))
             log.info(completionMessage(settings, found))
             releaseOutdir(settings.outdir)
+            if (workflow.success && found.damaged) {
+                workflow.session.abort() // the only way from here to an exit code that is not 0, after the reports are written
+            }
         }
     }
 }

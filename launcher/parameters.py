@@ -69,6 +69,17 @@ def parameter_problems(
     return problems
 
 
+def folder_problems(work: Path | None, checkout: Path = CHECKOUT) -> list[str]:
+    """Folders in which no task could run, a sentence each. ``work``: the work folder; None: it is not known here."""
+    names = {"work": [str(work.absolute()), str(work.resolve())] if work else [], "pipeline": [str(checkout)]}
+    found = []
+    for what, rule in words()["folders"].items():
+        odd = next((name for name in names[what] if re.search(rule["signs"], name)), None)
+        if odd:
+            found.append(rule["say"].replace("{folder}", odd))
+    return found
+
+
 def problem_message(problems: Collection[str]) -> str:
     """The problems under a line that counts them."""
     say = words()["problems"]

@@ -18,7 +18,15 @@ from launcher.arguments import Arguments, camel, read_arguments
 from launcher.configuration import UNKNOWN, foreign_files, may_set, profile_parameters, profiles, version
 from launcher.environment import CHECKOUT, activated, python_of
 from launcher.messages import NoPlace, UsageError, say
-from launcher.parameters import defaults, is_local, parameter_help, parameter_problems, problem_message, words
+from launcher.parameters import (
+    defaults,
+    folder_problems,
+    is_local,
+    parameter_help,
+    parameter_problems,
+    problem_message,
+    words,
+)
 
 BAD_INPUT = 3
 LEAST_ROOM = 1_000_000
@@ -84,11 +92,25 @@ def answered(given: Given) -> bool:
     return True
 
 
-def check_parameters(given: Given, env: Mapping[str, str], environment: Callable[[], Path]) -> None:
-    """Raises UsageError with all problems of the parameters. ``environment``: asked for when a file is YAML."""
+def check_parameters(
+    given: Given, env: Mapping[str, str], environment: Callable[[], Path], folder: Path | None = None
+) -> None:
+    """Raises UsageError with all problems of the parameters and of folders in which no task could run.
+
+    ``environment``: asked for when a file is YAML.
+    """
     look = partial(yaml_problem, env=env, environment=environment)
-    if problems := parameter_problems(given.params, given.complete, look):
+    problems = parameter_problems(given.params, given.complete, look)
+    if problems := problems + folder_problems(_work_folder(given, env, folder or Path.cwd())):
         raise UsageError(problem_message(problems))
+
+
+def _work_folder(given: Given, env: Mapping[str, str], folder: Path) -> Path | None:
+    """Where tasks will run; None where that is elsewhere, or where a file that only the engine reads may name it."""
+    named = given.arguments.last("-w", "-work-dir") or env.get("NXF_WORK")
+    if not named and any(may_set(file, "workDir") for file in foreign_files(given.arguments, env, folder)):
+        return None
+    return folder / (named or "work") if is_local(named or "work") else None
 
 
 def check_places(given: Given, env: Mapping[str, str], folder: Path | None = None) -> None:

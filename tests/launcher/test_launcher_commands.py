@@ -2,6 +2,8 @@
 
 import ast
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -246,3 +248,18 @@ def test_the_entry_file_parses_on_old_pythons():
 def test_files_are_executable():
     assert os.access(LAUNCHER, os.X_OK)
     assert os.access(CHECKOUT / ".ci/run", os.X_OK)
+
+
+@pytest.mark.parametrize("code", [0, 5])
+def test_the_stages_of_ci_say_how_long_they_took(code, tmp_path):
+    (tmp_path / ".ci").mkdir()
+    shutil.copy2(CHECKOUT / ".ci/run", tmp_path / ".ci")
+    for program, text in {"semanticst": f'[ "$*" != test ] || exit {code}', "apt-get": "true"}.items():
+        (tmp_path / program).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / program).chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run([tmp_path / ".ci/run"], env=os.environ | {"PATH": path}, capture_output=True, text=True)
+    stages = re.findall(r"^== (.+): \d+ s$", done.stdout, re.M)
+    asked = ["./semanticst lint", "./semanticst test", "./semanticst test --containers machine build demo"]
+    assert done.returncode == code
+    assert [stage for stage in stages if stage != "slurm"] == asked[: 1 if code else None]

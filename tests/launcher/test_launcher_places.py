@@ -15,6 +15,8 @@ from helpers import without_rights
 from launcher.environment import CHECKOUT
 
 ODD = 'it\'s a "$folder" [1] {a,b} #é'
+PROJECT = "it's a checkout [1] {a,b} #é"
+"""Nextflow finds no scripts in a folder with $ or quotation marks."""
 ENGINE = """#!/bin/sh
 [ "$1" = -v ] && echo "nextflow version 25.04.3.5949" && exit
 printf '%s\\n' "$@" > started.$$
@@ -29,7 +31,7 @@ def place(tmp_path_factory):
     (place / "programs").mkdir(parents=True)
     (place / "programs/nextflow").write_text(ENGINE)
     (place / "programs/nextflow").chmod(0o755)
-    checkout = place / "checkout"
+    checkout = place.parent / PROJECT
     checkout.mkdir()
     for name in ("semanticst", "nextflow.config", "nextflow_schema.json", "requirements.lock"):
         shutil.copy2(CHECKOUT / name, checkout)
@@ -91,17 +93,20 @@ POOR = {
 def test_folders_that_are_odd_or_read_only_and_poor_environments(place, started):
     """All at once: each of these was a fault of its own somewhere else."""
     variables = {name: value for settings in POOR.values() for name, value in settings.items()}
-    before = sorted((place / "checkout").rglob("*"))
-    output, said = finished(start(place, "--input", "data/sheet.csv", "--outdir", f"{ODD}/out", **variables))
+    checkout, work = place.parent / PROJECT, place.parent / "work"  # no task can run in a folder with $
+    before = sorted(checkout.rglob("*"))
+    given = ["--input", "data/sheet.csv", "--outdir", f"{ODD}/out", "-work-dir", str(work)]
+    output, said = finished(start(place, *given, **variables))
     assert "1 samples of 1 patients, 0 contrasts" in said
     [arguments] = started()
-    assert arguments == ["run", str(place / "checkout"), "--input", "data/sheet.csv", "--outdir", f"{ODD}/out"]
+    assert arguments == ["run", str(checkout), *given]
     assert output.startswith("home: /")
-    assert sorted((place / "checkout").rglob("*")) == before
+    assert sorted(checkout.rglob("*")) == before
 
 
 def test_two_runs_at_once(place, started):
-    launches = [start(place, "--input", "data/sheet.csv", "--outdir", name) for name in ("one", "two")]
+    given = ("--input", "data/sheet.csv", "-work-dir", str(place.parent / "work"))
+    launches = [start(place, *given, "--outdir", name) for name in ("one", "two")]
     for launch in launches:
         finished(launch)
     assert sorted(arguments[-1] for arguments in started()) == ["one", "two"]

@@ -13,7 +13,7 @@ from launcher import commands, configuration, preflight
 from launcher.arguments import read_arguments
 from launcher.engine import Engine
 from launcher.messages import UsageError
-from launcher.parameters import parameter_problems
+from launcher.parameters import folder_problems, parameter_problems
 
 HERE = Path(sys.prefix)
 """The tests run in the pipeline's environment."""
@@ -230,6 +230,40 @@ def test_a_run_that_has_no_place_is_not_started(engine, folder, monkeypatch, cap
     assert not engine.exists()
     monkeypatch.setenv("NXF_CACHE_DIR", "/elsewhere")
     assert commands.main(["run", "--simulate", "--outdir", "s3://bucket/out", "-w", "s3://bucket/work"]) == 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "refused"),
+    [
+        (["-w", "w$x"], "w$x"),
+        (["-work-dir", "link"], "w$x"),
+        (["-work-dir", "w{a,b}"], "w{a,b}"),
+        (["-w", "w {a} [1] 'q'"], None),
+        (["-w", "s3://b/w$x"], None),
+        ([], None),
+    ],
+)
+def test_folders_in_which_no_task_could_run_are_refused(arguments, refused, engine, folder, capsys):
+    (folder / "w$x").mkdir()
+    (folder / "link").symlink_to("w$x")
+    code = commands.main(["run", "--simulate", *arguments])
+    said = capsys.readouterr().err
+    assert (code, engine.exists()) == ((2, False) if refused else (7, True)), said
+    assert (f"-work-dir {folder / (refused or '')}: Nextflow cannot run tasks in a folder" in said) == bool(refused)
+
+
+def test_the_work_folder_is_that_of_the_launch_unless_named(engine, folder, monkeypatch, capsys):
+    """And a folder of the pipeline in which no step would be found is named with it."""
+    (folder / "a$b").mkdir()
+    monkeypatch.chdir(folder / "a$b")
+    assert commands.main(["run", "--simulate"]) == 2
+    assert f"-work-dir {folder}/a$b/work: " in capsys.readouterr().err
+    monkeypatch.setenv("NXF_WORK", str(folder / "work"))
+    assert commands.main(["run", "--simulate"]) == 7
+    monkeypatch.delenv("NXF_WORK")
+    (folder / "a$b/nextflow.config").write_text(f"workDir = '{folder}/work'\n")
+    assert commands.main(["run", "--simulate"]) == 7
+    assert [text[:20] for text in folder_problems(None, Path('/pipe"line'))] == ["the pipeline lies in"]
 
 
 def test_the_command_line_is_read_as_the_engine_reads_it():

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from engine_helpers import QUICK
 from helpers import ROOT
 
 pytestmark = pytest.mark.engine
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.engine
 def run_script(name: str, *arguments: object) -> str:
     done = subprocess.run(
         ["bash", str(ROOT / "tests" / name), *map(str, arguments)],
-        env=os.environ | {"NXF_ANSI_LOG": "false"},
+        env=os.environ | QUICK,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -72,6 +72,8 @@ class Cohort:
             (self.folder / name).touch()
         for sample in SAMPLES:
             (self.folder / f"{sample} {NAME}.h5ad").write_bytes(sample.encode() * 500)
+        # a plain path, which the engine follows to the odd one
+        (top / "link.h5ad").symlink_to(self.folder / f"{SAMPLES[-1]} {NAME}.h5ad")
         # what `[1]` means to a shell: a file that must not be taken for the sample
         decoy = top / NAME.replace("[1]", "1")
         decoy.mkdir()
@@ -84,12 +86,13 @@ class Cohort:
 
     def tables(self, samples: tuple[str, ...], contrasts: tuple[str, ...]) -> None:
         rows = [{"sample": s, "patient": s, "path": f"{s} {NAME}.h5ad"} for s in samples]
+        rows[-1]["path"] = "../link.h5ad" if rows[-1]["sample"] == SAMPLES[-1] else rows[-1]["path"]
         write_sheet(self.folder / f"sheet {NAME}.csv", rows)
         rows = [{"contrast": c, "type": "continuous" if c == "age" else "groups", "column": c} for c in contrasts]
         write_sheet(self.folder / f"contrasts {NAME}.csv", rows)
 
-    def run(self, *arguments: object) -> Run:
-        return pipeline(self.folder, *self.arguments, *arguments, checkout=self.checkout, outdir=f"out {NAME}").ok()
+    def run(self, *arguments: object, outdir: str = f"out {NAME}") -> Run:
+        return pipeline(self.folder, *self.arguments, *arguments, checkout=self.checkout, outdir=outdir)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +103,7 @@ def cohort(tmp_path_factory) -> Cohort:
 @pytest.fixture(scope="module")
 def first(cohort) -> Seen:
     cohort.tables(SAMPLES, CONTRASTS)
-    return seen(cohort.run("--niche_k", "3"))
+    return seen(cohort.run("--niche_k", "3").ok())
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +122,7 @@ def there(cohort, first) -> tuple[Seen, int, str]:
             code, said = nextflow(other, *wanted, "--trace_report_suffix", "0")
         finally:
             os.kill(holder, signal.SIGCONT)
-        run = running.result()
+        run = running.result().ok()
     return seen(run), code, said
 
 
@@ -140,7 +143,7 @@ def back(cohort, there) -> Seen:
     dead = {"run": "dead_run", "host": os.uname().nodename, "pid": os.getpid(), "process_start": "long ago"}
     (there[0].run.outdir / "pipeline_info/running.json").write_text(json.dumps(dead))
     cohort.tables(SAMPLES, CONTRASTS)
-    return seen(cohort.run("--niche_k", "3", "-resume"))
+    return seen(cohort.run("--niche_k", "3", "-resume").ok())
 
 
 def listed(found: Seen) -> set[str]:
@@ -206,3 +209,16 @@ def test_what_is_the_same_is_not_copied_again(first, back):
 
 def test_no_run_is_left_in_the_folder(back):
     assert "pipeline_info/running.json" not in back.files
+
+
+def test_a_list_that_cannot_be_written_is_no_success(cohort, back):
+    """A folder stands in its way here; mostly it is a full disk. No step has to run again."""
+    (cohort.folder / "full/pipeline_info/.outputs.csv.partial").mkdir(parents=True)
+    run = cohort.run("--niche_k", "3", "-resume", outdir="full")
+    assert run.code == 1
+    assert "Not finished: the steps are done, the output folder is not whole" in run.output
+    assert "pipeline_info/outputs.csv cannot be written: " in run.output
+    assert "Failed to invoke" not in run.output
+    assert run.executed.keys() <= {"REPORT_METHODS", "REPORT_MULTIQC"}  # which name the folder
+    assert not (run.outdir / "pipeline_info/running.json").exists()
+    assert verify([str(run.outdir)], lambda line: None) == 3

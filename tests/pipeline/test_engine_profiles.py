@@ -10,7 +10,7 @@ from collections import Counter
 
 import pytest
 
-from engine_helpers import engine, nextflow, pipeline
+from engine_helpers import QUICK, engine, nextflow, pipeline
 from helpers import ROOT
 from pipeline_helpers import ON_REQUEST, modules
 from semanticst import __version__
@@ -111,7 +111,7 @@ def test_a_run_that_was_killed_in_training_goes_on_there(tmp_path):
     (tmp_path / "slow.config").write_text("process { withName: 'MODEL_TRAIN' { beforeScript = 'sleep 300' } }\n")
     command = [*engine(), "run", str(ROOT), *arguments, "--outdir", "results", "-c", "slow.config"]
     with (tmp_path / "first.log").open("w") as log:
-        environment = os.environ | {"NXF_ANSI_LOG": "false"}
+        environment = os.environ | QUICK
         first = subprocess.Popen(
             command,
             cwd=tmp_path,

@@ -8,7 +8,14 @@ import pytest
 from engine_helpers import nextflow
 from helpers import ROOT
 from launcher.arguments import FLAG, OPTIONS
-from launcher.parameters import all_parameters, parameter_help, parameter_problems, problem_message, text_of
+from launcher.parameters import (
+    all_parameters,
+    folder_problems,
+    parameter_help,
+    parameter_problems,
+    problem_message,
+    text_of,
+)
 from launcher.preflight import given_parameters, yaml_problem
 
 pytestmark = pytest.mark.engine
@@ -98,6 +105,10 @@ FILES = {
 }
 
 
+# folders in which Nextflow can run no task
+WORK, PROJECT = "work $HOME", 'pro"ject'
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("parameters")
@@ -111,7 +122,10 @@ def answers(folder):
     """What the workflow says, in the order of LINES and topics."""
     (folder / "cases.json").write_text(json.dumps({"lines": LINES, "topics": topics()}))
     files = {"CASES": str(folder / "cases.json"), "ANSWERS": str(folder / "answers.json")}
-    code, output = nextflow(folder, "run", ROOT / "tests/pipeline/parameter_check", **files)
+    (folder / WORK).mkdir()
+    (folder / "work").symlink_to(WORK)
+    (folder / PROJECT).symlink_to(ROOT)
+    code, output = nextflow(folder, "run", folder / PROJECT / "tests/pipeline/parameter_check", **files)
     assert code == 0, output
     return json.loads((folder / "answers.json").read_text())
 
@@ -145,6 +159,15 @@ def test_every_command_line_is_read_and_judged_alike(answers, folder, environmen
             different += [f"{name}: {value!r} {of_the_engine.get(name)!r}" for name, value in read.items()]
     assert not different, "\n\n".join(different)
     assert found > 60
+
+
+def test_folders_in_which_no_task_could_run_are_refused_alike(answers, folder):
+    """Also behind a link, which the engine looks through."""
+    project = folder / PROJECT / "tests/pipeline/parameter_check"
+    refused = folder_problems(folder / "work", project)
+    assert answers["folders"] == refused
+    assert f"-work-dir {folder / WORK}: " in refused[0]
+    assert f"the pipeline lies in {project}: " in refused[1]
 
 
 def test_help_is_the_same(answers):

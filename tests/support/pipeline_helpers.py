@@ -68,13 +68,16 @@ def schema_parameters() -> dict[str, dict]:
 
 
 def configured_parameters() -> dict[str, object]:
-    """Default of every parameter in the params block of nextflow.config."""
-    block = re.search(r"^params \{\n(.*?)^\}", (ROOT / "nextflow.config").read_text(), re.M | re.S).group(1)
+    """Default of every parameter in nextflow.config: of the params block, and of the lines after it."""
+    text = (ROOT / "nextflow.config").read_text()
+    block = re.search(r"^params \{\n(.*?)^\}", text, re.M | re.S).group(1)
+    given = re.findall(r"^ {4}(\w+) += (.+)$", block, re.M)
+    given += re.findall(r"^params\.(\w+) += params\.\1 \?: (.+)$", text, re.M)
     python = {"null": "None", "true": "True", "false": "False"}
     return {
         # what is computed when a run starts has no default
         name: None if value.startswith("new ") else ast.literal_eval(python.get(value, value))
-        for name, value in re.findall(r"^    (\w+) += (.+)$", block, re.M)
+        for name, value in given
     }
 
 

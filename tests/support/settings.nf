@@ -58,7 +58,7 @@ def settingsOf(asked, config, scripts) {
         containerOptions: directive(process, asked, 'containerOptions', context),
         accelerator: directive(process, asked, 'accelerator', context),
         container: directive(process, asked, 'container', context),
-        late: lateParameters(config.params, ext.settled, (asked.params ?: [:]).collect { name, value -> "--${name} ${value}" }.join(' ')),
+        late: lateParameters(config.params, ext.settled),
         images: asked.engine ? imageProblem(asked.engine, '0.1.0', config) : null,
         scopes: config.subMap(['aws', 'fusion', 'wave', 'docker', 'podman', 'singularity', 'apptainer', 'conda', 'params']),
         trace: config.trace.file.toString(),

@@ -36,6 +36,9 @@ def runSummary(settings, changed) {
 
 // Called in workflow.onComplete, where the bare names of the engine are empty: it reads `workflow` itself
 def completionMessage(settings, state) {
+    if (workflow.success && state.damaged) {
+        return (["Not finished: the steps are done, the output folder is not whole.${folderMessage(state)}"] + fullDisks(settings.outdir)).join('\n')
+    }
     if (workflow.success) {
         return (settings.stop_after == 'qc' ? signOffMessage(settings.outdir) : doneMessage(settings.outdir)) + folderMessage(state)
     }

@@ -86,25 +86,36 @@ def openRecord(outdir, parameters) {
 }
 
 // At the end: write pipeline_info/software_versions.yml and, the last of all, the list. Returns what a reader has to know:
-// damaged, names of results that are not whole; left, names of files of earlier runs. Nothing is written for a run that failed.
+// damaged, names of results that are not whole, of a file that could not be written with the reason; left, names of files of
+// earlier runs. Nothing is written for a run that failed.
 def closeRecord(outdir, published, versions) {
     if (!workflow.success) {
         return [damaged: [], left: []]
     }
     def root = file(outdir, glob: false)
-    writeWhole(root.resolve('pipeline_info/software_versions.yml'), versions)
-    def records = ['params.json', 'software_versions.yml'].collect { name -> ['pipeline_info', root.resolve("pipeline_info/${name}")] }
-    def made = outputFiles(published + records)
-    // a copy has to be as large as what was copied; after `move` only the result itself is there
-    def damaged = made.findAll { name, source ->
+    try {
+        writeWhole(root.resolve('pipeline_info/software_versions.yml'), versions)
+        def records = ['params.json', 'software_versions.yml'].collect { name -> ['pipeline_info', root.resolve("pipeline_info/${name}")] }
+        def made = outputFiles(published + records)
+        def damaged = notWhole(made, root)
+        if (!damaged) {
+            def lines = made.collect { name, source -> listLine(name, source, root.resolve(name)) }
+            writeWhole(root.resolve(listName()), 'file,bytes,sha256\n' + lines.collect { line -> "${line}\n" }.join(''))
+        }
+        return [damaged: damaged, left: filesOfRuns(outdir) - made.keySet()]
+    }
+    catch (Exception unwritten) { // of a disk, or of an object store
+        log.debug("The list of ${root} is not written", unwritten)
+        return [damaged: ["${listName()} cannot be written: ${unwritten.message}".toString()], left: []]
+    }
+}
+
+// Names of results that are not there or not as large as what was copied; after `move` only the result itself is there
+def notWhole(made, root) {
+    return made.findAll { name, source ->
         def result = root.resolve(name)
         !result.exists() || (source.exists() && result.size() != source.size())
-    }.keySet()
-    if (!damaged) {
-        def lines = made.collect { name, source -> listLine(name, source, root.resolve(name)) }
-        writeWhole(root.resolve(listName()), 'file,bytes,sha256\n' + lines.collect { line -> "${line}\n" }.join(''))
-    }
-    return [damaged: damaged.sort(), left: filesOfRuns(outdir) - made.keySet()]
+    }.keySet().sort()
 }
 
 // Digest of what the step made, so that a copy that went wrong is found out. To digest a file of an object store would be to

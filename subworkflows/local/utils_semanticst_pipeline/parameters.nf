@@ -240,18 +240,11 @@ def recorded(rules) {
     return rules.findAll { _name, rule -> rule.recorded != false }
 }
 
-// Parameters that a file given by -c set after the configuration had read them. `settled`: what it found then, `said`: text of
-// the command line and of the file of -params-file, whose parameters are in time (for the strict parser of 25.04 they are not,
-// but it is none of the user's doing)
-def lateParameters(given, settled, said) {
+// Parameters that a file given by -c set after the configuration had read them. `settled`: what it found then
+def lateParameters(given, settled) {
     return (settled ?: [:])
-        .findAll { name, value -> given[name] != value && !(said =~ "(--|[\"'\\s{,])${name}[\"']?[\\s=:]").find() }
+        .findAll { name, value -> given[name] != value }
         .collect { name, _value ->
             "--${name} '${given[name]}' stands in a file given by -c, which is read too late for it: write it on the command line or into a file for -params-file"
         }
-}
-
-def saidBefore() {
-    def named = workflow.commandLine =~ /-params-file[ =]+('[^']+'|\S+)/
-    return workflow.commandLine + '\n' + (named.find() ? file(named.group(1).replace("'", ''), glob: false).text : '')
 }

@@ -9,13 +9,13 @@
 // same file under a plain name in the work folder. No symbolic link: the engine looks through these.
 def stageable(path) {
     def unsafe = '[$*?\\[\\]{}\t\n\r]'
-    if (!isLocal(path) || !(path.toString() =~ unsafe)) {
+    if (!isLocal(path) || !(path.fileName.toString() + realName(path) =~ unsafe)) {
         return path
     }
     if (workflow.containerEngine || !isLocal(workflow.workDir)) {
         // a container sees the folder of its input and not what a link there points to
-        if (path.toString() =~ '[${}\t\n\r]') {
-            exit(3, "${path}: with ${workflow.containerEngine ?: 'a remote work folder'} no path may hold \$, { or }. Rename the folder or the file.")
+        if (realName(path) =~ '[${}\t\n\r]') {
+            exit(3, "${realName(path)}: with ${workflow.containerEngine ?: 'a remote work folder'} no path may hold \$, { or }. Rename the folder or the file.")
         }
         return path
     }
@@ -34,6 +34,11 @@ def stageable(path) {
         linkFile(file, place)
     }
     return twin
+}
+
+// What a path is called once all links in it are followed, as the engine does
+def realName(path) {
+    return path.exists() ? path.toRealPath().toString() : path.toString()
 }
 
 // The same file under another name; on another disk a copy with the time of the original, made anew when that changed
@@ -56,16 +61,14 @@ def asset(name) {
     return stageable(file("${projectDir}/assets/${name}", glob: false))
 }
 
-// Folders in which no task could run, one sentence each
-def folderProblems() {
-    def problems = []
-    if (isLocal(workflow.workDir) && workflow.workDir.toString() =~ '[$\t\n\r]|\\{.*(,|\\.\\.).*\\}') {
-        problems << "-work-dir ${workflow.workDir}: Nextflow cannot run tasks in a folder whose path holds \$ or {a,b}, give another one"
+// Folders in which no task could run, one sentence each. `words`: those of assets/parameter_words.json, which the launcher
+// reads as well; the work folder as it is given or as the engine finds it behind links
+def folderProblems(words) {
+    def work = isLocal(workflow.workDir) ? [workflow.workDir.toString(), realName(workflow.workDir)] : []
+    return [work: work, pipeline: [projectDir.toString()]].collectMany { what, names ->
+        def odd = names.find { name -> (name =~ words[what].signs).find() }
+        odd ? [words[what].say.replace('{folder}', odd)] : []
     }
-    if (projectDir.toString() =~ '["$`\\\\:\n\r]') {
-        problems << "the pipeline lies in ${projectDir}: its steps are not found where the path holds \", \$, `, : or a backslash, move it or start it through a link"
-    }
-    return problems
 }
 
 // No module that several others include may include one itself: the strict parser of 25.04 would run it once for each of

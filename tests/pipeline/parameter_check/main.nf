@@ -10,6 +10,7 @@ include { parameterHelp         } from '../../../subworkflows/local/utils_semant
 include { parameterErrorMessage } from '../../../subworkflows/local/utils_semanticst_pipeline/messages'
 include { adviceAfter           } from '../../../subworkflows/local/utils_semanticst_pipeline/messages'
 include { fullDisks             } from '../../../subworkflows/local/utils_semanticst_pipeline/messages'
+include { folderProblems        } from '../../../subworkflows/local/utils_semanticst_pipeline/paths'
 
 workflow {
     main:
@@ -27,6 +28,7 @@ workflow {
         topics: cases.topics.collect { topic -> parameterHelp(schema, topic, words) },
         options: optionsOfRun(),
         advice: [1, 2, 3, 4, 137].collectEntries { code -> [code, adviceAfter(code)] },
+        folders: folderProblems(words.folders),
         disks: [fullDisks('results'), fullDisks('/proc/results')],
     ]
     file(System.getenv('ANSWERS')).text = groovy.json.JsonOutput.toJson(answers)
