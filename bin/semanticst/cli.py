@@ -22,7 +22,7 @@ from types import TracebackType
 import click
 
 from semanticst import __version__
-from semanticst.errors import BadInput, CannotWrite, ExitCode
+from semanticst.errors import BadInput, CannotWrite, ExitCode, folded
 from semanticst.shortage import disk_error, shortage
 from semanticst.threads import limit_threads
 
@@ -114,10 +114,10 @@ def _make_folder(folder: Path) -> None:
 
 
 def report_problems(bad: BadInput) -> str:
-    """All problems of a bad input, one a line, under a line that counts them."""
+    """All problems of a bad input under a line that counts them; those that say the same are one line."""
     n = len(bad.problems)
     head = f"ERROR: {n} problem{'' if n == 1 else 's'} in the input:"
-    return "\n".join([head, *(f"  - {p}" for p in bad.problems)])
+    return "\n".join([head, *(f"  - {line}" for line in folded(bad.problems))])
 
 
 def start_logging(name: str) -> None:

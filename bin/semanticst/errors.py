@@ -1,6 +1,6 @@
 """Bad input and the exit codes that the pipeline's configuration relies on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -31,13 +31,56 @@ class Problem:
     value: object = None
 
     def __str__(self) -> str:
-        place = [Path(self.file).name if isinstance(self.file, Path) else str(self.file)]
+        place = [_name(self.file)]
         if self.row is not None:
             place.append(f"row {self.row}")
         if self.column is not None:
             place.append(f"column '{self.column}'")
         found = "" if self.value is None else f": found {self.value!r}"
         return f"{', '.join(place)}{found}: {self.message}"
+
+
+MOST_ALIKE = 5
+"""Problems that differ in the value only are told one by one up to this number."""
+
+
+def folded(problems: Sequence[Problem]) -> list[str]:
+    """Problems as lines, in their order, those that say the same of several rows or files in one."""
+    alike: dict[tuple, list[Problem]] = {}
+    for problem in problems:
+        alike.setdefault((problem.message, problem.column), []).append(problem)
+    lines = []
+    for group in alike.values():
+        same: dict[tuple, list[Problem]] = {}
+        for problem in group:
+            key = () if len(group) > MOST_ALIKE else (str(problem.file), problem.value, problem.row is None)
+            same.setdefault(key, []).append(problem)
+        lines += [str(some[0]) if len(some) == 1 else _together(some) for some in same.values()]
+    return lines
+
+
+def _together(problems: Sequence[Problem]) -> str:
+    first = problems[0]
+    place = [_few(_name(p.file) for p in problems)]
+    rows = [p.row for p in problems if p.row is not None]
+    if rows:
+        run = len(rows) > 2 and rows == list(range(rows[0], rows[0] + len(rows)))
+        place.append(f"rows {rows[0]} to {rows[-1]} ({len(rows)})" if run else f"rows {_few(map(str, rows))}")
+    if first.column is not None:
+        place.append(f"column '{first.column}'")
+    values = _few(repr(p.value) for p in problems if p.value is not None)
+    return f"{', '.join(place)}{f': found {values}' if values else ''}: {first.message}"
+
+
+def _few(texts: Iterable[str]) -> str:
+    """The first different ones, and how many more."""
+    different = list(dict.fromkeys(texts))
+    more = len(different) - 3
+    return ", ".join(different[:3]) + (f" and {more} more" if more > 0 else "")
+
+
+def _name(file: str | Path) -> str:
+    return Path(file).name if isinstance(file, Path) else str(file)
 
 
 class BadInput(Exception):

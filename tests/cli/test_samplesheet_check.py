@@ -147,6 +147,30 @@ def test_bad_sheets(tmp_path, sheet, messages):
     assert_bad(check(write(tmp_path, sheet=sheet)), tmp_path, *messages)
 
 
+@pytest.mark.parametrize(
+    ("written", "platform"),
+    [("Visium", "visium"), ("VISIUM HD", "visium_hd"), ("Vectra Polaris", "mif"), ("t-CyCIF", "cycif"),
+     ("macsima", "mif"), ("COMET", "mif"), ("Orion", "mif"), ("mIF", "mif"), ("PhenoCycler-Fusion", "codex")],
+)  # fmt: skip
+def test_spellings_of_platforms(tmp_path, written, platform):
+    write(tmp_path, sheet=f"sample,patient,path,platform,spatial_unit\ns1,p1,x,{written},µm\n")
+    assert check(tmp_path).exit_code == 0
+    sheet = valid(tmp_path, "samplesheet")
+    assert sheet.loc[0, ["platform", "spatial_unit"]].tolist() == [platform, "um"]
+
+
+def test_an_unknown_platform_is_one_problem(tmp_path):
+    rows = "".join(f"s{i},p{i},{i}.h5ad,Microscope\n" for i in range(135))
+    write(tmp_path, sheet=f"sample,patient,path,platform\n{rows}")
+    for i in range(135):
+        (tmp_path / f"{i}.h5ad").touch()
+    result = check(tmp_path, files=True)
+    assert_bad(
+        result, tmp_path, "rows 2 to 136 (135), column 'platform'...'Microscope': expected one of visium...other"
+    )
+    assert "135 problems" in result.stderr
+
+
 def test_row_numbers_are_those_of_an_editor(tmp_path):
     write(tmp_path, sheet='\nsample,patient,path,note\n\ns1,p1,x,"two\nlines"\n\ns/2,p2,y,"more\nlines"\n')
     assert_bad(check(tmp_path), tmp_path, "row 7, column 'sample'...'s/2'")
@@ -341,7 +365,10 @@ def test_half_a_survival_shortcut_is_a_usage_error(tmp_path):
         ("a,groups,batch,,,,,,", ["column 'column'...nothing to compare: all samples have 'b'"]),
         (
             "a,continuous,group,,,,,,",
-            [f"clinical.csv, row {r}, column 'group'...a number is expected" for r in (2, 3, 4)],
+            [
+                "clinical.csv, rows 2, 4, column 'group': found 'a': a number is expected",
+                "clinical.csv, row 3, column 'group': found 'b': a number is expected",
+            ],
         ),
         ("a b,groups,group,,,,,,", ["row 2, column 'contrast'...letters, digits"]),
         ("a,groups,group,,,,,,\na,continuous,age,,,,,,", ["row 3, column 'contrast'...another contrast (row 2)"]),

@@ -9,7 +9,7 @@ from semanticst.errors import Problem
 from semanticst.io.samplesheet import near_hint
 from semanticst.tables.conditions import parse_condition, split_conditions
 from semanticst.tables.delimited import Table, clean_value, read_table
-from semanticst.tables.schema import check_columns, check_rows, column_names
+from semanticst.tables.schema import check_columns, check_rows, column_names, take_spellings
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,7 @@ def check_contrasts(path: Path, schema: dict) -> tuple[Table, list[Problem]]:
     Returns the table and every problem. Raises BadInput when it cannot be read as a table at all.
     """
     table = read_table(path, column_names(schema))
+    take_spellings(table, schema)
     problems = check_columns(table, schema) + check_rows(table, schema)
     for row in table.rows:
         row.update({c: "" for c in table.columns if clean_value(row[c]) == ""})

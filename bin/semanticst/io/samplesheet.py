@@ -14,7 +14,7 @@ from semanticst.errors import Problem
 from semanticst.io.exclusion import EXCLUDE, check_reasons, exclusion_reason, split_excluded
 from semanticst.io.regions.section_parts import check_parts
 from semanticst.tables.delimited import MISSING, Table, clean_value, read_table
-from semanticst.tables.schema import check_columns, check_rows, column_names
+from semanticst.tables.schema import check_columns, check_rows, column_names, take_spellings
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ def check_samplesheet(
     """
     known = column_names(schema)
     table = read_table(path, known)
+    take_spellings(table, schema)
     used, excluded = split_excluded(table)
     without_file = set(excluded.lines)
     problems = [
@@ -58,7 +59,7 @@ def check_samplesheet(
         problems += check_parts(used, lambda path: _place(used, path, check_files))
         missing = {**(missing or {}), **(_missing_files(used) if check_files else {})}
         problems += _not_found(used, missing)
-        problems += _unreadable(used) if check_files else []
+        problems += _unreadable(used, schema["items"]["properties"]["platform"]["enum"]) if check_files else []
     if "batch" not in table.columns:
         table.columns.append("batch")
     for row in table.rows:
@@ -131,7 +132,7 @@ def _not_found(table: Table, missing: Mapping[str, str]) -> list[Problem]:
     ]
 
 
-def _unreadable(table: Table) -> list[Problem]:
+def _unreadable(table: Table, platforms: list[str]) -> list[Problem]:
     """Paths that are there and that no reader knows, or that hold another format than the platform that is stated."""
     # loads anndata, which a check of the table alone does not need
     from semanticst.io.readers import ReadError, reader_for
@@ -139,10 +140,12 @@ def _unreadable(table: Table) -> list[Problem]:
     problems = []
     for line, row in zip(table.lines, table.rows):
         path = table.file.parent / row["path"]
+        platform = clean_value(row.get("platform", ""))
         if not row["path"] or row["path"].startswith(REMOTE) or not path.exists():
             continue
         try:
-            reader_for(path, clean_value(row.get("platform", "")))
+            # one that is unknown has been told
+            reader_for(path, platform if platform in platforms else "")
         except ReadError as error:
             problems.append(Problem(table.file, str(error), line, "path", row["path"]))
     return problems

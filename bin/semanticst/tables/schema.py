@@ -1,7 +1,7 @@
 """Checks of the header and the rows of a table against a JSON schema (draft 2020-12).
 
-Two keywords of ours stand beside the standard ones in the schemas: ``expected`` is what a message says is expected,
-``aliases`` are other names under which people write a column.
+Three keywords of ours stand beside the standard ones in the schemas: ``expected`` is what a message says is expected,
+``aliases`` are other names under which people write a column, ``spellings`` other spellings of the values of an enum.
 """
 
 import difflib
@@ -63,6 +63,32 @@ def _meant(column: str, known: dict, present: list[str]) -> str | None:
             return name
     near = difflib.get_close_matches(plain, [name for name in known if name not in present], n=1, cutoff=0.8)
     return near[0] if near else None
+
+
+def take_spellings(table: Table, schema: dict) -> None:
+    """Bring the values of columns with an enum to its spelling, in place: case and punctuation do not matter.
+
+    Beside that ``spellings`` of the schema count. What is neither stays as it is, for `check_rows` to find.
+    """
+    taken: dict[tuple[str, str, str], int] = {}
+    for column, rules in schema["items"]["properties"].items():
+        if column not in table.columns or "enum" not in rules:
+            continue
+        known = {_plain(value): value for value in rules["enum"]}
+        for value, others in rules.get("spellings", {}).items():
+            known |= {_plain(other): value for other in others}
+        for row in table.rows:
+            text = row[column]
+            meant = known.get(_plain(text), text) if text not in rules["enum"] else text
+            if meant != text:
+                taken[column, text, meant] = taken.get((column, text, meant), 0) + 1
+                row[column] = meant
+    for (column, text, meant), n in taken.items():
+        log.info("%s, column '%s': %r is taken for '%s' (%d rows)", table.file.name, column, text, meant, n)
+
+
+def _plain(text: str) -> str:
+    return "".join(c for c in text.casefold() if c.isalnum())
 
 
 def check_rows(table: Table, schema: dict) -> list[Problem]:
