@@ -22,11 +22,13 @@ from semanticst.constants import PERMUTATIONS
 )
 @click.option("--gene-sets", type=EXISTING_FILE, help="Means per section, niche and gene set (niche_gene_sets.csv).")
 @click.option(
-    "--members", type=EXISTING_FILE,
+    "--base-clusterings", type=EXISTING_FILE,
     help="Cells per section and niche in each base clustering (niche_member_counts.csv).",
 )  # fmt: skip
 @click.option("--markers", type=EXISTING_FILE, help="Markers of the niches (niche_markers.csv), for the sentences.")
-@click.option("--niches", type=EXISTING_FILE, help="Niche of each cell (niches.csv.gz), for maps of extreme patients.")
+@click.option(
+    "--niches", type=EXISTING_FILE, help="Niche of each cell (niches.csv.gz), for maps of representative sections."
+)
 @click.option(
     "--clinical-features",
     default="proportion",
@@ -68,7 +70,7 @@ def niche_associate(
     patches,
     cell_types,
     gene_sets,
-    members,
+    base_clusterings,
     markers,
     niches,
     clinical_features,
@@ -81,8 +83,8 @@ def niche_associate(
     """Test every niche against one contrast; writes CONTRAST.csv, its figures and the report's tables."""
     from semanticst.association import associate, parse_features, write_association
 
-    inside = {"fragmentation": patches, "cell_types": cell_types, "gene_sets": gene_sets}
-    kinds = parse_features(clinical_features, {"contacts": contacts, **inside})
+    within_niche = {"fragmentation": patches, "cell_types": cell_types, "gene_sets": gene_sets}
+    kinds = parse_features(clinical_features, {"contacts": contacts, **within_niche})
     result = associate(
         contrast,
         contrasts,
@@ -90,9 +92,9 @@ def niche_associate(
         samplesheet,
         counts,
         contacts,
-        inside,
+        within_niche,
         kinds=kinds,
-        members=members,
+        base_clusterings=base_clusterings,
         min_cells=clinical_min_cells,
         permutations=clinical_permutations,
         log_cells=clinical_log_cells,

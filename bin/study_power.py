@@ -43,7 +43,7 @@ def parse_list(kind: type):
     "--niches", type=click.IntRange(1), help="Niches tested, for the correction. Default: those of --run, or 1."
 )
 @click.option("--events", type=click.FloatRange(0, 1, min_open=True), default=0.3, show_default=True,
-              help="Survival: share of patients with an event.")  # fmt: skip
+              help="Survival: proportion of patients with an event.")  # fmt: skip
 @click.option("--target", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.8, show_default=True,
               help="Power that is wanted.")  # fmt: skip
 @click.option("--studies", type=click.IntRange(100), default=2000, show_default=True, help="Simulated studies per row.")

@@ -1,4 +1,4 @@
-"""What configuration files set, as far as it can be read without the engine: literal parameters, names of profiles.
+"""Settings of configuration files, as far as it can be read without the engine: literal parameters, names of profiles.
 
 Only the pipeline's own files are read for what they say. Of others (a user's, an institution's) only this is asked: may
 they set parameters or profiles? Then the engine has the last word.

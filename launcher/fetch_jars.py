@@ -1,4 +1,4 @@
-"""Fetch jars by their Maven coordinates: ``fetch_jars.py FOLDER GROUP:ARTIFACT:VERSION...``.
+"""Jars, fetched by their Maven coordinates: ``fetch_jars.py FOLDER GROUP:ARTIFACT:VERSION...``.
 
 Runs in the Python environment, for jgo: it knows where Maven's public repository is. Only the named files are fetched,
 nothing is resolved; the caller compares them with the lock. SEMANTICST_MAVEN names a mirror.

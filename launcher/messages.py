@@ -1,4 +1,4 @@
-"""What the launcher tells its user: on stderr, so that the output of a command stays its own."""
+"""Messages of the launcher to its user: on stderr, so that the output of a command stays its own."""
 
 import sys
 

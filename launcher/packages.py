@@ -1,4 +1,4 @@
-"""Is an installed environment still whole? Cleaners of caches and full disks take single files of packages."""
+"""Missing files of an installed environment: cleaners of caches and full disks take single files of packages."""
 
 import csv
 import json

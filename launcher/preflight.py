@@ -1,4 +1,4 @@
-"""What can be told before the engine starts: help, wrong parameters, wrong tables. In seconds, in the workflow's words.
+"""Checks before the engine starts: help, wrong parameters, wrong tables. In seconds, in the workflow's words.
 
 The workflow checks the same again, since ``nextflow run`` without the launcher is a way to run the pipeline as well. So
 nothing is refused here that the engine might accept: what only the engine knows is left to it.

@@ -1,4 +1,4 @@
-"""Start other programs: in place of the launcher, or below it with signals and exit codes passed on."""
+"""Other programs, started in place of the launcher, or below it with signals and exit codes passed on."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""``./semanticst verify OUTDIR``: is an output folder what its run left there?
+"""``./semanticst verify OUTDIR``: an output folder against the list of what its run left there.
 
 A run writes ``pipeline_info/outputs.csv`` at its end: every file that it stands for, with size and SHA-256. What else
 lies in the folders of results is left over from earlier runs. The names of both are those of

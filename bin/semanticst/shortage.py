@@ -1,4 +1,4 @@
-"""A disk, a quota or the memory ran out: which one, what there was and what was needed, in one line."""
+"""Shortage of disk, quota or memory: which one, what there was and what was needed, in one line."""
 
 import errno
 import os

@@ -20,7 +20,7 @@ def test_writes_a_cohort_as_a_user_would_bring_it(tmp_path):
     sheet = pd.read_csv(tmp_path / "samplesheet.csv")
     assert all((tmp_path / path).is_file() for path in sheet["path"])
     assert len(list((tmp_path / "samples").iterdir())) == len(sheet)
-    assert "goes with the outcome" in result.stderr
+    assert "is associated with the outcome" in result.stderr
 
 
 def test_no_effect_and_batch_effect_reach_the_settings(tmp_path):

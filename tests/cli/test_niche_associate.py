@@ -219,7 +219,7 @@ def niche_tables(cohort: Cohort, folder):
             [long.assign(cell_type="T", n_cells=n // 3), long.assign(cell_type="B", n_cells=n - n // 3)]
         ),
         "gene-sets": long[n > 0].assign(gene_set="IFNG", mean=rng.normal(1, 0.3, (n > 0).sum())),
-        "members": pd.concat([long.assign(member=m) for m in ("embedding-10", "profile2-10")]),
+        "base-clusterings": pd.concat([long.assign(member=m) for m in ("embedding-10", "profile2-10")]),
         "markers": pd.DataFrame({"niche": [2], "symbol": ["CD8A"], "score": [3.0], "rank": [1]}),
     }
     for name, table in tables.items():
@@ -231,7 +231,7 @@ def niche_tables(cohort: Cohort, folder):
     return [*options, "--niches", folder / "niches.csv.gz"]
 
 
-def test_all_features_members_and_maps(cohort, tmp_path):
+def test_all_features_base_clusterings_and_maps(cohort, tmp_path):
     kinds = "proportion,entropy,fragmentation,cell_types,gene_sets"
     options = niche_tables(cohort, tmp_path / "tables")
     result = run(cohort, tmp_path, "arm", *options, "--clinical-features", kinds, "--clinical-permutations", 199)
@@ -245,8 +245,8 @@ def test_all_features_members_and_maps(cohort, tmp_path):
     assert (shares["n_members"] == 2).all()
     assert (shares["members_same_sign"] == 1).all()
     assert shares["p_mixed"].notna().all()
-    assert (tmp_path / "out" / "arm_extremes.png").exists()
-    assert (tmp_path / "out" / "association_arm_extremes_mqc.json").exists()
+    assert (tmp_path / "out" / "arm_representative_sections.png").exists()
+    assert (tmp_path / "out" / "association_arm_representative_sections_mqc.json").exists()
     record = json.loads((tmp_path / "out" / "arm.association.json").read_text())
     assert "Niche 2, enriched for CD8A, covers on average" in record["paragraph"]
     assert record["settings"]["features"] == kinds.split(",")

@@ -9,7 +9,7 @@ import anndata as ad
 import pytest
 
 from clinical_helpers import make_cohort
-from helpers import BIN
+from helpers import BIN, ROOT
 from model_helpers import write_components
 from semanticst.graph import build_graphs
 
@@ -78,3 +78,15 @@ def test_the_example_runs(function, folder):
     report: list[str] = []
     assert test.examples
     assert doctest.DocTestRunner().run(test, out=report.append).failed == 0, "".join(report)
+
+
+def first_lines() -> dict[str, str]:
+    """First line of the text of each module of the library and the launcher."""
+    paths = [*LIBRARY.rglob("*.py"), *(ROOT / "launcher").glob("*.py")]
+    return {str(path.relative_to(ROOT)): path.read_text().splitlines()[0].strip('"') for path in sorted(paths)}
+
+
+def test_titles_of_modules_are_noun_phrases():
+    """An index of questions and sentences cannot be read."""
+    asks = re.compile(r"(What|Which|How|Is|Are|Does|Do|Can|Put|Start|Fetch|Make|Find|Write|Read)\b|.*\?$")
+    assert {name: line for name, line in first_lines().items() if asks.match(line)} == {}

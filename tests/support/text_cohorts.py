@@ -192,7 +192,7 @@ def associate(folder: Path, source: Path, contrasts: tuple[str, ...], features: 
             "niche_associate", "--contrast", name, "--contrasts", check / "contrasts.valid.csv",
             "--clinical", check / "clinical.valid.csv", "--samplesheet", check / "samplesheet.valid.csv",
             "--counts", source / "niche_counts.csv", "--contacts", source / "niche_contacts.csv",
-            "--patches", source / "niche_patches.csv", "--members", source / "niche_member_counts.csv",
+            "--patches", source / "niche_patches.csv", "--base-clusterings", source / "niche_member_counts.csv",
             "--markers", source / "niche_markers.csv", "--clinical-features", features,
             "--clinical-permutations", SETTINGS["clinical_permutations"], *typed,
             "--outdir", folder / "out",

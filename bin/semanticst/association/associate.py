@@ -22,7 +22,7 @@ from semanticst.association.features.composition import (
     shares,
     unit_contacts,
 )
-from semanticst.association.features.within_niche import read_inside
+from semanticst.association.features.within_niche import read_within_niche
 from semanticst.association.stats.beyond_cell_types import cell_types_of
 from semanticst.association.stats.cell_numbers import (
     Cells,
@@ -73,7 +73,7 @@ class Association:
     Attributes
     ----------
     contrast, design
-        What was asked, and the units it was asked of.
+        What was unadjusted, and the units it was unadjusted of.
     features
         Values per unit.
     table
@@ -93,7 +93,7 @@ class Association:
     cells: pd.Series
     """Cells of each section in use."""
     top_markers: Mapping[str, str] = field(default_factory=dict)
-    """What a niche is rich in, in words, by its number; empty where nobody said."""
+    """What a niche is enriched for, by its number; empty where no markers were given."""
     checks: Checks = field(default_factory=Checks)
     """Tables beside ``table``."""
 
@@ -131,9 +131,9 @@ def associate(
     samplesheet: Path,
     counts: Path,
     contacts: Path | None = None,
-    inside: Mapping[str, Path | None] | None = None,
+    within_niche: Mapping[str, Path | None] | None = None,
     kinds: tuple[str, ...] = ("proportion",),
-    members: Path | None = None,
+    base_clusterings: Path | None = None,
     **options,
 ) -> Association:
     """Read the tables and test one contrast.
@@ -146,11 +146,11 @@ def associate(
         Tables as written by ``samplesheet_check.py``.
     counts, contacts
         ``niche_counts.csv`` and ``niche_contacts.csv`` of ``niche_describe.py``.
-    inside
-        Its further tables, per kind of ``within_niche.INSIDE``; only those of ``kinds`` are read.
+    within_niche
+        Its further tables, per kind of ``within_niche.WITHIN_NICHE``; only those of ``kinds`` are read.
     kinds
         Features to test, of ``composition.FEATURES``.
-    members
+    base_clusterings
         ``niche_member_counts.csv`` of ``niche_cluster.py``.
     options
         Passed on to ``examine``.
@@ -178,10 +178,12 @@ def associate(
     niches = read_counts(counts)
     sections = read_sections(samplesheet, read_clinical(clinical), niches)
     edges = read_contacts(contacts) if contacts is not None else None
-    tables = {kind: read_inside(path, kind) for kind, path in (inside or {}).items() if kind in kinds and path}
-    by_member = read_member_counts(members) if members is not None else None
-    types = (inside or {}).get("cell_types")
-    typed = read_inside(types, "cell_types") if types else None
+    tables = {
+        kind: read_within_niche(path, kind) for kind, path in (within_niche or {}).items() if kind in kinds and path
+    }
+    by_member = read_member_counts(base_clusterings) if base_clusterings is not None else None
+    types = (within_niche or {}).get("cell_types")
+    typed = read_within_niche(types, "cell_types") if types else None
     return examine(question, sections, niches, edges, tables, kinds, by_member, typed, **options)
 
 
@@ -190,9 +192,9 @@ def examine(
     sections: pd.DataFrame,
     counts: pd.DataFrame,
     contacts: pd.DataFrame | None = None,
-    inside: Mapping[str, pd.DataFrame] | None = None,
+    within_niche: Mapping[str, pd.DataFrame] | None = None,
     kinds: tuple[str, ...] = ("proportion",),
-    members: Mapping[str, pd.DataFrame] | None = None,
+    base_clusterings: Mapping[str, pd.DataFrame] | None = None,
     cell_types: pd.DataFrame | None = None,
     min_cells: int = 20,
     permutations: int = PERMUTATIONS,
@@ -204,22 +206,22 @@ def examine(
     Parameters
     ----------
     contrast
-        What is asked.
+        What is unadjusted.
     sections
         One row per section, indexed by sample: ``patient`` and every variable as text (None = missing).
     counts
         Cells per section (rows) and niche (columns); a section may be absent.
     contacts
         Edges between niches per section, as ``composition.read_contacts`` gives them.
-    inside
-        Tables of ``within_niche.read_inside``, per kind.
+    within_niche
+        Tables of ``within_niche.read_within_niche``, per kind.
     kinds
         Features to test, of ``composition.FEATURES``.
-    members
-        ``counts`` as each base clustering of the consensus has them, and other numbers of niches (``k=5``): tells how
-        much a finding hangs on the clustering.
+    base_clusterings
+        ``counts`` of each base clustering of the consensus, and of other numbers of niches (``k=5``), to tell how
+        sensitive a finding is to the clustering.
     cell_types
-        Table of ``within_niche.read_inside``: the same test of plain cell types, and niches adjusted for them.
+        Table of ``within_niche.read_within_niche``: the same test of plain cell types, and niches adjusted for them.
     min_cells
         Sections with fewer cells are left out, and units with fewer cells in a niche for what is inside that niche.
     permutations
@@ -233,29 +235,29 @@ def examine(
     large = counts.sum(axis=1).reindex(sections.index, fill_value=0) >= min_cells
     if not large.all():
         log.info("%d sections have fewer than %d cells and are left out", (~large).sum(), min_cells)
-    asked, batch = account_for_batch(build_design(contrast, sections, usable=large))
+    unadjusted, batch = account_for_batch(build_design(contrast, sections, usable=large))
 
-    unit = asked.sections["unit"]
-    unit_counts = counts.loc[unit.index].groupby(unit.to_numpy()).sum().reindex(asked.units.index)
+    unit = unadjusted.sections["unit"]
+    unit_counts = counts.loc[unit.index].groupby(unit.to_numpy()).sum().reindex(unadjusted.units.index)
     cells = Cells(unit_counts, log_cells)
-    design = account_for_cells(asked, cells)
+    design = account_for_cells(unadjusted, cells)
     edges = unit_contacts(contacts, unit) if contacts is not None and "contacts" in kinds else None
-    features = build_features(unit_counts, kinds, edges, inside, unit, min_cells)
+    features = build_features(unit_counts, kinds, edges, within_niche, unit, min_cells)
 
     settings = Settings(permutations=permutations, seed=seed)
-    plain, adjusted = (compare_composition(d, shares(unit_counts), settings) for d in (asked, design))
-    joint = beside_cells(asked, plain, None if design is asked else adjusted, cells)
+    plain, adjusted = (compare_composition(d, shares(unit_counts), settings) for d in (unadjusted, design))
+    joint = beside_cells(unadjusted, plain, None if design is unadjusted else adjusted, cells)
 
     def model(design: Design, features: Features) -> list[dict]:
         return MODELS[contrast.type](design, features, settings)
 
-    rows = compare_beside_cells(asked, design, features, cells, model)
+    rows = compare_beside_cells(unadjusted, design, features, cells, model)
     checks = Checks()
     if not design.untestable:
         types = cell_types_of(cell_types, unit, unit_counts) if cell_types is not None else None
         few = replace(settings, permutations=min(permutations, CHECK_PERMUTATIONS))
         checks = add_checks(
-            rows, asked, design, features, counts, cells, kinds, members or {}, types, model,
+            rows, unadjusted, design, features, counts, cells, kinds, base_clusterings or {}, types, model,
             lambda design, features: QUICK.get(contrast.type, MODELS[contrast.type])(design, features, few),
         )  # fmt: skip
     rows = [_without_test(row, design.untestable) for row in (*rows, joint)]

@@ -83,7 +83,7 @@ def figure(null: pd.DataFrame, power: pd.DataFrame) -> Figure:
     right.set(ylabel="power, p ≤ 0.05", ylim=(0, 1.02))
     right.legend(frameon=False, fontsize=9)
     below.axhspan(0.92, 0.97, color=FAINT, alpha=0.25, lw=0)
-    below.set(xlabel="planted change of the log share", ylabel="coverage of the\n95 % interval", ylim=(0.85, 1.0))
+    below.set(xlabel="planted change of the log proportion", ylabel="coverage of the\n95 % interval", ylim=(0.85, 1.0))
     for ax in (left, right, below):
         ax.spines[["top", "right"]].set_visible(False)
     return drawn

@@ -82,10 +82,10 @@ def _sample_overview(outdir: Path, cohort: Cohort, counts: pd.DataFrame) -> None
         "patient": Column("Patient", "Patient the sample was taken from."),
         "n_cells": Column("Cells in niches", "Cells (or spots) that were assigned to a niche.", format="{:,d}"),
         "n_niches": Column("Niches", "Niches that cover at least 1 % of the sample.", format="{:,d}"),
-        "largest": Column("Largest niche", "The niche that covers most of the sample, and its share."),
+        "largest": Column("Largest niche", "The niche that covers most of the sample, and its proportion."),
         "stability": Column(
             "Stability",
-            "How firmly the cells of the sample belong to their niches, on average: 1 = all members of the "
+            "How firmly the cells of the sample belong to their niches, on average: 1 = all base clusterings of the "
             "consensus agree.",
             format="{:.2f}",
             scale="Greens",
@@ -110,11 +110,11 @@ def _overview(outdir: Path, cohort: Cohort, markers: pd.DataFrame, types: pd.Dat
     frame.index = [niche_name(niche) for niche in frame.index]
     columns = {
         "colour": Column("Colour", "Colour of the niche in all maps and figures."),
-        "types": Column("Cell types", "The most common cell types in the niche, with their share of its cells."),
+        "types": Column("Cell types", "The most common cell types in the niche, with their proportion of its cells."),
         "markers": Column(
             "Markers", "Features that are higher inside the niche than outside, in patient after patient."
         ),
-        "share": Column("Share", "Share of all cells of the cohort.", "{:.1%}", scale="Blues", low=0),
+        "share": Column("Proportion", "Proportion of all cells of the cohort.", "{:.1%}", scale="Blues", low=0),
         "n_cells": Column("Cells", "Cells (or spots) in the niche.", "{:,d}"),
         "n_patients": Column("Patients", f"Patients (of {n_patients}) in which it covers 1 % of a sample.", "{:,d}"),
         "n_samples": Column("Samples", f"Samples (of {n_samples}) of which it covers 1 %.", "{:,d}", hidden=True),
@@ -187,9 +187,9 @@ def _composition(outdir: Path, counts: pd.DataFrame) -> None:
     section = Section(
         "niche_composition",
         NICHES,
-        "How much of each sample a niche covers",
-        "One bar per sample, shares of its cells. These shares, over all samples of a patient, are what is compared "
-        "with the clinical outcome.",
+        "Composition of samples by niche",
+        "One bar per sample, proportions of its cells. These proportions, over all samples of a patient, are what is "
+        "compared with the clinical outcome.",
     )
     colours = {niche_name(niche): niche_colour(niche) for niche in counts["niche"].unique()}
     multiqc.bars(outdir, section, cells.to_dict("index"), y="Cells", colours=colours)
@@ -209,7 +209,7 @@ def _markers(outdir: Path, cohort: Cohort, markers: pd.DataFrame) -> None:
     what = {
         FeatureType.COUNTS: "log2 fold change, 1 is twice as much inside the niche as outside, -1 half as much",
         FeatureType.CONTINUOUS: "difference of the mean arcsinh(value / typical size), 0.6 is about twice the value",
-    }.get(cohort.feature_type, "share of positive cells inside the niche minus the share outside it")
+    }.get(cohort.feature_type, "proportion of positive cells inside the niche minus the proportion outside it")
     n_replicates = int(markers["n_replicates"].max())
     n_patients = cohort.samples["patient"].nunique()
     replicates = "patients" if n_patients > 1 else "samples of the one patient"
@@ -236,9 +236,9 @@ def _cell_types(outdir: Path, types: pd.DataFrame) -> None:
         "niche_cell_types",
         NICHES,
         "Cell types of niches",
-        "Share of each cell type among the cells of a niche; a row sums to 1. The cell types are those of the input.",
+        "Proportion of each cell type among the cells of a niche; a row sums to 1. Cell types are those of the input.",
     )
-    multiqc.heatmap(outdir, section, frame, x="Cell type", y="Niche", z="Share of the niche's cells", low=0)
+    multiqc.heatmap(outdir, section, frame, x="Cell type", y="Niche", z="Proportion of the niche's cells", low=0)
 
 
 def _stability(outdir: Path, cohort: Cohort) -> None:

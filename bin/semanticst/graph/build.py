@@ -90,7 +90,7 @@ def build_graphs(
 
 
 def _with_ties_broken(X: np.ndarray, profile: np.ndarray, settings: dict) -> np.ndarray:
-    """Cells of one type are all alike on a one-hot panel: there their surroundings say who is nearest.
+    """Cells of one type are all alike on a one-hot panel: there their neighbourhoods say who is nearest.
 
     Without this every cell of a type would be joined to the same few cells.
     """

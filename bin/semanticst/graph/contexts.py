@@ -63,8 +63,9 @@ def neighbourhood_profile(
     """Means of ``X`` (n, p) over 1, 2, ..., ``hops`` hops side by side: float32 (n, hops * p).
 
     Multi-hop averages as in BANKSY (Singhal et al. 2024) and CellCharter (Varrone et al. 2024). With ``shares_mean``
-    (p,) the means plus it are shares of cells in the surroundings, and the profile is their square root: distances are
-    those of Hellinger then, in which rare kinds of cells count beside common ones (Legendre and Gallagher 2001).
+    (p,) the means plus it are proportions of cells in the neighbourhood, and the profile is their square root:
+    distances are those of Hellinger then, in which rare kinds of cells count beside common ones (Legendre
+    and Gallagher 2001).
     """
     M = smoothing_operator(spatial)
     layers, current = [], X
@@ -81,5 +82,5 @@ def expression_context(X: np.ndarray, k: int, seed: int) -> sp.csr_matrix:
 
 
 def domain_context(profile: np.ndarray, k: int, seed: int) -> sp.csr_matrix:
-    """Cells whose surroundings look alike: ``k`` nearest in the neighbourhood profile (n, q), within the sample."""
+    """Cells whose neighbourhoods look alike: ``k`` nearest in the neighbourhood profile (n, q), within the sample."""
     return symmetric_adjacency(nearest_in_components(profile, k, seed))

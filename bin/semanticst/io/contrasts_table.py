@@ -1,4 +1,4 @@
-"""The contrasts: which variables the niches are tested against."""
+"""Table of contrasts: the variables that niches are tested against."""
 
 import logging
 import re

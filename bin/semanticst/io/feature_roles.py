@@ -1,4 +1,4 @@
-"""Which features are genes, which measure the background, and which are of another kind, by type or by name."""
+"""Roles of features, by type or by name: genes, measures of the background, other kinds."""
 
 import re
 

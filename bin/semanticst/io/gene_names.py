@@ -1,4 +1,4 @@
-"""Gene names of a sample: which column of the matrix is which gene, and which are no genes at all."""
+"""Gene names of a sample: columns of the matrix by gene, and those that are no genes at all."""
 
 import logging
 import re

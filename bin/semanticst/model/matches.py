@@ -1,4 +1,4 @@
-"""Cross-sample edges: cells of different samples whose surroundings are each other's nearest.
+"""Cross-sample edges: cells of different samples whose neighbourhoods are each other's nearest.
 
 They are no message-passing graph: a cell is embedded from its own sample alone, so that a new sample can be mapped. In
 training they say which cells of different samples should come to lie together, as in STAligner (Zhou et al. 2023).
@@ -37,7 +37,7 @@ def matched_cells(samples: Sequence[SampleGraphs], seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     starts = np.cumsum([0, *(s.n for s in samples)])
     anchors = [np.sort(rng.permutation(s.n)[:per_sample]) for s in samples]
-    profiles = [_surroundings(s)[cells] for s, cells in zip(samples, anchors)]
+    profiles = [_neighbourhoods(s)[cells] for s, cells in zip(samples, anchors)]
     reaches = [REACH * np.sqrt(_own_distance(P)) for P in profiles]
     pairs = []
     for a, b in combinations(range(len(samples)), 2):
@@ -51,7 +51,7 @@ def matched_cells(samples: Sequence[SampleGraphs], seed: int) -> np.ndarray:
     return found
 
 
-def _surroundings(sample: SampleGraphs) -> np.ndarray:
+def _neighbourhoods(sample: SampleGraphs) -> np.ndarray:
     """The widest average of the profile, (n, p): what the domain context looks at within the sample."""
     return sample.target[:, -sample.x.shape[1] :]
 

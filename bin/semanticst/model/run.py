@@ -27,7 +27,7 @@ REPORTED = {
     TrainMode.SEMANTIC: "What the network was trained for, step by step; every term should fall and then level off. "
     "<em>profile</em>: decoding a cell's neighbourhood, <em>reconstruction</em>: decoding the cell itself, "
     "<em>mincut</em> and <em>balance</em>: communities that do not cut neighbours apart and are of like size, "
-    "<em>disentangle</em>: contexts that repeat each other, <em>attention</em>: contexts that nobody listens to, "
+    "<em>disentangle</em>: contexts that repeat each other, <em>attention</em>: unused contexts, "
     "<em>matches</em>: cells of different samples with the same neighbourhood that lie apart.",
     TrainMode.REFERENCE: "The network has the settings of the authors' released package. First its graphs were learned "
     "(<em>disentangle</em>: cosines between their descriptors, <em>similarity</em>: distance between neighbours), then "

@@ -170,7 +170,7 @@ def training_losses(network: SemanticNetwork, batch: Batch, settings: TrainSetti
 
 
 def _edges_to_keep(batch: Batch, out: Output) -> list[tuple[EdgeSet, torch.Tensor]]:
-    """Edges that communities should not cut: tissue neighbours and, where used, cells of like surroundings.
+    """Edges that communities should not cut: tissue neighbours and, where used, cells of like neighbourhoods.
 
     Learned weights are constants here: otherwise the cut would be lowered by switching edges off. Edges of halo cells,
     whose embedding is not complete, weigh nothing.

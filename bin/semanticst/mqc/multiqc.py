@@ -85,7 +85,7 @@ def bars(
     colours: Mapping[str, str] | None = None,
     percent_first: bool = True,
 ) -> Path:
-    """Write stacked bars, ``{bar: {piece: value}}``, with a switch between numbers and shares."""
+    """Write stacked bars, ``{bar: {piece: value}}``, with a switch between numbers and proportions."""
     pieces = dict.fromkeys(piece for values in data.values() for piece in values)
     content = {
         "plot_type": "bargraph",

@@ -13,7 +13,7 @@ WIDTHS = (10, 20, 30, 40, 50)
 """Principal components of the representations. Near-equal partitions win or lose by the noise of a few; more widths
 make the vote the same for every seed, and cost nothing where a niche is rare."""
 SHARES_WIDTHS = (10, 20)
-"""The same where surroundings are shares of cell types: the components behind these are single rare types."""
+"""The same where neighbourhoods are proportions of cell types: the components behind these are single rare types."""
 BLOCK = 50_000
 """Cells that are held in float64 at once."""
 REFERENCE_WIDTH = 20
@@ -58,7 +58,7 @@ def fit_representations(
 ) -> list[Representation]:
     """The network's embedding, and the neighbourhood profile at each hop from the second on, at some ``widths``.
 
-    One hop is left out where there are more: it still says more of the cell than of its surroundings. So does the
+    One hop is left out where there are more: it still says more of the cell than of its neighbourhood. So does the
     embedding of a panel of cell types, which is left out too; ``learned`` states whether it is taken. In reference mode
     the one representation is what the released package clusters, 20 components of the reconstruction.
     """

@@ -19,9 +19,9 @@ class Platform:
     floor_features: float
     """Lowest threshold on the number of features that is read from data."""
     ceiling_mito: float
-    """A threshold on the mitochondrial share that is read from data is never below this; 1 = not cut."""
+    """A threshold on the mitochondrial fraction that is read from data is never below this; 1 = not cut."""
     max_control: float | None
-    """Largest share of control counts; None = not cut."""
+    """Largest fraction of control counts; None = not cut."""
     areas: bool
     """Whether thresholds on the area of a cell are read from the data: rows are segmented cells."""
     reason: str
@@ -45,7 +45,7 @@ BEADS = Platform(
     "beads", 10, 5, 0.3, None, False,
     "a tenth of the 100 counts from which RCTD uses a bead by default (Cable et al. 2022)",
 )  # fmt: skip
-_PANEL = "the mitochondrial share of a chosen panel is no share of the transcriptome and is not cut"
+_PANEL = "the mitochondrial fraction of a chosen panel is none of the transcriptome and is not cut"
 IMAGED = Platform(
     "imaged cells", 10, 3, 1.0, 0.1, True,
     f"10 transcripts as in squidpy's Xenium and Vizgen tutorials; {_PANEL}; of controls, a tenth of what was decoded",

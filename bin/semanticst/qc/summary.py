@@ -129,7 +129,7 @@ def count_warnings(adata, judged: "Judged") -> list[str]:
     ):
         given = good[name].dropna() if name in good else pd.Series(dtype=float)
         if len(given) and given.median() > most:
-            found.append(f"median {words} share of {given.median():.0%}")
+            found.append(f"median {words} fraction of {given.median():.0%}")
     share = np.asarray(adata.X.sum(axis=0)).ravel() / judged.metrics[Obs.TOTAL].sum()
     if share.max() > DOMINANT_FEATURE:
         found.append(f"{adata.var_names[share.argmax()]} takes {share.max():.0%} of all counts")

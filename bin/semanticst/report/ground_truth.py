@@ -164,8 +164,8 @@ def _write_text(
     others = sum(len(finding.others) for finding in findings)
     if others:
         paragraphs.append(
-            "Shares of a sample sum to 1: when the planted niche takes more room, the others have less. Further niches "
-            "below the limit are such side effects or false alarms."
+            "Proportions of a sample sum to 1: when the planted niche takes more room, the others have less. Further "
+            "niches below the limit are such side effects or false alarms."
         )
     section = Section(
         "planted", PLANTED, "The answer", "Planted is what the simulation did, found is what this run says."
@@ -211,8 +211,12 @@ def _write_matches(outdir: Path, matches: pd.DataFrame) -> None:
         "n_cells": Column("Cells", "Cells of the planted domain that passed quality control.", "{:,d}"),
         "colour": Column("Colour", "Colour of the niche in this report."),
         "niche": Column("Found as", "The niche that overlaps most with it, each niche used once."),
-        "recovered": Column("Recovered", "Share of its cells that are in that niche.", "{:.0%}", "", "Greens", 0, 1),
-        "pure": Column("Pure", "Share of the cells of that niche that belong to it.", "{:.0%}", "", "Greens", 0, 1),
+        "recovered": Column(
+            "Recovered", "Proportion of its cells that are in that niche.", "{:.0%}", "", "Greens", 0, 1
+        ),
+        "pure": Column(
+            "Pure", "Proportion of the cells of that niche that belong to it.", "{:.0%}", "", "Greens", 0, 1
+        ),
     }
     section = Section("planted_domains", PLANTED, "Niche by niche", "Each planted domain and the niche that holds it.")
     multiqc.table(outdir, section, frame, columns, row_title="Planted")

@@ -15,9 +15,9 @@ EXCLUDED = "excluded"
 _METRICS = {
     "total_counts": ("Counts", "log10 of the counts of a cell"),
     "n_features": ("Features", "Features seen in a cell"),
-    "mito_share": ("Mito. share", "Mitochondrial share of the counts"),
-    "ribo_share": ("Ribo. share", "Share of the counts in ribosomal protein genes"),
-    "control_share": ("Control share", "Share of control counts (negative probes, blanks)"),
+    "mito_share": ("Mito. fraction", "Mitochondrial fraction of the counts (pct_counts_mt / 100)"),
+    "ribo_share": ("Ribo. fraction", "Fraction of the counts in ribosomal protein genes"),
+    "control_share": ("Control fraction", "Fraction of control counts (negative probes, blanks)"),
     "cell_area": ("Area", "Area of a cell, square micrometres"),
     "cell_density": ("Density", "Cells per 100 x 100 micrometres, or per squared unit of the coordinates"),
 }
@@ -30,8 +30,8 @@ _ASIDE = ("ribo_share", "cell_area", "cell_density")
 _LIMITS = {
     "min_counts": "Minimum counts",
     "min_features": "Fewest features",
-    "max_mito": "Largest mito. share",
-    "max_control": "Largest control share",
+    "max_mito": "Largest mito. fraction",
+    "max_control": "Largest control fraction",
     "min_area": "Smallest area",
     "max_area": "Largest area",
 }
@@ -68,7 +68,7 @@ def _number(n: int, thing: str) -> str:
 
 
 def first_to_look_at(frame: pd.DataFrame) -> pd.DataFrame:
-    """Samples that need a look first: failed, then with a warning, then those that lost the largest share of cells."""
+    """Samples that need a look first: failed, then with a warning, then those that lost most of their cells."""
     order = frame["status"].map({status: place for place, status in enumerate(STATUSES)})
     return frame.iloc[np.lexsort([_share_kept(frame).to_numpy(), order.to_numpy()])]
 
@@ -80,7 +80,7 @@ def general_section(outdir: Path, frame: pd.DataFrame) -> None:
         "status": Column("QC", "Whether the sample passed quality control; the reasons stand in that part."),
         "n_cells_input": Column("Cells in", "Cells (or spots) in the input.", "{:,d}"),
         "kept": Column(
-            "Kept", "Share of the cells that passed quality control.", "{:.1%}", scale="Blues", low=0, high=1
+            "Kept", "Proportion of the cells that passed quality control.", "{:.1%}", scale="Blues", low=0, high=1
         ),
     }
     multiqc.general_stats(outdir, "qc_general", frame, columns, "QC", place=100)

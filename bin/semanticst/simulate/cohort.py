@@ -82,7 +82,7 @@ def simulate_cohort(settings: Settings, outdir: Path) -> None:
     log.info(
         "%d patients, %d sections, %d cells, %d genes; planted: %s",
         settings.patients, len(sheet), len(truth), settings.genes,
-        f"{names[outcome_niche]} goes with the outcome" if settings.effect or settings.hazard else "no effect",
+        f"{names[outcome_niche]} is associated with the outcome" if settings.effect or settings.hazard else "no effect",
     )  # fmt: skip
 
 
@@ -164,8 +164,8 @@ def planted_answer(settings, names, outcome_niche, mixes, sheet, niche_cells, en
         return [{"domain": outcome, "direction": "up" if effect > 0 else "down"}]
 
     closure = (
-        "Shares of a section sum to 1: when one niche takes more, the others take less. On the centred log-ratio the "
-        f"outcome niche changes by effect * (1 - 1/{settings.niches}) and each other niche by -effect / "
+        "Proportions of a section sum to 1: when one niche takes more, the others take less. On the centred log-ratio "
+        f"the outcome niche changes by effect * (1 - 1/{settings.niches}) and each other niche by -effect / "
         f"{settings.niches}. Beyond that the other niches do not go with the outcome."
     )
     return {

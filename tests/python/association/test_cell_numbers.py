@@ -39,7 +39,7 @@ def ask_groups(cohort: Cohort, log_cells: str, permutations: int = 499) -> Assoc
 
 @pytest.mark.parametrize(("cells", "patch"), [((60, 2000), 1), ((1000, 20_000), 50)])
 def test_cells_that_differ_by_group_are_no_finding(cells, patch):
-    """Review B1: of 8 niches in 12 + 12 patients 0.20 and 0.27 were false, of the commonest niche 0.36 and 0.73."""
+    """Without it: of 8 niches in 12 + 12 patients 0.20 and 0.27 were false, of the commonest niche 0.36 and 0.73."""
     cohorts = [unequal_cells(seed, cells, patch) for seed in range(COHORTS)]
     p = {
         mode: np.concatenate([ask_groups(cohort, mode, 99).primary["p"] for cohort in cohorts])
@@ -140,10 +140,10 @@ def rates(cohorts, columns, **given) -> pd.DataFrame:
 
 
 def test_rare_types_of_a_niche_that_is_larger_are_no_finding():
-    """Review B2: niches of 50 and 500 cells: types of 1 % and 0.3 % were found in 0.46 and 1.00 of null cohorts."""
+    """Niches of 50 and 500 cells: types of 1 % and 0.3 % were found in 0.46 and 1.00 of null cohorts."""
     cohorts = [rare_types(seed, (50, 500)) for seed in range(COHORTS)]
     rare = [("cell_type:C", "1"), ("cell_type:D", "1")]
-    rate = rates(cohorts, rare, inside=lambda t: {"cell_types": t}, kinds=lambda _: ("cell_types",))
+    rate = rates(cohorts, rare, within_niche=lambda t: {"cell_types": t}, kinds=lambda _: ("cell_types",))
     assert (rate["false"] > 0.3).all()
     assert (rate["auto"] <= 0.2).all()
 
@@ -178,11 +178,11 @@ def touching(a: np.ndarray, b: np.ndarray) -> int:
 
 @pytest.mark.parametrize(("shares", "smooth", "false_rate"), [((0.1, 0.2), 0, 0.8), ((0.1, 0.15), 2, 0.5)])
 def test_patches_and_contacts_of_a_niche_that_is_larger_are_no_finding(shares, smooth, false_rate):
-    """Review B3: fragmentation was found in 1.00 and 0.85 of null cohorts, self-contact of a smooth field in all."""
+    """Without it fragmentation was found in 1.00 and 0.85 of null cohorts, self-contact of a smooth field in all."""
     cohorts = [tissue(seed, shares, smooth) for seed in range(COHORTS)]
     columns = [("fragmentation", "1"), ("contact_with_1", "1"), ("contact_with_2", "1")]
     rate = rates(
-        cohorts, columns, inside=lambda t: {"fragmentation": t[0]}, contacts=lambda t: t[1],
+        cohorts, columns, within_niche=lambda t: {"fragmentation": t[0]}, contacts=lambda t: t[1],
         kinds=lambda _: ("fragmentation", "contacts"),
     )  # fmt: skip
     assert rate["false"].iloc[0] > false_rate
@@ -195,7 +195,7 @@ def test_a_niche_that_lies_in_fewer_pieces_is_still_found():
     larger = sections["group"].reindex(patches["sample"]).to_numpy() == "g1"
     patches.loc[larger, "n_patches"] *= 2
     result = examine(
-        Contrast("c", "groups", column="group"), sections, counts, inside={"fragmentation": patches},
+        Contrast("c", "groups", column="group"), sections, counts, within_niche={"fragmentation": patches},
         kinds=("fragmentation",), permutations=999,
     )  # fmt: skip
     row = row_of(result, 1)

@@ -18,7 +18,7 @@ from semanticst.association.features.composition import (
     shares,
     unit_contacts,
 )
-from semanticst.association.features.within_niche import inside_features, read_inside
+from semanticst.association.features.within_niche import read_within_niche, within_niche_features
 from semanticst.association.output.summary_text import paragraph
 from semanticst.association.stats.omnibus import omnibus_test
 from semanticst.errors import BadInput
@@ -239,7 +239,7 @@ def test_what_differs_inside_a_niche_is_found_there_and_not_elsewhere():
     cohort = make_cohort((8, 8), n_sections=2)
     asked = Contrast("c", "groups", column="group")
     result = examine(
-        asked, cohort.sections, cohort.counts, inside=inside_tables(cohort), kinds=INSIDE_KINDS, permutations=499
+        asked, cohort.sections, cohort.counts, within_niche=inside_tables(cohort), kinds=INSIDE_KINDS, permutations=499
     )
     rows = result.primary.set_index(["feature", "niche"])
     assert rows.loc[("fragmentation", "2"), "effect"] < -1
@@ -269,7 +269,7 @@ def test_sections_are_summed_and_units_with_few_cells_have_no_value():
             "mean": [1.0, 5.0, 9.0],
         }
     )
-    modelled, shown = inside_features("gene_sets", table, unit, pd.Index(["a", "b"]), min_cells=20)
+    modelled, shown = within_niche_features("gene_sets", table, unit, pd.Index(["a", "b"]), min_cells=20)
     assert modelled["gene_set:S", "1"].loc["a"] == pytest.approx(2.0)
     assert np.isnan(modelled["gene_set:S", "1"].loc["b"])
     cells = pd.DataFrame(
@@ -280,7 +280,7 @@ def test_sections_are_summed_and_units_with_few_cells_have_no_value():
             "n_cells": [30.0, 10.0, 30.0, 10.0],
         }
     )
-    modelled, shown = inside_features("cell_types", cells, unit, pd.Index(["a", "b"]), min_cells=20)
+    modelled, shown = within_niche_features("cell_types", cells, unit, pd.Index(["a", "b"]), min_cells=20)
     assert shown["cell_type:T", "1"].tolist() == [1.0, 0.25]
     assert modelled["cell_type:T", "1"].isna().all(), "fewer than 3 units have the type: nothing to compare"
 
@@ -289,7 +289,7 @@ def test_tables_of_what_is_inside_that_cannot_be_read(tmp_path):
     path = tmp_path / "niche_patches.csv"
     path.write_text("sample,niche,n_cells,n_patches\na,1,30,2\na,1,30,3\n")
     with pytest.raises(BadInput, match="one row per sample, niche"):
-        read_inside(path, "fragmentation")
+        read_within_niche(path, "fragmentation")
 
 
 def test_a_kind_without_its_table_is_refused():

@@ -25,7 +25,7 @@ def cohorts(n: int) -> list[Cohort]:
 
 
 def test_echoes_of_a_changed_niche_are_marked_and_it_is_not():
-    """Review B4: another niche had q < 0.05 in 0.80 of the cohorts, against the median in 0.11."""
+    """Without it another niche had q < 0.05 in 0.80 of the cohorts, against the median in 0.11."""
     others, unmarked, planted = [], [], []
     for cohort in cohorts(30):
         table = cohort.ask("groups", permutations=99, column="group").primary.set_index("niche")

@@ -1,4 +1,4 @@
-"""How much a finding hangs on the clustering, and the maps of the patients with the most and least of a niche."""
+"""Sensitivity of a finding to the clustering, and representative sections."""
 
 import numpy as np
 import pandas as pd
@@ -20,11 +20,11 @@ from semanticst.niche.base_clusterings import base_clustering_counts
 GROUPS = Contrast("c", "groups", column="group")
 
 
-def ask(cohort: Cohort, members=None, contrast=GROUPS):
-    return examine(contrast, cohort.sections, cohort.counts, members=members, permutations=199)
+def ask(cohort: Cohort, base_clusterings=None, contrast=GROUPS):
+    return examine(contrast, cohort.sections, cohort.counts, base_clusterings=base_clusterings, permutations=199)
 
 
-def test_members_are_counted_under_the_numbers_of_the_niches():
+def test_base_clusterings_are_counted_under_the_numbers_of_the_niches():
     samples = np.array(["b", "a", "a", "b"])
     partitions = [np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0])]
     table = base_clustering_counts(samples, partitions, np.array([[0, 1], [1, 0]]), ["one", "two"])
@@ -33,7 +33,7 @@ def test_members_are_counted_under_the_numbers_of_the_niches():
     assert wide.loc[("one", "a")].tolist() == [1, 1]
 
 
-def test_a_finding_of_all_members_and_one_of_none():
+def test_a_finding_of_all_base_clusterings_and_one_of_none():
     cohort = make_cohort((10, 10), effect=2.5)
     rng = np.random.default_rng(0)
     shuffled = cohort.counts.apply(lambda row: rng.permutation(row), axis=1, result_type="broadcast")
@@ -45,7 +45,7 @@ def test_a_finding_of_all_members_and_one_of_none():
     assert row_of(ask(cohort), 2)[["n_members", "members_same_sign"]].isna().all()
 
 
-def test_a_finding_that_other_members_contradict_is_pointed_out():
+def test_a_finding_that_other_base_clusterings_contradict_is_pointed_out():
     cohort = make_cohort((10, 10), effect=2.5)
     turned = cohort.counts.iloc[::-1].set_axis(cohort.counts.index)
     assert "Sensitive to the clustering" not in paragraph(ask(cohort, {"a": cohort.counts, "b": cohort.counts}))
@@ -53,7 +53,7 @@ def test_a_finding_that_other_members_contradict_is_pointed_out():
     assert "Sensitive to the clustering (another sign in some base clusterings): Niche 2" in text
 
 
-def test_members_are_asked_for_survival_and_many_groups_too():
+def test_base_clusterings_are_asked_for_survival_and_many_groups_too():
     cohort = make_cohort((6, 6, 6), effect=3.0)
     row = row_of(ask(cohort, {"a": cohort.counts, "b": cohort.counts}), 2, "omnibus")
     assert (row["n_members"], row["members_significant"]) == (2, 1)
@@ -64,13 +64,13 @@ def test_members_are_asked_for_survival_and_many_groups_too():
     assert (rows["members_same_sign"] == 1).all()
 
 
-def test_a_single_member_confirms_nothing():
+def test_a_single_base_clustering_confirms_nothing():
     cohort = make_cohort((10, 10), effect=2.5)
     row = row_of(ask(cohort, {"a": cohort.counts}), 2)
     assert row[["n_members", "members_same_sign"]].isna().all()
 
 
-def test_member_counts_are_read_per_member(tmp_path):
+def test_member_counts_are_read_per_base_clustering(tmp_path):
     path = tmp_path / "niche_member_counts.csv"
     path.write_text("member,sample,niche,n_cells\nx,a,1,5\nx,a,2,7\ny,a,1,12\ny,a,2,0\n")
     found = read_member_counts(path)
@@ -115,6 +115,6 @@ def test_extreme_patients_are_those_with_most_and_least_of_the_strongest_niche(n
 
 def test_maps_are_drawn_where_something_was_tested_only(niches, tmp_path):
     cohort, path = niches
-    assert draw_figures(ask(cohort), tmp_path, "c", path) == ["forest", "patients", "extremes"]
+    assert draw_figures(ask(cohort), tmp_path, "c", path) == ["forest", "patients", "representative_sections"]
     untestable = Contrast("c", "groups", column="group", subset="patient == p00|p01|p04|p05")
     assert draw_figures(ask(cohort, contrast=untestable), tmp_path, "u", path) == ["forest", "patients"]

@@ -26,7 +26,9 @@ def result():
         "embedding-10": shuffled,
         "k=4": merged,
     }
-    return examine(GROUPS, cohort.sections, cohort.counts, members=members, permutations=499, log_cells="false")
+    return examine(
+        GROUPS, cohort.sections, cohort.counts, base_clusterings=members, permutations=499, log_cells="false"
+    )
 
 
 def test_a_finding_agrees_where_its_sign_and_p_do(result):

@@ -40,7 +40,7 @@ def test_paragraph_of_a_finding():
     assert sentence in text
     n_found = (result.primary["q"] < 0.05).sum()
     assert re.search(rf"{n_found} of 5 tests pass(es)? a false discovery rate", text)
-    assert "Shares add up to one" in text
+    assert "Proportions add up to one" in text
 
 
 def test_paragraph_without_a_finding_says_what_could_have_been_found():

@@ -37,7 +37,7 @@ def correlation_ratio(value: pd.Series, group: pd.Series) -> float:
 
 @dataclass(frozen=True)
 class BatchCheck:
-    """How strongly batch goes with the contrast (0 to 1, None where it cannot be judged), and whether it is nested."""
+    """Association of batch and contrast (0 to 1, None where it cannot be judged), and whether it is nested."""
 
     strength: float | None = None
     measure: str = ""

@@ -1,4 +1,4 @@
-"""Features compared between patients: niche shares as log-ratios, contacts, diversity, and features within niches.
+"""Features compared between patients: log-ratios of proportions, contacts, diversity, and features within niches.
 
 Cells are summed over the sections of a unit (a patient, or a patient's sections of one level) before any share is
 taken, so that a large section weighs more than a small one and the patient stays the unit.
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst.association.design.tables import read_text_table
-from semanticst.association.features.within_niche import CELL_TYPE, GENE_SET, INSIDE, inside_features
+from semanticst.association.features.within_niche import CELL_TYPE, GENE_SET, WITHIN_NICHE, within_niche_features
 from semanticst.errors import BadInput, Problem
 
 PSEUDO_SHARE = 0.001
@@ -26,7 +26,7 @@ smaller because a niche appears in patches: a share below it says that no patch 
 MIN_EXPECTED_CONTACTS = 5.0
 """With fewer expected edges between two niches, a patient has no value for their contact."""
 
-FEATURES = ("proportion", "entropy", "contacts", *INSIDE)
+FEATURES = ("proportion", "entropy", "contacts", *WITHIN_NICHE)
 NEEDS = {
     "contacts": "--contacts",
     "fragmentation": "--patches",
@@ -101,7 +101,7 @@ def build_features(
     counts: pd.DataFrame,
     kinds: tuple[str, ...],
     contacts: pd.DataFrame | None = None,
-    inside: Mapping[str, pd.DataFrame] | None = None,
+    within_niche: Mapping[str, pd.DataFrame] | None = None,
     unit_of_sample: pd.Series | None = None,
     min_cells: int = 20,
 ) -> Features:
@@ -115,9 +115,9 @@ def build_features(
         Which of ``FEATURES``.
     contacts
         Edges and expected edges per unit and pair of niches, from ``unit_contacts``; needed for ``contacts``.
-    inside, unit_of_sample, min_cells
-        Tables of `read_inside` per kind, needed for the kinds of `INSIDE`; the unit of each sample; cells of a niche
-        below which a unit has no value.
+    within_niche, unit_of_sample, min_cells
+        Tables of `read_within_niche` per kind, needed for the kinds of `WITHIN_NICHE`; the unit of each sample;
+        cells of a niche below which a unit has no value.
     """
     share = shares(counts)
     modelled, shown = {}, {}
@@ -134,10 +134,10 @@ def build_features(
             ratio = np.log2((pair["edges"] + 0.5) / (pair["expected"] + 0.5))
             ratio = ratio.where(pair["expected"] >= MIN_EXPECTED_CONTACTS)
             modelled[f"contact_with_{b}", str(a)] = shown[f"contact_with_{b}", str(a)] = ratio
-    for kind in (k for k in kinds if k in INSIDE):
-        if inside is None or unit_of_sample is None:
+    for kind in (k for k in kinds if k in WITHIN_NICHE):
+        if within_niche is None or unit_of_sample is None:
             raise ValueError(f"{kind} needs the tables of what is inside the niches, and the unit of each sample")
-        new = inside_features(kind, inside[kind], unit_of_sample, share.index, min_cells)
+        new = within_niche_features(kind, within_niche[kind], unit_of_sample, share.index, min_cells)
         modelled, shown = modelled | new[0], shown | new[1]
     names = ["feature", "niche"]
     columns = pd.MultiIndex.from_tuples(list(modelled), names=names)

@@ -1,7 +1,7 @@
-"""Features within a niche: fragmentation, shares of cell types, expression of gene sets.
+"""Features within a niche: fragmentation, proportions of cell types, expression of gene sets.
 
-As for shares, cells are summed over the sections of a unit first. A unit with fewer cells of a niche than the stated
-minimum has no value for it.
+As for proportions of niches, cells are summed over the sections of a unit first. A unit with fewer cells of a niche
+than the stated minimum has no value for it.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from semanticst.association.design.tables import read_text_table
 from semanticst.association.design.variables import MIN_PER_GROUP
 from semanticst.errors import BadInput, Problem
 
-INSIDE = {
+WITHIN_NICHE = {
     "fragmentation": ("niche_patches.csv", (), ("n_cells", "n_patches")),
     "cell_types": ("niche_sample_cell_types.csv", ("cell_type",), ("n_cells",)),
     "gene_sets": ("niche_gene_sets.csv", ("gene_set",), ("n_cells", "mean")),
@@ -24,12 +24,12 @@ CELL_TYPE, GENE_SET = "cell_type:", "gene_set:"
 """Prefixes of the names of features."""
 
 
-def read_inside(path: Path, kind: str) -> pd.DataFrame:
-    """Read a table of `INSIDE`: sample, niche (int), names (str), numbers (float64).
+def read_within_niche(path: Path, kind: str) -> pd.DataFrame:
+    """Read a table of `WITHIN_NICHE`: sample, niche (int), names (str), numbers (float64).
 
     Raises BadInput for a missing column, a number that is none, or a repeated row.
     """
-    _, names, numbers = INSIDE[kind]
+    _, names, numbers = WITHIN_NICHE[kind]
     table = read_text_table(path, ("sample", "niche", *names, *numbers))
     numeric = table[["niche", *numbers]].apply(pd.to_numeric, errors="coerce")
     wrong = numeric.isna().any(axis=1) | table[["sample", *names]].isna().any(axis=1)
@@ -41,14 +41,14 @@ def read_inside(path: Path, kind: str) -> pd.DataFrame:
     return table.astype({"niche": int})[["sample", "niche", *names, *numbers]]
 
 
-def inside_features(
+def within_niche_features(
     kind: str, table: pd.DataFrame, unit_of_sample: pd.Series, units: pd.Index, min_cells: int
 ) -> tuple[dict[tuple[str, str], pd.Series], dict[tuple[str, str], pd.Series]]:
     """Modelled and shown values per unit, keyed by feature and niche.
 
     - ``fragmentation``: log2 of patches per cell; shown as patches per 100 cells.
     - ``cell_type:NAME``: log odds of the type among the cells of the niche, half a cell added on either side; shown as
-      share. A type that fewer than 3 units have in a niche is undefined there.
+      proportion. A type that fewer than 3 units have in a niche is undefined there.
     - ``gene_set:NAME``: mean over cells; shown as it is.
     """
     table = table[table["sample"].isin(unit_of_sample.index)]

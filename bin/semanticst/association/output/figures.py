@@ -1,4 +1,4 @@
-"""Figures of a contrast: forest of effects, patients as points or Kaplan-Meier curves, maps of extreme patients."""
+"""Figures of a contrast: forest of effects, patients as points or Kaplan-Meier curves, representative sections."""
 
 from collections.abc import Callable
 from functools import partial
@@ -27,7 +27,7 @@ def draw_figures(result: Association, outdir: Path, stem: str, niches: Path | No
     outcome = {"kaplan_meier": survival_curves} if result.contrast.type == "survival" else {"patients": patients}
     drawings: dict[str, Callable[[Association], Figure | None]] = {"forest": forest, **outcome}
     if niches is not None and strongest_niche(result) is not None:
-        drawings["extremes"] = partial(draw_representative_sections, niches=niches)
+        drawings["representative_sections"] = partial(draw_representative_sections, niches=niches)
     # the date would make every PDF differ
     options: dict[str, dict[str, Any]] = {"png": {"dpi": DPI}, "pdf": {"metadata": {"CreationDate": None}}}
     drawn = []

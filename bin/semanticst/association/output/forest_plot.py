@@ -79,7 +79,7 @@ def _axis_label(result: Association, comparison: str, features: set[str]) -> str
     contrast = result.contrast
     if contrast.type == "survival":
         return f"hazard ratio per SD (above 1: shorter time to {contrast.event})"
-    what = "log share (CLR)" if features == {"proportion"} else "the feature on its own scale"
+    what = "log proportion (CLR)" if features == {"proportion"} else "the feature on its own scale"
     if comparison.startswith("trend"):
         return f"change of {what} per step of {contrast.column}"
     return f"change of {what} per SD of {contrast.column}" if contrast.type == "continuous" else f"difference of {what}"

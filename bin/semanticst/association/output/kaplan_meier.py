@@ -12,7 +12,7 @@ from semanticst.plotting.style import INK, new_figure, row_colour
 
 
 def survival_curves(result: Association) -> Figure:
-    """Kaplan-Meier curves above and below the median share, with numbers at risk, of the four smallest p."""
+    """Kaplan-Meier curves above and below the median proportion, with numbers at risk, of the four smallest p."""
     rows = result.primary[result.primary["p"].notna()].head(4)
     if rows.empty:
         figure = new_figure(6, 1.2)
@@ -57,7 +57,7 @@ def _curve_panel(part: SubFigure, result: Association, row: pd.Series) -> None:
         for t in ticks:
             table.text(t, height, str(int((base["time"][keep] >= t).sum())), ha="center", va="center")
     ax.set_ylim(0, 1.03)
-    ax.set_ylabel("share without event")
+    ax.set_ylabel("event-free survival probability")
     ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.01), ncols=2, fontsize=9, columnspacing=1.2, handlelength=1.8)
     ratio = f"HR {row['hazard_ratio']:.2f} [{row['hazard_ratio_low']:.2f}, {row['hazard_ratio_high']:.2f}]"
     halves = f"log-rank test, median split {p_text(p_logrank)}" if np.isfinite(p_logrank) else "one half is empty"

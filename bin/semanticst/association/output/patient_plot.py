@@ -45,12 +45,12 @@ def patients(result: Association) -> Figure:
             fontweight="bold" if q < SIGNIFICANT else "normal",
         )
         if key[0] != "proportion" and niches:
-            ax.set_ylabel("share of its cells (%)" if is_share(key[0]) else "value")
+            ax.set_ylabel("proportion of its cells (%)" if is_share(key[0]) else "value")
         if is_share(key[0]):
             ax.set_ylim(bottom=-0.04 * max(np.nanmax(y), 1e-9))
     if result.contrast.type != "continuous":
         _level_labels(axes, len(panels), result.design.levels)
-    label = "share of cells (%)" if niches else "value"
+    label = "proportion of cells (%)" if niches else "value"
     for ax in axes[:, 0]:
         if not ax.get_ylabel():
             ax.set_ylabel(label)

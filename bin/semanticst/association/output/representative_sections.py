@@ -1,4 +1,4 @@
-"""Maps of the patients with the most and with the least of the niche that goes best with the contrast."""
+"""Representative sections: patients with the most and the least of the niche most associated with the contrast."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ class RepresentativeSection:
 
 
 def strongest_niche(result: Association) -> pd.Series | None:
-    """The row of the niche share with the smallest p; None where none could be tested."""
+    """The row of the niche whose proportion has the smallest p; None where none could be tested."""
     rows = result.primary
     rows = rows[(rows["feature"] == "proportion") & rows["p"].notna()]
     return None if rows.empty else rows.iloc[0]

@@ -20,7 +20,7 @@ NAMED_MARKERS = 3
 
 
 def paragraph(result: Association) -> str:
-    """Who was compared, whether composition differs, which niches, what to beware of."""
+    """Who was compared, whether composition differs, which niches, caveats."""
     parts = [who_was_compared(result), joint_sentence(result), *finding_sentences(result)]
     parts += [*cell_type_sentence(result), *cautions(result)]
     return " ".join(p for p in parts if p)
@@ -209,7 +209,7 @@ def cautions(result: Association) -> list[str]:
     if untested and not tested.empty:
         sentences.append(f"{plural(untested, 'row')} could not be tested, the reason is in the table.")
     if (tested["feature"] == "proportion").any():
-        sentences.append("Shares add up to one: when a niche grows, others shrink.")
+        sentences.append("Proportions add up to one: when a niche grows, others shrink.")
     return sentences
 
 
@@ -233,12 +233,12 @@ def compared_levels(result: Association, row: pd.Series) -> tuple[str, str]:
 
 
 def topic(result: Association) -> str:
-    """What the contrast is about, in words."""
+    """Name of what is compared."""
     return f"time to {result.contrast.event}" if result.contrast.type == "survival" else result.contrast.column
 
 
 def marked_name(result: Association, row: pd.Series) -> str:
-    """The feature's name; of a niche with what it is rich in, where that is known."""
+    """The feature's name; of a niche with what it is enriched for, where that is known."""
     top_markers = result.top_markers.get(row["niche"], "") if row["feature"] == "proportion" else ""
     return f"{feature_name(row)}, enriched for {top_markers}," if top_markers else feature_name(row)
 
@@ -258,7 +258,7 @@ def feature_name(row: pd.Series) -> str:
 
 
 def is_share(feature: str) -> bool:
-    """Is what a reader sees of this feature a share of cells?"""
+    """Is what a reader sees of this feature a proportion of cells?"""
     return feature == "proportion" or feature.startswith(CELL_TYPE)
 
 
@@ -274,7 +274,7 @@ def wording(feature: str) -> tuple[str, str]:
 
 
 def shown(value: float, share: bool) -> str:
-    """A share as per cent, anything else as a number."""
+    """A proportion as per cent, anything else as a number."""
     return f"{100 * value:.1f} %" if share else f"{value:.2f}"
 
 

@@ -1,5 +1,6 @@
 """Files of a contrast: table, record for the report, MultiQC table, figures."""
 
+import html
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from semanticst.association.output.summary_text import (
 )
 from semanticst.association.stats.results import COMPOSITION, PAIRWISE
 from semanticst.mqc import multiqc
-from semanticst.mqc.multiqc import ASSOCIATION, Column, Section
+from semanticst.mqc.multiqc import ASSOCIATION, Column, Html, Section
 from semanticst.writing import write_json, write_table
 
 FIGURES = {
@@ -26,16 +27,19 @@ FIGURES = {
         "effects",
         "Effect with its 95 % interval, bold where q < 0.05. Of many effects those with the smallest p are drawn.",
     ),
-    "patients": ("patients", "Share of each niche; a point is a patient, the bar is the mean. Bold where q < 0.05."),
+    "patients": (
+        "patients",
+        "Proportion of each niche; a point is a patient, the bar is the mean. Bold where q < 0.05.",
+    ),
     "kaplan_meier": (
         "survival curves",
-        "Patients above and below the median share, for the niches with the smallest p. The cut is fixed beforehand "
-        "and serves the eye only: the test uses the share itself.",
+        "Patients above and below the median proportion, for the niches with the smallest p. The cut is fixed "
+        "beforehand and serves the eye only: the test uses the proportion itself.",
     ),
-    "extremes": (
+    "representative_sections": (
         "representative sections",
-        "Patients with the largest and with the smallest share of the niche with the smallest p, each by the largest "
-        "section. The niche has its colour, all others are grey. Maps of all niches and samples are in niches/maps.",
+        "Patients with the largest and with the smallest proportion of the niche with the smallest p, each by the "
+        "largest section. The niche has its colour, all others are grey. Maps of all niches are in niches/maps.",
     ),
 }
 MOST_TABLE_ROWS = 60
@@ -58,7 +62,7 @@ def write_association(
     niches
         ``niches.csv.gz``, for maps; None: no maps.
     markers
-        ``niche_markers.csv``, so that sentences say what a niche is rich in.
+        ``niche_markers.csv``, so that sentences say what a niche is enriched for.
 
     Examples
     --------
@@ -140,7 +144,8 @@ def report_table(result: Association, outdir: Path) -> None:
     agree = [f"{int(k)} of {int(m)}" if pd.notna(m) else None for k, m in zip(table["n_agree"], table["n_analyses"])]
     shown = table.assign(interval=interval, points=points, agrees=agree).set_index(pd.Index(names))
     shown = shown.dropna(axis=1, how="all").loc[:, lambda t: (t != "").any()]
-    section = Section(f"association_{result.contrast.name}", ASSOCIATION, title(result), paragraph(result))
+    said = Html(html.escape(paragraph(result)))  # plain text: a group called <b> is not emphasis
+    section = Section(f"association_{result.contrast.name}", ASSOCIATION, title(result), said)
     multiqc.table(outdir, section, shown, _columns(result), row_title="Niche")
 
 
@@ -159,10 +164,10 @@ def _columns(result: Association) -> dict[str, Column]:
     return {
         "effect": Column("Effect", "hazard ratio per SD" if survival else types, "{:.2f}"),
         "interval": Column("95 % interval", "of the effect"),
-        "points": Column("Percentage points", "Effect on the share of cells, with its 95 % interval"),
-        "mean_reference": Column(f"Share, {low}", "Mean share of cells over patients", percent),
-        "mean_target": Column(f"Share, {high}", "Mean share of cells over patients", percent),
-        "mean_all": Column("Share, all", "Mean share of cells over all patients", percent),
+        "points": Column("Percentage points", "Effect on the proportion of cells, with its 95 % interval"),
+        "mean_reference": Column(f"Proportion, {low}", "Mean proportion of cells over patients", percent),
+        "mean_target": Column(f"Proportion, {high}", "Mean proportion of cells over patients", percent),
+        "mean_all": Column("Proportion, all", "Mean proportion of cells over all patients", percent),
         "p": Column("p", "Two-sided", "{:.2g}"),
         "q": Column("q", "p corrected for the number of tests (Benjamini-Hochberg)", "{:.2g}"),
         "n_patients": Column("Patients", "In this test", "{:,d}"),

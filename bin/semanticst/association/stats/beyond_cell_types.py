@@ -51,7 +51,7 @@ class CellTypes:
 
 
 def cell_types_of(table: pd.DataFrame, unit_of_sample: pd.Series, counts: pd.DataFrame) -> CellTypes | None:
-    """Sum the table of `within_niche.read_inside` over the sections of units; None with fewer than two types.
+    """Sum the table of `within_niche.read_within_niche` over the sections of units; None with fewer than two types.
 
     ``counts`` (units x niches) says which units and niches there are. Units without any typed cell make it None too.
     """

@@ -128,12 +128,14 @@ def size_terms(feature: str, niche: str, cells: Cells) -> list[pd.Series]:
     return []
 
 
-def compare_beside_cells(asked: Design, adjusted: Design, features: Features, cells: Cells, model: Model) -> list[dict]:
+def compare_beside_cells(
+    unadjusted: Design, adjusted: Design, features: Features, cells: Cells, model: Model
+) -> list[dict]:
     """Rows of ``model`` adjusted for numbers of cells, with the estimate without them beside.
 
     Parameters
     ----------
-    asked, adjusted
+    unadjusted, adjusted
         The design as it was asked for, and as ``account_for_cells`` gives it.
     features
         Of the units.
@@ -147,7 +149,7 @@ def compare_beside_cells(asked: Design, adjusted: Design, features: Features, ce
     list of dict
         Rows in the order of ``model``, with ``cells_correlation`` and, with cells in the model, ``*_without_cells``.
     """
-    plain = model(asked, features)
+    plain = model(unadjusted, features)
     if cells.mode == "false":
         return plain
     by_terms: dict[tuple[str, ...], list[tuple[str, str]]] = {}
@@ -158,11 +160,11 @@ def compare_beside_cells(asked: Design, adjusted: Design, features: Features, ce
     found: dict[tuple, dict] = {}
     for terms, keys in by_terms.items():
         design = _with_terms(adjusted, size_terms(*keys[0], cells)) if terms else adjusted
-        if design is asked:
+        if design is unadjusted:
             continue
         here = Features(features.modelled[keys], features.shown[keys])
         found |= {row_key(row): row for row in model(design, here)}
-    return [beside_cells(asked, row, found.get(row_key(row)), cells) for row in plain]
+    return [beside_cells(unadjusted, row, found.get(row_key(row)), cells) for row in plain]
 
 
 def row_key(row: dict) -> tuple[str, str, str]:
@@ -175,10 +177,10 @@ def _with_terms(design: Design, terms: list[pd.Series]) -> Design:
     return replace(design, covariates=design.covariates.assign(**{k: v for k, v in new.items() if np.ptp(v) > 1e-9}))
 
 
-def beside_cells(asked: Design, plain: dict, adjusted: dict | None, cells: Cells) -> dict:
+def beside_cells(unadjusted: Design, plain: dict, adjusted: dict | None, cells: Cells) -> dict:
     """The adjusted row (where there is one), the unadjusted estimate, and how cells go with the contrast."""
     terms = size_terms(plain["feature"], plain["niche"], cells)
-    r = correlation(asked, terms[0] if terms else cells.log_total)
+    r = correlation(unadjusted, terms[0] if terms else cells.log_total)
     row = {**(plain if adjusted is None else adjusted), "cells_correlation": r}
     if adjusted is None or "effect" not in plain:
         return row

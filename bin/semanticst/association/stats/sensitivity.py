@@ -34,7 +34,7 @@ def detectable_effect(se: Errors, df: float = np.inf) -> Errors:
 def sensitivity_to_clustering(rows: list[dict], repeats: list[list[dict]]) -> None:
     """Fill ``n_members``, ``members_same_sign`` and ``members_significant`` of rows with an effect; changed in place.
 
-    ``repeats`` are the rows of the same tests on the niches of each base clustering alone. Shares of the base
+    ``repeats`` are the rows of the same tests on the niches of each base clustering alone. Fractions of the base
     clusterings whose effect has the same sign, and of those that have it with p < 0.05 as well. A single one is the
     result itself and says nothing.
     """

@@ -48,16 +48,16 @@ Model = Callable[[Design, Features], list[dict]]
 class Material:
     """What the analyses are made of.
 
-    ``asked`` and ``design`` without and with what is adjusted for; cells per section and niche (``counts``), and the
-    unit of each section (``unit``); the rows of the same tests under the niches of each base clustering (``members``)
+    ``unadjusted`` and ``design`` without and with what is adjusted for; cells per section and niche (``counts``), and the
+    unit of each section (``unit``); the rows of the same tests under the niches of each base clustering (``base_clusterings``)
     and under other numbers of niches (``numbers``), numbered as the niches.
     """
 
-    asked: Design
+    unadjusted: Design
     design: Design
     counts: pd.DataFrame
     unit: pd.Series
-    members: Mapping[str, list[dict]]
+    base_clusterings: Mapping[str, list[dict]]
     numbers: Mapping[str, list[dict]]
 
     @property
@@ -89,7 +89,7 @@ def sensitivity_table(rows: list[dict], material: Material, log_total: pd.Series
 
 def _analyses(material: Material, log_total: pd.Series, model: Model) -> Iterator[tuple[str, list[dict], str]]:
     """Name and rows of each analysis; no rows and the reason where it cannot be done."""
-    design, asked, share = material.design, material.asked, material.share
+    design, unadjusted, share = material.design, material.unadjusted, material.share
     for pseudo in PSEUDO_SHARES:
         logs = centred_log_ratio(share, pseudo)
         yield f"{pseudo:g} added to shares, not {PSEUDO_SHARE:g}", model(design, _proportions(logs)), ""
@@ -97,18 +97,18 @@ def _analyses(material: Material, log_total: pd.Series, model: Model) -> Iterato
     against_median = _proportions(logs.sub(logs.median(axis=1), axis=0))
     yield "median niche as the reference", model(design, against_median), ""
     yield "arcsine of the square root of shares", model(design, _proportions(np.arcsin(np.sqrt(share)))), ""
-    if LOG_CELLS in design.covariates and LOG_CELLS not in asked.covariates:
-        yield "not adjusted for log cells", model(asked, _proportions(logs)), ""
+    if LOG_CELLS in design.covariates and LOG_CELLS not in unadjusted.covariates:
+        yield "not adjusted for log cells", model(unadjusted, _proportions(logs)), ""
     elif np.ptp(log_total) > 1e-9:
-        with_cells = asked.covariates.assign(**{LOG_CELLS: log_total.reindex(asked.units.index)})
-        yield "adjusted for log cells", model(replace(asked, covariates=with_cells), _proportions(logs)), ""
+        with_cells = unadjusted.covariates.assign(**{LOG_CELLS: log_total.reindex(unadjusted.units.index)})
+        yield "adjusted for log cells", model(replace(unadjusted, covariates=with_cells), _proportions(logs)), ""
     name = "sections of a patient count alike"
     if material.unit.duplicated().any():
         mean = shares(material.counts.loc[material.unit.index]).groupby(material.unit.to_numpy()).mean()
         yield name, model(design, _proportions(centred_log_ratio(mean.reindex(design.units.index)))), ""
     else:
         yield name, [], "every patient has one section"
-    for member, rows in material.members.items():
+    for member, rows in material.base_clusterings.items():
         yield _base_clustering(member), rows, ""
     for number, rows in material.numbers.items():
         yield f"{number} niches", rows, ""

@@ -1,4 +1,4 @@
-"""What is taken of an AnnData object in a file (.h5ad) or a store (.zarr): values, names, coordinates, scale.
+"""Parts of an AnnData object in a file (.h5ad) or a store (.zarr): values, names, coordinates, scale.
 
 Groups of h5py and of zarr are read alike. Only what is needed is loaded, so that a file full of embeddings and images
 costs no memory.

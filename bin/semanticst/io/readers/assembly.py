@@ -1,4 +1,4 @@
-"""Put together what several files of a sample say."""
+"""Assembly of a sample from what its several files say."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a reader is, and what all readers share."""
+"""The form of a reader, and functions that all readers use."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What programs that segment cells write: proseg, Baysor, and steinbock.
+"""Files of programs that segment cells: proseg, Baysor, and steinbock.
 
 Layouts: https://github.com/dcjones/proseg, https://github.com/kharchenkolab/Baysor,
 https://bodenmillergroup.github.io/steinbock. Seen as written by us after their documentation, not from a run of theirs.

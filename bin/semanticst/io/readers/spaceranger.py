@@ -1,4 +1,4 @@
-"""What Visium and Visium HD folders have in common: the ``spatial`` folder of Space Ranger."""
+"""Common part of Visium and Visium HD folders: the ``spatial`` folder of Space Ranger."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Which cells of a folder or file are a sample, where several rows of the samplesheet share a path.
+"""Cells of a folder or file that are a sample, where several rows of the samplesheet share a path.
 
 A row names its part by one of: fields of view (``fovs``), a value of a column of the cells (``part_column`` and
 ``part_value``), or a file (``cells``) with ids of cells or an outline.

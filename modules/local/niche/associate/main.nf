@@ -9,7 +9,7 @@ process NICHE_ASSOCIATE {
     cache 'deep'
 
     input:
-    tuple val(meta), path(counts), path(contacts), path(patches), path(cell_types), path(gene_sets), path(markers), path(members), path(niches), path(contrasts), path(clinical), path(sheet)
+    tuple val(meta), path(counts), path(contacts), path(patches), path(cell_types), path(gene_sets), path(markers), path(base_clusterings), path(niches), path(contrasts), path(clinical), path(sheet)
 
     output:
     tuple val(meta), path("${meta.id}.csv")             , emit: table
@@ -37,7 +37,7 @@ process NICHE_ASSOCIATE {
         --contacts ${contacts} \\
         --patches ${patches} \\
         --markers ${markers} \\
-        --members ${members} \\
+        --base-clusterings ${base_clusterings} \\
         --niches ${niches} \\
         ${optional} \\
         ${args}
