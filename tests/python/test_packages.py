@@ -17,7 +17,7 @@ ORDER = [
     "report", "export", "simulate", "bench",
 ]  # fmt: skip
 """From the top down; docs/CONTRIBUTING.md says what each is for."""
-ROOMS = ["design", "features", "stats", "associate", "output", "planning"]
+ROOMS = ["design", "features", "stats", "checks", "associate", "output", "planning"]
 """The same inside ``association``, the largest of them."""
 USES_REPORT = {"report", "export", "bench"}
 MOST_MODULES = 18

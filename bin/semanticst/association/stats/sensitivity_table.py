@@ -48,9 +48,9 @@ Model = Callable[[Design, Features], list[dict]]
 class Material:
     """What the analyses are made of.
 
-    ``unadjusted`` and ``design`` without and with what is adjusted for; cells per section and niche (``counts``), and the
-    unit of each section (``unit``); the rows of the same tests under the niches of each base clustering (``base_clusterings``)
-    and under other numbers of niches (``numbers``), numbered as the niches.
+    ``unadjusted`` and ``design`` without and with what is adjusted for; cells per section and niche (``counts``), and
+    the unit of each section (``unit``); the rows of the same tests under the niches of each base clustering
+    (``base_clusterings``) and under other numbers of niches (``numbers``), numbered as the niches.
     """
 
     unadjusted: Design
