@@ -37,8 +37,8 @@ workflow SAMPLE_PREPARE {
             def parts = entries.indexed().collectMany { place, entry -> inputs[entry[0]].rows.collect { row -> [place, row] } }.sort { part -> part[1].sample }
             def outlines = parts.collectMany { _place, row -> [row.cells, row.annotation].findAll() }.unique()
             def meta = [id: bundleName(parts.collect { part -> part[1].sample }), code: ingest_code, folders: listing(files), mb: megabytesRead(files)]
-            def samples = parts.collect { place, row -> readingSettings(row) + [input: place, cells: placeOf(row.cells, outlines), annotation: placeOf(row.annotation, outlines)] }
-            [meta, samples, files, outlines]
+            def settings = parts.collect { place, row -> readingSettings(row) + [input: place, cells: placeOf(row.cells, outlines), annotation: placeOf(row.annotation, outlines)] }
+            [meta, settings, files, outlines]
         }
     }
     SAMPLE_INGEST(ch_bundles)
