@@ -65,8 +65,9 @@ class EdgeSet:
         m = graph.shape[0]
         source = graph.indices.astype(np.int64)
         destination = np.repeat(np.arange(m), np.diff(graph.indptr)).astype(np.int64)
-        # CSR order is by (destination, source), so sorting by (source, destination) lists the opposite directions
-        opposite = np.lexsort((destination, source))
+        # CSR order is by (destination, source), and columns list the opposite directions
+        places = sp.csr_matrix((np.arange(len(source)), graph.indices, graph.indptr), shape=graph.shape)
+        opposite = places.tocsc().data
         if not (np.array_equal(source[opposite], destination) and np.array_equal(destination[opposite], source)):
             raise ValueError("the graph is not symmetric")
         if (source == destination).any():

@@ -113,8 +113,8 @@ def mean_of_contexts(z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 @dataclass(frozen=True)
 class Output:
-    """``fused`` (m, latent), ``scores`` (m, contexts), ``contexts`` (contexts, m, latent), ``weights`` context -> (e,),
-    ``reconstruction`` (m, p + q), ``communities`` (m, K) rows sum to 1."""
+    """``fused`` (i, latent), ``scores`` (i, contexts), ``contexts`` (contexts, i, latent), ``reconstruction``
+    (i, p + q), ``communities`` (i, K) rows sum to 1, of the cells that were asked for; ``weights`` context -> (e,)."""
 
     fused: torch.Tensor
     scores: torch.Tensor
@@ -156,13 +156,16 @@ class SemanticNetwork(nn.Module):
         """What this network needs of one ``{sample}.graphs.h5ad``."""
         return read_graphs(path, self.shape.contexts)
 
-    def embed(self, x: torch.Tensor, edges: dict[str, EdgeSet]):
-        """Fused embedding (m, latent), semantic scores (m, contexts), context embeddings, edge weights."""
+    def embed(self, x: torch.Tensor, edges: dict[str, EdgeSet], cells: torch.Tensor | None = None):
+        """Fused embedding (m, latent), semantic scores (m, contexts), context embeddings, edge weights.
+
+        ``cells`` (i,) int64: only of these; the others send messages.
+        """
         x = x / self.input_scale
         parts, weights = [], {}
         for context, encoder in self.encoders.items():
             z, weights[context] = encoder(x, edges[context])
-            parts.append(self.norms[context](z))
+            parts.append(self.norms[context](z if cells is None else z.index_select(0, cells)))
         z = torch.stack(parts)
         fused, scores = self.attention(z) if self.shape.fusion == "attention" else mean_of_contexts(z)
         return fused, scores, z, weights
@@ -176,8 +179,11 @@ class SemanticNetwork(nn.Module):
         decoded = self.decoder(fused + (shifts.mean(0) if batch is None else shifts[batch]))
         return decoded[:, : self.shape.n_input] * self.input_scale
 
-    def forward(self, x: torch.Tensor, edges: dict[str, EdgeSet], batch: torch.Tensor) -> Output:
-        fused, scores, z, weights = self.embed(x, edges)
+    def forward(
+        self, x: torch.Tensor, edges: dict[str, EdgeSet], batch: torch.Tensor, cells: torch.Tensor | None = None
+    ) -> Output:
+        """``x`` (m, p), ``batch`` (i,) of the ``cells`` (i,) that are asked for; of all m when not given."""
+        fused, scores, z, weights = self.embed(x, edges, cells)
         decoded = self.decoder(fused + self.batch_shift(batch))
         return Output(fused, scores, z, weights, decoded, torch.softmax(self.communities(fused), dim=1))
 

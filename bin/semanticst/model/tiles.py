@@ -18,11 +18,11 @@ from semanticst.model.sample_graphs import SampleGraphs
 
 @dataclass(frozen=True)
 class Batch:
-    """Several tiles as one graph of ``m`` cells.
+    """Several tiles as one graph of ``m`` cells, ``i`` of them inner cells, of the tiles proper; the rest is halo.
 
-    ``x`` (m, p), ``target`` (m, q) float32; ``batch`` (m,) int64 index of the sample's batch; ``edges`` context ->
-    EdgeSet over the m cells; ``inner`` (m,) bool: cells of the tiles proper, the rest is halo; ``matches`` (2, e)
-    int64: inner cells of different samples that should lie together.
+    ``x`` (m, p), ``target`` (i, q) float32; ``batch`` (i,) int64 index of the sample's batch; ``edges`` context ->
+    EdgeSet over the m cells; ``inner`` (m,) bool; ``inner_cells`` (i,) int64 where they are; ``matches`` (2, e) int64:
+    inner cells of different samples that should lie together, numbered 0..i-1.
     """
 
     x: torch.Tensor
@@ -30,6 +30,7 @@ class Batch:
     batch: torch.Tensor
     edges: dict[str, EdgeSet]
     inner: torch.Tensor
+    inner_cells: torch.Tensor
     matches: torch.Tensor
 
     def to(self, device: torch.device) -> "Batch":
@@ -39,6 +40,7 @@ class Batch:
             self.batch.to(device),
             {c: e.to(device) for c, e in self.edges.items()},
             self.inner.to(device),
+            self.inner_cells.to(device),
             self.matches.to(device),
         )
 
@@ -72,27 +74,53 @@ def with_halo(sample: SampleGraphs, tile: np.ndarray, hops: dict[str, int]) -> n
     return np.concatenate([tile, np.flatnonzero(halo)])
 
 
+def cut_graph(graph: sp.csr_matrix, cells: np.ndarray, n_inner: int, layers: int) -> sp.csr_matrix:
+    """The graph among ``cells``, of which the first ``n_inner`` are a tile, without edges that no message to the tile
+    takes: bool CSR (m, m).
+
+    In the last of ``layers`` only the tile's own cells receive; in the one before, their neighbours too, and so on.
+    Most edges of a halo join two cells of it.
+    """
+    whole = graph[cells][:, cells]
+    receives = np.arange(len(cells)) < n_inner
+    for _ in range(layers - 1):
+        receives = receives | (whole @ receives.astype(np.float32) > 0)
+    degrees = np.diff(whole.indptr)
+    kept = np.repeat(receives, degrees) | receives[whole.indices]
+    pointers = np.concatenate([[0], np.cumsum(kept)])[whole.indptr]
+    return sp.csr_matrix((np.ones(pointers[-1], dtype=bool), whole.indices[kept], pointers), shape=whole.shape)
+
+
 def collate(
     pieces: Sequence[tuple[SampleGraphs, np.ndarray, int]],
     batch_index: dict[str, int],
     matches: np.ndarray = NO_MATCHES,
+    graphs: Sequence[dict[str, sp.csr_matrix]] | None = None,
 ) -> Batch:
-    """Join (sample, cells, number of inner cells) into one block-diagonal graph; ``matches`` number its cells."""
+    """Join (sample, cells, number of inner cells) into one block-diagonal graph; ``matches`` number its inner cells.
+
+    ``graphs`` of each piece, context -> CSR among its cells; cut from the sample's when not given.
+    """
     xs, targets, batches, inner = [], [], [], []
-    graphs: dict[str, list[sp.csr_matrix]] = {c: [] for c in pieces[0][0].graphs}
-    for sample, cells, n_inner in pieces:
+    parts: dict[str, list[sp.csr_matrix]] = {c: [] for c in pieces[0][0].graphs}
+    for piece, (sample, cells, n_inner) in enumerate(pieces):
         xs.append(sample.x[cells])
-        targets.append(sample.target[cells])
-        batches.append(np.full(len(cells), batch_index.get(sample.batch, 0)))
+        targets.append(sample.target[cells[:n_inner]])
+        batches.append(np.full(n_inner, batch_index.get(sample.batch, 0)))
         inner.append(np.arange(len(cells)) < n_inner)
         for context, graph in sample.graphs.items():
-            graphs[context].append(graph if n_inner == sample.n else graph[cells][:, cells])
+            if graphs is not None:
+                parts[context].append(graphs[piece][context])
+            else:
+                parts[context].append(graph if n_inner == sample.n else graph[cells][:, cells])
+    is_inner = np.concatenate(inner)
     return Batch(
         x=torch.from_numpy(np.vstack(xs)),
         target=torch.from_numpy(np.vstack(targets)),
         batch=torch.from_numpy(np.concatenate(batches)),
-        edges={c: EdgeSet.of(sp.block_diag(parts, format="csr")) for c, parts in graphs.items()},
-        inner=torch.from_numpy(np.concatenate(inner)),
+        edges={c: EdgeSet.of(sp.block_diag(several, format="csr")) for c, several in parts.items()},
+        inner=torch.from_numpy(is_inner),
+        inner_cells=torch.from_numpy(np.flatnonzero(is_inner)),
         matches=torch.from_numpy(matches),
     )
 
@@ -100,7 +128,9 @@ def collate(
 class TileLoader:
     """Endless stream of batches over all samples: every tile once per pass, in an order drawn anew from ``seed``.
 
-    ``matches`` (2, e) are pairs of cells, numbered through all samples; a batch has those of which it holds both.
+    ``hops`` are those of the halo, context -> steps. ``cut``: as many layers of messages go over a context's graph, so
+    that edges which reach no inner cell are left out. ``matches`` (2, e) are pairs of cells, numbered through all
+    samples; a batch has those of which it holds both.
     """
 
     def __init__(
@@ -113,14 +143,17 @@ class TileLoader:
         batch_cells: int,
         seed: int,
         matches: np.ndarray = NO_MATCHES,
+        cut: bool = False,
     ):
+        self.cut = cut
         self.samples, self.batch_index, self.hops = samples, batch_index, hops
         self.tiles = [(i, tile) for i, s in enumerate(samples) for tile in split_tiles(s.xy, tile_cells)]
         self.batch_cells = batch_cells
         self.matches = matches
         self._starts = np.cumsum([0, *(s.n for s in samples)])
         self.rng = np.random.default_rng(seed)
-        self._halos: dict[int, np.ndarray] = {}
+        # cells, tile first, and graphs among them
+        self._cut_tiles: dict[int, tuple[np.ndarray, dict[str, sp.csr_matrix]]] = {}
         self._whole: Batch | None = None
 
     @property
@@ -151,13 +184,28 @@ class TileLoader:
             yield self._of_tiles(chosen)
 
     def _of_tiles(self, chosen: Sequence[int]) -> Batch:
-        pieces, position, filled = [], np.full(self._starts[-1], -1), 0
+        pieces, graphs, position, filled = [], [], np.full(self._starts[-1], -1), 0
         for t in chosen:
             i, tile = self.tiles[t]
-            if t not in self._halos:
-                self._halos[t] = with_halo(self.samples[i], tile, self.hops)
-            pieces.append((self.samples[i], self._halos[t], len(tile)))
+            cells, among = self._cut_tile(t)
+            pieces.append((self.samples[i], cells, len(tile)))
+            graphs.append(among)
             position[self._starts[i] + tile] = filled + np.arange(len(tile))
-            filled += len(self._halos[t])
+            filled += len(tile)
         here = position[self.matches]
-        return collate(pieces, self.batch_index, here[:, (here >= 0).all(axis=0)])
+        return collate(pieces, self.batch_index, here[:, (here >= 0).all(axis=0)], graphs)
+
+    def _cut_tile(self, t: int) -> tuple[np.ndarray, dict[str, sp.csr_matrix]]:
+        """Cells of a tile with its halo and the graphs among them, cut once: a tile comes back in every pass."""
+        if t not in self._cut_tiles:
+            i, tile = self.tiles[t]
+            sample = self.samples[i]
+            cells = with_halo(sample, tile, self.hops)
+            graphs = {
+                context: cut_graph(graph, cells, len(tile), self.hops[context])
+                if self.cut
+                else graph[cells][:, cells].astype(bool)
+                for context, graph in sample.graphs.items()
+            }
+            self._cut_tiles[t] = cells.astype(np.int32), graphs
+        return self._cut_tiles[t]
