@@ -57,6 +57,12 @@ workflow COHORT_INPUT {
             names.collect { name -> [name] + ['contrast', 'clinical', 'samplesheet'].collect { table -> folder.resolve("${name}.${table}.csv") } }
         }
 
+    // whole tables, for what is about all contrasts
+    ch_tables = SAMPLESHEET_CHECK.out.clinical
+        .join(SAMPLESHEET_CHECK.out.samples)
+        .join(SAMPLESHEET_CHECK.out.used)
+        .map { _meta, clinical, samples, used -> [clinical, samples, used] }
+
     ch_outputs = ch_simulated.mix(
         publishedIn('pipeline_info', SAMPLESHEET_CHECK.out.samples),
         publishedIn('pipeline_info', SAMPLESHEET_CHECK.out.used),
@@ -68,6 +74,7 @@ workflow COHORT_INPUT {
     ch_samples   // list of maps, sorted by sample: the rows of the samplesheet, `path` a file
     ch_excluded  // list of maps: samples that the samplesheet leaves out, with the reason
     ch_contrasts // tuple per contrast: its name, its row, the columns that it uses of the clinical table and of the samplesheet
+    ch_tables    // tuple: clinical.valid.csv, samplesheet.valid.csv, samplesheet.used.csv
     ch_planted   // folder of a simulated cohort
     ch_outputs   // [folder below --outdir, files] of what is published
 }

@@ -4,6 +4,7 @@
 
 include { NICHE_DESCRIBE  } from '../../../modules/local/niche/describe'
 include { NICHE_ASSOCIATE } from '../../../modules/local/niche/associate'
+include { NICHE_COLLECT   } from '../../../modules/local/niche/collect'
 include { REPORT_PLANTED  } from '../../../modules/local/report/planted'
 include { codeDigest      } from '../utils_semanticst_pipeline/provenance'
 include { publishedIn     } from '../utils_semanticst_pipeline/outputs'
@@ -15,12 +16,14 @@ workflow NICHE_OUTCOME {
     niches    // niches.csv.gz
     members   // niche_member_counts.csv
     contrasts // tuple per contrast: its name, its row, the columns that it uses of the clinical table and of the samplesheet
+    tables    // tuple: clinical.valid.csv, samplesheet.valid.csv, samplesheet.used.csv
     planted   // folder of a simulated cohort; nothing for a real one
     gene_sets // sets of genes, or []: none
 
     main:
     def describe_code = codeDigest('NICHE_DESCRIBE')
     def associate_code = codeDigest('NICHE_ASSOCIATE')
+    def collect_code = codeDigest('NICHE_COLLECT')
     def planted_code = codeDigest('REPORT_PLANTED')
 
     NICHE_DESCRIBE(
@@ -51,13 +54,22 @@ workflow NICHE_OUTCOME {
             .map { folder, found, associations -> [[id: 'cohort', code: planted_code], folder, found, associations] }
     )
 
-    ch_report = NICHE_DESCRIBE.out.report
-        .mix(NICHE_ASSOCIATE.out.report, REPORT_PLANTED.out.report)
-        .map { _meta, files -> files }
-
     ch_records = NICHE_ASSOCIATE.out.association
         .map { _meta, record -> record }
         .toSortedList { a, b -> a.name <=> b.name }
+
+    NICHE_COLLECT(
+        ch_records
+            .filter { records -> records }
+            .map { records -> [records] }
+            .combine(ch_described.map { described -> [described[0]] })
+            .combine(tables)
+            .map { records, counts, clinical, sheet, used -> [[id: 'cohort', code: collect_code], records, counts, clinical, sheet, used] }
+    )
+
+    ch_report = NICHE_DESCRIBE.out.report
+        .mix(NICHE_ASSOCIATE.out.report, NICHE_COLLECT.out.report, REPORT_PLANTED.out.report)
+        .map { _meta, files -> files }
 
     ch_outputs = publishedIn('niches', NICHE_DESCRIBE.out.tables).mix(
         publishedIn('niches/maps', NICHE_DESCRIBE.out.maps),
@@ -65,6 +77,7 @@ workflow NICHE_OUTCOME {
         publishedIn('association', NICHE_ASSOCIATE.out.checks),
         publishedIn('association', NICHE_ASSOCIATE.out.association),
         publishedIn('association', NICHE_ASSOCIATE.out.figures),
+        publishedIn('association/all_contrasts', NICHE_COLLECT.out.tables),
         publishedIn('association', REPORT_PLANTED.out.planted),
     )
 

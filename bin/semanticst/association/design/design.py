@@ -15,6 +15,7 @@ from semanticst.association.design.subset import select
 from semanticst.association.design.tables import Contrast, require_column
 from semanticst.association.design.variables import (
     MIN_PER_GROUP,
+    Dropped,
     add_variables,
     check_values,
     keep,
@@ -78,7 +79,7 @@ def build_design(contrast: Contrast, sections: pd.DataFrame, usable: pd.Series |
     and is not tested. Raises BadInput for an unknown column, a level that nobody has, a value that is no number, and
     for a variable that contradicts itself within a patient (the patient is named).
     """
-    dropped: dict[str, int] = {}
+    dropped = Dropped()
     check_values(contrast, sections)
     inside = select(contrast, sections)
     if usable is not None:

@@ -12,9 +12,19 @@ MIN_PER_GROUP = 3
 """Patients below which a group is not compared."""
 
 
+class Dropped(dict[str, int]):
+    """Patients left out by reason; ``sections``: the sections that are, also of patients who stay."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sections: dict[str, int] = {}
+
+
 def keep(sections: pd.DataFrame, wanted: pd.Series, reason: str, dropped: dict[str, int]) -> pd.DataFrame:
     """Keep the wanted sections (bool), and count under ``reason`` the patients of whom none is left."""
     kept = sections[wanted]
+    if isinstance(dropped, Dropped) and len(kept) < len(sections):
+        dropped.sections[reason] = dropped.sections.get(reason, 0) + len(sections) - len(kept)
     lost = set(sections["patient"]) - set(kept["patient"])
     if lost:
         dropped[reason] = dropped.get(reason, 0) + len(lost)

@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 from scipy import stats
 
-from semanticst.association.design.design import SINGLES, Design
+from semanticst.association.design.design import Design
 from semanticst.association.features.composition import Features
 from semanticst.association.features.within_niche import CELL_TYPE
 from semanticst.association.stats.group_contrasts import slope_variable
@@ -53,7 +53,7 @@ def _difference(design: Design, share: np.ndarray, x: np.ndarray, keep: np.ndarr
     """Estimate and 95 % interval of the slope of ``share`` on x over the units in ``keep``; None without a model."""
     several = len(np.unique(x[keep])) > 2
     if design.within_patient and several:
-        return _mean_slope(share[keep], x[keep], design.blocks[keep])
+        return _mean_slope(share[keep], x[keep], design.patients[keep])
     if design.within_patient:
         # a patient with one value only tells nothing of a difference within patients
         varies = [b for b in np.unique(design.blocks[keep]) if len(np.unique(x[keep & (design.blocks == b)])) > 1]
@@ -66,11 +66,11 @@ def _difference(design: Design, share: np.ndarray, x: np.ndarray, keep: np.ndarr
     return float(effect[0]), float(effect[0] - half), float(effect[0] + half)
 
 
-def _mean_slope(share: np.ndarray, x: np.ndarray, blocks: np.ndarray) -> tuple[float, ...] | None:
+def _mean_slope(share: np.ndarray, x: np.ndarray, patients: np.ndarray) -> tuple[float, ...] | None:
     """Mean of the patients' own slopes, with the interval of their spread."""
     slopes = []
-    for block in np.unique(blocks[blocks > SINGLES]):
-        own, y = x[blocks == block], share[blocks == block]
+    for patient in np.unique(patients):
+        own, y = x[patients == patient], share[patients == patient]
         if np.ptp(own) > 0:
             slopes.append(np.polyfit(own, y, 1)[0])
     if len(slopes) < 2:

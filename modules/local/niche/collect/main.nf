@@ -1,0 +1,39 @@
+// All contrasts of a run side by side.
+process NICHE_COLLECT {
+    tag "${meta.id}"
+    label 'process_single'
+
+    conda "${moduleDir}/environment.yml"
+    container 'nf-semanticst/base:0.1.0'
+    // by content, as the contrasts: their tables are written anew whenever a sheet was touched
+    cache 'deep'
+
+    input:
+    tuple val(meta), path(records, stageAs: 'records/*'), path(counts), path(clinical), path(sheet), path(used)
+
+    output:
+    tuple val(meta), path('{tests,flow,baseline}.csv'), emit: tables
+    tuple val(meta), path('*_mqc.*')                  , emit: report
+    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
+    tuple val("${task.process}"), val('pandas'), eval('python3 -c "from importlib.metadata import version; print(version(\'pandas\'))"'), topic: versions
+    tuple val("${task.process}"), val('statsmodels'), eval('python3 -c "from importlib.metadata import version; print(version(\'statsmodels\'))"'), topic: versions
+
+    when:
+    task.ext.when == null || task.ext.when
+
+    script:
+    def args = task.ext.args ?: ''
+    """
+    niche_collect.py ${records} \\
+        --samplesheet ${sheet} \\
+        --used ${used} \\
+        --clinical ${clinical} \\
+        --counts ${counts} \\
+        ${args}
+    """
+
+    stub:
+    """
+    touch tests.csv flow.csv baseline.csv contrasts_flow_mqc.json
+    """
+}
