@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from semanticst.association.checks import Checks, add_checks
+from semanticst.association.checks.beside import Checks, add_checks
+from semanticst.association.checks.beyond_cell_types import cell_types_of
+from semanticst.association.checks.echo import mark_echoes
 from semanticst.association.design.batch import account_for_batch
 from semanticst.association.design.design import Design, build_design
 from semanticst.association.design.tables import Contrast, read_clinical, read_contrast, read_sections
@@ -23,7 +25,6 @@ from semanticst.association.features.composition import (
     unit_contacts,
 )
 from semanticst.association.features.within_niche import read_within_niche
-from semanticst.association.stats.beyond_cell_types import cell_types_of
 from semanticst.association.stats.cell_numbers import (
     Cells,
     LogCells,
@@ -31,7 +32,6 @@ from semanticst.association.stats.cell_numbers import (
     beside_cells,
     compare_beside_cells,
 )
-from semanticst.association.stats.echo import mark_echoes
 from semanticst.association.stats.group_contrasts import (
     compare_continuous,
     compare_groups,

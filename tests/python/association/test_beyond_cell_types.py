@@ -6,9 +6,9 @@ import pytest
 
 from clinical_helpers import row_of
 from semanticst.association.associate import Association, examine
+from semanticst.association.checks.beyond_cell_types import cell_types_of
 from semanticst.association.design.tables import Contrast
 from semanticst.association.output.summary_text import paragraph
-from semanticst.association.stats.beyond_cell_types import cell_types_of
 
 NICHES = np.array([[0.7, 0.2, 0.1], [0.2, 0.6, 0.2], [0.1, 0.2, 0.7]])
 """Where cells of each type (rows) lie: shares of niches (columns)."""

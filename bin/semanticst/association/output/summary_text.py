@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from semanticst.association.associate import Association
+from semanticst.association.checks.echo import ECHO
 from semanticst.association.design.tables import read_text_table
 from semanticst.association.features.within_niche import CELL_TYPE, GENE_SET
-from semanticst.association.stats.echo import ECHO
 from semanticst.association.stats.results import COMPOSITION, OMNIBUS, SIGNIFICANT
 
 SAME_SIGN = 0.9

@@ -5,17 +5,17 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from semanticst.association.checks.beyond_cell_types import CellTypes, add_cell_types, compare_cell_types
+from semanticst.association.checks.echo import add_median_reference
+from semanticst.association.checks.percentage_points import add_percentage_points
+from semanticst.association.checks.sensitivity_table import Material, sensitivity_table
 from semanticst.association.design.design import Design
 from semanticst.association.features.composition import Features, build_features
-from semanticst.association.stats.beyond_cell_types import CellTypes, add_cell_types, compare_cell_types
 from semanticst.association.stats.cell_numbers import Cells
-from semanticst.association.stats.echo import add_median_reference
 from semanticst.association.stats.group_contrasts import slope_variable
 from semanticst.association.stats.mixed_model import add_mixed
-from semanticst.association.stats.percentage_points import add_percentage_points
 from semanticst.association.stats.results import PRIMARY
 from semanticst.association.stats.sensitivity import sensitivity_to_clustering
-from semanticst.association.stats.sensitivity_table import Material, sensitivity_table
 
 FROM_COUNTS = ("proportion", "entropy")
 """Features that niche counts alone give: for the mixed model of sections, and for each base clustering."""

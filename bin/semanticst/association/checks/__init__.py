@@ -1,0 +1,1 @@
+"""What stands beside the tests: other choices, other explanations, other scales."""
