@@ -165,7 +165,10 @@ def _number(own: pd.Series) -> list[dict]:
 def _values(own: pd.Series, all_values: pd.Series) -> list[dict]:
     n = max(int(own.notna().sum()), 1)
     found = sorted(all_values.dropna().unique())
-    return [{"value": v, "n": (own == v).sum(), "percent": 100 * (own == v).sum() / n} for v in found]
+    return [
+        {"value": v if isinstance(v, str) else f"{v:g}", "n": (own == v).sum(), "percent": 100 * (own == v).sum() / n}
+        for v in found
+    ]
 
 
 def _report(tests: pd.DataFrame, flows: pd.DataFrame, at_baseline: pd.DataFrame, outdir: Path) -> None:
