@@ -9,7 +9,8 @@ import pandas as pd
 
 from semanticst.association.checks.beside import Checks, add_checks
 from semanticst.association.checks.beyond_cell_types import cell_types_of
-from semanticst.association.checks.echo import mark_echoes
+from semanticst.association.checks.echo import add_median_reference, mark_echoes
+from semanticst.association.checks.percentage_points import add_percentage_points
 from semanticst.association.design.batch import account_for_batch
 from semanticst.association.design.design import Design, build_design
 from semanticst.association.design.tables import Contrast, read_clinical, read_contrast, read_sections
@@ -32,13 +33,14 @@ from semanticst.association.stats.cell_numbers import (
     beside_cells,
     compare_beside_cells,
 )
+from semanticst.association.stats.changes import CellChange, changes_of, design_of_changes
 from semanticst.association.stats.group_contrasts import (
     compare_continuous,
     compare_groups,
     compare_ordered,
 )
 from semanticst.association.stats.linear_contrast import Settings
-from semanticst.association.stats.permanova import compare_composition
+from semanticst.association.stats.permanova import compare_composition, untested_composition
 from semanticst.association.stats.results import (
     OMNIBUS,
     PAIRWISE,
@@ -235,25 +237,36 @@ def examine(
     large = counts.sum(axis=1).reindex(sections.index, fill_value=0) >= min_cells
     if not large.all():
         log.info("%d sections have fewer than %d cells and are left out", (~large).sum(), min_cells)
-    unadjusted, batch = account_for_batch(build_design(contrast, sections, usable=large))
+    inner = build_design(contrast, sections, usable=large)
+    changes = design_of_changes(contrast, inner, sections) if contrast.interaction else None
+    unadjusted, batch = account_for_batch(inner if changes is None else changes)
 
-    unit = unadjusted.sections["unit"]
-    unit_counts = counts.loc[unit.index].groupby(unit.to_numpy()).sum().reindex(unadjusted.units.index)
-    cells = Cells(unit_counts, log_cells)
+    unit = (unadjusted if changes is None else inner).sections["unit"]
+    in_units = (unadjusted if changes is None else inner).units.index
+    unit_counts = counts.loc[unit.index].groupby(unit.to_numpy()).sum().reindex(in_units)
+    cells = Cells(unit_counts, log_cells) if changes is None else CellChange(unit_counts, log_cells, inner)
     design = account_for_cells(unadjusted, cells)
     edges = unit_contacts(contacts, unit) if contacts is not None and "contacts" in kinds else None
     features = build_features(unit_counts, kinds, edges, within_niche, unit, min_cells)
 
     settings = Settings(permutations=permutations, seed=seed)
-    plain, adjusted = (compare_composition(d, shares(unit_counts), settings) for d in (unadjusted, design))
-    joint = beside_cells(unadjusted, plain, None if design is unadjusted else adjusted, cells)
+    if changes is None:
+        plain, adjusted = (compare_composition(d, shares(unit_counts), settings) for d in (unadjusted, design))
+        joint = beside_cells(unadjusted, plain, None if design is unadjusted else adjusted, cells)
+    else:
+        features = changes_of(inner, design, features)
+        contrast = design.contrast
+        joint = untested_composition(design, "not tested: changes of the composition as a whole have no test")
 
     def model(design: Design, features: Features) -> list[dict]:
         return MODELS[contrast.type](design, features, settings)
 
     rows = compare_beside_cells(unadjusted, design, features, cells, model)
     checks = Checks()
-    if not design.untestable:
+    if changes is not None:
+        add_percentage_points(rows, unadjusted, features)
+        add_median_reference(rows, features, lambda against_median: model(design, against_median))
+    elif not design.untestable:
         types = cell_types_of(cell_types, unit, unit_counts) if cell_types is not None else None
         few = replace(settings, permutations=min(permutations, CHECK_PERMUTATIONS))
         checks = add_checks(
@@ -273,6 +286,7 @@ def examine(
         "log_cells": log_cells,
         "multiplicity": "Benjamini-Hochberg within family; pairs by Holm, in niches whose test over all levels passes",
     }
+    unit = design.sections["unit"]
     of_sections = counts.loc[unit.index].sum(axis=1)
     return Association(contrast, design, features, table, chosen, batch.strength, of_sections, checks=checks)
 

@@ -71,7 +71,7 @@ def add_shortcuts(table: Table, shortcuts: Shortcuts) -> None:
 
 def used_columns(row: dict[str, str]) -> set[str]:
     """Names of the variables that one contrast uses: what it compares, adjusts for, stays within, and selects by."""
-    names = [row.get(field, "") for field in ("column", "time", "event", "block")]
+    names = [row.get(field, "") for field in ("column", "time", "event", "block", "interaction")]
     names += [name for field in ("covariates", "strata") for name in re.split("[;,]", row.get(field, ""))]
     names += [parse_condition(text).column for text in split_conditions(row.get("subset", ""))]
     return {name.strip() for name in names} - {""}
@@ -135,7 +135,7 @@ class _Contrast:
         return Problem(f"--clinical-{field.replace('_', '-')}", message, value=value)
 
     def check(self) -> list[Problem]:
-        problems = self._names("column", "time", "event", "block", "covariates", "strata")
+        problems = self._names("column", "time", "event", "block", "interaction", "covariates", "strata")
         if problems:
             return problems + self._subset()
         kind = {"groups": self._groups, "ordered": self._ordered, "continuous": self._continuous}

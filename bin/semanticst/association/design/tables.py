@@ -34,6 +34,9 @@ class Contrast:
     strata: tuple[str, ...] = ()
     block: str = ""
     subset: str = ""
+    interaction: str = ""
+    change: str = ""
+    """What changes within patients, in words, where changes are compared (`interaction`)."""
     file: Path = Path("contrasts.csv")
     row: int = 2
 
@@ -81,11 +84,14 @@ def read_contrast(path: Path, name: str) -> Contrast:
         strata=_split(row.get("strata", ""), ";,"),
         block=row.get("block", ""),
         subset=row.get("subset", ""),
+        interaction=row.get("interaction", ""),
         file=path,
         row=int(found[0]) + 2,
     )
     if contrast.type not in TYPES:
         raise contrast.problem("type", f"expected one of {', '.join(TYPES)}")
+    if contrast.type == "survival" and contrast.interaction:
+        raise contrast.problem("interaction", "a time to an event does not change within patients: leave it empty")
     needed = ("time", "event", "event_value") if contrast.type == "survival" else ("column",)
     for column in needed:
         if not getattr(contrast, column):

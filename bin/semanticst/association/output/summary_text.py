@@ -41,6 +41,8 @@ def who_was_compared(result: Association) -> str:
         text += f", {contrast.column}: " + ", ".join(f"{v} (n = {sizes.get(v, 0)})" for v in design.levels)
         if contrast.type == "groups" and design.levels:
             text += f", reference {design.levels[0]}"
+    if contrast.change:
+        text += f", compared by the change {contrast.change} of each patient"
     if design.within_patient:
         text += ", sections compared within patients"
     text += "."
@@ -134,6 +136,10 @@ def finding(result: Association, row: pd.Series, adjusted: str = "q") -> str:
         return f"{name.removesuffix(',')}: {course} of it with higher {result.contrast.column}, {slope}."
     low, high = compared_levels(result, row)
     means = f"{shown(row['mean_target'], share)} in {high} and {shown(row['mean_reference'], share)} in {low}"
+    if result.contrast.change:
+        name = name.removesuffix(",")
+        means = f"{signed(row['mean_target'], share)} in {high} and {signed(row['mean_reference'], share)} in {low}"
+        verb, scale = f"changes {result.contrast.change} on average by", f"interaction, {scale}"
     step = "change per step" if row["comparison"].startswith("trend") else "difference"
     return f"{name} {verb} {means}: {scale}{step} {row['effect']:+.2f} ({interval}){points(row)}, {evidence}{beside}."
 
@@ -276,6 +282,11 @@ def wording(feature: str) -> tuple[str, str]:
 def shown(value: float, share: bool) -> str:
     """A proportion as per cent, anything else as a number."""
     return f"{100 * value:.1f} %" if share else f"{value:.2f}"
+
+
+def signed(value: float, share: bool) -> str:
+    """A change of a share in percentage points, of anything else as a number."""
+    return f"{100 * value:+.1f} points" if share else f"{value:+.2f}"
 
 
 def p_text(p: float, name: str = "p") -> str:

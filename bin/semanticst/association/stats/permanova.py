@@ -15,6 +15,12 @@ from semanticst.association.stats.results import COMPOSITION
 from semanticst.association.stats.survival import base_frame, too_few_events
 
 
+def untested_composition(design: Design, reason: str) -> dict[str, Any]:
+    """The row of the joint test where there is none."""
+    row: dict[str, Any] = {"niche": JOINT, "feature": "composition", "comparison": "joint", "family": COMPOSITION}
+    return row | {"n_patients": len(np.unique(design.patients)), "warnings": [reason]}
+
+
 def compare_composition(design: Design, share: pd.DataFrame, settings: Settings) -> dict:
     """The row of the joint test; ``share`` is units x niches, rows sum to 1.
 
