@@ -35,7 +35,7 @@ def samplesheet_check(sheet, clinical, contrasts, check_files, missing, schema_d
     out, and samplesheet.used.csv with all samples and absolute paths, which starts the same run again.
     samplesheet.json has the rows for the workflow.
     """
-    from semanticst.io.cohort_check import check_cohort
+    from semanticst.association.design.cohort_check import check_cohort
     from semanticst.io.contrasts_table import Shortcuts
 
     shortcuts = Shortcuts(**{name.removeprefix("clinical_"): value for name, value in shortcuts.items()})

@@ -55,7 +55,7 @@ def test_sheet_alone(tmp_path):
     contrasts = valid(tmp_path, "contrasts")
     assert len(contrasts) == 0
     assert ",".join(contrasts.columns) == (
-        "contrast,type,column,reference,target,levels,time,event,event_value,covariates,strata,block,subset"
+        "contrast,type,column,reference,target,levels,time,event,event_value,covariates,strata,block,interaction,subset"
     )
 
 
@@ -341,8 +341,8 @@ def test_wrong_shortcuts_name_the_parameter(tmp_path):
     assert_bad(
         check(tmp_path, *arguments.split()),
         tmp_path,
-        "--clinical-group...'gruop'...did you mean 'group'",
-        "--clinical-event-value...'yes'...found: 0, 1",
+        "--clinical_group...'gruop'...did you mean 'group'",
+        "--clinical_event_value...'yes'...found: 0, 1",
         "'survival'...another contrast (row 2) has this name",
     )
 
@@ -385,7 +385,11 @@ def test_bad_contrasts(tmp_path, contrast, messages):
 
 @pytest.mark.parametrize(
     ("levels", "message"),
-    [("a", "two or more different values"), ("x;y", "fewer than two of these"), ("a;b;a", "two or more different")],
+    [
+        ("a", "two or more different values"),
+        ("x;y", "no sample has 'x' in 'group'"),
+        ("a;b;a", "two or more different"),
+    ],
 )
 def test_bad_levels(tmp_path, levels, message):
     text = f"contrast,type,column,levels\na,ordered,group,{levels}\n"
@@ -425,7 +429,7 @@ def test_each_contrast_has_its_row_and_the_columns_that_it_uses(tmp_path):
         "c.clinical.csv": "patient",
         "c.samplesheet.csv": "sample,patient,batch,tissue",
     }
-    assert before["c.contrast.csv"].decode().splitlines()[1:] == ["c,groups,tissue,,,,,,,,,patient,"]
+    assert before["c.contrast.csv"].decode().splitlines()[1:] == ["c,groups,tissue,,,,,,,,,patient,,"]
 
     # another contrast in front, another order of patients, a correction of what only one of them uses
     patients = "p1,a,10,1,50,I,y\np2,b,20,0,60,I,x\np3,a,30,1,70,II,x\n"

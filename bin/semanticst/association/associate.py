@@ -238,7 +238,8 @@ def examine(
     if not large.all():
         log.info("%d sections have fewer than %d cells and are left out", (~large).sum(), min_cells)
     inner = build_design(contrast, sections, usable=large)
-    changes = design_of_changes(contrast, inner, sections) if contrast.interaction else None
+    asks_for_changes = contrast.interaction and not inner.untestable
+    changes = design_of_changes(contrast, inner, sections) if asks_for_changes else None
     unadjusted, batch = account_for_batch(inner if changes is None else changes)
 
     unit = (unadjusted if changes is None else inner).sections["unit"]

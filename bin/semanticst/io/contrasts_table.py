@@ -1,17 +1,13 @@
 """Table of contrasts: the variables that niches are tested against."""
 
-import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from semanticst.errors import Problem
-from semanticst.io.samplesheet import near_hint
-from semanticst.tables.conditions import parse_condition, split_conditions
 from semanticst.tables.delimited import Table, clean_value, read_table
 from semanticst.tables.schema import check_columns, check_rows, column_names, take_spellings
-
-log = logging.getLogger(__name__)
+from semanticst.tables.spellings import declared, is_number, no_numbers_among, one_value, variable_value
 
 SURVIVAL_NAME = "survival"
 
@@ -39,6 +35,12 @@ class Variable:
     def levels(self) -> list[str]:
         """Distinct values, sorted."""
         return sorted(set(self.values))
+
+    def problems(self, values: set[str], message: str) -> list[Problem]:
+        """A problem for each cell that has one of the values."""
+        return [
+            Problem(self.file, message, line, self.name, v) for v, line in zip(self.values, self.lines) if v in values
+        ]
 
 
 def check_contrasts(path: Path, schema: dict) -> tuple[Table, list[Problem]]:
@@ -69,14 +71,6 @@ def add_shortcuts(table: Table, shortcuts: Shortcuts) -> None:
         table.lines.append(0)
 
 
-def used_columns(row: dict[str, str]) -> set[str]:
-    """Names of the variables that one contrast uses: what it compares, adjusts for, stays within, and selects by."""
-    names = [row.get(field, "") for field in ("column", "time", "event", "block", "interaction")]
-    names += [name for field in ("covariates", "strata") for name in re.split("[;,]", row.get(field, ""))]
-    names += [parse_condition(text).column for text in split_conditions(row.get("subset", ""))]
-    return {name.strip() for name in names} - {""}
-
-
 def variables(sheet: Table, clinical: Table | None) -> dict[str, Variable]:
     """Columns that contrasts may use: those of the sheet, and those of the clinical table, which win.
 
@@ -91,31 +85,40 @@ def variables(sheet: Table, clinical: Table | None) -> dict[str, Variable]:
 
 def _variable(table: Table, column: str, patients: set[str] | None) -> Variable:
     pairs = [
-        (clean_value(row[column]), line)
+        (variable_value(row[column]), line)
         for line, row in zip(table.lines, table.rows)
-        if clean_value(row[column]) and (patients is None or clean_value(row["patient"]) in patients)
+        if variable_value(row[column]) and (patients is None or clean_value(row["patient"]) in patients)
     ]
     return Variable(table.file, column, [v for v, _ in pairs], [line for _, line in pairs])
 
 
-def check_against_variables(table: Table, known: dict[str, Variable], skip: set[int]) -> list[Problem]:
-    """Problems of contrasts whose columns or values do not exist, cannot be compared or are not numbers.
+def check_against_variables(
+    table: Table, known: dict[str, Variable], skip: set[int]
+) -> list[tuple[dict[str, str], int, list[Problem]]]:
+    """Problems of contrasts whose columns have values that cannot be compared or are not numbers, cell by cell.
 
-    ``skip``: lines that are known to be incomplete.
+    What a contrast says of columns, levels, events and its subset is for its design to judge. ``skip``: lines that are
+    known to be incomplete. Returns row, line and problems of each contrast that was looked at.
     """
-    problems: list[Problem] = []
-    seen: dict[str, int] = {}
+    checked: list[tuple[dict[str, str], int, list[Problem]]] = []
+    seen: dict[str, tuple[str, int]] = {}
     for line, row in zip(table.lines, table.rows):
         if line in skip:
             continue
         contrast = _Contrast(table.file, line, row, known)
-        name = row["contrast"]
-        if name in seen:
-            message = f"another contrast{f' (row {seen[name]})' if seen[name] else ''} has this name; names are unique"
+        problems = contrast.check()
+        name, before = row["contrast"], seen.get(row["contrast"].casefold())
+        if before:
+            place = f" (row {before[1]})" if before[1] else ""
+            message = f"another contrast{place} has this name; names are unique"
+            if before[0] != name:
+                message = (
+                    f"'{before[0]}'{place} differs by case only, and on some disks their files are one; rename one"
+                )
             problems.append(contrast.problem("contrast", name, message))
-        seen[name] = line
-        problems += contrast.check()
-    return problems
+        seen[name.casefold()] = name, line
+        checked.append((row, line, problems))
+    return checked
 
 
 @dataclass
@@ -132,25 +135,20 @@ class _Contrast:
         if self.line:
             return Problem(self.file, message, self.line, field, value)
         field = {"column": "group", "contrast": "group"}.get(field, field)
-        return Problem(f"--clinical-{field.replace('_', '-')}", message, value=value)
+        return Problem(f"--clinical_{field}", message, value=value)
+
+    def names(self, field: str) -> list[tuple[str, str]]:
+        """What stands in a field, and the columns that it names."""
+        text = self.row.get(field, "")
+        parts = re.split("[;,]", text) if field in ("covariates", "strata") else [text]
+        return [(part.strip(), declared(part)[0]) for part in parts if part.strip()]
 
     def check(self) -> list[Problem]:
-        problems = self._names("column", "time", "event", "block", "interaction", "covariates", "strata")
-        if problems:
-            return problems + self._subset()
+        fields = ("column", "time", "event", "block", "interaction", "covariates", "strata")
+        if any(name not in self.known for field in fields for _, name in self.names(field)):
+            return []  # its design says so
         kind = {"groups": self._groups, "ordered": self._ordered, "continuous": self._continuous}
-        return kind.get(self.row["type"], self._survival)() + self._subset()
-
-    def _names(self, *fields: str) -> list[Problem]:
-        problems = []
-        for field in fields:
-            text = self.row.get(field, "")
-            names = re.split("[;,]", text) if field in ("covariates", "strata") else [text]
-            for name in filter(None, map(str.strip, names)):
-                if name not in self.known:
-                    message = f"no such column in the samplesheet or the clinical table{near_hint(name, [*self.known])}"
-                    problems.append(self.problem(field, name, message))
-        return problems
+        return kind.get(self.row["type"], self._survival)() + self._covariates() + self._spellings()
 
     def _groups(self) -> list[Problem]:
         variable = self.known[self.row["column"]]
@@ -158,84 +156,45 @@ class _Contrast:
         if len(levels) < 2:
             message = f"nothing to compare: all samples have {levels[0]!r}" if levels else "no sample has a value"
             return [self.problem("column", variable.name, message)]
-        problems = [
-            self.problem(
-                field, self.row[field], f"no sample has this value of '{variable.name}'; found: {_list(levels)}"
-            )
-            for field in ("reference", "target")
-            if self.row.get(field) and clean_value(self.row[field]) not in levels
-        ]
         if self.row.get("reference") and clean_value(self.row["reference"]) == clean_value(self.row.get("target", "")):
-            problems.append(
-                self.problem("target", self.row["target"], "the reference and the target are the same group")
-            )
-        if len(levels) > 10 and len(levels) > len(variable.values) / 2:
-            log.warning(
-                "contrast %s: '%s' has %d groups; is it continuous?", self.row["contrast"], variable.name, len(levels)
-            )
-        return problems
+            return [self.problem("target", self.row["target"], "the reference and the target are the same group")]
+        return []
 
     def _ordered(self) -> list[Problem]:
-        variable = self.known[self.row["column"]]
         levels = [clean_value(v) for v in self.row["levels"].split(";")]
-        problems = []
         if len(levels) < 2 or len(set(levels)) < len(levels):
-            problems.append(
-                self.problem("levels", self.row["levels"], "two or more different values are expected, joined by ';'")
-            )
-        absent = [v for v in levels if v not in variable.values]
-        if len(levels) - len(absent) < 2:
-            message = f"fewer than two of these are values of '{variable.name}'; found: {_list(variable.levels())}"
-            problems.append(self.problem("levels", self.row["levels"], message))
-        elif absent:
-            log.warning("contrast %s: no sample has %s", self.row["contrast"], _list(absent))
-        left = [v for v in variable.levels() if v not in levels]
-        if left:
-            log.warning("contrast %s: not among the levels, left out: %s", self.row["contrast"], _list(left))
-        return problems
+            message = "two or more different values are expected, joined by ';'"
+            return [self.problem("levels", self.row["levels"], message)]
+        return []
 
     def _continuous(self) -> list[Problem]:
         return _not_numbers(self.known[self.row["column"]])
 
     def _survival(self) -> list[Problem]:
-        time, event = self.known[self.row["time"]], self.known[self.row["event"]]
-        problems = _not_numbers(time, negative=False)
-        if clean_value(self.row["event_value"]) not in event.values:
-            message = f"no patient has this value of '{event.name}'; found: {_list(event.levels()) or 'nothing'}"
-            problems.append(self.problem("event_value", self.row["event_value"], message))
-        if len(event.levels()) > 2:
-            log.warning(
-                "contrast %s: '%s' has the values %s; all but %s count as censored",
-                self.row["contrast"], event.name, _list(event.levels()), self.row["event_value"],
-            )  # fmt: skip
+        return _not_numbers(self.known[self.row["time"]], negative=False)
+
+    def _covariates(self) -> list[Problem]:
+        problems = []
+        for text, name in self.names("covariates"):
+            variable = self.known[name]
+            wrong = [] if declared(text)[1] else no_numbers_among(variable.values)
+            message = f"most values of this column are numbers; write factor({name}) if these are categories"
+            problems += variable.problems(set(wrong), message)
         return problems
 
-    def _subset(self) -> list[Problem]:
+    def _spellings(self) -> list[Problem]:
+        """One value in several spellings, where values are compared as text."""
+        fields = ["event", "covariates", "strata", "block", "interaction"]
+        if self.row["type"] in ("groups", "ordered"):
+            fields.append("column")
         problems = []
-        for text in split_conditions(self.row.get("subset", "")):
-            try:
-                column = parse_condition(text).column
-            except ValueError as error:
-                problems.append(self.problem("subset", text, str(error)))
-                continue
-            if column not in self.known:
-                message = f"'{column}' is no column of the samplesheet or the clinical table"
-                problems.append(self.problem("subset", text, message + near_hint(column, [*self.known])))
+        for name in dict.fromkeys(name for field in fields for _, name in self.names(field) if name != "patient"):
+            for usual, *others in one_value(self.known[name].values):
+                message = f"probably the same as {usual!r}; write them alike (or give one another name)"
+                problems += self.known[name].problems(set(others), message)
         return problems
 
 
 def _not_numbers(variable: Variable, negative: bool = True) -> list[Problem]:
-    problems = []
-    for value, line in zip(variable.values, variable.lines):
-        try:
-            fine = float("-inf" if negative else 0) <= float(value) < float("inf")
-        except ValueError:
-            fine = False
-        if not fine:
-            message = "a number is expected" if negative else "a time is expected: a number, 0 or more"
-            problems.append(Problem(variable.file, message, line, variable.name, value))
-    return problems
-
-
-def _list(values: list[str]) -> str:
-    return ", ".join(values[:8]) + (" ..." if len(values) > 8 else "")
+    wrong = {v for v in variable.values if not is_number(v) or (not negative and float(v) < 0)}
+    return variable.problems(wrong, "a number is expected" if negative else "a time is expected: a number, 0 or more")

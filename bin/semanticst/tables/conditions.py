@@ -5,6 +5,8 @@ import operator
 import re
 from dataclasses import dataclass
 
+from semanticst.tables.delimited import clean_value
+
 _CONDITION = re.compile(r"\s*(?P<column>[^=!<>]+?)\s*(?P<sign>==|!=|>=|<=|=|<|>)\s*(?P<value>[^=!<>]+?)\s*")
 
 ORDER = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
@@ -17,13 +19,13 @@ class Condition:
 
     column: str
     sign: str
-    values: tuple[str, ...]
-    """Alternatives of text, without quotes; for a number the number as it was written."""
+    alternatives: tuple[str, ...]
+    """Text without quotes, tidied as cells are (``3.0`` is ``3``); a number as it was written."""
 
     @property
     def limit(self) -> float:
         """The number that is compared with."""
-        return float(self.values[0])
+        return float(self.alternatives[0])
 
 
 def split_conditions(subset: str) -> list[str]:
@@ -49,7 +51,7 @@ def parse_condition(text: str) -> Condition:
         if not _is_number(value):
             raise ValueError(f"'{value}' is not a number, and {sign} compares numbers")
         return Condition(column, sign, (value,))
-    return Condition(column, "!=" if sign == "!=" else "==", tuple(_unquoted(v) for v in value.split("|")))
+    return Condition(column, "!=" if sign == "!=" else "==", tuple(clean_value(_unquoted(v)) for v in value.split("|")))
 
 
 def _unquoted(text: str) -> str:

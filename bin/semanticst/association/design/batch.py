@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from semanticst.association.design.design import Design
+from semanticst.association.design.design import Design, without_uncompared
 from semanticst.association.design.variables import MIN_PER_GROUP
 
 STRONG = 0.5
@@ -83,7 +83,7 @@ def account_for_batch(design: Design) -> tuple[Design, BatchCheck]:
       has several batches, batch becomes a covariate or remains a warning.
     """
     check, contrast = check_batch(design), design.contrast
-    if check.strength is None or "batch" in (*contrast.covariates, *contrast.strata, contrast.block):
+    if check.strength is None or "batch" in (*contrast.adjusted_columns, *contrast.strata, contrast.block):
         return design, check
     value = f"{check.measure} = {check.strength:.2f}"
     if check.nested and not check.replicated:
@@ -105,6 +105,7 @@ def account_for_batch(design: Design) -> tuple[Design, BatchCheck]:
         return _warned(design, f"batch and contrast are confounded ({value}): adjusted for batch"), check
     blocks = pd.DataFrame({"block": design.blocks, "batch": code.to_numpy()}).groupby(["block", "batch"]).ngroup()
     design = replace(design, blocks=blocks.to_numpy(), block_names=(*design.block_names, "batch"))
+    design = without_uncompared(design)
     return _warned(design, f"batch and contrast are confounded ({value}): compared inside batches only"), check
 
 

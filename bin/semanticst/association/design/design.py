@@ -6,21 +6,26 @@ primary and recurrence) a unit is the part of a patient that has one value of it
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
+from semanticst.association.design.cautions import event_cautions, pooling_cautions
+from semanticst.association.design.covariates import check_numbers, compared, covariate_matrix, is_category
 from semanticst.association.design.subset import select
-from semanticst.association.design.tables import Contrast, require_column
+from semanticst.association.design.tables import Contrast, contrast_columns
 from semanticst.association.design.variables import (
     MIN_PER_GROUP,
     Dropped,
-    add_variables,
+    check_columns,
     check_values,
     keep,
+    own_variables,
     without_small_levels,
 )
+from semanticst.errors import BadInput, Problem
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +42,16 @@ class Design:
     units
         One row per unit, sorted: ``patient``, and ``value`` (text level, or float64) or ``time`` and ``event`` (0/1).
     sections
-        The sections in use, indexed by sample, with the column ``unit``.
+        The sections in use, indexed by sample: ``patient``, ``value`` (or ``time`` and ``event``), ``unit``, and
+        ``batch`` where the samplesheet has it; no other column of users, since that may have one of these names.
     levels
         Levels compared: reference first, or from low to high.
     within_patient
         True where several units belong to one patient.
     covariates
-        float64, one row per unit; text columns are 0/1 columns, the first level left out.
+        float64, one row per unit; categories are 0/1 columns, the first level left out.
+    known_covariates
+        The same as text, one column per covariate.
     blocks
         int64 per unit: units are compared, and permuted, inside a block. All 0 without strata and block.
     dropped
@@ -60,6 +68,7 @@ class Design:
     levels: tuple[str, ...] = ()
     within_patient: bool = False
     covariates: pd.DataFrame = field(default_factory=pd.DataFrame)
+    known_covariates: pd.DataFrame = field(default_factory=pd.DataFrame)
     blocks: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     block_names: tuple[str, ...] = ()
     dropped: dict[str, int] = field(default_factory=dict)
@@ -80,61 +89,117 @@ def build_design(contrast: Contrast, sections: pd.DataFrame, usable: pd.Series |
     for a variable that contradicts itself within a patient (the patient is named).
     """
     dropped = Dropped()
-    check_values(contrast, sections)
+    if problems := contrast_problems(contrast, sections):
+        raise BadInput(problems)
     inside = select(contrast, sections)
     if usable is not None:
         sections, inside = keep(sections, usable, "too few cells", dropped), inside[usable]
     sections = keep(sections, inside, "outside the subset", dropped)
-    covariates, strata, block = contrast.covariates, contrast.strata, contrast.block
-    for name, columns in {"covariates": covariates, "strata": strata, "block": (block,) if block else ()}.items():
-        for column in columns:
-            require_column(contrast, name, column, sections)
+    notes = event_cautions(contrast, sections) if contrast.type == "survival" else []
 
-    sections, levels = add_variables(contrast, sections, dropped)
-    extra = [c for c in dict.fromkeys((*covariates, *strata, block)) if c and c != "patient"]
+    own, levels = own_variables(contrast, sections, dropped)
+    extra = [*dict.fromkeys((*contrast.adjusted_columns, *contrast.strata, contrast.block))]
+    extra = [c for c in extra if c and c != "patient"]
     for column in extra:
-        sections = keep(sections, sections[column].notna(), f"no {column}", dropped)
-
+        own = keep(own, sections.loc[own.index, column].notna(), f"no {column}", dropped)
     if contrast.type == "groups" and len(levels) > 2:
-        sections, levels = without_small_levels(sections, levels, dropped)
-    within = _differs_within_patient(contrast, sections)
-    unit = sections["patient"]
+        own, levels = without_small_levels(own, levels, dropped)
+    within = _differs_within_patient(contrast, own)
+    if not within and not contrast.change:
+        named = contrast_columns(contrast) & set(sections.columns) - {"patient"}
+        notes += pooling_cautions(contrast, sections.loc[own.index].drop(columns=[*named, "batch"], errors="ignore"))
+    blocking = [c for c in dict.fromkeys((*contrast.strata, contrast.block)) if c and c != "patient"]
+    unit = own["patient"]
     if within:
-        unit = sections["patient"] + " | " + sections["value"].astype(str)
-    sections = sections.assign(unit=np.asarray(unit, dtype=object))
-    _require_constant(contrast, sections, extra)
+        parts = [own["value"].astype(str), *(sections.loc[own.index, column] for column in blocking)]
+        unit = unit.str.cat(parts, sep=" | ")
+    own = own.assign(unit=np.asarray(unit, dtype=object))
+    known = sections.loc[own.index, extra]
+    _require_constant(contrast, own, known)
 
-    value_columns = ["time", "event"] if contrast.type == "survival" else ["value"]
-    units = sections.groupby("unit", sort=True)[list(dict.fromkeys(["patient", *value_columns, *extra]))].first()
-    blocking = [c for c in dict.fromkeys((*strata, block)) if c and c != "patient"]
-    blocks, notes = _codes(units, blocking), []
+    units = own.groupby("unit", sort=True).first()
+    known = known.groupby(own["unit"], sort=True).first().rename_axis(index=None)
+    blocks = _codes(known, blocking)
     if within:
-        blocks = _patient_blocks(units, contrast.type == "continuous")
+        blocks = _patient_blocks(units, blocks, contrast.type == "continuous")
         n_single = int(len(set(units["patient"][blocks <= SINGLES])))
         if n_single:
             use = "compared with each other" if (blocks == SINGLES).any() else "not used"
             notes.append(f"patients with one value only: {n_single}, {use}")
-        units, blocks = units[blocks != UNUSED], blocks[blocks != UNUSED]
-    adjusted = [c for c in covariates if c not in blocking]
-    constant = [c for c in adjusted if len(units[c].unique()) < 2]
-    notes += [f"covariate {c} is the same for all patients: not used" for c in constant]
-    design = Design(
-        contrast=contrast,
-        units=units,
-        sections=sections[sections["unit"].isin(units.index)],
-        levels=levels,
-        within_patient=within,
-        covariates=_covariate_matrix(units, [c for c in adjusted if c not in constant]),
-        blocks=blocks,
-        block_names=("patient",) if within else tuple(blocking),
-        dropped=dropped,
-        warnings=notes,
+        units, known, blocks = units[blocks != UNUSED], known[blocks != UNUSED], blocks[blocks != UNUSED]
+    adjusted = [c for c in dict.fromkeys(contrast.adjusted_columns) if c not in (*blocking, "patient")]
+    if "batch" in sections:
+        own = own.assign(batch=sections["batch"])
+    design = without_uncompared(
+        Design(
+            contrast=contrast,
+            units=units,
+            sections=own[own["unit"].isin(units.index)],
+            levels=levels,
+            within_patient=within,
+            known_covariates=known[adjusted],
+            blocks=blocks,
+            block_names=("patient", *blocking) if within else tuple(blocking),
+            dropped=dropped,
+        )
     )
-    for reason, n in dropped.items():
+    known = design.known_covariates
+    notes += [f"covariate {c} is the same for all patients: not used" for c in known if known[c].nunique() < 2]
+    design = replace(design, covariates=covariate_matrix(contrast, known), warnings=notes)
+    if design.units.empty:
+        reasons = ", ".join(f"{reason}: {n}" for reason, n in dropped.items()) or "no section is left"
+        design = replace(design, untestable=f"not testable: no patient enters this contrast ({reasons})")
+    for reason, n in design.dropped.items():
         log.info("%d patients left out: %s", n, reason)
-    n_patients = units["patient"].nunique()
-    log.info("%d units of %d patients, %d sections", len(units), n_patients, len(design.sections))
+    n_patients = design.units["patient"].nunique()
+    log.info("%d units of %d patients, %d sections", len(design.units), n_patients, len(design.sections))
     return design
+
+
+def contrast_problems(contrast: Contrast, sections: pd.DataFrame) -> list[Problem]:
+    """What a contrast names and the sections do not have: columns, levels, events, values of its subset, numbers."""
+    problems: list[Problem] = []
+    for check in (check_columns, check_values, check_numbers, select):
+        try:
+            check(contrast, sections)
+        except BadInput as bad:
+            problems += [problem for problem in bad.problems if problem not in problems]
+            if check is check_columns:
+                break
+    return problems
+
+
+def without_uncompared(design: Design) -> Design:
+    """The design without the patients that nobody can be compared with in their stratum or category of a covariate.
+
+    They would be counted and carry no information on the contrast. Within patients, and of survival, nobody is left
+    out by this; nor is anybody where nobody would be left: the test says then what determines the contrast.
+    """
+    known, contrast = design.known_covariates, design.contrast
+    categories = [c for c in known if is_category(contrast, c, known[c]) and len(known[c].unique()) > 1]
+    names = [*design.block_names, *categories]
+    if design.within_patient or contrast.type == "survival" or not names or design.units.empty:
+        return design
+    labels = [design.blocks, *(known[c].to_numpy() for c in categories)]
+    use = compared(design.units["value"].to_numpy(), labels)
+    if use.all() or not use.any():
+        return design
+    units, known, levels = design.units[use], known[use], design.levels
+    if contrast.type == "groups":
+        levels = tuple(level for level in levels if (units["value"] == level).any())
+    reason = f"nobody of another {contrast.column} in their {' or '.join(names)}"
+    dropped = deepcopy(design.dropped)
+    sections = keep(design.sections, design.sections["unit"].isin(units.index), reason, dropped)
+    return replace(
+        design,
+        units=units,
+        sections=sections,
+        levels=levels,
+        known_covariates=known,
+        covariates=covariate_matrix(contrast, known),
+        blocks=design.blocks[use],
+        dropped=dropped,
+    )
 
 
 def _differs_within_patient(contrast: Contrast, sections: pd.DataFrame) -> bool:
@@ -160,26 +225,15 @@ def _differs_within_patient(contrast: Contrast, sections: pd.DataFrame) -> bool:
     return True
 
 
-def _require_constant(contrast: Contrast, sections: pd.DataFrame, columns: Sequence[str]) -> None:
-    for column in columns:
-        several = sections.groupby("unit")[column].nunique()
+def _require_constant(contrast: Contrast, own: pd.DataFrame, known: pd.DataFrame) -> None:
+    for column in known:
+        several = known[column].groupby(own["unit"]).nunique()
         if (several > 1).any():
-            who = sections.loc[sections["unit"] == several.index[several > 1][0], "patient"].iloc[0]
+            who = own.loc[own["unit"] == several.index[several > 1][0], "patient"].iloc[0]
             message = f"'{column}' must be constant within a patient and is not for {who}"
-            name = "covariates" if column in contrast.covariates else "strata" if column in contrast.strata else "block"
-            raise contrast.problem(name, message)
-
-
-def _covariate_matrix(units: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """Numbers stay numbers, text becomes 0/1 columns without its first level."""
-    parts = [pd.DataFrame(index=units.index)]
-    for column in columns:
-        parsed = pd.to_numeric(units[column], errors="coerce")
-        if parsed.notna().all():
-            parts.append(parsed.astype(float).rename(column).to_frame())
-        else:
-            parts.append(pd.get_dummies(units[column], prefix=column, drop_first=True, dtype=float))
-    return pd.concat(parts, axis=1)
+            adjusted = column in contrast.adjusted_columns
+            name = "covariates" if adjusted else "strata" if column in contrast.strata else "block"
+            raise contrast.problem(name, message, column)
 
 
 def _codes(units: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
@@ -188,15 +242,18 @@ def _codes(units: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
     return units.groupby(list(columns), sort=True).ngroup().to_numpy()
 
 
-def _patient_blocks(units: pd.DataFrame, continuous: bool) -> np.ndarray:
-    """Each patient with several values is a block, those with one value are one block together where that helps.
+def _patient_blocks(units: pd.DataFrame, strata: np.ndarray, continuous: bool) -> np.ndarray:
+    """Each patient with several values is a block (in each stratum), those with one value are one where that helps.
 
-    So patients that were seen on one side only are used, as in a mixed model, and a permutation stays valid.
+    So patients that were seen on one side only are used, as in a mixed model, and a permutation stays valid. With
+    strata they are not used.
     """
-    codes = units.groupby("patient", sort=True).ngroup().to_numpy()
-    single = (units.groupby("patient")["value"].transform("size") == 1).to_numpy()
+    codes = units[["patient"]].assign(stratum=strata).groupby(["patient", "stratum"], sort=True).ngroup().to_numpy()
+    single = (units.groupby("patient")["value"].transform("nunique") == 1).to_numpy()
     values = units["value"][single]
-    if continuous:
+    if len(np.unique(strata)) > 1:
+        enough = False
+    elif continuous:
         enough = len(values) >= 2 * MIN_PER_GROUP and values.nunique() >= MIN_PER_GROUP
     else:
         enough = (values.value_counts() >= MIN_PER_GROUP).sum() >= 2

@@ -3,6 +3,7 @@
 import difflib
 import logging
 import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import numpy as np
 import pandas as pd
 
 from semanticst.errors import BadInput, Problem
+from semanticst.tables.conditions import Condition, parse_condition, split_conditions
 from semanticst.tables.delimited import clean_value
+from semanticst.tables.spellings import declared, is_missing_word, is_number, variable_value
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +42,47 @@ class Contrast:
     """What changes within patients, in words, where changes are compared (`interaction`)."""
     file: Path = Path("contrasts.csv")
     row: int = 2
+    """0: made from parameters."""
 
-    def problem(self, column: str, message: str) -> BadInput:
-        """Bad input that points at a cell of this row of the contrasts table."""
-        return BadInput(Problem(self.file, message, row=self.row, column=column, value=getattr(self, column) or None))
+    def fault(self, column: str, message: str, value: str = "") -> Problem:
+        """A problem at a cell of this row of the contrasts table, or at the parameter that the row was made from."""
+        given = getattr(self, column)
+        value = value or (";".join(given) if isinstance(given, tuple) else given)
+        if self.row:
+            return Problem(self.file, message, row=self.row, column=column, value=value or None)
+        parameter = {"column": "group", "contrast": "group"}.get(column, column)
+        return Problem(f"--clinical_{parameter}", message, value=value or None)
+
+    def problem(self, column: str, message: str, value: str = "") -> BadInput:
+        """Bad input with one `fault`."""
+        return BadInput(self.fault(column, message, value))
+
+    @property
+    def adjusted_columns(self) -> tuple[str, ...]:
+        """Columns of the covariates, without ``factor( )``."""
+        return tuple(declared(text)[0] for text in self.covariates)
+
+
+def contrast_columns(contrast: Contrast) -> set[str]:
+    """Names of the variables that a contrast uses: what it compares, adjusts for, stays within, and selects by.
+
+    Raises BadInput when its subset cannot be read.
+    """
+    names = {contrast.column, contrast.time, contrast.event, contrast.block, contrast.interaction}
+    names |= {*contrast.adjusted_columns, *contrast.strata}
+    names |= {condition.column for _, condition in conditions(contrast)}
+    return names - {""}
+
+
+def conditions(contrast: Contrast) -> list[tuple[str, Condition]]:
+    """Text and meaning of the conditions of a subset. Raises BadInput when they cannot be read."""
+    found = []
+    for text in split_conditions(contrast.subset):
+        try:
+            found.append((text, parse_condition(text)))
+        except ValueError as error:
+            raise contrast.problem("subset", str(error), text) from None
+    return found
 
 
 def read_text_table(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
@@ -50,13 +90,17 @@ def read_text_table(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
 
     Raises BadInput when a required column is absent.
     """
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    table.columns = table.columns.str.strip()
-    table = table.apply(lambda column: column.map(lambda value: clean_value(value) or None))
+    table = tidied(pd.read_csv(path, dtype=str, keep_default_na=False))
     absent = [c for c in required if c not in table.columns]
     if absent:
         raise BadInput([Problem(path, "this column must exist", row=1, column=c) for c in absent])
     return table
+
+
+def tidied(table: pd.DataFrame, tidy: Callable[[str], str] = clean_value) -> pd.DataFrame:
+    """Text tidied by ``tidy``, missing values as None."""
+    table = table.rename(columns=str.strip)
+    return table.apply(lambda column: column.map(lambda value: tidy(value) or None if isinstance(value, str) else None))
 
 
 def read_contrast(path: Path, name: str) -> Contrast:
@@ -69,9 +113,17 @@ def read_contrast(path: Path, name: str) -> Contrast:
     if len(found) != 1:
         known = ", ".join(table["contrast"].dropna()) or "none"
         raise BadInput(Problem(path, f"needs exactly one row, has {len(found)}; rows: {known}", value=name))
-    row = {k: v or "" for k, v in table.iloc[found[0]].items()}
+    return contrast_of({k: v or "" for k, v in table.iloc[found[0]].items()}, path, int(found[0]) + 2)
+
+
+def contrast_of(row: Mapping[str, str], file: Path, line: int) -> Contrast:
+    """The contrast of a row of text; ``line`` is 0 when parameters stand for the row.
+
+    Raises BadInput when its type is unknown, or when what the type needs is empty.
+    """
+    row = {column: clean_value(value) for column, value in row.items()}
     contrast = Contrast(
-        name=name,
+        name=row["contrast"],
         type=row["type"],
         column=row.get("column", ""),
         reference=row.get("reference", ""),
@@ -85,8 +137,8 @@ def read_contrast(path: Path, name: str) -> Contrast:
         block=row.get("block", ""),
         subset=row.get("subset", ""),
         interaction=row.get("interaction", ""),
-        file=path,
-        row=int(found[0]) + 2,
+        file=file,
+        row=line,
     )
     if contrast.type not in TYPES:
         raise contrast.problem("type", f"expected one of {', '.join(TYPES)}")
@@ -140,10 +192,20 @@ def read_sections(samplesheet: Path, clinical: pd.DataFrame, counts: pd.DataFram
         log.info(
             "%d sections have no niches (failed quality control): %s", len(without_cells), ", ".join(without_cells)
         )
+    return join_sections(sheet, clinical)
+
+
+def join_sections(sheet: pd.DataFrame, clinical: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the sheet (index sample) with the clinical columns of their patients (index patient), which win.
+
+    Words for missing values (``unknown``) are None in all variables.
+    """
     double = sheet.columns.intersection(clinical.columns)
     if len(double):
         log.info("taken from the clinical table, not from the samplesheet: %s", ", ".join(double))
-    return sheet.drop(columns=double).join(clinical, on="patient")
+    patient = sheet["patient"]
+    sections = sheet.drop(columns=[*double, "patient"]).join(clinical.reindex(patient).set_axis(sheet.index))
+    return pd.concat([patient, tidied(sections, variable_value)], axis=1)
 
 
 def require_column(contrast: Contrast, field: str, column: str, sections: pd.DataFrame) -> None:
@@ -152,14 +214,23 @@ def require_column(contrast: Contrast, field: str, column: str, sections: pd.Dat
         return
     near = difflib.get_close_matches(column, list(sections.columns), n=1, cutoff=0.6)
     hint = f"; did you mean '{near[0]}'?" if near else ""
-    raise contrast.problem(field, f"'{column}' is a column of neither the clinical table nor the samplesheet{hint}")
+    raise contrast.problem(field, f"no such column in the samplesheet or the clinical table{hint}", column)
+
+
+def no_such_value(value: str, column: str, found: Sequence[str]) -> str:
+    """Message: no sample has a value, what there is, and what was probably meant."""
+    if is_missing_word(value):
+        return f"'{value}' in '{column}' counts as missing; to compare it, give it another name in the table"
+    near = difflib.get_close_matches(value.casefold(), [v.casefold() for v in found], n=1, cutoff=0.6)
+    hint = "".join(f"; did you mean '{v}'?" for v in found if near and v.casefold() == near[0])
+    shown = ", ".join(found[:8]) + (" ..." if len(found) > 8 else "")
+    return f"no sample has '{value}' in '{column}'; values found: {shown or 'none'}{hint}"
 
 
 def numbers(contrast: Contrast, field: str, column: str, values: pd.Series) -> pd.Series:
     """Turn text into float64; raise BadInput that names patient or sample and value where that fails."""
-    parsed = pd.to_numeric(values, errors="coerce").astype(float)
-    wrong = values.notna() & ~np.isfinite(parsed)
-    if wrong.any():
-        who = values.index[wrong][0]
-        raise contrast.problem(field, f"column '{column}' of {who} is {values[who]!r}, a number is expected")
-    return parsed
+    wrong = [who for who, value in values.dropna().items() if not is_number(value)]
+    if wrong:
+        message = f"column '{column}' of {wrong[0]} is {values[wrong[0]]!r}, a number is expected"
+        raise contrast.problem(field, message, column)
+    return values.map(lambda value: np.nan if value is None else float(value)).astype(float)

@@ -2,9 +2,12 @@
 
 import logging
 
+import numpy as np
 import pandas as pd
 
-from semanticst.association.design.tables import Contrast, numbers, require_column
+from semanticst.association.design.tables import Contrast, conditions, no_such_value, numbers, require_column
+from semanticst.errors import BadInput, Problem
+from semanticst.tables.spellings import one_value
 
 log = logging.getLogger(__name__)
 
@@ -31,46 +34,96 @@ def keep(sections: pd.DataFrame, wanted: pd.Series, reason: str, dropped: dict[s
     return kept
 
 
-def add_variables(
+def own_variables(
     contrast: Contrast, sections: pd.DataFrame, dropped: dict[str, int]
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Add ``value`` (or ``time`` and ``event``) to the sections; complete cases only."""
+    """``patient`` and ``value`` (or ``time`` and ``event``) of the complete cases among the sections, and the levels.
+
+    A frame of its own: columns of users may have these names as well.
+    """
     if contrast.type == "survival":
-        return _add_survival(contrast, sections, dropped), ()
-    sections = sections.assign(value=sections[contrast.column])
-    sections = keep(sections, sections["value"].notna(), f"no {contrast.column}", dropped)
+        return _survival(contrast, sections, dropped), ()
+    sections = keep(sections, sections[contrast.column].notna(), f"no {contrast.column}", dropped)
+    values = sections[contrast.column]
+    own = sections[["patient"]]
     if contrast.type == "continuous":
-        parsed = numbers(contrast, "column", contrast.column, sections["value"])
-        return sections.assign(value=parsed), ()
-    levels = _levels(contrast, sections["value"])
-    inside = sections["value"].isin(levels)
-    return keep(sections, inside, f"{contrast.column} is none of the levels compared", dropped), levels
+        return own.assign(value=numbers(contrast, "column", contrast.column, values)), ()
+    levels = _levels(contrast, values)
+    reason = f"{contrast.column} is none of the levels compared"
+    return keep(own.assign(value=values), values.isin(levels), reason, dropped), levels
+
+
+def check_columns(contrast: Contrast, sections: pd.DataFrame) -> None:
+    """Raise BadInput, with all problems, unless the sections have every column that the contrast names."""
+    named = [(name, getattr(contrast, name)) for name in ("column", "time", "event", "block", "interaction")]
+    named += [("covariates", column) for column in contrast.adjusted_columns]
+    named += [("strata", column) for column in contrast.strata]
+    named += [("subset", condition.column) for _, condition in conditions(contrast)]
+    problems = []
+    for name, column in named:
+        if column:
+            try:
+                require_column(contrast, name, column, sections)
+            except BadInput as bad:
+                problems += bad.problems
+    if problems:
+        raise BadInput(problems)
 
 
 def check_values(contrast: Contrast, sections: pd.DataFrame) -> None:
     """Check what the contrast names against all sections, those without cells included.
 
-    Raises BadInput for an unknown column, for a level or event value that nobody has, and for levels without order.
+    Raises BadInput, with all problems, for levels or an event value that nobody has, for one value
+    in several spellings, and for levels without order.
     """
+    problems = [
+        contrast.fault(field, spelling_message(column, same), column)
+        for field, column in _compared_as_text(contrast)
+        for same in one_value(sections[column].dropna())
+    ]
     if contrast.type == "survival":
-        for name in ("time", "event"):
-            require_column(contrast, name, getattr(contrast, name), sections)
         found = sorted(sections[contrast.event].dropna().unique())
         # a cohort without an event is legal: one value, and it is the other one
         if len(found) > 1 and contrast.event_value not in found:
-            message = f"no patient has this value in '{contrast.event}'; values found: {', '.join(found)}"
-            raise contrast.problem("event_value", message)
-        return
-    require_column(contrast, "column", contrast.column, sections)
-    found = sorted(sections[contrast.column].dropna().unique())
+            problems.append(contrast.fault("event_value", no_such_value(contrast.event_value, contrast.event, found)))
+    elif contrast.type != "continuous":
+        problems += _absent_levels(contrast, sorted(sections[contrast.column].dropna().unique()))
+    if problems:
+        raise BadInput(problems)
+
+
+def _absent_levels(contrast: Contrast, found: list[str]) -> list[Problem]:
+    problems = []
     for name in ("reference", "target", "levels"):
         given = contrast.levels if name == "levels" else (getattr(contrast, name),)
         absent = [g for g in given if g and g not in found]
         if absent:
-            message = f"'{absent[0]}' is no value of '{contrast.column}'; values found: {', '.join(found) or 'none'}"
-            raise contrast.problem(name, message)
+            problems.append(contrast.fault(name, no_such_value(absent[0], contrast.column, found)))
     if contrast.type == "ordered" and not contrast.levels and len(found) > 2:
-        raise contrast.problem("levels", "an ordered contrast needs its levels from low to high, joined by ';'")
+        problems.append(
+            contrast.fault("levels", "an ordered contrast needs its levels from low to high, joined by ';'")
+        )
+    return problems
+
+
+def _compared_as_text(contrast: Contrast) -> list[tuple[str, str]]:
+    """Fields and columns of the contrast whose values are compared as text."""
+    named = [("column", contrast.column)] if contrast.type in ("groups", "ordered") else [("event", contrast.event)]
+    named += [("covariates", column) for column in contrast.adjusted_columns]
+    named += [
+        (name, column)
+        for name in ("strata", "block", "interaction")
+        for column in np.atleast_1d(getattr(contrast, name))
+    ]
+    return [(name, str(column)) for name, column in named if column and column != "patient"]
+
+
+def spelling_message(column: str, same: list[str]) -> str:
+    """One value in several spellings."""
+    return (
+        f"{', '.join(map(repr, same))} in '{column}' are probably one value; write them alike (or, if they "
+        "are different, give one another name)"
+    )
 
 
 def _levels(contrast: Contrast, values: pd.Series) -> tuple[str, ...]:
@@ -104,7 +157,7 @@ def without_small_levels(
     return sections, large
 
 
-def _add_survival(contrast: Contrast, sections: pd.DataFrame, dropped: dict[str, int]) -> pd.DataFrame:
+def _survival(contrast: Contrast, sections: pd.DataFrame, dropped: dict[str, int]) -> pd.DataFrame:
     both = sections[contrast.time].notna() & sections[contrast.event].notna()
     sections = keep(sections, both, f"no {contrast.time} or {contrast.event}", dropped)
     time = numbers(contrast, "time", contrast.time, sections[contrast.time])
@@ -115,4 +168,4 @@ def _add_survival(contrast: Contrast, sections: pd.DataFrame, dropped: dict[str,
     censored = ", ".join(v for v in found if v != contrast.event_value) or "none"
     log.info("event: %s == %s; censored: %s", contrast.event, contrast.event_value, censored)
     event = (sections[contrast.event] == contrast.event_value).astype(float)
-    return sections.assign(time=time, event=event)
+    return sections[["patient"]].assign(time=time, event=event)

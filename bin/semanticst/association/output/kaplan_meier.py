@@ -6,6 +6,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
 from semanticst.association.associate import Association
+from semanticst.association.output.patient_plot import words_figure
 from semanticst.association.output.summary_text import feature_name, is_share, p_text
 from semanticst.association.stats.survival import base_frame, kaplan_meier, median_split
 from semanticst.plotting.style import INK, new_figure, row_colour
@@ -15,11 +16,7 @@ def survival_curves(result: Association) -> Figure:
     """Kaplan-Meier curves above and below the median proportion, with numbers at risk, of the four smallest p."""
     rows = result.primary[result.primary["p"].notna()].head(4)
     if rows.empty:
-        figure = new_figure(6, 1.2)
-        ax = figure.subplots()
-        ax.axis("off")
-        ax.text(0.5, 0.5, result.primary["warnings"].iloc[0], ha="center", va="center", wrap=True)
-        return figure
+        return words_figure(result.primary["warnings"].iloc[0])
     n_columns = min(2, len(rows))
     n_rows = -(-len(rows) // n_columns)
     figure = new_figure(4.8 * n_columns, 4.0 * n_rows)

@@ -20,6 +20,8 @@ def patients(result: Association) -> Figure:
     Other features follow where they have q < 0.05, those with the smallest p first.
     """
     shown = result.features.shown
+    if shown.empty:
+        return words_figure(result.primary["warnings"].iloc[0])
     primary = result.primary.set_index(["feature", "niche"])
     niches = [key for key in shown.columns if key[0] == "proportion"]
     found = primary[(primary["q"] < SIGNIFICANT) & (primary.index.get_level_values(0) != "proportion")]
@@ -55,6 +57,15 @@ def patients(result: Association) -> Figure:
         if not ax.get_ylabel():
             ax.set_ylabel(label)
     figure.supxlabel(result.contrast.column, fontsize=10)
+    return figure
+
+
+def words_figure(text: str) -> Figure:
+    """Why nothing is drawn."""
+    figure = new_figure(6, 1.2)
+    ax = figure.subplots()
+    ax.axis("off")
+    ax.text(0.5, 0.5, text, ha="center", va="center", wrap=True)
     return figure
 
 

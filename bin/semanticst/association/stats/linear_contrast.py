@@ -56,7 +56,7 @@ class Question:
     @property
     def within_patient(self) -> bool:
         """Are units of one patient compared with each other?"""
-        return self.block_names == ("patient",)
+        return "patient" in self.block_names
 
     @property
     def contrasted(self) -> np.ndarray:

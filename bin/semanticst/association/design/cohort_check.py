@@ -1,0 +1,242 @@
+"""All tables of a cohort together: every problem of every table at once, and the tables that later steps read."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from semanticst.association.design.batch import BatchCheck, account_for_batch
+from semanticst.association.design.cautions import pooled_columns
+from semanticst.association.design.design import Design, build_design, contrast_problems
+from semanticst.association.design.tables import Contrast, contrast_columns, contrast_of, join_sections, tidied
+from semanticst.errors import BadInput, Problem
+from semanticst.io.clinical_table import check_agreement, check_clinical
+from semanticst.io.contrasts_table import Shortcuts, add_shortcuts, check_against_variables, check_contrasts, variables
+from semanticst.io.exclusion import EXCLUDE, exclusion_reason, split_excluded
+from semanticst.io.samplesheet import check_samplesheet, checked_frame, restart_frame
+from semanticst.tables.delimited import Table
+from semanticst.tables.schema import column_names, load_schema
+from semanticst.tables.spellings import variable_value
+from semanticst.writing import write_json, write_table
+
+log = logging.getLogger(__name__)
+
+OF_ROW = ("reference", "target", "levels", "event_value", "subset")
+"""Columns of a contrast that hold values and not names of columns."""
+
+
+@dataclass
+class ContrastCheck:
+    """One contrast before a run: its design as the test will make it, or None and why not."""
+
+    row: dict[str, str]
+    design: Design | None = None
+    batch: BatchCheck = field(default_factory=BatchCheck)
+    problems: list[Problem] = field(default_factory=list)
+
+
+@dataclass
+class CheckedCohort:
+    """The tables of a cohort as far as they can be used, and every problem.
+
+    Attributes
+    ----------
+    sheet, used, excluded
+        All samples, those that are used, and those that the sheet leaves out; None when it cannot be read.
+    clinical, contrasts
+        None when there is none, or it cannot be used.
+    checks
+        Every contrast that can be looked at.
+    problems
+        Of all tables.
+    """
+
+    sheet: Table | None
+    used: Table | None
+    excluded: Table | None
+    clinical: Table | None
+    contrasts: Table | None
+    checks: list[ContrastCheck]
+    problems: list[Problem]
+
+    @property
+    def sections(self) -> pd.DataFrame:
+        """The samples that are used, as later steps read them."""
+        return checked_frame(self.used) if self.used else pd.DataFrame(columns=["sample", "patient"])
+
+    @property
+    def patients(self) -> pd.DataFrame:
+        """The clinical table as later steps read it."""
+        return self.clinical.frame(["patient"]) if self.clinical else pd.DataFrame(columns=["patient"])
+
+
+def read_cohort(
+    sheet_file: Path,
+    clinical_file: Path | None,
+    contrasts_file: Path | None,
+    shortcuts: Shortcuts,
+    check_files: bool,
+    schema_dir: Path,
+    missing: Mapping[str, str] | None = None,
+) -> CheckedCohort:
+    """Read and check the tables, and make the design of each contrast as the test will make it.
+
+    Parameters as of `check_cohort`. Problems are collected, not raised.
+    """
+    schemas = {name: load_schema(name, schema_dir) for name in ("input", "clinical", "contrasts")}
+    problems: list[Problem] = []
+    sheet = _collect(problems, "patient", lambda: check_samplesheet(sheet_file, schemas["input"], check_files, missing))
+    used, excluded = split_excluded(sheet) if sheet else (None, None)
+    clinical = None
+    contrasts: Table | None = Table(Path("contrasts.csv"), column_names(schemas["contrasts"]), [], [])
+    if clinical_file:
+        clinical = _collect(problems, "patient", lambda: check_clinical(clinical_file, schemas["clinical"]))
+    if contrasts_file:
+        contrasts = _collect(problems, "contrast", lambda: check_contrasts(contrasts_file, schemas["contrasts"]))
+    # of a sheet that leaves out everything there is nothing more to say
+    compared = used if used and used.rows else None
+    if used and excluded and excluded.rows:
+        _tell_of_excluded(used, excluded)
+    if compared and clinical:
+        problems += check_agreement(clinical, compared)
+    cohort = CheckedCohort(sheet, used, excluded, clinical, contrasts, [], problems)
+    # where a table could not be used, each of its columns would be reported as unknown
+    if compared and contrasts and (clinical or not clinical_file):
+        add_shortcuts(contrasts, shortcuts)
+        incomplete = {p.row for p in problems if p.file == contrasts.file and p.row is not None}
+        for row, line, found in check_against_variables(contrasts, variables(compared, clinical), incomplete):
+            check = ContrastCheck(row, problems=found)
+            _make_design(check, contrasts.file, line, cohort)
+            problems += [problem for problem in check.problems if problem not in problems]
+            cohort.checks.append(check)
+    return cohort
+
+
+def _make_design(check: ContrastCheck, file: Path, line: int, cohort: CheckedCohort) -> None:
+    """Design and batch as the test itself will make them, of the same columns; or what is wrong with the contrast."""
+    log.info("contrast %s", check.row["contrast"])
+    try:
+        contrast = contrast_of(check.row, file, line)
+        found = contrast_problems(contrast, _sections(cohort.patients, cohort.sections))
+        if check.problems:
+            # columns and their values have been judged, cell by cell; what is left is what the row itself says
+            check.problems += [p for p in found if p.column in OF_ROW or str(p.file).startswith("--")]
+        elif found:
+            check.problems += found
+        else:
+            sections = _sections(*used_columns(contrast, cohort.patients, cohort.sections))
+            check.design, check.batch = account_for_batch(build_design(contrast, sections))
+    except BadInput as bad:
+        check.problems += bad.problems
+
+
+def _sections(clinical: pd.DataFrame, sheet: pd.DataFrame) -> pd.DataFrame:
+    """As ``read_sections`` makes them, also of tables that have problems: of repeated rows the first counts."""
+    sheet = tidied(sheet).dropna(subset=["sample", "patient"]).drop_duplicates("sample")
+    clinical = tidied(clinical).dropna(subset=["patient"]).drop_duplicates("patient")
+    return join_sections(sheet.set_index("sample").sort_index(), clinical.set_index("patient"))
+
+
+def check_cohort(
+    sheet_file: Path,
+    clinical_file: Path | None,
+    contrasts_file: Path | None,
+    shortcuts: Shortcuts,
+    check_files: bool,
+    schema_dir: Path,
+    outdir: Path,
+    folder: str | None = None,
+    missing: Mapping[str, str] | None = None,
+) -> None:
+    """Check the tables and write ``samplesheet.valid.csv``, ``clinical.valid.csv`` and ``contrasts.valid.csv``.
+
+    Samples that the sheet leaves out are in none of them and count for no contrast. ``samplesheet.used.csv`` has all
+    samples and absolute paths, and starts the same run again. ``samplesheet.json`` has the rows for the workflow, whose
+    own reader of CSV knows no quotes: ``used`` as in the valid sheet, ``excluded`` with ``exclude``, the reason.
+
+    folder : where the sheet's relative paths start, as an absolute path or address. Default: the folder of the sheet.
+
+    What each contrast needs of them is written once more, by itself: see `write_contrast`.
+
+    ``check_files`` and ``missing``: see `check_samplesheet`.
+
+    Raises BadInput with the problems of all tables; nothing is written then.
+    """
+    cohort = read_cohort(sheet_file, clinical_file, contrasts_file, shortcuts, check_files, schema_dir, missing)
+    if cohort.problems or cohort.sheet is None or cohort.contrasts is None:
+        raise BadInput(cohort.problems)
+    for check in cohort.checks:
+        for caution in [check.design.untestable, *check.design.warnings] if check.design else []:
+            if caution:
+                log.warning("contrast %s: %s", check.row["contrast"], caution)
+
+    leading = column_names(load_schema("contrasts", schema_dir))
+    patients, sections, questions = cohort.patients, cohort.sections, cohort.contrasts.frame(leading)[leading]
+    restart = restart_frame(cohort.sheet, folder or str(sheet_file.absolute().parent))
+    rows = {
+        "used": sections.to_dict("records"),
+        "excluded": restart[restart[EXCLUDE] != ""].to_dict("records"),
+    }
+    write_table(outdir / "samplesheet.valid.csv", sections)
+    write_table(outdir / "samplesheet.used.csv", restart)
+    write_json(outdir / "samplesheet.json", rows)
+    write_table(outdir / "clinical.valid.csv", patients)
+    write_table(outdir / "contrasts.valid.csv", questions)
+    (outdir / "by_contrast").mkdir(exist_ok=True)
+    for i in range(len(questions)):
+        write_contrast(outdir / "by_contrast", questions.iloc[[i]], patients, sections)
+    n_patients = sections["patient"].nunique()
+    log.info("%d samples of %d patients, %d contrasts", len(sections), n_patients, len(questions))
+
+
+def _tell_of_excluded(used: Table, excluded: Table) -> None:
+    names = "; ".join(f"{row.get('sample', '')} ({exclusion_reason(row)})" for row in excluded.rows)
+    log.info("%s leaves out %d of %d samples: %s", excluded.file.name, len(excluded.rows),
+             len(excluded.rows) + len(used.rows), names)  # fmt: skip
+    patients = {row["patient"] for row in used.rows}
+    if gone := sorted({row["patient"] for row in excluded.rows} - patients):
+        log.warning("of %d patients no sample is used: %s", len(gone), ", ".join(gone))
+
+
+def write_contrast(folder: Path, contrast: pd.DataFrame, clinical: pd.DataFrame, sections: pd.DataFrame) -> None:
+    """Write ``{contrast}.contrast.csv``, ``.clinical.csv`` and ``.samplesheet.csv``: its row, and the columns it uses.
+
+    A test that is given no more than this is repeated for what concerns it only: not for another contrast, and not for
+    a correction in another column.
+    """
+    row = contrast.iloc[0].to_dict()
+    clinical, sections = used_columns(contrast_of(row, Path("contrasts.csv"), 2), clinical, sections)
+    tables = {"contrast": contrast, "clinical": clinical.sort_values("patient"), "samplesheet": sections}
+    for name, table in tables.items():
+        write_table(folder / f"{row['contrast']}.{name}.csv", table)
+
+
+def used_columns(
+    contrast: Contrast, clinical: pd.DataFrame, sections: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Of the clinical table and the sheet the columns that a contrast uses, or needs for its cautions.
+
+    Every contrast is compared with batch, whether it asks for that or not; and it is told when it adds up sections of
+    several time points.
+    """
+    used = contrast_columns(contrast) | {"batch"}
+    own = [c for c in sections if c not in column_names(load_schema("input"))]
+    pooled = pooled_columns(tidied(sections[["patient", *own]].dropna(), variable_value))
+    return (
+        clinical[[c for c in clinical if c == "patient" or c in used]],
+        sections[[c for c in sections if c in ("sample", "patient") or c in used or c in pooled]],
+    )
+
+
+def _collect(problems: list[Problem], key: str, check: Callable[[], tuple[Table, list[Problem]]]) -> Table | None:
+    """The table, its problems added to the list; None when it cannot be used beside the others."""
+    try:
+        table, found = check()
+    except BadInput as bad:
+        table, found = None, bad.problems
+    problems += found
+    # a table of no contrasts is fine; one without samples or patients has said so already
+    usable = table and key in table.columns and (table.rows or key == "contrast")
+    return table if usable else None

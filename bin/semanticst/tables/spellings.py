@@ -1,0 +1,62 @@
+"""What the values of a variable mean: missing, numbers, and spellings of one value. The check and the test share it."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+from semanticst.tables.delimited import clean_value
+
+MISSING_WORDS = ("unknown", "missing", "not available", "not known", "n.a.", "na", "nan", "null", "-", "--", ".", "?")
+"""Further spellings, in any case, of a missing value of a variable; not ``none``, which is a level of a treatment."""
+
+_FACTOR = re.compile(r"factor\(\s*(.+?)\s*\)", re.IGNORECASE)
+_BETWEEN_LETTERS = re.compile(r"(?<=[^\W\d_])[\s_-]+(?=[^\W\d_])")
+
+
+def is_missing_word(text: str) -> bool:
+    """Is this a word for a missing value?"""
+    return text.strip().casefold() in MISSING_WORDS
+
+
+def variable_value(text: str) -> str:
+    """A value of a variable as contrasts compare it: tidied, ``""`` when it is missing."""
+    value = clean_value(text)
+    return "" if is_missing_word(value) else value
+
+
+def parsed(text: str) -> float | None:
+    """The number that a text is, None when it is none; digits with ``_`` between them are none."""
+    try:
+        return None if "_" in text else float(text)
+    except ValueError:
+        return None
+
+
+def is_number(text: str) -> bool:
+    """Is this a finite number?"""
+    return math.isfinite(parsed(text) or 0.0) and parsed(text) is not None
+
+
+def no_numbers_among(values: Iterable[str]) -> list[str]:
+    """Distinct values that are no finite numbers in a column that mostly holds numbers.
+
+    So one ``>60`` does not make categories of an age. In a column of categories only infinite numbers are wrong.
+    """
+    values = list(values)
+    mostly = 2 * sum(parsed(v) is not None for v in values) > len(values)
+    return list(dict.fromkeys(v for v in values if not is_number(v) and (mostly or parsed(v) is not None)))
+
+
+def one_value(values: Iterable[str]) -> list[list[str]]:
+    """Values that differ by case, or by space, ``-`` or ``_`` between letters only; the most frequent one first."""
+    alike: dict[str, list[str]] = {}
+    for value, _ in sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])):
+        alike.setdefault(_BETWEEN_LETTERS.sub("", " ".join(value.split()).casefold()), []).append(value)
+    return [same for same in alike.values() if len(same) > 1]
+
+
+def declared(covariate: str) -> tuple[str, bool]:
+    """Column of a covariate, and whether it is declared as categories: ``factor(site)``."""
+    found = _FACTOR.fullmatch(covariate.strip())
+    return (found[1], True) if found else (covariate.strip(), False)
