@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import anndata as ad
+import h5py
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+from anndata.io import read_elem
 
 from semanticst.constants import SHARES, UNS, FeatureType, Obs, Obsm
 from semanticst.errors import BadInput, Problem
@@ -99,7 +101,7 @@ def _by_sample(paths: Sequence[Path]) -> dict[str, Path]:
     """Path per sample name, sorted: the order of arguments must not matter."""
     named: dict[str, Path] = {}
     for path in paths:
-        with_name = str(ad.read_h5ad(path, backed="r").uns[UNS]["sample"])
+        with_name = str(_element(path, f"uns/{UNS}")["sample"])
         if with_name in named:
             raise BadInput(Problem(path, f"sample '{with_name}' is given twice, also in {named[with_name].name}"))
         named[with_name] = path
@@ -111,11 +113,10 @@ def _features(samples: dict[str, Path]) -> tuple[dict[str, pd.Index], dict[str, 
     read."""
     tables, types = {}, {}
     for sample, path in samples.items():
-        stored = ad.read_h5ad(path, backed="r")
-        recorded = stored.uns[UNS]
+        recorded = _element(path, f"uns/{UNS}")
         taken = str(recorded["feature_type"])
-        tables[sample], types[sample] = stored.var, [taken, *(set(possible_feature_types(recorded)) - {taken})]
-        stored.file.close()
+        tables[sample] = _element(path, "var")
+        types[sample] = [taken, *(set(possible_feature_types(recorded)) - {taken})]
     return common_names(tables), types
 
 
@@ -205,7 +206,7 @@ def _values(
     path: Path, features: pd.Index, names: np.ndarray, feature_type: str, depth: float, cofactor: np.ndarray | None
 ) -> tuple[sp.csr_matrix, np.ndarray]:
     """Transformed values, n_cells x (those of ``names`` that the sample has), and which these are (bool)."""
-    X = ad.read_h5ad(path).X
+    X = _element(path, "X")
     columns, present = _columns(X, features, names)
     own = None if cofactor is None else cofactor[present]
     return transform(columns, feature_type, depth, _row_sums(X), own), present
@@ -213,7 +214,7 @@ def _values(
 
 def _sizes(path: Path, features: pd.Index, names: np.ndarray) -> np.ndarray:
     """``typical_sizes`` of ``names`` (G,) in a sample, NaN for those that it lacks."""
-    columns, present = _columns(ad.read_h5ad(path).X, features, names)
+    columns, present = _columns(_element(path, "X"), features, names)
     sizes = np.full(len(names), np.nan)
     sizes[present] = typical_sizes(columns)
     return sizes
@@ -235,8 +236,14 @@ def _columns(X: sp.csr_matrix, features: pd.Index, names: np.ndarray) -> tuple[s
     return sp.csr_matrix(X)[:, index[present]], present
 
 
+def _element(path: Path, name: str):
+    """One part of a file: reading all of it, a column of cells after the other, takes longer than its matrix."""
+    with h5py.File(path) as stored:
+        return read_elem(stored[name])
+
+
 def _totals(path: Path) -> np.ndarray:
-    return _row_sums(ad.read_h5ad(path).X)
+    return _row_sums(_element(path, "X"))
 
 
 def _row_sums(X: sp.spmatrix) -> np.ndarray:
@@ -264,7 +271,7 @@ def _write_samples(samples, tables, stacked, corrected, basis: Basis, outdir: Pa
         adata = ad.AnnData(obs=obs, obsm={Obsm.SPATIAL: spatial})
         adata.obsm[Obsm.COMPONENTS] = stacked[rows]
         adata.obsm[Obsm.HARMONY] = corrected[rows]
-        settings = ad.read_h5ad(path, backed="r").uns[UNS]
+        settings = _element(path, f"uns/{UNS}")
         adata.uns[UNS] = {k: settings[k] for k in ("sample", "platform", "spatial_unit") if k in settings}
         adata.uns[UNS]["feature_type"] = basis.feature_type
         if basis.shares_mean is not None:

@@ -5,8 +5,8 @@ import scipy.sparse as sp
 
 EXACT_CELLS = 60_000
 """Up to this many cells neighbours in component space are exact; above, by nearest-neighbour descent."""
-ROWS = 1_024
-"""Cells whose distances to all others are held at once (at most ROWS x EXACT_CELLS x 4 bytes = 250 MB)."""
+ROWS = 256
+"""Cells whose distances to all others are held at once (at most ROWS x EXACT_CELLS x 4 bytes = 61 MB)."""
 
 
 def nearest_in_space(xy: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -18,45 +18,47 @@ def nearest_in_space(xy: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
 
     k = min(k, len(xy) - 1)
     distances, indices = cKDTree(xy).query(xy, k=k + 1)
-    return _without_self(indices, distances)
+    kept = _others(indices)
+    return indices[kept].reshape(len(xy), k), distances[kept].reshape(len(xy), k)
 
 
 def nearest_in_components(X: np.ndarray, k: int, seed: int = 0) -> np.ndarray:
     """Indices (n, k) of the ``k`` nearest other cells by Euclidean distance of ``X`` (n, d) float32."""
     k = min(k, len(X) - 1)
     if len(X) <= EXACT_CELLS:
-        indices, distances = _exact(X, k + 1)
+        indices = _exact(X, k + 1)
     else:
         from pynndescent import NNDescent
 
         index = NNDescent(np.ascontiguousarray(X), n_neighbors=k + 1, random_state=seed, n_jobs=1)
-        indices, distances = index.neighbor_graph
-    return _without_self(indices, distances)[0]
+        indices, _ = index.neighbor_graph
+    kept = _others(indices)
+    return indices[kept].reshape(len(X), k)
 
 
-def _exact(X: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Blocks of all distances: n x n work, never n x n memory."""
+def _exact(X: np.ndarray, k: int) -> np.ndarray:
+    """Blocks of all distances: n x n work, never n x n memory.
+
+    Ranked by |x_j|^2 - 2 x_i x_j, one product into the same memory each time: what it lacks of the squared distance is
+    the same for all j, and a block that is made anew costs more than the product.
+    """
     import torch
 
     T = torch.as_tensor(np.ascontiguousarray(X - X.mean(0)), dtype=torch.float32)
-    squares = (T**2).sum(1)
-    indices, distances = [], []
+    squares, columns = (T**2).sum(1), T.T.contiguous()
+    block, indices = torch.empty(min(ROWS, len(T)), len(T)), np.empty((len(T), k), dtype=np.int64)
     for start in range(0, len(T), ROWS):
-        block = T[start : start + ROWS]
-        squared = squares[start : start + ROWS, None] - 2 * block @ T.T + squares[None, :]
-        values, found = squared.topk(k, dim=1, largest=False)
-        indices.append(found.numpy())
-        distances.append(values.clamp_min(0).sqrt().numpy())
-    return np.vstack(indices), np.vstack(distances)
+        rows = T[start : start + ROWS]
+        ranked = torch.addmm(squares, rows, columns, alpha=-2, out=block[: len(rows)])
+        indices[start : start + len(rows)] = ranked.topk(k, dim=1, largest=False).indices.numpy()
+    return indices
 
 
-def _without_self(indices: np.ndarray, distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Drop each cell from its own list; where a duplicate took its place, drop the last entry."""
-    n, k = indices.shape
-    own = indices == np.arange(n)[:, None]
+def _others(indices: np.ndarray) -> np.ndarray:
+    """All entries (n, k) but one a row: the cell itself, or the last where a duplicate took its place."""
+    own = indices == np.arange(len(indices))[:, None]
     own[~own.any(1), -1] = True
-    keep = ~own
-    return indices[keep].reshape(n, k - 1), distances[keep].reshape(n, k - 1)
+    return ~own
 
 
 def symmetric_adjacency(indices: np.ndarray, keep: np.ndarray | None = None) -> sp.csr_matrix:

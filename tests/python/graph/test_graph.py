@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.neighbors import NearestNeighbors
 
 from semanticst.graph import neighbours as nb
 from semanticst.graph.contexts import (
@@ -111,3 +112,11 @@ def test_cell_without_neighbours_keeps_its_own_profile():
     X = np.array([[1.0], [2.0], [3.0]], dtype=np.float32)
     np.testing.assert_array_equal(neighbourhood_profile(X, lonely, 1), X)
     np.testing.assert_allclose(np.asarray(smoothing_operator(lonely).sum(1)).ravel(), 1)
+
+
+def test_exact_neighbours_are_those_of_scikit_learn(monkeypatch):
+    """Also far from the origin, and where the last block is not full."""
+    monkeypatch.setattr(nb, "ROWS", 64)
+    X = np.random.default_rng(3).normal(loc=1e4, size=(300, 12)).astype(np.float32)
+    expected = NearestNeighbors(n_neighbors=6, algorithm="brute").fit(X - X.mean(0)).kneighbors(return_distance=False)
+    np.testing.assert_array_equal(np.sort(nb.nearest_in_components(X, 6), 1), np.sort(expected, 1))
