@@ -55,7 +55,7 @@ def test_sheet_alone(tmp_path):
     contrasts = valid(tmp_path, "contrasts")
     assert len(contrasts) == 0
     assert ",".join(contrasts.columns) == (
-        "contrast,type,column,reference,target,levels,time,event,event_value,covariates,strata,block,interaction,subset"
+        "contrast,type,column,reference,target,levels,time,event,event_value,covariates,strata,block,subset,interaction"
     )
 
 

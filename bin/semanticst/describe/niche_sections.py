@@ -11,10 +11,12 @@ from semanticst.describe.composition import niche_overview
 from semanticst.describe.markers import effect_name
 from semanticst.describe.neighbourhood import log2_ratio
 from semanticst.mqc import multiqc
-from semanticst.mqc.multiqc import NICHES, Column, Section
+from semanticst.mqc.multiqc import NICHES, QC, Column, Section
 from semanticst.plotting.palette import niche_colour, niche_name
 from semanticst.units import MICROMETRE
 
+LOW_AGREEMENT = 0.5
+"""Intraclass correlation below which most of a section is its own."""
 _HEATMAP_FEATURES = 40
 _FIRM, _FAIR = 0.9, 0.6
 _RECOVERY = ((0.85, "very high"), (0.75, "high"), (0.6, "moderate"), (0.5, "low"), (0.0, "not reproducible"))
@@ -47,6 +49,8 @@ def write_niche_sections(
     """
     _sample_overview(outdir, cohort, tables["niche_counts"])
     _overview(outdir, cohort, tables["niche_markers"], tables["niche_cell_types"])
+    if tables["niche_agreement"] is not None:
+        _agreement(outdir, tables["niche_agreement"])
     if sheet is not None:
         _maps(outdir, cohort, sheet, n_shown)
     _composition(outdir, tables["niche_counts"])
@@ -66,6 +70,27 @@ def top_markers(markers: pd.DataFrame, niche: int, n: int, feature_type: Feature
     effect = markers[effect_name(feature_type)]
     own = markers[(markers["niche"] == niche) & (effect > 0) & (effect >= _LEAST_EFFECT[feature_type])]
     return own.nsmallest(n, "rank")["symbol"].tolist()
+
+
+def _agreement(outdir: Path, table: pd.DataFrame) -> None:
+    n_patients, n_sections = int(table["n_patients"].iloc[0]), int(table["n_sections"].iloc[0])
+    low = table.loc[table["icc"] < LOW_AGREEMENT, "niche"]
+    text = (
+        "Of what differs between sections, the part that is the patient's: intraclass correlation of each niche's "
+        f"log-ratio over the {n_sections} sections of the {n_patients} patients who have several, median "
+        f"{table['icc'].median():.2f}. 1: sections of a patient are the same; 0: they resemble each other no more than "
+        "those of others, and one section says little of its patient."
+    )
+    if len(low):
+        text += f" Below {LOW_AGREEMENT}: {', '.join(niche_name(n) for n in low)}."
+    frame = table.set_index(pd.Index([niche_name(n) for n in table["niche"]]))
+    columns = {
+        "icc": Column("ICC", "Intraclass correlation", "{:.2f}"),
+        "icc_low": Column("from", "Lower end of its 95 % interval", "{:.2f}"),
+        "icc_high": Column("to", "Upper end of its 95 % interval", "{:.2f}"),
+    }
+    section = Section("qc_agreement", QC, "Agreement of sections of one patient", text)
+    multiqc.table(outdir, section, frame, columns, "Niche")
 
 
 def _sample_overview(outdir: Path, cohort: Cohort, counts: pd.DataFrame) -> None:

@@ -73,6 +73,14 @@ def test_variance_components_of_simulated_patients_come_back():
     assert np.mean(within) == pytest.approx(0.0625, rel=0.05)
 
 
+def test_agreement_of_sections_is_the_patients_part_of_the_variance():
+    cohort = make_cohort((8, 8), n_sections=3)
+    table = variance_components(cohort.counts, cohort.sections)
+    between, within = table["sd_between"] ** 2, table["sd_within"] ** 2
+    assert table["icc"].tolist() == pytest.approx((between / (between + within)).tolist())
+    assert (table["icc"] > 0.3).all()
+
+
 def test_one_section_per_patient_has_no_variance_within():
     cohort = make_cohort((8, 8))
     table = variance_components(cohort.counts, cohort.sections)

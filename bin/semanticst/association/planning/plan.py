@@ -152,10 +152,18 @@ def sentences(table: pd.DataFrame, variance: Variance, target: float, events: fl
     how = (
         f"Power of {test} at {level}, in {studies} simulated studies per size (nf-semanticst {__version__}), with a "
         f"standard deviation of the centred log-ratio of {variance.sd_between:.2f} between patients and "
-        f"{variance.sd_within:.2f} between sections of a patient, {variance.source}"
+        f"{variance.sd_within:.2f} between sections of a patient{_agreement(variance)}, {variance.source}"
     )
     how += f", and events in {events:.0%} of the patients." if design == "survival" else "."
     return " ".join([*parts, how])
+
+
+def _agreement(variance: Variance) -> str:
+    """How far sections of a patient agree, where both deviations are known."""
+    if not variance.sd_within:
+        return ""
+    icc = variance.sd_between**2 / (variance.sd_between**2 + variance.sd_within**2)
+    return f" (intraclass correlation {icc:.2f})"
 
 
 def _effect_in_words(design: str, effect: float) -> str:

@@ -11,7 +11,7 @@ from semanticst.association.features.composition import centred_log_ratio, share
 
 log = logging.getLogger(__name__)
 
-COLUMNS = ("niche", "sd_between", "sd_within", "n_patients", "n_sections")
+COLUMNS = ("niche", "sd_between", "sd_within", "icc", "n_patients", "n_sections")
 
 
 def variance_components(
@@ -22,6 +22,8 @@ def variance_components(
     ``counts`` (cells per section and niche), ``sections`` (index sample, column patient and variables). With a
     contrast, means of its levels are taken out first, and only its sections are used: what differs because of the
     outcome is no noise. ``sd_within`` is NaN where no patient has two sections; ``sd_between`` then holds both.
+
+    ``icc``: intraclass correlation, the patient's part of the variance of a section.
 
     Returns the columns ``COLUMNS``, one row per niche. Unequal numbers of sections: Searle, Casella & McCulloch (1992),
     Variance Components, chapter 3.6.
@@ -35,7 +37,14 @@ def variance_components(
     patient = sections["patient"].loc[level.index]
     y = centred_log_ratio(shares(counts.loc[level.index]))
     rows = [(str(niche), *_components(y[niche], patient, level), patient.nunique(), len(patient)) for niche in y]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    table = pd.DataFrame(rows, columns=[c for c in COLUMNS if c != "icc"])
+    return table.assign(icc=intraclass_correlation(table["sd_between"], table["sd_within"]))[list(COLUMNS)]
+
+
+def intraclass_correlation(sd_between: pd.Series, sd_within: pd.Series) -> pd.Series:
+    """Part of the variance of a section that is the patient's, 0 to 1; NaN where it cannot be told."""
+    total = sd_between**2 + sd_within**2
+    return sd_between**2 / total.where(total > 0)
 
 
 def _components(y: pd.Series, patient: pd.Series, level: pd.Series) -> tuple[float, float]:
