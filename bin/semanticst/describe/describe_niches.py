@@ -27,7 +27,8 @@ def describe_niches(
     Tables ``niche_counts``, ``niche_markers``, ``niche_contacts``, ``niche_patches``, and where the input allows
     ``niche_agreement``, ``niche_scores``, ``niche_cell_types``, ``niche_sample_cell_types`` and ``niche_gene_sets``
     (CSV); a map of each section under ``maps/``; one sheet with at most ``n_maps`` of them (``maps/niche_maps.png``);
-    custom content for MultiQC. Raises BadInput when the object lacks niches or positions, or the gene sets cannot be used.
+    custom content for MultiQC. Raises BadInput when the object lacks niches or positions, or the gene sets cannot be
+    used.
     """
     outdir = Path(outdir)
     sets = read_gene_sets(gene_sets) if gene_sets else None
