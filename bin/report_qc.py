@@ -23,12 +23,13 @@ from semanticst.cli import EXISTING_FILE, outdir_option, step
     help="Most maps in the report (0 = none), of the samples that need a look first.",
 )
 @click.option("--excluded", type=EXISTING_FILE, help="JSON: samples that the samplesheet leaves out, with the reason.")
+@click.option("--sexes", type=EXISTING_FILE, help="JSON: patient -> female or male, as the tables of the cohort say.")
 @outdir_option
-def report_qc(files, maps, qc_maps, excluded, outdir):
+def report_qc(files, maps, qc_maps, excluded, sexes, outdir):
     """Gather the quality control of all samples (FILES: *.qc.json): two tables and sections of the report."""
     from semanticst.report.qc import report_qc as gather
 
-    gather(list(files), outdir, sorted(maps.glob("*.qc_map.png")) if maps else [], qc_maps, excluded)
+    gather(list(files), outdir, sorted(maps.glob("*.qc_map.png")) if maps else [], qc_maps, excluded, sexes)
 
 
 if __name__ == "__main__":

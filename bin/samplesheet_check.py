@@ -25,10 +25,15 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 @click.option(
     "--missing", type=EXISTING_FILE, help="JSON: paths of the sheet that are not there, and where each was sought."
 )
+@click.option(
+    "--read-samples", is_flag=True, help="Read every sample as a run would, and say what was understood of it."
+)
 @click.option("--schema-dir", type=FOLDER, default=ASSETS, show_default="assets", help="Folder of the JSON schemas.")
 @click.option("--folder", help="Where relative paths start, as path or address [default: the folder of the sheet].")
 @outdir_option
-def samplesheet_check(sheet, clinical, contrasts, check_files, missing, schema_dir, folder, outdir, **shortcuts):
+def samplesheet_check(
+    sheet, clinical, contrasts, check_files, missing, read_samples, schema_dir, folder, outdir, **shortcuts
+):
     """Check the samplesheet, the clinical table and the contrasts, and print every problem at once.
 
     Writes samplesheet.valid.csv, clinical.valid.csv and contrasts.valid.csv, without the samples that the sheet leaves
@@ -45,6 +50,11 @@ def samplesheet_check(sheet, clinical, contrasts, check_files, missing, schema_d
     # a task sees the tables and not the samples: whoever started it tells which of them are not there
     missing = json.loads(missing.read_text()) if missing else {}
     check_cohort(sheet, clinical, contrasts, shortcuts, check_files, schema_dir, outdir, folder, missing)
+    if read_samples:
+        # what tables alone need loads no reader
+        from semanticst.io.read_check import read_samples as read_all
+
+        read_all(json.loads((outdir / "samplesheet.json").read_text())["used"], sheet)
 
 
 if __name__ == "__main__":

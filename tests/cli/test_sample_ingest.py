@@ -62,7 +62,7 @@ def test_what_is_recorded(tmp_path):
     assert [list(recorded.pop(kind)) for kind in ("notes", "warnings")] == [[], []]
     assert list(recorded.pop("feature_types")) == ["counts"]
     assert recorded == {
-        "sample": "s1", "patient": "p1", "batch": "b7", "platform": "xenium", "format": "h5ad",
+        "sample": "s1", "patient": "p1", "batch": "b7", "platform": "xenium", "format": "h5ad", "matrix": "X",
         "feature_type": "counts", "feature_type_source": "values", "spatial_unit": "um", "um_per_unit": 1.0,
         "um_per_unit_source": "stated in the samplesheet", "n_cells_input": 120, "source": "input1.h5ad",
         "overrides": {"qc_min_counts": 12.0},

@@ -179,7 +179,7 @@ def test_a_cell_unlike_its_neighbours_is_marked_and_stays(tmp_path):
     assert clean.n_obs == 300
     assert clean.obs["local_outlier"].dtype == bool
     assert clean.obs.loc["cell_5", "local_outlier"]
-    assert records(tmp_path)["s1"]["local_outliers"] == clean.obs["local_outlier"].sum() < 20
+    assert records(tmp_path)["s1"]["spatial"]["local"]["cells"] == clean.obs["local_outlier"].sum() < 20
 
 
 @pytest.mark.parametrize("kind", ["onehot", "continuous"])

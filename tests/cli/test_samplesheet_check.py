@@ -171,6 +171,21 @@ def test_an_unknown_platform_is_one_problem(tmp_path):
     assert "135 problems" in result.stderr
 
 
+def test_samples_are_read_and_what_was_understood_is_said(tmp_path):
+    (tmp_path / "a.csv").write_text("cell_id,x_um,y_um,CD3,CD20\nc1,1,2,0,1\nc2,3,4,1,0\nc3,5,7,2,0\n")
+    (tmp_path / "b.csv").write_text("cell_id,x_um,y_um,CD3,CD20\nc1,1,2,0,0.5\nc2,3,4,1,0\nc3,5,7,2,0\n")
+    write(tmp_path, sheet="sample,patient,path\ns1,p1,a.csv\n")
+    result = check(tmp_path, "--read-samples", files=True)
+    assert result.exit_code == 0, result.stderr
+    told = "s1: table, values from a.csv; counts (from the values); coordinates in um (as the file says)"
+    assert told in result.stderr
+    assert "3 cells x 2 features" in result.stderr
+    write(tmp_path, sheet="sample,patient,path\ns1,p1,a.csv\ns2,p2,b.csv\n")
+    result = check(tmp_path, "--read-samples", files=True)
+    assert result.exit_code == 3
+    assert "the samples hold several kinds of values: continuous (s2), counts (s1)" in result.stderr
+
+
 def test_row_numbers_are_those_of_an_editor(tmp_path):
     write(tmp_path, sheet='\nsample,patient,path,note\n\ns1,p1,x,"two\nlines"\n\ns/2,p2,y,"more\nlines"\n')
     assert_bad(check(tmp_path), tmp_path, "row 7, column 'sample'...'s/2'")

@@ -66,6 +66,7 @@ workflow SEMANTICST {
         SAMPLE_PREPARE.out.ch_metrics,
         SAMPLE_PREPARE.out.ch_maps,
         COHORT_INPUT.out.ch_excluded,
+        COHORT_INPUT.out.ch_sexes,
         ch_sections,
         ch_records,
         ch_outputs,

@@ -4,11 +4,16 @@ import logging
 import re
 from pathlib import Path
 
+import pandas as pd
+
 from semanticst.errors import Problem
 from semanticst.tables.delimited import Table, clean_value, read_table
 from semanticst.tables.schema import check_columns, check_rows, column_names
 
 log = logging.getLogger(__name__)
+
+SEXES = dict.fromkeys(("f", "female", "w", "woman"), "female") | dict.fromkeys(("m", "male", "man"), "male")
+"""What is written in a column of sex, in lower case."""
 
 
 def check_clinical(path: Path, schema: dict) -> tuple[Table, list[Problem]]:
@@ -105,3 +110,18 @@ def _mend_decimal_commas(table: Table) -> None:
 def _some(names) -> str:
     names = list(names)
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def sexes_of(sections: pd.DataFrame, patients: pd.DataFrame) -> dict[str, str]:
+    """Patient -> female or male, by a column ``sex`` or ``gender`` of the clinical table, else of the samplesheet.
+
+    Words that are neither, codes among them, say nothing, and so does a patient with both.
+    """
+    for table in (patients, sections):
+        column = next((name for name in table.columns if name.casefold() in ("sex", "gender")), None)
+        if column is not None and "patient" in table:
+            told = table[column].str.strip().str.casefold().map(SEXES)
+            known = pd.DataFrame({"patient": table["patient"], "sex": told}).dropna().drop_duplicates()
+            known = known[~known["patient"].duplicated(keep=False)]
+            return dict(sorted(zip(known["patient"], known["sex"])))
+    return {}

@@ -214,6 +214,7 @@ def internal_form(raw: ad.AnnData, reader: Reader, row: dict[str, str]) -> ad.An
         "batch": batch,
         "platform": platform,
         "format": str(raw.uns.get("format", reader.name)),
+        "matrix": str(raw.uns.get("matrix", "")) or Path(row["path"]).name,
         "feature_type": kind.value,
         "feature_type_source": "samplesheet" if stated else "values",
         "feature_types": [possible.value for possible in kinds],

@@ -6,11 +6,12 @@ obs            index: the input's own cell ids; sample, patient, batch (categori
 var            index: gene symbols where there are any, one column each; ``gene_id`` where Ensembl ids are known; other
                columns of the input
 obsm           ``spatial``: float64, n_cells x 2, in micrometres where the scale is known
-uns            ``semanticst``: sample, patient, batch, platform, format, feature_type, feature_type_source (samplesheet,
-               values or cohort), feature_types (list of what the values may be, feature_type among them), spatial_unit
-               (of the coordinates as they now are), um_per_unit and um_per_unit_source (how they became so; 0 = not
-               converted), n_cells_input, source, notes (list of str, what the reader decided), overrides (settings of
-               the quality control for this sample), and what later steps add
+uns            ``semanticst``: sample, patient, batch, platform, format, matrix (file or part of the object that the
+               values are from), feature_type, feature_type_source (samplesheet, values or cohort), feature_types (list
+               of what the values may be, feature_type among them), spatial_unit (of the coordinates as they now are),
+               um_per_unit and um_per_unit_source (how they became so; 0 = not converted), n_cells_input, source, notes
+               (list of str, what the reader decided), overrides (settings of the quality control for this sample),
+               and what later steps add
 """
 
 from collections.abc import Mapping

@@ -24,5 +24,11 @@ REASONS = {
 }
 """Thresholds, then spatial checks. Colours are told apart with any kind of colour vision (Okabe and Ito)."""
 
+
+def title_of(reason: str, counts: bool) -> str:
+    """Title of a reason; of other values than counts an empty cell has no signal."""
+    return "No signal" if reason == "empty" and not counts else REASONS[reason].title
+
+
 KEPT = "#D0D0D0"
 """Colour of a cell that nothing was found about."""

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from semanticst.plotting.section_axes import dot_diameter, draw_bar, extent, fit, save_small
-from semanticst.qc.labels import KEPT, REASONS
+from semanticst.qc.labels import KEPT, REASONS, title_of
 from semanticst.qc.sample import Judged
 from semanticst.qc.spatial import CHECKS
 
@@ -66,14 +66,14 @@ def map_layers(judged: Judged) -> list[tuple[str, str, np.ndarray]]:
     Each cell is drawn once: as part of a dead region, else in the colour of the first reason for which it was removed,
     else of the first other flag, else grey. Labels count all cells with that reason or flag; cells may have several.
     """
-    flags = {name: judged.metrics[column].to_numpy() for name, column in CHECKS.items()}
+    flags = {name: judged.metrics[column].to_numpy() for name, column in CHECKS.items() if column in judged.metrics}
     left = np.ones(len(judged.kept), bool)
     layers = []
     for name in ["dead", *(name for name in REASONS if name != "dead")]:
         cells = judged.removed.get(name, flags.get(name))
         if cells is None or not cells.any():
             continue
-        label = f"{REASONS[name].title}: {cells.sum():,}"
+        label = f"{title_of(name, judged.counts)}: {cells.sum():,}"
         if name in flags:
             label += f" ({(cells & ~judged.kept).sum():,} removed)"
         layers.append((label, REASONS[name].colour, cells & left))

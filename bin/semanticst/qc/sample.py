@@ -9,6 +9,7 @@ import scipy.sparse as sp
 
 from semanticst.constants import CELL_AREA, UNS, FeatureType, Obs, Obsm
 from semanticst.io.internal import feature_type, possible_feature_types
+from semanticst.qc.fingerprint import fingerprint
 from semanticst.qc.metrics import cell_metrics
 from semanticst.qc.platforms import platform_defaults
 from semanticst.qc.spatial import CHECKS, judge_places
@@ -47,6 +48,8 @@ class Judged:
     """Reason -> bool per cell; a cell may have several."""
     kept: np.ndarray
     """bool"""
+    counts: bool = True
+    """Whether the values are counts."""
 
 
 def check_sample(
@@ -80,17 +83,20 @@ def check_sample(
     points = np.asarray(adata.obsm[Obsm.SPATIAL])
     unit = str(own["spatial_unit"])
     regions = judge_places(points, metrics, ~empty, good, kind, um=unit == MICROMETRE)
-    removed |= {check: metrics[CHECKS[check]].to_numpy() for check in settings.remove}
-    judged = Judged(own["sample"], unit, points, metrics, removed, ~np.any(list(removed.values()), axis=0))
+    if regions is not None:
+        removed |= {check: metrics[CHECKS[check]].to_numpy() for check in settings.remove}
+    kept = ~np.any(list(removed.values()), axis=0)
+    judged = Judged(own["sample"], unit, points, metrics, removed, kept, kind == FeatureType.COUNTS)
 
     record = make_record(own, adata.n_vars, kind, settings, limits, judged, regions)
     lacking = failure(record, settings.min_cells)
     reasons = [lacking] if lacking else input_warnings(own, kind) + cell_warnings(judged)
     if kind == FeatureType.COUNTS and not lacking:
         reasons += count_warnings(adata, judged)
-    reasons += spatial_warnings(judged, regions)
+    reasons += [] if regions is None else spatial_warnings(judged, regions)
     status = FAIL if lacking else WARN if reasons else PASS
     record |= {"status": status, "reason": "; ".join(reasons), "reasons": reasons}
+    record["fingerprint"] = fingerprint(adata, judged.kept)
     return None if lacking else _kept(adata, judged, status, limits), record, judged
 
 

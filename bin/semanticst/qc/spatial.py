@@ -15,8 +15,11 @@ _MOST_REGIONS = 5
 
 def judge_places(
     points: np.ndarray, metrics: pd.DataFrame, filled: np.ndarray, good: np.ndarray, kind: FeatureType, um: bool
-) -> list[dict]:
+) -> list[dict] | None:
     """Add the density and, for counts, the flags of `CHECKS` to ``metrics``; returns the largest dead regions.
+
+    None where the checks did not run: there is nothing to flag in other values than counts (``metrics`` then has no
+    flags), and nothing to compare with among few cells (all False, as other samples of the cohort have them).
 
     points : float64, n x 2, in micrometres if ``um``. filled : bool, n, cells that are not empty: density, dead regions
     and edges are judged among them, so that a region which the thresholds remove is named all the same. good : bool,
@@ -26,15 +29,16 @@ def judge_places(
     that of the sample).
     """
     metrics[Obs.DENSITY.value] = np.float32(np.nan)
-    for flag in CHECKS.values():
-        metrics[flag] = False
+    if kind == FeatureType.COUNTS:
+        for flag in CHECKS.values():
+            metrics[flag] = False
     logs = np.log1p(metrics.loc[filled, Obs.TOTAL].to_numpy(np.float32))
     around = neighbourhoods(points[filled], logs)
     if around is None:
-        return []
+        return None
     metrics.loc[filled, Obs.DENSITY] = density(around, um)
     if kind != FeatureType.COUNTS:
-        return []
+        return None
     dead = dead_regions(around)
     metrics.loc[filled, Obs.DEAD_REGION] = dead > 0
     metrics.loc[filled, Obs.EDGE_ARTEFACT] = edge_artefacts(around, logs)

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from semanticst.constants import FeatureType, Obs
-from semanticst.qc.labels import REASONS
+from semanticst.io.understood import understood
+from semanticst.qc.labels import title_of
 from semanticst.qc.metrics import histograms, quantiles
 from semanticst.qc.platforms import PLATFORMS
 from semanticst.qc.spatial import CHECKS
@@ -38,12 +39,15 @@ def make_record(
     settings: QcSettings,
     limits: list[Threshold],
     judged: "Judged",
-    regions: list[dict],
+    regions: list[dict] | None,
 ) -> dict:
-    """What the report says about a sample, without its status. own : ``uns['semanticst']``."""
+    """What the report says about a sample, without its status. own : ``uns['semanticst']``.
+
+    regions : dead regions; None where the spatial checks did not run, of which nothing is said then.
+    """
     removed, kept, metrics = judged.removed, judged.kept, judged.metrics
     times = np.sum(list(removed.values()), axis=0)
-    flagged = {name: metrics[flag].to_numpy() for name, flag in CHECKS.items()}
+    flagged = {name: metrics[flag].to_numpy() for name, flag in CHECKS.items()} if regions is not None else {}
     filled = max(int((~removed["empty"]).sum()), 1)
     return {
         "sample": own["sample"],
@@ -55,6 +59,7 @@ def make_record(
         "reason": "",
         "reasons": [],
         "notes": [str(note) for note in own.get("notes", ())],
+        "understood": understood(own),
         "n_cells_input": len(kept),
         "n_cells_kept": int(kept.sum()),
         "n_features": n_features,
@@ -62,12 +67,11 @@ def make_record(
         "removed": {name: int(cells.sum()) for name, cells in removed.items()} | {"total": int((~kept).sum())},
         # cells that this limit alone removes: without it they would be kept
         "removed_only": {name: int((cells & (times == 1)).sum()) for name, cells in removed.items()},
-        "local_outliers": int(metrics[Obs.LOCAL_OUTLIER].sum()),
         # of all cells that are not empty
         "spatial": {
             name: {"cells": int(cells.sum()), "share": float(cells.sum() / filled)} for name, cells in flagged.items()
         },
-        "dead_regions": regions,
+        "dead_regions": regions or [],
         "thresholds": {limit.name: limit.value for limit in limits},
         "threshold_sources": {limit.name: limit.source for limit in limits},
         "settings": asdict(settings),
@@ -83,9 +87,10 @@ def failure(record: dict, min_cells: int) -> str:
     if kept >= min_cells:
         return ""
     text = f"{kept} of {given} cells kept, at least {min_cells} are needed"
+    of_counts = record["feature_type"] == FeatureType.COUNTS
     losses = {name: n for name, n in record["removed"].items() if name != "total"}
     worst = max(losses, key=lambda name: losses[name])
-    return text + (f" ({losses[worst]} cells: {REASONS[worst].title.lower()})" if losses[worst] else "")
+    return text + (f" ({losses[worst]} cells: {title_of(worst, of_counts).lower()})" if losses[worst] else "")
 
 
 def input_warnings(own: dict, kind: FeatureType) -> list[str]:

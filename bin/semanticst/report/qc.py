@@ -9,6 +9,8 @@ import pandas as pd
 
 from semanticst.errors import BadInput, Problem
 from semanticst.qc.map import MAP_ENDING
+from semanticst.qc.mix_ups import mix_ups
+from semanticst.qc.summary import PASS, WARN
 from semanticst.report.qc_sections import (
     EXCLUDED,
     box_section,
@@ -18,10 +20,10 @@ from semanticst.report.qc_sections import (
     general_section,
     limits_section,
     map_section,
-    notes_section,
     removed_section,
     status_section,
     summary,
+    understood_section,
 )
 from semanticst.writing import write_table
 
@@ -37,6 +39,7 @@ def report_qc(
     maps: Sequence[Path] = (),
     n_maps: int = 12,
     excluded: Path | None = None,
+    sexes: Path | None = None,
 ) -> None:
     """Write ``qc.csv`` (one row per sample), ``qc_thresholds.csv`` and the quality part of the report into ``outdir``.
 
@@ -44,9 +47,11 @@ def report_qc(
     need a look first go into the report. excluded : JSON list of samples that the samplesheet leaves out, with
     ``sample``, ``patient``, ``batch``, ``platform`` and ``exclude``, the reason.
 
+    sexes : JSON, patient -> female or male, where the tables tell it. Samples that may be mixed up get a warning.
+
     Raises BadInput when one cannot be read or lacks a key, or when a sample appears twice.
     """
-    records = read_records(files)
+    records = warned(read_records(files), json.loads(sexes.read_text()) if sexes else {})
     left_out = read_excluded(excluded)
     frame = qc_table(records)
     limits = threshold_table(records)
@@ -62,8 +67,22 @@ def report_qc(
     box_section(outdir, records)
     curve_sections(outdir, records)
     map_section(outdir, frame, {Path(png).name.removesuffix(MAP_ENDING): Path(png) for png in maps}, n_maps)
-    notes_section(outdir, records)
+    understood_section(outdir, records)
     log.info(summary(frame, left_out))
+
+
+def warned(records: list[dict], sexes: dict[str, str]) -> list[dict]:
+    """The records, those of samples that may be mixed up with a warning and its reason."""
+    found = mix_ups(records, sexes)
+    return [_with_reasons(record, found.get(record["sample"], [])) for record in records]
+
+
+def _with_reasons(record: dict, more: list[str]) -> dict:
+    if not more:
+        return record
+    log.warning("%s: %s", record["sample"], "; ".join(more))
+    reason = "; ".join(text for text in (record["reason"], *more) if text)
+    return record | {"status": WARN if record["status"] == PASS else record["status"], "reason": reason}
 
 
 def read_excluded(path: Path | None) -> pd.DataFrame:

@@ -7,8 +7,9 @@ import pandas as pd
 
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import QC, Column, Section
-from semanticst.qc.labels import REASONS
+from semanticst.qc.labels import REASONS, title_of
 
+THINGS = {"visium": "Spots", "st": "Spots", "visium_hd": "Bins", "stereoseq": "Bins", "slideseq": "Beads"}
 STATUSES = ("fail", "warn", "pass")
 EXCLUDED = "excluded"
 """Status of a sample that the samplesheet leaves out: it was not looked at."""
@@ -75,10 +76,11 @@ def first_to_look_at(frame: pd.DataFrame) -> pd.DataFrame:
 
 def general_section(outdir: Path, frame: pd.DataFrame) -> None:
     """Columns in the table of samples at the top."""
+    things = things_of(frame)
     frame = frame.assign(kept=_share_kept(frame))
     columns = {
         "status": Column("QC", "Whether the sample passed quality control; the reasons stand in that part."),
-        "n_cells_input": Column("Cells in", "Cells (or spots) in the input.", "{:,d}"),
+        "n_cells_input": Column(f"{things} in", f"{things} in the input.", "{:,d}"),
         "kept": Column(
             "Kept", "Proportion of the cells that passed quality control.", "{:.1%}", scale="Blues", low=0, high=1
         ),
@@ -122,25 +124,26 @@ def excluded_section(outdir: Path, left_out: pd.DataFrame) -> None:
 
 def status_section(outdir: Path, frame: pd.DataFrame, left_out: pd.DataFrame) -> None:
     """The table of samples with their reasons."""
+    counted = (frame["feature_type"] == "counts").any()
+    things = things_of(frame)
     columns = {
         "patient": Column("Patient"),
         "platform": Column("Platform"),
         "status": Column("Status", "pass: used. warn: used, but deserves a look. fail: not used."),
         "reason": Column("Reason"),
-        "n_cells_input": Column("Cells in", "Cells (or spots) in the input.", "{:,d}"),
-        "n_cells_kept": Column("Cells kept", "Cells that passed all thresholds.", "{:,d}"),
+        "n_cells_input": Column(f"{things} in", f"{things} in the input.", "{:,d}"),
+        "n_cells_kept": Column(f"{things} kept", f"{things} that passed all thresholds.", "{:,d}"),
     }
     columns |= {
         f"removed_{name}": Column(
-            f"{reason.title} (removed)",
+            f"{title_of(name, counted)} (removed)",
             "Cells beyond this limit; a cell may be beyond several.",
             "{:,d}",
             hidden=True,
         )
-        for name, reason in REASONS.items()
+        for name in REASONS
     }
     columns |= {name: Column(title, text, "{:.1%}") for name, (title, text) in _SHARES.items()}
-    counted = (frame["feature_type"] == "counts").any()
     columns |= {
         f"median_{name}": Column(
             f"{title} (median)", "Median over the cells kept.", _FORMATS.get(name, "{:.3g}"), hidden=name in _ASIDE
@@ -202,7 +205,7 @@ def removed_section(outdir: Path, frame: pd.DataFrame) -> None:
     )
     colours = {"used": "#0072B2", "removed": "#BDBDBD", "in a sample that failed": "#D55E00"}
     section = Section("qc_removed", QC, "Cells that were used", "One bar per sample.")
-    multiqc.bars(outdir, section, cells.to_dict("index"), y="Cells", colours=colours, percent_first=False)
+    multiqc.bars(outdir, section, cells.to_dict("index"), y=things_of(frame), colours=colours, percent_first=False)
 
 
 def box_section(outdir: Path, records: list[dict]) -> None:
@@ -300,13 +303,43 @@ def map_section(outdir: Path, frame: pd.DataFrame, maps: dict[str, Path], most: 
     multiqc.gallery(outdir, section, pictures)
 
 
-def notes_section(outdir: Path, records: list[dict]) -> None:
-    """What was decided when the samples were read; nothing where nothing was noted."""
-    notes = {record["sample"]: "; ".join(record["notes"]) for record in records if record.get("notes")}
-    if not notes:
+def understood_section(outdir: Path, records: list[dict]) -> None:
+    """What each sample was read as, what was left out of it, and what else was decided."""
+    rows = {}
+    for record in records:
+        told = record.get("understood")
+        if told:
+            size = {"n_cells_input": record["n_cells_input"], "n_features": record.get("n_features")}
+            rows[record["sample"]] = {**told, **size}
+    if not rows:
         return
-    section = Section("qc_notes", QC, "Notes from reading", "What was decided when the files were read.")
-    multiqc.table(outdir, section, pd.DataFrame({"notes": notes}), {"notes": Column("Notes")})
+    section = Section(
+        "qc_notes",
+        QC,
+        "What was read",
+        "How the files were understood. A wrong word here is a wrong result later: the columns "
+        "<code>feature_type</code>, <code>spatial_unit</code>, <code>um_per_px</code>, <code>platform</code> and "
+        "<code>table</code> of the samplesheet correct it.",
+    )
+    columns = {
+        "format": Column("Format"),
+        "matrix": Column("Matrix", "File, or part of the object, that the values are from."),
+        "values": Column("Values", "Kind of the values, and how it was known."),
+        "unit": Column("Coordinates", "Unit of the coordinates, and how it was known."),
+        "n_cells_input": Column("Cells", "Cells, spots or bins that were read.", "{:,d}"),
+        "n_features": Column("Features", "Features that were read, without controls.", "{:,d}"),
+        "left_out": Column("Left out", "What the input has and the analysis does not use."),
+        "notes": Column("Notes", "What else was decided."),
+    }
+    frame = pd.DataFrame.from_dict(rows, orient="index")
+    columns = {key: column for key, column in columns.items() if key in frame and _varies(frame[key])}
+    multiqc.table(outdir, section, frame, columns)
+
+
+def things_of(frame: pd.DataFrame) -> str:
+    """What a row of the matrices is, in a word: cells where platforms differ or nothing is known."""
+    kinds = {THINGS.get(str(platform), "Cells") for platform in frame["platform"]}
+    return kinds.pop() if len(kinds) == 1 else "Cells"
 
 
 def _short(value: float) -> str:

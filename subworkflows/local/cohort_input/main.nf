@@ -11,6 +11,7 @@ include { excludedOf        } from '../utils_semanticst_pipeline/samples'
 include { missingPaths      } from '../utils_semanticst_pipeline/samples'
 include { publishedIn       } from '../utils_semanticst_pipeline/outputs'
 include { samplesOf         } from '../utils_semanticst_pipeline/samples'
+include { sexesOf           } from '../utils_semanticst_pipeline/samples'
 include { stageable         } from '../utils_semanticst_pipeline/paths'
 
 workflow COHORT_INPUT {
@@ -47,6 +48,8 @@ workflow COHORT_INPUT {
 
     ch_excluded = SAMPLESHEET_CHECK.out.rows.map { _meta, rows -> excludedOf(rows) }
 
+    ch_sexes = SAMPLESHEET_CHECK.out.rows.map { _meta, rows -> sexesOf(rows) }
+
     ch_contrasts = SAMPLESHEET_CHECK.out.contrasts
         .join(SAMPLESHEET_CHECK.out.by_contrast)
         .flatMap { _meta, contrasts, folder ->
@@ -73,6 +76,7 @@ workflow COHORT_INPUT {
     emit:
     ch_samples   // list of maps, sorted by sample: the rows of the samplesheet, `path` a file
     ch_excluded  // list of maps: samples that the samplesheet leaves out, with the reason
+    ch_sexes     // map: patient -> female or male, where the tables tell it
     ch_contrasts // tuple per contrast: its name, its row, the columns that it uses of the clinical table and of the samplesheet
     ch_tables    // tuple: clinical.valid.csv, samplesheet.valid.csv, samplesheet.used.csv
     ch_planted   // folder of a simulated cohort

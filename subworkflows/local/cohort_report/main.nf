@@ -22,6 +22,7 @@ workflow COHORT_REPORT {
     metrics  // list of {bundle}.qc.json, sorted by name
     maps     // list of {sample}.qc_map.png, sorted by name
     excluded // list of maps: samples that the samplesheet leaves out, with the reason
+    sexes    // map: patient -> female or male, where the tables tell it
     sections // *_mqc.* files of all steps
     records  // tuple: cohort.features.json, niche_k.csv, list of {contrast}.association.json; each [] if the step did not run
     outputs  // [folder below --outdir, files] of what the other parts publish
@@ -45,7 +46,8 @@ workflow COHORT_REPORT {
         metrics.map { files -> [files] }
             .combine(maps.map { files -> [files] })
             .combine(excluded.map { rows -> [rows] })
-            .map { files, pictures, rows -> [[id: 'cohort', code: qc_code], files, pictures, rows] }
+            .combine(sexes.map { told -> [told] })
+            .map { files, pictures, rows, told -> [[id: 'cohort', code: qc_code], files, pictures, rows, told] }
     )
 
     ch_parameters = channel.of(parametersJson(settings)).collectFile(name: 'params.json')

@@ -32,6 +32,11 @@ def excludedOf(checked) {
     return rows
 }
 
+// Sex of the patients, where the tables tell it: quality control compares it with their genes
+def sexesOf(checked) {
+    return rowsOf(checked).sexes ?: [:]
+}
+
 // The engine's own reader of CSV takes a comma in quotes for the next column
 def rowsOf(checked) {
     return new groovy.json.JsonSlurper().parse(checked)

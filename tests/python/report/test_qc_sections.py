@@ -198,11 +198,13 @@ def test_shares_of_flags_and_notes(tmp_path):
         "dead": {"cells": 0, "share": 0.0},
         "edge": {"cells": 2, "share": 0.2},
     }
-    report_qc(write(tmp_path, [record("a1", spatial=found, notes=["scale, guessed"]), record("a2")]), tmp_path)
+    report_qc(
+        write(tmp_path, [record("a1", spatial=found, understood={"notes": "scale, guessed"}), record("a2")]), tmp_path
+    )
     table = pd.read_csv(tmp_path / "qc.csv").set_index("sample")
     assert table.loc["a1", ["local_share", "dead_share", "edge_share"]].tolist() == [0.1, 0, 0.2]
     assert section(tmp_path, "qc_status")["data"]["a1"]["edge_share"] == 0.2
-    assert section(tmp_path, "qc_notes")["data"] == {"a1": {"notes": "scale&#44; guessed"}}
+    assert section(tmp_path, "qc_notes")["data"]["a1"]["notes"] == "scale&#44; guessed"
 
 
 def leave_out(folder, *samples):

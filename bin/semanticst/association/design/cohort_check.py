@@ -12,7 +12,7 @@ from semanticst.association.design.cautions import pooled_columns
 from semanticst.association.design.design import Design, build_design, contrast_problems
 from semanticst.association.design.tables import Contrast, contrast_columns, contrast_of, join_sections, tidied
 from semanticst.errors import BadInput, Problem
-from semanticst.io.clinical_table import check_agreement, check_clinical
+from semanticst.io.clinical_table import check_agreement, check_clinical, sexes_of
 from semanticst.io.contrasts_table import Shortcuts, add_shortcuts, check_against_variables, check_contrasts, variables
 from semanticst.io.exclusion import EXCLUDE, exclusion_reason, split_excluded
 from semanticst.io.samplesheet import check_samplesheet, checked_frame, restart_frame
@@ -154,7 +154,8 @@ def check_cohort(
 
     Samples that the sheet leaves out are in none of them and count for no contrast. ``samplesheet.used.csv`` has all
     samples and absolute paths, and starts the same run again. ``samplesheet.json`` has the rows for the workflow, whose
-    own reader of CSV knows no quotes: ``used`` as in the valid sheet, ``excluded`` with ``exclude``, the reason.
+    own reader of CSV knows no quotes: ``used`` as in the valid sheet, ``excluded`` with ``exclude``, the reason,
+    and ``sexes`` of the patients as far as a table tells them.
 
     folder : where the sheet's relative paths start, as an absolute path or address. Default: the folder of the sheet.
 
@@ -178,6 +179,7 @@ def check_cohort(
     rows = {
         "used": sections.to_dict("records"),
         "excluded": restart[restart[EXCLUDE] != ""].to_dict("records"),
+        "sexes": sexes_of(sections, patients),
     }
     write_table(outdir / "samplesheet.valid.csv", sections)
     write_table(outdir / "samplesheet.used.csv", restart)

@@ -54,7 +54,7 @@ def read_object(group, wanted: Wanted, check: Check = lambda array: None) -> ad.
         raise ReadError(
             f"damaged: {values} is {X.shape[0]} x {X.shape[1]}, but there are {len(obs)} x {len(var)} names"
         )
-    adata = ad.AnnData(X, obs=obs, var=var, uns={"notes": notes})
+    adata = ad.AnnData(X, obs=obs, var=var, uns={"notes": notes, "matrix": values})
     points, found = coordinates_of(group, obs, check)
     if points is not None:
         adata.obsm[Obsm.SPATIAL.value] = points

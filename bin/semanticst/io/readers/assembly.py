@@ -50,16 +50,19 @@ def pair_up(
 def assemble(
     X, ids: Sequence[str], features: Sequence[str], spatial: np.ndarray, *, unit: str, notes: list[str],
     platform: str = "", um_per_unit: tuple[float, str] | None = None, control: np.ndarray | None = None,
-    obs: dict[str, object] | None = None,
+    obs: dict[str, object] | None = None, matrix: str = "",
 ) -> ad.AnnData:  # fmt: skip
     """AnnData as `semanticst.io.readers.base.Reader` describes it.
 
-    um_per_unit : micrometres per unit, and where that number comes from. control : bool per feature. obs : columns.
+    matrix : name of the file that the values are from. um_per_unit : micrometres per unit, and where that number comes
+    from. control : bool per feature. obs : columns.
     """
     var = pd.DataFrame(index=pd.Index(features, dtype=object))
     if control is not None and control.any():
         var["control"] = control
     uns: dict[str, Any] = {"spatial_unit": unit, "notes": notes}
+    if matrix:
+        uns["matrix"] = matrix
     if platform:
         uns["platform"] = platform
     if um_per_unit:

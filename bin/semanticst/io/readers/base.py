@@ -48,6 +48,8 @@ class Reader:
     uns['um_per_unit'] : float, micrometres per unit of the coordinates, where the format tells it and they are no
         micrometres already, with ``uns['um_per_unit_source']``, where it comes from in a few words.
     uns['platform'] : the platform, as `assets/schema_input.json` spells it, where the format tells it.
+    uns['matrix'] : where the values are, a file of the folder or a part of the object (``raw/X``); left out where that
+        is the path itself.
     uns['notes'] : list of short sentences about what was decided (cells without a position left out, ...).
     uns['warnings'] : those that quality control shows as a reason to look at the sample, where there are any.
     """

@@ -71,6 +71,7 @@ def read_cosmx(folder: Path, wanted: Wanted) -> ad.AnnData:
         obs["cell_area"] = cells["Area"] * scale[0] ** 2
     return assemble(
         rows_of(X, rows), _names(cells, keys[rows]), features, spatial, unit=unit, platform="cosmx", notes=notes,
+        matrix=counts.file.name,
         obs=obs, um_per_unit=None if unit == "mm" else scale,
         control=pd.Series(features).str.match(CONTROLS).to_numpy(bool),
     )  # fmt: skip

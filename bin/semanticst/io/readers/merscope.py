@@ -40,7 +40,7 @@ def read_merscope(folder: Path, wanted: Wanted) -> ad.AnnData:
     cells = cells.iloc[at]
     return assemble(
         rows_of(X, rows), keys[rows], features, cells[["center_x", "center_y"]].to_numpy(), unit="um",
-        platform="merscope", notes=notes + numbers, obs={c: cells[c] for c in fov},
+        platform="merscope", notes=notes + numbers, matrix=counts.file.name, obs={c: cells[c] for c in fov},
         control=pd.Series(features).str.match(CONTROLS).to_numpy(bool),
     )  # fmt: skip
 

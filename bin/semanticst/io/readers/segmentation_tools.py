@@ -57,7 +57,9 @@ def read_proseg(folder: Path, wanted: Wanted) -> ad.AnnData:
     placed = np.isfinite(spatial).all(axis=1)
     if not placed.all():
         notes.append(f"{(~placed).sum()} of {len(placed)} cells have no centroid and are left out")
-    return assemble(X[placed], cells["cell"].to_numpy()[placed], genes, spatial[placed], unit="um", notes=notes)
+    return assemble(
+        X[placed], cells["cell"].to_numpy()[placed], genes, spatial[placed], unit="um", notes=notes, matrix=matrix.name
+    )
 
 
 def _proseg_cells(folder: Path) -> tuple[pd.DataFrame, Path]:

@@ -44,7 +44,7 @@ def read_segmented_cells(folder: Path) -> ad.AnnData:
     adata = assemble(
         rows_of(counts.X, rows), counts.obs_names[rows], counts.var_names, found[["x", "y"]].to_numpy(), unit="px",
         um_per_unit=(um, "microns_per_pixel"), platform="visium_hd", obs={"cell_area": found["area"] * um**2},
-        notes=[*counts.uns["notes"], *notes, "cells as segmented by Space Ranger"],
+        matrix=matrix.name, notes=[*counts.uns["notes"], *notes, "cells as segmented by Space Ranger"],
     )  # fmt: skip
     for name in counts.var.columns:
         adata.var[name] = counts.var[name].to_numpy()

@@ -61,7 +61,7 @@ def read_slideseq(folder: Path, wanted: Wanted) -> ad.AnnData:
         )
     adata = assemble(
         rows_of(X, rows), beads[rows], genes, spatial, unit="px" if in_pixels else "unknown", platform="slideseq",
-        um_per_unit=PIXEL if in_pixels else None, notes=notes,
+        um_per_unit=PIXEL if in_pixels else None, notes=notes, matrix=counts_file.name,
     )  # fmt: skip
     if features is not None:
         adata.var["gene_id"] = features["id"].to_numpy()

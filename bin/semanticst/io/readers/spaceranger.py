@@ -132,7 +132,7 @@ def place(adata: ad.AnnData, counts: Path, positions: pd.DataFrame, file: Path) 
         obs=found[["array_row", "array_col"]].set_axis(names, axis=0),
         var=adata.var,
         obsm={Obsm.SPATIAL.value: found[["x", "y"]].to_numpy(dtype=np.float64)},
-        uns={"spatial_unit": "px", "notes": notes},
+        uns={"spatial_unit": "px", "notes": notes, "matrix": counts.name},
     )
 
 

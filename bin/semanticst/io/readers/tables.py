@@ -133,7 +133,7 @@ def place_counts(
     cells = cells.iloc[at]
     return assemble(
         rows_of(X, rows), ids[rows], names, cells[list(spatial)].to_numpy(), unit=unit,
-        notes=notes + _unit_notes(unit, spatial), obs=_obs(cells, unit, part_columns),
+        notes=notes + _unit_notes(unit, spatial), matrix=counts.name, obs=_obs(cells, unit, part_columns),
     )  # fmt: skip
 
 

@@ -71,7 +71,7 @@ def assemble(X, barcodes: pd.Index, features: pd.DataFrame, file: Path) -> ad.An
     var = pd.DataFrame({"gene_id": features["id"].to_numpy()}, index=pd.Index(symbols.to_numpy(), dtype=object))
     if control.any():
         var["control"] = control
-    return ad.AnnData(X, obs=pd.DataFrame(index=barcodes), var=var, uns={"notes": notes})
+    return ad.AnnData(X, obs=pd.DataFrame(index=barcodes), var=var, uns={"notes": notes, "matrix": file.name})
 
 
 def locate(barcodes: pd.Index, matrix: Path, listed: pd.Index, table: Path) -> np.ndarray:

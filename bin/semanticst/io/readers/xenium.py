@@ -37,7 +37,7 @@ def read_xenium(path: Path, wanted: Wanted) -> ad.AnnData:
         obs=found[[c for c in (AREA,) if c in found]],
         var=adata.var,
         obsm={Obsm.SPATIAL.value: found[list(CENTRE)].to_numpy(dtype=np.float64)},
-        uns={"spatial_unit": "um", "platform": "xenium", "notes": notes},
+        uns={"spatial_unit": "um", "platform": "xenium", "notes": notes, "matrix": matrix.name},
     )
 
 

@@ -1,4 +1,4 @@
-// `excluded`: rows of samples that the samplesheet leaves out.
+// `excluded`: rows of samples that the samplesheet leaves out. `sexes`: patient -> female or male, where the tables tell it.
 process REPORT_QC {
     tag "${meta.id}"
     label 'process_single'
@@ -7,7 +7,7 @@ process REPORT_QC {
     container 'nf-semanticst/base:0.1.0'
 
     input:
-    tuple val(meta), path(metrics, stageAs: 'metrics/*'), path(maps, stageAs: 'maps/*'), val(excluded)
+    tuple val(meta), path(metrics, stageAs: 'metrics/*'), path(maps, stageAs: 'maps/*'), val(excluded), val(sexes)
 
     output:
     tuple val(meta), path('qc.csv')           , emit: table
@@ -25,8 +25,11 @@ process REPORT_QC {
     cat <<'END_OF_LIST' > excluded.json
     ${groovy.json.JsonOutput.toJson(excluded)}
     END_OF_LIST
+    cat <<'END_OF_LIST' > sexes.json
+    ${groovy.json.JsonOutput.toJson(sexes)}
+    END_OF_LIST
 
-    report_qc.py metrics/*.qc.json --maps maps --excluded excluded.json ${args}
+    report_qc.py metrics/*.qc.json --maps maps --excluded excluded.json --sexes sexes.json ${args}
     """
 
     stub:

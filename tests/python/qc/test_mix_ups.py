@@ -1,0 +1,96 @@
+"""Samples that may be mixed up."""
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+from helpers import make_internal
+from semanticst.io.clinical_table import sexes_of
+from semanticst.qc.fingerprint import fingerprint
+from semanticst.qc.mix_ups import mix_ups, sex_of
+
+
+def record(adata: ad.AnnData) -> dict:
+    own = adata.uns["semanticst"]
+    found = fingerprint(adata, np.ones(adata.n_obs, bool))
+    return {"sample": own["sample"], "patient": own["patient"], "status": "pass", "fingerprint": found}
+
+
+def section(sample: str, patient: str, taste: int, seed: int, names: list[str] | None = None) -> ad.AnnData:
+    """A section whose genes are expressed as its patient does (taste)."""
+    adata = make_internal(sample, patient, n_cells=80, n_features=40, seed=seed)
+    rates = np.random.default_rng(taste).lognormal(0, 1, 40)
+    adata.X = sp.csr_matrix(np.random.default_rng(seed).poisson(rates, (80, 40)).astype(np.float32))
+    if names:
+        adata.var_names = names + list(adata.var_names[len(names) :])
+    return adata
+
+
+def test_one_section_under_two_names_is_found_by_its_counts():
+    """In another order, with other ids, fewer cells and other features in front."""
+    one, other = section("s1", "p1", 0, 1), section("s2", "p2", 0, 2)
+    some = np.random.default_rng(0).permutation(80)[:40]
+    part = section("s3", "p3", 0, 3)[:40].copy()
+    part.X = sp.csr_matrix(one.X.toarray()[some][:, ::-1])
+    part.var_names = one.var_names[::-1]
+    found = mix_ups([record(one), record(other), record(part)])
+    assert set(found) == {"s1", "s3"}
+    assert "shares cells of the same values with s3 (about 5" in found["s1"][0]
+
+
+def test_one_section_under_two_names_is_found_by_its_cells():
+    one = section("s1", "p1", 0, 1)
+    other = section("s2", "p2", 0, 2)
+    other.obsm["spatial"] = one.obsm["spatial"].copy()
+    assert "cells of the same id and place" in mix_ups([record(one), record(other)])["s2"][0]
+    # spots of a lattice have the same ids and places in all samples
+    for adata in (one, other):
+        adata.obsm["spatial"] = np.array([(x, y) for x in range(10) for y in range(8)], dtype=np.float64)
+    assert mix_ups([record(one), record(other)]) == {}
+
+
+def test_a_section_that_is_unlike_its_patient_is_named_only_where_patients_are_told_apart():
+    # p4 and p5 swapped a section each
+    tastes = {"p1": [1, 1, 1], "p2": [2, 2, 2], "p3": [3, 3, 3], "p4": [4, 4, 5], "p5": [5, 5, 4]}
+    cohort = [
+        section(f"{patient}_{i}", patient, taste, seed=10 * taste + 100 * i)
+        for patient, own in tastes.items()
+        for i, taste in enumerate(own)
+    ]
+    found = mix_ups([record(adata) for adata in cohort])
+    assert set(found) == {"p4_2", "p5_2"}
+    assert "resembles patient p5 more than the other sections of its own patient (87% of such" in found["p4_2"][0]
+
+    same = [section(f"{p}_{i}", p, 0, seed=9 * n + i) for n, p in enumerate(tastes) for i in range(3)]
+    assert mix_ups([record(adata) for adata in same]) == {}
+
+
+@pytest.mark.parametrize(("x", "y", "sex"), [(3.0, 0.0, "female"), (0.0, 3.0, "male"), (1.0, 1.0, ""), (0.0, 0.0, "")])
+def test_genes_of_sex(x, y, sex):
+    adata = section("s1", "p1", 0, 1, names=["Xist", "DDX3Y"])
+    dense = adata.X.toarray()
+    dense[:, 0], dense[:, 1] = x, y
+    adata.X = sp.csr_matrix(dense)
+    found = record(adata)
+    assert sex_of(found) == sex
+    stated = {"p1": "male"}
+    expected = {"s1": ["genes of sex are female (240 counts of XIST, 0 of genes of Y), the tables say male: swapped?"]}
+    assert mix_ups([found], stated) == (expected if sex == "female" else {})
+
+
+def test_sections_of_one_patient_with_genes_of_both_sexes():
+    cohort = [section(f"s{i}", "p1", 0, i, names=["XIST", "DDX3Y"]) for i in range(2)]
+    for i, adata in enumerate(cohort):
+        dense = adata.X.toarray()
+        dense[:, :2] = (0, 2) if i else (2, 0)
+        adata.X = sp.csr_matrix(dense)
+    assert set(mix_ups([record(adata) for adata in cohort])) == {"s0", "s1"}
+
+
+def test_sex_is_read_where_a_table_says_it_plainly():
+    sections = pd.DataFrame({"sample": ["s1"], "patient": ["p1"], "Sex": ["F"]})
+    patients = pd.DataFrame({"patient": ["p1", "p2", "p3"], "Gender": ["male", " Female", "2"]})
+    assert sexes_of(sections, patients) == {"p1": "male", "p2": "female"}
+    assert sexes_of(sections, patients[["patient"]]) == {"p1": "female"}
