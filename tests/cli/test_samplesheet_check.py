@@ -55,7 +55,7 @@ def test_sheet_alone(tmp_path):
     contrasts = valid(tmp_path, "contrasts")
     assert len(contrasts) == 0
     assert ",".join(contrasts.columns) == (
-        "contrast,type,column,reference,target,levels,time,event,event_value,covariates,strata,block,subset,interaction"
+        "contrast,type,column,reference,target,levels,time,event,event_value,covariates,strata,block,subset,interaction,cluster"
     )
 
 
@@ -444,7 +444,7 @@ def test_each_contrast_has_its_row_and_the_columns_that_it_uses(tmp_path):
         "c.clinical.csv": "patient",
         "c.samplesheet.csv": "sample,patient,batch,tissue",
     }
-    assert before["c.contrast.csv"].decode().splitlines()[1:] == ["c,groups,tissue,,,,,,,,,patient,,"]
+    assert before["c.contrast.csv"].decode().splitlines()[1:] == ["c,groups,tissue,,,,,,,,,patient,,,"]
 
     # another contrast in front, another order of patients, a correction of what only one of them uses
     patients = "p1,a,10,1,50,I,y\np2,b,20,0,60,I,x\np3,a,30,1,70,II,x\n"

@@ -34,6 +34,12 @@ from semanticst.association.stats.cell_numbers import (
     compare_beside_cells,
 )
 from semanticst.association.stats.changes import CellChange, changes_of, design_of_changes
+from semanticst.association.stats.clusters_above import (
+    ClusterCells,
+    account_for_clusters,
+    cluster_of_units,
+    means_of_clusters,
+)
 from semanticst.association.stats.group_contrasts import (
     compare_continuous,
     compare_groups,
@@ -240,31 +246,42 @@ def examine(
     inner = build_design(contrast, sections, usable=large)
     asks_for_changes = contrast.interaction and not inner.untestable
     changes = design_of_changes(contrast, inner, sections) if asks_for_changes else None
-    unadjusted, batch = account_for_batch(inner if changes is None else changes)
+    patients, batch = account_for_batch(inner if changes is None else changes)
 
-    unit = (unadjusted if changes is None else inner).sections["unit"]
-    in_units = (unadjusted if changes is None else inner).units.index
+    unit = (patients if changes is None else inner).sections["unit"]
+    in_units = (patients if changes is None else inner).units.index
     unit_counts = counts.loc[unit.index].groupby(unit.to_numpy()).sum().reindex(in_units)
     cells = Cells(unit_counts, log_cells) if changes is None else CellChange(unit_counts, log_cells, inner)
+    unadjusted, of_cluster = patients, None
+    if contrast.cluster and not patients.untestable:
+        of_cluster = cluster_of_units(patients, sections)
+        unadjusted, means = account_for_clusters(patients, of_cluster)
+        of_cluster = of_cluster if means else None
+    if of_cluster is not None:
+        cells = ClusterCells(unit_counts, log_cells, cells, of_cluster)
     design = account_for_cells(unadjusted, cells)
     edges = unit_contacts(contacts, unit) if contacts is not None and "contacts" in kinds else None
     features = build_features(unit_counts, kinds, edges, within_niche, unit, min_cells)
 
     settings = Settings(permutations=permutations, seed=seed)
-    if changes is None:
+    if changes is not None:
+        features = changes_of(inner, patients, features)
+        contrast = design.contrast
+    if of_cluster is not None:
+        features = means_of_clusters(features, of_cluster)
+    if changes is None and of_cluster is None:
         plain, adjusted = (compare_composition(d, shares(unit_counts), settings) for d in (unadjusted, design))
         joint = beside_cells(unadjusted, plain, None if design is unadjusted else adjusted, cells)
     else:
-        features = changes_of(inner, design, features)
-        contrast = design.contrast
-        joint = untested_composition(design, "not tested: changes of the composition as a whole have no test")
+        what = "changes" if changes is not None else f"means of each {contrast.cluster}"
+        joint = untested_composition(patients, f"not tested: the composition as a whole has no test of {what}")
 
     def model(design: Design, features: Features) -> list[dict]:
         return MODELS[contrast.type](design, features, settings)
 
     rows = compare_beside_cells(unadjusted, design, features, cells, model)
     checks = Checks()
-    if changes is not None:
+    if changes is not None or of_cluster is not None:
         add_percentage_points(rows, unadjusted, features)
         add_median_reference(rows, features, lambda against_median: model(design, against_median))
     elif not design.untestable:
@@ -274,6 +291,9 @@ def examine(
             rows, unadjusted, design, features, counts, cells, kinds, base_clusterings or {}, types, model,
             lambda design, features: QUICK.get(contrast.type, MODELS[contrast.type])(design, features, few),
         )  # fmt: skip
+    if of_cluster is not None:
+        for row in rows:
+            row["n_patients"] = patients.units["patient"].nunique()
     rows = [_without_test(row, design.untestable) for row in (*rows, joint)]
     for row in rows:
         row["warnings"] = [*row.get("warnings", []), *design.warnings, *_sparse_warning(row, features, min_cells)]
@@ -287,7 +307,7 @@ def examine(
         "log_cells": log_cells,
         "multiplicity": "Benjamini-Hochberg within family; pairs by Holm, in niches whose test over all levels passes",
     }
-    unit = design.sections["unit"]
+    unit = patients.sections["unit"]
     of_sections = counts.loc[unit.index].sum(axis=1)
     return Association(contrast, design, features, table, chosen, batch.strength, of_sections, checks=checks)
 

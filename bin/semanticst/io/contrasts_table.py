@@ -144,7 +144,7 @@ class _Contrast:
         return [(part.strip(), declared(part)[0]) for part in parts if part.strip()]
 
     def check(self) -> list[Problem]:
-        fields = ("column", "time", "event", "block", "interaction", "covariates", "strata")
+        fields = ("column", "time", "event", "block", "interaction", "cluster", "covariates", "strata")
         if any(name not in self.known for field in fields for _, name in self.names(field)):
             return []  # its design says so
         kind = {"groups": self._groups, "ordered": self._ordered, "continuous": self._continuous}
@@ -184,7 +184,7 @@ class _Contrast:
 
     def _spellings(self) -> list[Problem]:
         """One value in several spellings, where values are compared as text."""
-        fields = ["event", "covariates", "strata", "block", "interaction"]
+        fields = ["event", "covariates", "strata", "block", "interaction", "cluster"]
         if self.row["type"] in ("groups", "ordered"):
             fields.append("column")
         problems = []

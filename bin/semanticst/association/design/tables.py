@@ -38,6 +38,7 @@ class Contrast:
     block: str = ""
     subset: str = ""
     interaction: str = ""
+    cluster: str = ""
     change: str = ""
     """What changes within patients, in words, where changes are compared (`interaction`)."""
     file: Path = Path("contrasts.csv")
@@ -68,7 +69,7 @@ def contrast_columns(contrast: Contrast) -> set[str]:
 
     Raises BadInput when its subset cannot be read.
     """
-    names = {contrast.column, contrast.time, contrast.event, contrast.block, contrast.interaction}
+    names = {contrast.column, contrast.time, contrast.event, contrast.block, contrast.interaction, contrast.cluster}
     names |= {*contrast.adjusted_columns, *contrast.strata}
     names |= {condition.column for _, condition in conditions(contrast)}
     return names - {""}
@@ -137,6 +138,7 @@ def contrast_of(row: Mapping[str, str], file: Path, line: int) -> Contrast:
         block=row.get("block", ""),
         subset=row.get("subset", ""),
         interaction=row.get("interaction", ""),
+        cluster=row.get("cluster", ""),
         file=file,
         row=line,
     )

@@ -55,7 +55,7 @@ def own_variables(
 
 def check_columns(contrast: Contrast, sections: pd.DataFrame) -> None:
     """Raise BadInput, with all problems, unless the sections have every column that the contrast names."""
-    named = [(name, getattr(contrast, name)) for name in ("column", "time", "event", "block", "interaction")]
+    named = [(name, getattr(contrast, name)) for name in ("column", "time", "event", "block", "interaction", "cluster")]
     named += [("covariates", column) for column in contrast.adjusted_columns]
     named += [("strata", column) for column in contrast.strata]
     named += [("subset", condition.column) for _, condition in conditions(contrast)]
@@ -112,7 +112,7 @@ def _compared_as_text(contrast: Contrast) -> list[tuple[str, str]]:
     named += [("covariates", column) for column in contrast.adjusted_columns]
     named += [
         (name, column)
-        for name in ("strata", "block", "interaction")
+        for name in ("strata", "block", "interaction", "cluster")
         for column in np.atleast_1d(getattr(contrast, name))
     ]
     return [(name, str(column)) for name, column in named if column and column != "patient"]
