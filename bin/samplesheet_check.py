@@ -30,9 +30,12 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 )
 @click.option("--schema-dir", type=FOLDER, default=ASSETS, show_default="assets", help="Folder of the JSON schemas.")
 @click.option("--folder", help="Where relative paths start, as path or address [default: the folder of the sheet].")
+@click.option(
+    "--preview", type=click.Choice(["text", "json"]), help="Print what each contrast will compare; write nothing."
+)
 @outdir_option
 def samplesheet_check(
-    sheet, clinical, contrasts, check_files, missing, read_samples, schema_dir, folder, outdir, **shortcuts
+    sheet, clinical, contrasts, check_files, missing, read_samples, schema_dir, folder, preview, outdir, **shortcuts
 ):
     """Check the samplesheet, the clinical table and the contrasts, and print every problem at once.
 
@@ -40,7 +43,10 @@ def samplesheet_check(
     out, and samplesheet.used.csv with all samples and absolute paths, which starts the same run again.
     samplesheet.json has the rows for the workflow.
     """
-    from semanticst.association.design.cohort_check import check_cohort
+    from semanticst.association.design.cohort_check import check_cohort, read_cohort
+    from semanticst.association.design.preview import preview as preview_of
+    from semanticst.association.design.preview import preview_text
+    from semanticst.errors import ExitCode
     from semanticst.io.contrasts_table import Shortcuts
 
     shortcuts = Shortcuts(**{name.removeprefix("clinical_"): value for name, value in shortcuts.items()})
@@ -49,6 +55,10 @@ def samplesheet_check(
         raise click.UsageError("survival needs --clinical-time, --clinical-event and --clinical-event-value together")
     # a task sees the tables and not the samples: whoever started it tells which of them are not there
     missing = json.loads(missing.read_text()) if missing else {}
+    if preview:
+        found = preview_of(lambda: read_cohort(sheet, clinical, contrasts, shortcuts, check_files, schema_dir, missing))
+        click.echo(json.dumps(found, indent=2) if preview == "json" else preview_text(found))
+        raise SystemExit(ExitCode.BAD_INPUT if found["problems"] else ExitCode.OK)
     check_cohort(sheet, clinical, contrasts, shortcuts, check_files, schema_dir, outdir, folder, missing)
     if read_samples:
         # what tables alone need loads no reader

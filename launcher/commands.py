@@ -19,7 +19,7 @@ from launcher.environment import (
 )
 from launcher.messages import NoPlace, SetupError, UsageError, say
 from launcher.peers import peer_names, ready_peer
-from launcher.preflight import answered, check_parameters, check_places, check_tables, given_parameters
+from launcher.preflight import answered, check_parameters, check_places, check_tables, given_parameters, preview_tables
 from launcher.processes import exit_code_of, replace_by
 from launcher.verify import verify as verify_outputs
 
@@ -31,6 +31,9 @@ Usage: ./semanticst COMMAND [ARGUMENTS]
   test --containers [STEPS]
                      build the images and run the pipeline from them (Debian, root; without STEPS: what there is)
   run ARGS           run the pipeline: nextflow run <this checkout> ARGS; parameters and tables are checked first
+  check --input SHEET [--clinical TABLE --contrasts TABLE ...] [--no_files] [--json]
+                     what a run would compare, from its tables alone: groups, events, who is left out and why, batches;
+                     --no_files: the samples are not here; exit code 3 with problems, 0 with none. Writes nothing
   split FOLDER       find the pieces of tissue in a folder or file (cores of a tissue array) and draft a samplesheet
   verify OUTDIR      whether an output folder is what its run left there: whole, damaged, left over from earlier runs
   nextflow ARGS      the workflow engine itself
@@ -103,6 +106,22 @@ def checked(place: Place, arguments: Sequence[str]) -> int | None:
     check_parameters(given, place.env, place.environment)
     check_places(given, place.env)
     return check_tables(given, place.environment(), place.env) or None
+
+
+def check(place: Place, arguments: Sequence[str]) -> int:
+    """Preview of a run's contrasts; takes the parameters of the run."""
+    own = ("--no_files", "--json")
+    given = given_parameters([a for a in arguments if a not in own], place.env, place.environment)
+    if given is None:
+        raise UsageError("check takes parameters of the pipeline, such as --input, --clinical and --contrasts")
+    if answered(given):
+        return 0
+    if not given.params.get("outdir"):
+        given.params["outdir"] = "results"  # a run needs one
+    check_parameters(given, place.env, place.environment)
+    further = ["--preview", "json" if "--json" in arguments else "text"]
+    further += ["--no-check-files"] if "--no_files" in arguments else []
+    return preview_tables(given, place.environment(), place.env, *further)
 
 
 def demo(place: Place, arguments: Sequence[str]) -> int:
@@ -216,6 +235,7 @@ COMMANDS: dict[str, Callable[[Place, Sequence[str]], int]] = {
     "demo": demo,
     "test": test,
     "run": run,
+    "check": check,
     "split": split,
     "verify": verify,
     "nextflow": nextflow,

@@ -158,6 +158,16 @@ def check_tables(given: Given, environment: Path, env: Mapping[str, str], *furth
     return 0
 
 
+def preview_tables(given: Given, environment: Path, env: Mapping[str, str], *further: str) -> int:
+    """Print what each contrast will compare; exit code of ``samplesheet_check.py``, which writes nothing then."""
+    command = tables_command(given)
+    if not command:
+        raise UsageError("check needs --input, the samplesheet, and tables that are on this machine")
+    variables = activated(environment, env) | {"PYTHONPATH": str(CHECKOUT / "bin"), "PYTHONDONTWRITEBYTECODE": "1"}
+    call = [str(python_of(environment)), str(CHECK), *command, *further]
+    return subprocess.run(call, env=variables, stdin=subprocess.DEVNULL, check=False).returncode
+
+
 def tables_command(given: Given) -> list[str]:
     """Arguments of ``samplesheet_check.py`` for these parameters; empty when the tables are not to be checked here."""
     sheet = given.file("input")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from semanticst.errors import Problem
+from semanticst.io.identifiers import near_names
 from semanticst.tables.delimited import Table, clean_value, read_table
 from semanticst.tables.schema import check_columns, check_rows, column_names
 
@@ -38,6 +39,20 @@ def check_agreement(clinical: Table, sheet: Table) -> list[Problem]:
     rows = {clean_value(row["patient"]): (line, row) for line, row in zip(clinical.lines, clinical.rows)}
     in_sheet = dict.fromkeys(clean_value(row["patient"]) for row in sheet.rows)
     without = [p for p in in_sheet if p not in rows]
+    meant = near_names(without, [p for p in rows if p not in in_sheet])
+    if meant:
+        lines = {clean_value(row["patient"]): line for line, row in zip(sheet.lines, sheet.rows)}
+        return [
+            Problem(
+                sheet.file,
+                f"no row of {clinical.file.name} has this patient; row {rows[other][0]} has '{other}', probably the "
+                "same: write patients alike in both (as text, where a spreadsheet changed them)",
+                lines[name],
+                "patient",
+                name,
+            )
+            for name, other in meant.items()
+        ]
     if len(without) == len(in_sheet):
         message = (
             f"no patient of {sheet.file.name} is in this table (it has {_some(rows)}; the samplesheet has "

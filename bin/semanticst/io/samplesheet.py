@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from semanticst.errors import Problem
+from semanticst.errors import MOST_ALIKE, Problem
 from semanticst.io.exclusion import EXCLUDE, check_reasons, exclusion_reason, split_excluded
 from semanticst.io.regions.section_parts import check_parts
 from semanticst.tables.delimited import MISSING, Table, clean_value, read_table
@@ -98,13 +98,17 @@ def absolute_path(path: str, folder: str) -> str:
 def _repeated(table: Table, column: str, rule: str) -> list[Problem]:
     if column not in table.columns:
         return []
-    first: dict[str, int] = {}
+    first: dict[str, tuple[str, int]] = {}
     problems = []
     for line, row in zip(table.lines, table.rows):
         value = row[column]
-        if value and value in first:
-            problems.append(Problem(table.file, f"also in row {first[value]}; {rule}", line, column, value))
-        first.setdefault(value, line)
+        other, before = first.get(value.casefold(), (value, 0))
+        if value and before:
+            message = f"also in row {before}; {rule}"
+            if other != value:
+                message = f"row {before} has '{other}': on some disks the files of both have one name; rename one"
+            problems.append(Problem(table.file, message, line, column, value))
+        first.setdefault(value.casefold(), (value, line))
     return problems
 
 
@@ -124,8 +128,17 @@ def _missing_files(table: Table) -> dict[str, str]:
 
 
 def _not_found(table: Table, missing: Mapping[str, str]) -> list[Problem]:
+    several = sum(row.get(column, "") in missing for row in table.rows for column in FILES) > MOST_ALIKE
     return [
-        Problem(table.file, f"there is no {missing[row[column]]}", line, column, row[column])
+        Problem(
+            table.file,
+            "this is not there; relative paths start at the folder of the samplesheet"
+            if several
+            else f"there is no {missing[row[column]]}",
+            line,
+            column,
+            row[column],
+        )
         for line, row in zip(table.lines, table.rows)
         for column in FILES
         if row.get(column, "") in missing

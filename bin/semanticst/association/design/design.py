@@ -149,6 +149,10 @@ def build_design(contrast: Contrast, sections: pd.DataFrame, usable: pd.Series |
     if design.units.empty:
         reasons = ", ".join(f"{reason}: {n}" for reason, n in dropped.items()) or "no section is left"
         design = replace(design, untestable=f"not testable: no patient enters this contrast ({reasons})")
+    elif within and not _several_values(design):
+        inside = " and ".join(design.block_names)
+        untestable = f"not testable: nobody has several values of {contrast.column} inside {inside}"
+        design = replace(design, untestable=untestable)
     for reason, n in design.dropped.items():
         log.info("%d patients left out: %s", n, reason)
     n_patients = design.units["patient"].nunique()
@@ -200,6 +204,12 @@ def without_uncompared(design: Design) -> Design:
         blocks=design.blocks[use],
         dropped=dropped,
     )
+
+
+def _several_values(design: Design) -> bool:
+    """Is there a block that has more than one value of the contrast?"""
+    values_of_block = design.units["value"].groupby(design.blocks).nunique()
+    return bool((values_of_block > 1).any())
 
 
 def _differs_within_patient(contrast: Contrast, sections: pd.DataFrame) -> bool:

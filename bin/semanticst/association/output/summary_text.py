@@ -7,7 +7,7 @@ import pandas as pd
 
 from semanticst.association.associate import Association
 from semanticst.association.checks.echo import ECHO
-from semanticst.association.design.tables import read_text_table
+from semanticst.association.design.tables import Contrast, read_text_table
 from semanticst.association.features.within_niche import CELL_TYPE, GENE_SET
 from semanticst.association.stats.results import COMPOSITION, OMNIBUS, SIGNIFICANT
 
@@ -45,7 +45,7 @@ def who_was_compared(result: Association) -> str:
         text += f", compared by the change {contrast.change} of each patient"
     if design.within_patient:
         text += ", sections compared within patients"
-    text += "."
+    text += "." + _as_asked(contrast)
     if design.dropped:
         text += (
             " Left out: "
@@ -53,6 +53,18 @@ def who_was_compared(result: Association) -> str:
             + "."
         )
     return text
+
+
+def _as_asked(contrast: Contrast) -> str:
+    """Subset, covariates, strata and block of a contrast, as they were asked for."""
+    parts = [f"samples with {contrast.subset}"] if contrast.subset else []
+    for words, columns in (
+        ("adjusted for", contrast.covariates),
+        ("compared inside strata of", contrast.strata),
+        ("in blocks of", (contrast.block,) if contrast.block not in ("", "patient") else ()),
+    ):
+        parts += [f"{words} {', '.join(columns)}"] if columns else []
+    return f" Asked for: {'; '.join(parts)}." if parts else ""
 
 
 def joint_sentence(result: Association) -> str:

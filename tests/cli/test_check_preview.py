@@ -1,0 +1,124 @@
+"""``./semanticst check``: what a run would compare, from its tables alone."""
+
+import json
+
+import pytest
+
+from helpers import invoke
+
+SHEET = "sample,patient,path,platform,batch,timepoint\n" + "".join(
+    [f"s{i:02d},P{i:02d},x{i}.h5ad,Xenium,run{i % 2},baseline\n" for i in range(1, 13)]
+    + [f"w{i:02d},P{i:02d},y{i}.h5ad,Xenium,run1,week6\n" for i in range(1, 5)]
+)
+CLINICAL = "patient,response,age,months,status\n" + "".join(
+    f"P{i:02d},{'yes' if i % 3 else 'no'},{'unknown' if i == 12 else 40 + i},{i},{'dead' if i < 7 else 'alive'}\n"
+    for i in range(1, 13)
+)
+HEADER = "contrast,type,column,time,event,event_value,covariates,strata,subset\n"
+CONTRASTS = (
+    HEADER + "response,groups,response,,,,age,,timepoint == baseline\nsurvival,survival,,months,status,dead,,,\n"
+)
+
+
+def look(folder, *arguments, sheet=SHEET, clinical=CLINICAL, contrasts=CONTRASTS, form="json"):
+    for name, text in {"sheet": sheet, "clinical": clinical, "contrasts": contrasts}.items():
+        (folder / f"{name}.csv").write_text(text)
+    tables = [x for name in ("clinical", "contrasts") for x in (f"--{name}", folder / f"{name}.csv")]
+    outdir = folder / "out"
+    result = invoke(
+        "samplesheet_check", folder / "sheet.csv", *tables, "--no-check-files", "--preview", form, "--outdir", outdir,
+        *arguments,
+    )  # fmt: skip
+    assert list(outdir.iterdir()) == []
+    return result.exit_code, json.loads(result.stdout) if form == "json" else result.stdout
+
+
+def test_groups_events_and_who_is_left_out(tmp_path):
+    code, found = look(tmp_path)
+    assert (code, found["samples"], found["patients"], found["platforms"]) == (0, 16, 12, {"xenium": 16})
+    response, survival = found["contrasts"]
+    assert response["groups"] == {"no": {"patients": 3, "sections": 3}, "yes": {"patients": 8, "sections": 8}}
+    assert response["left_out_patients"] == {"no age": 1}
+    assert response["left_out_sections"] == {"outside the subset": 4, "no age": 1}
+    assert (survival["patients"], survival["events"], survival["median_time"]) == (12, 6, 6.5)
+    assert survival["cautions"][0].startswith(
+        "sections of several timepoint (baseline, week6) are summed in 4 patients"
+    )
+    assert found["problems"] == []
+
+
+def test_problems_end_with_3_and_the_rest_is_shown(tmp_path):
+    contrasts = CONTRASTS.replace("timepoint == baseline", "timepoint == Baseline")
+    code, text = look(tmp_path, contrasts=contrasts, form="text")
+    assert code == 3
+    assert "response (groups): cannot be looked at, see the problems" in text
+    assert "survival (survival): 12 patients (16 sections), 6 events (status = dead, 50 %), median months 6.5" in text
+    assert "no sample has 'Baseline' in 'timepoint'; values found: baseline, week6; did you mean 'baseline'?" in text
+    assert text.endswith("1 problem, 1 caution\n")
+
+
+def test_batch_that_is_the_contrast_is_told_before_a_run(tmp_path):
+    sheet = (
+        SHEET.splitlines()[0]
+        + "\n"
+        + "".join(f"s{i:02d},P{i:02d},x{i}.h5ad,xenium,{'a' if i % 3 else 'b'},baseline\n" for i in range(1, 13))
+    )
+    code, found = look(tmp_path, sheet=sheet)
+    batch = found["contrasts"][0]["batch"]
+    assert code == 0
+    assert (batch["measure"], batch["strength"]) == ("Cramer's V", pytest.approx(1.0))
+    assert "not testable: batch is nested in the contrast" in batch["follows"]
+    assert found["contrasts"][0]["untestable"] == batch["follows"]
+
+
+@pytest.mark.parametrize(
+    ("sheet_ids", "clinical_ids", "message"),
+    [
+        (["P1", "P2", "P3"], ["P01", "P02", "P3"], "row 2, column 'patient': found 'P1'...row 2 has 'P01'"),
+        (["100000", "B2", "B3"], ["1E5", "B2", "B3"], "found '100000'...row 2 has '1E5'"),
+        (["SEP2", "B2", "B3"], ["2-Sep", "B2", "B3"], "found 'SEP2'...row 2 has '2-Sep'"),
+        (["a_1", "B2", "B3"], ["A-01", "B2", "B3"], "found 'a_1'...row 2 has 'A-01'"),
+    ],
+)  # fmt: skip
+def test_names_that_a_program_changed(tmp_path, sheet_ids, clinical_ids, message):
+    sheet = "sample,patient,path\n" + "".join(f"s{i},{p},x{i}\n" for i, p in enumerate(sheet_ids))
+    clinical = "patient,response\n" + "".join(f"{p},a\n" for p in clinical_ids)
+    code, found = look(tmp_path, sheet=sheet, clinical=clinical, contrasts=HEADER)
+    assert code == 3
+    assert all(part in "\n".join(found["problems"]) for part in message.split("..."))
+
+
+def test_names_of_files_that_are_one_on_some_disks(tmp_path):
+    sheet = "sample,patient,path\nS01,p1,a\ns01,p2,b\n"
+    clinical = "patient,response\np1,a\np2,b\n"
+    contrasts = HEADER + "arm,groups,response,,,,,,\nArm,groups,response,,,,,,\n"
+    code, found = look(tmp_path, sheet=sheet, clinical=clinical, contrasts=contrasts)
+    assert code == 3
+    problems = "\n".join(found["problems"])
+    assert "sheet.csv, row 3, column 'sample': found 's01': row 2 has 'S01': on some disks" in problems
+    assert "contrasts.csv, row 3, column 'contrast': found 'Arm': 'arm' (row 2) differs by case only" in problems
+
+
+def test_cells_that_spell_one_value_in_several_ways_are_named(tmp_path):
+    clinical = CLINICAL.replace("P03,no", "P03,NO").replace("P06,no", "P06,No").replace("P04,yes,44", "P04,yes,>44")
+    code, found = look(tmp_path, clinical=clinical)
+    assert code == 3
+    problems = "\n".join(found["problems"])
+    assert "clinical.csv, row 4, column 'response': found 'NO': probably the same as 'no'" in problems
+    assert "clinical.csv, row 7, column 'response': found 'No'" in problems
+    assert "clinical.csv, row 5, column 'age': found '>44': most values of this column are numbers" in problems
+
+
+def test_the_launcher_takes_the_parameters_of_the_pipeline(tmp_path, capfd):
+    from launcher.commands import main
+
+    look(tmp_path)
+    tables = [
+        f"--{n}={tmp_path}/{f}.csv"
+        for n, f in (("input", "sheet"), ("clinical", "clinical"), ("contrasts", "contrasts"))
+    ]
+    assert main(["check", *tables, "--no_files"]) == 0
+    assert "response (groups): 11 patients (11 sections): no 3 (3), yes 8 (8); covariates age" in capfd.readouterr().out
+    assert main(["check", *tables]) == 3
+    assert "this is not there; relative paths start at the folder of the samplesheet" in capfd.readouterr().out
+    assert main(["check", *tables[1:]]) == 2
