@@ -85,9 +85,14 @@ def kinds_of_samples(_context, _option, value: str | None) -> list[list[str]]:
     help="What the values of the cohort's samples may be: kinds joined by commas, samples that differ in them by "
     "colons, as in binary:onehot,binary [default: each sample is judged alone].",
 )
+@click.option(
+    "--cell-type-markers",
+    type=EXISTING_FILE,
+    help="CSV of cell_type and gene: cell types are predicted by these markers in samples that bring none.",
+)
 @click.option("--prefix", default="samples", show_default=True, help="Name of the record: {prefix}.qc.json.")
 @outdir_option
-def sample_qc(files, qc_fail, sample_kinds, prefix, outdir, **settings):
+def sample_qc(files, qc_fail, sample_kinds, cell_type_markers, prefix, outdir, **settings):
     """Keep the good cells of samples (FILES: *.ingest.h5ad), and say which samples cannot be used.
 
     Writes {sample}.qc.h5ad for each sample that does not fail, {prefix}.qc.json with what was removed and why, and for
@@ -95,12 +100,14 @@ def sample_qc(files, qc_fail, sample_kinds, prefix, outdir, **settings):
     Settings of a sample in the samplesheet go before the options.
     """
     from semanticst.io.values import cohort_type
+    from semanticst.qc.cell_types import read_markers
     from semanticst.qc.samples import check_samples
     from semanticst.qc.thresholds import QcSettings
 
+    markers = read_markers(cell_type_markers) if cell_type_markers else None
     kind = cohort_type(sample_kinds) if sample_kinds else None
     settings = QcSettings(**{name.removeprefix("qc_"): value for name, value in settings.items()})
-    check_samples(files, settings, qc_fail == "stop", prefix, outdir, kind)
+    check_samples(files, settings, qc_fail == "stop", prefix, outdir, kind, markers)
 
 
 if __name__ == "__main__":

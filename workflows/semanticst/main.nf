@@ -19,11 +19,12 @@ workflow SEMANTICST {
     main:
     def bundle = [size: settings.sample_bundle_size, mb: settings.sample_bundle_mb]
     def model = settings.model ? stageable(file(settings.model, glob: false)) : []
+    def markers = settings.cell_type_markers ? stageable(file(settings.cell_type_markers, glob: false)) : []
     def gene_sets = settings.clinical_gene_sets ? stageable(file(settings.clinical_gene_sets, glob: false)) : []
 
     COHORT_INPUT(settings)
 
-    SAMPLE_PREPARE(COHORT_INPUT.out.ch_samples, bundle)
+    SAMPLE_PREPARE(COHORT_INPUT.out.ch_samples, markers, bundle)
 
     ch_sections = channel.empty()
     ch_outputs = COHORT_INPUT.out.ch_outputs.mix(SAMPLE_PREPARE.out.ch_outputs)

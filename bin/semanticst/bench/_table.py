@@ -13,10 +13,14 @@ COLUMNS = {
     "pas": "PAS",
     "ilisi": "iLISI",
     "clisi": "domain LISI",
+    "macro_f1": "macro F1",
+    "types": "types",
+    "cells": "cells",
+    "unknown": "unknown",
     "seconds": "CPU s",
     "peak_mb": "peak MB",
 }
-DIGITS = {"own_k": 1, "seconds": 0, "peak_mb": 0}
+DIGITS = {"own_k": 1, "seconds": 0, "peak_mb": 0, "types": 0, "cells": 0}
 
 
 def table(scores: pd.DataFrame) -> str:

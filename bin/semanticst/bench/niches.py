@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 import numpy as np
 import pandas as pd
+from sklearn.metrics import f1_score
 
 from semanticst.bench._checkpoint import known_scores
 from semanticst.bench._methods import LEIDEN, METHODS, Limits, Outcome, run_method
@@ -34,6 +35,7 @@ from semanticst.io.exclusion import split_excluded
 from semanticst.io.ingest import ingest_samples
 from semanticst.io.internal import read_sample
 from semanticst.io.samplesheet import check_samplesheet
+from semanticst.qc.cell_types import PREDICTED, UNKNOWN, predict_types, read_markers
 from semanticst.qc.samples import check_samples
 from semanticst.qc.thresholds import QcSettings
 from semanticst.tables.schema import load_schema
@@ -59,11 +61,19 @@ CHOOSE = ("default", LEIDEN.name)
     type=click.Path(dir_okay=False, path_type=Path),
     help="CSV of all scores, as they come; what is in it is not run again, unless it was not installed.",
 )
-def bench_niches(sheet, methods, seeds, niche_k, niche_starts, max_minutes, max_gb, save):
+@click.option(
+    "--cell-type-markers",
+    type=EXISTING_FILE,
+    help="CSV of cell_type and gene: only how well these predict obs['cell_type'] is scored (macro F1), and no niche.",
+)
+def bench_niches(sheet, methods, seeds, niche_k, niche_starts, max_minutes, max_gb, save, cell_type_markers):
     """Agreement with an annotation, coherence, mixing, time and memory: the default, its parts, and other methods."""
     limits = Limits(60 * max_minutes, 1000 * max_gb)
     with tempfile.TemporaryDirectory(prefix="semanticst-bench-") as place:
         samples = prepare(sheet, Path(place) / "samples")
+        if cell_type_markers:
+            click.echo(table(predicted_types(samples, read_markers(cell_type_markers))))
+            return
         cells = cell_table(samples, need_domains=niche_k is None)
         known = annotated(cells[DOMAIN])
         k = niche_k or cells[DOMAIN][known].nunique()
@@ -100,6 +110,29 @@ def prepare(sheet: Path, folder: Path) -> list[Path]:
     ingest_samples(folder / "manifest.json", folder)
     check_samples(sorted(folder.glob("*.ingest.h5ad")), QcSettings(), stop=False, prefix="samples", outdir=folder)
     return sorted(folder.glob("*.qc.h5ad"))
+
+
+def predicted_types(samples: list[Path], markers: dict[str, list[str]]) -> pd.DataFrame:
+    """Row of scores of each sample that has a ``cell_type``: of the types that it and the markers both have."""
+    rows = []
+    for path in samples:
+        adata = read_sample(path)
+        if Obs.CELL_TYPE not in adata.obs:
+            continue
+        truth = adata.obs.pop(Obs.CELL_TYPE.value).astype(str).to_numpy()
+        predict_types(adata, markers)
+        row = {"row": path.name.removesuffix(".qc.h5ad"), "seed": 0}
+        types = sorted(set(truth) & set(markers))
+        if types and Obs.CELL_TYPE in adata.obs:
+            found = adata.obs[Obs.CELL_TYPE].astype(str).str.removesuffix(PREDICTED).to_numpy()
+            row["macro_f1"] = f1_score(truth, found, labels=types, average="macro", zero_division=0)
+            row |= {"types": len(types), "cells": len(truth), "unknown": (found == UNKNOWN).mean()}
+        else:
+            row["failed"] = "no type of the sample has a marker in it"
+        rows.append(row)
+    if not rows:
+        raise BadInput(Problem("samples", "there is no obs['cell_type'] to score against"))
+    return pd.DataFrame(rows)
 
 
 def known_rows(path: Path | None, cohort: dict[str, int]) -> list[dict]:

@@ -9,8 +9,10 @@ from pathlib import Path
 from semanticst.constants import UNS, FeatureType
 from semanticst.errors import BadInput, Problem
 from semanticst.io.internal import read_sample
+from semanticst.io.understood import understood
 from semanticst.progress import progress
 from semanticst.qc.cell_table import write_cells
+from semanticst.qc.cell_types import take_types
 from semanticst.qc.map import MAP_ENDING, write_qc_map
 from semanticst.qc.sample import check_sample
 from semanticst.qc.summary import FAIL
@@ -27,6 +29,7 @@ def check_samples(
     prefix: str,
     outdir: Path,
     cohort_kind: FeatureType | None = None,
+    markers: dict[str, list[str]] | None = None,
 ) -> None:
     """Write ``{sample}.qc.h5ad`` for each sample that does not fail, and ``{prefix}.qc.json``.
 
@@ -34,6 +37,8 @@ def check_samples(
     what was removed lies).
 
     ``cohort_kind``: what the values of the cohort are, see `check_sample`.
+
+    ``markers``: genes of cell types, which are predicted in samples without a ``cell_type``.
 
     ``stop``: a sample that fails is bad input. Raises BadInput with the problems of all samples, and writes nothing
     then.
@@ -56,6 +61,10 @@ def check_samples(
             seen[sample] = file.name
             clean, record, judged = check_sample(adata, settings, cohort_kind)
             del adata
+            if markers and clean is not None:
+                take_types(clean, markers)
+                own = clean.uns[UNS]
+                record |= {"notes": [str(note) for note in own.get("notes", ())], "understood": understood(own)}
             records.append(record)
             _log_sample(record)
             if clean is not None:

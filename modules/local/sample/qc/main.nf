@@ -9,7 +9,7 @@ process SAMPLE_QC {
     container 'nf-semanticst/base:0.1.0'
 
     input:
-    tuple val(meta), path(files)
+    tuple val(meta), path(files), path(markers, stageAs: 'markers/*')
 
     output:
     tuple val(meta), path('*.qc.h5ad')        , emit: samples, optional: true
@@ -28,8 +28,9 @@ process SAMPLE_QC {
     def args = task.ext.args ?: ''
     def prefix = task.ext.prefix ?: meta.id
     def kinds = meta.kinds ? "--sample-kinds '${meta.kinds}'" : ''
+    def types = markers ? "--cell-type-markers ${markers}" : ''
     """
-    sample_qc.py ${files} --prefix '${prefix}' ${kinds} ${args}
+    sample_qc.py ${files} --prefix '${prefix}' ${kinds} ${types} ${args}
     """
 
     stub:

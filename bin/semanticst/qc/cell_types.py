@@ -1,0 +1,124 @@
+"""Cell types predicted from markers, where the input brings none."""
+
+import csv
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from semanticst.constants import UNS, FeatureType, Obs
+from semanticst.errors import BadInput, Problem
+from semanticst.io.internal import feature_type
+
+if TYPE_CHECKING:
+    import anndata as ad
+
+log = logging.getLogger(__name__)
+
+PREDICTED = " (predicted)"
+"""Ends the name of every type that was not in the input, so that no table, figure or test can show it without."""
+UNKNOWN = "unknown"
+_TOTAL = 1e4
+_BINS = 25
+
+
+def read_markers(path: Path) -> dict[str, list[str]]:
+    """Genes of each cell type, of a CSV with the columns ``cell_type`` and ``gene``, one gene a row.
+
+    Raises BadInput for other columns, a row that lacks one of the two, a type called unknown, or a file without types.
+    """
+    rows = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())
+    absent = [name for name in ("cell_type", "gene") if name not in (rows.fieldnames or [])]
+    if absent:
+        raise BadInput([Problem(path, "this column must exist", row=1, column=name) for name in absent])
+    markers: dict[str, list[str]] = {}
+    problems = []
+    for number, row in enumerate(rows, start=2):
+        name, gene = (row["cell_type"] or "").strip(), (row["gene"] or "").strip()
+        if not name or not gene:
+            problems.append(Problem(path, "both the cell type and the gene are needed", row=number))
+        elif name.casefold() == UNKNOWN:
+            problems.append(Problem(path, "cells that no marker tells are called so", number, value=name))
+        elif gene not in markers.setdefault(name, []):
+            markers[name].append(gene)
+    if not markers and not problems:
+        problems.append(Problem(path, "holds no cell type"))
+    if problems:
+        raise BadInput(problems)
+    return markers
+
+
+def predict_types(adata: "ad.AnnData", markers: dict[str, list[str]]) -> str:
+    """Add ``obs['cell_type']`` of each cell where the sample has none, and return a note about it; ``""`` where it has.
+
+    Each type has the score of `score_genes`: the mean of its markers less that of other features of like mean. Scores
+    are brought to the spread that they have among the cells of the sample, and a cell is of the type with the highest
+    one; unknown where no score is above 0. Counts are scaled to 10,000 and log(1 + x) transformed before. Names end
+    with `PREDICTED`.
+    """
+    if Obs.CELL_TYPE in adata.obs:
+        return ""
+    scores = marker_scores(adata, markers)
+    if scores.empty:
+        return "no cell type is predicted: the sample has none of the markers"
+    best = scores.to_numpy().argmax(axis=1)
+    names = np.array([f"{name}{PREDICTED}" for name in scores], dtype=object)[best]
+    names[(scores.to_numpy() <= 0).all(axis=1)] = f"{UNKNOWN}{PREDICTED}"
+    adata.obs[Obs.CELL_TYPE.value] = pd.Categorical(names)
+    known = (names != f"{UNKNOWN}{PREDICTED}").mean()
+    told = f"{scores.shape[1]} of {len(markers)} types"
+    return f"cell types are predicted from markers of {told}: {known:.0%} of the cells, the others are unknown"
+
+
+def marker_scores(adata: "ad.AnnData", markers: dict[str, list[str]]) -> pd.DataFrame:
+    """Score of each cell (rows) for each type that has a marker among the features; whatever the case of the names."""
+    by_name = {str(name).upper(): place for place, name in reversed(list(enumerate(adata.var_names)))}
+    own = {name: [by_name[g.upper()] for g in genes if g.upper() in by_name] for name, genes in markers.items()}
+    X = transform(adata.X, feature_type(adata))
+    scores = {}
+    for name, genes in own.items():
+        if genes:
+            score = score_genes(X, np.array(sorted(set(genes))))
+            spread = score.std()
+            scores[name] = score / spread if spread > 0 else np.zeros(len(score))
+    return pd.DataFrame(scores)
+
+
+def transform(X: sp.csr_matrix, kind: FeatureType) -> sp.csr_matrix:
+    """log(1 + x) of counts scaled to 10,000 a cell; other values as they are."""
+    if kind != FeatureType.COUNTS:
+        return X
+    totals = np.asarray(X.sum(axis=1), dtype=np.float64).ravel()
+    factors = np.repeat(_TOTAL / np.maximum(totals, 1), np.diff(X.indptr))
+    return sp.csr_matrix((np.log1p(X.data * factors), X.indices, X.indptr), shape=X.shape)
+
+
+def score_genes(X: sp.csr_matrix, genes: np.ndarray) -> np.ndarray:
+    """Score (float64, n) of a set of features (columns) in each cell, as `scanpy.tl.score_genes` has it.
+
+    The mean of the set less that of the other features in the bins (by mean) that the set is in. All of them are taken
+    (``ctrl_size`` of the size of a bin or more), so that nothing is drawn at random; where a bin holds no others, all
+    features are. There are at most 25 bins, and of ten features or more.
+    """
+    mean = pd.Series(np.asarray(X.mean(axis=0)).ravel())
+    bins = int(np.clip(X.shape[1] // 10, 2, _BINS))
+    cut = mean.rank(method="min") // int(np.round(len(mean) / (bins - 1)))
+    controls = np.setdiff1d(np.flatnonzero(cut.isin(cut[genes])), genes)
+    if not len(controls):
+        controls = np.setdiff1d(np.arange(len(mean)), genes)
+    weights = np.zeros(len(mean))
+    weights[genes] = 1 / len(genes)
+    weights[controls] = -1 / max(len(controls), 1)
+    return X @ weights
+
+
+def take_types(adata: "ad.AnnData", markers: dict[str, list[str]]) -> None:
+    """`predict_types`, with its note among those of the sample."""
+    note = predict_types(adata, markers)
+    if note:
+        own = adata.uns[UNS]
+        own["notes"] = [*own.get("notes", ()), note]
+        log.info("%s: %s", own["sample"], note)
