@@ -18,7 +18,7 @@ def parse_sections(context: click.Context, parameter: click.Parameter, text: str
 @step()
 @click.option("--patients", default=12, show_default=True, help="Patients, half of them responders.")
 @click.option("--sections", default="1-3", show_default=True, callback=parse_sections, help="Sections of a patient.")
-@click.option("--cells", default=320, show_default=True, help="Cells of a section, on average.")
+@click.option("--cells", default=1000, show_default=True, help="Cells of a section, on average.")
 @click.option("--genes", default=150, show_default=True, help="Genes.")
 @click.option("--niches", default=6, show_default=True, help="Niches.")
 @click.option("--batches", default=3, show_default=True, help="Batches (slides), balanced over the groups.")

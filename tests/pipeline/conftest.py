@@ -7,8 +7,8 @@ from engine_helpers import Run, pipeline
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory) -> Run:
-    """The demonstration, run for real."""
-    return pipeline(tmp_path_factory.mktemp("demo"), "-profile", "demo").ok()
+    """The demonstration, run for real, at a third of its cells."""
+    return pipeline(tmp_path_factory.mktemp("demo"), "-profile", "demo", "--simulate_cells", "320").ok()
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ class Settings:
     patients: int = 12
     sections: tuple[int, int] = (1, 3)
     """Fewest and most sections of a patient."""
-    cells: int = 320
+    cells: int = 1_000
     """Cells of a section, on average."""
     genes: int = 150
     niches: int = 6

@@ -60,7 +60,7 @@ def test_default_cohort_is_of_demo_size(demo):
     assert len(clinical) == 12
     assert clinical["group"].value_counts().to_dict() == {"responder": 6, "non_responder": 6}
     assert sorted(per_patient.unique()) == [1, 2, 3]
-    assert 6000 <= len(pd.read_csv(demo / "domains.csv.gz")) <= 8000
+    assert 19_000 <= len(pd.read_csv(demo / "domains.csv.gz")) <= 25_000
     assert set(sheet["patient"]) == set(clinical["patient"])
     assert (
         pd.crosstab(sheet["batch"], sheet["patient"].map(clinical.set_index("patient")["group"])).to_numpy().min() > 0
