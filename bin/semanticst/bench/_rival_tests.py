@@ -12,7 +12,7 @@ from semanticst.association.stats.linear_model import nuisance_basis, slope_mode
 from semanticst.association.stats.mixed_model import fit_mixed
 from semanticst.association.stats.omnibus import indicators, omnibus_test
 from semanticst.association.stats.survival import EVENTS_PER_VARIABLE, survival_p
-from semanticst.bench._simulated_counts import Cohort
+from semanticst.bench.material.simulated_counts import Cohort
 
 PERMUTATIONS = 999
 

@@ -15,7 +15,7 @@ from scipy import stats
 from semanticst.association.stats.results import benjamini_hochberg
 from semanticst.bench import _rival_tests
 from semanticst.bench._docs_tables import write_report
-from semanticst.bench._simulated_counts import N_NICHES, PLANTED, Cohort, Layout, draw
+from semanticst.bench.material.simulated_counts import N_NICHES, PLANTED, Cohort, Layout, draw
 from semanticst.cli import seed_option, step
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"

@@ -16,7 +16,7 @@ import numpy as np
 from anndata.io import read_elem
 
 from semanticst.bench._measure import measured
-from semanticst.bench._synthetic_folders import write_visium_hd, write_xenium
+from semanticst.bench.material.synthetic_folders import write_visium_hd, write_xenium
 from semanticst.cli import seed_option, step
 
 log = logging.getLogger(__name__)

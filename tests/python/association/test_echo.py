@@ -8,7 +8,7 @@ from semanticst.association.associate import examine
 from semanticst.association.design.tables import Contrast
 from semanticst.association.output.summary_text import paragraph
 from semanticst.bench._rival_tests import units
-from semanticst.bench._simulated_counts import N_NICHES, PLANTED, Layout, draw
+from semanticst.bench.material.simulated_counts import N_NICHES, PLANTED, Layout, draw
 
 
 def cohorts(n: int) -> list[Cohort]:

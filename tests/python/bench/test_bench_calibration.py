@@ -9,7 +9,7 @@ from semanticst.association.associate import examine
 from semanticst.association.design.tables import Contrast
 from semanticst.bench import _rival_tests, calibration
 from semanticst.bench._docs_tables import replace_between_marks
-from semanticst.bench._simulated_counts import PLANTED, Layout, draw
+from semanticst.bench.material.simulated_counts import PLANTED, Layout, draw
 
 N = 200
 

@@ -7,8 +7,8 @@ import pytest
 
 from helpers import invoke
 from semanticst.bench._measure import measured
-from semanticst.bench._synthetic_folders import write_visium_hd, write_xenium
 from semanticst.bench.input import bench_input
+from semanticst.bench.material.synthetic_folders import write_visium_hd, write_xenium
 from semanticst.io.ingest import ingest_sample
 
 

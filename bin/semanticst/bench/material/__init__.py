@@ -1,0 +1,1 @@
+"""What benchmarks are made on: simulated counts, folders as instruments write them."""
