@@ -1,4 +1,4 @@
-"""What the engine wrote of the tasks of a run: time, CPU and memory, added up by step."""
+"""Trace of the engine, added up by step: time, CPU and memory of the tasks of a run."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What was understood of a sample, in words: format, matrix, kind of values, coordinates, what was left out."""
+"""Summary of how a sample was read, in words: format, matrix, kind of values, coordinates, parts left out."""
 
 from collections.abc import Mapping
 

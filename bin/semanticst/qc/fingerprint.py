@@ -1,4 +1,4 @@
-"""What a sample can be known by again: sketches of its cells and counts, its profile, its genes of sex.
+"""Fingerprints of samples: sketches of its cells and counts, its profile, its genes of sex.
 
 Small enough for a record of every sample, so that the cohort is compared (`semanticst.qc.mix_ups`) without its files.
 """

@@ -1,4 +1,4 @@
-"""What the values of a variable mean: missing, numbers, and spellings of one value. The check and the test share it."""
+"""Spellings of values: missing ones, numbers, and one value in several spellings; for the check and the test."""
 
 import math
 import re

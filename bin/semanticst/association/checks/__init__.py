@@ -1,1 +1,1 @@
-"""What stands beside the tests: other choices, other explanations, other scales."""
+"""Checks beside the tests of a contrast: other choices, other explanations, other scales."""

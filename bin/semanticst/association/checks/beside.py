@@ -1,4 +1,4 @@
-"""What stands beside the tests of a contrast: the same under other choices, and given what else could explain it."""
+"""Checks of one contrast together: the same under other choices, and given what else could explain it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

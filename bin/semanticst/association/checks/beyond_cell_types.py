@@ -1,4 +1,4 @@
-"""Does a niche say more than its cell types? The same test on plain proportions of cell types, and given them.
+"""Niches beyond their cell types: the same test on plain proportions of cell types, and given them.
 
 What cell types alone give of a niche is its expected share: the cell types of a patient, each spread over the niches as
 it is on average over all patients (indirect standardisation). A contrast that only has more of a cell type changes the

@@ -1,4 +1,4 @@
-"""Interaction of a change with a group: did what changed within patients change alike in all groups of patients?
+"""Interaction of a change with a group: changes within patients, compared between groups of patients.
 
 Every patient has a change (after minus before; of several times the slope), and the groups are compared by it: the
 interaction of a mixed model with two times, with the patient as the unit (Frison & Pocock 1992, Stat Med 11:1685).

@@ -1,1 +1,1 @@
-"""What benchmarks are made on: simulated counts, folders as instruments write them."""
+"""Material of benchmarks: simulated counts, folders as instruments write them."""
