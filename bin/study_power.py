@@ -30,6 +30,8 @@ def parse_list(kind: type):
 @click.option("--niche", help="With --run: number of the niche. Default: a typical one (medians over the niches).")
 @click.option("--sd-between", type=click.FloatRange(0, min_open=True), help="SD of the log-ratio between patients.")
 @click.option("--sd-within", type=click.FloatRange(0), help="SD of the log-ratio between sections of a patient.")
+@click.option("--sd-response", type=click.FloatRange(0),
+              help="Paired: SD between patients of the change itself. Default: --contrast of --run, or 0.")  # fmt: skip
 @click.option("--design", type=click.Choice(["groups", "paired", "survival"]), default="groups", show_default=True,
               help="Two groups, two sides within patients, or survival.")  # fmt: skip
 @click.option("--patients", default="5,8,12,16,24,32,48", show_default=True, callback=parse_list(int),
@@ -49,7 +51,7 @@ def parse_list(kind: type):
 @click.option("--studies", type=click.IntRange(100), default=2000, show_default=True, help="Simulated studies per row.")
 @seed_option
 @outdir_option
-def study_power(run, contrast, niche, sd_between, sd_within, outdir, **options):
+def study_power(run, contrast, niche, sd_between, sd_within, sd_response, outdir, **options):
     """Plan a study: power by simulation through the tests of the association.
 
     Takes how much niches vary from a finished run (--run), or from --sd-between and --sd-within. Writes power.csv,
@@ -62,9 +64,9 @@ def study_power(run, contrast, niche, sd_between, sd_within, outdir, **options):
     if run is None and (contrast or niche):
         raise click.UsageError("--contrast and --niche need --run")
     if run is None:
-        variance = given_variance(sd_between, sd_within)
+        variance = given_variance(sd_between, sd_within, sd_response)
     else:
-        variance = variance_of_run(run, outdir, contrast, niche, sd_between, sd_within)
+        variance = variance_of_run(run, outdir, contrast, niche, sd_between, sd_within, sd_response)
     click.echo(plan_study(variance, outdir, **options))
 
 

@@ -34,6 +34,7 @@ from semanticst.association.stats.cell_numbers import (
     compare_beside_cells,
 )
 from semanticst.association.stats.changes import CellChange, changes_of, design_of_changes
+from semanticst.association.stats.clusters import compare_clusters
 from semanticst.association.stats.clusters_above import (
     ClusterCells,
     account_for_clusters,
@@ -56,6 +57,7 @@ from semanticst.association.stats.results import (
     association_table,
     without_untested_checks,
 )
+from semanticst.association.stats.sensitivity import add_detectable_effects
 from semanticst.association.stats.survival import compare_survival, compare_survival_only
 from semanticst.constants import PERMUTATIONS
 
@@ -208,6 +210,7 @@ def examine(
     permutations: int = PERMUTATIONS,
     seed: int = 0,
     log_cells: LogCells = "auto",
+    with_checks: bool = True,
 ) -> Association:
     """Test every niche against one contrast, the patient being the unit.
 
@@ -239,6 +242,8 @@ def examine(
     log_cells
         Are log cells per patient a covariate: ``true``, ``false``, or ``auto``: where they go with the contrast.
         What is inside niches is adjusted for their size, unless this is ``false``.
+    with_checks
+        Fill the columns that stand beside the test (other clusterings, mixed model, cell types).
     """
     large = counts.sum(axis=1).reindex(sections.index, fill_value=0) >= min_cells
     if not large.all():
@@ -277,27 +282,30 @@ def examine(
         joint = untested_composition(patients, f"not tested: the composition as a whole has no test of {what}")
 
     def model(design: Design, features: Features) -> list[dict]:
-        return MODELS[contrast.type](design, features, settings)
+        return compare_clusters(design, features, lambda d, f: MODELS[contrast.type](d, f, settings))
+
+    def quick(design: Design, features: Features) -> list[dict]:
+        few = replace(settings, permutations=min(permutations, CHECK_PERMUTATIONS))
+        test = QUICK.get(contrast.type, MODELS[contrast.type])
+        return compare_clusters(design, features, lambda d, f: test(d, f, few))
 
     rows = compare_beside_cells(unadjusted, design, features, cells, model)
     checks = Checks()
-    if changes is not None or of_cluster is not None:
+    if with_checks and (changes is not None or of_cluster is not None):
         add_percentage_points(rows, unadjusted, features)
         add_median_reference(rows, features, lambda against_median: model(design, against_median))
-    elif not design.untestable:
+    elif with_checks and not design.untestable:
         types = cell_types_of(cell_types, unit, unit_counts) if cell_types is not None else None
-        few = replace(settings, permutations=min(permutations, CHECK_PERMUTATIONS))
         checks = add_checks(
-            rows, unadjusted, design, features, counts, cells, kinds, base_clusterings or {}, types, model,
-            lambda design, features: QUICK.get(contrast.type, MODELS[contrast.type])(design, features, few),
-        )  # fmt: skip
+            rows, unadjusted, design, features, counts, cells, kinds, base_clusterings or {}, types, model, quick
+        )
     if of_cluster is not None:
         for row in rows:
             row["n_patients"] = patients.units["patient"].nunique()
     rows = [_without_test(row, design.untestable) for row in (*rows, joint)]
     for row in rows:
         row["warnings"] = [*row.get("warnings", []), *design.warnings, *_sparse_warning(row, features, min_cells)]
-    table = _ordered(mark_echoes(without_untested_checks(add_q(association_table(rows)))))
+    table = _ordered(mark_echoes(without_untested_checks(add_detectable_effects(add_q(association_table(rows)), rows))))
     log.info("%d tests, %d with q < 0.05", table["p"].notna().sum(), (table["q"] < SIGNIFICANT).sum())
     chosen = {
         **asdict(settings),

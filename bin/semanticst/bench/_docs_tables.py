@@ -28,6 +28,9 @@ HEADINGS = {
     "first": "True niche first",
     "coverage": "Coverage, all niches",
     "coverage_planted": "Coverage, true niche",
+    "any_q": "Cohorts with any q < 0.05",
+    "refused": "Not testable",
+    "seconds": "Seconds",
 }
 
 
@@ -48,6 +51,17 @@ def write_report(
     replace_between_marks(docs / "benchmarks.md", "calibration", "Calibration of the association", text)
     with atomic(docs / "images" / "calibration.png") as partial:
         figure(null, power).savefig(partial, dpi=130, facecolor="white", metadata={"Software": None})
+
+
+def write_hard(docs: Path, hard: pd.DataFrame, cohorts: int, seed: int) -> None:
+    """Write the table of cohorts in which something else differs into ``benchmarks.md``."""
+    text = (
+        f"{cohorts} cohorts without an effect per design (seed {seed}), through all that guards a test. Wanted: false "
+        f"positives "
+        f"{ALLOWED[0]} to {ALLOWED[1]} (small groups may be below), any q at most 0.06, coverage 0.92 to 0.97.\n\n"
+        f"{markdown(hard[[c for c in HEADINGS if c in hard]])}"
+    )
+    replace_between_marks(docs / "benchmarks.md", "hard_cohorts", "Cohorts in which something else differs", text)
 
 
 def markdown(table: pd.DataFrame) -> str:

@@ -14,7 +14,9 @@ from scipy import stats
 
 from semanticst.association.stats.results import benjamini_hochberg
 from semanticst.bench import _rival_tests
-from semanticst.bench._docs_tables import write_report
+from semanticst.bench._docs_tables import write_hard, write_report
+from semanticst.bench.hard_cohorts.hard_designs import HARD
+from semanticst.bench.hard_cohorts.hard_tests import judge
 from semanticst.bench.material.simulated_counts import N_NICHES, PLANTED, Cohort, Layout, draw
 from semanticst.cli import seed_option, step
 
@@ -50,6 +52,8 @@ SURVIVAL_DESIGNS = (
 EFFECTS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 LOG_HAZARDS = (0.0, 0.5, 1.0)
 LEVEL = 0.05
+HARD_SHARE = 10
+"""Cohorts over those of each hard design, which go through the whole contrast and take longer."""
 
 
 def p_values(cohort: Cohort, seed: int) -> np.ndarray:
@@ -184,6 +188,9 @@ def calibration(cohorts, docs, seed):
         ]
     )
     write_report(docs, null, power, hazard, cohorts, seed)
+    few = max(20, cohorts // HARD_SHARE)
+    hard = pd.DataFrame([_said(judge(design, few, next(seeds))) for design in HARD])
+    write_hard(docs, hard, few, seed)
 
 
 def _said(row: dict) -> dict:

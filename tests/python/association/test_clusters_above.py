@@ -27,7 +27,7 @@ def test_means_of_sites_are_compared_where_every_site_has_one_group():
     row, y = row_of(cohort.ask("groups", column="group", cluster="site"), 2), clr(cohort)[2].to_numpy()
     means = np.array([y[s == NESTED].mean() for s in range(8)])
     assert row["effect"] == pytest.approx(means[4:].mean() - means[:4].mean())
-    assert row["p_model"] == pytest.approx(stats.ttest_ind(means[4:], means[:4]).pvalue)
+    assert row["p_model"] == pytest.approx(stats.ttest_ind(means[4:], means[:4], equal_var=False).pvalue)
     assert row["n_patients"] == 20
     assert "means of each site are compared (4 v 4)" in row["warnings"]
 

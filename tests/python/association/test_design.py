@@ -127,7 +127,7 @@ def test_sides_of_a_patient_are_compared_within_the_patient():
     assert row["n_patients"] == 9
 
 
-def test_patients_with_one_side_are_left_out_when_few_and_compared_when_many():
+def test_patients_with_one_side_are_left_out_however_many():
     cohort = make_cohort((14,), n_sections=2)
     lost = [f"p{i:02d}_{i % 2}" for i in range(4)]
     few = Cohort(cohort.sections.drop(lost), cohort.counts.drop(lost), cohort.clinical)
@@ -138,8 +138,9 @@ def test_patients_with_one_side_are_left_out_when_few_and_compared_when_many():
     lost = [f"p{i:02d}_{i % 2}" for i in range(8)]
     many = Cohort(cohort.sections.drop(lost), cohort.counts.drop(lost), cohort.clinical)
     result = many.ask("groups", column="side", block="patient")
-    assert "patients with one value only: 8, compared with each other" in result.table["warnings"].iloc[0]
-    assert (result.table["n_patients"] == 14).all()
+    assert "patients with one value only: 8, not used" in result.table["warnings"].iloc[0]
+    assert (result.table["n_patients"] == 6).all()
+    assert result.design.dropped == {"one value of side only": 8}
 
 
 def test_block_patient_without_repeats_says_so():
@@ -234,7 +235,7 @@ def test_few_permutations_are_pointed_out():
     assert few.primary["warnings"].str.contains("only 70 permutations").all()
     assert few.primary["model"].str.contains(r"\(exact, 70 permutations\)").all()
     many = make_cohort((8, 8)).ask("groups", column="group", permutations=20000)
-    assert not many.primary["warnings"].str.contains("permutations").any()
+    assert not many.primary["warnings"].str.contains("permutations").any(), many.primary[["p", "p_model", "warnings"]]
     assert many.primary["model"].str.contains("exact, 12870").all()
 
 

@@ -8,6 +8,7 @@ from scipy import stats
 
 from semanticst.association.stats.linear_model import slope_model
 from semanticst.association.stats.permutation import (
+    careful_p,
     count_permutations,
     critical_t,
     permutation_p,
@@ -79,8 +80,22 @@ def test_drawn_p_counts_the_cohort_itself():
 def test_tail_below_the_floor_is_the_models():
     null = np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]])
     observed, p, p_model = np.array([3.0, 2.0]), np.array([0.3, 0.6]), np.array([0.01, 0.01])
-    np.testing.assert_allclose(refine_tail(p, null, observed, p_model), [0.01, 0.6])
-    np.testing.assert_allclose(refine_tail(p, null, observed, np.array([0.9, 0.9])), p)
+    spread, none = np.zeros(2, bool), np.ones(2, bool)
+    for expected, source, given in (
+        ([0.01, 0.6], ["model", "permutation"], (p_model, spread)),
+        ([0.3, 0.6], ["floor", "permutation"], (p_model, none)),
+        ([0.3, 0.6], ["permutation", "permutation"], (np.array([0.9, 0.9]), none)),
+    ):
+        found = refine_tail(p, null, observed, *given)
+        np.testing.assert_allclose(found[0], expected)
+        assert found[1].tolist() == source
+
+
+def test_p_is_not_below_that_of_unequal_variances():
+    null = np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]])
+    p, source = careful_p(np.array([0.3, 0.6]), null, np.array([3.0, 2.0]), np.array([0.01, 0.7]), np.zeros(2, bool))
+    np.testing.assert_allclose(p, [0.01, 0.7])
+    assert source.tolist() == ["model", "model"]
 
 
 def test_critical_value_cuts_five_per_cent():

@@ -15,7 +15,8 @@ from semanticst.errors import BadInput
 @pytest.mark.parametrize(("patients", "effect"), [(8, 1.2), (10, 1.0), (20, 0.5), (20, 1.0)])
 def test_two_groups_with_one_section_agree_with_the_t_test(patients, effect):
     study = Study("groups", patients, 1, effect, 0.8, 0.5)
-    assert power(study, 4000, seed=1)["power"] == pytest.approx(closed_form(study), abs=0.02)
+    # the larger of the permutation's and of Welch's p costs up to three points
+    assert -0.045 < power(study, 4000, seed=1)["power"] - closed_form(study) < 0.02
 
 
 def test_closed_form_is_the_one_of_textbooks():
@@ -110,3 +111,37 @@ def test_sentence_names_the_smallest_study_that_reaches_the_target(tmp_path):
 def test_pairs_without_any_variance_within_are_refused(tmp_path):
     with pytest.raises(BadInput, match="sd-within"):
         plan_study(given_variance(0.8, None), tmp_path, design="paired", patients=(5,), sections=(1,), effects=(1.0,))
+
+
+def test_survival_with_many_tests_has_power():
+    """E1: with more than 50 tests the level lay below the floor of 999 permutations, and power was exactly 0."""
+    found = power(Study("survival", 200, 1, 1.1, 0.8, 0.0, n_tests=60, events=0.5), 100, 0)
+    assert found["power_corrected"] > 0.9
+
+
+def test_patients_who_answer_differently_cost_power_that_sections_do_not_buy():
+    """E2: 10 patients, 8 sections a side: 0.81 planned, 0.65 in fact."""
+    alike = power(Study("paired", 10, 8, 0.35, 0.8, 0.5), 400, 0)
+    differ = power(Study("paired", 10, 8, 0.35, 0.8, 0.5, sd_response=0.3), 400, 0)
+    assert alike["power"] - differ["power"] > 0.1
+    assert differ["power"] == pytest.approx(differ["closed_form"], abs=0.08)
+
+
+def test_the_response_of_patients_is_estimated_from_pairs():
+    rng = np.random.default_rng(0)
+    patient, side, n = np.repeat(np.arange(60), 6), np.tile(np.repeat([0, 1], 3), 60), 360
+    logs = np.linspace(0.5, -0.5, 4) + 0.8 * rng.normal(size=(60, 4))[patient] + 0.2 * rng.normal(size=(n, 4))
+    logs += 0.5 * rng.normal(size=(60, 4))[patient] * side[:, None]
+    share = np.exp(logs) / np.exp(logs).sum(axis=1, keepdims=True)
+    counts = pd.DataFrame((1e6 * share).astype(int), [f"s{i:03d}" for i in range(n)], [1, 2, 3, 4])
+    sections = pd.DataFrame({"patient": [f"p{p:02d}" for p in patient], "side": side.astype(str)}, counts.index)
+    table = variance_components(counts, sections, Contrast("c", "groups", column="side", block="patient"))
+    # centring over four niches leaves 3/4 of the variance
+    assert table["sd_response"].mean() == pytest.approx(0.5 * np.sqrt(3 / 4), abs=0.06)
+
+
+def test_a_study_that_would_not_be_tested_has_no_power():
+    """E3: 5 patients with 2 events had 0.075."""
+    found = power(Study("survival", 5, 1, 1.1, 0.8, 0.0, events=0.3), 100, 0)
+    assert found["power"] == 0
+    assert found["not_testable"].startswith("not testable: 2 events")

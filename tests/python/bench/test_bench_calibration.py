@@ -77,12 +77,14 @@ def test_command_writes_table_and_figure_into_the_documentation(tmp_path, monkey
     monkeypatch.setattr(calibration, "DESIGNS", calibration.DESIGNS[1:2])
     monkeypatch.setattr(calibration, "PLANTED_DESIGNS", calibration.PLANTED_DESIGNS[:1])
     monkeypatch.setattr(calibration, "SURVIVAL_DESIGNS", calibration.SURVIVAL_DESIGNS[:1])
+    monkeypatch.setattr(calibration, "HARD", [d for d in calibration.HARD if d.name == "3 + 3"])
     monkeypatch.setattr(calibration, "EFFECTS", (2.0,))
     monkeypatch.setattr(calibration, "LOG_HAZARDS", (1.0,))
     result = invoke(calibration.calibration, "--cohorts", 20, "--docs", tmp_path)
     assert result.exit_code == 0, result.output
     text = (tmp_path / "benchmarks.md").read_text()
     assert "| two groups, 8 + 8, 5 sections each | 0.0" in text
+    assert "| 3 + 3 | 0.0" in text
     assert (tmp_path / "images" / "calibration.png").stat().st_size > 10_000
 
 
@@ -95,3 +97,16 @@ def test_only_what_stands_between_the_marks_is_replaced(tmp_path):
     assert "old" not in text
     assert text.index("by hand") < text.index("new") < text.index("also by hand") < text.index("## Another")
     assert np.all([text.count(f"<!-- {m}: begin -->") == 1 for m in "ab"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["3 + 3, niches present or absent", "own courses, 8 patients, 5 times", "nested batches, 5 of 4 patients a group"],
+)
+def test_hard_cohorts_in_small(name, capsys):
+    """The rows of ``bench calibration`` that need the most of a test; their seconds are printed."""
+    found = calibration.judge(next(d for d in calibration.HARD if d.name == name), 30, seed=3)
+    print(f"{name}: {found['seconds']:.0f} s")
+    assert found["pipeline"] < 0.05 + 0.01 + 3 * found["error"]
+    assert found["any_q"] <= 0.14, "more than four of thirty cohorts"
+    assert found["coverage"] > 0.9

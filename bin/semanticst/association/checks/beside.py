@@ -82,7 +82,7 @@ def add_checks(
         clusterings = {name: r for name, r in repeats.items() if not name.startswith(OTHER_NUMBER)}
         sensitivity_to_clustering(rows, list(clusterings.values()))
         x = slope_variable(design)
-        if x is not None:
+        if x is not None and design.clusters is None:
             by_section = build_features(counts.loc[unit.index], simple)
             add_mixed([row for row in rows if row["family"] == PRIMARY], design, x, features, by_section)
         # a single base clustering is the result itself

@@ -4,12 +4,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from semanticst.association.design.design import Design, without_uncompared
-from semanticst.association.design.variables import MIN_PER_GROUP
+from semanticst.association.design.variables import MIN_PER_GROUP, null_residuals
 
-STRONG = 0.5
-"""Cramer's V from which batch and contrast count as confounded."""
+CONFOUNDED = 0.3
+"""Cramer's V (correlation ratio) from which batch and contrast count as confounded."""
 
 
 def cramers_v(a: pd.Series, b: pd.Series) -> float:
@@ -42,8 +44,8 @@ class BatchCheck:
     strength: float | None = None
     measure: str = ""
     nested: bool = False
-    replicated: bool = False
-    """Has every level at least 3 batches of its own? Then batches are like families of patients."""
+    clusters: np.ndarray | None = None
+    """Where nested: batch of each unit (batches that share a unit are one), if every level has at least 3 of them."""
 
 
 def check_batch(design: Design) -> BatchCheck:
@@ -59,18 +61,34 @@ def check_batch(design: Design) -> BatchCheck:
     shared = pairs.groupby("batch")["patient"].nunique()
     if pairs["batch"].nunique() < 2 or (shared < 2).all():
         return BatchCheck()
-    outcome = pairs["unit"].map(design.units["event" if design.contrast.type == "survival" else "value"])
-    if design.contrast.type == "continuous":
+    if design.contrast.type in ("survival", "continuous"):
+        outcome = pairs["unit"].map(
+            _time_to_event(design) if design.contrast.type == "survival" else design.units["value"]
+        )
         return BatchCheck(correlation_ratio(outcome, pairs["batch"]), "correlation ratio")
+    outcome = pairs["unit"].map(design.units["value"])
     levels_of_batch = outcome.groupby(pairs["batch"]).nunique()
-    batches_of_level = pairs["batch"].groupby(outcome).nunique()
-    return BatchCheck(
-        strength=cramers_v(outcome, pairs["batch"]),
-        measure="Cramer's V",
-        # patients of one event status still die at different times
-        nested=design.contrast.type != "survival" and len(batches_of_level) > 1 and levels_of_batch.max() == 1,
-        replicated=batches_of_level.min() >= MIN_PER_GROUP,
-    )
+    nested = len(outcome.unique()) > 1 and levels_of_batch.max() == 1
+    return BatchCheck(cramers_v(outcome, pairs["batch"]), "Cramer's V", nested, _clusters(design) if nested else None)
+
+
+def _time_to_event(design: Design) -> pd.Series:
+    """How early each patient had the event: martingale residuals (patients of one status still die at other times)."""
+    time, event = (design.units[column].to_numpy(float) for column in ("time", "event"))
+    return pd.Series(null_residuals(time, event, design.blocks), design.units.index)
+
+
+def _clusters(design: Design) -> np.ndarray | None:
+    """Nested batches as clusters of units; None where a level has fewer than 3."""
+    pairs = design.sections[["unit", "batch"]].drop_duplicates().dropna()
+    unit, batch = design.units.index.get_indexer(pairs["unit"]), pairs["batch"].astype("category").cat
+    n, n_batches = len(design.units), len(batch.categories)
+    links = coo_matrix((np.ones(len(pairs)), (unit, n + batch.codes)), shape=(n + n_batches,) * 2)
+    piece = connected_components(links, directed=False)[1]
+    names = pd.Series(batch.categories.astype(str)).groupby(piece[n:]).agg("+".join)
+    cluster = np.array([names.get(k, unit) for k, unit in zip(piece[:n], design.units.index)], dtype=object)
+    sizes = pd.Series(cluster).groupby(design.units["value"].to_numpy()).nunique()
+    return cluster if sizes.min() >= MIN_PER_GROUP else None
 
 
 def account_for_batch(design: Design) -> tuple[Design, BatchCheck]:
@@ -78,20 +96,24 @@ def account_for_batch(design: Design) -> tuple[Design, BatchCheck]:
 
     - Batch among the covariates, strata or block of the contrast: nothing to do.
     - Nested (every batch has one level) with fewer than 3 batches in a level: not testable.
-    - Nested with more: a warning, since patients of a batch may be alike.
-    - Confounded (`STRONG` and above): patients are compared inside batches only; within patients, or where a patient
-      has several batches, batch becomes a covariate or remains a warning.
+    - Nested with more: batches are compared, each by the mean of its patients.
+    - Confounded (`CONFOUNDED` and above): patients are compared inside batches only; within patients, or where a
+      patient has several batches, batch becomes a covariate or remains a warning.
     """
     check, contrast = check_batch(design), design.contrast
     if check.strength is None or "batch" in (*contrast.adjusted_columns, *contrast.strata, contrast.block):
         return design, check
     value = f"{check.measure} = {check.strength:.2f}"
-    if check.nested and not check.replicated:
+    if check.nested and check.clusters is None:
         reason = f"not testable: batch is nested in the contrast ({value}): an effect of batch looks the same"
         return replace(design, untestable=reason), check
     if check.nested:
-        return _warned(design, f"batch is nested in the contrast ({value}): patients of a batch may be alike"), check
-    if check.strength < STRONG:
+        sizes = pd.Series(check.clusters).groupby(design.units["value"].to_numpy()).nunique()
+        note = (
+            f"batch is nested in the contrast ({value}): batches are compared ({_versus(design, sizes)}), each by the "
+        )
+        return _warned(replace(design, clusters=check.clusters), f"{note}mean of its patients"), check
+    if check.strength < CONFOUNDED:
         return design, check
     batch = design.sections.groupby("unit")["batch"]
     if len(design.sections[["unit", "batch"]].drop_duplicates()) > len(design.units):
@@ -107,6 +129,10 @@ def account_for_batch(design: Design) -> tuple[Design, BatchCheck]:
     design = replace(design, blocks=blocks.to_numpy(), block_names=(*design.block_names, "batch"))
     design = without_uncompared(design)
     return _warned(design, f"batch and contrast are confounded ({value}): compared inside batches only"), check
+
+
+def _versus(design: Design, sizes: pd.Series) -> str:
+    return " v ".join(str(sizes.get(level, 0)) for level in design.levels)
 
 
 def _warned(design: Design, note: str) -> Design:

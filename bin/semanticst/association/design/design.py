@@ -29,9 +29,6 @@ from semanticst.errors import BadInput, Problem
 
 log = logging.getLogger(__name__)
 
-SINGLES, UNUSED = -1, -2
-"""Blocks of patients with one unit only, in a contrast within patients: compared with each other, or left out."""
-
 
 @dataclass
 class Design:
@@ -54,6 +51,8 @@ class Design:
         The same as text, one column per covariate.
     blocks
         int64 per unit: units are compared, and permuted, inside a block. All 0 without strata and block.
+    clusters
+        Name per unit of the batch whose means are compared in place of units; None where units are.
     dropped
         Patients left out, by reason.
     warnings
@@ -71,6 +70,7 @@ class Design:
     known_covariates: pd.DataFrame = field(default_factory=pd.DataFrame)
     blocks: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     block_names: tuple[str, ...] = ()
+    clusters: np.ndarray | None = None
     dropped: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     untestable: str = ""
@@ -121,12 +121,15 @@ def build_design(contrast: Contrast, sections: pd.DataFrame, usable: pd.Series |
     known = known.groupby(own["unit"], sort=True).first().rename_axis(index=None)
     blocks = _codes(known, blocking)
     if within:
-        blocks = _patient_blocks(units, blocks, contrast.type == "continuous")
-        n_single = int(len(set(units["patient"][blocks <= SINGLES])))
+        # a patient seen at one value tells of a difference between patients only, with all the noise of that
+        several = (units.groupby("patient")["value"].transform("nunique") > 1).to_numpy()
+        n_single = units.loc[~several, "patient"].nunique()
         if n_single:
-            use = "compared with each other" if (blocks == SINGLES).any() else "not used"
-            notes.append(f"patients with one value only: {n_single}, {use}")
-        units, known, blocks = units[blocks != UNUSED], known[blocks != UNUSED], blocks[blocks != UNUSED]
+            notes.append(f"patients with one value only: {n_single}, not used")
+            dropped[f"one value of {contrast.column} only"] = n_single
+        units, known, blocks = units[several], known[several], blocks[several]
+        keys = units[["patient"]].assign(stratum=blocks)
+        blocks = keys.groupby(["patient", "stratum"], sort=True).ngroup().to_numpy()
     adjusted = [c for c in dict.fromkeys(contrast.adjusted_columns) if c not in (*blocking, "patient")]
     if "batch" in sections:
         own = own.assign(batch=sections["batch"])
@@ -250,21 +253,3 @@ def _codes(units: pd.DataFrame, columns: Sequence[str]) -> np.ndarray:
     if not columns:
         return np.zeros(len(units), dtype=int)
     return units.groupby(list(columns), sort=True).ngroup().to_numpy()
-
-
-def _patient_blocks(units: pd.DataFrame, strata: np.ndarray, continuous: bool) -> np.ndarray:
-    """Each patient with several values is a block (in each stratum), those with one value are one where that helps.
-
-    So patients that were seen on one side only are used, as in a mixed model, and a permutation stays valid. With
-    strata they are not used.
-    """
-    codes = units[["patient"]].assign(stratum=strata).groupby(["patient", "stratum"], sort=True).ngroup().to_numpy()
-    single = (units.groupby("patient")["value"].transform("nunique") == 1).to_numpy()
-    values = units["value"][single]
-    if len(np.unique(strata)) > 1:
-        enough = False
-    elif continuous:
-        enough = len(values) >= 2 * MIN_PER_GROUP and values.nunique() >= MIN_PER_GROUP
-    else:
-        enough = (values.value_counts() >= MIN_PER_GROUP).sum() >= 2
-    return np.where(single, SINGLES if enough else UNUSED, codes)

@@ -169,3 +169,12 @@ def _survival(contrast: Contrast, sections: pd.DataFrame, dropped: dict[str, int
     log.info("event: %s == %s; censored: %s", contrast.event, contrast.event_value, censored)
     event = (sections[contrast.event] == contrast.event_value).astype(float)
     return sections[["patient"]].assign(time=time, event=event)
+
+
+def null_residuals(time: np.ndarray, event: np.ndarray, stratum: np.ndarray) -> np.ndarray:
+    """Martingale residuals (n): events minus those expected by Nelson and Aalen inside strata."""
+    expected = np.zeros(len(time))
+    for i in np.flatnonzero(event):
+        at_risk = (stratum == stratum[i]) & (time >= time[i])
+        expected[at_risk] += 1 / at_risk.sum()
+    return event - expected

@@ -153,7 +153,8 @@ def finding(result: Association, row: pd.Series, adjusted: str = "q") -> str:
         means = f"{signed(row['mean_target'], share)} in {high} and {signed(row['mean_reference'], share)} in {low}"
         verb, scale = f"changes {result.contrast.change} on average by", f"interaction, {scale}"
     step = "change per step" if row["comparison"].startswith("trend") else "difference"
-    return f"{name} {verb} {means}: {scale}{step} {row['effect']:+.2f} ({interval}){points(row)}, {evidence}{beside}."
+    effect = f"{scale}{step} {row['effect']:+.2f} ({interval}){points(row)}"
+    return f"{name} {verb} {means}: {effect}, {evidence}{beside}.{against_means(row)}"
 
 
 def without_cells(row: pd.Series) -> str:
@@ -214,11 +215,7 @@ def cautions(result: Association) -> list[str]:
     if shared:
         sentences.append(f"Caveats: {'; '.join(shared)}.")
     if not tested.empty and result.findings.empty and result.effects["detectable_effect"].notna().any():
-        least = result.effects["detectable_effect"].median()
-        effect = f"an effect of about {least:.2f}"
-        if result.contrast.type == "survival":
-            effect = f"a hazard ratio of about {np.exp(least):.1f} (or {np.exp(-least):.2f}) per SD"
-        sentences.append(f"With these patients {effect} would have been found with 80 % power at p < 0.05.")
+        sentences.append(detectable_sentence(result))
     unsure = result.table[(result.table["q"] < SIGNIFICANT) & (result.table["members_same_sign"] < SAME_SIGN)]
     if len(unsure):
         names = ", ".join(feature_name(row) for _, row in unsure.iterrows())
@@ -229,6 +226,33 @@ def cautions(result: Association) -> list[str]:
     if (tested["feature"] == "proportion").any():
         sentences.append("Proportions add up to one: when a niche grows, others shrink.")
     return sentences
+
+
+def detectable_sentence(result: Association) -> str:
+    """What would have been found, for each kind of feature in its own unit, after correction for the tests."""
+    rows = result.effects[result.effects["detectable_effect"].notna()]
+    effects = []
+    for scale, of_scale in rows.groupby("effect_type", sort=False):
+        least = of_scale["detectable_effect"].median()
+        unit = f" ({str(scale).replace('_', ' ')})" if len(rows["effect_type"].unique()) > 1 else ""
+        if result.contrast.type == "survival":
+            effects.append(f"a hazard ratio of about {np.exp(least):.1f} (or {np.exp(-least):.2f}) per SD")
+        else:
+            effects.append(f"an effect of about {least:.2f}{unit}")
+    n = int(rows["n_tests"].iloc[0])
+    level = f"0.05 / {n} (what q asks of the smallest p)" if n > 1 else "0.05"
+    return f"With these patients {' or '.join(effects)} would have been found with 80 % power at p < {level}."
+
+
+def against_means(row: pd.Series) -> str:
+    """Why the means that a reader sees go the other way than the effect, empty when they do not."""
+    if not (row["mean_target"] - row["mean_reference"]) * row["effect"] < 0:
+        return ""
+    if "covariates" in row["model"] or ("blocks" in row["model"] and "blocks patient" not in row["model"]):
+        return " The means are not adjusted and go the other way."
+    return (
+        " The means go the other way, since few patients with much of it carry them; the effect is one of logarithms."
+    )
 
 
 def shared_warnings(table: pd.DataFrame) -> list[str]:

@@ -33,11 +33,12 @@ class Variance:
     sd_within: float
     source: str
     n_niches: int = 1
+    sd_response: float = 0.0
 
 
-def given_variance(sd_between: float, sd_within: float | None) -> Variance:
+def given_variance(sd_between: float, sd_within: float | None, sd_response: float | None = None) -> Variance:
     """Variance as stated by the user; without ``sd_within`` sections of a patient are the same."""
-    return Variance(sd_between, sd_within or 0.0, "as assumed")
+    return Variance(sd_between, sd_within or 0.0, "as assumed", sd_response=sd_response or 0.0)
 
 
 def variance_of_run(
@@ -47,6 +48,7 @@ def variance_of_run(
     niche: str | None = None,
     sd_between: float | None = None,
     sd_within: float | None = None,
+    sd_response: float | None = None,
 ) -> Variance:
     """Estimate from a finished run and write ``variance.csv``; stated values win.
 
@@ -85,7 +87,8 @@ def variance_of_run(
         within = 0.0
     name = "a typical niche" if niche is None else f"niche {niche}"
     source = f"estimated for {name} from {plural(int(n_patients), 'patient')} ({plural(int(n_sections), 'section')})"
-    return Variance(between, within, source, len(table))
+    response = float(chosen["sd_response"].median()) if sd_response is None else sd_response
+    return Variance(between, within, source, len(table), 0.0 if np.isnan(response) else response)
 
 
 def plan_study(
@@ -107,15 +110,22 @@ def plan_study(
     Raises BadInput when nothing varies: paired differences need ``sd_within``.
     """
     n_tests = niches or variance.n_niches
-    if design == "paired" and variance.sd_within == 0:
+    if design == "paired" and variance.sd_within == variance.sd_response == 0:
         message = "differences within patients hang on the SD between sections; state --sd-within"
         raise BadInput(Problem("the plan", message, column="sd-within", value=0))
+    if design == "paired" and variance.sd_response == 0:
+        log.warning(
+            "patients are taken to answer alike: state --sd-response, or --contrast of a run with pairs, if they do "
+            "not; more sections else seem to buy what only patients can"
+        )
     patients = tuple(sorted({max(p, 3) for p in patients}))
     rows = []
     for effect, each, n in product(sorted(set(effects)), sorted(set(sections)), patients):
-        study = Study(design, n, each, effect, variance.sd_between, variance.sd_within, n_tests, events)
+        spread = variance.sd_between, variance.sd_within
+        study = Study(design, n, each, effect, *spread, n_tests, events, variance.sd_response)
         row = {"design": design, "patients": n, "sections": each, "effect": effect}
         row |= {"sd_between": variance.sd_between, "sd_within": variance.sd_within, "n_tests": n_tests}
+        row |= {"sd_response": variance.sd_response} if design == "paired" else {}
         rows.append(row | power(study, studies, seed))
     table = pd.DataFrame(rows)
     write_table(outdir / "power.csv", table)
@@ -154,6 +164,8 @@ def sentences(table: pd.DataFrame, variance: Variance, target: float, events: fl
         f"standard deviation of the centred log-ratio of {variance.sd_between:.2f} between patients and "
         f"{variance.sd_within:.2f} between sections of a patient{_agreement(variance)}, {variance.source}"
     )
+    if design == "paired":
+        how += f" (and {variance.sd_response:.2f} between patients of the change itself)"
     how += f", and events in {events:.0%} of the patients." if design == "survival" else "."
     return " ".join([*parts, how])
 

@@ -11,10 +11,11 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.power import TTestIndPower, TTestPower
 
-from semanticst.association.stats.cox import martingale_residuals
-from semanticst.association.stats.linear_contrast import Question, permutation_tests
+from semanticst.association.stats.cox import score_z
+from semanticst.association.stats.linear_contrast import Question, estimate
 from semanticst.association.stats.linear_model import slope_model
-from semanticst.association.stats.permutation import permutation_p, permutations_of
+from semanticst.association.stats.permutation import permutation_p, permutations_of, refine_tail
+from semanticst.association.stats.survival import too_few_events
 
 DESIGNS = ("groups", "paired", "survival")
 PERMUTATIONS, BATCH = 999, 100
@@ -29,7 +30,8 @@ class Study:
     ``patients`` is per group (groups), or in all (paired, survival). ``effect`` is a difference of centred log-ratios,
     or for survival the log hazard ratio per SD of the patients' true log-ratio. ``events``: share of patients with an
     event. ``n_tests``: niches that are tested; the corrected level is 0.05 over that number, which is what
-    Benjamini-Hochberg asks of the only niche with an effect.
+    Benjamini-Hochberg asks of the only niche with an effect. ``sd_response`` (paired): SD between patients of the
+    change itself, which no number of sections makes smaller.
     """
 
     design: str
@@ -40,17 +42,25 @@ class Study:
     sd_within: float
     n_tests: int = 1
     events: float = 0.3
+    sd_response: float = 0.0
 
     @property
     def sd_unit(self) -> float:
         """SD of what is compared: a patient's mean, or the difference between the two sides of a patient."""
         if self.design == "paired":
-            return float(np.sqrt(2 * self.sd_within**2 / self.sections))
+            return float(np.sqrt(self.sd_response**2 + 2 * self.sd_within**2 / self.sections))
         return float(np.sqrt(self.sd_between**2 + self.sd_within**2 / self.sections))
 
 
-def power(study: Study, n: int, seed: int) -> dict[str, float]:
-    """Share of ``n`` simulated studies with p <= 0.05 (``power``, 95 % interval), and below the corrected level."""
+def power(study: Study, n: int, seed: int) -> dict[str, float | str]:
+    """Share of ``n`` simulated studies with p <= 0.05 (``power``, 95 % interval), and below the corrected level.
+
+    A study that the association would not test (``not_testable`` says why) finds nothing.
+    """
+    reason = too_few_events(study.patients, round(study.events * study.patients)) if study.design == "survival" else ""
+    if reason:
+        nothing = dict.fromkeys(("power", "power_low", "power_high", "power_corrected", "closed_form"), 0.0)
+        return {**nothing, "not_testable": reason}
     rng = np.random.default_rng(seed)
     p = np.concatenate([_batch(study, min(BATCH, n - start), rng, seed + start) for start in range(0, n, BATCH)])
     found = int((p <= LEVEL).sum())
@@ -61,6 +71,7 @@ def power(study: Study, n: int, seed: int) -> dict[str, float]:
         "power_high": high,
         "power_corrected": float((p <= LEVEL / study.n_tests).mean()),
         "closed_form": closed_form(study),
+        "not_testable": "",
     }
 
 
@@ -79,12 +90,13 @@ def _batch(study: Study, n: int, rng: np.random.Generator, seed: int) -> np.ndar
         x, patient = np.tile([0.0, 1.0], study.patients), np.repeat(np.arange(study.patients), 2)
         blocks, names = patient, ("patient",)
         between = study.sd_between * rng.normal(size=(study.patients, n))[patient]
+        between = between + study.sd_response * rng.normal(size=(study.patients, n))[patient] * x[:, None]
     Y = study.effect * x[:, None] + between + study.sd_within / np.sqrt(study.sections) * rng.normal(size=(n_units, n))
     question = Question(x, patient, blocks, np.zeros((n_units, 0)), names, permutations=PERMUTATIONS, seed=seed)
     model = slope_model(x, blocks, question.covariates)
     if model is None:
         raise ValueError(f"{study.patients} patients leave no degree of freedom")
-    return permutation_tests(question, model, Y)[2]
+    return estimate(question, model, Y).p
 
 
 def _survival(study: Study, n: int, rng: np.random.Generator, seed: int) -> np.ndarray:
@@ -103,9 +115,11 @@ def _survival(study: Study, n: int, rng: np.random.Generator, seed: int) -> np.n
     )
     p = []
     for y, time, event in zip(Y, np.minimum(lifetime, censored), (lifetime <= censored).astype(float)):
-        residual = martingale_residuals(pd.DataFrame({"time": time, "event": event, "stratum": 0}))
-        null = np.abs(y[orders.order] @ residual)[:, None]
-        p.append(permutation_p(null, np.abs(y @ residual)[None], exact=False)[0])
+        base = pd.DataFrame({"time": time, "event": event, "stratum": 0})
+        null, observed = np.abs(score_z(base, y[orders.order]))[:, None], np.abs(score_z(base, y[None]))
+        drawn = permutation_p(null, observed, exact=False)
+        # below the floor the association has the model's p, here that of the score
+        p.append(refine_tail(drawn, null, observed, 2 * stats.norm.sf(observed), np.zeros(1, dtype=bool))[0][0])
     return np.array(p)
 
 

@@ -11,7 +11,7 @@ from semanticst.association.features.composition import centred_log_ratio, share
 
 log = logging.getLogger(__name__)
 
-COLUMNS = ("niche", "sd_between", "sd_within", "icc", "n_patients", "n_sections")
+COLUMNS = ("niche", "sd_between", "sd_within", "icc", "n_patients", "n_sections", "sd_response")
 
 
 def variance_components(
@@ -22,6 +22,8 @@ def variance_components(
     ``counts`` (cells per section and niche), ``sections`` (index sample, column patient and variables). With a
     contrast, means of its levels are taken out first, and only its sections are used: what differs because of the
     outcome is no noise. ``sd_within`` is NaN where no patient has two sections; ``sd_between`` then holds both.
+    ``sd_response`` is the SD between patients of the difference of two levels within patients (0 where sections explain
+    it all), NaN without such a contrast.
 
     ``icc``: intraclass correlation, the patient's part of the variance of a section.
 
@@ -36,7 +38,16 @@ def variance_components(
         level = sections["value"] if contrast.type in ("groups", "ordered") else pd.Series("all", index=sections.index)
     patient = sections["patient"].loc[level.index]
     y = centred_log_ratio(shares(counts.loc[level.index]))
-    rows = [(str(niche), *_components(y[niche], patient, level), patient.nunique(), len(patient)) for niche in y]
+    rows = [
+        (
+            str(niche),
+            *_components(y[niche], patient, level),
+            patient.nunique(),
+            len(patient),
+            _response(y[niche], patient, level),
+        )
+        for niche in y
+    ]
     table = pd.DataFrame(rows, columns=[c for c in COLUMNS if c != "icc"])
     return table.assign(icc=intraclass_correlation(table["sd_between"], table["sd_within"]))[list(COLUMNS)]
 
@@ -65,3 +76,19 @@ def _components(y: pd.Series, patient: pd.Series, level: pd.Series) -> tuple[flo
     if np.isnan(within):
         return float(np.sqrt(between)), np.nan
     return float(np.sqrt(max(0.0, (between - within) / sections_each))), float(np.sqrt(within))
+
+
+def _response(y: pd.Series, patient: pd.Series, level: pd.Series) -> float:
+    """SD of patients' differences between two levels, less what sections leave unsaid of them."""
+    levels = sorted(level.unique())
+    keys = {"index": patient.to_numpy(), "columns": level.to_numpy(), "values": "y"}
+    frame = pd.DataFrame({"y": y.to_numpy()})
+    means, sizes = (frame.pivot_table(aggfunc=how, **keys) for how in ("mean", "count"))
+    both = means.dropna().index
+    spare = sizes.loc[both].sum().sum() - 2 * len(both)
+    if len(levels) != 2 or len(both) < 2 or spare < 1:
+        return np.nan
+    here = patient.isin(both)
+    within = ((y - y.groupby([patient, level]).transform("mean"))[here] ** 2).sum() / spare
+    expected = within * (1 / sizes.loc[both]).sum(axis=1).mean()
+    return float(np.sqrt(max(0.0, (means[levels[1]] - means[levels[0]])[both].var(ddof=1) - expected)))

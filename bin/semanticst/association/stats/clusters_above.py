@@ -74,7 +74,7 @@ def account_for_clusters(design: Design, of: pd.Series) -> tuple[Design, bool]:
     first = design.units.groupby(of).first().loc[order].assign(patient=order)
     together = replace(
         design, units=first, covariates=design.covariates.groupby(of).mean().loc[order],
-        blocks=np.zeros(len(order), int), block_names=(),
+        blocks=np.zeros(len(order), int), block_names=(), clusters=None,
     )  # fmt: skip
     note = f"every {name} has one {design.contrast.column}: means of each {name} are compared ({text})"
     return _noted(together, note), True

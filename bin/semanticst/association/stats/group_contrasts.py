@@ -10,6 +10,7 @@ from semanticst.association.design.design import Design
 from semanticst.association.features.composition import Features
 from semanticst.association.stats.linear_contrast import Question, Settings, compare, too_few, untestable_feature
 from semanticst.association.stats.omnibus import indicators, omnibus_test
+from semanticst.association.stats.permutation import MODELLED, PERMUTED
 from semanticst.association.stats.results import OMNIBUS, PAIRWISE, PRIMARY
 
 
@@ -26,6 +27,13 @@ def build_question(design: Design, x: np.ndarray, settings: Settings) -> Questio
         seed=settings.seed,
         continuous=design.contrast.type == "continuous",
     )
+
+
+def is_plain(design: Design, pairs: bool = False) -> bool:
+    """Is nothing adjusted for? Rank tests and Hedges' g know of no covariates, strata or repeated patients, and beside
+    an adjusted effect they would answer another question. Differences within patients (``pairs``) have their own.
+    """
+    return not design.covariates.shape[1] and (len(np.unique(design.blocks)) < 2 or (pairs and design.within_patient))
 
 
 def slope_variable(design: Design) -> np.ndarray | None:
@@ -55,7 +63,7 @@ def compare_ordered(design: Design, features: Features, settings: Settings) -> l
     values = design.units["value"].to_numpy()
     x = steps(values, design.levels)
     rows = compare(features, build_question(design, x, settings))
-    for row in rows:
+    for row in rows if is_plain(design) else ():
         if "effect" in row:
             row["p_rank"] = _kendall(x, features.modelled[row["feature"], row["niche"]])
     low, high = design.levels[0], design.levels[-1]
@@ -72,7 +80,7 @@ def compare_continuous(design: Design, features: Features, settings: Settings) -
     spread = value.std(ddof=1) if len(value) > 1 else 0.0
     x = standardised(value)
     rows = compare(features, build_question(design, x, settings))
-    for row in rows:
+    for row in rows if is_plain(design) else ():
         if "effect" in row:
             row["p_rank"] = _kendall(x, features.modelled[row["feature"], row["niche"]])
     comparison = f"per SD of {design.contrast.column} ({spread:.3g})"
@@ -88,7 +96,7 @@ def _pair(
     subset = Features(features.modelled[keep], features.shown[keep])
     question = build_question(design, (values == target).astype(float), settings).where(keep)
     rows = compare(subset, question)
-    for row in rows:
+    for row in rows if is_plain(design, pairs=True) else ():
         if "effect" not in row:
             continue
         y = subset.modelled[row["feature"], row["niche"]].to_numpy()
@@ -147,9 +155,12 @@ def _omnibus(design: Design, features: Features, settings: Settings) -> list[dic
             effect_type="partial_eta_squared",
             p=result.p[0],
             p_permutation=result.p_permutation[0],
+            p_source=PERMUTED if result.p[0] == result.p_permutation[0] else MODELLED,
             p_model=result.p_model[0],
-            p_rank=_kruskal(y[use], values[use]),
-            model=here.describe(result.permutations.describe()).replace("HC2 errors", "F test").replace("of t", "of F"),
+            p_rank=_kruskal(y[use], values[use]) if is_plain(design) else np.nan,
+            model=here.describe(result.permutations.describe())
+            .replace("HC2 errors", "F test, unequal variances")
+            .replace("of t", "of F"),
         )
         rows.append(row)
     return rows

@@ -1,23 +1,25 @@
 """One linear comparison for all features: effect, interval, p by permutation, checks and robustness."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from semanticst.association.design.design import SINGLES
 from semanticst.association.design.variables import MIN_PER_GROUP
 from semanticst.association.features.composition import Features
-from semanticst.association.stats.linear_model import SlopeModel, slope_model, t_test
+from semanticst.association.stats.linear_model import SlopeModel, slope_model, slope_through_origin, t_test
+from semanticst.association.stats.patient_slopes import has_courses, patient_slopes
 from semanticst.association.stats.permutation import (
-    Permutations,
+    FLOOR,
+    Rearrangements,
+    careful_p,
     critical_t,
     permutation_p,
     permutations_of,
     permuted_t,
-    refine_tail,
+    sign_flips_of,
 )
-from semanticst.association.stats.sensitivity import detectable_effect, leave_one_out
+from semanticst.association.stats.sensitivity import leave_one_out
 from semanticst.constants import PERMUTATIONS
 
 COARSE = 0.01
@@ -45,13 +47,29 @@ class Question:
     permutations: int = PERMUTATIONS
     seed: int = 0
     continuous: bool = False
+    slopes: bool = False
+    """Is a unit the course of a patient (see ``patient_slopes``)? Then x is its length, and signs are flipped."""
 
     def where(self, keep: np.ndarray) -> "Question":
         """The same question over some of the units."""
         return Question(
             self.x[keep], self.patients[keep], self.blocks[keep], self.covariates[keep],
-            self.block_names, self.covariate_names, self.permutations, self.seed, self.continuous,
+            self.block_names, self.covariate_names, self.permutations, self.seed, self.continuous, self.slopes,
         )  # fmt: skip
+
+    @property
+    def model(self) -> SlopeModel | None:
+        """None where blocks and covariates determine x, or leave no degree of freedom."""
+        if self.slopes:
+            return slope_through_origin(self.x)
+        return slope_model(self.x, self.blocks, self.covariates)
+
+    def rearranged(self) -> Rearrangements:
+        """What makes the distribution without an effect."""
+        if self.slopes:
+            return sign_flips_of(len(self.x), self.permutations, self.seed)
+        exact = self.covariates.size == 0
+        return permutations_of(self.x, self.blocks, self.permutations, self.seed, exact_allowed=exact)
 
     @property
     def within_patient(self) -> bool:
@@ -66,7 +84,7 @@ class Question:
 
     def describe(self, permutations: str) -> str:
         """The model in words, for the ``model`` column."""
-        text = "linear model, HC2 errors"
+        text = "linear model, HC2 errors" if not self.slopes else "one slope per patient, HC2 errors"
         if self.block_names:
             text += f", blocks {'+'.join(self.block_names)}"
         if self.covariate_names:
@@ -85,38 +103,48 @@ class Estimates:
     p: np.ndarray
     p_permutation: np.ndarray
     p_model: np.ndarray
-    permutations: Permutations
+    p_source: np.ndarray
+    df: np.ndarray
+    permutations: Rearrangements
 
 
-def estimate(question: Question, model: SlopeModel, Y: np.ndarray) -> Estimates:
-    """Effect, interval and p of each column of Y (float64, n x k) under the question's ``slope_model``."""
-    effect, se, p_model = t_test(model, Y)
-    permutations, p_permutation, p = permutation_tests(question, model, Y)
-    noise = permuted_t(model, model.effect_and_residuals(Y)[1], permutations)
-    half = critical_t(noise, model.df, permutations.exact) * se
-    return Estimates(effect, se, effect - half, effect + half, p, p_permutation, p_model, permutations)
+def estimate(question: Question, model: SlopeModel, Y: np.ndarray, no_spread: np.ndarray | None = None) -> Estimates:
+    """Effect, interval and p of each column of Y (float64, n x k) under the question's ``slope_model``.
 
-
-def permutation_tests(
-    question: Question, model: SlopeModel, Y: np.ndarray
-) -> tuple[Permutations, np.ndarray, np.ndarray]:
-    """The permutations, p by permutation alone, and the p to read, of each column of Y."""
-    effect, se, p_model = t_test(model, Y)
-    permutations = permutations_of(
-        question.x, question.blocks, question.permutations, question.seed, exact_allowed=question.covariates.size == 0
-    )
+    ``no_spread`` (bool, k): features that do not vary in a group; ``spreadless`` of Y when None.
+    """
+    effect, se, df, p_model = t_test(model, question.x, Y)
+    permutations = question.rearranged()
     null, observed = permuted_t(model, Y, permutations), np.abs(effect / se)
     p_permutation = permutation_p(null, observed, permutations.exact)
-    return permutations, p_permutation, refine_tail(p_permutation, null, observed, p_model)
+    no_spread = spreadless(question, Y) if no_spread is None else no_spread
+    p, source = careful_p(p_permutation, null, observed, p_model, no_spread)
+    noise = permuted_t(model, model.effect_and_residuals(Y)[1], permutations)
+    half = critical_t(noise, df, permutations.exact) * se
+    return Estimates(effect, se, effect - half, effect + half, p, p_permutation, p_model, source, df, permutations)
+
+
+def spreadless(question: Question, Y: np.ndarray) -> np.ndarray:
+    """Bool per column of Y (n x k): is there a value of x, of those that repeat, whose units are all the same?
+
+    Never within patients, where differences of patients are the error and not the spread of a side.
+    """
+    levels, sizes = np.unique(question.x, return_counts=True)
+    found = np.zeros(Y.shape[1], dtype=bool)
+    if question.within_patient or len(levels) > len(Y) / 2:
+        return found
+    for level in levels[sizes > 1]:
+        found |= np.ptp(Y[question.x == level], axis=0) < 1e-9
+    return found
 
 
 def compare(features: Features, question: Question) -> list[dict]:
     """One dict per feature, in the order of the columns of ``features``; an untestable one has only its reason."""
-    values = features.modelled
+    values, shown = features.modelled, features.shown
     if question.within_patient:
         # a patient with one value only tells nothing of a difference within patients
         informative = question.contrasted
-        values, question = values[informative], question.where(informative)
+        values, shown, question = values[informative], shown[informative], question.where(informative)
     rows: list[dict] = [{} for _ in values.columns]
     defined = values.notna().to_numpy()
     # features that are defined for the same units share their permutations
@@ -124,35 +152,39 @@ def compare(features: Features, question: Question) -> list[dict]:
     for k in range(patterns.shape[1]):
         columns = np.flatnonzero(member.reshape(-1) == k)
         keep = patterns[:, k]
-        for column, row in zip(columns, _compare_complete(values.iloc[keep, columns], question.where(keep))):
+        here = _compare_complete(values.iloc[keep, columns], shown.iloc[keep, columns], question.where(keep))
+        for column, row in zip(columns, here):
             rows[column] = row
     for row, (feature, niche) in zip(rows, values.columns):
         row.update(feature=feature, niche=niche)
     return rows
 
 
-def _compare_complete(values: pd.DataFrame, question: Question) -> list[dict]:
+def _compare_complete(values: pd.DataFrame, shown: pd.DataFrame, question: Question) -> list[dict]:
     n_patients = len(np.unique(question.patients))
     reasons = [untestable_feature(values.iloc[:, j].to_numpy()) for j in range(values.shape[1])]
     rows = [{"n_patients": n_patients, "warnings": [r]} for r in reasons]
     usable = np.array([not r for r in reasons])
     if not usable.any():
         return rows
-    model = slope_model(question.x, question.blocks, question.covariates)
     reason = too_few(question)
+    Y = values.to_numpy(float)[:, usable]
+    if not reason and question.within_patient and has_courses(question.x, question.patients):
+        question, Y = courses(question, Y)
+    model = question.model
     if model is None and not reason:
         reason = "not testable: covariates or blocks determine the contrast, or leave no degree of freedom"
     if model is None or reason:
         return [{"n_patients": n_patients, "warnings": [reason]} for _ in rows]
 
-    Y = values.to_numpy(float)[:, usable]
-    found = estimate(question, model, Y)
+    # a niche that a whole group lacks has no spread there, though its log-ratio moves with the other niches
+    absent = spreadless(question, Y)
+    if not question.within_patient:
+        absent |= spreadless(question, shown.to_numpy(float)[:, usable])
+    found = estimate(question, model, Y, absent)
     permutations, effect = found.permutations, found.effect
     low, high = leave_one_out(question.patients, lambda keep: _effects(Y[keep], question.where(keep)))
     low, high = np.broadcast_to(low, effect.shape), np.broadcast_to(high, effect.shape)
-    warnings = []
-    if permutations.exact and 2 / len(permutations) > COARSE:
-        warnings = [f"only {len(permutations)} permutations of patients: a small p rests on the t distribution"]
     for j, column in enumerate(np.flatnonzero(usable)):
         rows[column] = {
             "effect": effect[j],
@@ -161,14 +193,28 @@ def _compare_complete(values: pd.DataFrame, question: Question) -> list[dict]:
             "p": found.p[j],
             "p_permutation": found.p_permutation[j],
             "p_model": found.p_model[j],
+            "p_source": found.p_source[j],
             "n_patients": n_patients,
             "effect_loo_low": low[j],
             "effect_loo_high": high[j],
-            "detectable_effect": detectable_effect(found.se[j], model.df),
+            "se": found.se[j],
+            "df": found.df[j],
             "model": question.describe(permutations.describe()),
-            "warnings": [*warnings, *sign_warning(found.p[j], low[j], high[j])],
+            "warnings": [
+                *floor_warning(permutations, found.p_source[j], found.p[j] < found.p_permutation[j]),
+                *sign_warning(found.p[j], low[j], high[j]),
+                *border_warning(found.p[j], found.ci_low[j], found.ci_high[j]),
+            ],  # fmt: skip
         }
     return rows
+
+
+def courses(question: Question, Y: np.ndarray) -> tuple[Question, np.ndarray]:
+    """The question of patients' slopes, and Y (n x k) as its outcomes (patients x k)."""
+    patients, length, slopes = patient_slopes(question.x, question.patients, question.blocks, question.covariates, Y)
+    none = np.zeros((len(patients), 0))
+    new = replace(question, x=length, patients=patients, blocks=np.arange(len(patients)), covariates=none, slopes=True)
+    return new, slopes
 
 
 def untestable_feature(values: np.ndarray) -> str:
@@ -183,7 +229,7 @@ def untestable_feature(values: np.ndarray) -> str:
 def too_few(question: Question) -> str:
     """Why there are not enough patients for this question, empty when there are."""
     x, patients, inside = question.x, question.patients, question.contrasted
-    if question.within_patient and not (inside & (question.blocks == SINGLES)).any():
+    if question.within_patient:
         n_pairs = len(np.unique(patients[inside]))
         if n_pairs < MIN_PER_GROUP:
             return f"not testable: {n_pairs} patients have several values, {MIN_PER_GROUP} are needed"
@@ -201,11 +247,29 @@ def too_few(question: Question) -> str:
     return ""
 
 
+def floor_warning(permutations: Rearrangements, source: str, below: bool) -> list[str]:
+    """What p rests on where no permutation is more extreme, and all are few enough to be listed."""
+    if not permutations.exact:
+        return []
+    if source == FLOOR:
+        return [f"smallest p of {len(permutations)} permutations: no smaller one, since a group does not vary"]
+    if below or 2 / len(permutations) > COARSE:
+        return [f"only {len(permutations)} permutations of patients: a small p rests on the t distribution"]
+    return []
+
+
 def _effects(Y: np.ndarray, question: Question) -> np.ndarray | None:
-    model = slope_model(question.x, question.blocks, question.covariates)
+    model = question.model
     return None if model is None else model.fit(Y)[0]
 
 
 def sign_warning(p: float, low: float, high: float) -> list[str]:
     """Warning when an effect with p < 0.05 owes its direction to one patient (one near 0 may point anywhere)."""
     return ["the sign changes when one patient is left out"] if p < 0.05 and low < 0 < high else []
+
+
+def border_warning(p: float, ci_low: float, ci_high: float) -> list[str]:
+    """p and interval come from different permutations (data, residuals), and few patients can part them at 0.05."""
+    if (p <= 0.05) == (ci_low > 0 or ci_high < 0):
+        return []
+    return ["p and the 95 % interval disagree at 0.05: a borderline result"]

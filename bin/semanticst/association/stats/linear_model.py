@@ -64,10 +64,20 @@ def nuisance_basis(blocks: np.ndarray, covariates: np.ndarray) -> np.ndarray:
 
 def slope_model(x: np.ndarray, blocks: np.ndarray, covariates: np.ndarray) -> SlopeModel | None:
     """Prepare the model; None when blocks and covariates determine x, or leave no degree of freedom."""
-    n = len(x)
     Q = nuisance_basis(blocks, covariates)
+    return _model(x, Q)
+
+
+def slope_through_origin(x: np.ndarray) -> SlopeModel | None:
+    """The same without an intercept: y = x * effect + error."""
+    return _model(x, np.zeros((len(x), 0)))
+
+
+def _model(x: np.ndarray, Q: np.ndarray) -> SlopeModel | None:
+    n = len(x)
     own = x - Q @ (Q.T @ x)
-    if own @ own <= 1e-8 * max((x - x.mean()) @ (x - x.mean()), TINY) or n - Q.shape[1] - 1 < 1:
+    reference = (x - x.mean()) @ (x - x.mean()) if Q.shape[1] else x @ x
+    if own @ own <= 1e-8 * max(reference, TINY) or n - Q.shape[1] - 1 < 1:
         return None
     unit = own / np.sqrt(own @ own)
     full = np.column_stack([Q, unit])
@@ -85,7 +95,38 @@ def _degrees_of_freedom(full: np.ndarray, weights: np.ndarray) -> float:
     return float(np.trace(gram) ** 2 / (gram**2).sum())
 
 
-def t_test(model: SlopeModel, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Effect, standard error and two-sided p of each column of Y (n x k)."""
+def welch_df(model: SlopeModel, x: np.ndarray, Y: np.ndarray) -> np.ndarray:
+    """Degrees of freedom of each column of Y (n x k), never above those of ``model``, which assume equal variances.
+
+    The same ratio with the variance that each value of x has in the data (Satterthwaite 1946, Biometrics Bull 2:110):
+    Welch's for two groups without covariates. With values that hardly repeat (a number) those of the model.
+    """
+    if len(np.unique(x)) > len(x) / 2:
+        return np.full(Y.shape[1], model.df)
+    full = np.column_stack([model.nuisance, model.direction / np.sqrt(model.direction @ model.direction)])
+    variance = variance_of_levels(x, full, model.effect_and_residuals(Y)[1])
+    maker = np.eye(len(full)) - full @ full.T
+    return np.minimum(model.df, satterthwaite(maker @ (model.weights[:, None] * maker), variance))
+
+
+def variance_of_levels(x: np.ndarray, full: np.ndarray, residuals: np.ndarray) -> np.ndarray:
+    """Variance (n x k) that units of each value of x have; ``residuals`` (n x k) are those on the basis ``full``."""
+    levels, level = np.unique(x, return_inverse=True)
+    free = 1.0 - (full**2).sum(axis=1)
+    # a unit with leverage 1 is fitted exactly and tells nothing of the variance
+    of_level = ((level[None, :] == np.arange(len(levels))[:, None]) & (free > 1e-9)).astype(float)
+    squares = residuals**2 / np.maximum(free, 1e-9)[:, None]
+    return ((of_level @ squares) / np.maximum(of_level.sum(axis=1, keepdims=True), 1.0))[level] + TINY
+
+
+def satterthwaite(quadratic: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Degrees of freedom of y' quadratic y (n x n), y independent with the variances of each column (n x k)."""
+    spread = np.einsum("ik,ij,jk->k", variance, quadratic**2, variance)
+    return (np.diag(quadratic) @ variance) ** 2 / spread
+
+
+def t_test(model: SlopeModel, x: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Effect, standard error, degrees of freedom and two-sided p of each column of Y (n x k)."""
     effect, se = model.fit(Y)
-    return effect, se, 2 * stats.t.sf(np.abs(effect / se), model.df)
+    df = welch_df(model, x, Y)
+    return effect, se, df, 2 * stats.t.sf(np.abs(effect / se), df)

@@ -19,6 +19,7 @@ from statsmodels.tools.sm_exceptions import ConvergenceWarning
 from semanticst.association.design.design import Design
 from semanticst.association.features.composition import Features
 from semanticst.association.stats.linear_model import nuisance_basis
+from semanticst.association.stats.patient_slopes import has_courses
 
 NOT_FITTED = "the mixed model of sections does not converge: see the test of patients"
 
@@ -35,24 +36,31 @@ class MixedFit:
 
 
 def fit_mixed(
-    y: np.ndarray, x: np.ndarray, patients: np.ndarray, nuisance: np.ndarray, within: bool = False
+    y: np.ndarray,
+    x: np.ndarray,
+    patients: np.ndarray,
+    nuisance: np.ndarray,
+    within: bool = False,
+    courses: bool = False,
 ) -> MixedFit | None:
     """Fit y = x * effect + nuisance + patient + error by REML; None where it has no degree of freedom or no optimum.
 
     ``nuisance`` (n x c) holds the intercept, covariates and strata. Degrees of freedom are those between patients, or
-    with ``within`` (x varies inside patients) those that are left after every patient has its own mean.
+    with ``within`` (x varies inside patients) those that are left after every patient has its own mean. With
+    ``courses`` (three and more values of x in a patient) patients have slopes of their own.
     """
     n_patients = len(np.unique(patients))
     rank = nuisance.shape[1]
-    df = len(y) - n_patients - rank if within else n_patients - rank - 1
+    df = n_patients - 1 if courses else len(y) - n_patients - rank if within else n_patients - rank - 1
     if df < 1:
         return None
+    own = np.column_stack([np.ones(len(y)), x]) if courses else None
     try:
         with warnings.catch_warnings():
             # a variance of 0 between patients is at the border of what is possible, and no failure
             warnings.simplefilter("ignore", ConvergenceWarning)
             warnings.filterwarnings("ignore", "Random effects covariance is singular")
-            fit = MixedLM(y, np.column_stack([x, nuisance]), groups=patients).fit(reml=True)
+            fit = MixedLM(y, np.column_stack([x, nuisance]), groups=patients, exog_re=own).fit(reml=True)
     except np.linalg.LinAlgError:
         return None
     effect, se = float(fit.fe_params[0]), float(fit.bse_fe[0])
@@ -94,7 +102,9 @@ def add_mixed(rows: list[dict], design: Design, x: np.ndarray, units: Features, 
         y = values[key].to_numpy()
         use = np.isfinite(y)
         nuisance = nuisance_basis(blocks[use], covariates[use])
-        fit = fit_mixed(y[use], x[place][use], patients[use], nuisance, design.within_patient)
+        at, who = x[place][use], patients[use]
+        courses = design.within_patient and has_courses(at, who)
+        fit = fit_mixed(y[use], at, who, nuisance, design.within_patient, courses)
         if fit is None:
             row["warnings"] = [*row.get("warnings", []), NOT_FITTED]
             continue

@@ -2,6 +2,9 @@
 
 On centred log-ratios the Euclidean distance is Aitchison's, so that the pseudo-F of PERMANOVA (Anderson 2001, Austral
 Ecology 26:32; with covariates McArdle & Anderson 2001, Ecology 82:290) is the F of the summed squares of all columns.
+Groups may differ in spread, also where they differ in size: the explained sum of squares is divided by what the errors
+of each unit add to it. For groups this is F2 of Anderson et al. (2017, Aust N Z J Stat 59:57), of one column that of
+Brown & Forsythe (1974, Technometrics 16:129), and with two groups the square of the t of ``linear_model``.
 """
 
 from dataclasses import dataclass
@@ -9,19 +12,29 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from semanticst.association.stats.linear_model import nuisance_basis
-from semanticst.association.stats.permutation import CHUNK, Permutations, permutation_p, permutations_of, refine_tail
+from semanticst.association.stats.linear_model import TINY, nuisance_basis, satterthwaite, variance_of_levels
+from semanticst.association.stats.permutation import (
+    CHUNK,
+    Rearrangements,
+    permutation_p,
+    permutations_of,
+    sign_flips_of,
+)
 
 
 @dataclass(frozen=True)
 class OmnibusResult:
-    """Per column of Y (one value when joint): share of the variation explained, p by permutation, p of the F test."""
+    """Per column of Y (one value when joint): share of the variation explained, p by permutation, p of the F test.
+
+    ``p_dispersion`` (one value): do groups differ in spread? By permutation; NaN with blocks or covariates.
+    """
 
     explained: np.ndarray
     p: np.ndarray
     p_permutation: np.ndarray
     p_model: np.ndarray
-    permutations: Permutations
+    p_dispersion: float
+    permutations: Rearrangements
 
 
 def omnibus_test(
@@ -36,7 +49,9 @@ def omnibus_test(
     """Test whether the columns of X (n x d) explain Y (n x k) beyond blocks and covariates.
 
     None when they cannot be told apart from blocks and covariates, or no residual degree of freedom is left.
-    With ``joint`` all columns of Y are one multivariate outcome, and p is the permutation's alone.
+    With ``joint`` all columns of Y are one multivariate outcome, and p is the permutation's alone. Else it is not below
+    ``p_model``, that of F with the degrees of freedom of Box (1954, Ann Math Stat 25:290) and Brunner et al. (1997,
+    JASA 92:1494) at each group's own variance.
     """
     nuisance = nuisance_basis(blocks, covariates)
     own = X - nuisance @ (nuisance.T @ X)
@@ -45,29 +60,92 @@ def omnibus_test(
     df_effect, df_rest = effect.shape[1], len(Y) - nuisance.shape[1] - effect.shape[1]
     if df_effect < 1 or df_rest < 1:
         return None
+    drawn = permutations_of(_row_codes(X), blocks, permutations, seed, exact_allowed=covariates.size == 0)
+    codes = _row_codes(X)
+    spread = covariates.size == 0 and len(np.unique(blocks)) == 1
+    return _explained(Y, effect, nuisance, drawn, codes if len(np.unique(codes)) <= len(Y) / 2 else None, joint, spread)
 
-    def sums(rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        total = (rest**2).sum(axis=-2)
-        by_effect = ((effect.T @ rest) ** 2).sum(axis=-2)
+
+def slopes_test(Y: np.ndarray, length: np.ndarray, permutations: int, seed: int) -> OmnibusResult | None:
+    """The joint test of courses: is the mean slope of patients other than 0 in any column (``patient_slopes``)?"""
+    if len(Y) < 2:
+        return None
+    effect = (length / np.sqrt(length @ length))[:, None]
+    drawn = sign_flips_of(len(Y), permutations, seed)
+    return _explained(Y, effect, np.zeros((len(Y), 0)), drawn, None, joint=True)
+
+
+def _explained(
+    Y: np.ndarray,
+    effect: np.ndarray,
+    nuisance: np.ndarray,
+    drawn: Rearrangements,
+    codes: np.ndarray | None,
+    joint: bool,
+    spread: bool = False,
+) -> OmnibusResult:
+    """What ``effect`` explains beside ``nuisance`` (both orthonormal, n x columns).
+
+    ``codes`` are the groups, each with a variance of its own; None where there are none. With ``spread`` their
+    dispersion is compared.
+    """
+    leverage = (effect**2).sum(axis=1)
+    free = 1.0 - leverage - (nuisance**2).sum(axis=1)
+    weights = np.where(free > 1e-9, leverage / np.maximum(free, 1e-9), 0.0)
+
+    def sums(rest: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        fitted = effect.T @ rest
+        residuals = (rest - effect @ fitted) ** 2
+        by_effect = (fitted**2).sum(axis=-2)
+        by_error, unexplained = np.einsum("n,...nk->...k", weights, residuals), residuals.sum(axis=-2)
         if joint:
-            total, by_effect = total.sum(axis=-1, keepdims=True), by_effect.sum(axis=-1, keepdims=True)
-        return by_effect, np.maximum(total - by_effect, 1e-12)
+            by_effect, by_error, unexplained = (
+                a.sum(axis=-1, keepdims=True) for a in (by_effect, by_error, unexplained)
+            )
+        return by_effect, np.maximum(by_error, TINY), unexplained
 
     rest = Y - nuisance @ (nuisance.T @ Y)
-    by_effect, unexplained = sums(rest)
-    observed = by_effect / unexplained
-    drawn = permutations_of(_row_codes(X), blocks, permutations, seed, exact_allowed=covariates.size == 0)
+    by_effect, by_error, unexplained = sums(rest)
+    observed = by_effect / by_error
     size = max(1, CHUNK // rest.size)
     parts = []
     for start in range(0, len(drawn), size):
-        shuffled = rest[drawn.order[start : start + size]]
-        a, b = sums(shuffled - nuisance @ (nuisance.T @ shuffled))
+        shuffled = drawn.of(rest, start, start + size)
+        a, b, _ = sums(shuffled - nuisance @ (nuisance.T @ shuffled))
         parts.append(a / b)
     null = np.concatenate(parts)
-    p_permutation = permutation_p(null, observed, drawn.exact)
-    p_model = stats.f.sf(observed * df_rest / df_effect, df_effect, df_rest)
-    p = p_permutation if joint else refine_tail(p_permutation, null, observed, p_model)
-    return OmnibusResult(by_effect / (by_effect + unexplained), p, p_permutation, p_model, drawn)
+    p = p_permutation = permutation_p(null, observed, drawn.exact)
+    residuals, p_model = rest - effect @ (effect.T @ rest), np.full(len(observed), np.nan)
+    if not joint and codes is not None:
+        full = np.column_stack([nuisance, effect])
+        variance, maker = variance_of_levels(codes, full, residuals), np.eye(len(Y)) - full @ full.T
+        df = satterthwaite(maker @ (weights[:, None] * maker), variance)
+        p_model = stats.f.sf(observed, satterthwaite(effect @ effect.T, variance), df)
+        p = np.maximum(p, p_model)
+    p_dispersion = _dispersion(residuals, codes, drawn) if codes is not None and spread else np.nan
+    share = by_effect / np.maximum(by_effect + unexplained, TINY)
+    return OmnibusResult(share, p, p_permutation, p_model, p_dispersion, drawn)
+
+
+def _dispersion(residuals: np.ndarray, group: np.ndarray, drawn: Rearrangements) -> float:
+    """p of equal spread: F of the units' distances to the mean of their group, by permutation (PERMDISP, Anderson
+    2006, Biometrics 62:245; distances over sqrt(1 - 1 / n of the group), which a mean of few units makes too small).
+    """
+    member = (group[None, :] == np.unique(group)[:, None]).astype(float)
+    sizes = member.sum(axis=1)
+    if sizes.min() < 2:
+        return np.nan
+    distance = np.sqrt((residuals**2).sum(axis=1) / (1 - member.T @ (1 / sizes)))
+
+    def ratio(d: np.ndarray) -> np.ndarray:
+        between = ((d @ member.T) ** 2 / sizes).sum(axis=-1) - d.sum(axis=-1) ** 2 / len(group)
+        return between / np.maximum((d**2).sum(axis=-1) - ((d @ member.T) ** 2 / sizes).sum(axis=-1), TINY)
+
+    return float(
+        permutation_p(
+            ratio(drawn.of(distance[:, None], 0, len(drawn))[..., 0])[:, None], ratio(distance)[None], drawn.exact
+        )[0]
+    )
 
 
 def _row_codes(X: np.ndarray) -> np.ndarray:

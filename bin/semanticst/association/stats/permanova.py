@@ -7,10 +7,13 @@ import pandas as pd
 
 from semanticst.association.design.design import Design
 from semanticst.association.features.composition import JOINT, centred_log_ratio
+from semanticst.association.stats.clusters import cluster_means, of_clusters
 from semanticst.association.stats.cox import martingale_residuals
 from semanticst.association.stats.group_contrasts import build_question, steps
 from semanticst.association.stats.linear_contrast import Settings, too_few
-from semanticst.association.stats.omnibus import indicators, omnibus_test
+from semanticst.association.stats.omnibus import indicators, omnibus_test, slopes_test
+from semanticst.association.stats.patient_slopes import has_courses, patient_slopes
+from semanticst.association.stats.permutation import PERMUTED
 from semanticst.association.stats.results import COMPOSITION
 from semanticst.association.stats.survival import base_frame, too_few_events
 
@@ -29,7 +32,8 @@ def compare_composition(design: Design, share: pd.DataFrame, settings: Settings)
     """
     row: dict[str, Any] = {"niche": JOINT, "feature": "composition", "comparison": "joint", "family": COMPOSITION}
     row["n_patients"] = len(np.unique(design.patients))
-    Y = centred_log_ratio(share).dropna(axis=1).to_numpy()
+    Y = cluster_means(design, centred_log_ratio(share).dropna(axis=1)).to_numpy()
+    design = of_clusters(design)
     covariates, blocks = design.covariates.to_numpy(float), design.blocks
     keep = np.ones(len(Y), dtype=bool)
     if design.contrast.type == "survival":
@@ -54,9 +58,12 @@ def compare_composition(design: Design, share: pd.DataFrame, settings: Settings)
         reason = "not testable: fewer than two niches"
     if X is None or reason:
         return {**row, "warnings": [reason]}
-    result = omnibus_test(
-        Y[keep], X[keep], blocks[keep], covariates[keep], settings.permutations, settings.seed, joint=True
-    )
+    Y, X, blocks, covariates, patients = (a[keep] for a in (Y, X, blocks, covariates, design.patients))
+    if design.within_patient and X.shape[1] == 1 and has_courses(X[:, 0], patients):
+        _, length, slopes = patient_slopes(X[:, 0], patients, blocks, covariates, Y)
+        result = slopes_test(slopes, length, settings.permutations, settings.seed)
+    else:
+        result = omnibus_test(Y, X, blocks, covariates, settings.permutations, settings.seed, joint=True)
     if result is None:
         reason = "not testable: covariates or blocks determine the contrast, or leave no degree of freedom"
         return {**row, "warnings": [reason]}
@@ -67,8 +74,18 @@ def compare_composition(design: Design, share: pd.DataFrame, settings: Settings)
         effect=result.explained[0],
         effect_type="r_squared",
         p=result.p[0],
-        p_permutation=result.p_permutation[0],
-        model=f"PERMANOVA{outcome}, Aitchison distance{given}; p by permutation ({result.permutations.describe()})",
-        warnings=[],
+        p_permutation=result.p[0],
+        p_source=PERMUTED,
+        p_dispersion=result.p_dispersion,
+        model=f"PERMANOVA{outcome} (F2, unequal spread), Aitchison distance{given}; "
+        f"p by permutation ({result.permutations.describe()})",
+        warnings=spread_warning(result.p_dispersion),
     )
     return row
+
+
+def spread_warning(p_dispersion: float) -> list[str]:
+    """Groups that differ in spread: not what the joint test asks, and worth to know."""
+    if not p_dispersion < 0.05:
+        return []
+    return [f"patients differ more from each other in one group than in another (PERMDISP p = {p_dispersion:.2g})"]

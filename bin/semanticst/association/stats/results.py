@@ -13,8 +13,8 @@ from statsmodels.stats.multitest import multipletests
 COLUMNS = (
     "niche", "feature", "effect", "effect_type", "ci_low", "ci_high", "p", "q", "n_patients", "n_events", "model",
     "warnings", "comparison", "family", "n_tests", "hedges_g", "mean_all", "mean_reference", "mean_target", "n_reference", "n_target",
-    "p_permutation", "p_model", "p_rank", "hazard_ratio", "hazard_ratio_low", "hazard_ratio_high", "p_logrank",
-    "p_proportional_hazards", "effect_loo_low", "effect_loo_high", "detectable_effect",
+    "p_source", "p_permutation", "p_model", "p_rank", "hazard_ratio", "hazard_ratio_low", "hazard_ratio_high", "p_logrank",
+    "p_proportional_hazards", "p_dispersion", "effect_loo_low", "effect_loo_high", "detectable_effect",
     "effect_mixed", "mixed_low", "mixed_high", "p_mixed", "n_members", "members_same_sign", "members_significant",
     "cells_correlation", "effect_without_cells", "ci_low_without_cells", "ci_high_without_cells", "p_without_cells",
     "echo", "effect_median_reference", "p_median_reference",
@@ -24,7 +24,8 @@ COLUMNS = (
 )  # fmt: skip
 """The first twelve are a contract; the rest is explained in docs/output.md."""
 
-NUMERIC = [c for c in COLUMNS if c not in ("niche", "feature", "effect_type", "model", "warnings", "comparison", "family", "echo")]
+TEXTS = ("niche", "feature", "effect_type", "model", "warnings", "comparison", "family", "p_source", "echo")
+NUMERIC = [c for c in COLUMNS if c not in TEXTS]
 COUNTS = ("n_patients", "n_events", "n_tests", "n_reference", "n_target", "n_members", "n_analyses", "n_agree")
 
 CHECKS = ("p_without_cells", "p_median_reference", "p_types", "p_given_types")
@@ -79,7 +80,7 @@ def add_q(table: pd.DataFrame) -> pd.DataFrame:
         if feature_niche not in passed:
             tested = rows.index[rows["p"].notna()]
             table.loc[tested, "warnings"] = [join_warnings([w, NOT_PASSED]) for w in table.loc[tested, "warnings"]]
-            table.loc[tested, "p"] = np.nan
+            table.loc[tested, ["p", "p_source"]] = np.nan, None
         _adjust(table, rows.index, "holm")
     return table
 

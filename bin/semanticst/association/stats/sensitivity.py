@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 Errors = TypeVar("Errors", float, np.ndarray)
@@ -26,9 +27,22 @@ def leave_one_out(
     return np.nanmin(effects, axis=0), np.nanmax(effects, axis=0)
 
 
-def detectable_effect(se: Errors, df: float = np.inf) -> Errors:
-    """Smallest effect that a two-sided test at 0.05 finds with 80 % power at this standard error, uncorrected."""
-    return (stats.t.ppf(1 - LEVEL / 2, df) + stats.t.ppf(POWER, df)) * se
+def detectable_effect(se: Errors, df: float = np.inf, n_tests: int = 1) -> Errors:
+    """Smallest effect that a two-sided test finds with 80 % power at this standard error.
+
+    The level is 0.05 over ``n_tests``: what Benjamini and Hochberg (and Holm) ask of the smallest of so many p.
+    """
+    return (stats.t.ppf(1 - LEVEL / max(n_tests, 1) / 2, df) + stats.t.ppf(POWER, df)) * se
+
+
+def add_detectable_effects(table: pd.DataFrame, rows: list[dict]) -> pd.DataFrame:
+    """Fill ``detectable_effect`` of the table of these rows, which have ``se`` and ``df``, at the level of their q."""
+    table = table.copy()
+    table["detectable_effect"] = [
+        detectable_effect(row["se"], row["df"], int(n)) if "se" in row and not pd.isna(n) else np.nan
+        for row, n in zip(rows, table["n_tests"])
+    ]
+    return table
 
 
 def sensitivity_to_clustering(rows: list[dict], repeats: list[list[dict]]) -> None:

@@ -13,9 +13,10 @@ from semanticst.association.design.design import Design
 from semanticst.association.design.variables import MIN_PER_GROUP
 from semanticst.association.features.composition import Features
 from semanticst.association.stats.cox import NOT_COVARIATES, CoxFit, fit_cox, leave_one_out_range, permutation_test
-from semanticst.association.stats.linear_contrast import Settings, sign_warning, untestable_feature
+from semanticst.association.stats.linear_contrast import Settings, border_warning, sign_warning, untestable_feature
+from semanticst.association.stats.linear_model import nuisance_basis
+from semanticst.association.stats.permutation import MODELLED
 from semanticst.association.stats.results import PRIMARY
-from semanticst.association.stats.sensitivity import detectable_effect
 
 EFFECT = "log_hazard_ratio_per_sd"
 EVENTS_PER_VARIABLE = 10
@@ -72,8 +73,11 @@ def too_few_events(n_patients: int, n_events: int) -> str:
 
 
 def _row(design: Design, base: pd.DataFrame, y: np.ndarray, shown: np.ndarray, settings: Settings) -> dict:
-    n_events, n_terms = int(base["event"].sum()), 1 + design.covariates.shape[1]
-    notes = []
+    n_events, n_terms = int(base["event"].sum()), 1 + base.shape[1] - len(NOT_COVARIATES)
+    used = {str(c).removeprefix("covariate ") for c in base.columns[len(NOT_COVARIATES) :]}
+    notes = [
+        f"covariate {c} is determined by the others: not used" for c in design.covariates.columns if str(c) not in used
+    ]
     penalised = n_events < EVENTS_PER_VARIABLE * n_terms
     if penalised:
         notes.append(f"{n_events / n_terms:.1f} events per variable: penalised fit, wide uncertainty")
@@ -89,7 +93,7 @@ def _row(design: Design, base: pd.DataFrame, y: np.ndarray, shown: np.ndarray, s
         schoenfeld = f"Schoenfeld p = {fit.p_proportional_hazards:.2g}"
         notes.append(f"hazards are not proportional ({schoenfeld}): the ratio is an average over time")
     low, high = leave_one_out_range(fit, penalised)
-    p_permutation, p = survival_p(base, y, fit, settings.permutations, settings.seed)
+    p_permutation, p, source = survival_p(base, y, fit, settings.permutations, settings.seed)
     half = stats.norm.ppf(0.975) * fit.se
     return {
         "effect": fit.effect,
@@ -98,6 +102,7 @@ def _row(design: Design, base: pd.DataFrame, y: np.ndarray, shown: np.ndarray, s
         "ci_high": fit.effect + half,
         "p": p,
         "p_permutation": p_permutation,
+        "p_source": source,
         "p_model": fit.p_likelihood_ratio,
         "p_logrank": median_split(base, shown)[1],
         "p_proportional_hazards": fit.p_proportional_hazards,
@@ -106,26 +111,43 @@ def _row(design: Design, base: pd.DataFrame, y: np.ndarray, shown: np.ndarray, s
         "hazard_ratio_high": np.exp(fit.effect + half),
         "effect_loo_low": low,
         "effect_loo_high": high,
-        "detectable_effect": detectable_effect(fit.se),
+        "se": fit.se,
+        "df": np.inf,
         "model": _describe(design, penalised, settings.permutations),
-        "warnings": [*notes, *sign_warning(p, low, high)],
+        "warnings": [*notes, *sign_warning(p, low, high), *border_warning(p, fit.effect - half, fit.effect + half)],
     }
 
 
-def survival_p(base: pd.DataFrame, y: np.ndarray, fit: CoxFit, permutations: int, seed: int) -> tuple[float, float]:
-    """p by permutation (NaN with covariates, see ``permutation_test``), and the p to read."""
+def survival_p(
+    base: pd.DataFrame, y: np.ndarray, fit: CoxFit, permutations: int, seed: int
+) -> tuple[float, float, str]:
+    """p by permutation (NaN with covariates, see ``permutation_test``), the p to read, and its source."""
     if base.shape[1] > len(NOT_COVARIATES):
-        return np.nan, fit.p_likelihood_ratio
+        return np.nan, fit.p_likelihood_ratio, MODELLED
     return permutation_test(base, y, fit.p_likelihood_ratio, permutations, seed)
 
 
 def base_frame(design: Design) -> pd.DataFrame:
-    """time, event, stratum and covariates (each per SD) of every patient: the Cox model without a feature."""
+    """time, event, stratum and covariates (each per SD) of every patient: the Cox model without a feature.
+
+    A covariate that the ones before it (or the strata) determine is left out: it would adjust for nothing more.
+    """
     covariates = design.covariates
     spread = covariates.std(ddof=1)
     covariates = (covariates - covariates.mean()) / spread.where(spread > 0, 1.0)
+    covariates = covariates.loc[:, independent_columns(covariates.to_numpy(float), design.blocks)]
     frame = design.units[["time", "event"]].astype(float).assign(stratum=design.blocks)
     return pd.concat([frame, covariates.add_prefix("covariate ")], axis=1)
+
+
+def independent_columns(values: np.ndarray, blocks: np.ndarray) -> np.ndarray:
+    """Bool per column of values (n x c): does it say more than the blocks and the columns before it?"""
+    told = np.zeros(values.shape[1], dtype=bool)
+    for j in range(values.shape[1]):
+        Q = nuisance_basis(blocks, values[:, told])
+        rest = values[:, j] - Q @ (Q.T @ values[:, j])
+        told[j] = rest @ rest > 1e-8 * max(values[:, j] @ values[:, j], 1e-12)
+    return told
 
 
 def median_split(base: pd.DataFrame, shown: np.ndarray) -> tuple[np.ndarray, float]:
@@ -154,4 +176,5 @@ def _describe(design: Design, penalised: bool, permutations: int) -> str:
         text += ", ridge penalty (normal prior, SD 1)"
     if design.covariates.shape[1]:
         return f"{text}, Wald interval; p by likelihood ratio"
-    return f"{text}, Wald interval; p by permutation of the score (Monte Carlo, {permutations} permutations)"
+    how = f"Monte Carlo, {permutations} permutations"
+    return f"{text}, Wald interval; p by permutation of the score over its error ({how})"
