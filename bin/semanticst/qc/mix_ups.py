@@ -37,8 +37,9 @@ def _twins(records: list[dict]) -> list[tuple[str, str]]:
         for kind, words in (("counts", "cells of the same values"), ("cells", "cells of the same id and place")):
             share = shared(one["fingerprint"][kind], other["fingerprint"][kind])
             if share:
-                text = f"shares {words} with {{}} (about {share:.0%} of both): one section under two names?"
-                reasons += [(a["sample"], text.format(b["sample"])) for a, b in ((one, other), (other, one))]
+                rest = f"(about {share:.0%} of both): one section under two names?"
+                pairs = ((one["sample"], other["sample"]), (other["sample"], one["sample"]))
+                reasons += [(name, f"shares {words} with {twin} {rest}") for name, twin in pairs]
                 break
     return reasons
 
