@@ -431,7 +431,7 @@ def test_real_cohorts_have_the_right_feature_type_and_keep_their_cells(tmp_path,
     (tmp_path / "manifest.json").write_text(sheet.to_json(orient="records"))
     result = invoke("sample_ingest", "--manifest", tmp_path / "manifest.json", "--outdir", tmp_path / "ingest")
     assert result.exit_code == 0, result.stderr
-    files = sorted((tmp_path / "ingest").iterdir())
+    files = sorted((tmp_path / "ingest").glob("*.h5ad"))
     assert [f.name for f in files] == sorted(f"{s}.ingest.h5ad" for s in sheet["sample"])
 
     result = invoke("sample_qc", *files, "--prefix", cohort, "--outdir", tmp_path / "qc")

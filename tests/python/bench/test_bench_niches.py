@@ -135,7 +135,7 @@ def test_a_sheet_without_annotation_needs_a_number(cohort, tmp_path, monkeypatch
     result = invoke(bench_niches, "--input", tmp_path / "sheet.csv", "--niche-k", 4, "--method", "1 hop", "--seeds", 2)
     assert result.exit_code == 0, result.stderr
     assert ", 0 annotated, 4 niches" in result.stdout
-    assert result.stdout.splitlines()[2] == "| | seeds | CHAOS | PAS | CPU s | peak MB |"
+    assert result.stdout.splitlines()[2] == "| | seeds | CHAOS | PAS | cells | CPU s | peak MB |"
     (row,) = [line.split("|")[2:-1] for line in result.stdout.splitlines() if line.startswith("| 1 hop |")]
     assert row[0].strip() == "2"
     assert all("±" in cell for cell in row[1:])

@@ -119,7 +119,8 @@ def test_anndata_folder(tmp_path, zarr_format, form):
         ad.settings.reset("zarr_write_format")
     adata = read(tmp_path / "a.zarr")
     truth.check(adata)
-    assert adata.uns == {"spatial_unit": "mm", "notes": ["layers/counts is taken, not X"]}
+    notes = ["layers/counts is taken, not X"]
+    assert adata.uns == {"spatial_unit": "mm", "matrix": "layers/counts", "notes": notes}
 
 
 def edit_json(file, change):

@@ -1,4 +1,4 @@
-"""What the association says of cohorts of ``hard_designs``: false positives, findings, coverage, refusals."""
+"""Tests of the association on hard cohorts: false positives, findings, coverage, refusals."""
 
 import logging
 from time import perf_counter
