@@ -3,6 +3,8 @@
 The time runs from the origin the cohort chose; the event value is named by the contrast, everything else is censored.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 from lifelines import KaplanMeierFitter
@@ -26,17 +28,12 @@ EVENTS_PER_VARIABLE = 10
 def compare_survival(design: Design, features: Features, settings: Settings) -> list[dict]:
     """One row per feature; effect = log hazard ratio per SD (positive: the event comes earlier)."""
     base = base_frame(design)
-    comparison = f"{design.contrast.event} == {design.contrast.event_value} over {design.contrast.time}"
     rows = []
-    for feature, niche in features.modelled.columns:
-        y = features.modelled[feature, niche].to_numpy()
-        shown = features.shown[feature, niche].to_numpy()
-        use = np.isfinite(y)
-        row = {"feature": feature, "niche": niche, "comparison": comparison, "family": PRIMARY}
+    for row, y, use, reason in _questions(design, features, base):
+        shown = features.shown[row["feature"], row["niche"]].to_numpy()[use]
         row.update(n_patients=int(use.sum()), n_events=int(base["event"][use].sum()))
-        reason = untestable_feature(y[use]) or too_few_events(row["n_patients"], row["n_events"])
-        row["mean_all"] = shown[use].mean() if use.any() else np.nan
-        row.update({"warnings": [reason]} if reason else _row(design, base[use], y[use], shown[use], settings))
+        row["mean_all"] = shown.mean() if use.any() else np.nan
+        row.update({"warnings": [reason]} if reason else _row(design, base[use], y[use], shown, settings))
         rows.append(row)
     return rows
 
@@ -44,16 +41,9 @@ def compare_survival(design: Design, features: Features, settings: Settings) -> 
 def compare_survival_only(design: Design, features: Features, settings: Settings) -> list[dict]:
     """Rows as those of `compare_survival`, with effect, interval and p alone: for tests that are repeated often."""
     base = base_frame(design)
-    comparison = f"{design.contrast.event} == {design.contrast.event_value} over {design.contrast.time}"
     rows = []
-    for feature, niche in features.modelled.columns:
-        y = features.modelled[feature, niche].to_numpy()
-        use = np.isfinite(y)
-        row = {"feature": feature, "niche": niche, "comparison": comparison, "family": PRIMARY}
-        reason = untestable_feature(y[use]) or too_few_events(int(use.sum()), int(base["event"][use].sum()))
-        n_terms = 1 + design.covariates.shape[1]
-        penalised = bool(base["event"][use].sum() < EVENTS_PER_VARIABLE * n_terms)
-        fit = None if reason else fit_cox(base[use], y[use], penalised) or fit_cox(base[use], y[use], True)
+    for row, y, use, reason in _questions(design, features, base):
+        fit = None if reason else _fit(base[use], y[use])[0]
         if fit is not None:
             half = stats.norm.ppf(0.975) * fit.se
             row.update(effect=fit.effect, effect_type=EFFECT, ci_low=fit.effect - half, ci_high=fit.effect + half)
@@ -61,6 +51,29 @@ def compare_survival_only(design: Design, features: Features, settings: Settings
         row["warnings"] = [reason or "not testable: the Cox model does not converge"] if fit is None else []
         rows.append(row)
     return rows
+
+
+def _questions(
+    design: Design, features: Features, base: pd.DataFrame
+) -> Iterator[tuple[dict, np.ndarray, np.ndarray, str]]:
+    """The beginning of each row, the values of its feature, who has one (bool), and why it is not testable (or "")."""
+    comparison = f"{design.contrast.event} == {design.contrast.event_value} over {design.contrast.time}"
+    for feature, niche in features.modelled.columns:
+        y = features.modelled[feature, niche].to_numpy()
+        use = np.isfinite(y)
+        row = {"feature": feature, "niche": niche, "comparison": comparison, "family": PRIMARY}
+        reason = untestable_feature(y[use]) or too_few_events(int(use.sum()), int(base["event"][use].sum()))
+        yield row, y, use, reason
+
+
+def _fit(base: pd.DataFrame, y: np.ndarray) -> tuple[CoxFit | None, bool, float]:
+    """The fit, whether it is penalised, and events per variable: penalised below 10, and where the plain one fails."""
+    per_variable = int(base["event"].sum()) / (1 + base.shape[1] - len(NOT_COVARIATES))
+    penalised = per_variable < EVENTS_PER_VARIABLE
+    fit = fit_cox(base, y, penalised)
+    if fit is None and not penalised:
+        penalised, fit = True, fit_cox(base, y, True)
+    return fit, penalised, per_variable
 
 
 def too_few_events(n_patients: int, n_events: int) -> str:
@@ -73,17 +86,14 @@ def too_few_events(n_patients: int, n_events: int) -> str:
 
 
 def _row(design: Design, base: pd.DataFrame, y: np.ndarray, shown: np.ndarray, settings: Settings) -> dict:
-    n_events, n_terms = int(base["event"].sum()), 1 + base.shape[1] - len(NOT_COVARIATES)
     used = {str(c).removeprefix("covariate ") for c in base.columns[len(NOT_COVARIATES) :]}
     notes = [
         f"covariate {c} is determined by the others: not used" for c in design.covariates.columns if str(c) not in used
     ]
-    penalised = n_events < EVENTS_PER_VARIABLE * n_terms
-    if penalised:
-        notes.append(f"{n_events / n_terms:.1f} events per variable: penalised fit, wide uncertainty")
-    fit = fit_cox(base, y, penalised)
-    if fit is None and not penalised:
-        penalised, fit = True, fit_cox(base, y, True)
+    fit, penalised, per_variable = _fit(base, y)
+    if per_variable < EVENTS_PER_VARIABLE:
+        notes.append(f"{per_variable:.1f} events per variable: penalised fit, wide uncertainty")
+    elif penalised:
         notes.append("perfect separation of the events: penalised fit")
     if fit is None:
         return {
