@@ -18,7 +18,7 @@ from semanticst.io.coordinates import Scale, check_coordinates, scale_of
 from semanticst.io.gene_names import drop_nameless, gene_table, split_controls, unique_genes
 from semanticst.io.readers import Reader, ReadError, Wanted, reader_for
 from semanticst.io.regions.pieces import need_one_section
-from semanticst.io.regions.section_parts import Part, cells_of, count_parts, outline_scale, part_of, with_categories
+from semanticst.io.regions.section_parts import cells_of, count_parts, outline_scale, part_of, with_categories
 from semanticst.io.samplesheet import OVERRIDES
 from semanticst.io.several_sections import check_sections, plain
 from semanticst.io.values import as_csr, check_values
@@ -91,13 +91,21 @@ def ingest_input(
     columns = tuple({row["part_column"]: None for row in rows if row.get("part_column")})
     raw, reader = read_raw(rows[0], scratch, in_parts=True, part_columns=columns)
     points = np.asarray(raw.obsm[Obsm.SPATIAL], dtype=np.float64)
-    obs = with_categories(raw.obs, [_part_or_none(row) for row in rows])
-    masks = {}
+    parts = {}
     for row in rows:
         try:
             part = part_of(row)
             if part is None:
                 raise ReadError("other samples are parts of the same input; name the part of this one as well")
+            parts[row["sample"]] = part
+        except ReadError as error:
+            problems.append(_problem([row], error))
+    obs, masks = with_categories(raw.obs, parts.values()), {}
+    for row in rows:
+        part = parts.get(row["sample"])
+        if part is None:
+            continue
+        try:
             masks[row["sample"]] = cells_of(part, raw.obs_names, obs, points, scale_of_input(raw, row).um_per_unit or 0)
         except ReadError as error:
             problems.append(_problem([row], error))
@@ -111,7 +119,7 @@ def ingest_input(
         except ReadError as error:
             problems.append(_problem([row], error))
             continue
-        note = f"part of {Path(row['path']).name} ({part_of(row)}): {int(cells.sum())} of {len(cells)} cells"
+        note = f"part of {Path(row['path']).name} ({parts[row['sample']]}): {int(cells.sum())} of {len(cells)} cells"
         others = f"; {left} are in no sample" if left else ""
         adata.uns[UNS]["notes"] = [note + others, *adata.uns[UNS]["notes"]]
         log.info("%s: %s%s", row["sample"], note, others)
@@ -122,14 +130,6 @@ def ingest_input(
         scale = scale_of_input(raw, rows[0])
         drawn = points[:, :2] * (scale.um_per_unit or 1.0)
         draw_parts(drawn, masks, scale.unit, outdir / f"{rows[0]['sample']}.parts.png")
-
-
-def _part_or_none(row: dict[str, str]) -> Part | None:
-    """The part of a row, None where it names none or a wrong one, which is told when it is read."""
-    try:
-        return part_of(row)
-    except ReadError:
-        return None
 
 
 def _problem(rows: list[dict[str, str]], error: Exception) -> Problem:

@@ -28,6 +28,9 @@ PLAINLY_SECTIONS = frozenset({
 })  # fmt: skip
 """Several values of these are several sections wherever they lie; an image or a batch may be a part of one."""
 PATIENTS = frozenset({"donor", "donorid", "patient", "patientid", "subject", "subjectid"})
+GIVE_EACH_A_ROW = (
+    "give each a row of the samplesheet with a part of the path (docs/usage.md, Several samples from one folder)"
+)
 OVERLAP = 0.4
 """Share of cells whose nearest neighbour is of another section, over what it is when they are strewn at random. Fields
 of view that lie side by side reach 0.1, and 0.3 when they hold a handful of cells; sections on top of each other 1."""
@@ -120,8 +123,7 @@ def _places_taken_twice(obs: pd.DataFrame) -> None:
         row, column = places[twice].iloc[0]
         raise ReadError(
             f"{int(twice.sum())} of {len(obs)} spots have the array position of another (first: row {row}, column "
-            f"{column}): several sections in one sample; give each "
-            "a row of the samplesheet with a part of the path (docs/usage.md, Several samples from one folder)"
+            f"{column}): several sections in one sample; {GIVE_EACH_A_ROW}"
         )
 
 
@@ -139,8 +141,7 @@ def _several_slides(ids: pd.Index) -> None:
         names = [str(name) for name, code in zip(ids, barcodes) if code == first][:3]
         raise ReadError(
             f"{int(repeated.sum())} of {len(ids)} barcodes occur more than once but for what is added to them "
-            f"({', '.join(names)}): several sections in one sample; give each "
-            "a row of the samplesheet with a part of the path (docs/usage.md, Several samples from one folder)"
+            f"({', '.join(names)}): several sections in one sample; {GIVE_EACH_A_ROW}"
         )
 
 

@@ -159,11 +159,7 @@ def finding(result: Association, row: pd.Series, adjusted: str = "q") -> str:
 
 def without_cells(row: pd.Series) -> str:
     """The estimate that is not adjusted for numbers of cells, where the row's own is."""
-    effect = row["effect_without_cells"]
-    if pd.isna(effect):
-        return ""
-    text = f"hazard ratio {np.exp(effect):.2f}" if row["effect_type"] == "log_hazard_ratio_per_sd" else f"{effect:+.2f}"
-    return f"; {text} ({p_text(row['p_without_cells'])}) if not adjusted for cell numbers"
+    return _other_estimate(row, "without_cells", "if not adjusted for cell numbers")
 
 
 def points(row: pd.Series) -> str:
@@ -176,11 +172,16 @@ def points(row: pd.Series) -> str:
 
 def given_types(row: pd.Series) -> str:
     """The estimate given the proportions of cell types, where these are known."""
-    effect = row["effect_given_types"]
+    return _other_estimate(row, "given_types", "given the proportions of cell types")
+
+
+def _other_estimate(row: pd.Series, which: str, words: str) -> str:
+    """The estimate of the columns ``effect_{which}`` and ``p_{which}``, and what it is; empty where there is none."""
+    effect = row[f"effect_{which}"]
     if pd.isna(effect):
         return ""
     text = f"hazard ratio {np.exp(effect):.2f}" if row["effect_type"] == "log_hazard_ratio_per_sd" else f"{effect:+.2f}"
-    return f"; {text} ({p_text(row['p_given_types'])}) given the proportions of cell types"
+    return f"; {text} ({p_text(row[f'p_{which}'])}) {words}"
 
 
 def agreement(row: pd.Series) -> str:

@@ -161,9 +161,9 @@ def outline_scale(um_per_px: float | None, um_per_unit: float) -> float:
     return um_per_px / um_per_unit
 
 
-def with_categories(obs: pd.DataFrame, parts: Iterable[Part | None]) -> pd.DataFrame:
+def with_categories(obs: pd.DataFrame, parts: Iterable[Part]) -> pd.DataFrame:
     """The columns that tell the parts as categories, so that their values are looked up once and not for each part."""
-    names = {plain(part.column) for part in parts if part and part.column} | FIELDS
+    names = {plain(part.column) for part in parts if part.column} | FIELDS
     return obs.assign(**{name: obs[name].astype("category") for name in obs.columns if plain(name) in names})
 
 
