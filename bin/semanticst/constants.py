@@ -116,6 +116,9 @@ SHARES = (FeatureType.BINARY, FeatureType.ONEHOT)
 
 UNS = "semanticst"
 """Key in ``uns`` under which a step records what it was given and what it decided (a flat dict)."""
+THUMBNAILS = "thumbnails"
+"""Folder of the pictures of samples: ``{sample}.jpg``, and ``{sample}.json`` with its place and scale (see
+``docs/output.md``); ``qc/thumbnails`` of a run."""
 LAYER_COUNTS = "counts"
 """Layer of an input object that is read instead of ``X`` where it exists."""
 

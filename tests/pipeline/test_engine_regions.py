@@ -27,6 +27,9 @@ def regions(tmp_path_factory):
     folder = tmp_path_factory.mktemp("regions")
     slide = make_sample(n_cells=240)
     slide.obs["core"] = np.array(["A1", "B1", "B2", "A9"])[np.arange(240) % 4]
+    grey = np.tile(np.linspace(0, 1, 120), (120, 1))
+    factor = 100 / slide.obsm["spatial"].max()
+    slide.uns["spatial"] = {"lib": {"images": {"hires": grey}, "scalefactors": {"tissue_hires_scalef": factor}}}
     slide.write_h5ad(folder / "slide one.h5ad")
     chosen = slide.obs_names[slide.obs["core"] == "B2"]
     (folder / "b2 of {x}.txt").write_text("\n".join(chosen))
@@ -52,6 +55,15 @@ def test_parts_of_a_file_are_samples_and_it_is_read_once(regions):
     assert cells["b"]["reasons"].str.contains("region").sum() == n_folded
     assert not cells["a"]["reasons"].str.contains("region").any()
     assert (run.outdir / "qc/parts/a.parts.png").stat().st_size > 1000
+
+
+def test_each_sample_has_the_thumbnail_of_its_part(regions):
+    run = regions[-1]
+    for name in "abc":
+        about = json.loads((run.outdir / f"qc/thumbnails/{name}.json").read_text())
+        assert (run.outdir / "qc/thumbnails" / about["file"]).stat().st_size < 1_000_000
+    listed = pd.read_csv(run.outdir / "pipeline_info/outputs.csv")["file"]
+    assert listed.str.startswith("qc/thumbnails/").sum() == 6
 
 
 def test_the_used_sheet_has_the_paths_of_selections_and_annotations(regions):

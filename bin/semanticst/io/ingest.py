@@ -11,12 +11,13 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from semanticst.constants import UNS, Obs, Obsm
+from semanticst.constants import THUMBNAILS, UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.io.columns import as_bool, plain_frame
 from semanticst.io.coordinates import Scale, check_coordinates, scale_of
 from semanticst.io.gene_names import drop_nameless, gene_table, split_controls, unique_genes
 from semanticst.io.readers import Reader, ReadError, Wanted, reader_for
+from semanticst.io.readers.pictures import Picture
 from semanticst.io.regions.pieces import need_one_section
 from semanticst.io.regions.section_parts import cells_of, count_parts, outline_scale, part_of, with_categories
 from semanticst.io.samplesheet import OVERRIDES
@@ -42,7 +43,8 @@ def ingest_samples(manifest: Path, outdir: Path) -> None:
     manifest : JSON list of objects with sample, patient, path, and any of batch, platform, feature_type, spatial_unit,
     um_per_px, bin_size, table, fovs, part_column, part_value, cells, annotation, outline_um_per_px and the per-sample
     settings of the quality control. An input that several samples are parts of is read once; where its parts lie is
-    drawn, as ``{first sample}.parts.png``.
+    drawn, as ``{first sample}.parts.png``. Where an input brings a picture of the tissue, a thumbnail of each sample is
+    written, ``thumbnails/{sample}.jpg``, with its scale, ``thumbnails/{sample}.json``.
 
     Raises BadInput with the problems of all samples; nothing is written then.
     """
@@ -54,7 +56,9 @@ def ingest_samples(manifest: Path, outdir: Path) -> None:
         with Progress("samples", len(rows)) as counted:
             for shared in inputs_of(rows):
                 try:
-                    for row, adata in ingest_input(shared, outdir, Path(partial), problems):
+                    for row, adata, picture in ingest_input(shared, outdir, Path(partial), problems):
+                        if picture is not None:
+                            keep_thumbnail(picture, adata, Path(partial) / THUMBNAILS)
                         write_h5ad(Path(partial) / f"{row['sample']}.ingest.h5ad", adata)
                         kinds.add(tuple(adata.uns[UNS]["feature_types"]))
                         counted.advance()
@@ -62,8 +66,10 @@ def ingest_samples(manifest: Path, outdir: Path) -> None:
                     problems.append(_problem(shared, error))
         if problems:
             raise BadInput(problems)
-        for file in sorted(Path(partial).iterdir()):
-            os.replace(file, outdir / file.name)
+        for file in sorted(path for path in Path(partial).rglob("*") if path.is_file()):
+            place = outdir / file.relative_to(partial)
+            place.parent.mkdir(exist_ok=True)
+            os.replace(file, place)
     write_json(outdir / f"{min(row['sample'] for row in rows)}.kinds.json", sorted(kinds))
 
 
@@ -77,8 +83,8 @@ def inputs_of(rows: list[dict[str, str]]) -> list[list[dict[str, str]]]:
 
 def ingest_input(
     rows: list[dict[str, str]], scratch: Path, outdir: Path, problems: list[Problem]
-) -> Iterator[tuple[dict[str, str], ad.AnnData]]:
-    """Read an input once, and bring each sample of it into the internal form, one after the other.
+) -> Iterator[tuple[dict[str, str], ad.AnnData, Picture | None]]:
+    """Read an input once, and bring each sample of it into the internal form, one after the other; and its picture.
 
     scratch : folder for what is unpacked. outdir : where the picture of the parts goes, if there are parts.
     problems : those of single parts are added, so that all are told at once.
@@ -86,10 +92,13 @@ def ingest_input(
     Raises ReadError when the input cannot be read, and when two samples have cells in common.
     """
     if len(rows) == 1 and part_of(rows[0]) is None:
-        yield rows[0], ingest_sample(rows[0], scratch)
+        raw, reader = read_raw(rows[0], scratch)
+        picture = raw.uns.get("picture")
+        yield rows[0], internal_form(raw, reader, rows[0]), picture
         return
     columns = tuple({row["part_column"]: None for row in rows if row.get("part_column")})
     raw, reader = read_raw(rows[0], scratch, in_parts=True, part_columns=columns)
+    picture = raw.uns.pop("picture", None)
     points = np.asarray(raw.obsm[Obsm.SPATIAL], dtype=np.float64)
     parts = {}
     for row in rows:
@@ -123,13 +132,25 @@ def ingest_input(
         others = f"; {left} are in no sample" if left else ""
         adata.uns[UNS]["notes"] = [note + others, *adata.uns[UNS]["notes"]]
         log.info("%s: %s%s", row["sample"], note, others)
-        yield row, adata
+        yield row, adata, picture
     if masks and not problems:
         from semanticst.plotting.part_maps import draw_parts  # half a second that whole samples do without
 
         scale = scale_of_input(raw, rows[0])
         drawn = points[:, :2] * (scale.um_per_unit or 1.0)
         draw_parts(drawn, masks, scale.unit, outdir / f"{rows[0]['sample']}.parts.png")
+
+
+def keep_thumbnail(picture: Picture, adata: ad.AnnData, folder: Path) -> None:
+    """Write the thumbnail of a sample (`semanticst.io.thumbnail`) into ``folder``, and note it in ``adata``."""
+    from semanticst.io.thumbnail import thumbnail_of, write_thumbnail  # with Pillow, which most samples do without
+
+    own = adata.uns[UNS]
+    found, note = thumbnail_of(picture, np.asarray(adata.obsm[Obsm.SPATIAL]), own["um_per_unit"])
+    own["notes"] = [*own["notes"], note]
+    log.info("%s: %s", own["sample"], note)
+    if found is not None:
+        write_thumbnail(found, folder, own["sample"], own["spatial_unit"])
 
 
 def _problem(rows: list[dict[str, str]], error: Exception) -> Problem:

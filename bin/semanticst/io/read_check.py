@@ -28,7 +28,7 @@ def read_samples(rows: list[dict[str, str]], sheet: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="semanticst-read-") as scratch:
         for shared in inputs_of(rows):
             try:
-                for row, adata in ingest_input(shared, Path(scratch), Path(scratch), problems):
+                for row, adata, _picture in ingest_input(shared, Path(scratch), Path(scratch), problems):
                     own = adata.uns[UNS]
                     possible[row["sample"]] = list(own["feature_types"])
                     log.info("%s", in_a_line(row["sample"], own, adata.n_obs, adata.n_vars))

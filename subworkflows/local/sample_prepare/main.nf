@@ -66,6 +66,10 @@ workflow SAMPLE_PREPARE {
         .toSortedList { a, b -> a.name <=> b.name }
         .filter { maps -> maps }
 
+    ch_thumbnails = SAMPLE_INGEST.out.thumbnails
+        .flatMap { _meta, files -> files instanceof List ? files : [files] }
+        .toSortedList { a, b -> a.name <=> b.name }
+
     ch_samples = SAMPLE_QC.out.samples
         .flatMap { _meta, files -> files instanceof List ? files : [files] }
         .toSortedList { a, b -> a.name <=> b.name }
@@ -76,12 +80,14 @@ workflow SAMPLE_PREPARE {
     ch_outputs = publishedIn('qc/cells', SAMPLE_QC.out.cells).mix(
         publishedIn('qc/maps', SAMPLE_QC.out.maps),
         publishedIn('qc/parts', SAMPLE_INGEST.out.parts),
+        publishedIn('qc/thumbnails', SAMPLE_INGEST.out.thumbnails),
     )
 
     emit:
     ch_samples // list of {sample}.qc.h5ad, sorted by name; empty when all samples failed
     ch_metrics // list of {bundle}.qc.json, sorted by name
     ch_maps    // list of {sample}.qc_map.png, sorted by name
+    ch_thumbnails // list of {sample}.jpg and {sample}.json, sorted by name; mostly empty
     ch_size    // map: cells and features of the cohort, cells by_sample
     ch_outputs // [folder below --outdir, files] of what is published
 }

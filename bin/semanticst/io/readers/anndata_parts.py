@@ -16,6 +16,7 @@ from semanticst.constants import LAYER_COUNTS, FeatureType, Obsm
 from semanticst.io.gene_names import IDS, SYMBOLS
 from semanticst.io.readers.base import ReadError, Wanted
 from semanticst.io.readers.column_names import spatial_pair
+from semanticst.io.readers.pictures import object_picture
 from semanticst.io.readers.visium import SPOT_UM, spacing_scale
 from semanticst.io.several_sections import plain
 from semanticst.io.sparse import load_csr
@@ -60,6 +61,8 @@ def read_object(group, wanted: Wanted, check: Check = lambda array: None) -> ad.
         adata.obsm[Obsm.SPATIAL.value] = points
         adata.uns["notes"] += found
     adata.uns |= _scale(group, adata, wanted.platform)
+    if picture := object_picture(group.get("uns", {})):
+        adata.uns["picture"] = picture
     return adata
 
 

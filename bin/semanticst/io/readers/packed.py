@@ -47,6 +47,8 @@ def read_packed(path: Path, wanted: Wanted) -> ad.AnnData:
         inside = unpack(path, Path(place))
         reader = reader_for(inside, wanted.platform)
         adata = reader.read(inside, wanted)
+        if "picture" in adata.uns:
+            adata.uns["picture"] = adata.uns["picture"].held()
     adata.uns["format"] = reader.name
     return adata
 

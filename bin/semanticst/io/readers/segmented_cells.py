@@ -12,6 +12,7 @@ import pandas as pd
 from semanticst.io.readers.assembly import assemble, pair_up, rows_of
 from semanticst.io.readers.base import ReadError, needed_file
 from semanticst.io.readers.files import open_bytes, reading
+from semanticst.io.readers.pictures import spaceranger_picture
 from semanticst.io.readers.spaceranger import SCALEFACTORS, positive, read_scalefactors, spatial_folder
 from semanticst.io.readers.tenx import find_matrix, read_matrix
 
@@ -46,6 +47,8 @@ def read_segmented_cells(folder: Path) -> ad.AnnData:
         um_per_unit=(um, "microns_per_pixel"), platform="visium_hd", obs={"cell_area": found["area"] * um**2},
         matrix=matrix.name, notes=[*counts.uns["notes"], *notes, "cells as segmented by Space Ranger"],
     )  # fmt: skip
+    if picture := spaceranger_picture(spatial_folder(folder), factors):
+        adata.uns["picture"] = picture
     for name in counts.var.columns:
         adata.var[name] = counts.var[name].to_numpy()
     return adata

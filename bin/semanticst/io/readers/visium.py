@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst.io.readers.base import Reader, ReadError, Wanted, file_names, find_file, still_packed
+from semanticst.io.readers.pictures import spaceranger_picture
 from semanticst.io.readers.spaceranger import (
     AGGREGATED,
     POSITIONS,
@@ -42,6 +43,8 @@ def read_visium(path: Path, wanted: Wanted) -> ad.AnnData:
     adata = place(counts, matrix, positions, file)
     um, source, note = um_per_pixel(positions, factors)
     adata.uns.update(um_per_unit=um, um_per_unit_source=source, platform="visium")
+    if picture := spaceranger_picture(spatial, factors):
+        adata.uns["picture"] = picture
     adata.uns["notes"] += [note] if note else []
     return adata
 

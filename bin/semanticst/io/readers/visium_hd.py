@@ -6,6 +6,7 @@ from pathlib import Path
 import anndata as ad
 
 from semanticst.io.readers.base import Reader, ReadError, Wanted
+from semanticst.io.readers.pictures import spaceranger_picture
 from semanticst.io.readers.segmented_cells import FOLDER, MATRIX, read_segmented_cells
 from semanticst.io.readers.spaceranger import (
     SCALEFACTORS,
@@ -38,6 +39,8 @@ def read_visium_hd(path: Path, wanted: Wanted) -> ad.AnnData:
     counts, matrix = read_counts(square)
     adata = place(counts, matrix, positions, file)
     adata.uns.update(um_per_unit=scale, um_per_unit_source=source, platform="visium_hd")
+    if picture := spaceranger_picture(spatial, read_scalefactors(spatial)[0]):
+        adata.uns["picture"] = picture
     adata.uns["notes"].append(f"bins of {square.name} are read")
     if any((folder / FOLDER).is_dir() for folder in (path, path / "outs", *square.parents[:2])):
         adata.uns["notes"].append(f"{FOLDER} (cells of Space Ranger 4) is there; give it as the path to read the cells")

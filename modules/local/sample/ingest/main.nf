@@ -15,6 +15,7 @@ process SAMPLE_INGEST {
     tuple val(meta), path('*.ingest.h5ad'), emit: samples
     tuple val(meta), path('*.kinds.json'), emit: kinds
     tuple val(meta), path('*.parts.png'), emit: parts, optional: true
+    tuple val(meta), path('thumbnails/*'), emit: thumbnails, optional: true
     tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
     tuple val("${task.process}"), val('anndata'), eval('python3 -c "from importlib.metadata import version; print(version(\'anndata\'))"'), topic: versions
 
