@@ -14,6 +14,9 @@ EXPECTED = {
     "niche_markers.csv": [
         "niche", "feature", "symbol", "mean_in", "mean_out", "log2_fold_change", "score", "rank", "n_replicates",
     ],
+    "niche_overview.csv": [
+        "niche", "n_cells", "share", "n_samples", "n_patients", "stability", "markers", "cell_types",
+    ],
     "niche_scores.csv": ["niche", "context", "mean", "sd"],
     "niche_contacts.csv": ["sample", "patient", "niche_a", "niche_b", "edges", "expected", "log2_ratio"],
     "niche_cell_types.csv": ["niche", "cell_type", "n_cells", "share", "share_all"],
@@ -57,12 +60,12 @@ def test_the_table_of_niches_says_whether_they_come_back(tmp_path):
     result = invoke("niche_describe", write_cohort(tmp_path, adata), "--niche-maps", 0, "--outdir", tmp_path / "out")
     assert result.exit_code == 0, result.stderr
     table = json.loads((tmp_path / "out" / "niche_overview_mqc.json").read_text())
-    assert [row["recovery"] for row in table["data"].values()] == ["very high", "high", "not reproducible"]
+    assert [row["reading"] for row in table["data"].values()] == ["very high", "high", "not reproducible"]
     # as with --niche_bootstraps 0
     adata.obs["niche_jaccard"] = np.float32(np.nan)
     invoke("niche_describe", write_cohort(tmp_path, adata), "--niche-maps", 0, "--outdir", tmp_path / "none")
     headers = json.loads((tmp_path / "none" / "niche_overview_mqc.json").read_text())["headers"]
-    assert not {"jaccard", "recovery"} & set(headers)
+    assert not {"jaccard", "reading"} & set(headers)
 
 
 def test_gene_sets(tmp_path):

@@ -10,7 +10,7 @@ from engine_helpers import pipeline, write_sheet
 pytestmark = pytest.mark.engine
 
 STUB = ("-stub-run", "--sample_bundle_size", "1")
-UNTIL_QC = {"SAMPLESHEET_CHECK": 1, "REPORT_QC": 1, "REPORT_METHODS": 1, "REPORT_MULTIQC": 1}
+UNTIL_QC = {"SAMPLESHEET_CHECK": 1, "REPORT_QC": 1, "REPORT_SUMMARY": 1, "REPORT_METHODS": 1, "REPORT_MULTIQC": 1}
 USED = "pipeline_info/samplesheet.used.csv"
 
 

@@ -1,8 +1,9 @@
 """Six small cohorts through all steps, for what a reader reads of them. Their numbers mean nothing."""
 
+import html
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anndata as ad
@@ -13,6 +14,7 @@ import yaml
 
 from clinical_helpers import Cohort, make_cohort
 from helpers import ROOT, invoke
+from semanticst.association.associate import Association
 from semanticst.association.output.write import record
 from semanticst.writing import write_json
 
@@ -38,6 +40,19 @@ class TextCohort:
     @property
     def associations(self) -> list[dict]:
         return [json.loads(path.read_text()) for path in sorted((self.folder / "out").glob("*.association.json"))]
+
+    def summary(self) -> str:
+        """What the summary of the run says, one sentence a line, and the words of its page in the report."""
+        source = self.folder if (self.folder / "niche_overview.csv").is_file() else self.folder.parent / "counts"
+        if not (self.folder / "qc.csv").is_file():
+            done("report_qc", *sorted(source.glob("*.qc.json")), "--outdir", self.folder / "qc")
+        described = () if self.name == "stopped" else ("--described", source)
+        asked = ("--associations", self.folder / "out") if self.associations else ()
+        out, table = self.folder / "summary", self.folder / "qc.csv"
+        done("report_summary", "--qc", table if table.is_file() else self.folder / "qc/qc.csv", *described, *asked,
+             "--outdir", out)  # fmt: skip
+        page = json.loads((out / "summary_page_mqc.json").read_text())["data"]
+        return html.unescape(plain(re.sub(r"<figure>.*?</figure>", "", page)))
 
     def methods(self) -> str:
         """The methods text as the report shows it, one sentence a line, without markup and without versions."""
@@ -73,9 +88,10 @@ def methods_html(cohort: TextCohort, **changed) -> str:
     return json.loads((folder / "methods_mqc.json").read_text())["data"]
 
 
-def plain(html: str) -> str:
+def plain(page: str) -> str:
     """HTML as text, one sentence or reference a line."""
-    text = re.sub(r"</?(?:p|li|ol|b)>", "\n", html)
+    text = re.sub(r"</?(?:p|li|ol|ul|b|div|tr|thead|tbody|table)(?: [^>]*)?>", "\n", page)
+    text = re.sub(r"</?(?:a|td|th)(?: [^>]*)?>", " ", text)
     text = re.sub(r"(?<=[a-z\])])\. (?=[A-Z])", ".\n", text)
     return "\n".join(line.strip() for line in text.splitlines() if line.strip()) + "\n"
 
@@ -147,6 +163,7 @@ def plant_niches(folder: Path) -> None:
     truth = pd.read_csv(folder / "domains.csv.gz", dtype={"cell_id": str}).set_index(["sample", "cell_id"])["domain"]
     domain = truth.loc[pd.MultiIndex.from_frame(niches[["sample", "cell_id"]])].to_numpy()
     niches["niche"] = np.unique(domain, return_inverse=True)[1] + 1
+    niches["niche_jaccard"] = niches["niche"].map({1: 0.9, 2: 0.7, 3: 0.4})
     niches.to_csv(folder / "niches.csv.gz", index=False)
     counts = niches.groupby(["sample", "niche"]).size().rename("n_cells").reset_index()
     members = [counts.assign(member=name) for name in ("embedding", "profile2-10")]
@@ -199,6 +216,11 @@ def associate(folder: Path, source: Path, contrasts: tuple[str, ...], features: 
         )  # fmt: skip
 
 
+def named(name: str, result: Association) -> dict:
+    """The record of a contrast of this name."""
+    return record(replace(result, contrast=replace(result.contrast, name=name)), [])
+
+
 def rare_runs(folder: Path, counts: TextCohort) -> list[TextCohort]:
     """Runs of few people, without training: their records are those of ``counts`` with what is rare about them."""
     rare = folder / "rare"
@@ -206,9 +228,9 @@ def rare_runs(folder: Path, counts: TextCohort) -> list[TextCohort]:
     write_json(rare / "cohort.features.json", counts.features | {"harmony": False})
     (rare / "niche_k.csv").write_text("k,chosen\n" + "".join(f"{k},{k == 5}\n" for k in range(2, 16)))
     repeated = make_cohort((8, 8), n_sections=2)
-    write_json(rare / "out/side.association.json", record(repeated.ask("groups", column="side"), []))
+    write_json(rare / "out/side.association.json", named("side", repeated.ask("groups", column="side")))
     survival = make_cohort((30,)).ask("survival", time="time", event="event", event_value="1")
-    write_json(rare / "out/survival.association.json", record(survival, []))
+    write_json(rare / "out/survival.association.json", named("survival", survival))
     settings = {
         "qc_min_counts": 5, "qc_remove": "local", "qc_exclude_regions": "fold", "train_mode": "reference",
         "niche_k": "auto", "niche_bootstraps": 0, "niche_refinement": False, "train_denoised": True, "simulate": True,
@@ -228,7 +250,7 @@ def rare_runs(folder: Path, counts: TextCohort) -> list[TextCohort]:
     nearly = cohort.sections.assign(batch=group.where(~other, group.map({"g0": "g1", "g1": "g0"})))
     for name, sections in (("nested", nested), ("nearly", nearly)):
         asked = Cohort(sections, cohort.counts, cohort.clinical).ask("groups", column="group")
-        write_json(batches / f"out/{name}.association.json", record(asked, []))
+        write_json(batches / f"out/{name}.association.json", named(name, asked))
     return [
         TextCohort("rare", rare, SETTINGS | settings, processes),
         TextCohort("no_contrast", nothing, SETTINGS, tuple(p for p in counts.processes if p != "NICHE_ASSOCIATE")),
@@ -239,8 +261,12 @@ def rare_runs(folder: Path, counts: TextCohort) -> list[TextCohort]:
 def stopped_run(folder: Path) -> TextCohort:
     """A run that ended with quality control: of six samples one was excluded and one failed."""
     folder.mkdir()
-    rows = [f"s{i},{status}\n" for i, status in enumerate(("pass", "excluded", "warn", "fail", "pass", "pass"))]
-    (folder / "qc.csv").write_text("sample,status\n" + "".join(rows))
+    reasons = {"excluded": "folded", "fail": "12 cells are left"}
+    rows = [
+        f"s{i},p{i},b,xenium,{status},{reasons.get(status, '')},{'' if status == 'excluded' else 1000}\n"
+        for i, status in enumerate(("pass", "excluded", "warn", "fail", "pass", "pass"))
+    ]
+    (folder / "qc.csv").write_text("sample,patient,batch,platform,status,reason,n_cells_kept\n" + "".join(rows))
     return TextCohort("stopped", folder, SETTINGS | {"stop_after": "qc"}, ("SAMPLE_QC", "REPORT_QC"))
 
 

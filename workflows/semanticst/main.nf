@@ -30,6 +30,8 @@ workflow SEMANTICST {
     ch_outputs = COHORT_INPUT.out.ch_outputs.mix(SAMPLE_PREPARE.out.ch_outputs)
     // what the steps recorded for the methods text: cohort.features.json, niche_k.csv, list of {contrast}.association.json
     ch_records = channel.of([[], [], []])
+    // tables of the niches that the report as a whole is made of
+    ch_described = channel.of([])
 
     if (settings.stop_after != 'qc') {
         ch_samples = SAMPLE_PREPARE.out.ch_samples.map { files -> files ?: exit(3, 'No sample is left after quality control. The report of --stop_after qc shows why; lower --qc_min_cells, or see what is wrong with the samples') }
@@ -60,6 +62,7 @@ workflow SEMANTICST {
         ch_records = COHORT_GRAPHS.out.ch_record
             .combine(COHORT_INTEGRATE.out.ch_numbers)
             .combine(NICHE_OUTCOME.out.ch_records.map { files -> [files] })
+        ch_described = NICHE_OUTCOME.out.ch_shown
         ch_outputs = ch_outputs.mix(COHORT_GRAPHS.out.ch_outputs, COHORT_INTEGRATE.out.ch_outputs, NICHE_OUTCOME.out.ch_outputs)
     }
 
@@ -69,6 +72,7 @@ workflow SEMANTICST {
         COHORT_INPUT.out.ch_excluded,
         COHORT_INPUT.out.ch_sexes,
         ch_sections,
+        ch_described,
         ch_records,
         ch_outputs,
         settings,

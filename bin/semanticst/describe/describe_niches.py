@@ -12,6 +12,7 @@ from semanticst.describe.gene_sets import niche_gene_sets, read_gene_sets
 from semanticst.describe.markers import niche_markers
 from semanticst.describe.neighbourhood import niche_contacts
 from semanticst.describe.niche_sections import write_niche_sections
+from semanticst.describe.overview import overview_table
 from semanticst.plotting import niche_maps
 from semanticst.plotting.niche_maps import SectionMap
 from semanticst.writing import write_table
@@ -24,22 +25,24 @@ def describe_niches(
 ) -> None:
     """Write everything that describes the niches of ``cohort.h5ad`` into ``outdir``.
 
-    Tables ``niche_counts``, ``niche_markers``, ``niche_contacts``, ``niche_patches``, and where the input allows
-    ``niche_agreement``, ``niche_scores``, ``niche_cell_types``, ``niche_sample_cell_types`` and ``niche_gene_sets``
-    (CSV); a map of each section under ``maps/``; one sheet with at most ``n_maps`` of them (``maps/niche_maps.png``);
-    custom content for MultiQC. Raises BadInput when the object lacks niches or positions, or the gene sets cannot be
-    used.
+    Tables ``niche_overview``, ``niche_counts``, ``niche_markers``, ``niche_contacts``, ``niche_patches``, and where the
+    input allows ``niche_agreement``, ``niche_scores``, ``niche_cell_types``, ``niche_sample_cell_types`` and
+    ``niche_gene_sets`` (CSV); a map of each section under ``maps/``; one sheet with at most ``n_maps`` of them
+    (``maps/niche_maps.png``); custom content for MultiQC. Raises BadInput when the object lacks niches or positions, or
+    the gene sets cannot be used.
     """
     outdir = Path(outdir)
     sets = read_gene_sets(gene_sets) if gene_sets else None
     cohort = read_cohort(path)
     log.info("%d cells, %d samples, %d niches", len(cohort.cells), len(cohort.samples), len(cohort.niches))
+    markers, types = niche_markers(cohort), niche_cell_types(cohort)
     tables = {
+        "niche_overview": overview_table(cohort, markers, types),
         "niche_counts": niche_counts(cohort),
-        "niche_markers": niche_markers(cohort),
+        "niche_markers": markers,
         "niche_contacts": niche_contacts(cohort),
         "niche_scores": niche_scores(cohort),
-        "niche_cell_types": niche_cell_types(cohort),
+        "niche_cell_types": types,
         "niche_sample_cell_types": sample_cell_types(cohort),
         "niche_patches": niche_patches(cohort),
         "niche_agreement": section_agreement(niche_counts(cohort)),

@@ -7,9 +7,9 @@ import pandas as pd
 
 from semanticst.cohort.read_cohort import Cohort
 from semanticst.constants import FeatureType, Obs
-from semanticst.describe.composition import niche_overview
 from semanticst.describe.markers import effect_name
 from semanticst.describe.neighbourhood import log2_ratio
+from semanticst.describe.overview import top_markers
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import NICHES, QC, Column, Section
 from semanticst.plotting.palette import niche_colour, niche_name
@@ -19,16 +19,6 @@ LOW_AGREEMENT = 0.5
 """Intraclass correlation below which most of a section is its own."""
 _HEATMAP_FEATURES = 40
 _FIRM, _FAIR = 0.9, 0.6
-_RECOVERY = ((0.85, "very high"), (0.75, "high"), (0.6, "moderate"), (0.5, "low"), (0.0, "not reproducible"))
-"""Words from a Jaccard index on."""
-_LEAST_EFFECT = {
-    FeatureType.COUNTS: 0.25,
-    FeatureType.BINARY: 0.05,
-    FeatureType.ONEHOT: 0.05,
-    FeatureType.CONTINUOUS: 0.0,
-}
-"""Smallest log2 fold change, or difference of shares, of a feature that is named as a marker. Continuous features are
-anything from raw intensities to logarithms."""
 _CONTACT_COLOUR = 4.0
 """Colours end at 16 times more, or less, than expected: pairs that never touch would fade all others."""
 
@@ -48,7 +38,7 @@ def write_niche_sections(
     ``tables`` as made by `semanticst.describe.describe_niches`; ``sheet`` is the picture with ``n_shown`` small maps.
     """
     _sample_overview(outdir, cohort, tables["niche_counts"])
-    _overview(outdir, cohort, tables["niche_markers"], tables["niche_cell_types"])
+    _overview(outdir, cohort, tables["niche_overview"])
     if tables["niche_agreement"] is not None:
         _agreement(outdir, tables["niche_agreement"])
     if sheet is not None:
@@ -63,13 +53,6 @@ def write_niche_sections(
         _contacts(outdir, tables["niche_contacts"])
     if tables["niche_scores"] is not None:
         _scores(outdir, tables["niche_scores"])
-
-
-def top_markers(markers: pd.DataFrame, niche: int, n: int, feature_type: FeatureType) -> list[str]:
-    """Symbols of the ``n`` best markers of a niche, of those that are higher inside it by a difference worth naming."""
-    effect = markers[effect_name(feature_type)]
-    own = markers[(markers["niche"] == niche) & (effect > 0) & (effect >= _LEAST_EFFECT[feature_type])]
-    return own.nsmallest(n, "rank")["symbol"].tolist()
 
 
 def _agreement(outdir: Path, table: pd.DataFrame) -> None:
@@ -121,21 +104,18 @@ def _sample_overview(outdir: Path, cohort: Cohort, counts: pd.DataFrame) -> None
     multiqc.general_stats(outdir, "sample_overview", frame, columns, "Niches", place=200)
 
 
-def _overview(outdir: Path, cohort: Cohort, markers: pd.DataFrame, types: pd.DataFrame | None) -> None:
-    frame = niche_overview(cohort)
+def _overview(outdir: Path, cohort: Cohort, table: pd.DataFrame) -> None:
+    frame = table.set_index("niche")
     frame.insert(0, "colour", [multiqc.swatch(niche_colour(niche)) for niche in frame.index])
-    frame["markers"] = [
-        ", ".join(top_markers(markers, niche, 6, cohort.feature_type)) or "none stands out" for niche in frame.index
-    ]
-    if "jaccard" in frame:
-        frame["recovery"] = [recovery(value) for value in frame["jaccard"]]
-    if types is not None:
-        frame["types"] = [_common_types(types, niche) for niche in frame.index]
+    frame["markers"] = frame["markers"].replace("", "none stands out")
+    named = "cell_types" in frame
     n_samples, n_patients = len(cohort.samples), cohort.samples["patient"].nunique()
     frame.index = [niche_name(niche) for niche in frame.index]
     columns = {
         "colour": Column("Colour", "Colour of the niche in all maps and figures."),
-        "types": Column("Cell types", "The most common cell types in the niche, with their proportion of its cells."),
+        "cell_types": Column(
+            "Cell types", "The most common cell types in the niche, with their proportion of its cells."
+        ),
         "markers": Column(
             "Markers", "Features that are higher inside the niche than outside, in patient after patient."
         ),
@@ -160,7 +140,7 @@ def _overview(outdir: Path, cohort: Cohort, markers: pd.DataFrame, types: pd.Dat
             low=0,
             high=1,
         ),
-        "recovery": Column(
+        "reading": Column(
             "Reading",
             "Reading of the Jaccard index after Hennig 2007: from 0.85 very high, from 0.75 high, from 0.6 moderate "
             "(its borders are unsure), from 0.5 low, below that the niche is not reproducible. A niche of one patient "
@@ -172,17 +152,12 @@ def _overview(outdir: Path, cohort: Cohort, markers: pd.DataFrame, types: pd.Dat
         NICHES,
         "Niches",
         "One row per niche. "
-        + ("Read the cell types and markers to recognise the tissue" if types is not None else "The markers tell")
-        + (" behind a niche. " if types is not None else " which tissue is behind a niche. ")
+        + ("Read the cell types and markers to recognise the tissue" if named else "The markers tell")
+        + (" behind a niche. " if named else " which tissue is behind a niche. ")
         + f"The cohort has {n_patients} patient{_s(n_patients)} and {n_samples} sample{_s(n_samples)}; a niche found "
         "in one patient only says little about the others. Point at a heading for its meaning.",
     )
     multiqc.table(outdir, section, frame, columns, row_title="Niche")
-
-
-def recovery(jaccard: float) -> str:
-    """Words for a bootstrap Jaccard index, after Hennig (2007); empty without one."""
-    return next((words for lowest, words in _RECOVERY if jaccard >= lowest), "")
 
 
 def _maps(outdir: Path, cohort: Cohort, sheet: Path, n_shown: int) -> None:
@@ -328,11 +303,6 @@ def _scores(outdir: Path, scores: pd.DataFrame) -> None:
         f"(attention) of each context in each niche; a row sums to 1. {'; '.join(meanings)}.",
     )
     multiqc.heatmap(outdir, section, frame, x="Context", y="Niche", z="Mean attention", low=0, high=1)
-
-
-def _common_types(types: pd.DataFrame, niche: int) -> str:
-    own = types[(types["niche"] == niche) & (types["share"] >= 0.05)].nlargest(3, "share", keep="first")
-    return ", ".join(f"{row.cell_type} {row.share:.0%}" for row in own.itertuples())
 
 
 def _s(n: int) -> str:

@@ -27,6 +27,7 @@ from semanticst.mqc.sections import (
     PARTS,
     PLANTED,
     QC,
+    SUMMARY,
     Column,
     Html,
     Part,
@@ -37,8 +38,9 @@ from semanticst.mqc.sections import (
 from semanticst.writing import write_json
 
 __all__ = [
-    "ASSOCIATION", "INTEGRATION", "METHODS", "NICHES", "PARTS", "PLANTED", "QC", "Column", "Html", "Part", "Section",
-    "bars", "boxes", "gallery", "general_stats", "heatmap", "image", "lines", "markup", "swatch", "table", "text",
+    "ASSOCIATION", "INTEGRATION", "METHODS", "NICHES", "PARTS", "PLANTED", "QC", "SUMMARY", "Column", "Html", "Part",
+    "Section", "bars", "boxes", "gallery", "general_stats", "heatmap", "image", "lines", "markup", "page", "swatch",
+    "table", "text",
 ]  # fmt: skip
 
 
@@ -209,6 +211,12 @@ def gallery(outdir: Path, section: Section, pictures: Sequence[tuple[str, Path]]
     grid = "display:grid;grid-template-columns:repeat(auto-fill,minmax(420px,1fr));gap:16px"
     content = {"plot_type": "html", "data": f'<div style="{grid}">{"".join(figures)}</div>'}
     return _write(outdir, section, content)
+
+
+def page(outdir: Path, section: Section, blocks: Sequence[Html]) -> Path:
+    """Write blocks of `semanticst.mqc.blocks` one below the other."""
+    whole = "\n".join(block for block in blocks if block)
+    return _write(outdir, section, {"plot_type": "html", "data": f'<div class="{section.id}">{whole}</div>'})
 
 
 def text(outdir: Path, section: Section, paragraphs: str | Sequence[str]) -> Path:

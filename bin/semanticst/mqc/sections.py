@@ -14,6 +14,7 @@ class Part:
     text: str
 
 
+SUMMARY = Part("summary", "Summary", "")
 QC = Part("qc", "Quality control", "Which cells and samples went into the analysis, and what was left out.")
 INTEGRATION = Part(
     "integration",
@@ -38,7 +39,7 @@ ASSOCIATION = Part(
 )
 METHODS = Part("methods", "Methods", "What was run, with which settings, and what to cite.")
 
-PARTS = (QC, INTEGRATION, NICHES, PLANTED, ASSOCIATION, METHODS)
+PARTS = (SUMMARY, QC, INTEGRATION, NICHES, PLANTED, ASSOCIATION, METHODS)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Niche maps: where the niches lie in each section."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -30,6 +31,16 @@ class SectionMap:
     xy: np.ndarray
     niche: np.ndarray
     unit: str
+    group: str = ""
+    """Sections of different groups are shown in turn: the level of a contrast, event or censored."""
+    note: str = ""
+    """What a title says of the section beside sample and patient, where it is more than the group."""
+
+    @property
+    def title(self) -> str:
+        """Sample, patient where it is another word, and what is known of it."""
+        words = [self.sample, "" if self.patient == self.sample else self.patient, self.note or self.group]
+        return ", ".join(word for word in words if word)
 
 
 def write_maps(sections: list[SectionMap], outdir: Path, threads: int = 1) -> None:
@@ -111,13 +122,21 @@ def write_thumbnails(sections: list[SectionMap], niches: list[int], path: Path) 
 
 
 def choose_sections(sections: list[SectionMap], n: int) -> list[SectionMap]:
-    """Choose ``n`` sections, patients in turn, so that the sheet shows as many patients as it can; sorted by sample."""
-    turn: dict[str, int] = {}
-    ranked = []
+    """Choose ``n`` sections, groups in turn and within a group patients in turn, so that the sheet shows as many of
+    both as it can; they stand in the order in which they were chosen where there are groups, else by sample."""
+    turn_of_patient, turn_of_group = Counter[str](), Counter[str | None]()
+    by_patient = []
     for place, section in enumerate(sections):
-        turn[section.patient] = turn.get(section.patient, 0) + 1
-        ranked.append((turn[section.patient], place))
-    return [sections[place] for place in sorted(place for _, place in sorted(ranked)[:n])]
+        turn_of_patient[section.patient] += 1
+        by_patient.append((turn_of_patient[section.patient], place))
+    ranked = []
+    for turn, place in sorted(by_patient):
+        group = sections[place].group
+        turn_of_group[group] += 1
+        ranked.append((turn_of_group[group] if group else turn, place))
+    chosen = [place for _, place in sorted(ranked)[:n]]
+    grouped = any(section.group for section in sections)
+    return [sections[place] for place in (chosen if grouped else sorted(chosen))]
 
 
 def draw_section(

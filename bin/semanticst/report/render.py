@@ -23,6 +23,16 @@ _OF_THE_MACHINE = (
 )
 """Entries of ``multiqc_data.json`` that hold folders of the machine."""
 
+_STATISTICS, _SUMMARY, _CHAPTER = (
+    '<div id="general_stats"', '<div id="mqc-module-section-summary"', '<div id="mqc-module-section-',
+)  # fmt: skip
+"""Where the table of samples, the summary and any chapter of the page begin."""
+_ENTRIES = re.compile(
+    r'(<li>\s*<a href="#general_stats"[^<]*</a>\s*</li>\s*)(<li>\s*<a href="#summary"[^<]*</a>.*?</ul>\s*</li>\s*)',
+    re.S,
+)
+"""The first two entries of the menu."""
+
 
 def render_report(
     sections: Path, configs: list[Path], outdir: Path, title: str | None = None, logo: Path | None = None
@@ -48,7 +58,21 @@ def render_report(
     page = outdir / f"{NAME}.html"
     # browsers keep a reader's settings of a report under this id, which MultiQC draws at random
     identity = f'reportUuid = "{_identity(sections)}"'
-    page.write_text(re.sub(r'reportUuid = "[^"]*"', identity, page.read_text(encoding="utf-8"), count=1), "utf-8")
+    text = re.sub(r'reportUuid = "[^"]*"', identity, page.read_text(encoding="utf-8"), count=1)
+    page.write_text(summary_first(text), "utf-8")
+
+
+def summary_first(page: str) -> str:
+    """The page with the summary, and its entry of the menu, before the table of samples, which MultiQC puts first.
+
+    Both stand side by side in the page, so that it is enough to exchange two neighbouring pieces of text.
+    """
+    statistics, summary = page.find(_STATISTICS), page.find(_SUMMARY)
+    end = page.find(_CHAPTER, summary + 1)
+    if not 0 < statistics < summary < end:
+        return page
+    page = page[:statistics] + page[summary:end] + page[statistics:summary] + page[end:]
+    return _ENTRIES.sub(r"\2\1", page, count=1)
 
 
 def _configuration_problem(path: Path) -> Problem | None:

@@ -5,6 +5,7 @@
 include { REPORT_MULTIQC   } from '../../../modules/local/report/multiqc'
 include { REPORT_METHODS   } from '../../../modules/local/report/methods'
 include { REPORT_QC        } from '../../../modules/local/report/qc'
+include { REPORT_SUMMARY   } from '../../../modules/local/report/summary'
 include { asset            } from '../utils_semanticst_pipeline/paths'
 include { codeDigest       } from '../utils_semanticst_pipeline/provenance'
 include { leftOverBefore   } from '../utils_semanticst_pipeline/outputs'
@@ -24,6 +25,7 @@ workflow COHORT_REPORT {
     excluded // list of maps: samples that the samplesheet leaves out, with the reason
     sexes    // map: patient -> female or male, where the tables tell it
     sections // *_mqc.* files of all steps
+    described // list: niche_overview.csv, niche_counts.csv, niches.csv.gz; [] if no niches were sought
     records  // tuple: cohort.features.json, niche_k.csv, list of {contrast}.association.json; each [] if the step did not run
     outputs  // [folder below --outdir, files] of what the other parts publish
     settings // map: every parameter in its own type
@@ -41,6 +43,7 @@ workflow COHORT_REPORT {
     def logo = settings.multiqc_logo ? stageable(file(settings.multiqc_logo, glob: false)) : []
     def methods_code = codeDigest('REPORT_METHODS')
     def multiqc_code = codeDigest('REPORT_MULTIQC')
+    def summary_code = codeDigest('REPORT_SUMMARY')
 
     REPORT_QC(
         metrics.map { files -> [files] }
@@ -48,6 +51,14 @@ workflow COHORT_REPORT {
             .combine(excluded.map { rows -> [rows] })
             .combine(sexes.map { told -> [told] })
             .map { files, pictures, rows, told -> [[id: 'cohort', code: qc_code], files, pictures, rows, told] }
+    )
+
+    REPORT_SUMMARY(
+        REPORT_QC.out.table
+            .map { _meta, table -> [table] }
+            .combine(described.map { files -> [files] })
+            .combine(records)
+            .map { qc, files, _features, _numbers, contrasts -> [[id: 'cohort', code: summary_code], qc, files, contrasts] }
     )
 
     ch_parameters = channel.of(parametersJson(settings)).collectFile(name: 'params.json')
@@ -66,7 +77,11 @@ workflow COHORT_REPORT {
     )
 
     // Listing the folder waits for all steps: only then is it known what this run makes
-    ch_made = outputs.mix(publishedIn('qc', REPORT_QC.out.table), publishedIn('qc', REPORT_QC.out.thresholds))
+    ch_made = outputs.mix(
+        publishedIn('qc', REPORT_QC.out.table),
+        publishedIn('qc', REPORT_QC.out.thresholds),
+        publishedIn('multiqc', REPORT_SUMMARY.out.summary),
+    )
     ch_left_over = ch_made
         .toList()
         .map { published -> leftOverYaml(leftOverBefore(settings.outdir, published)) }
@@ -75,7 +90,11 @@ workflow COHORT_REPORT {
 
     ch_sections = sections
         .mix(ch_left_over)
-        .mix(REPORT_QC.out.report.map { _meta, files -> files }, REPORT_METHODS.out.report.map { _meta, files -> files })
+        .mix(
+            REPORT_QC.out.report.map { _meta, files -> files },
+            REPORT_SUMMARY.out.report.map { _meta, files -> files },
+            REPORT_METHODS.out.report.map { _meta, files -> files },
+        )
         .mix(ch_tools.map { tuples -> versionsYaml(tuples, run_versions) }.collectFile(name: 'software_versions_mqc_versions.yml'))
         .mix(channel.of(summaryYaml(changed)).collectFile(name: 'parameters_mqc.yaml'))
         .flatten()

@@ -67,6 +67,12 @@ workflow NICHE_OUTCOME {
             .map { records, counts, clinical, sheet, used -> [[id: 'cohort', code: collect_code], records, counts, clinical, sheet, used] }
     )
 
+    // of these the summary and the maps by group are made
+    def told = ['overview', 'counts'].collect { name -> "niche_${name}.csv" }
+    ch_shown = NICHE_DESCRIBE.out.tables
+        .map { _meta, files -> files.findAll { file -> file.name in told }.sort { file -> file.name } }
+        .combine(niches)
+
     ch_report = NICHE_DESCRIBE.out.report
         .mix(NICHE_ASSOCIATE.out.report, NICHE_COLLECT.out.report, REPORT_PLANTED.out.report)
         .map { _meta, files -> files }
@@ -82,6 +88,7 @@ workflow NICHE_OUTCOME {
     )
 
     emit:
+    ch_shown   // list: niche_counts.csv, niche_overview.csv, niches.csv.gz
     ch_report  // *_mqc.* files
     ch_records // list of {contrast}.association.json, sorted by name; empty without a contrast
     ch_outputs // [folder below --outdir, files] of what is published

@@ -15,7 +15,7 @@ from helpers import ASSETS
 from report_helpers import make_cohort_object, write_cohort
 from semanticst.constants import FeatureType
 from semanticst.describe.describe_niches import describe_niches
-from semanticst.describe.niche_sections import top_markers
+from semanticst.describe.overview import top_markers
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import NICHES, PARTS, QC, Column, Html, Section
 
@@ -135,7 +135,7 @@ def described(tmp_path_factory):
 def test_the_report_configuration_knows_all_parts_and_sections(described):
     config = yaml.safe_load((ASSETS / "multiqc_config.yml").read_text())
     # what the workflow writes itself stands before and behind the steps' chapters
-    assert config["custom_content"]["order"] == ["left_over", *(part.id for part in PARTS), "parameters"]
+    assert config["custom_content"]["order"] == ["summary", "left_over", *(part.id for part in PARTS[1:]), "parameters"]
     for file in described.glob("*_mqc.json"):
         content = read(file)
         if content["plot_type"] != "generalstats":

@@ -1,4 +1,4 @@
-"""What a reader reads, whole: methods text and paragraphs of six small cohorts, as snapshots under tests/snapshots.
+"""What a reader reads, whole: summary, methods text and paragraphs of six small cohorts, under tests/snapshots.
 
 A change of text is read in the diff of the snapshots, which ``--update-snapshots`` writes anew.
 """
@@ -53,6 +53,11 @@ def test_paragraphs_and_warnings_of_the_association(cohorts, same_text, name):
             {warning for row in record["rows"] for warning in (row["warnings"] or "").split("; ") if warning}
         )
     same_text(f"paragraphs_{name}", "\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_summary(cohorts, same_text, name):
+    same_text(f"summary_{name}", cohorts[name].summary())
 
 
 def sentences(text: str) -> list[str]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from semanticst.association.associate import Association
 from semanticst.association.features.composition import JOINT
+from semanticst.association.output import plain_sentences
 from semanticst.association.output.figures import draw_figures
 from semanticst.association.output.summary_text import (
     feature_name,
@@ -16,6 +17,7 @@ from semanticst.association.output.summary_text import (
     paragraph,
     shared_warnings,
     top_markers_text,
+    who_was_compared,
 )
 from semanticst.association.stats.results import COMPOSITION, PAIRWISE
 from semanticst.mqc import multiqc
@@ -98,7 +100,6 @@ def record(result: Association, figures: list[str]) -> dict:
     share.columns = ["/".join(c) if isinstance(c, tuple) and c[1] else np.atleast_1d(c)[0] for c in share.columns]
     units = design.units.reset_index(names="unit")
     families = result.table.groupby("family", sort=False)["p"].count()
-    found = result.findings
     return {
         "contrast": question,
         "paragraph": paragraph(result),
@@ -110,17 +111,31 @@ def record(result: Association, figures: list[str]) -> dict:
         "dropped_patients": dict(design.dropped),
         "dropped_sections": dict(getattr(design.dropped, "sections", {})),
         "sections": design.sections.index.tolist(),
+        "section_values": _section_values(design.sections),
         "warnings": shared_warnings(result.table),
         "batch_strength": result.batch_strength,
         "n_tests": {f: int(n) for f, n in families.items()},
-        "n_found": len(found),
-        "found": found[["niche", "feature", "comparison"]].to_dict("records"),
+        "n_found": len(result.findings),
+        "found": plain_sentences.findings(result),
+        "nearest": plain_sentences.nearest(result),
+        "detectable": plain_sentences.detectable(result),
+        "who": who_was_compared(result),
         "models": sorted(result.table["model"].dropna().unique()),
         "settings": result.settings,
         "figures": figures,
         "rows": _records(result.table),
         "units": _records(units.merge(share, on="unit")),
     }
+
+
+def _section_values(sections: pd.DataFrame) -> dict[str, str]:
+    """What the contrast knows of each section, as a reader sees it in the title of a map."""
+    if "event" in sections:
+        pairs = zip(sections["time"], sections["event"])
+        said = [f"{time:g}, {'event' if event else 'censored'}" for time, event in pairs]
+    else:
+        said = [f"{value:.3g}" if isinstance(value, float) else str(value) for value in sections["value"]]
+    return dict(zip(sections.index.astype(str), said))
 
 
 def report_table(result: Association, outdir: Path) -> None:

@@ -1,0 +1,26 @@
+#!/usr/bin/env python3
+"""Write the summary of a run: the first page of the report, and summary.json."""
+
+from pathlib import Path
+
+import click
+
+from semanticst.cli import EXISTING_FILE, outdir_option, step
+
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@step()
+@click.option("--qc", type=EXISTING_FILE, required=True, help="qc.csv: samples, and which of them were used.")
+@click.option("--described", type=FOLDER, help="Folder with niche_overview.csv, niche_counts.csv and niches.csv.gz.")
+@click.option("--associations", type=FOLDER, help="Folder with the {contrast}.association.json.")
+@outdir_option
+def report_summary(qc, described, associations, outdir):
+    """Write what a run found: summary.json, and the section that leads the report (summary_page_mqc.json)."""
+    from semanticst.report.write_summary import write_summary
+
+    write_summary(qc, outdir, described, associations)
+
+
+if __name__ == "__main__":
+    report_summary()

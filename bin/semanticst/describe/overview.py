@@ -1,0 +1,56 @@
+"""The niches in one table: size, certainty, what they are made of."""
+
+import pandas as pd
+
+from semanticst.cohort.read_cohort import Cohort
+from semanticst.constants import FeatureType
+from semanticst.describe.composition import niche_overview
+from semanticst.describe.markers import effect_name
+
+NAMED_MARKERS = 6
+_READING = ((0.85, "very high"), (0.75, "high"), (0.6, "moderate"), (0.5, "low"), (0.0, "not reproducible"))
+"""Words from a Jaccard index on."""
+_LEAST_EFFECT = {
+    FeatureType.COUNTS: 0.25,
+    FeatureType.BINARY: 0.05,
+    FeatureType.ONEHOT: 0.05,
+    FeatureType.CONTINUOUS: 0.0,
+}
+"""Smallest log2 fold change, or difference of shares, of a feature that is named as a marker. Continuous features are
+anything from raw intensities to logarithms."""
+_LEAST_SHARE = 0.05
+"""Share of a niche that a cell type has where it is named."""
+
+
+def overview_table(cohort: Cohort, markers: pd.DataFrame, types: pd.DataFrame | None) -> pd.DataFrame:
+    """One row per niche: niche, the columns of `composition.niche_overview`, reading (of the Jaccard index, where it is
+    known), markers (best first, joined by commas) and, where the input names them, cell_types with their shares.
+
+    markers, types : as `markers.niche_markers` and `composition.niche_cell_types` return them.
+    """
+    table = niche_overview(cohort).reset_index()
+    if "jaccard" in table:
+        table["reading"] = [reading(value) for value in table["jaccard"]]
+    table["markers"] = [
+        ", ".join(top_markers(markers, niche, NAMED_MARKERS, cohort.feature_type)) for niche in table["niche"]
+    ]
+    if types is not None:
+        table["cell_types"] = [_common_types(types, niche) for niche in table["niche"]]
+    return table
+
+
+def top_markers(markers: pd.DataFrame, niche: int, n: int, feature_type: FeatureType) -> list[str]:
+    """Symbols of the ``n`` best markers of a niche, of those that are higher inside it by a difference worth naming."""
+    effect = markers[effect_name(feature_type)]
+    own = markers[(markers["niche"] == niche) & (effect > 0) & (effect >= _LEAST_EFFECT[feature_type])]
+    return own.nsmallest(n, "rank")["symbol"].tolist()
+
+
+def reading(jaccard: float) -> str:
+    """Words for a bootstrap Jaccard index, after Hennig (2007); empty without one."""
+    return next((words for lowest, words in _READING if jaccard >= lowest), "")
+
+
+def _common_types(types: pd.DataFrame, niche: int) -> str:
+    own = types[(types["niche"] == niche) & (types["share"] >= _LEAST_SHARE)].nlargest(3, "share", keep="first")
+    return ", ".join(f"{row.cell_type} {row.share:.0%}" for row in own.itertuples())

@@ -1,0 +1,270 @@
+"""The answer of a run in a few facts: cohort, failed samples, niches, findings, cautions: ``summary.json``."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from semanticst.association.output.all_contrasts import all_tests
+from semanticst.association.output.summary_text import SAME_SIGN, joined, plural
+from semanticst.association.stats.results import SIGNIFICANT
+from semanticst.errors import BadInput, Problem
+from semanticst.plotting.palette import niche_name
+
+FORMAT = 1
+"""Of ``summary.json``; raised when a key changes its meaning or goes."""
+UNSURE = ("low", "not reproducible")
+"""Readings of a Jaccard index of niches that should not be interpreted."""
+FEW_PATIENTS = 10
+"""Patients below which a cohort says little about others."""
+_NEEDED = ("contrast", "rows", "found", "nearest", "detectable", "who", "warnings", "n_patients", "n_sections",
+           "n_events", "n_tests", "section_values", "units", "levels")  # fmt: skip
+_NICHE_COLUMNS = ("niche", "n_cells", "share", "n_samples", "n_patients", "stability", "jaccard", "reading", "markers",
+                  "cell_types")  # fmt: skip
+_EFFECT = ("effect", "effect_type", "ci_low", "ci_high", "hazard_ratio", "hazard_ratio_low", "hazard_ratio_high",
+           "percentage_points", "percentage_points_low", "percentage_points_high", "p", "q", "q_run", "n_patients",
+           "n_events", "members_same_sign", "warnings")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the steps of a run wrote; what is empty did not run."""
+
+    qc: pd.DataFrame
+    """``qc.csv``."""
+    niches: pd.DataFrame | None = None
+    """``niche_overview.csv``."""
+    records: Sequence[dict] = field(default_factory=list)
+    """``{contrast}.association.json`` of all contrasts."""
+    cautions: Sequence[dict] = field(default_factory=list)
+    """Cautions that a step has for the whole cohort: ``text``, and the ``section`` that shows why."""
+
+
+def read_inputs(qc: Path, described: Path | None, associations: Path | None) -> Inputs:
+    """Read what a run has written.
+
+    described : folder with ``niche_overview.csv``. associations : folder with the records of contrasts. Raises BadInput
+    when a file cannot be read or lacks what is needed.
+    """
+    overview = described / "niche_overview.csv" if described else None
+    return Inputs(
+        qc=_table(qc, ("sample", "patient", "status", "reason", "n_cells_kept", "platform", "batch")),
+        niches=_table(overview, ("niche", "share", "markers")) if overview and overview.is_file() else None,
+        records=[_record(path) for path in sorted(associations.glob("*.association.json"))] if associations else [],
+    )
+
+
+def summarise(inputs: Inputs) -> dict:
+    """Return the content of ``summary.json``, as docs/output.md explains it."""
+    tests = all_tests(list(inputs.records))
+    cohort, samples, niches = _cohort(inputs.qc), _left_out(inputs.qc), _niches(inputs.niches)
+    contrasts = [_contrast(record, tests) for record in inputs.records]
+    return {
+        "format": FORMAT,
+        "cohort": cohort,
+        "samples_left_out": samples,
+        "niches": niches,
+        "contrasts": contrasts,
+        "cautions": _cautions(inputs, cohort, niches, contrasts),
+        "text": {
+            "cohort": cohort_sentence(cohort),
+            "samples": samples_sentence(cohort, samples),
+            "niches": niches_sentence(niches),
+            "findings": findings_sentence(contrasts, tests),
+        },
+    }
+
+
+def leading(contrasts: Sequence[dict]) -> dict | None:
+    """The contrast with the smallest q, of those the one with the smallest p; None without a contrast."""
+    worst = float("inf")
+    key = lambda c: (c["smallest_q"] if c["smallest_q"] is not None else worst, c["smallest_p"] or worst)  # noqa: E731
+    return min(contrasts, key=key) if contrasts else None
+
+
+def cohort_sentence(cohort: dict) -> str:
+    """How many patients, samples and cells, from where."""
+    used = f"{plural(cohort['samples'], 'sample')} of {plural(cohort['patients'], 'patient')}"
+    platforms = joined(sorted(cohort["platforms"])) if cohort["platforms"] else ""
+    batches = f", in {cohort['batches']} batches" if cohort["batches"] > 1 else ""
+    return f"{used}{f' ({platforms})' if platforms else ''}, {cohort['cells']:,} cells{batches}."
+
+
+def samples_sentence(cohort: dict, left_out: list[dict]) -> str:
+    """Which samples failed, and which the samplesheet leaves out."""
+    failed = [row["sample"] for row in left_out if row["status"] == "fail"]
+    excluded = [row["sample"] for row in left_out if row["status"] == "excluded"]
+    given = cohort["samples"] + len(failed)
+    parts = [f"{_verb(len(failed), given)} quality control: {_few(failed)}."] if failed else []
+    parts = parts or [f"All {plural(given, 'sample')} passed quality control."]
+    if excluded:
+        parts.append(f"Excluded by the samplesheet: {_few(excluded)}.")
+    return " ".join(parts)
+
+
+def niches_sentence(niches: dict | None) -> str:
+    """How many niches, and how sure they are."""
+    if niches is None:
+        return "None were sought: the run ended with quality control, as it was asked to."
+    number = niches["number"]
+    text = f"{plural(number, 'niche')} (kinds of tissue neighbourhood that recur in the cohort)."
+    if not niches["judged"]:
+        return f"{text} Whether they would come back with other patients was not judged."
+    unsure, sure = niches["unsure"], number - len(niches["unsure"])
+    if not unsure:
+        return f"{text} All of them come back when patients are drawn anew."
+    names = _numbers(unsure)
+    advice = f"Do not interpret {names}; try fewer niches (--niche_k)."
+    return f"{text} {sure} of them come back when patients are drawn anew. {advice}"
+
+
+def findings_sentence(contrasts: list[dict], tests: pd.DataFrame) -> str:
+    """How many tests pass, within their contrast and over all of them."""
+    if not contrasts:
+        return ""
+    n, found = int(tests["p"].notna().sum()), int((tests["q"] < SIGNIFICANT).sum())
+    if not n:
+        return "Nothing could be tested."
+    verb = "passes" if found == 1 else "pass"
+    text = f"{found} of {plural(n, 'test')} {verb} a false discovery rate of 5 %"
+    if len(contrasts) == 1:
+        return f"{text}."
+    run = int((tests["q_run"] < SIGNIFICANT).sum())
+    return f"{text} within their contrast ({len(contrasts)} contrasts), {run} over all contrasts together."
+
+
+def _cohort(qc: pd.DataFrame) -> dict:
+    used = qc[~qc["status"].isin(["fail", "excluded"])]
+    platforms = used["platform"].replace("", None).dropna()
+    return {
+        "patients": int(used["patient"].nunique()),
+        "samples": len(used),
+        "samples_given": len(qc),
+        "cells": int(pd.to_numeric(used["n_cells_kept"]).sum()),
+        "platforms": {str(name): int(n) for name, n in platforms.value_counts(sort=False).items()},
+        "batches": int(used["batch"].replace("", None).nunique()),
+    }
+
+
+def _left_out(qc: pd.DataFrame) -> list[dict]:
+    rows = qc[qc["status"].isin(["fail", "excluded"])]
+    return rows[["sample", "patient", "status", "reason"]].fillna("").to_dict("records")
+
+
+def _niches(table: pd.DataFrame | None) -> dict | None:
+    if table is None:
+        return None
+    judged = "reading" in table and table["reading"].notna().any()
+    rows = table[[name for name in _NICHE_COLUMNS if name in table]].astype(object)
+    numbers = table["niche"].astype(int)
+    return {
+        "number": len(table),
+        "judged": bool(judged),
+        "unsure": numbers[table["reading"].isin(UNSURE)].tolist() if judged else [],
+        "table": [
+            {"name": niche_name(int(row["niche"])), **row} for row in rows.where(rows.notna(), None).to_dict("records")
+        ],
+    }
+
+
+def _contrast(record: dict, tests: pd.DataFrame) -> dict:
+    name = record["contrast"]["name"]
+    own = tests[tests["contrast"] == name]
+    rows = pd.DataFrame(record["rows"])
+    rows = rows[rows["family"] == "primary"].merge(own[["niche", "feature", "comparison", "q_run"]], how="left")
+    tested = own[own["p"].notna()]
+    entries = {"found": record["found"], "nearest": [record["nearest"]] if record["nearest"] else []}
+    said = {kind: [_finding(entry, rows) for entry in found] for kind, found in entries.items()}
+    return {
+        "contrast": name,
+        "type": record["contrast"]["type"],
+        "question": record["contrast"],
+        "who": record["who"],
+        **{key: record[key] for key in ("n_patients", "n_sections", "n_events", "levels")},
+        "n_tests": len(tested),
+        "n_found": len(said["found"]),
+        "smallest_p": float(tested["p"].min()) if len(tested) else None,
+        "smallest_q": float(tested["q"].min()) if len(tested) else None,
+        "findings": said["found"],
+        "nearest": next(iter(said["nearest"]), None),
+        "detectable": record["detectable"],
+        "not_testable": "" if len(tested) else next(iter(own["warnings"]), ""),
+        "warnings": [w for w in record["warnings"] if not w.startswith("not testable")],
+        "section": f"association_{name}",
+    }
+
+
+def _finding(entry: dict, rows: pd.DataFrame) -> dict:
+    same = (rows["niche"].astype(str) == str(entry["niche"])) & (rows["feature"] == entry["feature"])
+    row = rows[same & (rows["comparison"] == entry["comparison"])].iloc[0]
+    values = {key: row.get(key) for key in _EFFECT}
+    return entry | {key: None if pd.isna(value) else value for key, value in values.items()}
+
+
+def _cautions(inputs: Inputs, cohort: dict, niches: dict | None, contrasts: list[dict]) -> list[dict]:
+    """What a reader must know before a finding is passed on; ``section`` shows why."""
+    said = [dict(caution) for caution in inputs.cautions]
+    failed, given = sum(row["status"] == "fail" for row in _left_out(inputs.qc)), len(inputs.qc)
+    if 5 * failed > given:
+        said.append(_caution(f"{_verb(failed, given)} quality control: look at the reasons first.", "qc_failed"))
+    if cohort["patients"] < FEW_PATIENTS:
+        text = f"The cohort has {plural(cohort['patients'], 'patient')}: what is found says little about others."
+        said.append(_caution(text, "qc_status"))
+    unsure = {str(n) for n in niches["unsure"]} if niches else set()
+    for contrast in contrasts:
+        found = contrast["findings"]
+        shaky = sorted({int(f["niche"]) for f in found if str(f["niche"]) in unsure})
+        if shaky:
+            text = f"{contrast['contrast']}: found for {_numbers(shaky)}, which may not come back with other patients."
+            said.append(_caution(text, "niche_overview"))
+        sensitive = [f for f in found if f["members_same_sign"] is not None and f["members_same_sign"] < SAME_SIGN]
+        if sensitive:
+            text = f"{contrast['contrast']}: {plural(len(sensitive), 'finding')} with another sign in some clusterings."
+            said.append(_caution(text, contrast["section"]))
+    warnings: dict[str, list[str]] = {}
+    for contrast in contrasts:
+        for warning in contrast["warnings"]:
+            warnings.setdefault(warning, []).append(contrast["contrast"])
+    said += [_caution(f"{_few(names)}: {text}.", f"association_{names[0]}") for text, names in warnings.items()]
+    return said
+
+
+def _caution(text: str, section: str) -> dict:
+    return {"text": text, "section": section}
+
+
+def _verb(n: int, given: int) -> str:
+    return f"{n} of {plural(given, 'sample')} failed"
+
+
+def _numbers(niches: Sequence[int]) -> str:
+    """``niche 4``, ``niches 4 and 6``."""
+    return f"{'niche' if len(niches) == 1 else 'niches'} {joined([str(n) for n in niches])}"
+
+
+def _few(names: Sequence[str], most: int = 5) -> str:
+    more = len(names) - most
+    return joined(list(names)) if more <= 0 else f"{', '.join(names[:most])} and {more} more"
+
+
+def _table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    try:
+        texts = dict.fromkeys(("sample", "patient", "batch", "platform", "reason", "markers", "cell_types"), str)
+        table = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise BadInput(Problem(path, f"cannot be read ({error}); expected a table of a run")) from error
+    if absent := [name for name in columns if name not in table]:
+        raise BadInput(Problem(path, f"lacks {', '.join(absent)}; expected the table of this name of a run"))
+    return table
+
+
+def _record(path: Path) -> dict:
+    try:
+        record = json.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise BadInput(Problem(path, f"cannot be read ({error}); expected the record of a contrast")) from error
+    if absent := [name for name in _NEEDED if not isinstance(record, dict) or name not in record]:
+        raise BadInput(Problem(path, f"expected the record of a contrast; it lacks {', '.join(absent)}"))
+    return record

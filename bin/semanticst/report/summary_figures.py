@@ -1,0 +1,213 @@
+"""The three pictures of the first page: maps, effects and patients; without a contrast composition and niches."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from lifelines import KaplanMeierFitter
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from semanticst.association.output.representative_sections import read_sections_of
+from semanticst.association.output.summary_text import feature_name, is_share, p_text
+from semanticst.association.stats.results import OMNIBUS, PAIRWISE, PRIMARY, SIGNIFICANT
+from semanticst.plotting.niche_maps import SectionMap, choose_sections, draw_section
+from semanticst.plotting.palette import niche_colour, niche_name
+from semanticst.plotting.section_axes import save_small
+from semanticst.plotting.style import FAINT, INK, STYLE, new_figure, row_colour
+
+MAPS, ROWS, MOST_SAMPLES = 4, 8, 40
+"""Sections in the first picture; niches in the second; bars without a contrast."""
+_SIZE, _DPI = (4.4, 4.0), 110
+
+
+def draw_summary(
+    outdir: Path, summary: dict, record: dict | None, niches: Path | None, counts: pd.DataFrame | None
+) -> list[tuple[str, Path]]:
+    """Write the pictures into ``outdir``; returns caption and file of each.
+
+    record : ``{contrast}.association.json`` of the leading contrast, or None. niches : ``niches.csv.gz``. counts :
+    ``niche_counts.csv``. Nothing is drawn of what is None.
+    """
+    drawn: list[tuple[str, Figure]] = []
+    with matplotlib.rc_context(STYLE):
+        if niches is not None and counts is not None:
+            drawn.append(_maps(niches, counts, record))
+        if record is not None and any(row["p"] is not None for row in record["rows"]):
+            drawn += [_effects(record), _patients(record)]
+        elif counts is not None:
+            drawn += [_composition(counts), _sizes(summary["niches"])]
+        made = []
+        for number, (caption, figure) in enumerate(drawn, 1):
+            path = outdir / f"summary_{number}.png"
+            colours = [niche_colour(k) for k in range(1, 21)]
+            save_small(figure, path, _DPI, colours)
+            made.append((caption, path))
+    return made
+
+
+def groups_of(record: dict | None) -> dict[str, tuple[str, str]]:
+    """Group of each section, in which turn maps are shown, and what its title says; empty without a contrast."""
+    if record is None:
+        return {}
+    said, kind = record["section_values"], record["contrast"]["type"]
+    if kind == "survival":
+        return {section: (words.rpartition(", ")[2], words) for section, words in said.items()}
+    if kind == "continuous":
+        values = pd.Series(said, dtype=float)
+        high = values > values.median()
+        return {s: ("high" if high[s] else "low", f"{record['contrast']['column']} {said[s]}") for s in values.index}
+    return {section: (words, words) for section, words in said.items()}
+
+
+def with_groups(sections: Sequence[SectionMap], groups: Mapping[str, tuple[str, str]]) -> list[SectionMap]:
+    """The sections with what a contrast knows of them."""
+    unknown = ("", "")
+    return [replace(s, group=groups.get(s.sample, unknown)[0], note=groups.get(s.sample, unknown)[1]) for s in sections]
+
+
+def _maps(niches: Path, counts: pd.DataFrame, record: dict | None) -> tuple[str, Figure]:
+    named = counts[["sample", "patient"]].drop_duplicates("sample")
+    nothing = np.empty((0, 2)), np.empty(0, int)
+    empty = [SectionMap(s, p, *nothing, "") for s, p in zip(named["sample"], named["patient"])]
+    groups = groups_of(record)
+    known = [s for s in with_groups(empty, groups) if s.group] or empty
+    chosen = choose_sections(known, MAPS)
+    drawn = read_sections_of(niches, {section.sample for section in chosen})
+    figure = new_figure(*_SIZE)
+    axes = figure.subplots(2, -(-len(chosen) // 2), squeeze=False)
+    for ax in axes.ravel()[len(chosen) :]:
+        ax.set_axis_off()
+    for ax, section in zip(axes.ravel(), chosen):
+        draw_section(ax, drawn[section.sample], font_size=6)
+        ax.set_title(_short(section.title), fontsize=8, loc="left")
+    return f"Where the niches are: {len(chosen)} of {len(named)} samples, a colour for each niche.", figure
+
+
+def _effects(record: dict) -> tuple[str, Figure]:
+    """Effects of the leading contrast with intervals, the strongest first."""
+    rows = pd.DataFrame(record["rows"])
+    primary = rows[rows["family"] == PRIMARY]
+    pairs = rows[rows["family"] == PAIRWISE]
+    shown = pairs if (primary["comparison"] == OMNIBUS).any() and len(pairs) else primary
+    shown = shown[shown["effect"].notna()].sort_values("p", kind="stable", na_position="last").head(ROWS)
+    survival = record["contrast"]["type"] == "survival"
+    columns = ["hazard_ratio", "hazard_ratio_low", "hazard_ratio_high"] if survival else ["effect", "ci_low", "ci_high"]
+    figure = new_figure(*_SIZE)
+    ax = figure.subplots()
+    labels = []
+    for i, (_, row) in enumerate(shown.iterrows()):
+        effect, low, high = row[columns].astype(float)
+        ax.plot([low, high], [i, i], color=INK, lw=1.2)
+        ax.scatter(effect, i, s=55, color=row_colour(str(row["niche"])), edgecolor=INK, linewidth=0.8, zorder=3)
+        mark = "*" if row["q"] < SIGNIFICANT else ""
+        pair = f"\n{row['comparison']}" if len(shown["comparison"].unique()) > 1 else ""
+        labels.append(_short(f"{feature_name(row)}{mark}", 34) + pair)
+    ax.set_yticks(range(len(labels)), labels, fontsize=8)
+    ax.set_ylim(len(labels) - 0.4, -0.6)
+    ax.axvline(1 if survival else 0, color=FAINT, lw=1, zorder=1)
+    if survival:
+        ax.set_xscale("log")
+        ax.set_xlabel("hazard ratio per SD")
+    else:
+        ax.set_xlabel("effect, 95 % interval (log-ratio; +0.69 = twice)")
+    name = record["contrast"]["name"]
+    return f"Contrast {name}: effect of each niche with its 95 % interval; * where q < 0.05.", figure
+
+
+def _patients(record: dict) -> tuple[str, Figure]:
+    """Patients by outcome, for the feature of the smallest p."""
+    nearest, units = record["nearest"], pd.DataFrame(record["units"])
+    row = next(
+        row for row in record["rows"]
+        if all(str(row[k]) == str(nearest[k]) for k in ("niche", "feature", "comparison")) and row["family"] == PRIMARY
+    )  # fmt: skip
+    name = feature_name(pd.Series(row))
+    key = f"{row['feature']}/{row['niche']}"
+    y = units[key if key in units else row["feature"]].astype(float).to_numpy()
+    percent = is_share(row["feature"])
+    y = 100 * y if percent else y
+    figure = new_figure(*_SIZE)
+    ax = figure.subplots()
+    contrast = record["contrast"]
+    if contrast["type"] == "survival":
+        _curves(ax, units, y, row)
+        ax.set_xlabel(contrast["time"])
+        caption = f"{name}: patients above and below the median"
+    else:
+        if contrast["type"] == "continuous":
+            x = units["value"].astype(float)
+            ax.scatter(x, y, s=26, color=row_colour(str(row["niche"])), edgecolor=INK, linewidth=0.6)
+            ax.set_xlabel(contrast["column"])
+        else:
+            _by_level(ax, units, y, list(record["levels"]), row_colour(str(row["niche"])))
+        ax.set_ylabel(f"{name}, % of the cells" if percent else name)
+        caption = f"{name}: every point is a patient; the line is the median"
+    return f"{caption} ({p_text(row['q'], 'q')}).", figure
+
+
+def _by_level(ax: Axes, units: pd.DataFrame, y: np.ndarray, levels: list[str], colour: str) -> None:
+    values = units["value"].astype(str).to_numpy()
+    for i, level in enumerate(levels):
+        own = np.sort(y[(values == level) & np.isfinite(y)])
+        if not len(own):
+            continue
+        x = i + 0.5 * (np.arange(len(own)) / max(len(own) - 1, 1) - 0.5)
+        ax.scatter(x, own, s=26, color=colour, edgecolor=INK, linewidth=0.6, zorder=3)
+        ax.hlines(np.median(own), i - 0.35, i + 0.35, color=INK, lw=2, zorder=2)
+    ax.set_xticks(range(len(levels)), [_short(level, 16) for level in levels])
+    ax.set_xlim(-0.6, len(levels) - 0.4)
+
+
+def _curves(ax: Axes, units: pd.DataFrame, y: np.ndarray, row: dict) -> None:
+    known = np.isfinite(y)
+    high = y > np.median(y[known])
+    above: dict[str, Any] = {"color": row_colour(str(row["niche"])), "lw": 2.4}
+    below: dict[str, Any] = {"color": INK, "ls": "--", "lw": 1.6}
+    for keep, words, style in ((high, "above", above), (~high, "at or below", below)):
+        part = units[keep & known]
+        if len(part):
+            curve = KaplanMeierFitter().fit(part["time"].astype(float), part["event"].astype(float))
+            line = curve.survival_function_.iloc[:, 0]
+            ax.step(line.index, line, where="post", label=f"{words} the median (n = {len(part)})", **style)
+    ax.set_ylim(0, 1.03)
+    ax.set_ylabel("event-free survival probability")
+    ax.legend(loc="lower left", fontsize=8)
+
+
+def _composition(counts: pd.DataFrame) -> tuple[str, Figure]:
+    cells = counts.pivot_table(index="sample", columns="niche", values="n_cells", aggfunc="sum").head(MOST_SAMPLES)
+    share = 100 * cells.div(cells.sum(axis=1).clip(lower=1), axis=0)
+    figure = new_figure(*_SIZE)
+    ax = figure.subplots()
+    left = np.zeros(len(share))
+    for niche in share:
+        ax.barh(range(len(share)), share[niche], left=left, color=niche_colour(int(niche)), height=0.85)
+        left += share[niche].to_numpy()
+    ax.set_yticks(range(len(share)), [_short(name, 18) for name in share.index], fontsize=6)
+    ax.invert_yaxis()
+    ax.set_xlabel("cells (%)")
+    return f"What the samples are made of: {len(share)} of {counts['sample'].nunique()} samples.", figure
+
+
+def _sizes(niches: dict) -> tuple[str, Figure]:
+    table = niches["table"]
+    figure = new_figure(*_SIZE)
+    ax = figure.subplots()
+    judged = niches["judged"]
+    values = [row["jaccard"] if judged else 100 * row["share"] for row in table]
+    ax.barh(range(len(table)), values, color=[niche_colour(int(row["niche"])) for row in table])
+    ax.set_yticks(range(len(table)), [_short(niche_name(int(row["niche"])), 24) for row in table], fontsize=8)
+    ax.invert_yaxis()
+    ax.set_xlabel("reproducibility (bootstrap Jaccard index)" if judged else "cells (%)")
+    if judged:
+        ax.axvline(0.6, color=FAINT, lw=1)
+    return "How sure the niches are (1: the same with other patients)." if judged else "Sizes of the niches.", figure
+
+
+def _short(name: str, length: int = 26) -> str:
+    return name if len(name) <= length else name[: length - 1] + "\N{HORIZONTAL ELLIPSIS}"

@@ -1,0 +1,101 @@
+"""The first page of the report, of the facts of `semanticst.report.summary`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from semanticst.association.output.summary_text import p_text, plural
+from semanticst.mqc import blocks, multiqc
+from semanticst.mqc.multiqc import SUMMARY, Html, Section
+
+MOST_FINDINGS, MOST_CAUTIONS = 5, 6
+"""Of a contrast, of the run: the page is to be printed on one sheet."""
+MOST_CONTRASTS = 2
+"""Contrasts that are told one by one; more stand in a table."""
+SECTION = Section("summary_page", SUMMARY, "The answer in one page")
+DOWN = (("qc", "Quality control"), ("integration", "Integration"), ("niche_overview", "Niches"),
+        ("niche_maps", "Maps"), ("association", "All tests"), ("methods", "Methods"))  # fmt: skip
+
+
+def write_page(outdir: Path, summary: dict, figures: Sequence[tuple[str, Path]]) -> None:
+    """Write the section of the report. figures : caption and PNG of each."""
+    text = summary["text"]
+    parts = [
+        blocks.sentences(text["cohort"], "Cohort"),
+        blocks.sentences(text["samples"], "Samples"),
+        blocks.sentences(text["niches"], "Niches"),
+        *_answers(summary),
+        blocks.pictures(figures),
+        *_cautions(summary["cautions"]),
+        _down(summary),
+    ]
+    multiqc.page(outdir, SECTION, parts)
+
+
+def _answers(summary: dict) -> list[Html]:
+    contrasts = summary["contrasts"]
+    if not contrasts:
+        return []
+    head = blocks.sentences(summary["text"]["findings"], "Findings")
+    if len(contrasts) > MOST_CONTRASTS:
+        return [head, _all_contrasts(contrasts)]
+    return [head, *(block for contrast in contrasts for block in _answer(contrast))]
+
+
+def _answer(contrast: dict) -> list[Html]:
+    """A contrast in a few lines: who was compared, what was found, or what would have been."""
+    said = [finding["sentence"] for finding in contrast["findings"][:MOST_FINDINGS]]
+    more = contrast["n_found"] - len(said)
+    if more:
+        said.append(blocks.joined([f"{more} more:", blocks.link(contrast["section"], "the table")]))
+    return [
+        blocks.sentences(contrast["who"], f"Contrast {contrast['contrast']}"),
+        blocks.bullets(said or [nothing(contrast)]),
+    ]
+
+
+def nothing(contrast: dict) -> str:
+    """Why there is no finding, and what would have been one."""
+    if contrast["nearest"] is None:
+        return f"Nothing could be tested: {contrast['not_testable'].removeprefix('not testable: ')}."
+    parts = ["Nothing passed."]
+    if contrast["detectable"]:
+        parts.append(f"{contrast['detectable'][:1].upper()}{contrast['detectable'][1:]}.")
+    return " ".join([*parts, f"Smallest q: {contrast['nearest']['sentence']}"])
+
+
+def _all_contrasts(contrasts: Sequence[dict]) -> Html:
+    rows = []
+    for contrast in contrasts:
+        first = contrast["findings"][:1] or [contrast["nearest"]]
+        told = first[0]["sentence"] if first[0] else nothing(contrast)
+        smallest = "" if contrast["smallest_q"] is None else p_text(contrast["smallest_q"], "q")
+        rows.append(
+            (
+                blocks.link(contrast["section"], contrast["contrast"]),
+                f"{contrast['n_patients']}",
+                f"{contrast['n_found']} of {contrast['n_tests']}",
+                smallest,
+                told,
+            )
+        )
+    return blocks.small_table(rows, ("Contrast", "Patients", "Found", "Smallest q", "The strongest"))
+
+
+def _cautions(cautions: Sequence[dict]) -> list[Html]:
+    if not cautions:
+        return []
+    items = [blocks.joined([c["text"], blocks.link(c["section"], "see")]) for c in cautions[:MOST_CAUTIONS]]
+    if more := len(cautions) - len(items):
+        items.append(blocks.joined([f"{plural(more, 'caution')} more are in <code>summary.json</code>."]))
+    return [blocks.sentences("What limits these results", "Cautions"), blocks.bullets(items)]
+
+
+def _down(summary: dict) -> Html:
+    links = [blocks.link(anchor, words) for anchor, words in DOWN if _is_there(anchor, summary)]
+    return Html(f'<p class="summary-links">Further down: {" &middot; ".join(links)}</p>')
+
+
+def _is_there(anchor: str, summary: dict) -> bool:
+    if anchor == "association":
+        return bool(summary["contrasts"])
+    return anchor in ("qc", "methods") or summary["niches"] is not None

@@ -1,0 +1,38 @@
+"""Summary of a run: ``summary.json`` and the first page of the report."""
+
+import logging
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+from semanticst.report.summary import leading, read_inputs, summarise
+from semanticst.report.summary_figures import draw_summary
+from semanticst.report.summary_page import write_page
+from semanticst.writing import write_json
+
+log = logging.getLogger(__name__)
+
+
+def write_summary(qc: Path, outdir: Path, described: Path | None = None, associations: Path | None = None) -> None:
+    """Write ``summary.json`` and ``summary_page_mqc.json`` into ``outdir``.
+
+    qc : ``qc.csv``. described : folder with ``niche_overview.csv``, ``niche_counts.csv`` and ``niches.csv.gz``, or None
+    where the run ended before. associations : folder with ``{contrast}.association.json``, or None.
+
+    Raises BadInput when one of them cannot be read or lacks what is needed.
+    """
+    inputs = read_inputs(qc, described, associations)
+    summary = summarise(inputs)
+    write_json(outdir / "summary.json", summary)
+    first = leading(summary["contrasts"])
+    record = next((r for r in inputs.records if first and r["contrast"]["name"] == first["contrast"]), None)
+    niches, counts = _file(described, "niches.csv.gz"), _file(described, "niche_counts.csv")
+    with tempfile.TemporaryDirectory() as folder:
+        table = pd.read_csv(counts, dtype={"sample": str, "patient": str}, keep_default_na=False) if counts else None
+        write_page(outdir, summary, draw_summary(Path(folder), summary, record, niches, table))
+    log.info("%s %s", summary["text"]["cohort"], summary["text"]["findings"])
+
+
+def _file(folder: Path | None, name: str) -> Path | None:
+    return folder / name if folder and (folder / name).is_file() else None

@@ -1,0 +1,32 @@
+// What the run found: the first page of the report, and the same as JSON.
+process REPORT_SUMMARY {
+    tag "${meta.id}"
+    label 'process_single'
+
+    conda "${moduleDir}/environment.yml"
+    container 'nf-semanticst/base:0.1.0'
+
+    input:
+    tuple val(meta), path(qc), path(described, stageAs: 'described/*'), path(associations, stageAs: 'associations/*')
+
+    output:
+    tuple val(meta), path('summary.json'), emit: summary
+    tuple val(meta), path('*_mqc.*')     , emit: report
+    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
+    tuple val("${task.process}"), val('matplotlib'), eval('python3 -c "from importlib.metadata import version; print(version(\'matplotlib\'))"'), topic: versions
+
+    when:
+    task.ext.when == null || task.ext.when
+
+    script:
+    def args = task.ext.args ?: ''
+    def found = [described ? '--described described' : '', associations ? '--associations associations' : ''].join(' ')
+    """
+    report_summary.py --qc ${qc} ${found} ${args}
+    """
+
+    stub:
+    """
+    touch summary.json summary_page_mqc.json
+    """
+}

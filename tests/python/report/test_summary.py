@@ -1,0 +1,149 @@
+"""The summary of a run: its facts, its page, and that it leads the report."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+
+from clinical_helpers import make_cohort
+from helpers import ASSETS, ROOT, invoke
+from report_helpers import write_cohort
+from semanticst.association.output.write import record
+from semanticst.errors import BadInput
+from semanticst.report.render import summary_first
+from semanticst.report.summary import Inputs, leading, read_inputs, summarise
+from semanticst.report.summary_figures import groups_of
+from semanticst.report.write_summary import write_summary
+from semanticst.writing import write_json
+
+QC = "sample,patient,batch,platform,status,reason,n_cells_kept\n"
+
+
+def qc_of(n: int, failed: int = 0) -> pd.DataFrame:
+    rows = [(f"s{i}", f"p{i}", "b", "xenium", "fail" if i < failed else "pass", "few", 100) for i in range(n)]
+    return pd.DataFrame(rows, columns=QC.strip().split(","))
+
+
+def asked(effect: float, sizes=(10, 10), **contrast) -> dict:
+    return record(make_cohort(sizes, effect=effect).ask("groups", column="group", **contrast), [])
+
+
+def test_a_finding_has_the_numbers_of_its_row():
+    told = asked(2.5)
+    [contrast] = summarise(Inputs(qc_of(20), records=[told]))["contrasts"]
+    row = next(r for r in told["rows"] if r["niche"] == "2" and r["family"] == "primary")
+    found = contrast["findings"][0]
+    assert found["niche"] == "2"
+    assert {k: found[k] for k in ("effect", "ci_low", "ci_high", "p", "q")} == {
+        k: row[k] for k in ("effect", "ci_low", "ci_high", "p", "q")
+    }
+    assert f"log-ratio {row['effect']:+.2f} (95 % CI {row['ci_low']:.2f} to {row['ci_high']:.2f}" in found["sentence"]
+    assert contrast["n_found"] == len(contrast["findings"]) > 0
+
+
+def test_without_a_finding_it_says_what_would_have_been_found():
+    summary = summarise(Inputs(qc_of(20), records=[asked(0.0)]))
+    [contrast] = summary["contrasts"]
+    assert contrast["findings"] == []
+    assert "would have been found with 80 % power" in contrast["detectable"]
+    assert contrast["nearest"]["p"] == contrast["smallest_p"]
+
+
+def test_niches_that_do_not_come_back_are_not_to_be_interpreted():
+    niches = pd.DataFrame({"niche": [1, 2, 3], "share": 0.3, "markers": "", "jaccard": [0.9, 0.55, 0.2]})
+    niches["reading"] = ["very high", "low", "not reproducible"]
+    summary = summarise(Inputs(qc_of(20), niches, [asked(2.5)]))
+    assert summary["niches"]["unsure"] == [2, 3]
+    assert "Do not interpret niches 2 and 3; try fewer niches (--niche_k)." in summary["text"]["niches"]
+    # the planted niche 2 is found, and is one of these
+    assert any(c["section"] == "niche_overview" and "niche" in c["text"] for c in summary["cautions"])
+    unjudged = summarise(Inputs(qc_of(20), niches.drop(columns=["jaccard", "reading"])))
+    assert "was not judged" in unjudged["text"]["niches"]
+
+
+def test_failed_samples_and_few_patients_are_cautions():
+    summary = summarise(Inputs(qc_of(6, failed=2)))
+    assert [row["sample"] for row in summary["samples_left_out"]] == ["s0", "s1"]
+    assert summary["cohort"]["samples"] == 4
+    assert [c["section"] for c in summary["cautions"]] == ["qc_failed", "qc_status"]
+    assert summarise(Inputs(qc_of(30)))["cautions"] == []
+
+
+def test_q_over_all_contrasts_where_there_are_several():
+    records = [asked(2.5), asked(0.0)]
+    for name, told in zip("ab", records):
+        told["contrast"]["name"] = name
+    summary = summarise(Inputs(qc_of(20), records=records))
+    assert "over all contrasts together" in summary["text"]["findings"]
+    assert leading(summary["contrasts"])["contrast"] == "a"
+    assert summary["contrasts"][0]["findings"][0]["q_run"] is not None
+
+
+def test_maps_are_shown_by_group_of_each_kind_of_contrast():
+    base = {"section_values": {"s1": "12, event", "s2": "30, censored"}, "contrast": {"type": "survival"}}
+    assert groups_of(base) == {"s1": ("event", "12, event"), "s2": ("censored", "30, censored")}
+    age = {"section_values": {"s1": "40", "s2": "70"}, "contrast": {"type": "continuous", "column": "age"}}
+    assert groups_of(age) == {"s1": ("low", "age 40"), "s2": ("high", "age 70")}
+    assert groups_of(None) == {}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """The folder of a summary with niches and a contrast."""
+    folder = tmp_path_factory.mktemp("summary")
+    samples = {f"p{i:02d}_0": f"p{i:02d}" for i in range(16)}
+    found = invoke("niche_describe", write_cohort(folder, samples=samples), "--niche-maps", 0, "--outdir", folder / "d")
+    assert found.exit_code == 0, found.stderr
+    cells = [(s, p, i, float(i % 9), float(i // 9), 1 + i % 3, "um") for s, p in samples.items() for i in range(90)]
+    columns = ["sample", "patient", "cell_id", "x", "y", "niche", "coordinate_unit"]
+    pd.DataFrame(cells, columns=columns).to_csv(folder / "d/niches.csv.gz", index=False)
+    (folder / "a").mkdir()
+    told = record(make_cohort((8, 8), effect=2.5).ask("groups", column="group"), [])
+    write_json(folder / "a/c.association.json", told)
+    (folder / "qc.csv").write_text(QC + "".join(f"{s},{p},b,xenium,pass,,144\n" for s, p in samples.items()))
+    write_summary(folder / "qc.csv", folder, folder / "d", folder / "a")
+    return folder
+
+
+def test_the_page_has_three_figures_and_links_to_sections_that_exist(written):
+    page = json.loads((written / "summary_page_mqc.json").read_text())["data"]
+    assert len(re.findall(r"<img alt=\"[^\"]+\" src=\"data:image/png;base64,", page)) == 3
+    order = (ASSETS / "multiqc_config.yml").read_text()
+    for anchor in set(re.findall(r'href="#(\w+)"', page)) - {"association_c"}:
+        assert re.search(rf"\b{anchor}\b", order), anchor
+
+
+def test_every_key_is_explained(written):
+    summary = json.loads((written / "summary.json").read_text())
+    text = (ROOT / "docs/output.md").read_text()
+    keys = {*summary, *summary["cohort"], *summary["niches"], *summary["contrasts"][0], *summary["text"]}
+    keys |= set(summary["contrasts"][0]["findings"][0])
+    described = text[text.index("### `summary.json`") : text.index("### Maps in the report")]
+    absent = {key for key in keys if f"`{key}`" not in described}
+    assert absent <= {f"{name}_{end}" for name in ("hazard_ratio", "percentage_points") for end in ("low", "high")}
+
+
+def test_a_folder_without_a_whole_record_is_bad_input(tmp_path):
+    (tmp_path / "qc.csv").write_text(QC)
+    (tmp_path / "c.association.json").write_text('{"contrast": {}}')
+    with pytest.raises(BadInput, match="lacks rows, found"):
+        read_inputs(tmp_path / "qc.csv", None, tmp_path)
+    (tmp_path / "qc.csv").write_text("sample\n")
+    with pytest.raises(BadInput, match=r"qc.csv: lacks patient"):
+        read_inputs(tmp_path / "qc.csv", None, None)
+
+
+def test_the_summary_changes_places_with_the_table_of_samples():
+    entry = '<li>\n<a href="#summary">S</a><ul>\n</ul>\n</li>\n'
+    menu = f'<ul><li>\n<a href="#general_stats">G</a>\n</li>\n{entry}<li>x</li></ul>'
+    chapters = '<div id="general_stats">g</div>\n<div id="mqc-module-section-summary">s</div>\n'
+    page = f'{menu}<h1/>{chapters}<div id="mqc-module-section-qc">q</div>'
+    moved = summary_first(page)
+    assert moved.index("#summary") < moved.index("#general_stats") < moved.index("<li>x")
+    places = [
+        moved.index(f'id="{name}"') for name in ("mqc-module-section-summary", "general_stats", "mqc-module-section-qc")
+    ]
+    assert places == sorted(places)
+    assert sorted(moved) == sorted(page)
+    assert summary_first(chapters[:30]) == chapters[:30]
