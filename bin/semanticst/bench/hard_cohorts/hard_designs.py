@@ -116,14 +116,14 @@ def nested_batches(per_group: int, patients: int, spread: float) -> Callable:
     return draw
 
 
-def uneven_batches(effect: float) -> Callable:
-    """9 of 12 patients of a group in one batch and 3 in the other; the batch changes a niche."""
+def uneven_batches(effect: float, many: int = 9, few: int = 3) -> Callable:
+    """``many`` patients of a group in one batch and ``few`` in the other, and the reverse; a batch changes a niche."""
 
     def draw(rng: np.random.Generator) -> Question:
-        batch = np.repeat([0, 1, 0, 1], (9, 3, 3, 9))
-        logs = _logs(rng, 24)
+        batch, n = np.repeat([0, 1, 0, 1], (many, few, few, many)), many + few
+        logs = _logs(rng, 2 * n)
         logs[:, 1] += effect * batch
-        return _groups(_counts(rng, logs, 4000), (12, 12), batch=batch)
+        return _groups(_counts(rng, logs, 4000), (n, n), batch=batch)
 
     return draw
 
@@ -191,6 +191,7 @@ HARD = (
     HardDesign("nested batches, 3 of 8 patients a group", nested_batches(3, 8, 0.7)),
     HardDesign("nested batches, 5 of 4 patients a group", nested_batches(5, 4, 0.4)),
     HardDesign("batches 9 + 3 v 3 + 9, a niche six times as frequent", uneven_batches(1.8)),
+    HardDesign("batches 24 + 16 v 16 + 24, a niche six times as frequent", uneven_batches(1.8, 24, 16)),
     HardDesign("3 + 3", normal(3, 3)),
     HardDesign("4 + 4", normal(4, 4)),
     HardDesign("3 + 3, niches present or absent", present_or_absent(3, 3)),
