@@ -91,11 +91,23 @@ def test_tail_below_the_floor_is_the_models():
         assert found[1].tolist() == source
 
 
-def test_p_is_not_below_that_of_unequal_variances():
+@pytest.mark.parametrize(
+    ("x", "expected", "sources"),
+    [
+        (np.repeat([0.0, 1.0], [5, 15]), [0.01, 0.7], ["model", "model"]),
+        (np.repeat([0.0, 1.0], [6, 9]), [0.01, 0.7], ["model", "model"]),
+        (np.arange(20.0), [0.01, 0.7], ["model", "model"]),
+        (np.repeat([0.0, 1.0], [5, 5]), [0.01, 0.7], ["model", "model"]),
+        (np.repeat([0.0, 1.0], [10, 10]), [0.01, 0.6], ["model", "permutation"]),
+        (np.repeat([0.0, 1.0], [8, 11]), [0.01, 0.6], ["model", "permutation"]),
+    ],
+)
+def test_p_is_not_below_that_of_unequal_variances_unless_groups_are_alike(x, expected, sources):
     null = np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]])
-    p, source = careful_p(np.array([0.3, 0.6]), null, np.array([3.0, 2.0]), np.array([0.01, 0.7]), np.zeros(2, bool))
-    np.testing.assert_allclose(p, [0.01, 0.7])
-    assert source.tolist() == ["model", "model"]
+    given = np.array([0.3, 0.6]), null, np.array([3.0, 2.0]), np.array([0.01, 0.7]), np.zeros(2, bool)
+    p, source = careful_p(*given, x)
+    np.testing.assert_allclose(p, expected)
+    assert source.tolist() == sources
 
 
 def test_critical_value_cuts_five_per_cent():

@@ -21,7 +21,7 @@ N = 200
 )
 def test_few_false_positives_where_cells_or_sections_have_many(layout):
     row = calibration.false_positives(layout, 120, seed=1)
-    # small and unequal groups may be below: p is the larger of two
+    # small and unequal groups may be below: p is the larger of two there
     assert 0.01 < row["pipeline"] < 0.06 + 3 * row["error"]
     assert row["cells"] > 0.5
     if "sections" in row and layout.kind != "paired":

@@ -118,7 +118,7 @@ def estimate(question: Question, model: SlopeModel, Y: np.ndarray, no_spread: np
     null, observed = permuted_t(model, Y, permutations), np.abs(effect / se)
     p_permutation = permutation_p(null, observed, permutations.exact)
     no_spread = spreadless(question, Y) if no_spread is None else no_spread
-    p, source = careful_p(p_permutation, null, observed, p_model, no_spread)
+    p, source = careful_p(p_permutation, null, observed, p_model, no_spread, question.x)
     noise = permuted_t(model, model.effect_and_residuals(Y)[1], permutations)
     half = critical_t(noise, df, permutations.exact) * se
     return Estimates(effect, se, effect - half, effect + half, p, p_permutation, p_model, source, df, permutations)
