@@ -28,6 +28,12 @@ def ready_peer(name: str, cache: Path, env: Mapping[str, str]) -> Path:
     lock_file = LOCKS / f"{name}.lock"
     if not lock_file.is_file():
         raise SetupError(f"no peer '{name}'; there are {', '.join(peer_names())}")
+    return ready_lock(lock_file, cache, env)
+
+
+def ready_lock(lock_file: Path, cache: Path, env: Mapping[str, str]) -> Path:
+    """Folder of the complete environment of a lock file, installed first if need be. Raises SetupError."""
+    name = lock_file.stem
     version = f"{sys.implementation.name}{sys.version_info.major}.{sys.version_info.minor}"
     digest = environment_digest(lock_file.read_bytes(), name, version, f"{sys.platform}-{platform.machine()}")
     return made_once(
@@ -38,12 +44,12 @@ def ready_peer(name: str, cache: Path, env: Mapping[str, str]) -> Path:
 
 
 def _install(folder: Path, lock: int, lock_file: Path, cache: Path, env: Mapping[str, str]) -> None:
-    say(f"installing the peer {lock_file.stem}, once: {folder}")
+    say(f"installing {lock_file.stem}, once: {folder}")
     require_space(folder, 8 if "\ntorch==" in lock_file.read_text() else 2)
     variables = uv_variables(env, pip_settings(env), cache)
     step = [find_uv(cache, env), "--directory", str(CHECKOUT)]
     quiet = [] if sys.stderr.isatty() else ["--quiet"]
-    failure = f"the peer {lock_file.stem} could not be installed (uv's own message is above)"
+    failure = f"{lock_file.stem} could not be installed (uv's own message is above)"
     install_step([*step, "venv", "--quiet", "--python", sys.executable, str(folder)], variables, lock, failure)
     install = [*step, "pip", "install", "--python", str(python_of(folder)), *quiet, "--no-deps", "--require-hashes"]
     install_step([*install, "--requirement", str(lock_file)], variables, lock, failure)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from semanticst.bench._browser import Browser, find_chromium
+from semanticst.bench.measuring.browser import Browser, find_chromium
 
 
 @pytest.fixture(scope="session")

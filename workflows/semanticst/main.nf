@@ -8,6 +8,7 @@ include { SAMPLE_PREPARE   } from '../../subworkflows/local/sample_prepare'
 include { COHORT_GRAPHS    } from '../../subworkflows/local/cohort_graphs'
 include { COHORT_INTEGRATE } from '../../subworkflows/local/cohort_integrate'
 include { NICHE_OUTCOME    } from '../../subworkflows/local/niche_outcome'
+include { COHORT_EXPORT    } from '../../subworkflows/local/cohort_export'
 include { COHORT_REPORT    } from '../../subworkflows/local/cohort_report'
 include { stageable        } from '../../subworkflows/local/utils_semanticst_pipeline/paths'
 
@@ -58,12 +59,14 @@ workflow SEMANTICST {
             gene_sets,
         )
 
+        COHORT_EXPORT(COHORT_INTEGRATE.out.ch_cohort, ch_samples, SAMPLE_PREPARE.out.ch_size, settings)
+
         ch_sections = COHORT_GRAPHS.out.ch_report.mix(COHORT_INTEGRATE.out.ch_report, NICHE_OUTCOME.out.ch_report)
         ch_records = COHORT_GRAPHS.out.ch_record
             .combine(COHORT_INTEGRATE.out.ch_numbers)
             .combine(NICHE_OUTCOME.out.ch_records.map { files -> [files] })
         ch_described = NICHE_OUTCOME.out.ch_shown
-        ch_outputs = ch_outputs.mix(COHORT_GRAPHS.out.ch_outputs, COHORT_INTEGRATE.out.ch_outputs, NICHE_OUTCOME.out.ch_outputs)
+        ch_outputs = ch_outputs.mix(COHORT_GRAPHS.out.ch_outputs, COHORT_INTEGRATE.out.ch_outputs, NICHE_OUTCOME.out.ch_outputs, COHORT_EXPORT.out.ch_outputs)
     }
 
     COHORT_REPORT(

@@ -8,7 +8,7 @@
 
 // Where results lie below --outdir. What else a user keeps there is nobody's business.
 def resultFolders() {
-    return ['association', 'integration', 'multiqc', 'niches', 'pipeline_info', 'qc', 'simulated']
+    return ['association', 'explorer', 'exports', 'integration', 'multiqc', 'niches', 'pipeline_info', 'qc', 'simulated']
 }
 
 def listName() {

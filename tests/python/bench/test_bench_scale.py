@@ -5,7 +5,7 @@ import pytest
 from helpers import invoke
 from semanticst.bench import scale
 from semanticst.bench._measure import Measured
-from semanticst.bench._trace import by_step, megabytes, seconds
+from semanticst.bench.measuring.trace import by_step, megabytes, seconds
 
 TRACE = """\
 task_id\tname\tstatus\trealtime\t%cpu\tpeak_rss

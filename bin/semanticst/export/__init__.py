@@ -1,0 +1,1 @@
+"""Files for other programs: niches of each section in the form that a viewer reads."""

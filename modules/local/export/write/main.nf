@@ -1,0 +1,33 @@
+process EXPORT_WRITE {
+    tag "${meta.id}"
+    label 'process_single'
+    memory { (2.GB + 4.KB * (meta.cells ?: 0)) * task.attempt }
+    time { (1.h + 4.s * ((meta.cells ?: 0) / 1000)) * task.attempt }
+
+    conda "${moduleDir}/environment.yml"
+    container 'nf-semanticst/base:0.1.0'
+
+    input:
+    tuple val(meta), path(cohort), path(samples, stageAs: 'samples/*')
+
+    output:
+    tuple val(meta), path('exports'), emit: exports
+    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
+    tuple val("${task.process}"), val('anndata'), eval('python3 -c "from importlib.metadata import version; print(version(\'anndata\'))"'), topic: versions
+    tuple val("${task.process}"), val('shapely'), eval('python3 -c "from importlib.metadata import version; print(version(\'shapely\'))"'), topic: versions
+
+    when:
+    task.ext.when == null || task.ext.when
+
+    script:
+    def args = task.ext.args ?: ''
+    """
+    export_write.py ${cohort} samples/*.qc.h5ad --outdir exports ${args}
+    """
+
+    stub:
+    """
+    mkdir -p exports/qupath
+    touch exports/qupath/stub.niches.geojson
+    """
+}
