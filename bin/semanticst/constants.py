@@ -28,6 +28,15 @@ class Obs(StrEnum):
     """float32: control counts over control and other counts."""
     DENSITY = "cell_density"
     """float32: cells per 1e4 um^2 around the cell, or per squared unit of the coordinates where that is no um."""
+    ISOTYPE = "isotype_total"
+    """float32: sum of the isotype controls of a panel of proteins, which are not in ``obsm['protein']``; where there
+    are any."""
+    PROTEIN_TOTAL = "protein_total"
+    """float32: sum of the values in ``obsm['protein']``; where the sample has proteins beside its genes."""
+    N_PROTEINS = "n_proteins"
+    """float32: proteins that are above 0; where they are counts."""
+    ISOTYPE_SHARE = "isotype_share"
+    """float32: isotype controls over these and the proteins."""
     LOCAL_OUTLIER = "local_outlier"
     """bool: far fewer counts or features, or a far higher mitochondrial share, than the cells around."""
     DEAD_REGION = "dead_region"
@@ -49,6 +58,10 @@ class Obsm(StrEnum):
 
     SPATIAL = "spatial"
     """float64, n_cells x 2, in ``uns['semanticst']['spatial_unit']``."""
+    PROTEIN = "protein"
+    """float32, n_cells x n_proteins, as they came, named in ``uns["semanticst"]["protein_names"]``; what they are
+    (counts, continuous) is in ``protein_type`` beside it. Where genes and proteins of one section were measured. NaN
+    in cells of samples of a cohort that have none."""
     COMPONENTS = "X_pca"
     """float32, n_cells x n_components: principal components of the cohort, not corrected for batch."""
     HARMONY = "X_pca_harmony"
@@ -69,6 +82,15 @@ class Context(StrEnum):
     SPATIAL = "spatial"
     EXPRESSION = "expression"
     DOMAIN = "domain"
+
+
+class Modality(StrEnum):
+    """What a feature is measured on, in tables that hold several."""
+
+    FEATURE = "feature"
+    """Of ``X``, where these are no counts of genes: markers, intensities, cell types."""
+    GENE = "gene"
+    PROTEIN = "protein"
 
 
 CONTEXTS = tuple(Context)

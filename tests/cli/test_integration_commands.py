@@ -24,6 +24,11 @@ def two_tissues(sample, patient, seed):
     rng = np.random.default_rng(seed)
     rates = np.where(right[:, None] == (np.arange(20) >= 10), 6.0, 1.0)
     adata.X = type(adata.X)(rng.poisson(rates).astype(np.float32))
+    if sample != "s1":  # proteins of two panels, one of them high on the right, beside the genes
+        own = np.column_stack([rng.poisson(np.where(right, 20.0, 4.0)), rng.poisson(8.0, 200), rng.poisson(8.0, 200)])
+        adata.obsm["protein"] = own.astype(np.float32)
+        names = ["CD3E", "VIM", f"only {sample}"]
+        adata.uns["semanticst"] |= {"protein_names": names, "protein_type": "counts"}
     adata.obs["truth"] = np.where(right, "right", "left")
     return adata
 
@@ -64,6 +69,27 @@ def done(result):
 def test_planted_tissues_are_found(cohort):
     whole = ad.read_h5ad(cohort / "cohort.h5ad")
     assert adjusted_rand_score(whole.obs["truth"], whole.obs["niche"]) > 0.7
+
+
+def test_proteins_that_samples_share_are_in_the_cohort_and_describe_niches(cohort, tmp_path):
+    whole = ad.read_h5ad(cohort / "cohort.h5ad")
+    own = whole.uns["semanticst"]
+    assert (list(own["protein_names"]), own["protein_type"]) == (["CD3E", "VIM"], "counts")
+    for sample in ("s0", "s2"):
+        rows, part = whole[whole.obs["sample"] == sample], ad.read_h5ad(cohort / f"{sample}.qc.h5ad")
+        assert np.array_equal(rows.obsm["protein"], part[rows.obs["cell_id"]].obsm["protein"][:, :2])
+    assert np.isnan(whole[whole.obs["sample"] == "s1"].obsm["protein"]).all()
+    done(invoke("niche_describe", cohort / "cohort.h5ad", "--niche-maps", 1, "--outdir", tmp_path))
+    table = pd.read_csv(tmp_path / "niche_markers.csv")
+    assert table["modality"].value_counts().to_dict() == {"gene": 40, "protein": 4}
+    proteins = table[table["modality"] == "protein"].set_index(["niche", "rank"])
+    right = int(whole.obs.loc[whole.obs["truth"] == "right", "niche"].mode()[0])
+    assert proteins.loc[(right, 1), "feature"] == "CD3E"
+    # 20 of 36 against 4 of 20, of counts scaled to the same total
+    assert proteins.loc[(right, 1), "log2_fold_change"] == pytest.approx(np.log2((20 / 36) / (4 / 20)), abs=0.4)
+    # the two samples with proteins are of one patient
+    assert (proteins["n_replicates"] == 2).all()
+    assert (tmp_path / "niche_marker_proteins_mqc.json").exists()
 
 
 def test_integrated_object_holds_what_is_promised(cohort):

@@ -12,7 +12,8 @@ from report_helpers import make_cohort_object, write_cohort
 EXPECTED = {
     "niche_counts.csv": ["sample", "patient", "niche", "n_cells", "n_cells_sample"],
     "niche_markers.csv": [
-        "niche", "feature", "symbol", "mean_in", "mean_out", "log2_fold_change", "score", "rank", "n_replicates",
+        "niche", "modality", "feature", "symbol", "mean_in", "mean_out", "log2_fold_change", "score", "rank",
+        "n_replicates",
     ],
     "niche_overview.csv": [
         "niche", "n_cells", "share", "n_samples", "n_patients", "stability", "markers", "cell_types",

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst import __version__
+from semanticst.cohort.shared_proteins import join_proteins
 from semanticst.constants import UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.features.harmonise import common_names
@@ -24,8 +25,8 @@ KEPT_OBSM = (Obsm.COMPONENTS, Obsm.HARMONY, Obsm.EMBEDDING, Obsm.SCORES)
 def assemble_cohort(paths: Sequence[Path], embedding: Path, niches: Path, out: Path) -> None:
     """Write all kept cells with their values as they came in, embedding, semantic scores and niche.
 
-    Values stay sparse; features that a sample lacks are absent from the joint object (intersection). Raises BadInput
-    when embedding or niches do not cover exactly the cells of the samples.
+    Values stay sparse; features that a sample lacks are absent from the joint object (intersection), and so are
+    proteins (`join_proteins`). Raises BadInput when embedding or niches do not cover exactly the cells of the samples.
     """
     parts = []
     for path in sorted_by_sample(paths):
@@ -33,6 +34,9 @@ def assemble_cohort(paths: Sequence[Path], embedding: Path, niches: Path, out: P
         part.obs[Obs.CELL_ID] = part.obs_names.astype(str)
         part.obs_names = part.obs[Obs.SAMPLE].astype(str) + ":" + part.obs[Obs.CELL_ID]
         parts.append(part)
+    proteins = join_proteins(parts)
+    for part in parts:
+        part.obsm.pop(Obsm.PROTEIN, None)
     names = common_names({str(number): part.var for number, part in enumerate(parts)})
     for number, part in enumerate(parts):
         part.var_names = names[str(number)]
@@ -62,6 +66,10 @@ def assemble_cohort(paths: Sequence[Path], embedding: Path, niches: Path, out: P
         "version": __version__,
         "samples": sorted(cohort.obs[Obs.SAMPLE].astype(str).unique()),
     }
+    if proteins is not None:
+        # the parts stand in the cohort one after the other
+        cohort.obsm[Obsm.PROTEIN], own["protein_names"] = proteins[:2]
+        own["protein_type"] = proteins[2].value
     # where scanpy and squidpy look for the colours of a category
     colours = [niche_colour(number) for number in numbers]
     cohort.uns = {UNS: own, f"{Obs.NICHE}_colors": colours}

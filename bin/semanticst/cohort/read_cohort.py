@@ -1,16 +1,17 @@
 """The integrated object in memory: cells as a table, features in blocks of rows."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import anndata as ad
+import h5py
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from semanticst.constants import CONTEXTS, UNS, FeatureType, Obs, Obsm, TrainMode
+from semanticst.constants import CONTEXTS, UNS, FeatureType, Modality, Obs, Obsm, TrainMode
 from semanticst.errors import BadInput, Problem
 
 _BLOCK = 50_000
@@ -33,6 +34,34 @@ class Cohort:
     symbols: np.ndarray
     """str, n_features: what a reader calls them. ``var['symbol']`` where it is given and unique, else the feature."""
     feature_type: FeatureType
+    modality: Modality = Modality.FEATURE
+    """What the features are; ``gene`` where they are counts."""
+    protein_names: tuple[str, ...] = ()
+    """Of proteins that were measured beside the features, see `proteins`."""
+    protein_type: FeatureType = FeatureType.CONTINUOUS
+    file_rows: np.ndarray | None = None
+    """int, ascending: the rows of the file that these cells are; None = all."""
+
+    def proteins(self) -> "Cohort | None":
+        """The cells in which proteins were measured beside genes, with these as the features; None without any."""
+        if not self.protein_names:
+            return None
+        with h5py.File(self.path) as stored:
+            measured = np.flatnonzero(~np.isnan(stored[f"obsm/{Obsm.PROTEIN}"][:, 0]))
+        if not len(measured):
+            return None
+        return replace(
+            self,
+            cells=self.cells.iloc[measured].reset_index(drop=True),
+            xy=self.xy[measured],
+            scores=None,
+            features=pd.Index(self.protein_names, dtype=object),
+            symbols=np.array(self.protein_names, dtype=object),
+            feature_type=self.protein_type,
+            modality=Modality.PROTEIN,
+            protein_names=(),
+            file_rows=measured,
+        )
 
     @cached_property
     def niches(self) -> list[int]:
@@ -66,9 +95,17 @@ class Cohort:
         backed = ad.read_h5ad(self.path, backed="r")
         try:
             for rows in spans:
-                yield rows, sp.csr_matrix(backed.X[rows], dtype=np.float64)
+                yield rows, self._values(backed, rows)
         finally:
             backed.file.close()
+
+    def _values(self, backed: ad.AnnData, rows: slice) -> sp.csr_matrix:
+        if self.file_rows is None:
+            return sp.csr_matrix(backed.X[rows], dtype=np.float64)
+        chosen = self.file_rows[rows]
+        span = slice(int(chosen[0]), int(chosen[-1]) + 1)
+        stored = backed.obsm[Obsm.PROTEIN] if self.modality is Modality.PROTEIN else backed.X
+        return sp.csr_matrix(stored[span][chosen - span.start], dtype=np.float64)
 
 
 def read_cohort(path: Path) -> Cohort:
@@ -110,6 +147,9 @@ def read_cohort(path: Path) -> Cohort:
             features=backed.var_names.copy(),
             symbols=_symbols(backed.var),
             feature_type=FeatureType(settings["feature_type"]),
+            modality=Modality.GENE if settings["feature_type"] == FeatureType.COUNTS else Modality.FEATURE,
+            protein_names=tuple(str(name) for name in settings.get("protein_names", ())),
+            protein_type=FeatureType(str(settings.get("protein_type", FeatureType.CONTINUOUS))),
         )
     finally:
         backed.file.close()

@@ -40,9 +40,20 @@ def niche_markers(cohort: Cohort) -> pd.DataFrame:
     median s over all features of the niche (Tusher et al. 2001, PNAS 98:5116): a large score is a difference that every
     patient shows. With a single replicate there is no s, and the score is d.
 
-    Returns columns niche, feature, symbol, mean_in, mean_out, log2_fold_change or difference, score, rank (1 = best
-    marker of the niche), n_replicates; sorted by niche and rank.
+    Proteins that were measured beside genes follow behind them (``modality``), compared and ranked among themselves in
+    the cells that have them; theirs are counts scaled to their own totals, or continuous.
+
+    Returns columns niche, modality, feature, symbol, mean_in, mean_out, log2_fold_change or difference (both where
+    genes and proteins differ in it), score, rank (1 = best marker of the niche within its modality), n_replicates;
+    sorted by modality, niche and rank.
     """
+    proteins = cohort.proteins()
+    tables = [_markers_of(one) for one in (cohort, proteins) if one is not None]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _markers_of(cohort: Cohort) -> pd.DataFrame:
+    """`niche_markers` of one modality."""
     replicates = cohort.cells[Obs.PATIENT]
     if replicates.nunique() < 2:
         replicates = cohort.cells[Obs.SAMPLE]
@@ -88,6 +99,7 @@ def _compare(
     return pd.DataFrame(
         {
             "niche": niche,
+            "modality": cohort.modality.value,
             "feature": cohort.features.to_numpy()[order],
             "symbol": cohort.symbols[order],
             "mean_in": mean_in[order],

@@ -9,7 +9,7 @@ from semanticst.cohort.read_cohort import Cohort
 from semanticst.constants import FeatureType, Obs
 from semanticst.describe.markers import effect_name
 from semanticst.describe.neighbourhood import log2_ratio
-from semanticst.describe.overview import top_markers
+from semanticst.describe.overview import by_modality, top_markers
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import NICHES, QC, Column, Section
 from semanticst.plotting.palette import niche_colour, niche_name
@@ -44,7 +44,11 @@ def write_niche_sections(
     if sheet is not None:
         _maps(outdir, cohort, sheet, n_shown)
     _composition(outdir, tables["niche_counts"])
-    _markers(outdir, cohort, tables["niche_markers"])
+    markers, proteins = by_modality(tables["niche_markers"])
+    _markers(outdir, cohort, markers, "niche_markers", "Marker genes")
+    beside = cohort.proteins()
+    if beside is not None:
+        _markers(outdir, beside, proteins, "niche_marker_proteins", "Marker proteins")
     if tables["niche_cell_types"] is not None:
         _cell_types(outdir, tables["niche_cell_types"])
     if Obs.STABILITY in cohort.cells:
@@ -108,6 +112,8 @@ def _overview(outdir: Path, cohort: Cohort, table: pd.DataFrame) -> None:
     frame = table.set_index("niche")
     frame.insert(0, "colour", [multiqc.swatch(niche_colour(niche)) for niche in frame.index])
     frame["markers"] = frame["markers"].replace("", "none stands out")
+    if "proteins" in frame:
+        frame["proteins"] = frame["proteins"].replace("", "none stands out")
     named = "cell_types" in frame
     n_samples, n_patients = len(cohort.samples), cohort.samples["patient"].nunique()
     frame.index = [niche_name(niche) for niche in frame.index]
@@ -119,6 +125,7 @@ def _overview(outdir: Path, cohort: Cohort, table: pd.DataFrame) -> None:
         "markers": Column(
             "Markers", "Features that are higher inside the niche than outside, in patient after patient."
         ),
+        "proteins": Column("Proteins", "Proteins that are higher inside the niche, as for the markers."),
         "share": Column("Proportion", "Proportion of all cells of the cohort.", "{:.1%}", scale="Blues", low=0),
         "n_cells": Column("Cells", "Cells (or spots) in the niche.", "{:,d}"),
         "n_patients": Column("Patients", f"Patients (of {n_patients}) in which it covers 1 % of a sample.", "{:,d}"),
@@ -195,7 +202,7 @@ def _composition(outdir: Path, counts: pd.DataFrame) -> None:
     multiqc.bars(outdir, section, cells.to_dict("index"), y="Cells", colours=colours)
 
 
-def _markers(outdir: Path, cohort: Cohort, markers: pd.DataFrame) -> None:
+def _markers(outdir: Path, cohort: Cohort, markers: pd.DataFrame, name: str, title: str) -> None:
     effect = effect_name(cohort.feature_type)
     each = int(np.clip(_HEATMAP_FEATURES // len(cohort.niches), 2, 6))
     chosen = dict.fromkeys(
@@ -214,9 +221,9 @@ def _markers(outdir: Path, cohort: Cohort, markers: pd.DataFrame) -> None:
     n_patients = cohort.samples["patient"].nunique()
     replicates = "patients" if n_patients > 1 else "samples of the one patient"
     section = Section(
-        "niche_markers",
+        name,
         NICHES,
-        "Marker genes",
+        title,
         f"The best {each} markers of each niche; red is higher inside the niche, blue is lower. Colour: {what}. "
         "All features are in <code>niches/niche_markers.csv</code>.",
         help=f"Inside and outside are compared within each patient and then averaged (here over up to {n_replicates} "

@@ -3,11 +3,12 @@
 import pandas as pd
 
 from semanticst.cohort.read_cohort import Cohort
-from semanticst.constants import FeatureType
+from semanticst.constants import FeatureType, Modality
 from semanticst.describe.composition import niche_overview
 from semanticst.describe.markers import effect_name
 
 NAMED_MARKERS = 6
+NAMED_PROTEINS = 4
 _READING = ((0.85, "very high"), (0.75, "high"), (0.6, "moderate"), (0.5, "low"), (0.0, "not reproducible"))
 """Words from a Jaccard index on."""
 _LEAST_EFFECT = {
@@ -24,19 +25,30 @@ _LEAST_SHARE = 0.05
 
 def overview_table(cohort: Cohort, markers: pd.DataFrame, types: pd.DataFrame | None) -> pd.DataFrame:
     """One row per niche: niche, the columns of `composition.niche_overview`, reading (of the Jaccard index, where it is
-    known), markers (best first, joined by commas) and, where the input names them, cell_types with their shares.
+    known), markers (best first, joined by commas), proteins (where they were measured
+    beside genes) and, where the input names them, cell_types with their shares.
 
     markers, types : as `markers.niche_markers` and `composition.niche_cell_types` return them.
     """
+    markers, proteins = by_modality(markers)
     table = niche_overview(cohort).reset_index()
     if "jaccard" in table:
         table["reading"] = [reading(value) for value in table["jaccard"]]
     table["markers"] = [
         ", ".join(top_markers(markers, niche, NAMED_MARKERS, cohort.feature_type)) for niche in table["niche"]
     ]
+    if len(proteins):
+        best = [top_markers(proteins, niche, NAMED_PROTEINS, cohort.protein_type) for niche in table["niche"]]
+        table["proteins"] = [", ".join(names) for names in best]
     if types is not None:
         table["cell_types"] = [_common_types(types, niche) for niche in table["niche"]]
     return table
+
+
+def by_modality(markers: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The marker table of the features, and that of proteins that were measured beside them (may be empty)."""
+    protein = markers["modality"] == Modality.PROTEIN
+    return markers[~protein], markers[protein]
 
 
 def top_markers(markers: pd.DataFrame, niche: int, n: int, feature_type: FeatureType) -> list[str]:

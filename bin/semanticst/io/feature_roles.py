@@ -11,6 +11,10 @@ CONTROL_TYPES = frozenset({
     "deprecated codeword", "genomic control",
 })  # fmt: skip
 """Feature types of 10x Genomics, as `plain_types` gives them. All but genes measure the background."""
+PROTEIN_TYPES = frozenset({
+    "antibody capture", "antibody", "antibodies", "protein expression", "protein", "proteins", "adt", "surface protein",
+})  # fmt: skip
+"""Feature types of proteins that were measured beside genes: CytAssist and CITE-seq, Xenium, other programs."""
 TYPE_COLUMNS = ("feature_types", "feature_type", "type")
 """Columns of ``var``, in lower case, in which scanpy (feature_types) and Bioconductor (Type) keep them."""
 
@@ -37,6 +41,11 @@ def roles(types: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     return plain.isin(GENE_TYPES).to_numpy(), plain.isin(CONTROL_TYPES).to_numpy()
 
 
+def proteins(types: pd.Series) -> np.ndarray:
+    """Which features are proteins (bool), by their types."""
+    return np.asarray(plain_types(types).isin(PROTEIN_TYPES))
+
+
 def types_of(var: pd.DataFrame) -> pd.Series | None:
     """The column of ``var`` that holds types of which some are genes; None where there is none."""
     for name in TYPE_COLUMNS:
@@ -49,10 +58,10 @@ def types_of(var: pd.DataFrame) -> pd.Series | None:
 
 
 def others_note(types: pd.Series) -> str:
-    """What is said about features that are neither genes nor controls. types : those of these features."""
+    """What is said about features that are neither genes, proteins nor controls. types : those of these features."""
     counts = types.astype(str).value_counts()
     left_out = ", ".join(f"{n} of type {name}" for name, n in counts.items())
-    return f"features that are neither genes nor controls are left out: {left_out}"
+    return f"features that are neither genes, proteins nor controls are left out: {left_out}"
 
 
 def named_controls(names: pd.Index) -> np.ndarray:

@@ -131,8 +131,8 @@ def split_controls(
     """Matrix (changed in place) and ``var`` without control features, the counts in these, float32 per cell, and notes.
 
     Controls are told by the column ``control``, else by the types of 10x Genomics and by how instruments call them.
-    Types also tell what is neither gene nor control (antibodies, guides): it is left out, as from the instrument's own
-    folder. The counts are None where nothing tells of controls.
+    Types also tell what is neither gene nor control (guides; proteins are taken before): it is left out, as from the
+    instrument's own folder. The counts are None where nothing tells of controls.
     """
     notes, types = [], types_of(var)
     gene, control = (np.ones(len(var), bool), np.zeros(len(var), bool)) if types is None else roles(types)

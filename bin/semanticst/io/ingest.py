@@ -16,13 +16,14 @@ from semanticst.errors import BadInput, Problem
 from semanticst.io.columns import as_bool, plain_frame
 from semanticst.io.coordinates import Scale, check_coordinates, scale_of
 from semanticst.io.gene_names import drop_nameless, gene_table, split_controls, unique_genes
+from semanticst.io.proteins import split_proteins
 from semanticst.io.readers import Reader, ReadError, Wanted, reader_for
-from semanticst.io.readers.pictures import Picture
 from semanticst.io.regions.pieces import need_one_section
 from semanticst.io.regions.section_parts import cells_of, count_parts, outline_scale, part_of, with_categories
 from semanticst.io.samplesheet import OVERRIDES
 from semanticst.io.several_sections import check_sections, plain
 from semanticst.io.values import as_csr, check_values
+from semanticst.plotting.picture import Picture
 from semanticst.progress import Progress
 from semanticst.writing import write_h5ad, write_json
 
@@ -142,8 +143,11 @@ def ingest_input(
 
 
 def keep_thumbnail(picture: Picture, adata: ad.AnnData, folder: Path) -> None:
-    """Write the thumbnail of a sample (`semanticst.io.thumbnail`) into ``folder``, and note it in ``adata``."""
-    from semanticst.io.thumbnail import thumbnail_of, write_thumbnail  # with Pillow, which most samples do without
+    """Write the thumbnail of a sample (`semanticst.plotting.thumbnail`) into ``folder``, and note it in ``adata``."""
+    from semanticst.plotting.thumbnail import (
+        thumbnail_of,
+        write_thumbnail,
+    )  # with Pillow, which most samples do without
 
     own = adata.uns[UNS]
     found, note = thumbnail_of(picture, np.asarray(adata.obsm[Obsm.SPATIAL]), own["um_per_unit"])
@@ -198,7 +202,9 @@ def internal_form(raw: ad.AnnData, reader: Reader, row: dict[str, str]) -> ad.An
     cells = _unique_cells(raw.obs_names)
     obs, var = plain_frame(raw.obs), plain_frame(raw.var)
 
-    X, var, control, found = split_controls(as_csr(raw.X), gene_table(var))
+    X, var, proteins, found = split_proteins(as_csr(raw.X), gene_table(var), raw.obsm)
+    notes += found
+    X, var, control, found = split_controls(X, var)
     notes += found
     X, var, note = drop_nameless(X, var)
     notes += [note] if note else []
@@ -229,7 +235,13 @@ def internal_form(raw: ad.AnnData, reader: Reader, row: dict[str, str]) -> ad.An
         obs[Obs.ANNOTATION.value], found = _annotated(row, spatial, scale)
         notes += found
     adata = ad.AnnData(X, obs=obs, var=var, obsm={Obsm.SPATIAL.value: spatial * (scale.um_per_unit or 1.0)})
-    adata.uns[UNS] = {
+    named = {}
+    if proteins is not None:
+        adata.obsm[Obsm.PROTEIN.value] = proteins.measured
+        named = {"protein_names": proteins.names, "protein_type": proteins.kind.value}
+        if proteins.isotypes is not None:
+            adata.obs[Obs.ISOTYPE.value] = proteins.isotypes
+    adata.uns[UNS] = named | {
         "sample": row["sample"],
         "patient": row["patient"],
         "batch": batch,

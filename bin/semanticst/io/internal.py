@@ -5,7 +5,10 @@ obs            index: the input's own cell ids; sample, patient, batch (categori
                panel has controls; cell_area (um^2) where the input has it; other columns of the input
 var            index: gene symbols where there are any, one column each; ``gene_id`` where Ensembl ids are known; other
                columns of the input
-obsm           ``spatial``: float64, n_cells x 2, in micrometres where the scale is known
+obsm           ``spatial``: float64, n_cells x 2, in micrometres where the scale is known; ``protein``:
+               float32, n_cells x n_proteins, where proteins were measured beside genes, with ``protein_names`` and
+               ``protein_type`` (counts, continuous) in ``uns['semanticst']``, and ``isotype_total`` in obs where there
+               are isotype controls
 uns            ``semanticst``: sample, patient, batch, platform, format, matrix (file or part of the object that the
                values are from), feature_type, feature_type_source (samplesheet, values or cohort), feature_types (list
                of what the values may be, feature_type among them), spatial_unit (of the coordinates as they now are),
@@ -67,6 +70,9 @@ def internal_faults(adata: "ad.AnnData") -> list[str]:
     if spatial is None or spatial.shape[1] != 2 or spatial.dtype != np.float64:
         faults.append("obsm['spatial'] is not float64 with two columns")
     recorded = adata.uns.get(UNS, {})
+    protein = adata.obsm.get(Obsm.PROTEIN)
+    if protein is not None and protein.shape[1] != len(recorded.get("protein_names", ())):
+        faults.append(f"uns['{UNS}']['protein_names'] does not name the columns of obsm['{Obsm.PROTEIN}']")
     faults += [f"uns['{UNS}'] has no '{key}'" for key in RECORDED if key not in recorded]
     if recorded.get("feature_type", FeatureType.COUNTS) not in set(FeatureType):
         faults.append(f"feature_type '{recorded['feature_type']}' is unknown")

@@ -50,7 +50,7 @@ def in_a_line(sample: str, own: Mapping, n_cells: int, n_features: int) -> str:
         f"{told['format']}, values from {told['matrix']}",
         told["values"],
         f"coordinates in {told['unit']}",
-        f"{n_cells} cells x {n_features} features",
+        f"{n_cells} cells x {n_features} features" + (f" and {told['proteins']} proteins" if told["proteins"] else ""),
         *(told[name] for name in ("left_out", "notes") if told[name]),
         *(f"WARNING: {warning}" for warning in own.get("warnings", ())),
     ]

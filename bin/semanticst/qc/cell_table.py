@@ -11,7 +11,7 @@ from semanticst.qc.sample import Judged
 from semanticst.writing import atomic
 
 _ROWS = 50_000
-_DECIMALS = {Obs.MITO_SHARE: 5, Obs.RIBO_SHARE: 5, Obs.CONTROL_SHARE: 5, Obs.DENSITY: 4}
+_DECIMALS = {Obs.MITO_SHARE: 5, Obs.RIBO_SHARE: 5, Obs.CONTROL_SHARE: 5, Obs.ISOTYPE_SHARE: 5, Obs.DENSITY: 4}
 
 
 def write_cells(path: Path, judged: Judged) -> None:

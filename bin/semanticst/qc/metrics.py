@@ -6,12 +6,13 @@ import re
 import numpy as np
 import pandas as pd
 
-from semanticst.constants import CELL_AREA, FeatureType, Obs
+from semanticst.constants import CELL_AREA, UNS, FeatureType, Obs, Obsm
 
 log = logging.getLogger(__name__)
 
 METRICS = (Obs.TOTAL.value, Obs.N_FEATURES.value, Obs.MITO_SHARE.value, Obs.RIBO_SHARE.value,
-           Obs.CONTROL_SHARE.value, CELL_AREA, Obs.DENSITY.value)  # fmt: skip
+           Obs.CONTROL_SHARE.value, Obs.PROTEIN_TOTAL.value, Obs.N_PROTEINS.value, Obs.ISOTYPE_SHARE.value, CELL_AREA,
+           Obs.DENSITY.value)  # fmt: skip
 """In the order of tables; a sample need not have all of them."""
 HISTOGRAM_BINS = 30
 QUANTILES = {"q01": 0.01, "q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95, "q99": 0.99}
@@ -31,7 +32,7 @@ def cell_metrics(adata, kind: FeatureType) -> pd.DataFrame:
     total_counts : float32, sum of the values. n_features : int32, features that are not 0. mito_share, ribo_share :
     float32, share of the counts in these features; NaN where there is none of them, or no counts. control_share :
     float32, where ``obs`` has the counts of controls. cell_area : float32, um^2, where ``obs`` has it; NaN where it is
-    not above 0.
+    not above 0. Of proteins that were measured beside genes: see `protein_metrics`.
     """
     X = adata.X
     # intensities may be so large that their sum is none of float32
@@ -48,10 +49,32 @@ def cell_metrics(adata, kind: FeatureType) -> pd.DataFrame:
         control = adata.obs[Obs.CONTROL].to_numpy(np.float32)
         share = np.full(adata.n_obs, np.nan, np.float32)
         values[Obs.CONTROL_SHARE.value] = np.divide(control, total + control, out=share, where=total + control > 0)
+    if Obsm.PROTEIN in adata.obsm:
+        values |= protein_metrics(adata)
     area = cell_areas(adata.obs)
     if area is not None:
         values[CELL_AREA] = area
     return pd.DataFrame(values, index=adata.obs_names)
+
+
+def protein_metrics(adata) -> dict[str, np.ndarray]:
+    """Metrics of the proteins of each cell; NaN in cells without a measurement of them.
+
+    protein_total : float32, sum of the values. n_proteins : float32, proteins that are above 0, where they are counts.
+    isotype_share : float32, share of the isotype controls in the sum of both, where there are any.
+    """
+    proteins = np.asarray(adata.obsm[Obsm.PROTEIN], np.float32)
+    total = proteins.sum(axis=1, dtype=np.float64).astype(np.float32)
+    values = {Obs.PROTEIN_TOTAL.value: total}
+    if adata.uns[UNS]["protein_type"] == FeatureType.COUNTS:
+        seen = (proteins > 0).sum(axis=1).astype(np.float32)
+        values[Obs.N_PROTEINS.value] = np.where(np.isnan(total), np.float32(np.nan), seen)
+    if Obs.ISOTYPE in adata.obs:
+        isotypes = adata.obs[Obs.ISOTYPE].to_numpy(np.float32)
+        share = np.full(adata.n_obs, np.nan, np.float32)
+        whole = total + isotypes
+        values[Obs.ISOTYPE_SHARE.value] = np.divide(isotypes, whole, out=share, where=whole > 0)
+    return values
 
 
 def cell_areas(obs: pd.DataFrame) -> np.ndarray | None:

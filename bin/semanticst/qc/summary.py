@@ -30,6 +30,8 @@ DOMINANT_FEATURE = 0.5
 MOST_NEGATIVE = 0.25
 MOST_LOCAL_OUTLIERS = 0.05
 MOST_EDGE_ARTEFACTS = 0.01
+HIGH_MEDIAN_ISOTYPE = 0.1
+MOST_WITHOUT_PROTEIN = 0.25
 
 
 def make_record(
@@ -63,6 +65,7 @@ def make_record(
         "n_cells_input": len(kept),
         "n_cells_kept": int(kept.sum()),
         "n_features": n_features,
+        "n_proteins": len(own.get("protein_names", ())),
         # cells beyond each limit; a cell may be beyond several, so these need not add up to the total
         "removed": {name: int(cells.sum()) for name, cells in removed.items()} | {"total": int((~kept).sum())},
         # cells that this limit alone removes: without it they would be kept
@@ -118,6 +121,19 @@ def cell_warnings(judged: "Judged") -> list[str]:
     negative = (judged.metrics.loc[kept, Obs.N_FEATURES] == 0).mean()
     if negative > MOST_NEGATIVE:
         found.append(f"{negative:.0%} of the cells have no positive marker")
+    return found + protein_warnings(judged.metrics[kept])
+
+
+def protein_warnings(metrics: pd.DataFrame) -> list[str]:
+    """Reasons to look at the proteins of cells that are kept, where the sample has them beside its genes."""
+    found = []
+    if Obs.PROTEIN_TOTAL in metrics:
+        without = (metrics[Obs.PROTEIN_TOTAL].isna() | (metrics[Obs.PROTEIN_TOTAL] == 0)).mean()
+        if without > MOST_WITHOUT_PROTEIN:
+            found.append(f"{without:.0%} of the cells have no protein")
+    isotype = metrics[Obs.ISOTYPE_SHARE].median() if Obs.ISOTYPE_SHARE in metrics else 0
+    if isotype > HIGH_MEDIAN_ISOTYPE:
+        found.append(f"median isotype fraction of {isotype:.0%} of the proteins")
     return found
 
 

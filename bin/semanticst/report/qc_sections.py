@@ -19,11 +19,17 @@ _METRICS = {
     "mito_share": ("Mito. fraction", "Mitochondrial fraction of the counts (pct_counts_mt / 100)"),
     "ribo_share": ("Ribo. fraction", "Fraction of the counts in ribosomal protein genes"),
     "control_share": ("Control fraction", "Fraction of control counts (negative probes, blanks)"),
+    "protein_total": ("Protein", "log10 of the sum of the proteins of a cell"),
+    "n_proteins": ("Proteins", "Proteins seen in a cell"),
+    "isotype_share": ("Isotype fraction", "Fraction of the isotype controls in the proteins"),
     "cell_area": ("Area", "Area of a cell, square micrometres"),
     "cell_density": ("Density", "Cells per 100 x 100 micrometres, or per squared unit of the coordinates"),
 }
 _EVERY = ("counts", "binary", "onehot", "continuous")
-_KINDS = {"n_features": ("counts", "binary"), "cell_area": _EVERY, "cell_density": _EVERY}
+_PROTEIN = ("protein_total", "n_proteins", "isotype_share")
+_KINDS = {"n_features": ("counts", "binary"), "cell_area": _EVERY, "cell_density": _EVERY} | dict.fromkeys(
+    _PROTEIN, _EVERY
+)
 """Kinds of features for which a metric says something; not named: counts only."""
 _FORMATS = {"total_counts": "{:,.0f}", "n_features": "{:,.0f}", "cell_area": "{:,.0f}"}
 _ASIDE = ("ribo_share", "cell_area", "cell_density")
@@ -149,7 +155,7 @@ def status_section(outdir: Path, frame: pd.DataFrame, left_out: pd.DataFrame) ->
             f"{title} (median)", "Median over the cells kept.", _FORMATS.get(name, "{:.3g}"), hidden=name in _ASIDE
         )
         for name, (title, _) in _METRICS.items()
-        if counted or name == "n_features"
+        if counted or name in ("n_features", *_PROTEIN)
     }
     columns = {key: column for key, column in columns.items() if key in frame and _varies(frame[key])}
     section = Section(
@@ -216,7 +222,7 @@ def box_section(outdir: Path, records: list[dict]) -> None:
         for record in records:
             values = record.get("quantiles", {}).get("input", {}).get(name)
             if values and record["feature_type"] in _KINDS.get(name, ("counts",)):
-                boxes[record["sample"]] = _box(values, logarithm=name == "total_counts")
+                boxes[record["sample"]] = _box(values, logarithm=name in ("total_counts", "protein_total"))
         if boxes:
             data[title], axes[title] = boxes, axis
     if not data:
@@ -328,6 +334,7 @@ def understood_section(outdir: Path, records: list[dict]) -> None:
         "unit": Column("Coordinates", "Unit of the coordinates, and how it was known."),
         "n_cells_input": Column("Cells", "Cells, spots or bins that were read.", "{:,d}"),
         "n_features": Column("Features", "Features that were read, without controls.", "{:,d}"),
+        "proteins": Column("Proteins", "Proteins that were measured beside the genes, and what their values are."),
         "left_out": Column("Left out", "What the input has and the analysis does not use."),
         "notes": Column("Notes", "What else was decided."),
     }

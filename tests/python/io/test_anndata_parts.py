@@ -179,7 +179,7 @@ def test_stereopy_counts_in_spots_of_the_chip(tmp_path):
 
 
 @pytest.mark.parametrize("column", ["feature_types", "Feature_Type", "Type"])
-def test_types_tell_controls_and_antibodies(tmp_path, column):
+def test_types_tell_controls_and_proteins(tmp_path, column):
     sample = make_sample(n_features=6)
     types = ["Gene Expression", "Negative Control Probe", "Gene Expression", "Antibody Capture", "Unassigned Codeword",
              "Gene Expression"]  # fmt: skip
@@ -188,7 +188,9 @@ def test_types_tell_controls_and_antibodies(tmp_path, column):
     adata = ingest(tmp_path, sample)
     assert np.array_equal(adata.X.toarray(), dense[:, [0, 2, 5]])
     assert np.array_equal(adata.obs["control_counts"], dense[:, [1, 4]].sum(axis=1))
-    assert "left out: 1 of type Antibody Capture" in notes(adata)
+    assert np.array_equal(adata.obsm["protein"], dense[:, [3]])
+    assert adata.uns["semanticst"]["protein_names"] == ["gene_3"]
+    assert "1 proteins are kept beside the genes (counts; by their type)" in notes(adata)
 
 
 def test_kinds_of_genes_are_no_types(tmp_path):

@@ -279,7 +279,8 @@ def test_one_folder_of_text_files_as_geo_has_it(tmp_path, platform):
     inside = (positions["in_tissue"] == 1).to_numpy()
     adata = read(tmp_path, platform)
     assert adata.obs_names.tolist() == positions["barcode"][inside].tolist()
-    assert np.array_equal(adata.X.toarray(), X.toarray()[inside][:, :4])
+    assert np.array_equal(adata.X.toarray(), X.toarray()[inside])
+    assert adata.var["feature_types"].tolist() == ["Gene Expression"] * 4 + ["Antibody Capture"] * 2
     assert adata.uns["um_per_unit"] == pytest.approx(UM_PER_PX, rel=0.01)
 
 

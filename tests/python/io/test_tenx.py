@@ -94,7 +94,7 @@ def test_a_gene_called_na_and_one_without_symbol(tmp_path):
 
 
 @pytest.mark.parametrize("form", ["h5", "folder"])
-def test_controls_are_marked_and_other_features_left_out(tmp_path, form):
+def test_controls_are_marked_proteins_kept_and_other_features_left_out(tmp_path, form):
     types = ["Gene Expression", "Antibody Capture", "Negative Control Probe", "Gene Expression", "CRISPR Guide Capture",
              "Blank Codeword", "Genomic Control", "Protein Expression", "Gene Expression"]  # fmt: skip
     X = make_counts(30, 9)
@@ -103,12 +103,13 @@ def test_controls_are_marked_and_other_features_left_out(tmp_path, form):
     if form == "h5":
         (tmp_path / "m").rename(tmp_path / "m.h5")
     adata = read_matrix(tmp_path / ("m.h5" if form == "h5" else "m"))
-    assert adata.var_names.tolist() == ["Gene0", "Gene2", "Gene3", "Gene5", "Gene6", "Gene8"]
-    assert adata.var["control"].tolist() == [False, True, False, True, True, False]
-    assert (X[:, [0, 2, 3, 5, 6, 8]] != adata.X).nnz == 0
+    kept = [0, 1, 2, 3, 5, 6, 7, 8]
+    assert adata.var_names.tolist() == [f"Gene{j}" for j in kept]
+    assert adata.var["control"].tolist() == [False, False, True, False, True, True, False, False]
+    assert adata.var["feature_types"].tolist() == [types[j] for j in kept]
+    assert (X[:, kept] != adata.X).nnz == 0
     (note,) = adata.uns["notes"]
-    for kind in ("Antibody Capture", "CRISPR Guide Capture", "Protein Expression"):
-        assert f"1 of type {kind}" in note
+    assert note.endswith("left out: 1 of type CRISPR Guide Capture")
 
 
 def test_where_the_matrix_is_looked_for(tmp_path):

@@ -10,8 +10,8 @@ from PIL import Image
 
 from helpers import invoke
 from semanticst.io.ingest import ingest_samples, read_raw
-from semanticst.io.readers.pictures import Level, Picture, image_of, scaled
-from semanticst.io.thumbnail import MOST_BYTES, Thumbnail, thumbnail_of, write_thumbnail
+from semanticst.plotting.picture import Level, Picture, image_of, scaled
+from semanticst.plotting.thumbnail import MOST_BYTES, Thumbnail, thumbnail_of, write_thumbnail
 from tenx_helpers import visium_positions, write_json, write_square, write_visium
 
 SCALEF = 0.25

@@ -10,6 +10,7 @@ from semanticst.association.checks.echo import ECHO
 from semanticst.association.design.tables import Contrast, read_text_table
 from semanticst.association.features.within_niche import CELL_TYPE, GENE_SET
 from semanticst.association.stats.results import COMPOSITION, OMNIBUS, SIGNIFICANT
+from semanticst.constants import Modality
 
 SAME_SIGN = 0.9
 """Share of the base clusterings that a finding should share its sign with."""
@@ -337,8 +338,13 @@ def plural(n: int, noun: str, several: str = "") -> str:
 
 
 def top_markers_text(path: Path) -> dict[str, str]:
-    """Read ``niche_markers.csv``: the best markers of each niche (those above the rest only) as ``A, B and C``."""
+    """Read ``niche_markers.csv``: the best markers of each niche (those above the rest only) as ``A, B and C``.
+
+    Where genes and proteins were measured: genes.
+    """
     table = read_text_table(path, ("niche", "symbol", "score", "rank"))
+    if "modality" in table:
+        table = table[table["modality"] != Modality.PROTEIN].copy()
     table[["rank", "score"]] = table[["rank", "score"]].apply(pd.to_numeric)
     best = table[(table["rank"] <= NAMED_MARKERS) & (table["score"] > 0)].sort_values(["niche", "rank"], kind="stable")
     return {str(niche): joined(rows["symbol"].tolist()) for niche, rows in best.groupby("niche", sort=True)}

@@ -10,10 +10,12 @@ from collections.abc import Callable
 import anndata as ad
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from anndata.io import read_elem
 
-from semanticst.constants import LAYER_COUNTS, FeatureType, Obsm
+from semanticst.constants import LAYER_COUNTS, UNS, FeatureType, Obsm
 from semanticst.io.gene_names import IDS, SYMBOLS
+from semanticst.io.proteins import protein_key
 from semanticst.io.readers.base import ReadError, Wanted
 from semanticst.io.readers.column_names import spatial_pair
 from semanticst.io.readers.pictures import object_picture
@@ -60,6 +62,8 @@ def read_object(group, wanted: Wanted, check: Check = lambda array: None) -> ad.
     if points is not None:
         adata.obsm[Obsm.SPATIAL.value] = points
         adata.uns["notes"] += found
+    if (key := protein_key(group.get("obsm", ()))) is not None:
+        adata.obsm[key] = _proteins(group, key, adata.obs_names, check)
     adata.uns |= _scale(group, adata, wanted.platform)
     if picture := object_picture(group.get("uns", {})):
         adata.uns["picture"] = picture
@@ -119,6 +123,20 @@ def read_matrix(stored, check: Check = lambda array: None):
         n_cells, n_features = (int(n) for n in stored.attrs["shape"])
         return load_csr(stored["data"], stored["indices"], stored["indptr"], (n_cells, n_features))
     return read_elem(stored)
+
+
+def _proteins(group, key: str, cells: pd.Index, check: Check) -> pd.DataFrame | np.ndarray:
+    """Proteins of ``obsm``, as a table where something names them: its columns, or an entry of ``uns``."""
+    _check_all(group[f"obsm/{key}"], check)
+    stored = read_elem(group[f"obsm/{key}"])
+    if isinstance(stored, pd.DataFrame):
+        return stored.set_axis(cells, axis=0)
+    values = stored.toarray() if sp.issparse(stored) else np.asarray(stored)
+    for place in (f"uns/{key}_names", "uns/protein_names", f"uns/{UNS}/protein_names"):
+        names = np.ravel(read_elem(group[place])) if place in group else ()
+        if values.ndim == 2 and len(names) == values.shape[1]:
+            return pd.DataFrame(values, index=cells, columns=[str(name) for name in names])
+    return values.reshape(len(cells), -1)
 
 
 def coordinates_of(group, obs: pd.DataFrame, check: Check) -> tuple[np.ndarray | None, list[str]]:

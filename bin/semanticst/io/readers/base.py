@@ -50,7 +50,7 @@ class Reader:
     uns['platform'] : the platform, as `assets/schema_input.json` spells it, where the format tells it.
     uns['matrix'] : where the values are, a file of the folder or a part of the object (``raw/X``); left out where that
         is the path itself.
-    uns['picture'] : a picture of the tissue (`semanticst.io.readers.pictures.Picture`), where there is one.
+    uns['picture'] : a picture of the tissue (`semanticst.plotting.picture.Picture`), where there is one.
     uns['notes'] : list of short sentences about what was decided (cells without a position left out, ...).
     uns['warnings'] : those that quality control shows as a reason to look at the sample, where there are any.
     """

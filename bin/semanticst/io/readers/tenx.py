@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from semanticst.io.feature_roles import others_note, roles
+from semanticst.io.feature_roles import others_note, proteins, roles
 from semanticst.io.readers.base import ReadError, find_file, needed_file
 from semanticst.io.readers.files import open_bytes, reading
 from semanticst.io.readers.matrix_market import read_matrix_market
@@ -38,9 +38,9 @@ def find_flat_matrix(folder: Path) -> Path | None:
 def read_matrix(path: Path) -> ad.AnnData:
     """The matrix of one .h5 file or one folder: n_barcodes x n_features, CSR, float32.
 
-    obs : index = barcodes. var : index = symbols, ``gene_id``, and ``control`` where there are control features.
-    uns['notes'] : says which features are left out, as neither genes nor controls (antibodies, CRISPR guides, proteins:
-    they are on another scale).
+    obs : index = barcodes. var : index = symbols, ``gene_id``, and ``control`` where there are control features,
+    ``feature_types`` where there are proteins (antibodies). uns['notes'] : says which features are left out, as neither
+    genes, proteins nor controls (CRISPR guides).
 
     Raises ReadError when the file is damaged, when barcodes repeat, and when there are no genes.
     """
@@ -58,19 +58,21 @@ def assemble(X, barcodes: pd.Index, features: pd.DataFrame, file: Path) -> ad.An
     repeated = barcodes[barcodes.duplicated()].unique()
     if len(repeated):
         raise ReadError(f"{file.name}: {len(repeated)} barcodes occur more than once (first: {repeated[0]})")
-    gene, control = roles(features["type"])
+    (gene, control), protein = roles(features["type"]), proteins(features["type"])
     if not gene.any():
         found = ", ".join(features["type"].unique()) or "nothing"
         raise ReadError(f"{file.name}: there are no features of type Gene Expression, only {found}")
-    notes, keep = [], gene | control
+    notes, keep = [], gene | control | protein
     if not keep.all():
         notes.append(others_note(features.loc[~keep, "type"]))
         X = regroup_columns(X, np.where(keep, np.cumsum(keep) - 1, -1).astype(np.int32), int(keep.sum()))
-        features, control = features[keep], control[keep]
+        features, control, protein = features[keep], control[keep], protein[keep]
     symbols = features["name"].where(features["name"] != "", features["id"])
     var = pd.DataFrame({"gene_id": features["id"].to_numpy()}, index=pd.Index(symbols.to_numpy(), dtype=object))
     if control.any():
         var["control"] = control
+    if protein.any():
+        var["feature_types"] = features["type"].to_numpy()
     return ad.AnnData(X, obs=pd.DataFrame(index=barcodes), var=var, uns={"notes": notes, "matrix": file.name})
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from semanticst.io.readers.pictures import MOST_PIXELS, Level, Picture, stretched
+from semanticst.plotting.picture import MOST_PIXELS, Level, Picture, stretched
 from semanticst.units import MICROMETRE
 from semanticst.writing import atomic, write_json
 

@@ -1,0 +1,90 @@
+"""Proteins that were measured beside the genes of a section: antibodies of 10x Genomics, ``obsm`` of other programs."""
+
+from dataclasses import dataclass
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from semanticst.constants import FeatureType
+from semanticst.errors import ReadError
+from semanticst.io.feature_roles import named_controls, proteins, types_of
+from semanticst.io.sparse import regroup_columns
+
+KEYS = ("protein", "proteins", "protein_expression", "protein_counts", "antibody_capture", "antibody", "adt", "prot")
+"""Of ``obsm``, in lower case: scvi-tools (protein_expression) and others."""
+MIN_CELLS = 2
+
+
+@dataclass(frozen=True)
+class Proteins:
+    """What was measured of them."""
+
+    measured: np.ndarray
+    """float32, n_cells x n_proteins, NaN in cells without a measurement."""
+    names: list[str]
+    isotypes: np.ndarray | None
+    """float32: sum of the isotype controls of each cell; None where there are none."""
+
+    @property
+    def kind(self) -> FeatureType:
+        """Counts where all values are whole numbers from 0 on, else continuous."""
+        given = self.measured[np.isfinite(self.measured)]
+        whole = bool((given >= 0).all() and (given == np.floor(given)).all())
+        return FeatureType.COUNTS if whole else FeatureType.CONTINUOUS
+
+
+def split_proteins(
+    X: sp.csr_matrix, var: pd.DataFrame, obsm
+) -> tuple[sp.csr_matrix, pd.DataFrame, Proteins | None, list[str]]:
+    """Matrix (changed in place) and ``var`` without proteins, the proteins, and notes.
+
+    Proteins are told by the types of the features (``feature_types``) among which there are genes, else they are in
+    ``obsm`` under one of `KEYS`, as a table with names. Isotype controls, by their names, are set apart.
+
+    Raises ReadError when they are no numbers.
+    """
+    types = types_of(var)
+    of_type = np.zeros(len(var), bool) if types is None else proteins(types)
+    if of_type.any():
+        frame = pd.DataFrame(X[:, np.flatnonzero(of_type)].toarray(), columns=var.index[of_type].astype(str))
+        target = np.where(of_type, -1, np.cumsum(~of_type) - 1).astype(np.int32)
+        X, var = regroup_columns(X, target, int((~of_type).sum())), var[~of_type]
+        where = "their type"
+    else:
+        key = protein_key(obsm)
+        if key is None:
+            return X, var, None, []
+        if not isinstance(obsm[key], pd.DataFrame):
+            return X, var, None, [f"obsm['{key}'] is left out: nothing names its {obsm[key].shape[1]} proteins"]
+        frame, where = obsm[key], f"obsm['{key}']"
+    found = _checked(frame, where)
+    told = f"{len(found.names)} proteins are kept beside the genes ({found.kind.value}; by {where})"
+    isotypes = frame.shape[1] - len(found.names)
+    return X, var, found, [told + (f"; {isotypes} isotype controls set apart" if isotypes else "")]
+
+
+def protein_key(names) -> str | None:
+    """The first of `KEYS` among names of ``obsm``, whatever their case."""
+    by_name = {str(name).lower(): str(name) for name in names}
+    return next((by_name[key] for key in KEYS if key in by_name), None)
+
+
+def _checked(frame: pd.DataFrame, where: str) -> Proteins:
+    try:
+        values = frame.to_numpy(np.float32, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise ReadError(f"the proteins ({where}) are no numbers ({error})") from None
+    if np.isinf(values).any():
+        raise ReadError(f"the proteins ({where}) hold values that are not finite")
+    lacking = np.isnan(values).any(axis=1)
+    if lacking.sum() > len(values) - MIN_CELLS:
+        raise ReadError(f"the proteins ({where}) are missing in {lacking.sum()} of {len(values)} cells")
+    values[lacking] = np.nan
+    names = ad.utils.make_index_unique(pd.Index(frame.columns.astype(str), dtype=object))
+    isotype = named_controls(names)
+    if isotype.all():
+        raise ReadError(f"the proteins ({where}) are isotype controls only")
+    control = values[:, isotype].sum(axis=1) if isotype.any() else None
+    return Proteins(np.ascontiguousarray(values[:, ~isotype]), [str(name) for name in names[~isotype]], control)
