@@ -21,20 +21,36 @@ from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, thre
     help="Correct for batch: shift of whole batches, then Harmony.",
 )
 @click.option("--model", type=EXISTING_FILE, help="A trained model.pt: project onto it instead of fitting.")
+@click.option("--model-accept", default="", help="Differences from the model's samples that are no reason to refuse, "
+                   "joined by commas: platform, values.")  # fmt: skip
 @seed_option
 @threads_option
 @outdir_option
 def cohort_features(
-    samples, features_n_components, features_n_top, features_min_samples, harmony, model, seed, threads, outdir
+    samples,
+    features_n_components,
+    features_n_top,
+    features_min_samples,
+    harmony,
+    model,
+    model_accept,
+    seed,
+    threads,
+    outdir,
 ):
     """Project the QC'd samples SAMPLE.qc.h5ad into one space; writes cohort.basis.npz and SAMPLE.components.h5ad."""
     from semanticst.features.build import build_components
+    from semanticst.features.mapped import ACCEPTED
 
+    accept = [word.strip() for word in model_accept.split(",") if word.strip()]
+    if unknown := sorted(set(accept) - set(ACCEPTED)):
+        message = f"{unknown[0]} is none of {', '.join(ACCEPTED)}"
+        raise click.BadParameter(message, param_hint="--model-accept")
     stored = None
     if model:
-        from semanticst.model.store import load_model
+        from semanticst.model.store import PARTS, load_model
 
-        stored = load_model(model)
+        stored = load_model(model, PARTS)
     build_components(
         samples,
         outdir,
@@ -43,6 +59,7 @@ def cohort_features(
         min_samples=features_min_samples,
         harmony=harmony,
         model=stored,
+        accept=accept,
         seed=seed,
     )
 

@@ -35,9 +35,9 @@ def niche_cluster(embedding, niche_k, niche_starts, niche_refinement, niche_boot
         raise click.BadParameter(str(error), param_hint="--niche-k") from error
     stored = None
     if model:
-        from semanticst.model.store import load_model
+        from semanticst.model.store import PARTS, load_model
 
-        stored = load_model(model)
+        stored = load_model(model, PARTS)
     cluster_niches(
         embedding,
         outdir,

@@ -141,6 +141,10 @@ UNS = "semanticst"
 THUMBNAILS = "thumbnails"
 """Folder of the pictures of samples: ``{sample}.jpg``, and ``{sample}.json`` with its place and scale (see
 ``docs/output.md``); ``qc/thumbnails`` of a run."""
+GRAPH_SETTINGS = ("graph_k_spatial", "graph_k_expression", "graph_k_domain", "graph_hops")
+"""How neighbours and profiles were made, in ``uns``: neighbourhoods that are made otherwise are other niches."""
+OF_MODEL = "model_"
+"""Beginning of the same names where samples are mapped onto a model: its settings, which are taken then."""
 LAYER_COUNTS = "counts"
 """Layer of an input object that is read instead of ``X`` where it exists."""
 

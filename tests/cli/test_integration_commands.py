@@ -136,6 +136,20 @@ def test_known_samples_are_mapped_to_their_own_niches(cohort, tmp_path):
     assert pd.read_csv(tmp_path / "niches.csv.gz")["niche_jaccard"].isna().all()
 
 
+def test_neighbours_are_those_of_the_model(cohort, tmp_path):
+    onto = ["--model", cohort / "model.pt"]
+    done(invoke("cohort_features", cohort / "s1.qc.h5ad", *onto, "--outdir", tmp_path))
+    other = ["--graph-hops", 3, "--graph-k-spatial", 30]
+    result = invoke("graph_build", *files(tmp_path, "components"), *other, "--outdir", tmp_path)
+    assert result.exit_code == 0
+    assert "--graph_k_spatial 30 has no effect, the model's 10 is taken" in result.stderr
+    assert "--graph_hops 3 has no effect, the model's 2 is taken" in result.stderr
+    graphs = ad.read_h5ad(tmp_path / "s1.graphs.h5ad")
+    assert graphs.uns["semanticst"]["graph_hops"] == 2
+    assert graphs.obsm["X_profile"].shape == (200, 16)
+    assert graphs.obsp["spatial_connectivities"].getnnz(1).mean() < 15
+
+
 def denoised(embedding, network, basis, out):
     done(invoke("model_denoise", embedding, "--network", network, "--basis", basis, "--outdir", out))
     return {path.name.split(".")[0]: ad.read_h5ad(path) for path in sorted(out.glob("*.denoised.h5ad"))}

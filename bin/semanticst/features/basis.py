@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 
 from semanticst.constants import SHARES, FeatureType
@@ -35,6 +36,8 @@ class Basis:
     ``features`` (G,) names, ``mean`` and ``scale`` (G,) float64, ``loadings`` (G, p) float64 with orthonormal columns,
     ``variance`` (p,) of each component, ``depth`` the total to which counts of a cell are scaled, ``cofactor`` (G,) the
     intensity of each feature from which on `transform` is a logarithm (continuous values only, None elsewhere).
+    ``panel`` (P,) the features over which the counts of a cell are added up to its total, those that the samples share
+    before variable ones are chosen, and ``panel_shares`` (P,) the share of the cohort's counts in each of them.
     """
 
     features: np.ndarray
@@ -46,6 +49,22 @@ class Basis:
     variance: np.ndarray
     total_variance: float = field(default=np.nan)
     cofactor: np.ndarray | None = None
+    panel: np.ndarray | None = None
+    panel_shares: np.ndarray | None = None
+
+    def totals(self, X: sp.csr_matrix, features: pd.Index) -> np.ndarray:
+        """Counts (n,) of each cell over ``panel``, of ``X`` (n, those of a sample named in ``features``).
+
+        A panel is what cells are compared in: further genes that one sample has would make its cells look shallow.
+        """
+        if self.panel is None or self.panel_shares is None:
+            return row_sums(X)
+        return panel_totals(X, features, self.panel, self.panel_shares)
+
+    def covered(self, features: pd.Index) -> float:
+        """Share of the variance of the components that lies in those features that ``features`` has."""
+        weight = self.loadings**2 @ self.variance
+        return float(weight[pd.Index(self.features).isin(features)].sum() / max(weight.sum(), 1e-300))
 
     @property
     def shares_mean(self) -> np.ndarray | None:
@@ -62,7 +81,7 @@ class Basis:
     ) -> np.ndarray:
         """Components, float32 (n, p), of cells whose columns of ``X`` are ``features`` in this order.
 
-        ``totals`` (n,) are the counts of each cell over its whole panel; the row sums of ``X`` when not given.
+        ``totals`` (n,) are the counts of each cell over the shared panel; the row sums of ``X`` when not given.
         ``present`` (G,) bool: which features ``X`` has, where the sample lacks some. It counts as average in those,
         so that they take its cells nowhere.
         """
@@ -111,6 +130,8 @@ class Basis:
             loadings=np.asarray(stored["loadings"]),
             variance=np.asarray(stored["variance"]),
             total_variance=float(stored["total_variance"]),
+            panel=None if "panel" not in stored else np.asarray(stored["panel"]),
+            panel_shares=None if "panel_shares" not in stored else np.asarray(stored["panel_shares"]),
             cofactor=np.asarray(stored["cofactor"]) if "cofactor" in stored else None,
         )
 
@@ -135,6 +156,22 @@ def transform(
     if feature_type == FeatureType.CONTINUOUS and cofactor is not None:
         X.data = np.arcsinh(X.data / cofactor.astype(np.float32)[X.indices])
     return X
+
+
+def row_sums(X: sp.spmatrix) -> np.ndarray:
+    """Sum of each cell (n,)."""
+    return np.asarray(X.sum(1)).ravel()
+
+
+def panel_totals(X: sp.csr_matrix, features: pd.Index, panel: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Counts (n,) of each cell over those of ``panel`` (P,) that it has, as if it had all.
+
+    ``features`` names the columns of ``X``, ``shares`` (P,) is the share of the cohort's counts in each of the panel.
+    """
+    inside = features.isin(panel)
+    totals = row_sums(X) if inside.all() else np.asarray(sp.csr_matrix(X) @ inside.astype(np.float64)).ravel()
+    present = pd.Index(panel).isin(features)
+    return totals if present.all() else totals / max(float(shares[present].sum()), 1e-12)
 
 
 def typical_sizes(X: sp.csr_matrix) -> np.ndarray:

@@ -11,7 +11,7 @@ import pandas as pd
 import scipy.sparse as sp
 from anndata.io import read_elem
 
-from semanticst.constants import SHARES, UNS, FeatureType, Obs, Obsm
+from semanticst.constants import OF_MODEL, SHARES, UNS, FeatureType, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.features.basis import (
     Basis,
@@ -19,12 +19,14 @@ from semanticst.features.basis import (
     cofactors,
     most_variable,
     principal_components,
+    row_sums,
     transform,
     typical_sizes,
     whole_panel,
 )
 from semanticst.features.harmonise import common_names, common_panel
 from semanticst.features.harmony import HarmonyReference, correct
+from semanticst.features.mapped import check_mapped, model_parts, record_samples
 from semanticst.io.internal import possible_feature_types
 from semanticst.io.values import cohort_type
 from semanticst.progress import progress
@@ -42,22 +44,27 @@ def build_components(
     min_samples: float = 1.0,
     harmony: bool = True,
     model: dict | None = None,
+    accept: Sequence[str] = (),
     seed: int = 0,
 ) -> None:
     """Write ``cohort.basis.npz``, ``cohort.features.json`` and one ``{sample}.components.h5ad`` per QC'd sample.
 
     ``min_samples``: share of the samples that must have a feature. With ``model`` (a loaded ``model.pt``) nothing is
-    fitted: the samples are projected onto the model's basis and moved onto its Harmony reference. Raises BadInput when
-    the samples do not share features.
+    fitted: the samples are projected onto the model's basis and moved onto its Harmony reference, and ``accept`` names
+    the differences from its samples that are no reason to refuse (of ``mapped.ACCEPTED``). Raises BadInput when the
+    samples do not share features, or do not fit the model.
     """
     samples = _by_sample(paths)
     names, possible = _features(samples)
     types = types_in_cohort(possible)
     if model is None:
         basis, left_out = _fit_basis(samples, names, types, n_components, n_top, min_samples)
+        record = record_samples(samples, names, basis, min_samples)
+        settings = {}
     else:
-        basis, left_out = Basis.from_arrays(model["basis"]), {}
-        _check_mapped(samples, names, possible, basis)
+        basis, record, settings = model_parts(model)
+        left_out = {s: int((~index.isin(basis.features)).sum()) for s, index in names.items()}
+        check_mapped(samples, names, possible, basis, record, min_samples, accept)
     tables, components = [], []
     for sample, path in progress(samples.items(), "components"):
         obs, spatial, X = _project(path, basis, names[sample])
@@ -66,8 +73,8 @@ def build_components(
     stacked = np.vstack(components)
     batch = np.concatenate([obs[Obs.BATCH].astype(str).to_numpy() for obs, _ in tables])
     corrected, reference = _correct(stacked, batch, harmony, model, seed)
-    _write_samples(samples, tables, stacked, corrected, basis, outdir)
-    _save_basis(basis, reference, outdir / "cohort.basis.npz")
+    _write_samples(samples, tables, stacked, corrected, basis, settings, outdir)
+    _save_basis(basis, reference, record, outdir / "cohort.basis.npz")
     write_json(
         outdir / "cohort.features.json",
         {
@@ -80,8 +87,10 @@ def build_components(
             "n_samples": len(samples),
             "n_cells": len(stacked),
             "batches": sorted(set(batch)),
-            "harmony": reference is not None,
+            "harmony": reference is not None and (model is not None or len(set(batch)) > 1),
             "mapped_onto_model": model is not None,
+            "graph_of_model": settings,
+            "variance_covered": {sample: round(basis.covered(index), 4) for sample, index in names.items()},
             "features_min_samples": min_samples,
             "features_left_out": left_out,
         },
@@ -147,7 +156,9 @@ def _fit_basis(
     panel = common_panel({s: list(names) for s, names in features.items()}, types, min_samples)
     names = np.array(panel.features)
     counts = panel.feature_type == FeatureType.COUNTS
-    depth = float(np.median(np.concatenate([_totals(p) for p in samples.values()]))) if counts else 1.0
+    totals, panel_shares = _panel_totals(samples, features, names) if counts else ({}, None)
+    depth = float(np.median(np.concatenate(list(totals.values())))) if counts else 1.0
+    whole = names
     cofactor = None
     if panel.feature_type == FeatureType.CONTINUOUS:
         cofactor = cofactors(np.vstack([_sizes(path, features[sample], names) for sample, path in samples.items()]))
@@ -155,7 +166,7 @@ def _fit_basis(
         per_sample, sizes = [], []
         for sample, path in progress(samples.items(), "variable features"):
             moments = Moments()
-            X, present = _values(path, features[sample], names, panel.feature_type, depth, cofactor)
+            X, present = _values(path, features[sample], names, panel.feature_type, depth, cofactor, totals.get(sample))
             moments.add(X, cross=False, present=present)
             per_sample.append(np.where(present, moments.variance, np.nan))
             sizes.append(X.shape[0])
@@ -163,7 +174,7 @@ def _fit_basis(
         names, cofactor = names[chosen], None if cofactor is None else cofactor[chosen]
     moments = Moments()
     for sample, path in progress(samples.items(), "covariance"):
-        X, present = _values(path, features[sample], names, panel.feature_type, depth, cofactor)
+        X, present = _values(path, features[sample], names, panel.feature_type, depth, cofactor, totals.get(sample))
         moments.add(X, cross=True, present=present)
     # each marker has a contrast of its own; counts after log and shares of positive cells are comparable as they are
     scale = np.ones(len(names))
@@ -178,38 +189,43 @@ def _fit_basis(
     total = float((moments.variance / scale**2).sum())
     log.info("%d features (%s), %d components explain %.0f %% of their variance, depth %.0f",
              len(names), panel.feature_type, len(variance), 100 * variance.sum() / total, depth)  # fmt: skip
-    basis = Basis(names, str(panel.feature_type), depth, moments.mean, scale, loadings, variance, total, cofactor)
+    basis = Basis(names, str(panel.feature_type), depth, moments.mean, scale, loadings, variance, total, cofactor,
+                  whole if counts else None, panel_shares)  # fmt: skip
     return basis, panel.left_out
 
 
-def _check_mapped(
-    samples: dict[str, Path], features: dict[str, pd.Index], possible: dict[str, list[str]], basis: Basis
-) -> None:
-    """Raise BadInput for samples that the basis of a model cannot be used for."""
-    problems = []
+def _panel_totals(
+    samples: dict[str, Path], features: dict[str, pd.Index], panel: np.ndarray
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Counts of the cells of each sample over ``panel`` (P,), and the share (P,) of the cohort's counts in each of it."""
+    sums, cells, totals = np.zeros(len(panel)), np.zeros(len(panel)), {}
     for sample, path in samples.items():
-        missing = pd.Index(basis.features).difference(features[sample])
-        if basis.feature_type not in possible[sample]:
-            message = f"holds {possible[sample][0]} features, the model was trained on {basis.feature_type}"
-            problems.append(Problem(path, message, value=possible[sample][0]))
-        elif len(missing):
-            message = (
-                f"lacks {len(missing)} of the {len(basis.features)} features of the model, for example {missing[0]}; "
-                "map only samples that were measured with the same panel"
-            )
-            problems.append(Problem(path, message))
-    if problems:
-        raise BadInput(problems)
+        X = _element(path, "X")
+        columns, present = _columns(X, features[sample], panel)
+        sums[present] += np.asarray(columns.sum(0, dtype=np.float64)).ravel()
+        cells[present] += X.shape[0]
+        totals[sample] = row_sums(columns)
+    shares = sums / cells / max((sums / cells).sum(), 1e-300)
+    for sample, index in features.items():
+        present = pd.Index(panel).isin(index)
+        if not present.all():
+            totals[sample] = totals[sample] / max(float(shares[present].sum()), 1e-12)
+    return totals, shares
 
 
 def _values(
-    path: Path, features: pd.Index, names: np.ndarray, feature_type: str, depth: float, cofactor: np.ndarray | None
+    path: Path,
+    features: pd.Index,
+    names: np.ndarray,
+    feature_type: str,
+    depth: float,
+    cofactor: np.ndarray | None,
+    totals: np.ndarray | None,
 ) -> tuple[sp.csr_matrix, np.ndarray]:
     """Transformed values, n_cells x (those of ``names`` that the sample has), and which these are (bool)."""
-    X = _element(path, "X")
-    columns, present = _columns(X, features, names)
+    columns, present = _columns(_element(path, "X"), features, names)
     own = None if cofactor is None else cofactor[present]
-    return transform(columns, feature_type, depth, _row_sums(X), own), present
+    return transform(columns, feature_type, depth, totals, own), present
 
 
 def _sizes(path: Path, features: pd.Index, names: np.ndarray) -> np.ndarray:
@@ -227,7 +243,7 @@ def _project(path: Path, basis: Basis, features: pd.Index) -> tuple[pd.DataFrame
     obs = adata.obs[[Obs.SAMPLE, Obs.PATIENT, Obs.BATCH]].astype(str).astype("category")
     columns, present = _columns(adata.X, features, basis.features)
     spatial = np.asarray(adata.obsm[Obsm.SPATIAL], dtype=np.float64)
-    return obs, spatial, basis.project(columns, _row_sums(adata.X), present)
+    return obs, spatial, basis.project(columns, basis.totals(adata.X, features), present)
 
 
 def _columns(X: sp.csr_matrix, features: pd.Index, names: np.ndarray) -> tuple[sp.csr_matrix, np.ndarray]:
@@ -242,18 +258,11 @@ def _element(path: Path, name: str):
         return read_elem(stored[name])
 
 
-def _totals(path: Path) -> np.ndarray:
-    return _row_sums(_element(path, "X"))
-
-
-def _row_sums(X: sp.spmatrix) -> np.ndarray:
-    return np.asarray(X.sum(1)).ravel()
-
-
 def _correct(X, batch, harmony, model, seed) -> tuple[np.ndarray, HarmonyReference | None]:
     if model is not None:
         centres = model["basis"].get("harmony_centres")
         if centres is None:
+            log.info("the model was made without batch correction: new samples stay where they are")
             return X, None
         reference = HarmonyReference(np.asarray(centres))
         return reference.map(X, batch), reference
@@ -263,7 +272,7 @@ def _correct(X, batch, harmony, model, seed) -> tuple[np.ndarray, HarmonyReferen
     return correct(X, batch, seed)
 
 
-def _write_samples(samples, tables, stacked, corrected, basis: Basis, outdir: Path) -> None:
+def _write_samples(samples, tables, stacked, corrected, basis: Basis, model: dict[str, int], outdir: Path) -> None:
     start = 0
     for (sample, path), (obs, spatial) in zip(samples.items(), tables):
         rows = slice(start, start + len(obs))
@@ -271,16 +280,16 @@ def _write_samples(samples, tables, stacked, corrected, basis: Basis, outdir: Pa
         adata = ad.AnnData(obs=obs, obsm={Obsm.SPATIAL: spatial})
         adata.obsm[Obsm.COMPONENTS] = stacked[rows]
         adata.obsm[Obsm.HARMONY] = corrected[rows]
-        settings = _element(path, f"uns/{UNS}")
-        adata.uns[UNS] = {k: settings[k] for k in ("sample", "platform", "spatial_unit") if k in settings}
-        adata.uns[UNS]["feature_type"] = basis.feature_type
+        recorded = _element(path, f"uns/{UNS}")
+        adata.uns[UNS] = {k: recorded[k] for k in ("sample", "platform", "spatial_unit") if k in recorded}
+        adata.uns[UNS] |= {"feature_type": basis.feature_type, **{OF_MODEL + k: v for k, v in model.items()}}
         if basis.shares_mean is not None:
             adata.uns[UNS]["shares_mean"] = basis.shares_mean
         write_h5ad(outdir / f"{sample}.components.h5ad", adata)
 
 
-def _save_basis(basis: Basis, reference: HarmonyReference | None, path: Path) -> None:
-    arrays = basis.arrays()
+def _save_basis(basis: Basis, reference: HarmonyReference | None, record: dict, path: Path) -> None:
+    arrays = basis.arrays() | record
     if reference is not None:
         arrays["harmony_centres"] = reference.centres
     write_arrays(path, arrays)

@@ -7,7 +7,7 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 
-from semanticst.constants import SHARES, UNS, Context, Obsm, graph_key
+from semanticst.constants import GRAPH_SETTINGS, OF_MODEL, SHARES, UNS, Context, Obsm, graph_key
 from semanticst.errors import BadInput, Problem
 from semanticst.graph.contexts import domain_context, expression_context, neighbourhood_profile, spatial_context
 from semanticst.progress import progress
@@ -41,7 +41,8 @@ def build_graphs(
     k_spatial, k_expression, k_domain
         Neighbours of a cell in the tissue, among components, and among neighbourhood profiles.
     hops
-        Steps over the spatial graph that a neighbourhood profile averages over.
+        Steps over the spatial graph that a neighbourhood profile averages over. Where samples are mapped onto a model,
+        these four are the model's, whatever is given.
     seed
         Of the approximate search for neighbours in large samples.
     prefix
@@ -64,29 +65,42 @@ def build_graphs(
     (240, 12)
     """
     summary = []
+    given = dict(zip(GRAPH_SETTINGS, (k_spatial, k_expression, k_domain, hops)))
     for path in progress(sorted(paths, key=lambda p: p.name), "graphs"):
         adata = ad.read_h5ad(path)
         sample = str(adata.uns[UNS]["sample"])
         if adata.n_obs < 2:
             raise BadInput(Problem(path, f"sample '{sample}' has {adata.n_obs} cell(s), a graph needs at least 2"))
+        used = _settings(sample, adata.uns[UNS], given)
         X = np.asarray(adata.obsm[Obsm.HARMONY], dtype=np.float32)
-        spatial = spatial_context(np.asarray(adata.obsm[Obsm.SPATIAL]), k_spatial)
-        profile = neighbourhood_profile(X, spatial, hops, adata.uns[UNS].get("shares_mean"))
+        spatial = spatial_context(np.asarray(adata.obsm[Obsm.SPATIAL]), used["graph_k_spatial"])
+        profile = neighbourhood_profile(X, spatial, used["graph_hops"], adata.uns[UNS].get("shares_mean"))
         graphs = {
             Context.SPATIAL: spatial,
-            Context.EXPRESSION: expression_context(_with_ties_broken(X, profile, adata.uns[UNS]), k_expression, seed),
+            Context.EXPRESSION: expression_context(
+                _with_ties_broken(X, profile, adata.uns[UNS]), used["graph_k_expression"], seed
+            ),
             # the widest average: what kind of tissue surrounds the cell
-            Context.DOMAIN: domain_context(profile[:, -X.shape[1] :], k_domain, seed),
+            Context.DOMAIN: domain_context(profile[:, -X.shape[1] :], used["graph_k_domain"], seed),
         }
         adata.obsm[Obsm.PROFILE] = profile
         for context, graph in graphs.items():
             adata.obsp[graph_key(context)] = graph
-        adata.uns[UNS] = {**adata.uns[UNS], "graph_hops": hops}
+        adata.uns[UNS] = {**adata.uns[UNS], **used}
         write_h5ad(outdir / f"{sample}.graphs.h5ad", adata)
         summary.append(
             {"sample": sample, "n_cells": adata.n_obs, **{f"edges_{c}": g.nnz // 2 for c, g in graphs.items()}}
         )
     write_json(outdir / f"{prefix}.graphs.json", summary)
+
+
+def _settings(sample: str, recorded: dict, given: dict[str, int]) -> dict[str, int]:
+    """Neighbours and hops of a sample: those of the model that it is mapped onto, else as ``given``."""
+    model = {name: int(recorded[OF_MODEL + name]) for name in given if OF_MODEL + name in recorded}
+    for name, value in model.items():
+        if value != given[name]:
+            log.warning("%s: --%s %d has no effect, the model's %d is taken", sample, name, given[name], value)
+    return given | model
 
 
 def _with_ties_broken(X: np.ndarray, profile: np.ndarray, settings: dict) -> np.ndarray:

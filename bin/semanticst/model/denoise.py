@@ -53,13 +53,14 @@ def denoise_cohort(embedding: Path, network: Path, basis: Path, outdir: Path) ->
         fused, xy = (np.asarray(cohort.obsm[key]) for key in (Obsm.EMBEDDING, Obsm.SPATIAL))
     finally:
         cohort.file.close()
-    new = sorted(set(obs[Obs.BATCH]) - set(state["batches"]))
-    if new and state["batches"]:
+    batches = state.get("batches", {})  # a whole model has none: a batch of the same name is another one
+    new = sorted(set(obs[Obs.BATCH]) - set(batches))
+    if new and (batches or state.get("n_batches")):
         log.warning("the network has not seen batch %s: decoded with the mean of its batches", ", ".join(new))
     rows = obs.groupby(Obs.SAMPLE, sort=True).indices
     for sample, cells in progress(rows.items(), "denoising"):
         own = obs.iloc[cells]
-        batch = state["batches"].get(own[Obs.BATCH].iloc[0])
+        batch = batches.get(own[Obs.BATCH].iloc[0])
         denoised = ad.AnnData(
             denoise_cells(trained, loadings, fused[cells], batch),
             obs=own.astype(dict.fromkeys((Obs.SAMPLE, Obs.PATIENT, Obs.BATCH), "category")),

@@ -8,7 +8,8 @@ import anndata as ad
 import numpy as np
 import torch
 
-from semanticst.constants import UNS, Context, Obs, Obsm, graph_key
+from semanticst.constants import GRAPH_SETTINGS, UNS, Context, Obs, Obsm, graph_key
+from semanticst.errors import BadInput, Problem
 from semanticst.model.kinds import Network
 from semanticst.model.sample_graphs import SampleGraphs
 from semanticst.model.tiles import collate, split_tiles, with_halo
@@ -55,7 +56,7 @@ def embed_cohort(network: Network, paths: Sequence[Path], device: torch.device, 
         "train_mode": str(network.mode),
         "train_networks": getattr(network.shape, "n_networks", 1),
         "contexts": [str(c) for c in network.shape.contexts],
-        "graph_hops": _one_value([int(p.uns[UNS]["graph_hops"]) for p in parts]),
+        **{name: _one_value(name, parts) for name in GRAPH_SETTINGS if name in parts[0].uns[UNS]},
         "spatial_unit": _common_unit([str(p.uns[UNS]["spatial_unit"]) for p in parts]),
         "feature_type": str(parts[0].uns[UNS]["feature_type"]),
     }
@@ -76,9 +77,11 @@ def _delta(path: Path, fused: np.ndarray, scores: np.ndarray) -> ad.AnnData:
     return delta
 
 
-def _one_value(values: list[int]) -> int:
-    if len(set(values)) > 1:
-        raise ValueError(f"samples were prepared with different --graph-hops: {sorted(set(values))}")
+def _one_value(name: str, parts: Sequence[ad.AnnData]) -> int:
+    values = sorted({int(part.uns[UNS][name]) for part in parts})
+    if len(values) > 1:
+        message = f"samples were prepared with different --{name.replace('_', '-')}; prepare all in one run"
+        raise BadInput(Problem("the cohort", message, column=name, value=values))
     return values[0]
 
 

@@ -1,5 +1,9 @@
 """Files of the network and of the whole trained model. Tensors and plain values only: no pickled code."""
 
+import hashlib
+import logging
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +17,14 @@ from semanticst.writing import atomic
 if TYPE_CHECKING:  # layers take seconds to import, and steps that only store a model make none
     from semanticst.model.kinds import Network
 
-FORMAT = 1
-"""Raised when a stored model can no longer be read by older code."""
+log = logging.getLogger(__name__)
+
+FORMAT = 2
+"""Raised when a stored model can no longer be read by older code. 2: a model knows how its samples were prepared."""
+PARTS = ("network", "basis", "mixture")
+"""What a whole model consists of."""
+NOT_KNOWN = "quality/"
+"""Beginning of the names of arrays in which NaN stands for what was not computed."""
 
 
 def network_state(network: "Network", batches: dict[str, int], settings: dict) -> dict:
@@ -45,11 +55,15 @@ def _save(path: Path, content: dict) -> None:
         torch.save(content, opened)
 
 
-def load_model(path: Path) -> dict:
+def load_model(path: Path, parts: tuple[str, ...] = ("network",)) -> dict:
     """Read ``network.pt`` or ``model.pt``; arrays come back as numpy, the network's weights stay tensors.
 
-    Raises BadInput when the file is not such a model or was written by a newer format.
+    parts : what of ``PARTS`` the file must hold.
+
+    Raises BadInput when the file is damaged, is not such a model, lacks a part, holds values that are not finite, or
+    was written in another format.
     """
+    _check_archive(path)
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
     except MemoryError:
@@ -58,14 +72,67 @@ def load_model(path: Path) -> dict:
         raise BadInput(
             Problem(path, f"is not a trained model ({type(error).__name__}); give integration/model.pt")
         ) from error
-    if not isinstance(stored, dict) or "network" not in stored:
+    if not isinstance(stored, dict) or not isinstance(stored.get("network"), dict):
         raise BadInput(Problem(path, "is not a trained model; give integration/model.pt of a finished run"))
-    found = stored["network"]["format"]
-    if found > FORMAT:
-        raise BadInput(
-            Problem(path, f"was written in format {found}, this version reads up to {FORMAT}; update the pipeline")
-        )
+    for found in (stored["network"].get("format"), stored.get("format", FORMAT)):
+        _check_format(path, found)
+    missing = [part for part in parts if not isinstance(stored.get(part), dict)]
+    if missing:
+        message = f"has no {' and no '.join(missing)}, it is a part of a model; give integration/model.pt of a run"
+        raise BadInput(Problem(path, message))
+    written = str(stored["network"].get("version"))
+    if written != __version__:
+        log.warning("%s was written by version %s, this is %s", path.name, written, __version__)
+    broken = sorted(set(_not_finite(stored)))
+    if broken:
+        message = f"holds values that are not finite in {', '.join(broken[:3])}; give it as the run wrote it"
+        raise BadInput(Problem(path, message))
     return {k: v if k == "network" else _to_arrays(v) for k, v in stored.items()}
+
+
+def model_digest(path: Path) -> str:
+    """SHA-256 of a ``model.pt``: runs with the same digest have the same niches."""
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _check_archive(path: Path) -> None:
+    """Raise BadInput for a file that is no archive, or one whose contents do not have their checksums."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            broken = archive.testzip()
+    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
+        raise BadInput(
+            Problem(path, f"is not a trained model, or damaged ({error}); give integration/model.pt as the run wrote it")
+        ) from error
+    if broken is not None:
+        message = f"is damaged: {broken} does not have its checksum; copy integration/model.pt of the run again"
+        raise BadInput(Problem(path, message))
+
+
+def _check_format(path: Path, found: object) -> None:
+    if not isinstance(found, int):
+        message = "does not say in which format it was written; give integration/model.pt of a finished run"
+        raise BadInput(Problem(path, message, value=found))
+    if found > FORMAT:
+        message = f"was written in format {found}, this version reads format {FORMAT}; update the pipeline"
+        raise BadInput(Problem(path, message))
+    if found < FORMAT:
+        message = f"was written in format {found}, which does not say how its samples were prepared; train it again"
+        raise BadInput(Problem(path, message))
+
+
+def _not_finite(value: object, name: str = "") -> Iterator[str]:
+    """Names of the numbers below ``value`` that are not finite."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if not str(key).startswith(NOT_KNOWN):
+                yield from _not_finite(inner, f"{name}/{key}" if name else str(key))
+    elif isinstance(value, torch.Tensor):
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            yield name
+    elif isinstance(value, float) and not np.isfinite(value):
+        yield name
 
 
 def load_network(path: Path) -> tuple["Network", dict]:
@@ -73,7 +140,11 @@ def load_network(path: Path) -> tuple["Network", dict]:
     from semanticst.model.kinds import network_of
 
     state = load_model(path)["network"]
-    return network_of(state), state
+    try:
+        return network_of(state), state
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        message = f"holds no network that fits together ({type(error).__name__}); give it as the run wrote it"
+        raise BadInput(Problem(path, message)) from error
 
 
 def _to_tensors(value):
@@ -99,8 +170,18 @@ def _to_arrays(value):
 
 
 def assemble_model(basis: Path, network: Path, mixture: Path, out: Path) -> None:
-    """Write ``model.pt``: weights, feature list, loadings, scaling, Harmony reference, niche mixtures, parameters."""
-    parts = {"network": load_model(network)["network"]}
+    """Write ``model.pt``: weights, feature list, loadings, scaling, Harmony reference, niche mixtures, parameters.
+
+    ``network`` that is a whole model already, onto which samples were mapped, is written as it is, byte by byte. Names
+    of batches, which may be those of patients, stay behind.
+    """
+    state = load_model(network)
+    if set(PARTS) <= set(state):
+        with atomic(out) as partial:
+            partial.write_bytes(network.read_bytes())
+        return
+    batches = state["network"].pop("batches", {})
+    parts = {"network": state["network"] | {"n_batches": len(batches)}}
     for name, path in (("basis", basis), ("mixture", mixture)):
         with np.load(path, allow_pickle=False) as stored:
             parts[name] = dict(stored)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from semanticst.constants import UNS, Obs, Obsm
+from semanticst.constants import GRAPH_SETTINGS, UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.niche.base_clusterings import assign_parts, base_clustering_counts, fit_base_clusterings
 from semanticst.niche.bootstrap import bootstrap_jaccard, stability_table
@@ -47,7 +47,7 @@ class NicheModel:
     mixtures: list[Mixture]
     mapping: np.ndarray
     weights: np.ndarray
-    graph_hops: int
+    graph: dict[str, int]
     hmrf: Hmrf | None = None
 
     @property
@@ -57,12 +57,15 @@ class NicheModel:
     def assign(self, adata: ad.AnnData) -> tuple[np.ndarray, np.ndarray]:
         """Niche (n,) 0..K-1 and stability (n,) of the cells of ``adata``.
 
-        Raises BadInput when their neighbourhood profiles were made over another number of hops.
+        Raises BadInput when their neighbours and profiles were made in another way than the model's (``graph_*``).
         """
-        hops = int(adata.uns[UNS]["graph_hops"])
-        if hops != self.graph_hops:
-            message = f"the model was trained with --graph-hops {self.graph_hops}; map new samples with the same"
-            raise BadInput(Problem("the cohort", message, column="graph_hops", value=hops))
+        other = [
+            Problem("the cohort", f"the model was trained with --{name.replace('_', '-')} {self.graph[name]}; "
+                    "map new samples with the same", column=name, value=value)
+            for name, value in graph_settings(adata).items() if self.graph.get(name, value) != value
+        ]  # fmt: skip
+        if other:
+            raise BadInput(other)
         votes = count_votes(self.partitions(adata), self.mapping, self.weights, self.k)
         labels = votes.argmax(1) if self.hmrf is None else self.hmrf.refine(adata, votes)
         return labels, votes[np.arange(len(labels)), labels]
@@ -76,7 +79,7 @@ class NicheModel:
         stored = {
             "mapping": self.mapping,
             "weights": self.weights,
-            "graph_hops": np.array(self.graph_hops),
+            **{name: np.array(value) for name, value in self.graph.items()},
             "representations": np.array([v.name for v in self.representations]),
         }
         for representation, mixture in zip(self.representations, self.mixtures):
@@ -95,11 +98,14 @@ class NicheModel:
             if any(name.startswith("hmrf/") for name in stored):
                 composition, states_all, weight = (stored[f"hmrf/{name}"] for name in HMRF_ARRAYS)
                 hmrf = Hmrf(*_from_arrays("states", stored), composition, states_all, float(weight))
-            mapping, weights, hops = stored["mapping"], stored["weights"], int(stored["graph_hops"])
-        except KeyError as missing:
+            mapping, weights = stored["mapping"], stored["weights"]
+            graph = {name: int(stored[name]) for name in GRAPH_SETTINGS if name in stored}
+            if mapping.shape[0] != len(mixtures) or len(weights) != len(mixtures):
+                raise ValueError(f"{len(mixtures)} base clusterings, votes of {len(weights)}")
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as missing:
             message = f"has niches without {missing}; give integration/model.pt of a finished run, as it was written"
             raise BadInput(Problem("the model", message)) from missing
-        return cls(list(representations), list(mixtures), mapping, weights, hops, hmrf)
+        return cls(list(representations), list(mixtures), mapping, weights, graph, hmrf)
 
     def save(self, path: Path) -> None:
         write_arrays(path, self.arrays())
@@ -123,7 +129,12 @@ def _from_arrays(name: str, stored: dict[str, np.ndarray]) -> tuple[Representati
     representation = Representation(
         name, str(stored[f"{name}/source"][0]), (start, stop), stored[f"{name}/mean"], stored[f"{name}/loadings"]
     )
-    return representation, Mixture(stored[f"{name}/weights"], stored[f"{name}/means"], stored[f"{name}/covariance"])
+    mixture = Mixture(stored[f"{name}/weights"], stored[f"{name}/means"], stored[f"{name}/covariance"])
+    d = representation.loadings.shape[1]
+    shapes = representation.mean.shape, mixture.means.shape, mixture.covariance.shape
+    if shapes != ((stop - start,), (len(mixture.weights), d), (d, d)):
+        raise ValueError(f"what fits together in {name}: {shapes}")
+    return representation, mixture
 
 
 @threadpool_limits.wrap(limits=1)  # many small products: threads work on different ones, and change no digit
@@ -255,8 +266,15 @@ def consensus_niches(
              k, len(representations), representations[consensus.reference].name, consensus.stability.mean(),
              *(f(np.bincount(consensus.labels, minlength=k)) for f in (np.min, np.max)))  # fmt: skip
     consensus, hmrf = (consensus, None) if inputs is None else refine_labels(inputs, consensus)
-    hops = int(adata.uns[UNS]["graph_hops"])
-    return NicheModel(list(representations), list(mixtures), consensus.mapping, weights, hops, hmrf), consensus
+    model = NicheModel(
+        list(representations), list(mixtures), consensus.mapping, weights, graph_settings(adata), hmrf
+    )
+    return model, consensus
+
+
+def graph_settings(adata: ad.AnnData) -> dict[str, int]:
+    """How the neighbours and profiles of the cells were made."""
+    return {name: int(adata.uns[UNS][name]) for name in GRAPH_SETTINGS if name in adata.uns[UNS]}
 
 
 def refine_labels(inputs: HmrfInputs, consensus: Consensus) -> tuple[Consensus, Hmrf | None]:

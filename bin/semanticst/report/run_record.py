@@ -67,6 +67,8 @@ def run_facts(
             "ran_components": None if record["shares"] else record["n_components"],
             "ran_shares": record["n_features"] if record["shares"] else None,
             "ran_features": record["n_features"],
+            # neighbours and hops of a model are taken from it, whatever was given
+            **record.get("graph_of_model", {}),
         }
     needed = ("contrast", "models", "settings", "n_tests", "rows", "n_patients")
     records = [_read(path, needed) for path in sorted(associations)]

@@ -23,7 +23,7 @@ from semanticst.model.losses import (
 from semanticst.model.matches import matched_cells
 from semanticst.model.network import EdgeScorer, NetworkShape, build_network, known_contexts
 from semanticst.model.sample_graphs import read_graphs, sorted_by_sample
-from semanticst.model.store import load_model, load_network, save_model, save_network
+from semanticst.model.store import FORMAT, load_model, load_network, save_model, save_network
 from semanticst.model.tiles import TileLoader, collate, split_tiles, with_halo
 from semanticst.model.train import TrainSettings, choose_device, rate_share, train_network, training_losses
 
@@ -325,7 +325,7 @@ def test_model_file_holds_no_code_and_brings_arrays_back(samples, tmp_path):
         "basis": {"features": np.array(["g1", "g2"]), "depth": np.array(3.5), "mean": np.arange(2.0)},
     }
     save_model(tmp_path / "model.pt", stored)
-    assert torch.load(tmp_path / "model.pt", weights_only=True)["format"] == 1
+    assert torch.load(tmp_path / "model.pt", weights_only=True)["format"] == FORMAT
     basis = load_model(tmp_path / "model.pt")["basis"]
     assert basis["features"].tolist() == ["g1", "g2"]
     np.testing.assert_array_equal(basis["mean"], [0.0, 1.0])
