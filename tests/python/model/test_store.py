@@ -9,7 +9,15 @@ import torch
 from helpers import invoke
 from semanticst.errors import BadInput
 from semanticst.model.network import NetworkShape, build_network
-from semanticst.model.store import PARTS, assemble_model, load_model, load_network, model_digest, save_model, save_network
+from semanticst.model.store import (
+    PARTS,
+    assemble_model,
+    load_model,
+    load_network,
+    model_digest,
+    save_model,
+    save_network,
+)
 
 BATCHES = {"Smith-1951": 0, "Jones-1948": 1}
 
