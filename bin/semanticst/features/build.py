@@ -197,7 +197,7 @@ def _fit_basis(
 def _panel_totals(
     samples: dict[str, Path], features: dict[str, pd.Index], panel: np.ndarray
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Counts of the cells of each sample over ``panel`` (P,), and the share (P,) of the cohort's counts in each of it."""
+    """Counts of the cells of each sample over ``panel`` (P,), and the share (P,) of all counts in each."""
     sums, cells, totals = np.zeros(len(panel)), np.zeros(len(panel)), {}
     for sample, path in samples.items():
         X = _element(path, "X")

@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 MIN_VARIANCE = 0.9
 """Smallest share of the variance of a model's components that lies in features which a mapped sample must have."""
 MIN_DOMINANCE = 0.5
-"""Counts of a sample are refused below this part of the lowest dominance among the model's samples: logarithms that were
-rounded to whole numbers have 0.07 to 0.44 of it, samples of one cohort differ by up to 1.4 times, depth changes nothing."""
+"""Counts of a sample are refused below this part of the lowest dominance among the model's samples. Rounded logarithms
+have 0.07 to 0.41 of it (three cohorts), the sample of a cohort with the least 0.65 to 0.83; depth changes nothing."""
 DEPTH_FACTOR = 10
 """Median total of a sample against the model's from which on it is told."""
 ACCEPTED = ("platform", "values")
@@ -109,8 +109,8 @@ def check_mapped(
             problems.append(Problem(path, _too_few(features[sample], missing, basis, covered, least)))
             continue
         if len(missing):
-            log.warning("%s: lacks %d of the %d features of the model, with %.1f %% of its variance: its cells count as "
-                        "average in them", sample, len(missing), len(basis.features), 100 * (1 - covered))  # fmt: skip
+            log.warning("%s: lacks %d of the %d features of the model, with %.1f %% of its variance: "
+                        "its cells count as average in them", sample, len(missing), len(basis.features), 100 * (1 - covered))  # fmt: skip
         if platform and record["platforms"] and platform not in record["platforms"]:
             message = (
                 f"was measured with another platform than the model's samples ({', '.join(record['platforms'])}); "
@@ -128,8 +128,8 @@ def _check_counts(sample, path, X, features, basis: Basis, record: dict, accept,
     found = dominance(X, features, basis)
     if found < MIN_DOMINANCE * record["lowest_dominance"]:
         message = (
-            f"its values are spread over the features far more evenly (Simpson index {found:.4f}) than the counts of the "
-            f"model's samples (at least {record['lowest_dominance']:.4f}), as logarithms rounded to whole numbers are; "
+            f"its values are spread over the features far more evenly (Simpson index {found:.4f}) than the counts of "
+            f"the model's samples (at least {record['lowest_dominance']:.4f}), as logarithms rounded to whole numbers are; "
             "give counts as they were measured, or accept them with --model_accept values"
         )
         _refuse_or_tell("values", accept, Problem(path, message), problems)
@@ -161,13 +161,13 @@ def _too_few(features: pd.Index, missing: pd.Index, basis: Basis, covered: float
     have = f"it has features with {covered:.0%} of the model's variance, at least {least:.0%} are needed; "
     lower = pd.Index(basis.features.astype(str)).str.lower().isin(features.str.lower()).mean()
     if covered >= least / 2:
-        return message + have + "map only samples that were measured with the same panel, or lower --features_min_samples"
+        return message + have + "map only samples measured with the same panel, or lower --features_min_samples"
     message += f"the model's features look like {_few(basis.features)}, those of the sample like {_few(features)}: "
     if lower >= 0.5:
         return message + "they differ in upper and lower case (mouse and human spell so); spell them as the model does"
     return message + (
-        "if these are names of one panel in two forms, as Ensembl ids and symbols are, give the sample a column 'symbol' "
-        "(or 'gene_id'); else map only samples that were measured with the same panel"
+        "if these are names of one panel in two forms, as Ensembl ids and symbols are, give the sample a column "
+        "'symbol' (or 'gene_id'); else map only samples that were measured with the same panel"
     )
 
 

@@ -102,9 +102,8 @@ def _check_archive(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             broken = archive.testzip()
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
-        raise BadInput(
-            Problem(path, f"is not a trained model, or damaged ({error}); give integration/model.pt as the run wrote it")
-        ) from error
+        message = f"is not a trained model, or damaged ({error}); give integration/model.pt as the run wrote it"
+        raise BadInput(Problem(path, message)) from error
     if broken is not None:
         message = f"is damaged: {broken} does not have its checksum; copy integration/model.pt of the run again"
         raise BadInput(Problem(path, message))

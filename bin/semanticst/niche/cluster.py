@@ -266,9 +266,7 @@ def consensus_niches(
              k, len(representations), representations[consensus.reference].name, consensus.stability.mean(),
              *(f(np.bincount(consensus.labels, minlength=k)) for f in (np.min, np.max)))  # fmt: skip
     consensus, hmrf = (consensus, None) if inputs is None else refine_labels(inputs, consensus)
-    model = NicheModel(
-        list(representations), list(mixtures), consensus.mapping, weights, graph_settings(adata), hmrf
-    )
+    model = NicheModel(list(representations), list(mixtures), consensus.mapping, weights, graph_settings(adata), hmrf)
     return model, consensus
 
 

@@ -263,7 +263,7 @@ def as_model(folder):
     return {
         "basis": basis,
         "network": {"shape": {"n_input": basis["loadings"].shape[1]}},
-        "mixture": {name: 4 for name in GRAPH_SETTINGS},
+        "mixture": dict.fromkeys(GRAPH_SETTINGS, 4),
     }
 
 
