@@ -129,7 +129,7 @@ def _check_counts(sample, path, X, features, basis: Basis, record: dict, accept,
     if found < MIN_DOMINANCE * record["lowest_dominance"]:
         message = (
             f"its values are spread over the features far more evenly (Simpson index {found:.4f}) than the counts of "
-            f"the model's samples (at least {record['lowest_dominance']:.4f}), as logarithms rounded to whole numbers are; "
+            f"the model's samples (at least {record['lowest_dominance']:.4f}), as rounded logarithms are; "
             "give counts as they were measured, or accept them with --model_accept values"
         )
         _refuse_or_tell("values", accept, Problem(path, message), problems)
