@@ -48,9 +48,9 @@ def cohort_features(
         raise click.BadParameter(message, param_hint="--model-accept")
     stored = None
     if model:
-        from semanticst.model.store import PARTS, load_model
+        from semanticst.model.store import load_whole_model
 
-        stored = load_model(model, PARTS)
+        stored = load_whole_model(model)
     build_components(
         samples,
         outdir,

@@ -21,10 +21,23 @@ from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, thre
 @click.option("--niche-bootstraps", type=click.IntRange(0), default=20, show_default=True,
               help="Bootstraps of the patients for the niches' Jaccard index; 0: none.")  # fmt: skip
 @click.option("--model", type=EXISTING_FILE, help="A trained model.pt: assign its niches instead of finding new ones.")
+@click.option("--niche-additional", type=click.IntRange(0), default=0, show_default=True,
+              help="With --model: niches into which cells that fit none of the model's are clustered.")  # fmt: skip
 @seed_option
 @threads_option
 @outdir_option
-def niche_cluster(embedding, niche_k, niche_starts, niche_refinement, niche_bootstraps, model, seed, threads, outdir):
+def niche_cluster(
+    embedding,
+    niche_k,
+    niche_starts,
+    niche_refinement,
+    niche_bootstraps,
+    model,
+    niche_additional,
+    seed,
+    threads,
+    outdir,
+):
     """Cluster all cells of cohort.embedding.h5ad; writes niches.csv.gz, niche_*.csv and niche_mixture.npz."""
     from semanticst.niche import cluster_niches
     from semanticst.niche.cluster import parse_numbers
@@ -35,9 +48,9 @@ def niche_cluster(embedding, niche_k, niche_starts, niche_refinement, niche_boot
         raise click.BadParameter(str(error), param_hint="--niche-k") from error
     stored = None
     if model:
-        from semanticst.model.store import PARTS, load_model
+        from semanticst.model.store import load_whole_model
 
-        stored = load_model(model, PARTS)
+        stored = load_whole_model(model)
     cluster_niches(
         embedding,
         outdir,
@@ -46,6 +59,7 @@ def niche_cluster(embedding, niche_k, niche_starts, niche_refinement, niche_boot
         refinement=niche_refinement,
         bootstraps=niche_bootstraps,
         model=stored,
+        additional=niche_additional,
         seed=seed,
         threads=threads,
     )

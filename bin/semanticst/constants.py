@@ -45,6 +45,8 @@ class Obs(StrEnum):
     """bool: at the border of the tissue, with far fewer counts than the cells just inside."""
     NICHE = "niche"
     STABILITY = "stability"
+    FIT = "fit"
+    """float32, 0 to 1: share of the model's own cells that lie further out than the cell."""
     NICHE_JACCARD = "niche_jaccard"
     """float32: bootstrap Jaccard index of the cell's niche; NaN where none was computed."""
 
@@ -145,6 +147,8 @@ GRAPH_SETTINGS = ("graph_k_spatial", "graph_k_expression", "graph_k_domain", "gr
 """How neighbours and profiles were made, in ``uns``: neighbourhoods that are made otherwise are other niches."""
 OF_MODEL = "model_"
 """Beginning of the same names where samples are mapped onto a model: its settings, which are taken then."""
+QUALITY = "quality/"
+"""Beginning of the names of arrays of a model in which NaN stands for what was not computed."""
 LAYER_COUNTS = "counts"
 """Layer of an input object that is read instead of ``X`` where it exists."""
 

@@ -150,6 +150,17 @@ def test_neighbours_are_those_of_the_model(cohort, tmp_path):
     assert graphs.obsp["spatial_connectivities"].getnnz(1).mean() < 15
 
 
+def test_model_card_says_what_a_model_is(cohort):
+    result = invoke("model_inspect", cohort / "model.pt")
+    assert result.exit_code == 0
+    for words in ("600", "20", "graph_hops", "jaccard", "A sample fits with at most"):
+        assert words in result.stdout
+    found = json.loads(invoke("model_inspect", cohort / "model.pt", "--json").stdout)
+    assert found["model"]["graph_hops"] == "2"
+    assert [row["niche"] for row in found["niches"]] == [1, 2]
+    assert invoke("model_inspect", cohort / "network.pt").exit_code == 3
+
+
 def denoised(embedding, network, basis, out):
     done(invoke("model_denoise", embedding, "--network", network, "--basis", basis, "--outdir", out))
     return {path.name.split(".")[0]: ad.read_h5ad(path) for path in sorted(out.glob("*.denoised.h5ad"))}

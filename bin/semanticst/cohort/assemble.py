@@ -60,6 +60,7 @@ def assemble_cohort(paths: Sequence[Path], embedding: Path, niches: Path, out: P
         cohort.var["symbol"] = cohort.var_names.astype(str)
     cohort.obs[Obs.STABILITY] = table.loc[cohort.obs_names, "stability"].to_numpy(dtype=np.float32)
     cohort.obs[Obs.NICHE_JACCARD] = table.loc[cohort.obs_names, "niche_jaccard"].to_numpy(dtype=np.float32)
+    cohort.obs[Obs.FIT] = table.loc[cohort.obs_names, "fit"].to_numpy(dtype=np.float32)
     cohort.obs = _storable(cohort.obs)
     own = {
         **{k: embedded.uns[UNS][k] for k in ("train_mode", "contexts", "graph_hops", "spatial_unit", "feature_type")},

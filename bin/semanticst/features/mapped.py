@@ -109,8 +109,8 @@ def check_mapped(
             problems.append(Problem(path, _too_few(features[sample], missing, basis, covered, least)))
             continue
         if len(missing):
-            log.warning("%s: lacks %d of the %d features of the model, with %.1f %% of its variance: "
-                        "its cells count as average in them", sample, len(missing), len(basis.features), 100 * (1 - covered))  # fmt: skip
+            message = "%s: lacks %d of the %d features of the model, with %.1f %% of its variance: average in them"
+            log.warning(message, sample, len(missing), len(basis.features), 100 * (1 - covered))
         if platform and record["platforms"] and platform not in record["platforms"]:
             message = (
                 f"was measured with another platform than the model's samples ({', '.join(record['platforms'])}); "

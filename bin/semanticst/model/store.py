@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from semanticst import __version__
+from semanticst.constants import QUALITY
 from semanticst.errors import BadInput, Problem
 from semanticst.writing import atomic
 
@@ -23,8 +24,6 @@ FORMAT = 2
 """Raised when a stored model can no longer be read by older code. 2: a model knows how its samples were prepared."""
 PARTS = ("network", "basis", "mixture")
 """What a whole model consists of."""
-NOT_KNOWN = "quality/"
-"""Beginning of the names of arrays in which NaN stands for what was not computed."""
 
 
 def network_state(network: "Network", batches: dict[str, int], settings: dict) -> dict:
@@ -90,6 +89,11 @@ def load_model(path: Path, parts: tuple[str, ...] = ("network",)) -> dict:
     return {k: v if k == "network" else _to_arrays(v) for k, v in stored.items()}
 
 
+def load_whole_model(path: Path) -> dict:
+    """The same of a ``model.pt`` with all of ``PARTS``, and its ``digest``."""
+    return load_model(path, PARTS) | {"digest": model_digest(path)}
+
+
 def model_digest(path: Path) -> str:
     """SHA-256 of a ``model.pt``: runs with the same digest have the same niches."""
     with path.open("rb") as opened:
@@ -125,7 +129,7 @@ def _not_finite(value: object, name: str = "") -> Iterator[str]:
     """Names of the numbers below ``value`` that are not finite."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            if not str(key).startswith(NOT_KNOWN):
+            if not str(key).startswith(QUALITY):
                 yield from _not_finite(inner, f"{name}/{key}" if name else str(key))
     elif isinstance(value, torch.Tensor):
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import anndata as ad
@@ -10,13 +10,17 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from semanticst.constants import GRAPH_SETTINGS, UNS, Obs, Obsm
+from semanticst.constants import UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
+from semanticst.niche.added import AddedNiches, add_niches
 from semanticst.niche.base_clusterings import assign_parts, base_clustering_counts, fit_base_clusterings
 from semanticst.niche.bootstrap import bootstrap_jaccard, stability_table
 from semanticst.niche.choose_k import choose_number, number_curve, report_curve
-from semanticst.niche.consensus import Consensus, count_votes, numbered_by_size, vote
+from semanticst.niche.consensus import Consensus, numbered_by_size, vote
+from semanticst.niche.fit import learn_fit, tell_fit
+from semanticst.niche.mapped_section import report_mapping
 from semanticst.niche.mixture import Mixture
+from semanticst.niche.niche_model import NicheModel, graph_settings
 from semanticst.niche.other_numbers import other_number_counts
 from semanticst.niche.representations import (
     Representation,
@@ -26,7 +30,7 @@ from semanticst.niche.representations import (
     representation_weights,
 )
 from semanticst.niche.spatial_refinement import Hmrf, HmrfInputs, fit_hmrf, hmrf_inputs
-from semanticst.writing import write_arrays, write_table
+from semanticst.writing import write_table
 
 log = logging.getLogger(__name__)
 
@@ -34,107 +38,6 @@ SHRINKAGE = 0.1
 REFERENCE_SHRINKAGE = 0.0
 """The released package shares a covariance between parts as it is (mclust's EEE)."""
 AUTO_RANGE = range(2, 16)
-HMRF_ARRAYS = ("composition", "states_all", "weight")
-"""What is stored of the field, beside cell states."""
-
-
-@dataclass(frozen=True)
-class NicheModel:
-    """Everything needed to give new cells the same niches: representations, a mixture on each, how their parts
-    vote, and the random field that refines the consensus (None: the votes alone)."""
-
-    representations: list[Representation]
-    mixtures: list[Mixture]
-    mapping: np.ndarray
-    weights: np.ndarray
-    graph: dict[str, int]
-    hmrf: Hmrf | None = None
-
-    @property
-    def k(self) -> int:
-        return self.mapping.shape[1]
-
-    def assign(self, adata: ad.AnnData) -> tuple[np.ndarray, np.ndarray]:
-        """Niche (n,) 0..K-1 and stability (n,) of the cells of ``adata``.
-
-        Raises BadInput when their neighbours and profiles were made in another way than the model's (``graph_*``).
-        """
-        other = [
-            Problem("the cohort", f"the model was trained with --{name.replace('_', '-')} {self.graph[name]}; "
-                    "map new samples with the same", column=name, value=value)
-            for name, value in graph_settings(adata).items() if self.graph.get(name, value) != value
-        ]  # fmt: skip
-        if other:
-            raise BadInput(other)
-        votes = count_votes(self.partitions(adata), self.mapping, self.weights, self.k)
-        labels = votes.argmax(1) if self.hmrf is None else self.hmrf.refine(adata, votes)
-        return labels, votes[np.arange(len(labels)), labels]
-
-    def partitions(self, adata: ad.AnnData) -> list[np.ndarray]:
-        """Part (n,) of each cell in every base clustering's own numbering."""
-        return assign_parts(adata, self.representations, self.mixtures)
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Plain arrays, for ``niche_mixture.npz`` and ``model.pt``."""
-        stored = {
-            "mapping": self.mapping,
-            "weights": self.weights,
-            **{name: np.array(value) for name, value in self.graph.items()},
-            "representations": np.array([v.name for v in self.representations]),
-        }
-        for representation, mixture in zip(self.representations, self.mixtures):
-            stored |= _arrays(representation, mixture)
-        if self.hmrf is not None:
-            stored |= _arrays(self.hmrf.representation, self.hmrf.states)
-            stored |= {f"hmrf/{name}": np.asarray(getattr(self.hmrf, name)) for name in HMRF_ARRAYS}
-        return stored
-
-    @classmethod
-    def from_arrays(cls, stored: dict[str, np.ndarray]) -> "NicheModel":
-        """A model from what ``arrays`` gave. Raises BadInput when something of it is missing."""
-        try:
-            representations, mixtures = zip(*(_from_arrays(str(name), stored) for name in stored["representations"]))
-            hmrf = None
-            if any(name.startswith("hmrf/") for name in stored):
-                composition, states_all, weight = (stored[f"hmrf/{name}"] for name in HMRF_ARRAYS)
-                hmrf = Hmrf(*_from_arrays("states", stored), composition, states_all, float(weight))
-            mapping, weights = stored["mapping"], stored["weights"]
-            graph = {name: int(stored[name]) for name in GRAPH_SETTINGS if name in stored}
-            if mapping.shape[0] != len(mixtures) or len(weights) != len(mixtures):
-                raise ValueError(f"{len(mixtures)} base clusterings, votes of {len(weights)}")
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as missing:
-            message = f"has niches without {missing}; give integration/model.pt of a finished run, as it was written"
-            raise BadInput(Problem("the model", message)) from missing
-        return cls(list(representations), list(mixtures), mapping, weights, graph, hmrf)
-
-    def save(self, path: Path) -> None:
-        write_arrays(path, self.arrays())
-
-
-def _arrays(representation: Representation, mixture: Mixture) -> dict[str, np.ndarray]:
-    named = {
-        "source": np.array([representation.source]),
-        "columns": np.array(representation.columns),
-        "mean": representation.mean,
-        "loadings": representation.loadings,
-        "weights": mixture.weights,
-        "means": mixture.means,
-        "covariance": mixture.covariance,
-    }
-    return {f"{representation.name}/{name}": value for name, value in named.items()}
-
-
-def _from_arrays(name: str, stored: dict[str, np.ndarray]) -> tuple[Representation, Mixture]:
-    start, stop = (int(c) for c in stored[f"{name}/columns"])
-    representation = Representation(
-        name, str(stored[f"{name}/source"][0]), (start, stop), stored[f"{name}/mean"], stored[f"{name}/loadings"]
-    )
-    mixture = Mixture(stored[f"{name}/weights"], stored[f"{name}/means"], stored[f"{name}/covariance"])
-    d = representation.loadings.shape[1]
-    shapes = representation.mean.shape, mixture.means.shape, mixture.covariance.shape
-    if shapes != ((stop - start,), (len(mixture.weights), d), (d, d)):
-        raise ValueError(f"what fits together in {name}: {shapes}")
-    return representation, mixture
 
 
 @threadpool_limits.wrap(limits=1)  # many small products: threads work on different ones, and change no digit
@@ -147,13 +50,14 @@ def cluster_niches(
     refinement: bool = True,
     bootstraps: int = 20,
     model: dict | None = None,
+    additional: int = 0,
     seed: int = 0,
     threads: int = 1,
 ) -> None:
     """Write the niches and what they are made of.
 
-    ``niches.csv.gz``, ``niche_mixture.npz``, ``niche_k.csv``, ``niche_stability.csv``, ``niche_member_counts.csv``, and
-    ``niches_by_k.csv.gz`` for a list of k.
+    ``niches.csv.gz``, ``niche_mixture.npz``, ``niche_k.csv``, ``niche_stability.csv``, ``niche_fit.csv``,
+    ``niche_member_counts.csv``, and ``niches_by_k.csv.gz`` for a list of k.
 
     Parameters
     ----------
@@ -171,6 +75,8 @@ def cluster_niches(
         Number of bootstraps for the niches' Jaccard index; never with ``model``, whose niches are given.
     model
         Content of ``model.pt``, onto whose niches the cells are mapped; refined or not as it was made.
+    additional
+        Niches that mapped cells which fit none of the model's are clustered into, numbered behind these.
     seed
         Of starts, halves and bootstraps.
     threads
@@ -193,7 +99,10 @@ def cluster_niches(
     jaccard, others = None, {}
     if model is not None:
         niches = NicheModel.from_arrays(model["mixture"])
+        if niches.fit is None:
+            raise BadInput(Problem("the model", "does not say what fits it; give integration/model.pt of a run"))
         labels, stability = niches.assign(adata)
+        fit = niches.fit.cells(adata)
         log.info("%d cells mapped to the %d niches of the model", adata.n_obs, niches.k)
         curve = pd.DataFrame({"k": [niches.k], "bic": np.nan, "stability": np.nan, "stability_sd": np.nan})
         chosen = niches.k
@@ -214,6 +123,8 @@ def cluster_niches(
         jaccard = _bootstrap_stability(
             adata, representations[consensus.reference], consensus.consensus_labels, chosen, bootstraps, seed, threads
         )
+        reference, fit = learn_fit(adata, seed)
+        niches = replace(niches, fit=reference)
         others = {k: c.labels for k, (_, c) in found.items() if k != chosen}
         if len(found) > 1:
             cells = adata.obs[[Obs.SAMPLE, Obs.CELL_ID]].astype(str).reset_index(drop=True)
@@ -224,15 +135,34 @@ def cluster_niches(
     curve["chosen"] = curve["k"] == chosen
     write_table(outdir / "niche_k.csv", curve)
     report_curve(curve, outdir)
+    if model is None:
+        by_niche = stability_table(labels, stability, jaccard, niches.k)
+        niches = replace(niches, quality=_quality(curve, by_niche))
     niches.save(outdir / "niche_mixture.npz")
-    by_niche = stability_table(labels, stability, jaccard, niches.k)
+    of_samples = niches.fit.samples(adata, fit)
+    write_table(outdir / "niche_fit.csv", of_samples)
+    tell_fit(of_samples)
+    if model is not None:
+        report_mapping(adata, fit, of_samples, niches, model, outdir)
+    added = AddedNiches.none(niches.k)
+    if model is not None and additional:
+        added = add_niches(adata, niches, fit, additional, seed)
+        labels, stability = added.labels(labels), added.stability(stability)
+    by_niche = stability_table(labels, stability, jaccard, niches.k + added.n)
     write_table(outdir / "niche_stability.csv", by_niche)
-    write_table(outdir / "niches.csv.gz", niche_table(adata, labels, stability, by_niche["jaccard"].to_numpy()))
+    write_table(outdir / "niches.csv.gz", niche_table(adata, labels, stability, by_niche["jaccard"].to_numpy(), fit))
     samples = adata.obs[Obs.SAMPLE].astype(str).to_numpy()
     names = [r.name for r in niches.representations]
-    members = base_clustering_counts(samples, niches.partitions(adata), niches.mapping, names)
+    partitions = [added.labels(part) for part in niches.partitions(adata)]
+    members = base_clustering_counts(samples, partitions, added.mapping(niches.mapping), names)
     under_others = other_number_counts(samples, labels, others)
     write_table(outdir / "niche_member_counts.csv", pd.concat([members, under_others]) if others else members)
+
+
+def _quality(curve: pd.DataFrame, by_niche: pd.DataFrame) -> dict[str, np.ndarray]:
+    """What a model remembers of how well its niches are supported."""
+    of_curve = {f"curve_{name}": curve[name].to_numpy(float) for name in ("k", "bic", "stability", "stability_sd")}
+    return of_curve | {name: by_niche[name].to_numpy(float) for name in ("n_cells", "stability", "jaccard")}
 
 
 def fit_niches(
@@ -270,11 +200,6 @@ def consensus_niches(
     return model, consensus
 
 
-def graph_settings(adata: ad.AnnData) -> dict[str, int]:
-    """How the neighbours and profiles of the cells were made."""
-    return {name: int(adata.uns[UNS][name]) for name in GRAPH_SETTINGS if name in adata.uns[UNS]}
-
-
 def refine_labels(inputs: HmrfInputs, consensus: Consensus) -> tuple[Consensus, Hmrf | None]:
     """The consensus after spatial refinement, and its field; as it was, and None, where a niche would be lost."""
     hmrf = fit_hmrf(inputs, consensus.votes)
@@ -308,10 +233,12 @@ def parse_numbers(niche_k: str) -> list[int]:
     return numbers
 
 
-def niche_table(adata: ad.AnnData, labels: np.ndarray, stability: np.ndarray, jaccard: np.ndarray) -> pd.DataFrame:
-    """One row per cell: sample, cell_id, x, y, niche (from 1), patient, stability, niche_jaccard, unit (of x and y).
+def niche_table(
+    adata: ad.AnnData, labels: np.ndarray, stability: np.ndarray, jaccard: np.ndarray, fit: np.ndarray
+) -> pd.DataFrame:
+    """One row per cell: sample, cell_id, x, y, niche (from 1), patient, stability, niche_jaccard, unit, fit.
 
-    ``jaccard`` (k,) is that of each niche; the cell gets its niche's.
+    ``jaccard`` (k,) is that of each niche; the cell gets its niche's. ``fit`` (n,) as in `semanticst.niche.fit`.
     """
     xy = np.asarray(adata.obsm[Obsm.SPATIAL])
     return pd.DataFrame(
@@ -325,6 +252,7 @@ def niche_table(adata: ad.AnnData, labels: np.ndarray, stability: np.ndarray, ja
             "stability": np.round(stability, 4),
             "niche_jaccard": jaccard[labels],
             "coordinate_unit": str(adata.uns[UNS]["spatial_unit"]),
+            "fit": np.round(fit, 4),
         }
     )
 

@@ -83,6 +83,7 @@ workflow COHORT_INTEGRATE {
         publishedIn('niches', NICHE_CLUSTER.out.niches),
         publishedIn('niches', NICHE_CLUSTER.out.choice),
         publishedIn('niches', NICHE_CLUSTER.out.stability),
+        publishedIn('niches', NICHE_CLUSTER.out.fit),
         publishedIn('niches', NICHE_CLUSTER.out.members),
         publishedIn('niches', NICHE_CLUSTER.out.member_counts),
         publishedIn('integration', COHORT_ASSEMBLE.out.cohort),

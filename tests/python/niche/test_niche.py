@@ -41,7 +41,7 @@ def embedded(n=600, k=4, seed=0, hops=2):
     adata.obsm["spatial"] = rng.uniform(size=(n, 2))
     adata.obsm["X_semantic"] = X.astype(np.float32)
     adata.obsm["X_profile"] = np.hstack([X + rng.normal(size=X.shape) for _ in range(hops)]).astype(np.float32)
-    adata.obsm["X_pca_harmony"] = adata.obsm["X_semantic"]
+    adata.obsm["X_pca"] = adata.obsm["X_pca_harmony"] = adata.obsm["X_semantic"]
     piece = labels + k * (sample == "s1")
     adata.obsp["spatial_connectivities"] = kneighbors_graph(np.column_stack([rng.uniform(size=n), 9.0 * piece]), 6)
     adata.uns["semanticst"] = {"graph_hops": hops, "feature_type": "counts", "spatial_unit": "um"}

@@ -1,0 +1,40 @@
+#!/usr/bin/env python3
+"""Model card: what a trained model was made from, how, and how well its niches are supported."""
+
+import json
+
+import click
+
+from semanticst.cli import EXISTING_FILE, step
+
+
+@step()
+@click.argument("model", type=EXISTING_FILE, metavar="model.pt")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def model_inspect(model, as_json):
+    """Say what model.pt is: version, samples, platforms, features, neighbours, niches with their Jaccard index, fit."""
+    from semanticst.model.store import load_whole_model
+    from semanticst.niche.mapped_section import model_card, niche_quality
+    from semanticst.niche.niche_model import NicheModel
+
+    stored = load_whole_model(model)
+    niches = NicheModel.from_arrays(stored["mixture"])
+    card, quality = model_card(stored), niche_quality(niches)
+    limits = dict(zip(("most_outside", "most_shift"), niches.fit.limits)) if niches.fit is not None else {}
+    if as_json:
+        rows = quality.reset_index().astype(object).where(quality.reset_index().notna(), None).to_dict("records")
+        click.echo(json.dumps({"model": card, "niches": rows, "fit": limits}, indent=2))
+        return
+    width = max(map(len, card))
+    for name, value in card.items():
+        click.echo(f"{name:<{width}}  {value}")
+    click.echo("\nNiches where the model was trained\n" + quality.round(3).to_string())
+    if limits:
+        click.echo(
+            f"\nA sample fits with at most {limits['most_outside']:.0%} of its cells outside and a shift of at most "
+            f"{limits['most_shift']:.2f}."
+        )
+
+
+if __name__ == "__main__":
+    model_inspect()

@@ -1,0 +1,178 @@
+"""Section of the report on samples that were mapped onto a model: which model, and how well each sample fits it."""
+
+import tempfile
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from semanticst.constants import UNS, Obs, Obsm
+from semanticst.mqc.multiqc import INTEGRATION, Column, Section, gallery, lines, table
+from semanticst.niche.fit import OUTSIDE
+from semanticst.niche.niche_model import NicheModel
+from semanticst.plotting.palette import niche_name
+from semanticst.plotting.section_axes import dot_diameter, draw_bar, extent, fit, save
+
+MAPS = 12
+"""Samples that are drawn, those with the most cells outside."""
+MOST_DOTS = 20_000
+USUAL, UNUSUAL = "#D9D9D9", "#B2182B"
+
+
+def report_mapping(
+    adata: ad.AnnData, of_cells: np.ndarray, of_samples: pd.DataFrame, niches: NicheModel, model: dict, outdir: Path
+) -> None:
+    """Write the sections: the model, its curve and niches, the fit of each sample, maps of the cells outside.
+
+    of_cells : fit (n,). of_samples : ``FitReference.samples``. model : content of ``model.pt``, with its ``digest``.
+    """
+    _model(niches, model, outdir)
+    _curve(niches, outdir)
+    _niches(niches, outdir)
+    _samples(of_samples, niches, outdir)
+    _maps(adata, of_cells, of_samples, outdir)
+
+
+def model_card(model: dict) -> dict[str, str]:
+    """What a model is, as names and values for a reader; ``model`` is the content of ``model.pt``."""
+    basis, network, mixture = model["basis"], model["network"], model["mixture"]
+    card = {
+        "Model (SHA-256)": str(model.get("digest", "")),
+        "Written by version": str(network.get("version", "")),
+        "Samples": f"{int(basis['n_samples']):,d}",
+        "Cells": f"{int(basis['n_cells']):,d}",
+        "Batches": str(network.get("n_batches", "")),
+        "Platforms": ", ".join(map(str, np.atleast_1d(basis["platforms"]))) or "not stated",
+        "Units of coordinates": ", ".join(map(str, np.atleast_1d(basis["spatial_units"]))) or "unknown",
+        "Kind of values": str(basis["feature_type"]),
+        "Features": f"{len(np.atleast_1d(basis['features'])):,d}",
+        "Components": str(np.shape(basis["loadings"])[1]),
+        "Depth (counts of a cell)": f"{float(basis['depth']):,.0f}" if str(basis["feature_type"]) == "counts" else "",
+        "Batch correction": "yes" if "harmony_centres" in basis else "no",
+        "Network": f"{network.get('mode', '')}, contexts {', '.join(map(str, network['shape'].get('contexts', [])))}",
+        "Niches": str(np.shape(mixture["mapping"])[1]),
+        "Base clusterings": str(np.shape(mixture["mapping"])[0]),
+    }
+    settings = {name: str(int(value)) for name, value in mixture.items() if name.startswith("graph_")}
+    return {name: value for name, value in (card | settings).items() if value}
+
+
+def niche_quality(niches: NicheModel) -> pd.DataFrame:
+    """Per niche of the model: n_cells, stability, jaccard, as they were where it was trained."""
+    columns = {
+        name: niches.quality.get(name, np.full(niches.k, np.nan)) for name in ("n_cells", "stability", "jaccard")
+    }
+    return pd.DataFrame(columns, index=pd.RangeIndex(1, niches.k + 1, name="niche"))
+
+
+def _model(niches: NicheModel, model: dict, outdir: Path) -> None:
+    section = Section(
+        "mapped_model",
+        INTEGRATION,
+        "Mapped onto a model",
+        "Nothing was trained: the samples were mapped onto the niches of an existing model, which is described here. "
+        "Runs with the same checksum have the same niches under the same numbers.",
+    )
+    card = model_card(model)
+    frame = pd.DataFrame({"value": list(card.values())}, index=list(card))
+    table(outdir, section, frame, {"value": Column("Value")}, "Model")
+
+
+def _curve(niches: NicheModel, outdir: Path) -> None:
+    k, stability = niches.quality.get("curve_k"), niches.quality.get("curve_stability")
+    if k is None or stability is None or np.isfinite(stability).sum() < 2:
+        return
+    section = Section(
+        "mapped_curve",
+        INTEGRATION,
+        "Number of niches of the model",
+        f"Stability of the numbers that were tried where the model was trained; it has {niches.k} niches.",
+    )
+    drawn = {int(n): float(v) for n, v in zip(k, stability) if np.isfinite(v)}
+    lines(outdir, section, {"Stability": drawn}, x="Number of niches", y="Stability")
+
+
+def _niches(niches: NicheModel, outdir: Path) -> None:
+    section = Section(
+        "mapped_niches",
+        INTEGRATION,
+        "Niches of the model",
+        "How well the niches came back where the model was trained: stability is the mean fraction of votes, the "
+        "Jaccard index that over bootstraps of its patients (below 0.5: not reproducible). Neither says anything of "
+        "the new samples.",
+    )
+    frame = niche_quality(niches)
+    frame.index = pd.Index([niche_name(n) for n in frame.index])
+    frame["n_cells"] = frame["n_cells"].fillna(0).astype(int)
+    columns = {
+        "n_cells": Column("Cells", "Cells of the model's own samples", "{:,d}"),
+        "stability": Column("Stability", "Mean fraction of votes", "{:.2f}"),
+        "jaccard": Column("Jaccard", "Bootstrap Jaccard index", "{:.2f}"),
+    }
+    table(outdir, section, frame, columns, "Niche")
+
+
+def _samples(of_samples: pd.DataFrame, niches: NicheModel, outdir: Path) -> None:
+    most_outside, most_shift = niches.fit.limits if niches.fit is not None else (np.nan, np.nan)
+    bad = of_samples.loc[~of_samples["fits"], "sample"].tolist()
+    said = (
+        f"{len(bad)} of {len(of_samples)} samples do not fit the model, and their niches may mean nothing, whatever "
+        f"their stability: {', '.join(bad[:5])}{' and others' if len(bad) > 5 else ''}."
+        if bad
+        else "All samples fit the model."
+    )
+    section = Section(
+        "mapped_fit",
+        INTEGRATION,
+        "Fit to the model",
+        f"{said} The fit of a cell is the share of the model's own cells whose surroundings are less usual: below "
+        f"{OUTSIDE:g} it counts as outside. A sample fits with at most {most_outside:.0%} of its cells outside, moved "
+        f"by batch correction by at most {most_shift:.2f} of the spread of the model's cells.",
+    )
+    frame = of_samples.set_index("sample")
+    frame["verdict"] = np.where(frame["fits"], "fits", "does not fit")
+    columns = {
+        "verdict": Column("Verdict", "Whether the sample fits the model"),
+        "outside": Column("Outside", "Share of the cells with a fit below the limit", "{:.2f}", None, "Reds", 0, 1),
+        "shift": Column("Shift", "How far batch correction moved it, of the spread of the model's cells", "{:.2f}"),
+        "mean_fit": Column("Mean fit", "Of its cells; 0.5 is usual", "{:.2f}"),
+        "n_cells": Column("Cells", "Cells that were mapped", "{:,d}"),
+        "why": Column("Why", "What is beyond a limit"),
+    }
+    table(outdir, section, frame, columns)
+
+
+def _maps(adata: ad.AnnData, of_cells: np.ndarray, of_samples: pd.DataFrame, outdir: Path) -> None:
+    rows_of = {str(s): r for s, r in adata.obs.groupby(Obs.SAMPLE, observed=True, sort=True).indices.items()}
+    worst = of_samples.sort_values(["outside", "sample"], ascending=[False, True]).head(MAPS)
+    section = Section(
+        "mapped_maps",
+        INTEGRATION,
+        "Cells outside of the model",
+        f"Cells whose fit is below {OUTSIDE:g} are red, the others grey; the {len(worst)} samples with most of them. "
+        "Patches of red are tissue that no sample of the model had.",
+    )
+    xy, unit = np.asarray(adata.obsm[Obsm.SPATIAL]), str(adata.uns[UNS]["spatial_unit"])
+    with tempfile.TemporaryDirectory() as folder:
+        pictures = []
+        for number, row in enumerate(worst.itertuples()):
+            cells, png = rows_of[row.sample], Path(folder) / f"{number}.png"
+            _draw(xy[cells], of_cells[cells] < OUTSIDE, unit, png)
+            pictures.append((f"{row.sample}: {row.outside:.0%} outside", png))
+        gallery(outdir, section, pictures)
+
+
+def _draw(xy: np.ndarray, outside: np.ndarray, unit: str, path: Path) -> None:
+    step = max(1, len(xy) // MOST_DOTS)
+    xy, outside = xy[::step], outside[::step]
+    width, height = extent(xy)
+    scale = 5 / max(width, height)
+    figure = Figure(figsize=(max(width * scale, 1.5), max(height * scale, 1.5)))
+    axes = figure.add_axes((0, 0, 1, 1))
+    dot = dot_diameter(xy, fit(axes, xy))
+    for cells, colour in ((~outside, USUAL), (outside, UNUSUAL)):
+        axes.scatter(xy[cells, 0], xy[cells, 1], c=colour, s=dot**2, linewidths=0, rasterized=True)
+    draw_bar(axes, xy, unit)
+    save(figure, path, dpi=100)

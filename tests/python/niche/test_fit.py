@@ -1,0 +1,186 @@
+"""Fit: what the model's samples had fits, what none of them had does not, whatever the votes say."""
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+from sklearn.neighbors import kneighbors_graph
+
+from semanticst.niche.added import CELLS_OF_A_NICHE
+from semanticst.niche.cluster import cluster_niches
+from semanticst.niche.fit import OUTSIDE, FitReference, learn_fit
+from semanticst.niche.mapped_section import model_card
+from semanticst.niche.niche_model import NicheModel
+
+CENTRES = 3 * np.eye(12)[:4]
+
+
+def section(sample, regions, seed, n=400, shift=0.0):
+    """Stripes of ``regions`` side by side in a section of ``n`` cells; as the niche step gets it."""
+    rng = np.random.default_rng(seed)
+    xy = rng.uniform(0, 5 * np.sqrt(n), (n, 2))
+    region = np.array(regions)[(xy[:, 0] * len(regions) / (5 * np.sqrt(n))).astype(int)]
+    own = CENTRES[region] + rng.normal(0, 0.2, 12) + rng.normal(size=(n, 12))
+    A = kneighbors_graph(xy, 8)
+    A = ((A + A.T) > 0).astype(np.float32).tocsr()
+    smooth = own.copy()
+    for _ in range(2):
+        smooth = (A @ smooth + smooth) / (A.sum(1).A1[:, None] + 1)
+    cells = [f"c{i}" for i in range(n)]
+    obs = pd.DataFrame({"sample": sample, "patient": sample, "batch": sample, "cell_id": cells, "region": region})
+    obs.index = obs["sample"] + ":" + obs["cell_id"]
+    found = ad.AnnData(obs=obs)
+    found.obsm["spatial"] = xy
+    found.obsm["X_pca_harmony"] = own.astype(np.float32)
+    found.obsm["X_pca"] = (own + shift).astype(np.float32)
+    found.obsm["X_semantic"] = smooth.astype(np.float32)
+    found.obsm["X_profile"] = np.hstack([smooth, smooth]).astype(np.float32)
+    found.obsp["spatial_connectivities"] = A
+    return found
+
+
+def cohort(*sections):
+    adata = ad.concat(sections, pairwise=True)
+    adata.uns["semanticst"] = {"graph_hops": 2, "feature_type": "counts", "spatial_unit": "um"}
+    return adata
+
+
+def training(n=6):
+    return cohort(*(section(f"s{i}", (0, 1, 2), seed=i) for i in range(n)))
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return learn_fit(training(), seed=0)[0]
+
+
+def test_fit_of_the_models_own_cells_is_uniform():
+    adata = training()
+    _, fit = learn_fit(adata, seed=0)
+    assert (fit < OUTSIDE).mean() == pytest.approx(OUTSIDE, abs=0.01)
+    assert fit.mean() == pytest.approx(0.5, abs=0.02)
+
+
+def test_own_and_new_samples_of_the_same_tissue_fit(reference):
+    own = reference.samples(training(), learn_fit(training(), seed=0)[1])
+    assert own["fits"].mean() >= 0.95
+    new = [cohort(section(f"n{i}", (0, 1, 2), seed=100 + i)) for i in range(20)]
+    fits = [reference.samples(adata, reference.cells(adata))["fits"].iloc[0] for adata in new]
+    assert np.mean(fits) >= 0.95
+
+
+@pytest.mark.parametrize("regions", [(0,), (0, 1), (2, 1, 0)])
+def test_sample_of_some_of_the_tissues_fits(reference, regions):
+    adata = cohort(section("n", regions, seed=50))
+    found = reference.samples(adata, reference.cells(adata))
+    assert found["fits"].all(), found["why"].tolist()
+
+
+def test_tissue_that_no_sample_had_is_outside(reference):
+    adata = cohort(section("n", (0, 3, 2), seed=50))
+    fit = reference.cells(adata)
+    unseen = (adata.obs["region"] == 3).to_numpy()
+    assert roc_auc_score(unseen, -fit) > 0.9
+    assert (fit[unseen] < OUTSIDE).mean() > 0.8
+    found = reference.samples(adata, fit).iloc[0]
+    assert not found["fits"]
+    assert "cells are outside" in found["why"]
+
+
+def test_sample_that_batch_correction_moves_far_does_not_fit(reference):
+    adata = cohort(section("n", (0, 1, 2), seed=50, shift=2.0))
+    found = reference.samples(adata, reference.cells(adata)).iloc[0]
+    assert not found["fits"]
+    assert "of the spread away" in found["why"]
+
+
+def test_reference_comes_back_from_its_arrays(reference):
+    again = FitReference.from_arrays(reference.arrays())
+    adata = cohort(section("n", (0, 3), seed=50))
+    np.testing.assert_array_equal(again.cells(adata), reference.cells(adata))
+    assert again.limits == reference.limits
+
+
+def test_one_sample_and_few_cells_have_a_fit():
+    for adata in (cohort(section("s", (0, 1), seed=0, n=40)), cohort(section("s", (0,), seed=0, n=12))):
+        reference, fit = learn_fit(adata, seed=0)
+        assert np.isfinite(fit).all()
+        assert np.isfinite(reference.cells(adata)).all()
+
+
+@pytest.fixture(scope="module")
+def mapped(tmp_path_factory):
+    """Folder of a training and, in ``new``, of a mapping of a sample with a tissue that is new; the loaded model."""
+    folder = tmp_path_factory.mktemp("mapped")
+    training(4).write_h5ad(folder / "cohort.embedding.h5ad")
+    cluster_niches(folder / "cohort.embedding.h5ad", folder, niche_k="3", starts=2, bootstraps=2)
+    with np.load(folder / "niche_mixture.npz") as stored:
+        mixture = dict(stored)
+    basis = {
+        "features": np.array(["a", "b"]), "feature_type": "counts", "depth": 100.0, "loadings": np.eye(2),
+        "n_samples": 4, "n_cells": 1600, "platforms": np.array(["xenium"]), "spatial_units": np.array(["um"]),
+    }  # fmt: skip
+    network = {"version": "0.1.0", "mode": "semantic", "n_batches": 4, "shape": {"contexts": ["spatial"]}}
+    model = {"mixture": mixture, "basis": basis, "network": network, "digest": "0123abcd"}
+    new = cohort(section("n<script>1", (0, 3, 2), seed=50))
+    (folder / "new").mkdir()
+    new.write_h5ad(folder / "new" / "cohort.embedding.h5ad")
+    cluster_niches(folder / "new" / "cohort.embedding.h5ad", folder / "new", model=model, additional=1)
+    return folder, model, new
+
+
+def test_fit_stands_in_the_tables(mapped):
+    folder, _, new = mapped
+    assert pd.read_csv(folder / "niche_fit.csv")["fits"].all()
+    cells = pd.read_csv(folder / "new" / "niches.csv.gz")
+    assert cells["fit"].between(0, 1).all()
+    samples = pd.read_csv(folder / "new" / "niche_fit.csv").iloc[0]
+    assert not samples["fits"]
+    assert samples["outside"] == pytest.approx((cells["fit"] < OUTSIDE).mean(), abs=0.01)
+
+
+def test_cells_outside_are_clustered_behind_the_models_niches_on_request(mapped):
+    folder, model, new = mapped
+    cells = pd.read_csv(folder / "new" / "niches.csv.gz")
+    assert set(cells["niche"]) <= {1, 2, 3, 4}
+    assert ((cells["niche"] == 4) == (cells["fit"] < OUTSIDE)).mean() > 0.99
+    unseen = (new.obs["region"] == 3).to_numpy()
+    assert (cells["niche"][unseen] == 4).mean() > 0.8
+    members = pd.read_csv(folder / "new" / "niche_member_counts.csv")
+    assert (members.groupby("member")["n_cells"].sum() == 400).all()
+    assert set(members["niche"]) == {1, 2, 3, 4}
+    assert len(pd.read_csv(folder / "new" / "niche_stability.csv")) == 4
+    # the model itself has its own niches only
+    with np.load(folder / "new" / "niche_mixture.npz") as stored:
+        again = dict(stored)
+    assert set(again) == set(model["mixture"])
+    for name, values in again.items():
+        np.testing.assert_array_equal(values, model["mixture"][name])
+
+
+def test_no_additional_niche_of_a_few_cells(mapped, tmp_path, caplog):
+    _, model, _ = mapped
+    cohort(section("n", (0, 1, 2), seed=52, n=150)).write_h5ad(tmp_path / "e.h5ad")
+    with caplog.at_level("WARNING"):
+        cluster_niches(tmp_path / "e.h5ad", tmp_path, model=model, additional=2)
+    assert pd.read_csv(tmp_path / "niches.csv.gz")["niche"].max() == 3
+    assert f"{CELLS_OF_A_NICHE} are needed" in caplog.text
+
+
+def test_report_says_which_model_and_what_does_not_fit(mapped):
+    folder, _, _ = mapped
+    texts = {path.name: path.read_text() for path in (folder / "new").glob("mapped_*_mqc.json")}
+    assert set(texts) == {f"mapped_{name}_mqc.json" for name in ("model", "fit", "maps", "niches")}
+    assert "0123abcd" in texts["mapped_model_mqc.json"]
+    assert "1 of 1 samples do not fit the model" in texts["mapped_fit_mqc.json"]
+    assert all("n<script>1" not in text for text in texts.values())
+    assert not list(folder.glob("mapped_*"))
+
+
+def test_model_remembers_how_well_its_niches_were_supported(mapped):
+    folder, model, _ = mapped
+    niches = NicheModel.from_arrays(model["mixture"])
+    table = pd.read_csv(folder / "niche_stability.csv")
+    np.testing.assert_allclose(niches.quality["jaccard"], table["jaccard"])
+    assert model_card(model)["Niches"] == "3"
