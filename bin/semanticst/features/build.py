@@ -60,7 +60,7 @@ def build_components(
     if model is None:
         basis, left_out = _fit_basis(samples, names, types, n_components, n_top, min_samples)
         record = record_samples(samples, names, basis, min_samples)
-        settings = {}
+        settings: dict[str, int] = {}
     else:
         basis, record, settings = model_parts(model)
         left_out = {s: int((~index.isin(basis.features)).sum()) for s, index in names.items()}

@@ -102,7 +102,7 @@ def cluster_niches(
         if niches.fit is None:
             raise BadInput(Problem("the model", "does not say what fits it; give integration/model.pt of a run"))
         labels, stability = niches.assign(adata)
-        fit = niches.fit.cells(adata)
+        reference, fit = niches.fit, niches.fit.cells(adata)
         log.info("%d cells mapped to the %d niches of the model", adata.n_obs, niches.k)
         curve = pd.DataFrame({"k": [niches.k], "bic": np.nan, "stability": np.nan, "stability_sd": np.nan})
         chosen = niches.k
@@ -139,7 +139,7 @@ def cluster_niches(
         by_niche = stability_table(labels, stability, jaccard, niches.k)
         niches = replace(niches, quality=_quality(curve, by_niche))
     niches.save(outdir / "niche_mixture.npz")
-    of_samples = niches.fit.samples(adata, fit)
+    of_samples = reference.samples(adata, fit)
     write_table(outdir / "niche_fit.csv", of_samples)
     tell_fit(of_samples)
     if model is not None:

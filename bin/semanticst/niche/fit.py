@@ -112,8 +112,8 @@ class FitReference:
         source = str(np.atleast_1d(stored["fit/source"])[0])
         representation = Representation("fit", source, (start, stop), stored["fit/mean"], stored["fit/loadings"])
         mixture = Mixture(stored["fit/weights"], stored["fit/means"], stored["fit/covariance"])
-        of_samples = (np.atleast_1d(stored[f"fit/{name}"]) for name in ("outside", "shift"))
-        return cls(representation, mixture, stored["fit/quantiles"], *of_samples, float(stored["fit/spread"]))
+        outside, shift = np.atleast_1d(stored["fit/outside"]), np.atleast_1d(stored["fit/shift"])
+        return cls(representation, mixture, stored["fit/quantiles"], outside, shift, float(stored["fit/spread"]))
 
 
 def learn_fit(adata: ad.AnnData, seed: int) -> tuple[FitReference, np.ndarray]:

@@ -90,7 +90,7 @@ def _curve(niches: NicheModel, outdir: Path) -> None:
         "Number of niches of the model",
         f"Stability of the numbers that were tried where the model was trained; it has {niches.k} niches.",
     )
-    drawn = {int(n): float(v) for n, v in zip(k, stability) if np.isfinite(v)}
+    drawn: dict[float, float] = {int(n): float(v) for n, v in zip(k, stability) if np.isfinite(v)}
     lines(outdir, section, {"Stability": drawn}, x="Number of niches", y="Stability")
 
 
@@ -135,7 +135,9 @@ def _samples(of_samples: pd.DataFrame, niches: NicheModel, outdir: Path) -> None
     frame["verdict"] = np.where(frame["fits"], "fits", "does not fit")
     columns = {
         "verdict": Column("Verdict", "Whether the sample fits the model"),
-        "outside": Column("Outside", "Share of the cells with a fit below the limit", "{:.2f}", None, "Reds", 0, 1),
+        "outside": Column(
+            "Outside", "Share of the cells with a fit below the limit", "{:.2f}", scale="Reds", low=0, high=1
+        ),
         "shift": Column("Shift", "How far batch correction moved it, of the spread of the model's cells", "{:.2f}"),
         "mean_fit": Column("Mean fit", "Of its cells; 0.5 is usual", "{:.2f}"),
         "n_cells": Column("Cells", "Cells that were mapped", "{:,d}"),
