@@ -5,7 +5,9 @@ simulated as niche counts per section (see ``_cohorts``), so that thousands are 
 """
 
 from pathlib import Path
+from time import process_time
 from typing import TypeVar
+from zlib import crc32
 
 import click
 import numpy as np
@@ -14,9 +16,10 @@ from scipy import stats
 
 from semanticst.association.stats.results import benjamini_hochberg
 from semanticst.bench import _rival_tests
-from semanticst.bench._docs_tables import write_hard, write_report
-from semanticst.bench.hard_cohorts.hard_designs import HARD
-from semanticst.bench.hard_cohorts.hard_tests import judge
+from semanticst.bench._docs_tables import write_report
+from semanticst.bench._kept import Part, done
+from semanticst.bench.hard_cohorts.hard_rows import HARD
+from semanticst.bench.hard_cohorts.hard_tests import chunk, rows
 from semanticst.bench.material.simulated_counts import N_NICHES, PLANTED, Cohort, Layout, draw
 from semanticst.cli import seed_option, step
 
@@ -52,8 +55,8 @@ SURVIVAL_DESIGNS = (
 EFFECTS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 LOG_HAZARDS = (0.0, 0.5, 1.0)
 LEVEL = 0.05
-HARD_SHARE = 10
-"""Cohorts over those of each hard design, which go through the whole contrast and take longer."""
+CHUNK = 100
+"""Cohorts of a hard design that are judged, and kept, together."""
 
 
 def p_values(cohort: Cohort, seed: int) -> np.ndarray:
@@ -69,6 +72,7 @@ def p_values(cohort: Cohort, seed: int) -> np.ndarray:
 
 def false_positives(layout: Layout, n: int, seed: int) -> dict:
     """Shares of p <= 0.05 in ``n`` cohorts without an effect: the pipeline, mixed models, sections, cells."""
+    begun = process_time()
     cohorts = draw(layout, n, seed)
     p = np.array([p_values(cohort, seed + i) for i, cohort in enumerate(cohorts)])
     repeats = len(layout.patient) > layout.n_patients
@@ -85,7 +89,7 @@ def false_positives(layout: Layout, n: int, seed: int) -> dict:
         fits = np.array([_rival_tests.mixed(c, PLANTED) for c in cohorts])
         row["mixed_t"], row["mixed_z"] = rate(fits[:, 0]), rate(fits[:, 1])
         row["mixed_failed"] = float(np.isnan(fits[:, 0]).mean())
-    return row
+    return row | {"seconds": process_time() - begun}
 
 
 def rate(p: np.ndarray) -> float:
@@ -112,6 +116,7 @@ def testable(result: Result | None) -> Result:
 
 def planted(layout: Layout, effect: float, n: int, seed: int) -> dict:
     """Power (p and q), rank of the planted niche, and coverage of all 95 % intervals in ``n`` cohorts."""
+    begun = process_time()
     truth = population_effect(layout, effect, seed)
     found, found_q, first, covered = [], [], [], []
     for i, cohort in enumerate(draw(layout, n, seed, effect)):
@@ -123,12 +128,13 @@ def planted(layout: Layout, effect: float, n: int, seed: int) -> dict:
     return {
         "design": layout.name,
         "effect": effect,
-        "true_difference": truth[PLANTED],
-        "power": np.mean(found),
-        "power_q": np.mean(found_q),
-        "first": np.mean(first),
-        "coverage": np.mean(covered),
-        "coverage_planted": np.mean(np.array(covered)[:, PLANTED]),
+        "true_difference": float(truth[PLANTED]),
+        "power": float(np.mean(found)),
+        "power_q": float(np.mean(found_q)),
+        "first": float(np.mean(first)),
+        "coverage": float(np.mean(covered)),
+        "coverage_planted": float(np.mean(np.array(covered)[:, PLANTED])),
+        "seconds": process_time() - begun,
     }
 
 
@@ -147,6 +153,7 @@ def population_effect(layout: Layout, effect: float, seed: int) -> np.ndarray:
 
 def planted_hazard(layout: Layout, effect: float, n: int, seed: int) -> dict:
     """Power and coverage of the hazard ratio of the planted niche in ``n`` cohorts; ``effect`` is its log per SD."""
+    begun = process_time()
     many = draw(Layout("many", "survival", (20_000,), layout.sections, events=layout.events), 1, seed + 10**6, effect)[
         0
     ]
@@ -156,8 +163,8 @@ def planted_hazard(layout: Layout, effect: float, n: int, seed: int) -> dict:
         fit = testable(_rival_tests.cox(cohort, PLANTED))
         found.append(_rival_tests.survival(cohort, seed + i, range(PLANTED, PLANTED + 1))[0] <= LEVEL)
         covered.append(abs(fit.effect - truth) <= stats.norm.ppf(0.975) * fit.se)
-    row = {"design": layout.name, "effect": effect, "true_difference": truth, "power": np.mean(found)}
-    return row | {"coverage_planted": np.mean(covered)}
+    row = {"design": layout.name, "effect": effect, "true_difference": float(truth), "power": float(np.mean(found))}
+    return row | {"coverage_planted": float(np.mean(covered)), "seconds": process_time() - begun}
 
 
 @step()
@@ -169,28 +176,70 @@ def planted_hazard(layout: Layout, effect: float, n: int, seed: int) -> dict:
     type=click.Path(file_okay=False, path_type=Path),
     default=DOCS,
     show_default="docs/ of the checkout",
-    help="Folder of benchmarks.md and images/, for the table and the figure.",
+    help="Folder of benchmarks.md and images/, for the table and the figures.",
+)
+@click.option(
+    "--kept",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of parts that are done, of one version: a run that was cut short goes on from there.",
+)
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes at the same time.")
+@click.option(
+    "--max-minutes",
+    type=click.FloatRange(0),
+    help="Begin nothing after so long: tables are made of the cohorts that there are, and say how many.",
 )
 @seed_option
-def calibration(cohorts, docs, seed):
+def calibration(cohorts, docs, kept, workers, max_minutes, seed):
     """Judge the tests of the association: false positives, power, coverage, rank of the true niche."""
-    # no two rows share their cohorts: what is luck in one would else be luck in all
-    seeds = (int(s.generate_state(1)[0]) for s in np.random.SeedSequence(seed).spawn(1000))
-    null = pd.DataFrame([_said(false_positives(layout, cohorts, next(seeds))) for layout in DESIGNS])
-    power = pd.DataFrame(
-        [_said(planted(layout, effect, cohorts // 2, next(seeds))) for layout in PLANTED_DESIGNS for effect in EFFECTS]
-    )
-    hazard = pd.DataFrame(
-        [
-            _said(planted_hazard(layout, e, cohorts // 10, next(seeds)))
-            for layout in SURVIVAL_DESIGNS
-            for e in LOG_HAZARDS
-        ]
-    )
-    write_report(docs, null, power, hazard, cohorts, seed)
-    few = max(20, cohorts // HARD_SHARE)
-    hard = pd.DataFrame([_said(judge(design, few, next(seeds))) for design in HARD])
-    write_hard(docs, hard, few, seed)
+    parts = _parts(cohorts, seed)
+    tables: dict[str, list[dict]] = {"null": [], "power": [], "hazard": []}
+    chunks: dict[str, list[dict]] = {design.name: [] for design in HARD}
+    missing = []
+    for (table, part), found in zip(parts, done([part for _, part in parts], kept, workers, max_minutes)):
+        if found is None:
+            missing.append(part.name)
+        elif table == "hard":
+            chunks[part.arguments[0]].append(found)
+        else:
+            tables[table].append(_said(found))
+    hard = [row for design in HARD if chunks[design.name] for row in rows(design, chunks[design.name])]
+    for row in hard:
+        _said(row)
+    null, power, hazard = (pd.DataFrame(tables[name]) for name in tables)
+    if missing:
+        click.echo(f"not begun in {max_minutes:g} minutes: {len(missing)} of {len(parts)} parts")
+    write_report(docs, null, power, hazard, pd.DataFrame(hard), cohorts, seed)
+
+
+def _parts(cohorts: int, seed: int) -> list[tuple[str, Part]]:
+    """Table and part, in the order of work: a quarter of the hard cohorts, the other tables, the rest."""
+    soft = [("null", Part(f"null: {d.name}", false_positives, (d, cohorts, _seed(seed, d.name)))) for d in DESIGNS]
+    for layout in PLANTED_DESIGNS:
+        for effect in EFFECTS:
+            name = f"planted: {layout.name}, {effect:g}"
+            soft.append(("power", Part(name, planted, (layout, effect, cohorts // 2, _seed(seed, name)))))
+    for layout in SURVIVAL_DESIGNS:
+        for effect in LOG_HAZARDS:
+            name = f"hazard: {layout.name}, {effect:g}"
+            soft.append(("hazard", Part(name, planted_hazard, (layout, effect, cohorts // 10, _seed(seed, name)))))
+    hard = [
+        ("hard", Part(f"hard: {d.name}, {first}", hard_chunk, (d.name, first, min(CHUNK, cohorts - first), seed)))
+        for first in range(0, cohorts, CHUNK)
+        for d in HARD
+    ]
+    quarter = len(hard) // 4
+    return [*hard[:quarter], *soft, *hard[quarter:]]
+
+
+def hard_chunk(name: str, first: int, n: int, seed: int) -> dict:
+    """``hard_tests.chunk`` of the design of that name."""
+    return chunk(next(design for design in HARD if design.name == name), first, n, _seed(seed, name))
+
+
+def _seed(seed: int, name: str) -> int:
+    """Of a row: no two share their cohorts, since what is luck in one would else be luck in all."""
+    return int(np.random.SeedSequence([seed, crc32(name.encode())]).generate_state(1)[0])
 
 
 def _said(row: dict) -> dict:

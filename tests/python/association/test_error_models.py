@@ -15,8 +15,10 @@ from semanticst.association.stats.linear_contrast import Question, compare
 from semanticst.association.stats.linear_model import nuisance_basis
 from semanticst.association.stats.mixed_model import fit_mixed
 from semanticst.association.stats.omnibus import indicators, omnibus_test
-from semanticst.bench.hard_cohorts.hard_designs import HARD, cells_by_group, nested_batches, survival, uneven_batches
-from semanticst.bench.hard_cohorts.hard_tests import HardDesign, judge, one
+from semanticst.bench.hard_cohorts.hard_designs import HardDesign, cells_by_group, nested_batches, uneven_batches
+from semanticst.bench.hard_cohorts.hard_rows import HARD
+from semanticst.bench.hard_cohorts.hard_survival import survival
+from semanticst.bench.hard_cohorts.hard_tests import judge, one
 
 
 def rows_of(Y: np.ndarray, shown: np.ndarray | None = None, **question) -> pd.DataFrame:
@@ -119,7 +121,7 @@ def test_survival_and_batch_are_judged_by_when_patients_died():
     weak = [design for design, check in checks if check.strength < 0.3]
     assert len(weak) > 10
     assert np.mean([design.block_names == ("batch",) for design in weak]) > 0.8
-    p = [one(HardDesign("s", draw), np.random.default_rng([6, i]), i)["p"][0] for i in range(40)]
+    p = [one(HardDesign("s", draw), np.random.default_rng([6, i]), i).p[0] for i in range(40)]
     assert np.mean(np.array(p) <= 0.05) < 0.15
     question = draw(np.random.default_rng(6))
     contrast = Contrast("c", "survival", time="months", event="dead", event_value="1")

@@ -1,5 +1,7 @@
 """The calibration bench in small: fixed seed, bounds that fit the number of cohorts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,8 @@ from semanticst.association.associate import examine
 from semanticst.association.design.tables import Contrast
 from semanticst.bench import _rival_tests, calibration
 from semanticst.bench._docs_tables import replace_between_marks
+from semanticst.bench.hard_cohorts.hard_rows import HARD
+from semanticst.bench.hard_cohorts.hard_tests import PERMUTATIONS, judge, one
 from semanticst.bench.material.simulated_counts import PLANTED, Layout, draw
 
 N = 200
@@ -80,15 +84,30 @@ def test_command_writes_table_and_figure_into_the_documentation(tmp_path, monkey
     monkeypatch.setattr(calibration, "DESIGNS", calibration.DESIGNS[1:2])
     monkeypatch.setattr(calibration, "PLANTED_DESIGNS", calibration.PLANTED_DESIGNS[:1])
     monkeypatch.setattr(calibration, "SURVIVAL_DESIGNS", calibration.SURVIVAL_DESIGNS[:1])
-    monkeypatch.setattr(calibration, "HARD", [d for d in calibration.HARD if d.name == "3 + 3"])
+    monkeypatch.setattr(
+        calibration, "HARD", [d for d in calibration.HARD if d.name in ("3 + 3", "SD 1.2 and 0.4, 8 + 8")]
+    )
     monkeypatch.setattr(calibration, "EFFECTS", (2.0,))
     monkeypatch.setattr(calibration, "LOG_HAZARDS", (1.0,))
-    result = invoke(calibration.calibration, "--cohorts", 20, "--docs", tmp_path)
+    monkeypatch.setattr(calibration, "CHUNK", 10)
+    command = (calibration.calibration, "--cohorts", 20, "--docs", tmp_path, "--kept", tmp_path / "kept")
+    result = invoke(*command)
     assert result.exit_code == 0, result.output
     text = (tmp_path / "benchmarks.md").read_text()
     assert "| two groups, 8 + 8, 5 sections each | 0.0" in text
-    assert "| 3 + 3 | 0.0" in text
-    assert (tmp_path / "images" / "calibration.png").stat().st_size > 10_000
+    assert "| 3 + 3 | 20 | 0.0" in text
+    assert "| SD 1.2 and 0.4, 8 + 8: whole composition | 20 | 0." in text
+    for name in ("calibration", "calibration_hard"):
+        assert (tmp_path / "images" / f"{name}.png").stat().st_size > 10_000
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "kept").iterdir()}
+    assert len(kept) == 3 + 2 * 2
+    # cut short: what is there is not made again, and the table says of how many cohorts it is
+    lost = next(p for p in kept if "hard: 3 + 3, 10" in p.read_text())
+    lost.unlink()
+    assert invoke(*command, "--max-minutes", 0).exit_code == 0
+    del kept[lost]
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "kept").iterdir()} == kept
+    assert "| 3 + 3 | 10 | 0.0" in (tmp_path / "benchmarks.md").read_text()
 
 
 def test_only_what_stands_between_the_marks_is_replaced(tmp_path):
@@ -108,8 +127,23 @@ def test_only_what_stands_between_the_marks_is_replaced(tmp_path):
 )
 def test_hard_cohorts_in_small(name, capsys):
     """The rows of ``bench calibration`` that need the most of a test; their seconds are printed."""
-    found = calibration.judge(next(d for d in calibration.HARD if d.name == name), 30, seed=3)
+    found = judge(next(d for d in calibration.HARD if d.name == name), 30, seed=3)
     print(f"{name}: {found['seconds']:.0f} s")
     assert found["pipeline"] < 0.05 + 0.01 + 3 * found["error"]
     assert found["any_q"] <= 0.14, "more than four of thirty cohorts"
     assert found["coverage"] > 0.9
+
+
+@pytest.mark.parametrize("name", ["cells 200 v 5,000, 12 + 12", "nested batches, 5 of 4 patients a group", "6 pairs"])
+def test_hard_cohorts_are_judged_by_the_p_of_the_association(name):
+    design = next(d for d in HARD if d.name == name)
+    question = design.draw(np.random.default_rng(4))
+    table = examine(
+        question.contrast, question.sections, question.counts, permutations=PERMUTATIONS, seed=9, with_checks=False
+    ).table
+    judged = one(replace(design, joint=True), np.random.default_rng(4), 9)
+    primary = table[table["family"] == "primary"].sort_values("niche")
+    np.testing.assert_allclose(np.sort(judged.p), np.sort(primary["p"]), rtol=1e-9)
+    joint = table.loc[table["family"] == "composition", "p"].iloc[0]
+    assert judged.joint == joint or np.isnan([judged.joint, joint]).all()
+    assert sum(judged.covered) == ((primary["ci_low"] <= 0) & (primary["ci_high"] >= 0)).sum()

@@ -50,7 +50,7 @@ def compare_groups(design: Design, features: Features, settings: Settings) -> li
     """Two levels: one difference per feature. More: an omnibus row per feature, then a row per pair of levels."""
     if len(design.levels) == 2:
         return _pair(design, features, settings, *design.levels, PRIMARY)
-    rows = _omnibus(design, features, settings)
+    rows = compare_omnibus(design, features, settings)
     if all("effect" not in row for row in rows):
         return rows
     for reference, target in combinations(design.levels, 2):
@@ -129,7 +129,8 @@ def _describe(
                 row[f"n_{name}"] = int(shown[values == level].notna().sum())
 
 
-def _omnibus(design: Design, features: Features, settings: Settings) -> list[dict]:
+def compare_omnibus(design: Design, features: Features, settings: Settings) -> list[dict]:
+    """A row per feature: do its means differ between any of several groups?"""
     values = design.units["value"].to_numpy()
     question = build_question(design, np.unique(values, return_inverse=True)[1].astype(float), settings)
     rows = []

@@ -5,7 +5,7 @@ cells, slopes of patients) is judged with it. Log shares are normal, with no dif
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -18,23 +18,27 @@ SPREAD = 0.8
 
 @dataclass(frozen=True)
 class Question:
-    """A contrast, its sections, and counts per section and niche."""
+    """A contrast, its sections, counts per section and niche, and tables of what is inside niches."""
 
     contrast: Contrast
     sections: pd.DataFrame
     counts: pd.DataFrame
+    within: dict[str, pd.DataFrame] = field(default_factory=dict)
+    contacts: pd.DataFrame | None = None
+    judged: tuple[tuple[str, str], ...] = ()
+    """Feature and niche of the rows that are judged; all where none is named."""
 
 
 @dataclass(frozen=True)
 class HardDesign:
-    """``draw`` makes a cohort; ``read`` is what is judged: niches, the composition, or both the niches and their q."""
+    """``draw`` makes a cohort; judged are its niches, and with ``joint`` the composition as a whole as well."""
 
     name: str
     draw: Callable[[np.random.Generator], Question]
     joint: bool = False
 
 
-def _counts(rng: np.random.Generator, logs: np.ndarray, cells: np.ndarray | int, patch: int = 1) -> pd.DataFrame:
+def counts_of(rng: np.random.Generator, logs: np.ndarray, cells: np.ndarray | int, patch: int = 1) -> pd.DataFrame:
     """Cells of each section (rows of log shares) and niche, in patches of ``patch`` cells."""
     share = np.exp(logs)
     drawn = rng.multinomial(np.maximum(np.resize(cells, len(logs)) // patch, 1), share / share.sum(1, keepdims=True))
@@ -45,27 +49,33 @@ def _named(counts: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(counts, [f"s{i:03d}" for i in range(len(counts))], range(1, counts.shape[1] + 1))
 
 
-def _logs(rng: np.random.Generator, n: int, spread: np.ndarray | float = SPREAD, niches: int = 8) -> np.ndarray:
-    return np.linspace(1, -1, niches) + np.resize(spread, n)[:, None] * rng.normal(size=(n, niches))
+def log_shares(
+    rng: np.random.Generator, n: int, spread: np.ndarray | float = SPREAD, niches: int = 8, tails: int = 0
+) -> np.ndarray:
+    """Log shares of n units, normal or (``tails``: degrees of freedom) with the tails of t."""
+    noise = rng.standard_t(tails, size=(n, niches)) if tails else rng.normal(size=(n, niches))
+    return np.linspace(1, -1, niches) + np.resize(spread, n)[:, None] * noise
 
 
-def _sections(counts: pd.DataFrame, patient: np.ndarray, **columns: np.ndarray) -> pd.DataFrame:
+def sections_of(counts: pd.DataFrame, patient: np.ndarray, **columns: np.ndarray) -> pd.DataFrame:
     table = pd.DataFrame({k: [str(v) for v in values] for k, values in columns.items()}, counts.index)
     return table.assign(patient=[f"p{p:03d}" for p in patient])
 
 
 def _groups(counts: pd.DataFrame, sizes: tuple[int, ...], **columns: np.ndarray) -> Question:
     group = np.repeat(np.arange(len(sizes)), sizes)
-    sections = _sections(counts, np.arange(len(group)), group=group, **columns)
+    sections = sections_of(counts, np.arange(len(group)), group=group, **columns)
     return Question(Contrast("c", "groups", column="group"), sections, counts)
 
 
-def normal(*sizes: int, spread: tuple[float, ...] = (SPREAD,), niches: int = 8) -> Callable:
-    """Groups of these sizes, each with its own spread."""
+def normal(*sizes: int, spread: tuple[float, ...] = (SPREAD,), tails: int = 0, cells_sd: float = 0.0) -> Callable:
+    """Groups of these sizes, each with its own spread; ``tails`` of t, and log numbers of cells with an SD."""
 
     def draw(rng: np.random.Generator) -> Question:
-        each = np.repeat(np.resize(spread, len(sizes)), sizes)
-        return _groups(_counts(rng, _logs(rng, sum(sizes), each, niches), 4000), sizes)
+        n = sum(sizes)
+        logs = log_shares(rng, n, np.repeat(np.resize(spread, len(sizes)), sizes), tails=tails)
+        cells = np.clip(4000 * np.exp(cells_sd * rng.normal(size=n)), 20, 100_000) if cells_sd else np.full(n, 4000)
+        return _groups(counts_of(rng, logs, cells.astype(int)), sizes)
 
     return draw
 
@@ -75,18 +85,18 @@ def cells_by_group(few: int, many: int, patch: int = 1) -> Callable:
 
     def draw(rng: np.random.Generator) -> Question:
         cells = np.repeat([few, many], 12) * np.exp(0.3 * rng.normal(size=24))
-        return _groups(_counts(rng, _logs(rng, 24), cells.astype(int), patch), (12, 12))
+        return _groups(counts_of(rng, log_shares(rng, 24), cells.astype(int), patch), (12, 12))
 
     return draw
 
 
-def present_or_absent(*sizes: int) -> Callable:
-    """Five of eight niches are in one patient of two only."""
+def present_or_absent(*sizes: int, present: float = 0.5) -> Callable:
+    """Five of eight niches are in some patients only: in this proportion of them."""
 
     def draw(rng: np.random.Generator) -> Question:
-        logs = _logs(rng, sum(sizes))
-        logs[:, 3:] = np.where(rng.random((len(logs), 5)) < 0.5, logs[:, 3:], -30.0)
-        return _groups(_counts(rng, logs, 4000), sizes)
+        logs = log_shares(rng, sum(sizes))
+        logs[:, 3:] = np.where(rng.random((len(logs), 5)) < present, logs[:, 3:], -30.0)
+        return _groups(counts_of(rng, logs, 4000), sizes)
 
     return draw
 
@@ -96,9 +106,9 @@ def courses(patients: int, times: int, slope: float) -> Callable:
 
     def draw(rng: np.random.Generator) -> Question:
         patient, time = np.repeat(np.arange(patients), times), np.tile(np.arange(times), patients)
-        logs = _logs(rng, patients)[patient] + (slope * rng.normal(size=(patients, 8)))[patient] * time[:, None]
-        counts = _counts(rng, logs + 0.3 * rng.normal(size=logs.shape), 2000)
-        sections = _sections(counts, patient, day=time)
+        logs = log_shares(rng, patients)[patient] + (slope * rng.normal(size=(patients, 8)))[patient] * time[:, None]
+        counts = counts_of(rng, logs + 0.3 * rng.normal(size=logs.shape), 2000)
+        sections = sections_of(counts, patient, day=time)
         return Question(Contrast("c", "continuous", column="day", block="patient"), sections, counts)
 
     return draw
@@ -109,9 +119,9 @@ def nested_batches(per_group: int, patients: int, spread: float) -> Callable:
 
     def draw(rng: np.random.Generator) -> Question:
         batch = np.repeat(np.arange(2 * per_group), patients)
-        logs = _logs(rng, len(batch), 0.7) + (spread * rng.normal(size=(2 * per_group, 8)))[batch]
+        logs = log_shares(rng, len(batch), 0.7) + (spread * rng.normal(size=(2 * per_group, 8)))[batch]
         n = per_group * patients
-        return _groups(_counts(rng, logs, 4000), (n, n), batch=batch)
+        return _groups(counts_of(rng, logs, 4000), (n, n), batch=batch)
 
     return draw
 
@@ -121,84 +131,36 @@ def uneven_batches(effect: float, many: int = 9, few: int = 3) -> Callable:
 
     def draw(rng: np.random.Generator) -> Question:
         batch, n = np.repeat([0, 1, 0, 1], (many, few, few, many)), many + few
-        logs = _logs(rng, 2 * n)
+        logs = log_shares(rng, 2 * n)
         logs[:, 1] += effect * batch
-        return _groups(_counts(rng, logs, 4000), (n, n), batch=batch)
+        return _groups(counts_of(rng, logs, 4000), (n, n), batch=batch)
 
     return draw
 
 
-def survival(
-    patients: int,
-    events: float = 0.3,
-    *,
-    followed_by_niche: float = 0.0,
-    batch: float = 0.0,
-    times: int = 0,
-    covariate: float = 0.0,
-) -> Callable:
-    """Survival that no niche goes with.
-
-    ``followed_by_niche``: a niche that is in 20 % of the patients, who are followed exp of that longer. ``batch``:
-    patients of the second half died later, and the batch changes niche 2 by that log-ratio. ``times``: distinct times.
-    ``covariate``: correlation of a prognostic covariate with niche 2.
-    """
+def pairs(patients: int, present: float = 1.0) -> Callable:
+    """Two sections of each patient, before and after, in which five of eight niches may be absent."""
 
     def draw(rng: np.random.Generator) -> Question:
-        logs = _logs(rng, patients)
-        columns: dict[str, np.ndarray] = {}
-        covariates: tuple[str, ...] = ()
-        lifetime, followed = rng.exponential(size=patients), rng.uniform(0.5, 1.7, patients)
-        if followed_by_niche:
-            carrier = rng.random(patients) < 0.2
-            logs[:, 1] = np.where(carrier, 1.0, -30.0)
-            followed = followed * np.exp(followed_by_niche * carrier)
-        if batch:
-            late = (np.arange(patients) % 2).astype(bool)
-            logs[:, 1] += batch * late
-            columns["batch"] = late.astype(int)
-            lifetime = lifetime * np.where(late, 4.0, 1.0)
-            followed = followed * np.where(late, 4.0, 1.0)
-        if covariate:
-            z = (logs[:, 1] - logs[:, 1].mean()) / SPREAD
-            age = covariate * z + np.sqrt(1 - covariate**2) * rng.normal(size=patients)
-            lifetime = lifetime / np.exp(age)
-            columns["age"], covariates = age.round(3), ("age",)
-        cut = np.sort(lifetime / followed)[round(events * patients) - 1] * (1 + 1e-9)
-        time, event = np.minimum(lifetime, followed * cut), (lifetime <= followed * cut).astype(int)
-        if times:
-            time = np.ceil(time / time.max() * times)
-        counts = _counts(rng, logs, 2000)
-        sections = _sections(counts, np.arange(patients), months=time, dead=event, **columns)
-        asked = Contrast("c", "survival", time="months", event="dead", event_value="1", covariates=covariates)
-        return Question(asked, sections, counts)
+        patient, side = np.repeat(np.arange(patients), 2), np.tile([0, 1], patients)
+        logs = log_shares(rng, patients)[patient] + 0.4 * rng.normal(size=(2 * patients, 8))
+        logs[:, 3:] = np.where(rng.random((len(logs), 5)) < present, logs[:, 3:], -30.0)
+        counts = counts_of(rng, logs, 4000)
+        sections = sections_of(counts, patient, side=side)
+        return Question(Contrast("c", "groups", column="side", block="patient"), sections, counts)
 
     return draw
 
 
-HARD = (
-    HardDesign("cells 200 v 5,000, 12 + 12", cells_by_group(200, 5000)),
-    HardDesign("cells 1,000 v 20,000 in patches of 50, 12 + 12", cells_by_group(1000, 20000, 50)),
-    HardDesign("own courses, 8 patients, 3 times", courses(8, 3, 0.5)),
-    HardDesign("own courses, 8 patients, 5 times", courses(8, 5, 0.3)),
-    HardDesign("own courses, whole composition, 8 patients, 5 times", courses(8, 5, 0.3), joint=True),
-    HardDesign("SD 1.2 and 0.4, 5 + 15", normal(5, 15, spread=(1.2, 0.4))),
-    HardDesign("SD 1.2 and 0.4, 5 + 15, whole composition", normal(5, 15, spread=(1.2, 0.4)), joint=True),
-    HardDesign("SD 1.2, 1.2, 0.4, 4 + 4 + 16", normal(4, 4, 16, spread=(1.2, 1.2, 0.4))),
-    HardDesign(
-        "SD 0.8, 0.6, 0.4, 5 + 10 + 15, whole composition", normal(5, 10, 15, spread=(0.8, 0.6, 0.4)), joint=True
-    ),
-    HardDesign("nested batches, 3 of 8 patients a group", nested_batches(3, 8, 0.7)),
-    HardDesign("nested batches, 5 of 4 patients a group", nested_batches(5, 4, 0.4)),
-    HardDesign("batches 9 + 3 v 3 + 9, a niche six times as frequent", uneven_batches(1.8)),
-    HardDesign("batches 24 + 16 v 16 + 24, a niche six times as frequent", uneven_batches(1.8, 24, 16)),
-    HardDesign("3 + 3", normal(3, 3)),
-    HardDesign("4 + 4", normal(4, 4)),
-    HardDesign("3 + 3, niches present or absent", present_or_absent(3, 3)),
-    HardDesign("4 + 4, niches present or absent", present_or_absent(4, 4)),
-    HardDesign("survival, 40, batch with early and late deaths", survival(40, 0.8, batch=1.6)),
-    HardDesign("survival, 60, carriers followed longer", survival(60, 0.3, followed_by_niche=1.0)),
-    HardDesign("survival, 60, carriers followed shorter", survival(60, 0.3, followed_by_niche=-1.0)),
-    HardDesign("survival, 60, five distinct times", survival(60, 0.4, times=5)),
-    HardDesign("survival, 40, 8 events, penalised, prognostic covariate", survival(40, 0.2, covariate=0.7)),
-)
+def three_tissues(patients: int) -> Callable:
+    """Three tissues of each patient, of which two are alike: no sphericity."""
+
+    def draw(rng: np.random.Generator) -> Question:
+        patient, tissue = np.repeat(np.arange(patients), 3), np.tile([0, 1, 2], patients)
+        own = 0.6 * rng.normal(size=(patients, 2, 8))
+        logs = log_shares(rng, patients)[patient] + own[patient, np.minimum(tissue, 1)]
+        counts = counts_of(rng, logs + 0.1 * rng.normal(size=logs.shape), 4000)
+        sections = sections_of(counts, patient, tissue=tissue)
+        return Question(Contrast("c", "groups", column="tissue", block="patient"), sections, counts)
+
+    return draw
