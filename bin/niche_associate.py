@@ -25,6 +25,9 @@ from semanticst.constants import PERMUTATIONS
     "--base-clusterings", type=EXISTING_FILE,
     help="Cells per section and niche in each base clustering (niche_member_counts.csv).",
 )  # fmt: skip
+@click.option(
+    "--regions", type=EXISTING_FILE, help="Cells per section, annotated region and niche (niche_regions.csv)."
+)
 @click.option("--markers", type=EXISTING_FILE, help="Markers of the niches (niche_markers.csv), for the sentences.")
 @click.option(
     "--niches", type=EXISTING_FILE, help="Niche of each cell (niches.csv.gz), for maps of representative sections."
@@ -71,6 +74,7 @@ def niche_associate(
     cell_types,
     gene_sets,
     base_clusterings,
+    regions,
     markers,
     niches,
     clinical_features,
@@ -95,6 +99,7 @@ def niche_associate(
         within_niche,
         kinds=kinds,
         base_clusterings=base_clusterings,
+        regions=regions,
         min_cells=clinical_min_cells,
         permutations=clinical_permutations,
         log_cells=clinical_log_cells,

@@ -13,6 +13,12 @@ from semanticst.association.checks.echo import add_median_reference, mark_echoes
 from semanticst.association.checks.percentage_points import add_percentage_points
 from semanticst.association.design.batch import account_for_batch
 from semanticst.association.design.design import Design, build_design
+from semanticst.association.design.region_parts import (
+    BY_REGION,
+    is_by_region,
+    read_region_counts,
+    split_by_region,
+)
 from semanticst.association.design.tables import Contrast, read_clinical, read_contrast, read_sections
 from semanticst.association.features.composition import (
     JOINT,
@@ -144,6 +150,7 @@ def associate(
     within_niche: Mapping[str, Path | None] | None = None,
     kinds: tuple[str, ...] = ("proportion",),
     base_clusterings: Path | None = None,
+    regions: Path | None = None,
     **options,
 ) -> Association:
     """Read the tables and test one contrast.
@@ -162,6 +169,9 @@ def associate(
         Features to test, of ``composition.FEATURES``.
     base_clusterings
         ``niche_member_counts.csv`` of ``niche_cluster.py``.
+    regions
+        ``niche_regions.csv`` of ``niche_describe.py``, for a contrast of annotated regions: of proportion and entropy
+        alone, since nothing else is known of parts of sections.
     options
         Passed on to ``examine``.
 
@@ -187,6 +197,15 @@ def associate(
     question = read_contrast(contrasts, contrast)
     niches = read_counts(counts)
     sections = read_sections(samplesheet, read_clinical(clinical), niches)
+    if is_by_region(question, sections) and regions is not None:
+        of_parts, known = read_region_counts(regions)
+        # a section without regions has no value, and is counted as such
+        niches = pd.concat([niches, of_parts.reindex(columns=niches.columns, fill_value=0)])
+        sections = split_by_region(sections, known)
+        if left := [kind for kind in kinds if kind not in BY_REGION]:
+            log.warning("%s: not known of parts of sections, and not tested: %s", question.name, ", ".join(left))
+        kinds = tuple(kind for kind in kinds if kind in BY_REGION) or BY_REGION[:1]
+        return examine(question, sections, niches, kinds=kinds, **options)
     edges = read_contacts(contacts) if contacts is not None else None
     tables = {
         kind: read_within_niche(path, kind) for kind, path in (within_niche or {}).items() if kind in kinds and path

@@ -23,8 +23,8 @@ class Cohort:
 
     path: Path
     cells: pd.DataFrame
-    """n_cells rows: sample, patient (str), niche (int, from 1); where given stability, niche_jaccard (float) and
-    cell_type (str)."""
+    """n_cells rows: sample, patient (str), niche (int, from 1); where given stability, niche_jaccard (float),
+    cell_type (str) and annotated_region (str, empty where in none)."""
     xy: np.ndarray
     """float64, n_cells x 2, in ``spatial_unit``."""
     spatial_unit: str
@@ -138,6 +138,9 @@ def read_cohort(path: Path) -> Cohort:
         if Obs.CELL_TYPE in backed.obs:
             types = backed.obs[Obs.CELL_TYPE].astype(object)
             cells[Obs.CELL_TYPE] = types.where(types.notna(), "not given").astype(str).to_numpy()
+        if Obs.ANNOTATION in backed.obs:
+            region = backed.obs[Obs.ANNOTATION].astype(object)
+            cells[Obs.ANNOTATION] = region.where(region.notna(), "").astype(str).to_numpy()
         return Cohort(
             path=path,
             cells=cells,

@@ -26,6 +26,20 @@ def niche_counts(cohort: Cohort) -> pd.DataFrame:
     )
 
 
+def niche_regions(cohort: Cohort) -> pd.DataFrame | None:
+    """Count the cells of every niche in every annotated region of every sample, zeros included; None without regions.
+
+    Returns columns sample, patient, annotated_region, niche, n_cells; cells in no region are in no row.
+    """
+    if Obs.ANNOTATION not in cohort.cells or not (cohort.cells[Obs.ANNOTATION] != "").any():
+        return None
+    inside = cohort.cells[cohort.cells[Obs.ANNOTATION] != ""]
+    counts = pd.crosstab([inside[Obs.SAMPLE], inside[Obs.PATIENT], inside[Obs.ANNOTATION]], inside[Obs.NICHE])
+    counts = counts.reindex(columns=pd.Index(cohort.niches, name="niche"), fill_value=0)
+    counts.index.names = names = ["sample", "patient", Obs.ANNOTATION.value]
+    return counts.reset_index().melt(names, value_name="n_cells").sort_values([*names, "niche"], ignore_index=True)
+
+
 def niche_cell_types(cohort: Cohort) -> pd.DataFrame | None:
     """Share of each cell type in each niche, or None where the input names no cell types.
 

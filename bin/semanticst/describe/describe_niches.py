@@ -6,7 +6,13 @@ from pathlib import Path
 from semanticst.cohort.read_cohort import Cohort, read_cohort
 from semanticst.constants import Obs
 from semanticst.describe.agreement import section_agreement
-from semanticst.describe.composition import niche_cell_types, niche_counts, niche_scores, sample_cell_types
+from semanticst.describe.composition import (
+    niche_cell_types,
+    niche_counts,
+    niche_regions,
+    niche_scores,
+    sample_cell_types,
+)
 from semanticst.describe.fragmentation import niche_patches
 from semanticst.describe.gene_sets import niche_gene_sets, read_gene_sets
 from semanticst.describe.markers import niche_markers
@@ -26,10 +32,10 @@ def describe_niches(
     """Write everything that describes the niches of ``cohort.h5ad`` into ``outdir``.
 
     Tables ``niche_overview``, ``niche_counts``, ``niche_markers``, ``niche_contacts``, ``niche_patches``, and where the
-    input allows ``niche_agreement``, ``niche_scores``, ``niche_cell_types``, ``niche_sample_cell_types`` and
-    ``niche_gene_sets`` (CSV); a map of each section under ``maps/``; one sheet with at most ``n_maps`` of them
-    (``maps/niche_maps.png``); custom content for MultiQC. Raises BadInput when the object lacks niches or positions, or
-    the gene sets cannot be used.
+    input allows ``niche_agreement``, ``niche_scores``, ``niche_cell_types``, ``niche_sample_cell_types``,
+    ``niche_regions`` and ``niche_gene_sets`` (CSV); a map of each section under ``maps/``; one sheet with at most
+    ``n_maps`` of them (``maps/niche_maps.png``); custom content for MultiQC. Raises BadInput when the object lacks
+    niches or positions, or the gene sets cannot be used.
     """
     outdir = Path(outdir)
     sets = read_gene_sets(gene_sets) if gene_sets else None
@@ -43,6 +49,7 @@ def describe_niches(
         "niche_contacts": niche_contacts(cohort),
         "niche_scores": niche_scores(cohort),
         "niche_cell_types": types,
+        "niche_regions": niche_regions(cohort),
         "niche_sample_cell_types": sample_cell_types(cohort),
         "niche_patches": niche_patches(cohort),
         "niche_agreement": section_agreement(niche_counts(cohort)),

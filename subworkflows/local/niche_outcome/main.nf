@@ -30,8 +30,8 @@ workflow NICHE_OUTCOME {
         cohort.combine(size).map { file, n -> [[id: 'cohort', code: describe_code, cells: n.cells, features: n.features], file, gene_sets] }
     )
 
-    // cell types and gene sets are there only where the samples have them, and where sets are given
-    def wanted = ['counts', 'contacts', 'patches', 'sample_cell_types', 'gene_sets', 'markers'].collect { name -> "niche_${name}.csv" }
+    // cell types, gene sets and regions are there only where the samples have them, and where sets are given
+    def wanted = ['counts', 'contacts', 'patches', 'sample_cell_types', 'gene_sets', 'markers', 'regions'].collect { name -> "niche_${name}.csv" }
     ch_described = NICHE_DESCRIBE.out.tables
         .map { _meta, files -> wanted.collect { name -> files.find { file -> file.name == name } ?: [] } }
         .combine(members)

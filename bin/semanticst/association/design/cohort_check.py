@@ -10,8 +10,9 @@ import pandas as pd
 from semanticst.association.design.batch import BatchCheck, account_for_batch
 from semanticst.association.design.cautions import pooled_columns
 from semanticst.association.design.design import Design, build_design, contrast_problems
+from semanticst.association.design.region_parts import is_by_region, split_by_region
 from semanticst.association.design.tables import Contrast, contrast_columns, contrast_of, join_sections, tidied
-from semanticst.errors import BadInput, Problem
+from semanticst.errors import BadInput, Problem, ReadError
 from semanticst.io.clinical_table import check_agreement, check_clinical, sexes_of
 from semanticst.io.contrasts_table import Shortcuts, add_shortcuts, check_against_variables, check_contrasts, variables
 from semanticst.io.exclusion import EXCLUDE, exclusion_reason, split_excluded
@@ -119,17 +120,48 @@ def _make_design(check: ContrastCheck, file: Path, line: int, cohort: CheckedCoh
     log.info("contrast %s", check.row["contrast"])
     try:
         contrast = contrast_of(check.row, file, line)
-        found = contrast_problems(contrast, _sections(cohort.patients, cohort.sections))
+        whole = _sections(cohort.patients, cohort.sections)
+        if is_by_region(contrast, whole) and _regions(cohort) is None:
+            log.warning("contrast %s: its regions are seen when the outlines are read, in the run", contrast.name)
+            return
+        found = contrast_problems(contrast, _by_region(contrast, whole, cohort))
         if check.problems:
             # columns and their values have been judged, cell by cell; what is left is what the row itself says
             check.problems += [p for p in found if p.column in OF_ROW or str(p.file).startswith("--")]
         elif found:
             check.problems += found
         else:
-            sections = _sections(*used_columns(contrast, cohort.patients, cohort.sections))
+            sections = _by_region(
+                contrast, _sections(*used_columns(contrast, cohort.patients, cohort.sections)), cohort
+            )
             check.design, check.batch = account_for_batch(build_design(contrast, sections))
     except BadInput as bad:
         check.problems += bad.problems
+
+
+def _by_region(contrast: Contrast, sections: pd.DataFrame, cohort: CheckedCohort) -> pd.DataFrame:
+    """Parts of sections, where the contrast is one of annotated regions, going by the outlines; else the sections."""
+    if not is_by_region(contrast, sections):
+        return sections
+    regions = _regions(cohort)
+    return split_by_region(sections, regions) if regions else sections
+
+
+def _regions(cohort: CheckedCohort) -> dict[str, list[str]] | None:
+    """Names of the outlines of each sample with an annotation; empty where no sample has one, None where a file of
+    them is not at hand. Raises BadInput when one is none."""
+    if cohort.used is None:
+        return {}
+    rows = [row for row in cohort.used.rows if row.get("annotation")]
+    files = {row["sample"]: cohort.used.file.resolve().parent / row["annotation"] for row in rows}
+    if not all(file.is_file() for file in files.values()):
+        return None
+    from semanticst.io.regions.annotation import region_names  # with shapely, which most checks do without
+
+    try:
+        return {sample: region_names(file) for sample, file in files.items()}
+    except ReadError as error:
+        raise BadInput(Problem(cohort.used.file, str(error), column="annotation")) from None
 
 
 def _sections(clinical: pd.DataFrame, sheet: pd.DataFrame) -> pd.DataFrame:

@@ -5,6 +5,7 @@ import logging
 import numpy as np
 import pandas as pd
 
+from semanticst.association.design.region_parts import samples_of
 from semanticst.association.design.tables import Contrast, conditions, no_such_value, numbers, require_column
 from semanticst.errors import BadInput, Problem
 from semanticst.tables.spellings import one_value
@@ -27,7 +28,8 @@ def keep(sections: pd.DataFrame, wanted: pd.Series, reason: str, dropped: dict[s
     """Keep the wanted sections (bool), and count under ``reason`` the patients of whom none is left."""
     kept = sections[wanted]
     if isinstance(dropped, Dropped) and len(kept) < len(sections):
-        dropped.sections[reason] = dropped.sections.get(reason, 0) + len(sections) - len(kept)
+        lost_sections = len(set(samples_of(sections.index)) - set(samples_of(kept.index)))
+        dropped.sections[reason] = dropped.sections.get(reason, 0) + lost_sections
     lost = set(sections["patient"]) - set(kept["patient"])
     if lost:
         dropped[reason] = dropped.get(reason, 0) + len(lost)

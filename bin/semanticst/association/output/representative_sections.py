@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from semanticst.association.associate import Association
+from semanticst.association.design.region_parts import samples_of
 from semanticst.association.output.summary_text import p_text
 from semanticst.association.stats.results import SIGNIFICANT
 from semanticst.plotting.niche_maps import SectionMap, draw_section
@@ -94,11 +95,15 @@ def draw_representative_sections(result: Association, niches: Path) -> Figure | 
     if not most or row is None:
         return None
     niche = int(row["niche"])
-    sections = read_sections_of(niches, {e.section for e in (*most, *least)})
+    sections = read_sections_of(niches, set(samples_of(pd.Index([e.section for e in (*most, *least)]))))
     figure = new_figure(2.9 * len(most), 6.6)
     axes = figure.subplots(2, len(most), squeeze=False)
     for ax, shown in zip(axes.ravel(), [*most, *least]):
-        draw_section(ax, sections[shown.section], colour=lambda k: niche_colour(k) if k == niche else REMOVED)
+        draw_section(
+            ax,
+            sections[samples_of(pd.Index([shown.section]))[0]],
+            colour=lambda k: niche_colour(k) if k == niche else REMOVED,
+        )
         ax.set_title(shown.title, fontsize=9, loc="left")
     figure.suptitle(
         f"{niche_name(niche)}, {p_text(row['q'], 'q')}: most (above) and least (below)",

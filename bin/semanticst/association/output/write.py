@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst.association.associate import Association
+from semanticst.association.design.region_parts import samples_of
 from semanticst.association.features.composition import JOINT
 from semanticst.association.output import plain_sentences
 from semanticst.association.output.figures import draw_figures
@@ -104,13 +105,13 @@ def record(result: Association, figures: list[str]) -> dict:
         "contrast": question,
         "paragraph": paragraph(result),
         "n_patients": int(units["patient"].nunique()),
-        "n_sections": len(design.sections),
+        "n_sections": samples_of(design.sections.index).nunique(),
         "n_events": int(units["event"].sum()) if "event" in units else None,
         "levels": {v: int((units["value"] == v).sum()) for v in design.levels},
         "within_patient": design.within_patient,
         "dropped_patients": dict(design.dropped),
         "dropped_sections": dict(getattr(design.dropped, "sections", {})),
-        "sections": design.sections.index.tolist(),
+        "sections": samples_of(design.sections.index).unique().tolist(),
         "section_values": _section_values(design.sections),
         "warnings": shared_warnings(result.table),
         "batch_strength": result.batch_strength,
@@ -129,13 +130,16 @@ def record(result: Association, figures: list[str]) -> dict:
 
 
 def _section_values(sections: pd.DataFrame) -> dict[str, str]:
-    """What the contrast knows of each section, as a reader sees it in the title of a map."""
+    """What the contrast knows of each section, as a reader sees it in the title of a map; of parts of sections all."""
     if "event" in sections:
         pairs = zip(sections["time"], sections["event"])
         said = [f"{time:g}, {'event' if event else 'censored'}" for time, event in pairs]
     else:
         said = [f"{value:.3g}" if isinstance(value, float) else str(value) for value in sections["value"]]
-    return dict(zip(sections.index.astype(str), said))
+    known: dict[str, list[str]] = {}
+    for sample, value in zip(samples_of(sections.index), said):
+        known.setdefault(sample, []).append(value)
+    return {sample: " and ".join(dict.fromkeys(values)) for sample, values in known.items()}
 
 
 def report_table(result: Association, outdir: Path) -> None:

@@ -12,6 +12,11 @@ UNNAMED = "region"
 """Name of outlines that have neither a class nor a name."""
 
 
+def region_names(file: Path) -> list[str]:
+    """The regions that a file outlines, sorted. Raises ReadError when it is no GeoJSON of outlines."""
+    return sorted({name or UNNAMED for name in read_outlines(file).names})
+
+
 def annotated_regions(file: Path, points: np.ndarray, scale: float) -> tuple[pd.Categorical, list[str]]:
     """The region of each cell, empty where it lies in none, and notes: cells by region, and those in several.
 
