@@ -15,6 +15,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from semanticst.shortage import cannot_write, disk_error, size
+from semanticst.spreadsheet import guarded_table
 
 
 @contextmanager
@@ -63,7 +64,11 @@ def write_json(path: str | Path, content: object) -> None:
 
 
 def write_table(path: str | Path, table: pd.DataFrame) -> None:
-    """Write ``table`` as CSV without its index; gzip without a time stamp when the name ends in ``.gz``."""
+    """Write ``table`` as CSV without its index; gzip without a time stamp when the name ends in ``.gz``.
+
+    Text that a spreadsheet would run is written as text, see `semanticst.spreadsheet`.
+    """
+    table = guarded_table(table)
     packs = str(path).endswith(".gz")
     with atomic(path, about=_bytes_of_table(table, packs)) as partial:
         if packs:

@@ -43,7 +43,13 @@ def test_every_process_runs_once(stub):
         # the check of the tables builds the designs of the contrasts
         (
             "bin/semanticst/association/__init__.py",
-            {"SAMPLESHEET_CHECK": 1, "NICHE_ASSOCIATE": 2, "NICHE_COLLECT": 1, "REPORT_PLANTED": 1},
+            {
+                "SAMPLESHEET_CHECK": 1,
+                "NICHE_ASSOCIATE": 2,
+                "NICHE_COLLECT": 1,
+                "REPORT_PLANTED": 1,
+                "REPORT_SUMMARY": 1,
+            },
         ),
         (
             "bin/semanticst/niche/mixture.py",

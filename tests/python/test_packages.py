@@ -10,7 +10,18 @@ from helpers import BIN, ROOT
 from pipeline_helpers import imported_names
 
 LIBRARY = BIN / "semanticst"
-SHARED = {"__init__", "cli", "constants", "errors", "progress", "shortage", "threads", "units", "writing"}
+SHARED = {
+    "__init__",
+    "cli",
+    "constants",
+    "errors",
+    "progress",
+    "shortage",
+    "spreadsheet",
+    "threads",
+    "units",
+    "writing",
+}
 """Modules of no package: they import each other only."""
 ORDER = [
     "tables", "mqc", "plotting", "io", "qc", "features", "graph", "model", "niche", "cohort", "describe", "association",

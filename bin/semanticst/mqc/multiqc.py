@@ -50,7 +50,7 @@ def table(
     """Write a table. Row names are the index of ``frame``; columns that ``columns`` does not name are left out."""
     content = {
         "plot_type": "table",
-        "pconfig": {"col1_header": row_title, "no_violin": True, "sort_rows": False, "scale": False},
+        "pconfig": {"col1_header": markup(row_title), "no_violin": True, "sort_rows": False, "scale": False},
         "headers": {key: _header(column) for key, column in columns.items() if key in frame},
         "data": _rows(frame, columns),
     }
@@ -68,7 +68,7 @@ def general_stats(
         "id": _anchor(id),
         "plot_type": "generalstats",
         "headers": {
-            key: _header(column) | {"namespace": source, "placement": place}
+            key: _header(column) | {"namespace": markup(source), "placement": place}
             for key, column in columns.items()
             if key in frame
         },
@@ -92,13 +92,13 @@ def bars(
     content = {
         "plot_type": "bargraph",
         "pconfig": {
-            "title": y,
-            "ylab": y,
+            "title": markup(y),
+            "ylab": markup(y),
             "cpswitch_c_active": not percent_first,
             "sort_samples": False,
         },
         "categories": {markup(piece): {"name": markup(piece)} | _colour(colours, piece) for piece in pieces},
-        "data": {bar: {markup(piece): n for piece, n in values.items()} for bar, values in data.items()},
+        "data": {_escaped(str(bar)): {markup(piece): n for piece, n in values.items()} for bar, values in data.items()},
     }
     return _write(outdir, section, content)
 
@@ -116,9 +116,9 @@ def lines(
     content = {
         "plot_type": "linegraph",
         "pconfig": {
-            "title": f"{y} by {x[:1].lower()}{x[1:]}",
-            "xlab": x,
-            "ylab": y,
+            "title": markup(f"{y} by {x[:1].lower()}{x[1:]}"),
+            "xlab": markup(x),
+            "ylab": markup(y),
             "ylog": log_y,
             "colors": {markup(name): colour for name, colour in (colours or {}).items()},
             # MultiQC names lines on hover only, unless told; the names of many samples would crowd out the figure
@@ -137,11 +137,12 @@ def boxes(
 
     ``axes`` names the axis of each button. The numbers are drawn as they are, and no cell has to be in the report.
     """
-    labels = [{"name": name, "xlab": axes[name], "ylab": axes[name]} for name in data]
+    labels = [{"name": markup(name), "xlab": markup(axes[name]), "ylab": markup(axes[name])} for name in data]
+    figures = [{_escaped(str(box)): values for box, values in of.items()} for of in data.values()]
     content = {
         "plot_type": "box",
         "pconfig": {"data_labels": labels, "xlab": labels[0]["xlab"], "sort_samples": False},
-        "data": list(data.values()) if len(data) > 1 else next(iter(data.values())),
+        "data": figures if len(figures) > 1 else figures[0],
     }
     return _write(outdir, section, content)
 
@@ -168,10 +169,10 @@ def heatmap(
     content = {
         "plot_type": "heatmap",
         "pconfig": {
-            "title": z,
-            "xlab": x,
-            "ylab": y,
-            "zlab": z,
+            "title": markup(z),
+            "xlab": markup(x),
+            "ylab": markup(y),
+            "zlab": markup(z),
             "min": low,
             "max": high,
             "colstops": stops,

@@ -35,6 +35,6 @@ def draw_parts(points: np.ndarray, parts: Mapping[str, np.ndarray], unit: str, p
         if (shown == number).any():
             x, y = np.median(xy[shown == number], axis=0)
             halo = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 1}
-            axes.text(x, y, name, ha="center", va="center", fontsize=7, bbox=halo, parse_math=False)
+            axes.text(x, y, name, ha="center", va="center", fontsize=7, bbox=halo)
     draw_bar(axes, xy, unit)
     save(figure, path, dpi=150)

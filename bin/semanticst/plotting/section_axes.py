@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from scipy.spatial import cKDTree
 
+from semanticst.plotting.style import INK
 from semanticst.units import MICROMETRE
 from semanticst.writing import atomic
 
@@ -38,7 +39,7 @@ def draw_bar(axes: Axes, xy: np.ndarray, unit: str, bar: float | None = None, fo
     low, width, height, border = _frame(xy)
     length = bar or bar_length(width)
     y = low[1] + height + 1.6 * border
-    axes.plot([low[0], low[0] + length], [y, y], color="black", linewidth=2, solid_capstyle="butt")
+    axes.plot([low[0], low[0] + length], [y, y], color=INK, linewidth=2, solid_capstyle="butt")
     axes.text(low[0] + length + border / 2, y, bar_label(length, unit), va="center", fontsize=font_size)
 
 

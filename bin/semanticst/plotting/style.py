@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import matplotlib
 from matplotlib.figure import Figure
 
 from semanticst.plotting.palette import niche_colour
@@ -16,6 +17,8 @@ STYLE: dict[Any, Any] = {  # matplotlib types the names of its settings one by o
     "legend.frameon": False,
     "pdf.fonttype": 42,
 }
+# a name like "HER2$low$" is no formula; every module that draws imports this one
+matplotlib.rcParams["text.parse_math"] = False
 
 
 def new_figure(width: float, height: float) -> Figure:

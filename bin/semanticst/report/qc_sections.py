@@ -174,7 +174,7 @@ def status_section(outdir: Path, frame: pd.DataFrame, left_out: pd.DataFrame) ->
 
 def limits_section(outdir: Path, frame: pd.DataFrame, limits: pd.DataFrame) -> None:
     """Each sample's thresholds, where they come from and how many cells they cost."""
-    given = limits.dropna(subset="value")
+    given = limits.dropna(subset="value") if len(limits) else limits
     if not len(given):
         return
     words = [

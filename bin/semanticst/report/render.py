@@ -1,6 +1,7 @@
 """The page of the report: MultiQC is run, and what it leaves to chance or takes from the machine is removed."""
 
 import hashlib
+import html
 import json
 import re
 import subprocess
@@ -27,6 +28,8 @@ _STATISTICS, _SUMMARY, _CHAPTER = (
     '<div id="general_stats"', '<div id="mqc-module-section-summary"', '<div id="mqc-module-section-',
 )  # fmt: skip
 """Where the table of samples, the summary and any chapter of the page begin."""
+_MENU = re.compile(r'(<a href="#[^"]*" class="nav-l2">)(.*?)(</a>\n)')
+"""Names of sections in the menu, each in a line of its own."""
 _ENTRIES = re.compile(
     r'(<li>\s*<a href="#general_stats"[^<]*</a>\s*</li>\s*)(<li>\s*<a href="#summary"[^<]*</a>.*?</ul>\s*</li>\s*)',
     re.S,
@@ -50,7 +53,7 @@ def render_report(
         raise BadInput(problems)
     command = [sys.executable, "-m", "multiqc", "--force", "--no-version-check", "--no-megaqc-upload", "--no-ai"]
     command += [word for path in configs for word in ("--config", str(path))]
-    command += ["--title", title] if title else []
+    command += ["--title", html.escape(title)] if title else []
     command += ["--cl-config", json.dumps({"custom_logo": str(logo.absolute())})] if logo else []
     command += ["--outdir", str(outdir), "--filename", f"{NAME}.html", str(sections)]
     subprocess.run(command, check=True)
@@ -59,7 +62,12 @@ def render_report(
     # browsers keep a reader's settings of a report under this id, which MultiQC draws at random
     identity = f'reportUuid = "{_identity(sections)}"'
     text = re.sub(r'reportUuid = "[^"]*"', identity, page.read_text(encoding="utf-8"), count=1)
-    page.write_text(summary_first(text), "utf-8")
+    page.write_text(summary_first(_MENU.sub(_escaped_entry, text)), "utf-8")
+
+
+def _escaped_entry(entry: re.Match) -> str:
+    # the menu is made by a filter that takes tags out, and then turns &lt; into < again
+    return f"{entry[1]}{html.escape(entry[2])}{entry[3]}"
 
 
 def summary_first(page: str) -> str:

@@ -12,6 +12,7 @@ from lifelines import KaplanMeierFitter
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from semanticst.association.output.forest_plot import TICKS
 from semanticst.association.output.representative_sections import read_sections_of
 from semanticst.association.output.summary_text import feature_name, is_share, p_text
 from semanticst.association.stats.results import OMNIBUS, PAIRWISE, PRIMARY, SIGNIFICANT
@@ -112,6 +113,10 @@ def _effects(record: dict) -> tuple[str, Figure]:
     ax.axvline(1 if survival else 0, color=FAINT, lw=1, zorder=1)
     if survival:
         ax.set_xscale("log")
+        low, high = ax.get_xlim()
+        shown_ticks = [t for t in TICKS if low <= t <= high]
+        ax.set_xticks(shown_ticks, [f"{t:g}" for t in shown_ticks])
+        ax.minorticks_off()
         ax.set_xlabel("hazard ratio per SD")
     else:
         ax.set_xlabel("effect, 95 % interval (log-ratio; +0.69 = twice)")

@@ -1,4 +1,4 @@
-"""The first page of the report, of the facts of `semanticst.report.summary`."""
+"""The first page of the report, of the facts of `semanticst.report.summary_facts`."""
 
 from collections.abc import Sequence
 from pathlib import Path

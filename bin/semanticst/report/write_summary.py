@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from semanticst.report.summary import leading, read_inputs, summarise
+from semanticst.report.summary_facts import leading, read_inputs, summarise
 from semanticst.report.summary_figures import draw_summary
 from semanticst.report.summary_page import write_page
 from semanticst.writing import write_json

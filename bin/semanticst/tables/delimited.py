@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from semanticst.errors import BadInput, Problem
+from semanticst.spreadsheet import unguarded
 
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "<NA>", "null", "NULL")
 """What stands for a missing value. ``None`` is not in the list: it is a level of a treatment."""
@@ -51,7 +52,7 @@ def read_table(path: Path, known: Iterable[str] = ()) -> Table:
             # a quoted value may span lines: the row starts where the one before ended
             line, last = last + 1, reader.line_num
             # a value that spans lines becomes one line: what is written of it later has a row in a line
-            cells = [" ".join(c.splitlines()).strip() for c in cells]
+            cells = [unguarded(" ".join(c.splitlines()).strip()) for c in cells]
             if not any(cells):
                 continue
             if header is None:

@@ -12,7 +12,7 @@ from report_helpers import write_cohort
 from semanticst.association.output.write import record
 from semanticst.errors import BadInput
 from semanticst.report.render import summary_first
-from semanticst.report.summary import Inputs, leading, read_inputs, summarise
+from semanticst.report.summary_facts import Inputs, leading, read_inputs, summarise
 from semanticst.report.summary_figures import groups_of
 from semanticst.report.write_summary import write_summary
 from semanticst.writing import write_json

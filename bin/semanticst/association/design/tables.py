@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst.errors import BadInput, Problem
+from semanticst.spreadsheet import unguarded
 from semanticst.tables.conditions import Condition, parse_condition, split_conditions
 from semanticst.tables.delimited import clean_value
 from semanticst.tables.spellings import declared, is_missing_word, is_number, variable_value
@@ -91,7 +92,8 @@ def read_text_table(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
 
     Raises BadInput when a required column is absent.
     """
-    table = tidied(pd.read_csv(path, dtype=str, keep_default_na=False))
+    table = tidied(pd.read_csv(path, dtype=str, keep_default_na=False)).rename(columns=unguarded)
+    table = table.apply(lambda column: column.map(lambda value: unguarded(value) if value else value))
     absent = [c for c in required if c not in table.columns]
     if absent:
         raise BadInput([Problem(path, "this column must exist", row=1, column=c) for c in absent])

@@ -5,6 +5,8 @@ process REPORT_SUMMARY {
 
     conda "${moduleDir}/environment.yml"
     container 'nf-semanticst/base:0.1.0'
+    // by content: tables of samples are written anew whenever a step before them was
+    cache 'deep'
 
     input:
     tuple val(meta), path(qc), path(described, stageAs: 'described/*'), path(associations, stageAs: 'associations/*')

@@ -12,6 +12,7 @@ from semanticst.association.output.summary_text import SAME_SIGN, joined, plural
 from semanticst.association.stats.results import SIGNIFICANT
 from semanticst.errors import BadInput, Problem
 from semanticst.plotting.palette import niche_name
+from semanticst.spreadsheet import unguarded
 
 FORMAT = 1
 """Of ``summary.json``; raised when a key changes its meaning or goes."""
@@ -253,6 +254,8 @@ def _table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     try:
         texts = dict.fromkeys(("sample", "patient", "batch", "platform", "reason", "markers", "cell_types"), str)
         table = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
+        for name in texts.keys() & set(table):
+            table[name] = table[name].map(unguarded, na_action="ignore")
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise BadInput(Problem(path, f"cannot be read ({error}); expected a table of a run")) from error
     if absent := [name for name in columns if name not in table]:
