@@ -6,6 +6,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
 from PIL import Image
 
 from helpers import invoke
@@ -13,6 +14,7 @@ from semanticst.io.ingest import ingest_samples, read_raw
 from semanticst.plotting.picture import Level, Picture, image_of, scaled
 from semanticst.plotting.thumbnail import MOST_BYTES, Thumbnail, thumbnail_of, write_thumbnail
 from tenx_helpers import visium_positions, write_json, write_square, write_visium
+from vendor_helpers import make_truth, transformation, write_spatialdata
 
 SCALEF = 0.25
 """Pixels of the picture per full-resolution pixel."""
@@ -104,6 +106,52 @@ def test_the_picture_in_an_object_of_scanpy(tmp_path, values):
     about, at_cells, everywhere = darkness_at_cells(read, tmp_path / "out" / "thumbnails")
     assert at_cells < 80 < 150 < everywhere
     assert (about["um_per_px"], about["units_per_px"], about["unit"]) == (None, pytest.approx(4), "unknown")
+
+
+def add_image(folder, name, image, matrix, system="global", channels=(), levels=2):
+    """An image of a SpatialData store; matrix : 3 x 3, pixels to the coordinate system."""
+    root = zarr.open_group(folder, mode="a")
+    group = root.require_group("images").create_group(name)
+    axes = [{"name": n, "type": "channel" if n == "c" else "space"} for n in "cyx"]
+    affine = [
+        [1, 0, 0, 0],
+        [0, matrix[1, 1], matrix[1, 0], matrix[1, 2]],
+        [0, matrix[0, 1], matrix[0, 0], matrix[0, 2]],
+    ]
+    datasets = []
+    for level in range(levels):
+        own = image[:, :: 2**level, :: 2**level]
+        group.create_array(f"s{level}", data=own)
+        scale = {"type": "scale", "scale": [1.0, 2.0**level, 2.0**level]}
+        datasets.append({"path": f"s{level}", "coordinateTransformations": [scale]})
+    step = transformation({"type": "affine", "affine": np.asarray(affine, float).tolist()}, system, "cyx")
+    group.attrs["multiscales"] = [{"axes": axes, "datasets": datasets, "coordinateTransformations": [step]}]
+    group.attrs["omero"] = {"channels": [{"label": label} for label in channels]}
+
+
+@pytest.mark.parametrize("spatial", [True, False])
+@pytest.mark.parametrize("fluorescence", [True, False])
+def test_the_image_of_a_spatialdata_store(tmp_path, spatial, fluorescence):
+    """Outlines in micrometres that are 4 pixels each in the system "global", as Xenium has it."""
+    truth = make_truth(n_cells=40)
+    scale = [transformation({"type": "scale", "scale": [4.0, 4.0]})]
+    folder = write_spatialdata(tmp_path / "s.zarr", truth, elements="polygons", spatial=spatial, transformations=scale)
+    place = np.array([[20.0, 0, -40], [0, 20.0, -60], [0, 0, 1]])
+    pixels = (truth.spatial * 4 - place[:2, 2]) / 20
+    shape = np.ceil(pixels.max(axis=0)[::-1] + 9).astype(int)
+    image = np.moveaxis(spotted(pixels, shape, size=1), -1, 0)
+    if fluorescence:  # bright nuclei on black, a channel of something else in front
+        image = np.stack([np.full(shape, 7), 255 - image[0].astype(int)]).astype(np.uint16) * 100
+    add_image(folder, "morphology_focus", image, place, channels=("CD45", "DAPI") if fluorescence else ("r", "g", "b"))
+    add_image(folder, "a_other_slide", image, place, system="elsewhere")
+    adata = ingest(tmp_path, folder, spatial_unit="um" if spatial else "")
+    about, at_cells, everywhere = darkness_at_cells(adata, tmp_path / "out" / "thumbnails")
+    assert abs(at_cells - everywhere) > 100
+    assert (at_cells > everywhere) == fluorescence
+    assert about["source"] == "images/morphology_focus"
+    # 20 pixels of the system are 5 um
+    assert about["units_per_px"] == pytest.approx(5 if spatial else 20)
+    assert about["um_per_px"] == (pytest.approx(5) if spatial else None)
 
 
 def test_each_part_of_a_folder_has_its_own(tmp_path):

@@ -18,12 +18,15 @@ from semanticst.io.readers.anndata_parts import read_object
 from semanticst.io.readers.base import Reader, ReadError, Wanted
 from semanticst.io.readers.files import reading
 from semanticst.io.readers.label_images import label_centroids
+from semanticst.io.readers.store_images import KINDS, store_picture, transformations_of
 from semanticst.io.readers.transformations import to_global
 from semanticst.io.readers.zarr_chunks import need_whole, need_whole_dense
 from semanticst.io.several_sections import OVERLAP, SECTION_COLUMNS, how_to_split, overlap, plain
 
 if TYPE_CHECKING:
     import zarr
+
+    from semanticst.plotting.picture import Picture
 
 ATTRS = "spatialdata_attrs"
 KEPT = ("cell_area", "cell_type")
@@ -61,8 +64,11 @@ def read_spatialdata(folder: Path, wanted: Wanted) -> ad.AnnData:
         if Obsm.SPATIAL in table.obsm and np.isnan(table.obsm[Obsm.SPATIAL]).all() and keys:
             del table.obsm[Obsm.SPATIAL]
             table.uns["notes"].append("obsm['spatial'] is empty (NaN)")
-        if Obsm.SPATIAL not in table.obsm:
+        by_centroids = Obsm.SPATIAL not in table.obsm
+        if by_centroids:
             table = _placed(table, group, keys, root, folder, wanted.in_parts)
+        if keys and (picture := _picture(table, keys, root, by_centroids)):
+            table.uns["picture"] = picture
         if keys and not wanted.in_parts:
             regions = table.obs[keys[0]].astype(str)
             several_regions(
@@ -139,6 +145,18 @@ def _placed(
         table, spatial = table[found].copy(), spatial[found]
     table.obsm[Obsm.SPATIAL.value] = spatial
     return table
+
+
+def _picture(table: ad.AnnData, keys: tuple[str, str], root: "zarr.Group", by_centroids: bool) -> "Picture | None":
+    """The picture among whose pixels the cells lie; None where the table annotates several regions."""
+    regions = table.obs[keys[0]].astype(str).unique()
+    if len(regions) != 1:
+        return None
+    to_file = np.eye(3)  # obsm['spatial'] is in the coordinates of the element, and centroids in those of its system
+    if by_centroids:
+        kind = next(kind for kind in KINDS if f"{kind}/{regions[0]}" in root)
+        to_file = to_global(transformations_of(root[f"{kind}/{regions[0]}"]), regions[0])[0]
+    return store_picture(root, regions[0], to_file)
 
 
 def as_text(ids: pd.Series | pd.Index) -> pd.Index:

@@ -26,6 +26,12 @@ def to_global(attrs: dict, where: str) -> tuple[np.ndarray, str, str]:
         raise ReadError(f"{where}: its coordinate transformation is not understood ({chosen.get('type')})") from error
 
 
+def systems(attrs: dict, where: str) -> dict[str, np.ndarray]:
+    """The matrix that takes x, y, 1 to each coordinate system of an element. Raises ReadError as `to_global`."""
+    stated = attrs.get("coordinateTransformations") or [{"type": "identity", "output": {"name": GLOBAL}}]
+    return {str(one["output"]["name"]): to_global({"coordinateTransformations": [one]}, where)[0] for one in stated}
+
+
 def _matrix(step: dict, axes: list[str]) -> np.ndarray:
     """3 x 3 matrix over x, y, 1 of one transformation over ``axes``."""
     kind, matrix, order = step["type"], np.eye(3), [axes.index("x"), axes.index("y")]
