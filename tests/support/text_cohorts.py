@@ -251,6 +251,20 @@ def rare_runs(folder: Path, counts: TextCohort) -> list[TextCohort]:
     for name, sections in (("nested", nested), ("nearly", nearly)):
         asked = Cohort(sections, cohort.counts, cohort.clinical).ask("groups", column="group")
         write_json(batches / f"out/{name}.association.json", named(name, asked))
+    several = make_cohort((9, 9), n_sections=3)
+    patient = several.sections["patient"].str[1:].astype(int)
+    each = several.sections.assign(batch=patient.astype(str))
+    third = (patient // 3).astype(str)
+    visit = each.groupby("patient").cumcount().astype(str)
+    within = {"column": "visit", "block": "patient"}
+    for name, sections, asked in (
+        ("averaged", each.assign(batch="slide " + third), {"type": "groups", "column": "group"}),
+        ("sites", each.assign(site="site " + third), {"type": "groups", "column": "group", "cluster": "site"}),
+        ("course", each.assign(visit=visit), {"type": "continuous"} | within),
+        ("tissues", each.assign(visit="visit " + visit), {"type": "groups"} | within),
+    ):
+        found = Cohort(sections, several.counts, several.clinical).ask(**asked)
+        write_json(batches / f"out/{name}.association.json", named(name, found))
     return [
         TextCohort("rare", rare, SETTINGS | settings, processes),
         TextCohort("no_contrast", nothing, SETTINGS, tuple(p for p in counts.processes if p != "NICHE_ASSOCIATE")),

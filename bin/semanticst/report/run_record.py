@@ -20,6 +20,7 @@ MODELS = {
     "ran_covariates": "covariates ",
     "ran_within": "blocks patient",
     "ran_drawn": "Monte Carlo",
+    "ran_slopes": "one slope per patient",
 }
 """Facts, and the words of a ``model`` column that make them true."""
 REPRESENTATIONS = "the network's embedding, neighbourhood profiles"
@@ -98,6 +99,9 @@ def run_facts(
         "ran_members": max((row.get("n_members") or 0 for row in rows), default=0) or None,
         "ran_analyses": any(row.get("n_analyses") for row in rows),
         "ran_types": any(row.get("p_types") is not None for row in rows),
+        "ran_flips": any("of F (" in model and "sign flips" in model for model in models.split(" | ")),
+        "ran_batch_means": "batches are compared (" in warnings,
+        "ran_cluster_means": "are compared (" in warnings and "means of each " in warnings,
         "ran_batch_blocks": "compared inside batches only" in warnings,
         "ran_batch_withheld": "batch is nested in the contrast (" in warnings and "not testable: batch" in warnings,
     }

@@ -8,9 +8,16 @@ from scipy import stats
 
 from semanticst.association.design.design import Design
 from semanticst.association.features.composition import Features
-from semanticst.association.stats.linear_contrast import Question, Settings, compare, too_few, untestable_feature
+from semanticst.association.stats.linear_contrast import (
+    COARSE,
+    Question,
+    Settings,
+    compare,
+    too_few,
+    untestable_feature,
+)
 from semanticst.association.stats.omnibus import indicators, omnibus_test
-from semanticst.association.stats.permutation import MODELLED, PERMUTED
+from semanticst.association.stats.permutation import MODELLED, PERMUTED, Rearrangements
 from semanticst.association.stats.results import OMNIBUS, PAIRWISE, PRIMARY
 
 
@@ -145,7 +152,10 @@ def compare_omnibus(design: Design, features: Features, settings: Settings) -> l
         result = None
         if not reason:
             X = indicators(values[use], design.levels)
-            result = omnibus_test(y[use, None], X, here.blocks, here.covariates, settings.permutations, settings.seed)
+            patients = here.patients if here.within_patient else None
+            result = omnibus_test(
+                y[use, None], X, here.blocks, here.covariates, settings.permutations, settings.seed, patients=patients
+            )
             if result is None:
                 reason = "not testable: covariates or blocks determine the contrast, or leave no degree of freedom"
         if reason or result is None:
@@ -162,9 +172,16 @@ def compare_omnibus(design: Design, features: Features, settings: Settings) -> l
             model=here.describe(result.permutations.describe())
             .replace("HC2 errors", "F test, unequal variances")
             .replace("of t", "of F"),
+            warnings=few_flips(result.permutations) if here.within_patient else [],
         )
         rows.append(row)
     return rows
+
+
+def few_flips(flips: Rearrangements) -> list[str]:
+    """What so few patients cannot give: the smallest p is that of two sign flips, the data and all signs turned."""
+    smallest = 2 / len(flips)
+    return [f"only {len(flips)} sign flips of patients: no p below {smallest:.2g}"] if smallest > COARSE else []
 
 
 def steps(values: np.ndarray, levels: tuple[str, ...]) -> np.ndarray:

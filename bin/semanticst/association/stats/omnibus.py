@@ -16,6 +16,7 @@ from semanticst.association.stats.linear_model import TINY, nuisance_basis, satt
 from semanticst.association.stats.permutation import (
     CHUNK,
     Rearrangements,
+    flips_of_patients,
     permutation_p,
     permutations_of,
     sign_flips_of,
@@ -45,6 +46,7 @@ def omnibus_test(
     permutations: int,
     seed: int,
     joint: bool = False,
+    patients: np.ndarray | None = None,
 ) -> OmnibusResult | None:
     """Test whether the columns of X (n x d) explain Y (n x k) beyond blocks and covariates.
 
@@ -52,6 +54,9 @@ def omnibus_test(
     With ``joint`` all columns of Y are one multivariate outcome, and p is the permutation's alone. Else it is not below
     ``p_model``, that of F with the degrees of freedom of Box (1954, Ann Math Stat 25:290) and Brunner et al. (1997,
     JASA 92:1494) at each group's own variance.
+
+    ``patients`` (n) are given where levels are compared within them. Then all signs of a patient are flipped together:
+    levels cannot change places where two of them are more alike than a third (no sphericity).
     """
     nuisance = nuisance_basis(blocks, covariates)
     own = X - nuisance @ (nuisance.T @ X)
@@ -60,8 +65,11 @@ def omnibus_test(
     df_effect, df_rest = effect.shape[1], len(Y) - nuisance.shape[1] - effect.shape[1]
     if df_effect < 1 or df_rest < 1:
         return None
-    drawn = permutations_of(_row_codes(X), blocks, permutations, seed, exact_allowed=covariates.size == 0)
     codes = _row_codes(X)
+    if patients is None:
+        drawn: Rearrangements = permutations_of(codes, blocks, permutations, seed, covariates.size == 0)
+    else:
+        drawn = flips_of_patients(patients, permutations, seed)
     spread = covariates.size == 0 and len(np.unique(blocks)) == 1
     return _explained(Y, effect, nuisance, drawn, codes if len(np.unique(codes)) <= len(Y) / 2 else None, joint, spread)
 

@@ -63,7 +63,8 @@ def compare_composition(design: Design, share: pd.DataFrame, settings: Settings)
         _, length, slopes = patient_slopes(X[:, 0], patients, blocks, covariates, Y)
         result = slopes_test(slopes, length, settings.permutations, settings.seed)
     else:
-        result = omnibus_test(Y, X, blocks, covariates, settings.permutations, settings.seed, joint=True)
+        several = patients if design.within_patient and X.shape[1] > 1 else None
+        result = omnibus_test(Y, X, blocks, covariates, settings.permutations, settings.seed, True, several)
     if result is None:
         reason = "not testable: covariates or blocks determine the contrast, or leave no degree of freedom"
         return {**row, "warnings": [reason]}

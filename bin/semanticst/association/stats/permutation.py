@@ -67,6 +67,13 @@ def sign_flips_of(n: int, limit: int, seed: int) -> SignFlips:
     return SignFlips(np.random.default_rng(seed).choice([-1.0, 1.0], (limit, n)), False)
 
 
+def flips_of_patients(patients: np.ndarray, limit: int, seed: int) -> SignFlips:
+    """The same for patients of several units, which keep a sign together."""
+    row = np.unique(patients, return_inverse=True)[1]
+    flips = sign_flips_of(row.max() + 1, limit, seed)
+    return SignFlips(flips.sign[:, row], flips.exact)
+
+
 def count_permutations(x: np.ndarray, blocks: np.ndarray) -> int:
     """Number of different ways to arrange the values of x inside blocks."""
     return prod(_multinomial(np.unique(x[blocks == b], return_counts=True)[1]) for b in np.unique(blocks))

@@ -48,7 +48,7 @@ HARD = (
     HardDesign("8 + 8, niches in 20 % of patients", present_or_absent(8, 8, present=0.2)),
     HardDesign("3 + 20, niches in 20 % of patients", present_or_absent(3, 20, present=0.2)),
     HardDesign("4 + 4 + 4", normal(4, 4, 4)),
-    HardDesign("three tissues within 8 patients, two alike", three_tissues(8)),
+    HardDesign("three tissues within 8 patients, two alike", three_tissues(8), joint=True),
     HardDesign("survival, 40, batch with early and late deaths", survival(40, 0.8, batch=1.6)),
     HardDesign("survival, 60, carriers followed longer", survival(60, 0.3, followed_by_niche=1.0)),
     HardDesign("survival, 60, carriers followed shorter", survival(60, 0.3, followed_by_niche=-1.0)),
