@@ -12,8 +12,11 @@ from semanticst.errors import ReadError
 from semanticst.io.feature_roles import named_controls, proteins, types_of
 from semanticst.io.sparse import regroup_columns
 
-KEYS = ("protein", "proteins", "protein_expression", "protein_counts", "antibody_capture", "antibody", "adt", "prot")
-"""Of ``obsm``, in lower case: scvi-tools (protein_expression) and others."""
+KEYS = ("protein", "proteins", "protein_expression", "protein_counts", "antibody_capture", "antibody", "adt", "prot",
+        "intensities")  # fmt: skip
+"""Of ``obsm``, in lower case: scvi-tools (protein_expression), sopa (intensities of a staining) and others."""
+COLOURS = frozenset({"r", "g", "b", "a", "red", "green", "blue", "alpha", "0", "1", "2", "3"})
+"""Channels of a picture in colours, which are no stainings."""
 MIN_CELLS = 2
 
 
@@ -59,6 +62,8 @@ def split_proteins(
         if not isinstance(obsm[key], pd.DataFrame):
             return X, var, None, [f"obsm['{key}'] is left out: nothing names its {obsm[key].shape[1]} proteins"]
         frame, where = obsm[key], f"obsm['{key}']"
+        if set(map(str.lower, frame.columns.astype(str))) <= COLOURS:
+            return X, var, None, [f"{where} is left out: the colours of a picture"]
     found = _checked(frame, where)
     told = f"{len(found.names)} proteins are kept beside the genes ({found.kind.value}; by {where})"
     isotypes = frame.shape[1] - len(found.names)

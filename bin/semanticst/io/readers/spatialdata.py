@@ -18,7 +18,7 @@ from semanticst.io.readers.anndata_parts import read_object
 from semanticst.io.readers.base import Reader, ReadError, Wanted
 from semanticst.io.readers.files import reading
 from semanticst.io.readers.label_images import label_centroids
-from semanticst.io.readers.store_images import KINDS, store_picture, transformations_of
+from semanticst.io.readers.store_images import annotated, store_picture, transformations_of
 from semanticst.io.readers.transformations import to_global
 from semanticst.io.readers.zarr_chunks import need_whole, need_whole_dense
 from semanticst.io.several_sections import OVERLAP, SECTION_COLUMNS, how_to_split, overlap, plain
@@ -26,9 +26,11 @@ from semanticst.io.several_sections import OVERLAP, SECTION_COLUMNS, how_to_spli
 if TYPE_CHECKING:
     import zarr
 
-    from semanticst.plotting.picture import Picture
-
 ATTRS = "spatialdata_attrs"
+XENIUM_PX = 0.2125
+"""Micrometres of a pixel of the morphology image of Xenium."""
+OLD = "old_"
+"""What sopa puts in front of the table of an earlier step."""
 KEPT = ("cell_area", "cell_type")
 KEPT_PLAIN = SECTION_COLUMNS | {"intissue", "arrayrow", "arraycol"}
 """Columns of obs that are kept: what later steps use, and what tells sections and tissue."""
@@ -39,7 +41,7 @@ def read_spatialdata(folder: Path, wanted: Wanted) -> ad.AnnData:
 
     Values: see `semanticst.io.readers.anndata_parts`. Coordinates: ``obsm['spatial']`` where the table has them, else
     centroids of the outlines, points or labels that the table annotates, brought into the coordinate system "global".
-    Their unit is unknown.
+    Their unit is unknown, but of Xenium as spatialdata-io reads it.
 
     Raises ReadError when the table is not named and there are several, when there are no coordinates, when it annotates
     several regions that lie on top of each other, and when the folder is damaged or was copied in part.
@@ -67,8 +69,8 @@ def read_spatialdata(folder: Path, wanted: Wanted) -> ad.AnnData:
         by_centroids = Obsm.SPATIAL not in table.obsm
         if by_centroids:
             table = _placed(table, group, keys, root, folder, wanted.in_parts)
-        if keys and (picture := _picture(table, keys, root, by_centroids)):
-            table.uns["picture"] = picture
+        if keys:
+            _add_picture_and_scale(table, keys, root, group.basename, by_centroids, wanted.platform)
         if keys and not wanted.in_parts:
             regions = table.obs[keys[0]].astype(str)
             several_regions(
@@ -91,6 +93,8 @@ def _table(root: "zarr.Group", name: str) -> "zarr.Group":
         raise ReadError(
             f"there is no table in the folder; it holds {', '.join(sorted(root.group_keys())) or 'nothing'}"
         )
+    if not name:
+        names = [n for n in names if not n.startswith(OLD)] or names
     if name and name not in names:
         raise ReadError(f"there is no table {name}; tables in the folder: {', '.join(names)}")
     if not name and len(names) > 1:
@@ -124,7 +128,7 @@ def _placed(
     regions, instances = table.obs[keys[0]].astype(str).to_numpy(), as_text(table.obs[keys[1]])
     for region in sorted(set(regions)):
         rows = np.flatnonzero(regions == region)
-        points, systems[region], note = _centroids(root, folder, region)
+        points, systems[region], note = _centroids(root, folder, region, group.basename)
         at = as_text(points.index).get_indexer(instances[rows])
         spatial[rows[at >= 0]] = points.to_numpy()[at[at >= 0]]
         notes.append(note)
@@ -147,16 +151,30 @@ def _placed(
     return table
 
 
-def _picture(table: ad.AnnData, keys: tuple[str, str], root: "zarr.Group", by_centroids: bool) -> "Picture | None":
-    """The picture among whose pixels the cells lie; None where the table annotates several regions."""
+def _add_picture_and_scale(
+    table: ad.AnnData, keys: tuple[str, str], root: "zarr.Group", name: str, by_centroids: bool, platform: str
+) -> None:
+    """Add the picture among whose pixels the cells lie, and the scale of Xenium, to ``uns``.
+
+    Nothing where the table annotates several regions, or one that is not in the folder. name : of the table.
+    """
     regions = table.obs[keys[0]].astype(str).unique()
-    if len(regions) != 1:
-        return None
-    to_file = np.eye(3)  # obsm['spatial'] is in the coordinates of the element, and centroids in those of its system
-    if by_centroids:
-        kind = next(kind for kind in KINDS if f"{kind}/{regions[0]}" in root)
-        to_file = to_global(transformations_of(root[f"{kind}/{regions[0]}"]), regions[0])[0]
-    return store_picture(root, regions[0], to_file)
+    element = annotated(root, regions[0], name) if len(regions) == 1 else None
+    if element is None:
+        return
+    # obsm['spatial'] is in the coordinates of the element, and centroids in those of its system
+    try:
+        to_system = to_global(transformations_of(element), regions[0])[0]
+    except ReadError:
+        return
+    if picture := store_picture(root, element, to_system if by_centroids else np.eye(3)):
+        table.uns["picture"] = picture
+    # spatialdata-io's reader of Xenium: outlines in um, which the pixels of the morphology image are the system of
+    is_xenium = np.allclose(to_system, np.diag([1 / XENIUM_PX, 1 / XENIUM_PX, 1]), rtol=0.005)
+    if is_xenium and platform in ("", "xenium") and "spatial_unit" not in table.uns:
+        table.uns["spatial_unit"] = "px" if by_centroids else "um"
+        if by_centroids:
+            table.uns |= {"um_per_unit": XENIUM_PX, "um_per_unit_source": "pixel of Xenium's morphology image"}
 
 
 def as_text(ids: pd.Series | pd.Index) -> pd.Index:
@@ -176,27 +194,27 @@ def several_regions(labels: np.ndarray, names: list[str], points: np.ndarray, co
         )
 
 
-def _centroids(root: "zarr.Group", folder: Path, region: str) -> tuple[pd.DataFrame, str, str]:
+def _centroids(root: "zarr.Group", folder: Path, region: str, table: str) -> tuple[pd.DataFrame, str, str]:
     """x and y of the instances of an element, index = their ids; the coordinate system; and what was done."""
-    for kind, file in (("shapes", "shapes.parquet"), ("points", "points.parquet"), ("labels", "")):
-        path, name = folder / kind / region / file, f"{kind}/{region}"
-        if not path.exists():
-            continue
-        element = root[name]
-        if kind == "labels":
-            points, attrs = label_centroids(element)
-        else:
-            points = _of_shapes(path) if kind == "shapes" else _of_points(path, element)
-            attrs = element.attrs.asdict()
-        if not points.index.is_unique:
-            raise ReadError(f"{name}: ids occur more than once")
-        matrix, system, done = to_global(attrs, name)
-        xy = points.to_numpy() @ matrix[:2, :2].T + matrix[:2, 2]
-        return pd.DataFrame(xy, index=points.index), system, f"coordinates: centroids of {name}, {done}"
-    raise ReadError(
-        f"there are no coordinates: no obsm['spatial'], and the table annotates {region}, which is not in the folder; "
-        "store centroids as obsm['spatial'] of the table"
-    )
+    element = annotated(root, region, table)
+    if element is None:
+        raise ReadError(
+            f"there are no coordinates: no obsm['spatial'], and the table annotates {region}, which is not in the "
+            "folder; store centroids as obsm['spatial'] of the table"
+        )
+    name = element.path
+    kind = name.partition("/")[0]
+    path = folder / name / {"shapes": "shapes.parquet", "points": "points.parquet", "labels": ""}[kind]
+    if kind == "labels":
+        points, attrs = label_centroids(element)
+    else:
+        points = _of_shapes(path) if kind == "shapes" else _of_points(path, element)
+        attrs = element.attrs.asdict()
+    if not points.index.is_unique:
+        raise ReadError(f"{name}: ids occur more than once")
+    matrix, system, done = to_global(attrs, name)
+    xy = points.to_numpy() @ matrix[:2, :2].T + matrix[:2, 2]
+    return pd.DataFrame(xy, index=points.index), system, f"coordinates: centroids of {name}, {done}"
 
 
 def _of_shapes(path: Path) -> pd.DataFrame:

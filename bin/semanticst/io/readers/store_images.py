@@ -18,28 +18,38 @@ BEST_FIRST = ("hires", "he", "h_and_e", "full", "morphology", "image")
 NUCLEI = ("dapi", "hoechst", "nucle", "dna")
 """Channels that are shown where an image of fluorescence has several, else the first."""
 KINDS = ("shapes", "points", "labels")
+MERGED = ("raw_", "reference_", "redefined_")
 
 
-def store_picture(root: "zarr.Group", region: str, to_file: np.ndarray) -> Picture | None:
+def store_picture(root: "zarr.Group", element: "zarr.Group", to_file: np.ndarray) -> Picture | None:
     """The picture of a store that lies in a coordinate system of the cells; None where there is none.
 
-    region : the element that the table annotates. to_file : 3 x 3, takes coordinates of that element to those of the
-    cells. The axes of images are y and x, with channels in front.
+    element : what the table annotates. to_file : 3 x 3, takes coordinates of that element to those of the cells. The
+    axes of images are y and x, with channels in front.
     """
-    element = next((root[f"{kind}/{region}"] for kind in KINDS if f"{kind}/{region}" in root), None)
-    if element is None or "images" not in root:
+    if "images" not in root:
         return None
-    own = systems(transformations_of(element), region)
     for name in sorted(root["images"].group_keys(), key=_preference):
         image = root[f"images/{name}"]
         try:
-            others = systems(transformations_of(image), name)
+            own, others = systems(transformations_of(element), element.name), systems(transformations_of(image), name)
             shared = next((system for system in own if system in others), None)
             if shared is not None and (levels := _levels(image, to_file @ np.linalg.inv(own[shared]) @ others[shared])):
                 return Picture(f"images/{name}", levels)
-        except (ReadError, KeyError, ValueError, TypeError, np.linalg.LinAlgError):
+        except (ReadError, KeyError, ValueError, TypeError, IndexError, np.linalg.LinAlgError):
             continue  # an image that is not understood is none for a thumbnail; the cells do without it
     return None
+
+
+def annotated(root: "zarr.Group", region: str, table: str) -> "zarr.Group | None":
+    """The element that a table annotates; None where it is not there.
+
+    nf-core/spatialaxe merges stores by renaming what is in them (``raw_table``, ``raw_cell_circles``), and leaves the
+    old name in the table.
+    """
+    prefix = next((prefix for prefix in MERGED if table.startswith(prefix)), "")
+    names = [f"{kind}/{start}{region}" for start in dict.fromkeys(("", prefix)) for kind in KINDS]
+    return next((root[name] for name in names if name in root), None)
 
 
 def _preference(name: str) -> tuple[bool, int, str]:

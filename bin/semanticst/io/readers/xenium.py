@@ -25,6 +25,11 @@ ZARR = ("cell_feature_matrix.zarr.zip", "cell_feature_matrix.zarr", "*cell_featu
 def read_xenium(path: Path, wanted: Wanted) -> ad.AnnData:
     """Read a Xenium sample: all cells of the matrix, control features marked, centres in micrometres."""
     outs = _outs(path)
+    if find_file(outs, *CELLS) is None and (outs / "cells.zarr.zip").is_file():
+        raise ReadError(
+            "the table of cells (cells.parquet, cells.csv.gz) is missing: a folder for Xenium Explorer only, as sopa "
+            "writes it? Give its SpatialData folder (.zarr), or adata.h5ad, in its place"
+        )
     cells, file = read_cells(outs)
     adata, matrix = _read_counts(outs)
     at = locate(adata.obs_names, matrix, cells.index, file)
