@@ -19,7 +19,7 @@ def model_inspect(model, as_json):
 
     stored = load_whole_model(model)
     niches = NicheModel.from_arrays(stored["mixture"])
-    card, quality = model_card(stored), niche_quality(niches)
+    card, quality = model_card(stored) | {"Niches (digest)": niches.digest()}, niche_quality(niches)
     limits = dict(zip(("most_outside", "most_shift"), niches.fit.limits)) if niches.fit is not None else {}
     if as_json:
         rows = quality.reset_index().astype(object).where(quality.reset_index().notna(), None).to_dict("records")

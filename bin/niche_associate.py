@@ -86,26 +86,42 @@ def niche_associate(
 ):
     """Test every niche against one contrast; writes CONTRAST.csv, its figures and the report's tables."""
     from semanticst.association import associate, parse_features, write_association
+    from semanticst.association.output.replication import has_validation, write_replication
+    from semanticst.constants import DISCOVERY, VALIDATION
+    from semanticst.errors import BadInput
 
     within_niche = {"fragmentation": patches, "cell_types": cell_types, "gene_sets": gene_sets}
     kinds = parse_features(clinical_features, {"contacts": contacts, **within_niche})
-    result = associate(
-        contrast,
-        contrasts,
-        clinical,
-        samplesheet,
-        counts,
-        contacts,
-        within_niche,
-        kinds=kinds,
-        base_clusterings=base_clusterings,
-        regions=regions,
-        min_cells=clinical_min_cells,
-        permutations=clinical_permutations,
-        log_cells=clinical_log_cells,
-        seed=seed,
-    )
+
+    def test(part):
+        return associate(
+            contrast,
+            contrasts,
+            clinical,
+            samplesheet,
+            counts,
+            contacts,
+            within_niche,
+            kinds=kinds,
+            base_clusterings=base_clusterings,
+            regions=regions,
+            part=part,
+            min_cells=clinical_min_cells,
+            permutations=clinical_permutations,
+            log_cells=clinical_log_cells,
+            seed=seed,
+        )
+
+    two_parts = has_validation(samplesheet)
+    result = test(DISCOVERY if two_parts else None)
     write_association(result, outdir, niches, markers)
+    if two_parts:
+        validation, reason = None, ""
+        try:
+            validation = test(VALIDATION)
+        except BadInput as error:  # what the discovery has and these samples do not is no mistake of the tables
+            reason = "; ".join(problem.message for problem in error.problems)
+        write_replication(result, validation, reason, outdir)
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ def test_steps_of_one_image_share_one_conda_environment():
     assert len(texts) == 2
 
 
-BY_HAND = ["model_inspect.py", "sample_split.py", "study_power.py"]
+BY_HAND = ["model_inspect.py", "sample_split.py", "studies_combine.py", "study_power.py"]
 """Commands for before and after a run, which no process calls."""
 
 

@@ -27,6 +27,7 @@ from semanticst.association.features.composition import (
     build_features,
     read_contacts,
     read_counts,
+    read_digest,
     read_member_counts,
     shares,
     unit_contacts,
@@ -65,7 +66,7 @@ from semanticst.association.stats.results import (
 )
 from semanticst.association.stats.sensitivity import add_detectable_effects
 from semanticst.association.stats.survival import compare_survival, compare_survival_only
-from semanticst.constants import PERMUTATIONS
+from semanticst.constants import PERMUTATIONS, Obs
 
 log = logging.getLogger(__name__)
 
@@ -151,6 +152,7 @@ def associate(
     kinds: tuple[str, ...] = ("proportion",),
     base_clusterings: Path | None = None,
     regions: Path | None = None,
+    part: str | None = None,
     **options,
 ) -> Association:
     """Read the tables and test one contrast.
@@ -172,6 +174,8 @@ def associate(
     regions
         ``niche_regions.csv`` of ``niche_describe.py``, for a contrast of annotated regions: of proportion and entropy
         alone, since nothing else is known of parts of sections.
+    part
+        Only sections of this part of the study (``study_part`` of the sheet: discovery, validation); None: all.
     options
         Passed on to ``examine``.
 
@@ -197,6 +201,10 @@ def associate(
     question = read_contrast(contrasts, contrast)
     niches = read_counts(counts)
     sections = read_sections(samplesheet, read_clinical(clinical), niches)
+    digest = read_digest(base_clusterings) if base_clusterings is not None else ""
+    if part is not None:
+        sections = sections[sections[Obs.STUDY_PART] == part]
+        niches = niches[niches.index.isin(sections.index)]
     if is_by_region(question, sections) and regions is not None:
         of_parts, known = read_region_counts(regions)
         # a section without regions has no value, and is counted as such
@@ -205,7 +213,8 @@ def associate(
         if left := [kind for kind in kinds if kind not in BY_REGION]:
             log.warning("%s: not known of parts of sections, and not tested: %s", question.name, ", ".join(left))
         kinds = tuple(kind for kind in kinds if kind in BY_REGION) or BY_REGION[:1]
-        return examine(question, sections, niches, kinds=kinds, **options)
+        found = examine(question, sections, niches, kinds=kinds, **options)
+        return replace(found, table=found.table.assign(model_digest=digest))
     edges = read_contacts(contacts) if contacts is not None else None
     tables = {
         kind: read_within_niche(path, kind) for kind, path in (within_niche or {}).items() if kind in kinds and path
@@ -213,7 +222,14 @@ def associate(
     by_member = read_member_counts(base_clusterings) if base_clusterings is not None else None
     types = (within_niche or {}).get("cell_types")
     typed = read_within_niche(types, "cell_types") if types else None
-    return examine(question, sections, niches, edges, tables, kinds, by_member, typed, **options)
+    if part is not None:
+        tables = {kind: table[table["sample"].isin(sections.index)] for kind, table in tables.items()}
+        typed = typed[typed["sample"].isin(sections.index)] if typed is not None else None
+        edges = edges[edges["sample"].isin(sections.index)] if edges is not None else None
+        if by_member is not None:
+            by_member = {name: table[table.index.isin(sections.index)] for name, table in by_member.items()}
+    found = examine(question, sections, niches, edges, tables, kinds, by_member, typed, **options)
+    return replace(found, table=found.table.assign(model_digest=digest))
 
 
 def examine(

@@ -11,7 +11,7 @@ import pandas as pd
 import scipy.sparse as sp
 from anndata.io import read_elem
 
-from semanticst.constants import OF_MODEL, SHARES, UNS, FeatureType, Obs, Obsm
+from semanticst.constants import OF_MODEL, SHARES, UNS, VALIDATION, FeatureType, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.features.basis import (
     Basis,
@@ -26,13 +26,15 @@ from semanticst.features.basis import (
 )
 from semanticst.features.harmonise import common_names, common_panel
 from semanticst.features.harmony import HarmonyReference, correct
-from semanticst.features.mapped import check_mapped, model_parts, record_samples
+from semanticst.features.mapped import check_mapped, known_samples, model_parts, record_samples, recorded_of
 from semanticst.io.internal import possible_feature_types
 from semanticst.io.values import cohort_type
 from semanticst.progress import progress
 from semanticst.writing import write_arrays, write_h5ad, write_json
 
 log = logging.getLogger(__name__)
+
+KEPT_UNS = ("sample", "platform", "spatial_unit", "study_part")
 
 
 def build_components(
@@ -55,16 +57,24 @@ def build_components(
     samples do not share features, or do not fit the model.
     """
     samples = _by_sample(paths)
-    names, possible = _features(samples)
-    types = types_in_cohort(possible)
+    fitted, mapped = _study_parts(samples) if model is None else ({}, samples)
+    names, possible = _features(fitted or mapped)
+    if fitted and mapped:  # names of the validation's features may be read by those of the discovery, never the reverse
+        all_names, all_possible = _features(samples)
+        names |= {sample: all_names[sample] for sample in mapped}
+        possible |= {sample: all_possible[sample] for sample in mapped}
     if model is None:
-        basis, left_out = _fit_basis(samples, names, types, n_components, n_top, min_samples)
-        record = record_samples(samples, names, basis, min_samples)
+        types = types_in_cohort({sample: possible[sample] for sample in fitted})
+        own = {sample: names[sample] for sample in fitted}
+        basis, left_out = _fit_basis(fitted, own, types, n_components, n_top, min_samples)
+        record = record_samples(fitted, own, basis, min_samples)
         settings: dict[str, int] = {}
+        check_mapped(mapped, names, possible, basis, known_samples(record), min_samples, accept)
     else:
-        basis, record, settings = model_parts(model)
+        basis, known, settings = model_parts(model)
+        record = recorded_of(model)
         left_out = {s: int((~index.isin(basis.features)).sum()) for s, index in names.items()}
-        check_mapped(samples, names, possible, basis, record, min_samples, accept)
+        check_mapped(samples, names, possible, basis, known, min_samples, accept)
     tables, components = [], []
     for sample, path in progress(samples.items(), "components"):
         obs, spatial, X = _project(path, basis, names[sample])
@@ -72,7 +82,11 @@ def build_components(
         components.append(X)
     stacked = np.vstack(components)
     batch = np.concatenate([obs[Obs.BATCH].astype(str).to_numpy() for obs, _ in tables])
-    corrected, reference = _correct(stacked, batch, harmony, model, seed)
+    of_cohort = np.concatenate([np.full(len(obs), sample in fitted) for sample, (obs, _) in zip(samples, tables)])
+    if fitted and mapped:
+        corrected, reference = _correct_discovery(stacked, batch, of_cohort, harmony, seed)
+    else:
+        corrected, reference = _correct(stacked, batch, harmony, model, seed)
     _write_samples(samples, tables, stacked, corrected, basis, settings, outdir)
     _save_basis(basis, reference, record, outdir / "cohort.basis.npz")
     write_json(
@@ -86,8 +100,9 @@ def build_components(
             "depth": basis.depth,
             "n_samples": len(samples),
             "n_cells": len(stacked),
+            "n_validation": len(mapped) if fitted else 0,
             "batches": sorted(set(batch)),
-            "harmony": reference is not None and (model is not None or len(set(batch)) > 1),
+            "harmony": reference is not None and (model is not None or len(set(batch[of_cohort])) > 1),
             "mapped_onto_model": model is not None,
             "graph_of_model": settings,
             "variance_covered": {sample: round(basis.covered(index), 4) for sample, index in names.items()},
@@ -115,6 +130,19 @@ def _by_sample(paths: Sequence[Path]) -> dict[str, Path]:
             raise BadInput(Problem(path, f"sample '{with_name}' is given twice, also in {named[with_name].name}"))
         named[with_name] = path
     return dict(sorted(named.items()))
+
+
+def _study_parts(samples: dict[str, Path]) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Samples on which everything is decided, and those of a validation, which are mapped onto what was decided."""
+    part = {sample: str(_element(path, f"uns/{UNS}").get("study_part", "")) for sample, path in samples.items()}
+    mapped = {sample: path for sample, path in samples.items() if part[sample] == VALIDATION}
+    fitted = {sample: path for sample, path in samples.items() if sample not in mapped}
+    if not fitted:
+        message = "no sample of the discovery is left after quality control; on it everything is decided"
+        raise BadInput(Problem("the cohort", message, column="study_part"))
+    if mapped:
+        log.info("%d samples of the validation are mapped onto %d of the discovery", len(mapped), len(fitted))
+    return fitted, mapped
 
 
 def _features(samples: dict[str, Path]) -> tuple[dict[str, pd.Index], dict[str, list[str]]]:
@@ -272,6 +300,18 @@ def _correct(X, batch, harmony, model, seed) -> tuple[np.ndarray, HarmonyReferen
     return correct(X, batch, seed)
 
 
+def _correct_discovery(
+    X: np.ndarray, batch: np.ndarray, fitted: np.ndarray, harmony: bool, seed: int
+) -> tuple[np.ndarray, HarmonyReference | None]:
+    """Components corrected as if the cells that are ``fitted`` (n,) were alone, the others moved onto them."""
+    corrected = np.array(X)
+    own, reference = _correct(X[fitted], batch[fitted], harmony, None, seed)
+    corrected[fitted] = own
+    if reference is not None:
+        corrected[~fitted] = reference.map(X[~fitted], batch[~fitted])
+    return corrected, reference
+
+
 def _write_samples(samples, tables, stacked, corrected, basis: Basis, model: dict[str, int], outdir: Path) -> None:
     start = 0
     for (sample, path), (obs, spatial) in zip(samples.items(), tables):
@@ -281,7 +321,7 @@ def _write_samples(samples, tables, stacked, corrected, basis: Basis, model: dic
         adata.obsm[Obsm.COMPONENTS] = stacked[rows]
         adata.obsm[Obsm.HARMONY] = corrected[rows]
         recorded = _element(path, f"uns/{UNS}")
-        adata.uns[UNS] = {k: recorded[k] for k in ("sample", "platform", "spatial_unit") if k in recorded}
+        adata.uns[UNS] = {k: recorded[k] for k in KEPT_UNS if k in recorded}
         adata.uns[UNS] |= {"feature_type": basis.feature_type, **{OF_MODEL + k: v for k, v in model.items()}}
         if basis.shares_mean is not None:
             adata.uns[UNS]["shares_mean"] = basis.shares_mean

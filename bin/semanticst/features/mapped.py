@@ -45,7 +45,7 @@ def record_samples(
     }
     if basis.feature_type == FeatureType.COUNTS:
         lowest = min(dominance(_matrix(path), features[sample], basis) for sample, path in samples.items())
-        found["lowest_dominance"] = np.array(lowest)
+        found[DOMINANCE] = np.array(lowest)
     return found
 
 
@@ -62,21 +62,31 @@ def model_parts(model: dict) -> tuple[Basis, dict, dict[str, int]]:
                   (basis.variance, n_components)]  # fmt: skip
         fits = all(np.shape(values) == (n,) for values, n in shapes)
         network = int(model["network"]["shape"]["n_input"])
-        record = {
-            "platforms": [str(name) for name in np.atleast_1d(record["platforms"])],
-            "lowest_covered": float(record["lowest_covered"]),
-            "lowest_dominance": float(record.get("lowest_dominance", 0.0)),
-            **{name: record[name] for name in RECORDED if name not in ("platforms", "lowest_covered")},
-        }
+        known = known_samples({name: record[name] for name in RECORDED} | record)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         message = f"has no complete features ({error}); give integration/model.pt of a finished run, as it was written"
         raise BadInput(Problem("the model", message)) from error
     if not fits or network != n_components:
         message = f"its parts do not fit together: {n_components} components, a network of {network}; give it as it was"
         raise BadInput(Problem("the model", message))
-    return basis, record, settings
+    return basis, known, settings
 
 
+def recorded_of(model: dict) -> dict[str, np.ndarray]:
+    """What a model remembers of its samples, as ``record_samples`` gave it."""
+    return {name: np.asarray(model["basis"][name]) for name in (*RECORDED, DOMINANCE) if name in model["basis"]}
+
+
+def known_samples(record: dict) -> dict:
+    """What of ``record_samples`` new samples are compared with."""
+    return {
+        "platforms": [str(name) for name in np.atleast_1d(record["platforms"])],
+        "lowest_covered": float(record["lowest_covered"]),
+        "lowest_dominance": float(record.get(DOMINANCE, 0.0)),
+    }
+
+
+DOMINANCE = "lowest_dominance"
 RECORDED = ("platforms", "spatial_units", "n_samples", "n_cells", "features_min_samples", "lowest_covered")
 """Names in ``record_samples`` of every model."""
 

@@ -245,6 +245,7 @@ def internal_form(raw: ad.AnnData, reader: Reader, row: dict[str, str]) -> ad.An
         "sample": row["sample"],
         "patient": row["patient"],
         "batch": batch,
+        **({"study_part": row["study_part"]} if row.get("study_part") else {}),
         "platform": platform,
         "format": str(raw.uns.get("format", reader.name)),
         "matrix": str(raw.uns.get("matrix", "")) or Path(row["path"]).name,

@@ -13,6 +13,7 @@ import pandas as pd
 from semanticst.errors import MOST_ALIKE, Problem
 from semanticst.io.exclusion import EXCLUDE, check_reasons, exclusion_reason, split_excluded
 from semanticst.io.regions.section_parts import check_parts
+from semanticst.io.study_parts import check_study_parts
 from semanticst.tables.delimited import MISSING, Table, clean_value, read_table
 from semanticst.tables.schema import check_columns, check_rows, column_names, take_spellings
 
@@ -55,6 +56,7 @@ def check_samplesheet(
         problems.append(Problem(path, "there are no samples below the header"))
     problems += check_reasons(table)
     problems += _repeated(table, "sample", "each sample has one row")
+    problems += check_study_parts(used)
     if "path" in table.columns:
         problems += check_parts(used, lambda path: _place(used, path, check_files))
         missing = {**(missing or {}), **(_missing_files(used) if check_files else {})}

@@ -8,7 +8,7 @@ import anndata as ad
 import numpy as np
 import torch
 
-from semanticst.constants import GRAPH_SETTINGS, UNS, Context, Obs, Obsm, graph_key
+from semanticst.constants import GRAPH_SETTINGS, UNS, VALIDATION, Context, Obs, Obsm, graph_key
 from semanticst.errors import BadInput, Problem
 from semanticst.model.kinds import Network
 from semanticst.model.sample_graphs import SampleGraphs
@@ -57,7 +57,7 @@ def embed_cohort(network: Network, paths: Sequence[Path], device: torch.device, 
         "train_networks": getattr(network.shape, "n_networks", 1),
         "contexts": [str(c) for c in network.shape.contexts],
         **{name: _one_value(name, parts) for name in GRAPH_SETTINGS if name in parts[0].uns[UNS]},
-        "spatial_unit": _common_unit([str(p.uns[UNS]["spatial_unit"]) for p in parts]),
+        **_units(parts),
         "feature_type": str(parts[0].uns[UNS]["feature_type"]),
     }
     write_h5ad(out, cohort)
@@ -68,6 +68,8 @@ def _delta(path: Path, fused: np.ndarray, scores: np.ndarray) -> ad.AnnData:
     adata = ad.read_h5ad(path)
     obs = adata.obs[[Obs.SAMPLE, Obs.PATIENT, Obs.BATCH]].astype(str)
     obs[Obs.CELL_ID] = adata.obs_names.astype(str)
+    if part := str(adata.uns[UNS].get("study_part", "")):
+        obs[Obs.STUDY_PART] = part
     obs.index = obs[Obs.SAMPLE] + ":" + obs[Obs.CELL_ID]
     kept = (Obsm.SPATIAL, Obsm.COMPONENTS, Obsm.HARMONY, Obsm.PROFILE)
     delta = ad.AnnData(obs=obs, obsm={key: adata.obsm[key] for key in kept}, uns={UNS: adata.uns[UNS]})
@@ -83,6 +85,18 @@ def _one_value(name: str, parts: Sequence[ad.AnnData]) -> int:
         message = f"samples were prepared with different --{name.replace('_', '-')}; prepare all in one run"
         raise BadInput(Problem("the cohort", message, column=name, value=values))
     return values[0]
+
+
+def _units(parts: Sequence[ad.AnnData]) -> dict[str, str]:
+    """``spatial_unit`` of the samples; where a validation is among them that of the others, and ``validation_unit``."""
+    unit = [str(part.uns[UNS]["spatial_unit"]) for part in parts]
+    validation = [str(part.uns[UNS].get("study_part", "")) == VALIDATION for part in parts]
+    if not any(validation) or all(validation):
+        return {"spatial_unit": _common_unit(unit)}
+    return {
+        "spatial_unit": _common_unit([u for u, v in zip(unit, validation) if not v]),
+        "validation_unit": _common_unit([u for u, v in zip(unit, validation) if v]),
+    }
 
 
 def _common_unit(units: list[str]) -> str:

@@ -9,13 +9,13 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from semanticst.constants import TrainMode
+from semanticst.constants import VALIDATION, TrainMode
 from semanticst.errors import BadInput, Problem
 from semanticst.model.embed import embed_cohort
 from semanticst.model.kinds import Network
 from semanticst.model.network import known_contexts
 from semanticst.model.reference import ReferenceSettings, read_reference, train_reference
-from semanticst.model.sample_graphs import SampleGraphs, read_graphs, sorted_by_sample
+from semanticst.model.sample_graphs import SampleGraphs, read_graphs, sorted_by_sample, study_part
 from semanticst.model.store import load_network, save_network
 from semanticst.model.train import TrainSettings, choose_device, train_network
 from semanticst.mqc.multiqc import INTEGRATION, Section, lines
@@ -55,7 +55,7 @@ def run_training(
     else:
         used = TrainSettings(contexts=chosen, **settings)
         read = partial(read_graphs, contexts=chosen)
-    samples = [read(path) for path in sorted_by_sample(paths)]
+    samples = [read(path) for path in sorted_by_sample(paths) if study_part(path) != VALIDATION]
     _same_width(samples)
     network: Network
     if isinstance(used, ReferenceSettings):

@@ -39,6 +39,11 @@ def sample_name(path: Path) -> str:
     return str(ad.read_h5ad(path, backed="r").uns[UNS]["sample"])
 
 
+def study_part(path: Path) -> str:
+    """``discovery``, ``validation``, or nothing where the study has no parts."""
+    return str(ad.read_h5ad(path, backed="r").uns[UNS].get("study_part", ""))
+
+
 def sorted_by_sample(paths: Sequence[Path]) -> list[Path]:
     """Paths in the order of their samples' names; raises BadInput when a sample comes twice."""
     named: dict[str, Path] = {}

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from semanticst.constants import UNS, Obs, Obsm
+from semanticst.constants import DISCOVERY, UNS, VALIDATION, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.niche.added import AddedNiches, add_niches
 from semanticst.niche.base_clusterings import assign_parts, base_clustering_counts, fit_base_clusterings
@@ -18,7 +18,7 @@ from semanticst.niche.bootstrap import bootstrap_jaccard, stability_table
 from semanticst.niche.choose_k import choose_number, number_curve, report_curve
 from semanticst.niche.consensus import Consensus, numbered_by_size, vote
 from semanticst.niche.fit import learn_fit, tell_fit
-from semanticst.niche.mapped_section import report_mapping
+from semanticst.niche.mapped_section import report_fit, report_mapping
 from semanticst.niche.mixture import Mixture
 from semanticst.niche.niche_model import NicheModel, graph_settings
 from semanticst.niche.other_numbers import other_number_counts
@@ -95,7 +95,9 @@ def cluster_niches(
     >>> pd.read_csv(folder / "niches.csv.gz")["niche"].nunique()
     2
     """
-    adata = ad.read_h5ad(embedding)
+    whole = ad.read_h5ad(embedding)
+    decided = np.ones(whole.n_obs, dtype=bool) if model is not None else _discovery(whole)
+    adata = whole if decided.all() else whole[decided].copy()
     jaccard, others = None, {}
     if model is not None:
         niches = NicheModel.from_arrays(model["mixture"])
@@ -139,24 +141,50 @@ def cluster_niches(
         by_niche = stability_table(labels, stability, jaccard, niches.k)
         niches = replace(niches, quality=_quality(curve, by_niche))
     niches.save(outdir / "niche_mixture.npz")
+    by_niche = stability_table(labels, stability, jaccard, niches.k)
+    under_others = other_number_counts(adata.obs[Obs.SAMPLE].astype(str).to_numpy(), labels, others)
+    if not decided.all():
+        validation = whole[~decided].copy()
+        of_validation = (*niches.assign(validation), reference.cells(validation))
+        labels, stability, fit = (
+            _together(decided, *both) for both in zip((labels, stability, fit), of_validation, strict=True)
+        )
+        adata = whole
     of_samples = reference.samples(adata, fit)
     write_table(outdir / "niche_fit.csv", of_samples)
     tell_fit(of_samples)
     if model is not None:
         report_mapping(adata, fit, of_samples, niches, model, outdir)
+    elif not decided.all():
+        validated = set(whole.obs[Obs.SAMPLE][~decided].astype(str))
+        report_fit(adata, fit, of_samples[of_samples["sample"].isin(validated)], niches, outdir)
     added = AddedNiches.none(niches.k)
     if model is not None and additional:
         added = add_niches(adata, niches, fit, additional, seed)
         labels, stability = added.labels(labels), added.stability(stability)
-    by_niche = stability_table(labels, stability, jaccard, niches.k + added.n)
+        by_niche = stability_table(labels, stability, jaccard, niches.k + added.n)
     write_table(outdir / "niche_stability.csv", by_niche)
     write_table(outdir / "niches.csv.gz", niche_table(adata, labels, stability, by_niche["jaccard"].to_numpy(), fit))
     samples = adata.obs[Obs.SAMPLE].astype(str).to_numpy()
     names = [r.name for r in niches.representations]
     partitions = [added.labels(part) for part in niches.partitions(adata)]
     members = base_clustering_counts(samples, partitions, added.mapping(niches.mapping), names)
-    under_others = other_number_counts(samples, labels, others)
-    write_table(outdir / "niche_member_counts.csv", pd.concat([members, under_others]) if others else members)
+    counts = pd.concat([members, under_others]) if others else members
+    write_table(outdir / "niche_member_counts.csv", counts.assign(model_digest=niches.digest()))
+
+
+def _discovery(adata: ad.AnnData) -> np.ndarray:
+    """Which cells (n,) niches are found on: all but those of a validation, which are mapped onto these."""
+    if Obs.STUDY_PART not in adata.obs:
+        return np.ones(adata.n_obs, dtype=bool)
+    return (adata.obs[Obs.STUDY_PART].astype(str) != VALIDATION).to_numpy()
+
+
+def _together(decided: np.ndarray, discovery: np.ndarray, validation: np.ndarray) -> np.ndarray:
+    """Values of all cells (n,), in their order, from those of the two parts."""
+    both = np.empty(len(decided), dtype=discovery.dtype)
+    both[decided], both[~decided] = discovery, validation
+    return both
 
 
 def _quality(curve: pd.DataFrame, by_niche: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -241,6 +269,8 @@ def niche_table(
     ``jaccard`` (k,) is that of each niche; the cell gets its niche's. ``fit`` (n,) as in `semanticst.niche.fit`.
     """
     xy = np.asarray(adata.obsm[Obsm.SPATIAL])
+    unit, decided = str(adata.uns[UNS]["spatial_unit"]), _discovery(adata)
+    parts = {"study_part": np.where(decided, DISCOVERY, VALIDATION)} if not decided.all() else {}
     return pd.DataFrame(
         {
             "sample": adata.obs[Obs.SAMPLE].astype(str).to_numpy(),
@@ -251,8 +281,9 @@ def niche_table(
             "patient": adata.obs[Obs.PATIENT].astype(str).to_numpy(),
             "stability": np.round(stability, 4),
             "niche_jaccard": jaccard[labels],
-            "coordinate_unit": str(adata.uns[UNS]["spatial_unit"]),
+            "coordinate_unit": np.where(decided, unit, str(adata.uns[UNS].get("validation_unit", unit))),
             "fit": np.round(fit, 4),
+            **parts,
         }
     )
 

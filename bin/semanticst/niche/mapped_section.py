@@ -31,6 +31,13 @@ def report_mapping(
     _model(niches, model, outdir)
     _curve(niches, outdir)
     _niches(niches, outdir)
+    report_fit(adata, of_cells, of_samples, niches, outdir)
+
+
+def report_fit(
+    adata: ad.AnnData, of_cells: np.ndarray, of_samples: pd.DataFrame, niches: NicheModel, outdir: Path
+) -> None:
+    """Write the fit of the mapped samples ``of_samples``, and maps of those with the most cells outside."""
     _samples(of_samples, niches, outdir)
     _maps(adata, of_cells, of_samples, outdir)
 

@@ -87,7 +87,7 @@ def resolvedPath(text, folder) {
 // What of a row matters for reading a sample and for its quality control. The rest (status, time point, ...) is for
 // contrasts: a correction there must not read the samples again. Where a sample lies is the engine's business.
 def readingSettings(row) {
-    def columns = ['sample', 'patient', 'batch', 'platform', 'feature_type', 'spatial_unit', 'um_per_px', 'bin_size', 'table', 'fovs', 'part_column', 'part_value', 'outline_um_per_px']
+    def columns = ['sample', 'patient', 'batch', 'study_part', 'platform', 'feature_type', 'spatial_unit', 'um_per_px', 'bin_size', 'table', 'fovs', 'part_column', 'part_value', 'outline_um_per_px']
     return row.findAll { column, _value -> column in columns || column.startsWith('qc_') }
 }
 

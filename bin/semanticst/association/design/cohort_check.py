@@ -255,7 +255,7 @@ def used_columns(
     Every contrast is compared with batch, whether it asks for that or not; and it is told when it adds up sections of
     several time points.
     """
-    used = contrast_columns(contrast) | {"batch"}
+    used = contrast_columns(contrast) | {"batch", "study_part"}
     own = [c for c in sections if c not in column_names(load_schema("input"))]
     pooled = pooled_columns(tidied(sections[["patient", *own]].dropna(), variable_value))
     return (

@@ -70,6 +70,13 @@ def read_member_counts(path: Path) -> dict[str, pd.DataFrame]:
     return {str(member): _wide(path, rows) for member, rows in table.groupby("member", sort=True)}
 
 
+def read_digest(path: Path) -> str:
+    """Digest of the niches that are counted in ``niche_member_counts.csv``; empty where it does not say."""
+    table = read_text_table(path, ("member",))
+    known = table["model_digest"].dropna().unique() if "model_digest" in table else []
+    return str(known[0]) if len(known) == 1 else ""
+
+
 def _wide(path: Path, table: pd.DataFrame) -> pd.DataFrame:
     numeric = table[["niche", "n_cells"]].apply(pd.to_numeric, errors="coerce")
     wrong = numeric.isna().any(axis=1) | (numeric % 1 != 0).any(axis=1) | (numeric < 0).any(axis=1)

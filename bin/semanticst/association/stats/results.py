@@ -20,11 +20,12 @@ COLUMNS = (
     "echo", "effect_median_reference", "p_median_reference",
     "percentage_points", "percentage_points_low", "percentage_points_high",
     "effect_types", "ci_low_types", "ci_high_types", "p_types",
-    "effect_given_types", "ci_low_given_types", "ci_high_given_types", "p_given_types", "n_analyses", "n_agree",
+    "effect_given_types", "ci_low_given_types", "ci_high_given_types", "p_given_types", "n_analyses", "n_agree", "se",
+    "model_digest",
 )  # fmt: skip
 """The first twelve are a contract; the rest is explained in docs/output.md."""
 
-TEXTS = ("niche", "feature", "effect_type", "model", "warnings", "comparison", "family", "p_source", "echo")
+TEXTS = ("niche", "feature", "effect_type", "model", "warnings", "comparison", "family", "p_source", "echo", "model_digest")
 NUMERIC = [c for c in COLUMNS if c not in TEXTS]
 COUNTS = ("n_patients", "n_events", "n_tests", "n_reference", "n_target", "n_members", "n_analyses", "n_agree")
 

@@ -1,0 +1,119 @@
+"""Discovery and validation side by side: what was found in the first, and what the second says of it."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.multitest import multipletests
+
+from semanticst.association.associate import Association
+from semanticst.association.design.tables import read_text_table
+from semanticst.association.output.summary_text import feature_name
+from semanticst.association.stats.results import PAIRWISE, SIGNIFICANT
+from semanticst.constants import VALIDATION, Obs
+from semanticst.mqc import multiqc
+from semanticst.mqc.multiqc import ASSOCIATION, Column, Section
+from semanticst.writing import write_table
+
+log = logging.getLogger(__name__)
+
+KEYS = ["niche", "feature", "comparison"]
+SHOWN = ["effect", "ci_low", "ci_high", "p", "q", "n_patients", "warnings"]
+
+
+def has_validation(samplesheet: Path) -> bool:
+    """Whether samples of the checked sheet are of a validation."""
+    sheet = read_text_table(samplesheet, ("sample", "patient"))
+    return Obs.STUDY_PART in sheet and bool((sheet[Obs.STUDY_PART] == VALIDATION).any())
+
+
+def side_by_side(discovery: pd.DataFrame, validation: pd.DataFrame | None) -> pd.DataFrame:
+    """Rows with a direction of two association tables, one row per niche, feature and comparison.
+
+    ``found``: q < 0.05 in the discovery. ``same_direction``: the signs of both effects agree. ``p_holm``: p of the
+    validation, adjusted by Holm over what was found. ``confirmed``: found, same direction, and p_holm < 0.05.
+    """
+    ours = discovery.loc[discovery["family"] != "composition", [*KEYS, "effect_type", "family", *SHOWN]]
+    theirs = pd.DataFrame(columns=[*KEYS, *SHOWN]) if validation is None else validation[[*KEYS, *SHOWN]]
+    both = ours.merge(theirs, on=KEYS, how="left", suffixes=("_discovery", "_validation"))
+    found = (both["q_discovery"] < SIGNIFICANT).to_numpy(bool)
+    effects = both[["effect_discovery", "effect_validation"]].to_numpy(float)
+    known = np.isfinite(effects).all(axis=1)
+    same = known & (np.sign(effects[:, 0]) == np.sign(effects[:, 1]))
+    both["found"] = np.where(found, "yes", "no")
+    both["same_direction"] = np.where(known, np.where(same, "yes", "no"), "")
+    p = both["p_validation"].astype(float)
+    tested = found & p.notna().to_numpy()
+    both["p_holm"] = np.nan
+    if tested.any():
+        both.loc[tested, "p_holm"] = multipletests(p[tested], method="holm")[1]
+    confirmed = found & same & (both["p_holm"] < SIGNIFICANT).to_numpy(bool)
+    both["confirmed"] = np.where(found, np.where(confirmed, "yes", "no"), "")
+    return both.drop(columns=["q_validation"])
+
+
+def write_replication(result: Association, validation: Association | None, reason: str, outdir: Path) -> None:
+    """Write ``{contrast}_validation.csv``, ``{contrast}_replication.csv`` and the section of the report.
+
+    ``reason``: why there is no ``validation``, where there is none.
+    """
+    name = result.contrast.name
+    if validation is not None:
+        write_table(outdir / f"{name}_validation.csv", validation.table)
+    both = side_by_side(result.table, None if validation is None else validation.table)
+    write_table(outdir / f"{name}_replication.csv", both)
+    n_found, n_same = (
+        (both["found"] == "yes").sum(),
+        ((both["found"] == "yes") & (both["same_direction"] == "yes")).sum(),
+    )
+    n_confirmed = (both["confirmed"] == "yes").sum()
+    if validation is None:
+        said = f"The validation could not be tested: {reason}."
+    elif n_found:
+        said = (
+            f"{n_found} finding{'' if n_found == 1 else 's'} of the discovery (q < {SIGNIFICANT:g}): {n_same} with the "
+            f"same direction in the validation, {n_confirmed} confirmed (p < {SIGNIFICANT:g} after Holm over these). "
+            "What is not confirmed is not refuted: read the interval."
+        )
+    else:
+        said = (
+            "Nothing was found in the discovery (q < 0.05), so there is nothing to confirm; effects stand side by side."
+        )
+    log.info("%s: %s", name, said)
+    section = Section(
+        f"association_{name}_validation",
+        ASSOCIATION,
+        f"{name}: discovery and validation",
+        f"{said} Features, model and niches were decided on the discovery; the validation was mapped onto them.",
+    )
+    shown = both[both["family"] != PAIRWISE] if (both["family"] != PAIRWISE).any() else both
+    frame = pd.DataFrame(index=pd.Index([_row_name(row, shown) for _, row in shown.iterrows()]))
+    for part in ("discovery", "validation"):
+        frame[part] = [_effect(row, part) for _, row in shown.iterrows()]
+        frame[f"n_{part}"] = shown[f"n_patients_{part}"].to_numpy()
+    for column in ("q_discovery", "p_validation", "same_direction", "confirmed"):
+        frame[column] = shown[column].to_numpy()
+    columns = {
+        "discovery": Column("Discovery", "Effect and 95 % interval"),
+        "n_discovery": Column("patients", "Patients of the discovery in this test"),
+        "q_discovery": Column("q", "False discovery rate in the discovery", "{:.3g}"),
+        "validation": Column("Validation", "Effect and 95 % interval"),
+        "n_validation": Column("patients", "Patients of the validation in this test"),
+        "p_validation": Column("p", "p-value in the validation", "{:.3g}"),
+        "same_direction": Column("Same direction"),
+        "confirmed": Column("Confirmed", "Of findings: same direction, and p < 0.05 after Holm over the findings"),
+    }
+    multiqc.table(outdir, section, frame.head(60), columns, "Niche")
+
+
+def _row_name(row: pd.Series, shown: pd.DataFrame) -> str:
+    name = feature_name(row)
+    return f"{name}, {row['comparison']}" if len(shown["comparison"].unique()) > 1 else name
+
+
+def _effect(row: pd.Series, part: str) -> str:
+    effect, low, high = (row[f"{name}_{part}"] for name in ("effect", "ci_low", "ci_high"))
+    if not np.isfinite(float(effect)):
+        return "not testable"
+    return f"{effect:+.2f} ({low:.2f} to {high:.2f})".replace("-", "\N{MINUS SIGN}")

@@ -1,0 +1,139 @@
+"""Studies on one model, pooled by their association tables: no cell and no patient leaves a hospital.
+
+Fixed effect: the mean of the studies weighted by 1 / se^2. Random effects: the same with the variance between studies
+added, by Paule and Mandel (1982); its interval is that of Hartung and Knapp (2001), t with one degree of freedom fewer
+than studies, and never narrower than without their correction. Heterogeneity: Cochran's Q, I^2, tau^2.
+"""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy import stats
+from statsmodels.stats.meta_analysis import combine_effects
+
+from semanticst.association.design.tables import read_text_table
+from semanticst.association.output.summary_text import feature_name
+from semanticst.association.stats.results import OMNIBUS, PAIRWISE, PRIMARY, benjamini_hochberg
+from semanticst.errors import BadInput, Problem
+from semanticst.plotting.style import FAINT, INK, new_figure, row_colour
+
+log = logging.getLogger(__name__)
+
+KEYS = ["niche", "feature", "comparison", "effect_type"]
+NEEDED = (*KEYS, "effect", "se", "n_patients", "family", "model_digest")
+MOST_ROWS = 12
+"""Rows of the forest plot, those with the smallest p."""
+
+
+def read_studies(studies: Mapping[str, Path]) -> pd.DataFrame:
+    """Rows with an effect and its standard error of all studies, with a column ``study``.
+
+    Raises BadInput for a table that is none, has no ``se`` or no digest, or is of another model than the first.
+    """
+    problems, tables, digests = [], [], {}
+    for study, path in studies.items():
+        table = read_text_table(path, NEEDED)
+        found = table["model_digest"].dropna().unique()
+        if len(found) != 1:
+            message = "expected one model_digest in all rows; give the {contrast}.csv that a run has written"
+            problems.append(Problem(path, message, column="model_digest", value=", ".join(found) or None))
+            continue
+        digests[study] = found[0]
+        for column in ("effect", "se", "n_patients"):
+            table[column] = pd.to_numeric(table[column], errors="coerce")
+        usable = table["family"].isin([PRIMARY, PAIRWISE]) & (table["comparison"] != OMNIBUS)
+        usable &= np.isfinite(table["effect"]) & np.isfinite(table["se"]) & (table["se"] > 0)
+        tables.append(table.loc[usable, [*KEYS, "effect", "se", "n_patients"]].assign(study=study))
+    first = next(iter(digests.values()), "")
+    for study, digest in digests.items():
+        if digest != first:
+            message = (
+                f"its niches are of another model than those of {next(iter(digests))} ({first}); map onto one model"
+            )
+            problems.append(Problem(studies[study], message, column="model_digest", value=digest))
+    if problems:
+        raise BadInput(problems)
+    return pd.concat(tables, ignore_index=True)
+
+
+def pool(rows: pd.DataFrame) -> pd.DataFrame:
+    """Pooled effects, one row per niche, feature and comparison that at least two studies have."""
+    pooled = []
+    for key, group in rows.groupby(KEYS, sort=False):
+        if len(group) > 1:
+            pooled.append(dict(zip(KEYS, key)) | _pooled(group))
+    table = pd.DataFrame(pooled)
+    if len(table):
+        table["q"] = benjamini_hochberg(table["p"].to_numpy())
+        table = table.sort_values("p", kind="stable", ignore_index=True)
+    return table
+
+
+def _pooled(group: pd.DataFrame) -> dict:
+    effect, variance = group["effect"].to_numpy(float), group["se"].to_numpy(float) ** 2
+    found = combine_effects(effect, variance, method_re="iterated", use_t=True)
+    k = len(effect)
+    se = max(float(found.sd_eff_w_re), float(found.sd_eff_w_re_hksj))
+    half, half_fixed = stats.t.ppf(0.975, k - 1) * se, stats.norm.ppf(0.975) * float(found.sd_eff_w_fe)
+    signs = np.sign(effect)
+    return {
+        "n_studies": k,
+        "n_patients": int(group["n_patients"].sum()),
+        "effect": float(found.mean_effect_re),
+        "ci_low": float(found.mean_effect_re) - half,
+        "ci_high": float(found.mean_effect_re) + half,
+        "p": float(2 * stats.t.sf(abs(found.mean_effect_re) / se, k - 1)),
+        "effect_fixed": float(found.mean_effect_fe),
+        "ci_low_fixed": float(found.mean_effect_fe) - half_fixed,
+        "ci_high_fixed": float(found.mean_effect_fe) + half_fixed,
+        "p_fixed": float(2 * stats.norm.sf(abs(found.mean_effect_fe) / float(found.sd_eff_w_fe))),
+        "tau2": max(float(found.tau2), 0.0),
+        "i2": max(float(found.i2), 0.0),
+        "heterogeneity": float(found.q),
+        "p_heterogeneity": float(stats.chi2.sf(found.q, k - 1)),
+        "same_sign": bool((signs == signs[0]).all()),
+        "studies": "; ".join(group["study"]),
+        "warnings": _warnings(k, str(group["effect_type"].iloc[0])),
+    }
+
+
+def _warnings(k: int, effect_type: str) -> str:
+    found = []
+    if k < 5:
+        found.append(
+            f"{k} studies say little of how studies differ: the random-effects interval is wide, tau2 uncertain"
+        )
+    if "per_sd" in effect_type:
+        found.append("per standard deviation of each study, which may differ between them")
+    return "; ".join(found)
+
+
+def forest_of_studies(rows: pd.DataFrame, pooled: pd.DataFrame) -> Figure:
+    """Effects of the studies with their 95 % intervals (normal), and below them the pooled one, for each row."""
+    drawn = pooled.head(MOST_ROWS)
+    n_lines = sum(int(n) + 2 for n in drawn["n_studies"])
+    figure = new_figure(8.5, 1.0 + 0.24 * n_lines)
+    ax = figure.subplots()
+    labels, y = [], 0
+    for _, row in drawn.iterrows():
+        own = rows[(rows[KEYS] == row[KEYS].to_numpy()).all(axis=1)]
+        title = feature_name(row)
+        for _, study in own.iterrows():
+            half = 1.96 * study["se"]
+            ax.plot([study["effect"] - half, study["effect"] + half], [y, y], color=FAINT, lw=1.2)
+            ax.scatter(study["effect"], y, s=18, color=INK, zorder=3)
+            labels.append((y, str(study["study"])))
+            y += 1
+        ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=INK, lw=2)
+        ax.scatter(row["effect"], y, marker="D", s=40, color=row_colour(str(row["niche"])), edgecolor=INK, zorder=3)
+        labels.append((y, f"{title}, pooled (I\N{SUPERSCRIPT TWO} {row['i2']:.0%})"))
+        y += 2
+    ax.axvline(0, color=FAINT, lw=1, zorder=1)
+    ax.set_yticks([place for place, _ in labels], [text for _, text in labels], parse_math=False)
+    ax.set_ylim(y - 1, -1)
+    ax.set_xlabel("Effect with its 95 % interval, in the unit of effect_type")
+    return figure

@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+"""Pool the association tables of several runs on one model."""
+
+import click
+
+from semanticst.cli import EXISTING_FILE, outdir_option, step
+
+
+@step()
+@click.argument("tables", nargs=-1, required=True, type=EXISTING_FILE, metavar="CONTRAST.csv...")
+@click.option("--study", "names", multiple=True, help="Name of a study, in the order of the tables; else their paths.")
+@outdir_option
+def studies_combine(tables, names, outdir):
+    """Pool CONTRAST.csv of several runs; writes combined.csv, combined_studies.csv, combined_forest.png and .pdf."""
+    from pathlib import Path
+
+    from semanticst.association.pooling import forest_of_studies, pool, read_studies
+    from semanticst.errors import BadInput, Problem
+    from semanticst.plotting.section_axes import save
+    from semanticst.writing import write_table
+
+    if len(tables) < 2:
+        raise click.UsageError("give the tables of at least two studies")
+    if names and len(names) != len(tables):
+        raise click.UsageError(f"{len(names)} names of studies for {len(tables)} tables")
+    found = list(names) or [str(path) for path in tables]
+    if len(set(found)) < len(found):
+        raise click.UsageError("two studies have one name; name each with --study")
+    rows = read_studies(dict(zip(found, map(Path, tables))))
+    pooled = pool(rows)
+    if pooled.empty:
+        message = "no niche, feature and comparison is in two of the tables; contrasts must ask the same in all studies"
+        raise BadInput(Problem(tables[0], message))
+    write_table(outdir / "combined.csv", pooled)
+    write_table(outdir / "combined_studies.csv", rows)
+    figure = forest_of_studies(rows, pooled)
+    for ending in ("png", "pdf"):
+        save(figure, outdir / f"combined_forest.{ending}", dpi=150)
+
+
+if __name__ == "__main__":
+    studies_combine()

@@ -1,0 +1,91 @@
+"""Pooling of studies: known answers, and what is not pooled."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers import invoke
+
+
+def table(path, effects, se=0.5, digest="0123456789abcdef", **changes):
+    """An association table with one niche per effect."""
+    frame = pd.DataFrame({
+        "niche": [str(i + 1) for i in range(len(effects))], "feature": "proportion", "effect": effects,
+        "effect_type": "clr_difference", "se": se, "n_patients": 20, "family": "primary",
+        "comparison": "b vs a", "model_digest": digest,
+    } | changes)  # fmt: skip
+    frame.to_csv(path, index=False)
+    return path
+
+
+def combined(folder, *tables):
+    result = invoke("studies_combine", *tables, "--outdir", folder / "out")
+    assert result.exit_code == 0, result.stderr
+    return pd.read_csv(folder / "out" / "combined.csv").astype({"niche": str}).set_index("niche")
+
+
+def test_fixed_effect_is_the_weighted_mean(tmp_path):
+    one, two = table(tmp_path / "a.csv", [1.0], se=0.5), table(tmp_path / "b.csv", [2.0], se=1.0)
+    found = combined(tmp_path, one, two).loc["1"]
+    assert found["effect_fixed"] == pytest.approx((1 / 0.25 + 2 / 1) / (1 / 0.25 + 1 / 1))
+    assert found["ci_high_fixed"] - found["ci_low_fixed"] == pytest.approx(2 * 1.959964 / np.sqrt(5))
+    assert found["heterogeneity"] == pytest.approx((1 - 1.2) ** 2 / 0.25 + (2 - 1.2) ** 2)
+    assert found["n_patients"] == 40
+
+
+def test_equal_studies_have_no_heterogeneity_and_different_ones_do(tmp_path):
+    tables = [table(tmp_path / f"{i}.csv", [1.0, e], se=0.2) for i, e in enumerate((1.0, -1.0, 3.0))]
+    found = combined(tmp_path, *tables)
+    assert (found.loc["1", "tau2"], found.loc["1", "i2"]) == (0, 0)
+    assert found.loc["2", "i2"] > 0.9
+    assert found.loc["2", "p_heterogeneity"] < 1e-6
+    assert found["same_sign"].to_dict() == {"1": True, "2": False}
+    # Paule-Mandel: Q is its expectation with tau2; of studies of one error that is their variance less the error's
+    assert found.loc["2", "tau2"] == pytest.approx(4 - 0.04, rel=1e-3)
+    assert found.loc["2", "effect"] == pytest.approx(1.0)
+    random, fixed = (found["ci_high" + s] - found["ci_low" + s] for s in ("", "_fixed"))
+    assert (random >= fixed).all()
+
+
+def test_figure_and_studies_are_written(tmp_path):
+    combined(tmp_path, table(tmp_path / "a.csv", [1.0, 0.2]), table(tmp_path / "b.csv", [0.8, -0.1]))
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {
+        "combined.csv", "combined_studies.csv", "combined_forest.png", "combined_forest.pdf",
+    }  # fmt: skip
+    assert len(pd.read_csv(tmp_path / "out" / "combined_studies.csv")) == 4
+
+
+def test_rows_without_an_error_are_left_out(tmp_path):
+    one, two = table(tmp_path / "a.csv", [1.0, 1.0], se=[0.5, np.nan]), table(tmp_path / "b.csv", [1.0, 1.0])
+    assert combined(tmp_path, one, two).index.tolist() == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"digest": "fedcba9876543210"}, "another model"),
+        ({"digest": ""}, "expected one model_digest"),
+        ({"comparison": "c vs a"}, "no niche, feature and comparison is in two"),
+        ({"effect_type": "clr_slope_per_sd"}, "no niche, feature and comparison is in two"),
+    ],
+)
+def test_what_is_not_of_one_model_or_question_is_refused(tmp_path, changes, said):
+    tables = table(tmp_path / "a.csv", [1.0]), table(tmp_path / "b.csv", [1.0], **changes)
+    result = invoke("studies_combine", *tables, "--outdir", tmp_path / "out")
+    assert result.exit_code == 3
+    assert said in result.stderr
+    assert not list((tmp_path / "out").glob("*"))
+
+
+def test_table_without_standard_errors_is_refused(tmp_path):
+    one, two = table(tmp_path / "a.csv", [1.0]), table(tmp_path / "b.csv", [1.0])
+    pd.read_csv(two).drop(columns="se").to_csv(two, index=False)
+    result = invoke("studies_combine", one, two, "--outdir", tmp_path / "out")
+    assert result.exit_code == 3
+    assert "column 'se'" in result.stderr
+
+
+def test_one_table_or_one_name_twice_is_wrong_usage(tmp_path):
+    one = table(tmp_path / "a.csv", [1.0])
+    assert invoke("studies_combine", one, "--outdir", tmp_path / "out").exit_code == 2
+    assert invoke("studies_combine", one, one, "--outdir", tmp_path / "out").exit_code == 2

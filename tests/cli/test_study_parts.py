@@ -1,0 +1,166 @@
+"""Discovery and validation: nothing that is decided on the first depends on the second."""
+
+import hashlib
+import json
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+
+from chain_helpers import chain, two_tissues
+from clinical_helpers import Cohort, make_cohort
+from helpers import invoke
+
+DISCOVERY = ("s0", "s1", "s2")
+ROWS = "contrast,type,column,reference,target,levels,time,event,event_value,covariates,strata,block,subset\n"
+ARM = "arm,groups,group,g0,g1,,,,,,,,\n"
+
+
+def part_of_study(sample, part, seed, scale=1):
+    adata = two_tissues(sample, f"patient_of_{sample}", seed)
+    adata.uns["semanticst"]["study_part"] = part
+    adata.X = adata.X * scale
+    return adata
+
+
+@pytest.fixture(scope="module")
+def two_validations(tmp_path_factory):
+    """Folders of two runs with the same discovery, and validations that differ in everything."""
+    folders = []
+    for number, validation in enumerate(({"a0": 7}, {"t1": 8, "z2": 9})):
+        folder = tmp_path_factory.mktemp(f"run{number}")
+        samples = [part_of_study(s, "discovery", i) for i, s in enumerate(DISCOVERY)]
+        samples += [part_of_study(s, "validation", seed, scale=1 + number) for s, seed in validation.items()]
+        for adata in samples:
+            if number and adata.uns["semanticst"]["study_part"] == "validation":
+                adata.uns["semanticst"]["spatial_unit"] = "um"
+            adata.write_h5ad(folder / f"{adata.uns['semanticst']['sample']}.qc.h5ad")
+        chain(folder, folder, sorted(p.name for p in folder.glob("*.qc.h5ad")))
+        folders.append(folder)
+    return folders
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_validation_changes_no_byte_of_the_model(two_validations):
+    one, two = two_validations
+    assert digest(one / "model.pt") == digest(two / "model.pt")
+    assert digest(one / "network.pt") == digest(two / "network.pt")
+
+
+def test_validation_changes_no_row_of_the_discovery(two_validations):
+    tables = [pd.read_csv(f / "niches.csv.gz", dtype=str, keep_default_na=False) for f in two_validations]
+    own = [t[t["study_part"] == "discovery"].to_csv(index=False) for t in tables]
+    assert own[0] == own[1]
+    assert [sorted(t.loc[t["study_part"] == "validation", "sample"].unique()) for t in tables] == [["a0"], ["t1", "z2"]]
+    assert len(tables[1]) == 1000
+    for name in ("niche_stability.csv", "niche_k.csv"):
+        assert digest(two_validations[0] / name) == digest(two_validations[1] / name)
+
+
+def test_validation_gets_the_niches_of_the_discovery(two_validations):
+    whole = ad.read_h5ad(two_validations[1] / "cohort.h5ad")
+    new = whole.obs[whole.obs["sample"].isin(["t1", "z2"])]
+    agreement = (new["truth"] == "left") == (new["niche"] == "1")
+    assert max(agreement.mean(), 1 - agreement.mean()) > 0.9
+    assert json.loads((two_validations[1] / "cohort.features.json").read_text())["n_validation"] == 2
+
+
+def test_without_validation_the_model_is_the_same(two_validations, tmp_path):
+    source = two_validations[0]
+    chain(source, tmp_path, [f"{s}.qc.h5ad" for s in DISCOVERY])
+    assert digest(tmp_path / "model.pt") == digest(source / "model.pt")
+
+
+def with_parts(cohort: Cohort, of_validation) -> Cohort:
+    """``of_validation``: patients of the validation."""
+    part = np.where(cohort.sections["patient"].isin(of_validation), "validation", "discovery")
+    return Cohort(cohort.sections.assign(study_part=part), cohort.counts, cohort.clinical)
+
+
+def associated(cohort, folder):
+    paths = cohort.write(folder, ROWS + ARM)
+    options = [item for name, path in paths.items() for item in (f"--{name}", path)]
+    result = invoke(
+        "niche_associate", "--contrast", "arm", *options, "--clinical-permutations", 199, "--outdir", folder / "out"
+    )
+    assert result.exit_code == 0, result.stderr
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    return make_cohort((16, 16), effect=2.5)
+
+
+@pytest.fixture(scope="module")
+def validated(cohort):
+    """Every second patient of each group."""
+    patients = cohort.sections.drop_duplicates("patient").groupby("group")["patient"]
+    return [patient for _, of_group in patients for patient in of_group.tolist()[::2]]
+
+
+def test_validation_changes_no_byte_of_the_discoverys_associations(cohort, validated, tmp_path):
+    both = with_parts(cohort, validated)
+    changed = both.counts.copy()
+    rows = changed.index.isin(both.sections.index[both.sections["study_part"] == "validation"])
+    changed.loc[rows] = changed.loc[rows].to_numpy()[:, ::-1] + 3
+    outs = [
+        associated(c, tmp_path / name)
+        for name, c in (("a", both), ("b", Cohort(both.sections, changed, both.clinical)))
+    ]
+    for name in ("arm.csv", "arm.association.json", "arm_sensitivity.csv", "association_arm_mqc.json"):
+        assert digest(outs[0] / name) == digest(outs[1] / name)
+    assert digest(outs[0] / "arm_validation.csv") != digest(outs[1] / "arm_validation.csv")
+
+
+def test_discovery_and_validation_stand_side_by_side(cohort, validated, tmp_path):
+    out = associated(with_parts(cohort, validated), tmp_path)
+    both = pd.read_csv(out / "arm_replication.csv", keep_default_na=False).astype({"niche": str}).set_index("niche")
+    discovery, validation = (
+        pd.read_csv(out / f"{name}.csv").astype({"niche": str}).set_index("niche") for name in ("arm", "arm_validation")
+    )
+    planted = both.loc["2"]
+    assert (planted["found"], planted["same_direction"], planted["confirmed"]) == ("yes", "yes", "yes")
+    assert float(planted["effect_validation"]) == pytest.approx(validation.loc["2", "effect"])
+    assert float(planted["ci_low_discovery"]) == pytest.approx(discovery.loc["2", "ci_low"])
+    assert discovery.loc["2", "n_patients"] == validation.loc["2", "n_patients"] == 16
+    text = (out / "association_arm_validation_mqc.json").read_text()
+    assert "confirmed" in text
+    assert "discovery and validation" in text
+
+
+def test_validation_without_a_group_is_not_testable(cohort, tmp_path):
+    of_one_group = cohort.sections.loc[cohort.sections["group"] == "g1", "patient"].unique()[:5]
+    out = associated(with_parts(cohort, of_one_group), tmp_path)
+    both = pd.read_csv(out / "arm_replication.csv", keep_default_na=False)
+    assert (both["same_direction"] == "").all()
+    assert (both.loc[both["found"] == "yes", "confirmed"] == "no").all()
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        (["discovery", "validation", "test"], "test"),
+        (["discovery", "", "validation"], "every sample is of one part"),
+        (["validation", "validation", "validation"], "no sample is of the discovery"),
+        (["discovery", "validation", "validation"], None),
+    ],
+)
+def test_sheet_states_the_part_of_every_sample(tmp_path, parts, said):
+    sheet = pd.DataFrame({"sample": ["a", "b", "c"], "patient": ["p", "q", "r"], "path": ["1", "2", "3"]})
+    sheet.assign(study_part=parts).to_csv(tmp_path / "sheet.csv", index=False)
+    result = invoke("samplesheet_check", tmp_path / "sheet.csv", "--no-check-files", "--outdir", tmp_path / "out")
+    assert result.exit_code == (3 if said else 0), result.stderr
+    assert said is None or (said in result.stderr and "study_part" in result.stderr)
+
+
+def test_patient_in_both_parts_is_refused(tmp_path):
+    sheet = pd.DataFrame({"sample": ["a", "b"], "patient": ["p", "p"], "path": ["1", "2"]})
+    sheet.assign(study_part=["discovery", "validation"]).to_csv(tmp_path / "sheet.csv", index=False)
+    result = invoke("samplesheet_check", tmp_path / "sheet.csv", "--no-check-files", "--outdir", tmp_path / "out")
+    assert result.exit_code == 3
+    assert "patient p is of the discovery above" in result.stderr
