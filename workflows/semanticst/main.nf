@@ -59,7 +59,16 @@ workflow SEMANTICST {
             gene_sets,
         )
 
-        COHORT_EXPORT(COHORT_INTEGRATE.out.ch_cohort, ch_samples, SAMPLE_PREPARE.out.ch_size, settings)
+        COHORT_EXPORT(
+            COHORT_INTEGRATE.out.ch_cohort,
+            ch_samples,
+            SAMPLE_PREPARE.out.ch_size,
+            NICHE_OUTCOME.out.ch_markers,
+            COHORT_INPUT.out.ch_tables,
+            NICHE_OUTCOME.out.ch_records,
+            SAMPLE_PREPARE.out.ch_thumbnails,
+            settings,
+        )
 
         ch_sections = COHORT_GRAPHS.out.ch_report.mix(COHORT_INTEGRATE.out.ch_report, NICHE_OUTCOME.out.ch_report)
         ch_records = COHORT_GRAPHS.out.ch_record

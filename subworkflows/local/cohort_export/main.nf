@@ -1,17 +1,23 @@
 /*
- * What a reader opens beside the report: files for other programs.
+ * What a reader opens beside the report: the explorer, and files for other programs.
  */
 
-include { EXPORT_WRITE } from '../../../modules/local/export/write'
-include { codeDigest   } from '../utils_semanticst_pipeline/provenance'
-include { publishedIn  } from '../utils_semanticst_pipeline/outputs'
+include { EXPLORER_BUILD } from '../../../modules/local/explorer/build'
+include { EXPORT_WRITE   } from '../../../modules/local/export/write'
+include { asset          } from '../utils_semanticst_pipeline/paths'
+include { codeDigest     } from '../utils_semanticst_pipeline/provenance'
+include { publishedIn    } from '../utils_semanticst_pipeline/outputs'
 
 workflow COHORT_EXPORT {
     take:
-    cohort   // cohort.h5ad
-    samples  // list of {sample}.qc.h5ad, sorted by name
-    size     // map: cells and features of the cohort
-    settings // map: every parameter in its own type
+    cohort     // cohort.h5ad
+    samples    // list of {sample}.qc.h5ad, sorted by name
+    size       // map: cells and features of the cohort
+    described  // list: niche_markers.csv, niche_overview.csv
+    tables     // tuple: clinical.valid.csv, samplesheet.valid.csv, samplesheet.used.csv
+    records    // list of {contrast}.association.json, sorted by name; empty without a contrast
+    thumbnails // list of {sample}.jpg and {sample}.json, sorted by name; mostly empty
+    settings   // map: every parameter in its own type
 
     main:
     def wanted = ['xenium_explorer', 'loupe', 'qupath', 'spatialdata', 'tissuumaps'].any { name -> settings["export_${name}".toString()] }
@@ -25,7 +31,26 @@ workflow COHORT_EXPORT {
                 .combine(size)
                 .map { file, files, n -> [[id: 'cohort', code: export_code, cells: n.cells], file, files] }
         )
-        ch_outputs = publishedIn('exports', EXPORT_WRITE.out.exports)
+        ch_outputs = ch_outputs.mix(publishedIn('exports', EXPORT_WRITE.out.exports))
+    }
+
+    if (settings.explorer) {
+        def explorer_code = codeDigest('EXPLORER_BUILD')
+        // file by file: the engine would not see an edit inside a folder
+        def names = file("${projectDir}/assets/explorer", glob: false).listFiles().findAll { found -> found.isFile() }.collect { found -> found.name }
+        def page = names.sort().collect { name -> asset("explorer/${name}") }
+        EXPLORER_BUILD(
+            cohort
+                .combine(size)
+                .combine(described.map { files -> [files] })
+                .combine(tables)
+                .combine(records.map { files -> [files] })
+                .combine(thumbnails.map { files -> [files] })
+                .map { file, n, found, clinical, sheet, _used, contrasts, pictures ->
+                    [[id: 'cohort', code: explorer_code, cells: n.cells], file, found, sheet, clinical, contrasts, pictures, page]
+                }
+        )
+        ch_outputs = ch_outputs.mix(publishedIn('explorer', EXPLORER_BUILD.out.explorer))
     }
 
     emit:

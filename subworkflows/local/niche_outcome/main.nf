@@ -73,6 +73,9 @@ workflow NICHE_OUTCOME {
         .map { _meta, files -> files.findAll { file -> file.name in told }.sort { file -> file.name } }
         .combine(niches)
 
+    def shown = ['markers', 'overview'].collect { name -> "niche_${name}.csv" }
+    ch_markers = NICHE_DESCRIBE.out.tables.map { _meta, files -> files.findAll { file -> file.name in shown }.sort { file -> file.name } }
+
     ch_report = NICHE_DESCRIBE.out.report
         .mix(NICHE_ASSOCIATE.out.report, NICHE_COLLECT.out.report, REPORT_PLANTED.out.report)
         .map { _meta, files -> files }
@@ -90,6 +93,7 @@ workflow NICHE_OUTCOME {
     emit:
     ch_shown   // list: niche_counts.csv, niche_overview.csv, niches.csv.gz
     ch_report  // *_mqc.* files
+    ch_markers // list: niche_markers.csv, niche_overview.csv
     ch_records // list of {contrast}.association.json, sorted by name; empty without a contrast
     ch_outputs // [folder below --outdir, files] of what is published
 }

@@ -1,0 +1,117 @@
+// What the scripts in data/ hand over: the list of sections, and the cells of each, loaded when they are needed.
+"use strict";
+
+const explorer = { about: null, sections: new Map(), times: {} };
+
+explorer.cohort = (about) => {
+  explorer.about = about;
+  for (const section of about.sections) explorer.sections.set(section.sample, section);
+  explorer.start();
+};
+
+// Promises of sections that are on their way, by number
+const waiting = new Map();
+
+explorer.section = (content) => waiting.get(content.number).resolve(content);
+explorer.picture = (content) => waiting.get(`picture ${content.number}`).resolve(content.data);
+
+function loadScript(key, file) {
+  if (!waiting.has(key)) {
+    const entry = {};
+    entry.promise = new Promise((resolve, reject) => Object.assign(entry, { resolve, reject }));
+    waiting.set(key, entry);
+    const script = document.createElement("script");
+    script.src = file;
+    script.onload = () => script.remove();
+    script.onerror = () => entry.reject(new Error(`${file} is missing: copy the whole folder of the explorer`));
+    document.head.append(script);
+  }
+  return waiting.get(key).promise;
+}
+
+async function unpacked(text) {
+  const letters = atob(text), bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < letters.length; i++) bytes[i] = letters.charCodeAt(i);
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+// The columns of a section by name (Uint8Array, Uint16Array), once
+explorer.load = async (section) => {
+  if (!section.columns) {
+    const content = await loadScript(section.number, section.file);
+    const bytes = await unpacked(content.data);
+    const columns = {};
+    let at = 0;
+    for (const [name, width, n] of content.fields) {
+      if (width === 1) {
+        columns[name] = bytes.subarray(at, at + n);
+      } else {
+        const values = new Uint16Array(n);
+        for (let i = 0; i < n; i++) values[i] = bytes[at + i] | (bytes[at + n + i] << 8);
+        columns[name] = values;
+      }
+      at += width * n;
+    }
+    section.packedIds = content.ids;
+    section.columns = columns;
+    section.index = gridIndex(section);
+  }
+  return section;
+};
+
+explorer.ids = async (section) => {
+  if (!section.ids) {
+    section.ids = new TextDecoder().decode(await unpacked(section.packedIds)).split("\n");
+    section.packedIds = null;
+  }
+  return section.ids;
+};
+
+explorer.loadPicture = async (section) => {
+  if (!section.picture || section.image) return section.image;
+  const image = new Image();
+  image.src = await loadScript(`picture ${section.number}`, section.picture.file);
+  await image.decode();
+  section.image = image;
+  return image;
+};
+
+// Cells by squares of the section, to find the one under the pointer
+function gridIndex(section) {
+  const { x, y } = section.columns, n = x.length;
+  const side = Math.max(1, Math.min(512, Math.round(Math.sqrt(n / 4)))), width = 65536 / side;
+  const start = new Uint32Array(side * side + 1), square = new Uint32Array(n);
+  for (let i = 0; i < n; i++) {
+    square[i] = Math.floor(y[i] / width) * side + Math.floor(x[i] / width);
+    start[square[i] + 1]++;
+  }
+  for (let i = 0; i < side * side; i++) start[i + 1] += start[i];
+  const cells = new Uint32Array(n), next = start.slice();
+  for (let i = 0; i < n; i++) cells[next[square[i]]++] = i;
+  return { side, width, start, cells };
+}
+
+// Calls found(cell) for every cell in a rectangle of steps
+explorer.within = (section, left, top, right, bottom, found) => {
+  const { side, width, start, cells } = section.index, { x, y } = section.columns;
+  const low = (v) => Math.max(0, Math.min(side - 1, Math.floor(v / width)));
+  for (let row = low(top); row <= low(bottom); row++) {
+    for (let at = start[row * side + low(left)]; at < start[row * side + low(right) + 1]; at++) {
+      const i = cells[at];
+      if (x[i] >= left && x[i] <= right && y[i] >= top && y[i] <= bottom) found(i);
+    }
+  }
+};
+
+// The cell nearest to a place of the section (units), within reach; -1 for none
+explorer.nearest = (section, px, py, reach) => {
+  const { x, y } = section.columns, [cx, cy] = section.corner, step = section.step;
+  const u = (px - cx) / step, v = (py - cy) / step, r = reach / step;
+  let best = -1, least = r * r;
+  explorer.within(section, u - r, v - r, u + r, v + r, (i) => {
+    const d = (x[i] - u) ** 2 + (y[i] - v) ** 2;
+    if (d <= least) { least = d; best = i; }
+  });
+  return best;
+};

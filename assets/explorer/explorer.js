@@ -1,0 +1,303 @@
+// The state of the page, which is also its address, and what changes it.
+"use strict";
+
+const START = { colour: "niche", lit: [], open: [], filters: {}, sort: "sample", down: false, finding: null, together: false, size: 1, image: 0.8, views: {} };
+const MOST_OPEN = 12;
+explorer.state = structuredClone(START);
+
+explorer.choice = () => explorer.choices().find((c) => c.id === explorer.state.colour) || explorer.choices()[0];
+explorer.finding = () => explorer.about.findings.find((f) => f.id === explorer.state.finding);
+
+// ---- address: only what differs from the start
+function address() {
+  const parts = {};
+  for (const [name, value] of Object.entries(explorer.state)) {
+    if (name !== "views" && JSON.stringify(value) !== JSON.stringify(START[name])) parts[name] = value;
+  }
+  const views = {};
+  for (const { section, view, touched } of panels) {
+    if (touched) views[section.sample] = [view.x, view.y, view.scale].map((v) => +v.toPrecision(6));
+  }
+  if (Object.keys(views).length) parts.views = views;
+  return Object.entries(parts).map(([k, v]) => `${k}=${encodeURIComponent(typeof v === "string" ? v : JSON.stringify(v))}`).join("&");
+}
+let remembering;
+explorer.remember = () => {
+  clearTimeout(remembering);
+  remembering = setTimeout(() => {
+    const hash = address();
+    if (`#${hash}` !== location.hash) history.replaceState(null, "", `#${hash}`);
+  }, 150);
+};
+// What the address says; what is no longer there is passed over
+function recall() {
+  const state = structuredClone(START);
+  for (const part of location.hash.slice(1).split("&").filter(Boolean)) {
+    const [name, ...rest] = part.split("=");
+    if (!(name in START)) continue;
+    let value = decodeURIComponent(rest.join("="));
+    try { if (typeof START[name] !== "string" && name !== "finding") value = JSON.parse(value); } catch { continue; }
+    if (name === "finding" || (Array.isArray(value) === Array.isArray(START[name]) && typeof value === typeof START[name])) state[name] = value;
+  }
+  state.open = state.open.filter((s) => explorer.sections.has(s)).slice(0, MOST_OPEN);
+  state.lit = state.lit.filter((n) => explorer.about.niches.some((x) => x.number === n));
+  return state;
+}
+
+// ---- drawing
+let asked = false;
+explorer.redraw = () => {
+  if (asked) return;
+  asked = true;
+  requestAnimationFrame(() => { asked = false; explorer.drawNow(); });
+};
+explorer.drawNow = () => {
+  explorer.drawing.draw(panels, { size: explorer.state.size, opacity: explorer.state.image });
+  scaleBars();
+};
+
+// Colours, lists and sections as the state says
+explorer.show = () => {
+  const { state, drawing } = explorer, choice = explorer.choice();
+  drawing.setPalette(explorer.palette(choice));
+  drawing.setLit(new Set(state.lit));
+  for (const panel of panels) drawing.hold(panel.section, choice);
+  byId("colour").value = choice.id;
+  byId("sort").value = state.sort;
+  byId("order").setAttribute("aria-pressed", state.down);
+  byId("together").checked = state.together;
+  byId("size").value = state.size;
+  byId("image").value = state.image;
+  byId("image-control").hidden = !panels.some((p) => p.section.picture);
+  byId("empty").hidden = panels.length > 0;
+  fillSections(); fillScale(); fillNiches(); fillFindings(); fillBanner();
+  for (const { element, target, section } of panels) {
+    const first = explorer.finding()?.variable; // what is compared is told first
+    const about = explorer.about.variables.map((v, i) => [v.name, section.values[i]]).filter(([, v]) => v !== null)
+      .sort((a, b) => (b[0] === first) - (a[0] === first)).slice(0, 4);
+    element.querySelector(".who").textContent = [section.patient, ...about.map(([k, v]) => `${k} ${v}`)].join(" \u00b7 ");
+    target.setAttribute("aria-label", `${section.sample}, ${section.cells} cells, coloured by ${choice.label}. Arrows move, plus and minus zoom.`);
+  }
+  layout();
+  explorer.drawNow();
+  explorer.remember();
+};
+
+// ---- sections
+explorer.open = async (sample, { quiet = false } = {}) => {
+  const { state } = explorer;
+  if (!state.open.includes(sample)) {
+    if (state.open.length >= MOST_OPEN) return say(`At most ${MOST_OPEN} sections fit side by side: close one first.`);
+    state.open.push(sample);
+  }
+  const section = await explorer.load(explorer.sections.get(sample)).catch((error) => { state.open = state.open.filter((s) => s !== sample); fail(error); });
+  if (!section || !state.open.includes(sample) || panels.some((p) => p.section === section)) return;
+  const panel = newPanel(section), saved = state.views[sample];
+  if (saved) Object.assign(panel, { view: { x: saved[0], y: saved[1], scale: saved[2] }, touched: true });
+  panels.push(panel);
+  panels.sort((a, b) => state.open.indexOf(a.section.sample) - state.open.indexOf(b.section.sample));
+  byId("panels").append(panel.element);
+  if (!quiet) explorer.show();
+  explorer.loadPicture(section).then((image) => image && explorer.redraw(), fail);
+};
+explorer.close = (sample) => {
+  explorer.state.open = explorer.state.open.filter((s) => s !== sample);
+  delete explorer.state.views[sample];
+  const at = panels.findIndex((p) => p.section.sample === sample);
+  if (at >= 0) panels.splice(at, 1)[0].element.remove();
+  explorer.drawing.drop(sample);
+  hideTip();
+  explorer.show();
+};
+async function openOnly(samples) {
+  for (const sample of explorer.state.open.filter((s) => !samples.includes(s))) {
+    const at = panels.findIndex((p) => p.section.sample === sample);
+    if (at >= 0) panels.splice(at, 1)[0].element.remove();
+    explorer.drawing.drop(sample);
+  }
+  explorer.state.open = [...samples];
+  await Promise.all(samples.map((s) => explorer.open(s, { quiet: true })));
+  explorer.show();
+}
+// The next section of the list in place of this one
+explorer.step = async (panel, by) => {
+  const kept = explorer.kept().map((s) => s.sample), own = panel.section.sample;
+  const free = kept.filter((s) => s === own || !explorer.state.open.includes(s));
+  const next = free[(free.indexOf(own) + by + free.length) % free.length];
+  if (!next || next === own) return;
+  await openOnly(explorer.state.open.map((s) => (s === own ? next : s)));
+  panels.find((p) => p.section.sample === next)?.target.focus();
+};
+
+// ---- niches and findings
+explorer.light = (niche, add) => {
+  const { state } = explorer, on = state.lit.includes(niche);
+  state.lit = add ? (on ? state.lit.filter((n) => n !== niche) : [...state.lit, niche]) : on && state.lit.length === 1 ? [] : [niche];
+  explorer.show();
+};
+explorer.follow = async (id) => {
+  const { state } = explorer, finding = explorer.about.findings.find((f) => f.id === id);
+  state.finding = finding ? id : null;
+  if (!finding) { state.lit = []; return explorer.show(); }
+  Object.assign(state, { lit: [finding.niche], colour: "niche", sort: "lit", down: true, views: {} });
+  const own = explorer.about.sections.filter((s) => !finding.sections.length || finding.sections.includes(s.sample));
+  own.sort((a, b) => share(b, state.lit) - share(a, state.lit));
+  const n = Math.min(2, Math.floor(own.length / 2));
+  const chosen = n ? [...own.slice(0, n), ...own.slice(-n)] : own;
+  await openOnly(chosen.map((s) => s.sample));
+  say(`${finding.contrast}: ${chosen.length} sections opened, those with most and least of the niche`);
+};
+
+// ---- chosen cells: counts of niches in a rectangle
+explorer.choose = (panel, a, b) => {
+  const { section } = panel, [cx, cy] = section.corner, { niche, type } = section.columns;
+  const steps = (v, corner) => (v - corner) / section.step, counts = new Map(), types = new Map();
+  let n = 0;
+  explorer.within(section, steps(Math.min(a.x, b.x), cx), steps(Math.min(a.y, b.y), cy), steps(Math.max(a.x, b.x), cx), steps(Math.max(a.y, b.y), cy), (i) => {
+    n++;
+    counts.set(niche[i], (counts.get(niche[i]) || 0) + 1);
+    if (type) types.set(type[i], (types.get(type[i]) || 0) + 1);
+  });
+  const rows = (map, name) => [...map].sort((x, y) => y[1] - x[1]).slice(0, 8)
+    .map(([k, v]) => make("tr", {}, make("td", { text: name(k) }), make("td", { text: v.toLocaleString("en") }), make("td", { text: percent(v / n) })));
+  byId("chosen").replaceChildren(make("p", { text: `${n.toLocaleString("en")} cells of ${section.sample}` }),
+    make("table", {}, ...rows(counts, (k) => explorer.about.niches.find((x) => x.number === k).name)),
+    ...(type ? [make("table", {}, ...rows(types, (k) => explorer.about.types[k]))] : []));
+  byId("chosen-part").hidden = false;
+};
+
+// ---- a picture of the view: sections, titles, scale bars, legend
+explorer.image = () => {
+  explorer.drawNow();
+  const ratio = window.devicePixelRatio || 1, gl = explorer.drawing.canvas, legend = explorer.choice().kind === "niche" ? explorer.about.niches.map((n) => [n.name, n.colour])
+    : explorer.choice().kind === "type" ? explorer.about.types.map((t, i) => [t, css(explorer.typeColour(i))]) : [];
+  const wide = 190 * ratio, canvas = make("canvas");
+  Object.assign(canvas, { width: gl.width + wide, height: gl.height });
+  const c = canvas.getContext("2d");
+  c.fillStyle = "#fff";
+  c.fillRect(0, 0, canvas.width, canvas.height);
+  c.drawImage(gl, 0, 0);
+  c.scale(ratio, ratio);
+  const text = (words, x, y, font = "13px sans-serif") => { c.font = font; c.fillStyle = "#222"; c.fillText(words, x, y); };
+  for (const panel of panels) {
+    const { left, top, height, width } = panel.box, bar = barOf(panel);
+    c.save();
+    c.beginPath();
+    c.rect(left, top - TITLE, width, height + TITLE);
+    c.clip();
+    text(`${panel.section.sample}  ${panel.element.querySelector(".who").textContent}`, left + 8, top - 8, "600 13px sans-serif");
+    c.fillStyle = "#222";
+    c.fillRect(left + 12, top + height - 14, bar.pixels, 3);
+    text(bar.label, left + 20 + bar.pixels, top + height - 9, "12px sans-serif");
+    c.restore();
+  }
+  const x = gl.width / ratio + 14;
+  text(explorer.choice().label, x, 22, "600 13px sans-serif");
+  legend.slice(0, 40).forEach(([name, colour], i) => {
+    c.fillStyle = colour;
+    c.beginPath();
+    c.arc(x + 6, 40 + 20 * i, 5.5, 0, 7);
+    c.fill();
+    text(name.length > 24 ? `${name.slice(0, 23)}\u2026` : name, x + 18, 44.5 + 20 * i);
+  });
+  if (!legend.length) {
+    for (let i = 0; i < 140; i++) { c.fillStyle = css(viridis(i / 139)); c.fillRect(x + i, 34, 1.5, 12); }
+    const ends = document.querySelectorAll("#scale .ends span");
+    text(ends[0].textContent, x, 62, "12px sans-serif");
+    text(ends[2].textContent, x + 80, 62, "12px sans-serif");
+  }
+  return canvas;
+};
+function save() {
+  explorer.image().toBlob((blob) => {
+    const a = make("a", { href: URL.createObjectURL(blob), download: `explorer_${explorer.state.colour.replace(/\W+/g, "_")}.png` });
+    a.click();
+    setTimeout(() => URL.revokeObjectURL(a.href), 10000);
+    say("Saved as PNG");
+  });
+}
+async function copyLink() {
+  history.replaceState(null, "", `#${address()}`);
+  try { await navigator.clipboard.writeText(location.href); say("The address of this view is copied"); }
+  catch { say("Copy the address from the browser's address bar: it holds this view"); }
+}
+
+function fail(error) {
+  console.error(error);
+  say(error.message);
+}
+
+const KEYS = [["drag, arrows", "move"], ["wheel, pinch, + and \u2212", "zoom"], ["0", "all of each section"], ["point, tap", "the cell"], ["Shift and drag", "count the cells in a rectangle"],
+  ["n, p", "next, previous section of the list in place of this one"], ["x", "close the section"], ["1 to 9", "light up a niche everywhere; Shift and click: several"], ["c", "next colouring"],
+  ["Esc", "light up all"], ["s", "save as PNG"], ["?", "this help"]];
+
+function globalKeys(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) || byId("keys").open) return;
+  const { state } = explorer;
+  if (/^[1-9]$/.test(event.key) && explorer.about.niches.some((n) => n.number === +event.key)) explorer.light(+event.key, false);
+  else if (event.key === "c") {
+    const all = explorer.choices();
+    state.colour = all[(all.findIndex((x) => x.id === explorer.choice().id) + 1) % all.length].id;
+    explorer.show();
+  } else if (event.key === "Escape") { Object.assign(state, { lit: [], finding: null }); byId("chosen-part").hidden = true; explorer.show(); }
+  else if (event.key === "0") fit();
+  else if (event.key === "s") save();
+  else if (event.key === "?") byId("keys").showModal();
+}
+
+function wire() {
+  const { state } = explorer, on = (id, type, act) => byId(id).addEventListener(type, act);
+  on("colour", "change", (e) => { explorer.state.colour = e.target.value; explorer.show(); });
+  on("sort", "change", (e) => { explorer.state.sort = e.target.value; explorer.state.down = ["lit", "cells"].includes(e.target.value); explorer.show(); });
+  on("order", "click", () => { explorer.state.down = !explorer.state.down; explorer.show(); });
+  on("together", "change", (e) => { explorer.state.together = e.target.checked; explorer.remember(); });
+  on("size", "input", (e) => { explorer.state.size = +e.target.value; explorer.redraw(); explorer.remember(); });
+  on("image", "input", (e) => { explorer.state.image = +e.target.value; explorer.redraw(); explorer.remember(); });
+  on("fit", "click", fit);
+  on("save", "click", save);
+  on("link", "click", copyLink);
+  on("help", "click", () => byId("keys").showModal());
+  on("all", "click", () => { Object.assign(explorer.state, { lit: [], finding: null }); explorer.show(); });
+  for (const [button, part] of [["show-sections", "sections"], ["show-side", "side"]]) {
+    on(button, "click", () => byId(button).setAttribute("aria-expanded", document.body.classList.toggle(`with-${part}`)));
+  }
+  byId("key-list").replaceChildren(...KEYS.flatMap(([key, what]) => [make("dt", { text: key }), make("dd", { text: what })]));
+  document.addEventListener("keydown", globalKeys);
+  new ResizeObserver(() => { layout(); explorer.redraw(); }).observe(byId("stage"));
+  addEventListener("hashchange", () => go(recall()));
+}
+
+async function go(state) {
+  const before = explorer.state.open;
+  const follow = state.finding && !state.open.length ? state.finding : null;
+  Object.assign(explorer.state, state, { open: before });
+  for (const panel of panels) {
+    const saved = state.views[panel.section.sample];
+    panel.touched = !!saved;
+    if (saved) panel.view = { x: saved[0], y: saved[1], scale: saved[2] };
+  }
+  fillFilters();
+  if (follow && explorer.about.findings.some((f) => f.id === follow)) return explorer.follow(follow);
+  const first = explorer.kept().slice(0, 2).map((s) => s.sample);
+  await openOnly(state.open.length ? state.open : before.length ? before : first);
+}
+
+explorer.start = async () => {
+  const { about } = explorer;
+  const cells = about.sections.reduce((sum, s) => sum + s.cells, 0);
+  byId("about").textContent = `${about.sections.length} sections, ${cells.toLocaleString("en")} cells, ${about.niches.length} niches`;
+  const thinned = about.sections.filter((s) => s.shown < s.cells).length, rounded = about.features.filter((f) => !f.exact).length;
+  byId("limits").textContent = ["Shares have two decimals.", thinned ? `${thinned} sections show cells drawn at random.` : "All cells are shown.",
+    `${about.features.length} features are in it (--explorer_genes).`, rounded ? `${rounded} of them are rounded to 255 levels.` : ""].filter(Boolean).join(" ");
+  try {
+    explorer.drawing = new Drawing(byId("picture"));
+    fillSort(); fillColours(); wire();
+    await go(recall());
+    explorer.times.first = performance.now();
+    document.body.dataset.ready = "true";
+  } catch (error) {
+    fail(error);
+    byId("empty").hidden = false;
+    byId("empty").textContent = error.message;
+  }
+};

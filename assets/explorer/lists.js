@@ -1,0 +1,177 @@
+// The lists beside the sections: sections with filters and order, colours, niches, findings.
+"use strict";
+
+const share = (section, niches) => niches.reduce((sum, n) => sum + section.counts[n - 1], 0) / section.cells;
+const percent = (v) => `${(100 * v).toFixed(v < 0.1 ? 1 : 0)} %`;
+let silence;
+function say(text) {
+  byId("said").textContent = text;
+  clearTimeout(silence);
+  silence = setTimeout(() => { byId("said").textContent = ""; }, 6000);
+}
+
+function valueOf(section, name) {
+  return section.values[explorer.about.variables.findIndex((v) => v.name === name)];
+}
+
+// Sections that pass all filters, in the chosen order
+explorer.kept = () => {
+  const { filters, sort, down } = explorer.state;
+  const passes = (section) => Object.entries(filters).every(([name, wanted]) => {
+    const value = valueOf(section, name), variable = explorer.about.variables.find((v) => v.name === name);
+    if (!variable) return true;
+    if (variable.kind === "number") return value !== null && (wanted[0] === null || value >= wanted[0]) && (wanted[1] === null || value <= wanted[1]);
+    return wanted.includes(value);
+  });
+  const key = (section) => {
+    if (sort === "lit") return explorer.state.lit.length ? share(section, explorer.state.lit) : 0;
+    if (sort === "cells" || sort === "patient" || sort === "sample") return section[sort];
+    return valueOf(section, sort.slice(4));
+  };
+  const compare = (a, b) => {
+    const u = key(a), v = key(b);
+    if (u === null || v === null || u === undefined || v === undefined) return (u == null) - (v == null);
+    return (typeof u === "string" ? u.localeCompare(v, undefined, { numeric: true }) : u - v) * (down ? -1 : 1);
+  };
+  return explorer.about.sections.filter(passes).sort((a, b) => compare(a, b) || a.number - b.number);
+};
+
+function fillSort() {
+  const options = [["sample", "sample"], ["patient", "patient"], ["cells", "cells"], ["lit", "lit niches"],
+    ...explorer.about.variables.map((v) => [`var:${v.name}`, v.name])];
+  byId("sort").replaceChildren(...options.map(([value, text]) => make("option", { value, text })));
+}
+
+function fillFilters() {
+  const boxes = explorer.about.variables.map((variable) => {
+    const set = (wanted) => {
+      const { filters } = explorer.state;
+      if (wanted) filters[variable.name] = wanted; else delete filters[variable.name];
+      explorer.show();
+    };
+    const wanted = explorer.state.filters[variable.name];
+    let inputs;
+    if (variable.kind === "number") {
+      const [low, high] = [0, 1].map((i) => make("input", { type: "number", step: "any", "aria-label": `${variable.name}, ${i ? "to" : "from"}`,
+        placeholder: i ? "to" : "from", value: wanted && wanted[i] !== null ? wanted[i] : "" }));
+      const read = () => {
+        const both = [low, high].map((e) => (e.value === "" ? null : Number(e.value)));
+        set(both.some((v) => v !== null) ? both : null);
+      };
+      low.addEventListener("change", read);
+      high.addEventListener("change", read);
+      inputs = [make("span", { class: "range" }, low, high)];
+    } else {
+      const ticks = variable.values.map((value) => {
+        const tick = make("input", { type: "checkbox", value });
+        tick.checked = !wanted || wanted.includes(value);
+        tick.addEventListener("change", () => {
+          const chosen = ticks.filter((t) => t.checked).map((t) => t.value);
+          set(chosen.length === ticks.length ? null : chosen);
+        });
+        return tick;
+      });
+      inputs = ticks.map((tick) => make("label", {}, tick, ` ${tick.value}`));
+    }
+    return make("fieldset", {}, make("legend", { text: variable.name }), ...inputs);
+  });
+  byId("filter-list").replaceChildren(...(boxes.length ? boxes : [make("p", { text: "The tables hold no variable that tells sections apart." })]));
+}
+
+function composition(section) {
+  const lit = explorer.state.lit, strip = make("span", { class: "strip", "aria-hidden": "true" });
+  explorer.about.niches.forEach((niche) => {
+    const part = section.counts[niche.number - 1] / section.cells;
+    if (!part) return;
+    const piece = make("i");
+    Object.assign(piece.style, { width: `${100 * part}%`, background: !lit.length || lit.includes(niche.number) ? niche.colour : "#d4d4d4" });
+    strip.append(piece);
+  });
+  return strip;
+}
+
+function fillSections() {
+  const { sort, lit, open } = explorer.state, kept = explorer.kept(), all = explorer.about.sections.length;
+  const listed = kept.map((section) => {
+    const extra = sort.startsWith("var:") ? valueOf(section, sort.slice(4)) : null;
+    const notes = [section.patient === section.sample ? "" : section.patient, extra ?? "",
+      lit.length ? percent(share(section, lit)) : sort === "cells" ? section.cells.toLocaleString("en") : ""].filter((t) => t !== "");
+    const button = make("button", { "aria-pressed": open.includes(section.sample), "data-sample": section.sample,
+      onclick: () => (explorer.state.open.includes(section.sample) ? explorer.close(section.sample) : explorer.open(section.sample)) },
+    make("span", { class: "name", text: section.sample }), make("span", { class: "notes", text: notes.join(" \u00b7 ") }), composition(section));
+    return make("li", {}, button);
+  });
+  const focused = document.activeElement?.dataset?.sample;
+  byId("list").replaceChildren(...listed);
+  if (focused) [...byId("list").querySelectorAll("button")].find((b) => b.dataset.sample === focused)?.focus();
+  byId("kept").textContent = kept.length === all ? `(${all} sections)` : `(${kept.length} of ${all} sections)`;
+}
+
+function fillColours() {
+  const groups = new Map();
+  for (const choice of explorer.choices()) {
+    if (!groups.has(choice.group)) groups.set(choice.group, make("optgroup", { label: choice.group }));
+    groups.get(choice.group).append(make("option", { value: choice.id, text: choice.label }));
+  }
+  byId("colour").replaceChildren(...groups.values());
+}
+
+function fillScale() {
+  const choice = explorer.choice(), scale = byId("scale");
+  if (choice.kind === "niche") return scale.replaceChildren();
+  if (choice.kind === "type") {
+    return scale.replaceChildren(make("ul", { class: "types" }, ...explorer.about.types.map((name, i) => {
+      const dot = make("i", { class: "dot" });
+      dot.style.background = css(explorer.typeColour(i));
+      return make("li", {}, dot, ` ${name}`);
+    })));
+  }
+  const stops = Array.from({ length: 11 }, (_, i) => css(viridis(i / 10))).join(",");
+  const bar = make("div", { class: "gradient" });
+  bar.style.background = `linear-gradient(to right, ${stops})`;
+  const ends = choice.kind === "share" ? ["0", "1"] : [String(+choice.feature.levels[0].toPrecision(3)), `${+choice.feature.high.toPrecision(3)} and more`];
+  const note = choice.kind === "share" ? "" : explorer.about.kind === "counts" ? "counts, log" : "";
+  return scale.replaceChildren(bar, make("div", { class: "ends" }, make("span", { text: ends[0] }), make("span", { text: note }), make("span", { text: ends[1] })));
+}
+
+function fillNiches() {
+  const total = explorer.about.niches.reduce((sum, n) => sum + n.cells, 0), lit = explorer.state.lit;
+  byId("niches").replaceChildren(...explorer.about.niches.map((niche) => {
+    const dot = make("i", { class: "dot" });
+    dot.style.background = niche.colour;
+    const about = [niche.cell_types, niche.markers, niche.reading && `reproducibility ${niche.reading}`].filter(Boolean).join("\n");
+    return make("li", {}, make("button", { "aria-pressed": lit.includes(niche.number), "data-niche": niche.number, title: about,
+      onclick: (event) => explorer.light(niche.number, event.shiftKey || event.ctrlKey || event.metaKey) },
+    dot, make("span", { class: "name", text: niche.name }), make("span", { class: "notes", text: percent(niche.cells / total) }),
+    make("small", { text: niche.cell_types || niche.markers || "" })));
+  }));
+  byId("all").hidden = !lit.length;
+}
+
+const number = (v) => (v === null ? "" : Math.abs(v) >= 0.001 || v === 0 ? String(+v.toPrecision(3)) : v.toExponential(1));
+function fillFindings() {
+  const { findings, niches } = explorer.about;
+  byId("findings-part").hidden = !findings.length;
+  byId("findings").replaceChildren(...findings.slice(0, explorer.allFindings ? findings.length : 6).map((f) => {
+    const niche = niches.find((n) => n.number === f.niche), dot = make("i", { class: "dot" });
+    dot.style.background = niche.colour;
+    const what = f.feature === "proportion" ? "" : ` ${f.feature}`;
+    return make("li", {}, make("button", { "aria-pressed": explorer.state.finding === f.id, "data-finding": f.id, title: f.sentence,
+      class: f.found ? "found" : "", onclick: () => explorer.follow(explorer.state.finding === f.id ? null : f.id) },
+    dot, make("span", { class: "name", text: `${f.contrast}: ${niche.name}${what}` }),
+    make("span", { class: "notes", text: f.q === null ? `p = ${number(f.p)}` : `q = ${number(f.q)}` })));
+  }), ...(findings.length > 6 ? [make("li", {}, make("button", { class: "more", text: explorer.allFindings ? "fewer" : `all ${findings.length} tests`,
+    onclick: () => { explorer.allFindings = !explorer.allFindings; fillFindings(); } }))] : []));
+}
+
+function fillBanner() {
+  const finding = explorer.finding(), banner = byId("banner");
+  banner.hidden = !finding;
+  if (!finding) return;
+  const niche = explorer.about.niches.find((n) => n.number === finding.niche);
+  const numbers = [`effect ${number(finding.effect)} (95 % CI ${number(finding.ci_low)} to ${number(finding.ci_high)})`, `p = ${number(finding.p)}`,
+    finding.q === null ? "" : `q = ${number(finding.q)}`].filter(Boolean).join(", ");
+  banner.replaceChildren(make("strong", { text: `${finding.contrast}: ${niche.name}` }), make("span", { text: finding.sentence || `${finding.comparison}: ${numbers}` }),
+    make("em", { text: finding.found ? "Open: sections with most and least of it." : "Not significant. Open: sections with most and least of it." }),
+    make("button", { class: "close", "aria-label": "Leave this finding", text: "\u00d7", onclick: () => explorer.follow(null) }));
+}

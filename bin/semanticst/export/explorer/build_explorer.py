@@ -1,0 +1,206 @@
+"""The explorer's folder: page, list of sections and variables, and the cells of each section."""
+
+import base64
+import json
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from semanticst import __version__
+from semanticst.cohort.read_cohort import Cohort, read_cohort
+from semanticst.constants import Obs
+from semanticst.export.explorer.chosen_features import Feature, read_features, wanted_features
+from semanticst.export.explorer.clinical_variables import variables
+from semanticst.export.explorer.listed_findings import read_findings
+from semanticst.export.explorer.quantise import along_a_curve, hundredths, packed, positions, text_of
+from semanticst.export.niche_outlines import median_spacing
+from semanticst.export.section_cells import cell_ids
+from semanticst.plotting.palette import niche_colour, niche_name
+from semanticst.units import MICROMETRE
+from semanticst.writing import atomic
+
+log = logging.getLogger(__name__)
+
+MOST_CELLS = 500_000
+"""Of a section: more are thinned at random, since a browser has to hold them."""
+MOST_TYPES = 250
+"""Cell types that have a name; the rarer ones are shown as one."""
+FIT = "fit"
+_OTHERS = "other types"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the explorer is made from; what is None or empty is not shown."""
+
+    cohort: Path
+    """``cohort.h5ad``."""
+    samplesheet: Path
+    clinical: Path | None = None
+    markers: Path | None = None
+    """``niche_markers.csv``."""
+    overview: Path | None = None
+    """``niche_overview.csv``."""
+    associations: Sequence[Path] = ()
+    thumbnails: Sequence[Path] = ()
+    """``{sample}.jpg`` and ``{sample}.json``."""
+    genes: str = "markers"
+    """Features to show, see `chosen_features.wanted_features`."""
+
+
+def build_explorer(inputs: Inputs, page: Path, outdir: Path, seed: int = 0) -> None:
+    """Write the page (the files of the folder ``page``), ``data/cohort.js`` and ``data/section_NNNN.js``.
+
+    Raises BadInput when a file cannot be read or a feature is not there.
+    """
+    cohort = read_cohort(inputs.cohort)
+    ids, more = cell_ids(inputs.cohort), _further(inputs.cohort)
+    features = read_features(cohort, wanted_features(cohort, inputs.markers, inputs.genes))
+    types = _type_names(cohort)
+    about, by_sample = variables(inputs.samplesheet, inputs.clinical)
+    pictures = _pictures(inputs.thumbnails)
+    data = outdir / "data"
+    data.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(seed)
+    sections: list[dict[str, Any]] = []
+    for number, (sample, rows) in enumerate(cohort.sample_rows(), start=1):
+        name = f"section_{number:04d}"
+        kept = rows if len(rows) <= MOST_CELLS else np.sort(rng.choice(rows, MOST_CELLS, replace=False))
+        steps, corner, step = positions(cohort.xy[kept])
+        order = along_a_curve(steps)
+        kept, steps = kept[order], steps[order]
+        content = packed(_columns(cohort, kept, steps, types, features, more))
+        content["ids"] = text_of("\n".join(ids[kept]).encode())
+        _script(data / f"{name}.js", "section", {"number": number, **content})
+        counts = np.bincount(cohort.cells[Obs.NICHE].to_numpy()[rows], minlength=len(cohort.niches) + 1)[1:]
+        sections.append({
+            "number": number, "sample": sample, "patient": str(cohort.cells[Obs.PATIENT].iloc[rows[0]]),
+            "file": f"data/{name}.js", "cells": len(rows), "shown": len(kept), "corner": corner, "step": step,
+            "extent": np.ptp(cohort.xy[kept], axis=0).tolist(), "counts": counts.tolist(),
+            "spacing": median_spacing(np.unique(cohort.xy[kept], axis=0)),
+            "values": by_sample.get(sample, [None] * len(about)),
+            "picture": _picture(pictures.get(sample), number, data),
+        })  # fmt: skip
+    _script(data / "cohort.js", "cohort", {
+        "version": __version__,
+        "unit": "um" if cohort.spatial_unit == MICROMETRE else "",
+        "niches": _niches(cohort, inputs.overview),
+        "types": types,
+        "contexts": list(cohort.scores.columns) if cohort.scores is not None else [],
+        "columns": [c for c in (Obs.STABILITY, FIT) if c in cohort.cells or c in more],
+        "features": [
+            {"name": f.name, "levels": np.round(f.levels.table, 4).tolist(), "exact": f.levels.exact, "high": f.high}
+            for f in features
+        ],
+        "kind": str(cohort.feature_type),
+        "variables": about,
+        "sections": sections,
+        "findings": read_findings(inputs.associations),
+    })  # fmt: skip
+    for file in sorted(page.iterdir()):
+        if file.is_file():
+            shutil.copyfile(file, outdir / file.name)
+    size = sum(path.stat().st_size for path in outdir.rglob("*") if path.is_file())
+    thinned = [s["sample"] for s in sections if s["shown"] < s["cells"]]
+    log.info("%d sections, %d features, %.1f MB", len(sections), len(features), size / 1e6)
+    if thinned:
+        log.warning("shown with %d cells drawn at random: %s", MOST_CELLS, ", ".join(thinned))
+
+
+def _columns(
+    cohort: Cohort, rows: np.ndarray, steps: np.ndarray, types: list[str], features: list[Feature], more: pd.DataFrame
+) -> dict[str, np.ndarray]:
+    """What is stored of the cells of a section, by name."""
+    cells = cohort.cells.iloc[rows]
+    niche = cells[Obs.NICHE].to_numpy()
+    columns = {"x": steps[:, 0], "y": steps[:, 1], "niche": niche.astype(np.uint8 if niche.max() < 256 else np.uint16)}
+    if types:
+        place = {name: i for i, name in enumerate(types)}
+        others = place.get(_OTHERS, 0)
+        columns["type"] = np.array([place.get(t, others) for t in cells[Obs.CELL_TYPE]], np.uint8)
+    for name in (Obs.STABILITY, FIT):
+        values = cells[name] if name in cells else more[name].iloc[rows] if name in more else None
+        if values is not None:
+            columns[str(name)] = hundredths(values.to_numpy(float))
+    if cohort.scores is not None:
+        for i, values in enumerate(cohort.scores.to_numpy()[rows].T):
+            columns[f"score{i}"] = hundredths(values)
+    for i, feature in enumerate(features):
+        columns[f"feature{i}"] = feature.codes[rows]
+    return columns
+
+
+def _type_names(cohort: Cohort) -> list[str]:
+    """Cell types, most frequent first; the rarest share a name where there are many."""
+    if Obs.CELL_TYPE not in cohort.cells:
+        return []
+    names = cohort.cells[Obs.CELL_TYPE].value_counts(sort=True).index.tolist()
+    return names if len(names) <= MOST_TYPES else [*names[:MOST_TYPES], _OTHERS]
+
+
+def _niches(cohort: Cohort, overview: Path | None) -> list[dict[str, Any]]:
+    """Number, name, colour and size of each niche, and where they are known markers, cell types and reproducibility."""
+    texts = ("markers", "cell_types", "reading")
+    told: dict[int, dict[str, str]] = {}
+    if overview:
+        table = pd.read_csv(overview, keep_default_na=False, dtype=dict.fromkeys(texts, str))
+        told = {int(row["niche"]): {t: row[t] for t in texts if row.get(t)} for row in table.to_dict("records")}
+    sizes = cohort.cells[Obs.NICHE].value_counts()
+    return [
+        {
+            "number": n,
+            "name": niche_name(n),
+            "colour": niche_colour(n),
+            "cells": int(sizes.get(n, 0)),
+            **told.get(n, {}),
+        }
+        for n in cohort.niches
+    ]
+
+
+def _further(path: Path) -> pd.DataFrame:
+    """Columns of ``obs`` that a cohort may have beside those of `Cohort`: the fit of cells."""
+    backed = ad.read_h5ad(path, backed="r")
+    try:
+        return backed.obs[[c for c in (FIT,) if c in backed.obs]].reset_index(drop=True).copy()
+    finally:
+        backed.file.close()
+
+
+def _pictures(files: Sequence[Path]) -> dict[str, tuple[Path, dict[str, Any]]]:
+    """Picture of the tissue and its place, by sample."""
+    found = {}
+    by_name = {path.name: path for path in files}
+    for path in files:
+        if path.suffix == ".json":
+            place = json.loads(path.read_text())
+            picture = by_name.get(str(place.get("file", path.with_suffix(".jpg").name)))
+            if picture is not None:
+                found[str(place.get("sample", path.stem))] = (picture, place)
+    return found
+
+
+def _picture(picture: tuple[Path, dict[str, Any]] | None, number: int, data: Path) -> dict[str, Any] | None:
+    """Write a picture of the tissue as a script: what a page from a file drew of other pictures it may not save."""
+    if picture is None:
+        return None
+    path, place = picture
+    kind = "png" if path.suffix.lower() == ".png" else "jpeg"
+    text = f"data:image/{kind};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
+    name = f"picture_{number:04d}.js"
+    _script(data / name, "picture", {"number": number, "data": text})
+    return {"file": f"data/{name}", **{k: float(place[k]) for k in ("x", "y", "width", "height", "units_per_px")}}
+
+
+def _script(path: Path, name: str, content: dict[str, Any]) -> None:
+    """A script that hands ``content`` to the page. ASCII, and no sign that could end a script: names are data."""
+    text = json.dumps(content, ensure_ascii=True, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    with atomic(path) as partial:
+        partial.write_text(f"explorer.{name}({text});\n")

@@ -1,0 +1,59 @@
+"""Findings of all contrasts, smallest p first, with the sections in which to look."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from semanticst.association.output.all_contrasts import all_tests
+from semanticst.errors import BadInput, Problem
+
+MOST = 40
+_KEY = ("contrast", "niche", "feature", "comparison")
+_NUMBERS = ("effect", "ci_low", "ci_high", "p", "q", "q_run")
+_TEXTS = ("comparison", "effect_type", "feature", "warnings")
+
+
+def read_findings(records: Sequence[Path]) -> list[dict[str, Any]]:
+    """Tests of single niches that have a p, from ``{contrast}.association.json`` of every contrast.
+
+    ``id`` (of the address: ``contrast/niche/feature``), ``contrast``, ``variable`` (column that is compared),
+    ``niche``, effect, interval, p and q as in the tables, ``found`` (q < 0.05), ``sentence`` where the report has one,
+    ``sections`` (of the contrast). Raises BadInput when a record cannot be read.
+    """
+    found = [_read(path) for path in sorted(records)]
+    if not found:
+        return []
+    said = {}
+    for record in found:
+        for entry in [*record.get("found", []), *([record["nearest"]] if record.get("nearest") else [])]:
+            key = (record["contrast"]["name"], str(entry["niche"]), entry["feature"], entry["comparison"])
+            said[key] = entry.get("sentence", "")
+    about = {record["contrast"]["name"]: record for record in found}
+    listed = []
+    for row in all_tests(found).to_dict("records"):
+        if not str(row["niche"]).isdigit() or row["p"] != row["p"]:
+            continue
+        record = about[row["contrast"]]
+        listed.append(
+            {
+                "id": f"{row['contrast']}/{row['niche']}/{row['feature']}",
+                "contrast": row["contrast"],
+                "variable": record["contrast"].get("column") or record["contrast"].get("event") or "",
+                "niche": int(row["niche"]),
+                "found": bool(row["q"] < 0.05),
+                "sentence": said.get(tuple(str(row[name]) for name in _KEY), ""),
+                "sections": [str(name) for name in record.get("sections", [])],
+                **{name: None if row[name] != row[name] else float(row[name]) for name in _NUMBERS},
+                **{name: "" if row[name] != row[name] or row[name] is None else str(row[name]) for name in _TEXTS},
+            }
+        )
+    return listed[:MOST]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text())
+        return record if record["contrast"]["name"] and isinstance(record["rows"], list) else {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(Problem(path, f"cannot be read ({error}); expected the record of a contrast")) from error

@@ -1,0 +1,36 @@
+process EXPLORER_BUILD {
+    tag "${meta.id}"
+    label 'process_single'
+    memory { (2.GB + 4.KB * (meta.cells ?: 0)) * task.attempt }
+    time { (1.h + 4.s * ((meta.cells ?: 0) / 1000)) * task.attempt }
+
+    conda "${moduleDir}/environment.yml"
+    container 'nf-semanticst/base:0.1.0'
+
+    input:
+    tuple val(meta), path(cohort), path(tables, stageAs: 'tables/*'), path(samplesheet), path(clinical), path(associations, stageAs: 'associations/*'), path(thumbnails, stageAs: 'thumbnails/*'), path(page, stageAs: 'page/*')
+
+    output:
+    tuple val(meta), path('explorer'), emit: explorer
+    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
+    tuple val("${task.process}"), val('anndata'), eval('python3 -c "from importlib.metadata import version; print(version(\'anndata\'))"'), topic: versions
+
+    when:
+    task.ext.when == null || task.ext.when
+
+    script:
+    def args = task.ext.args ?: ''
+    def listed = { files -> files instanceof List ? files : [files] }
+    def given = listed(tables).collect { file -> "--${file.name == 'niche_markers.csv' ? 'markers' : 'overview'} ${file}" } + listed(associations).collect { file -> "--association ${file}" }
+    given += clinical ? ["--clinical ${clinical}"] : []
+    given += thumbnails ? ['--thumbnails thumbnails'] : []
+    """
+    explorer_build.py ${cohort} --page page --samplesheet ${samplesheet} ${given.join(' ')} --outdir explorer ${args}
+    """
+
+    stub:
+    """
+    mkdir -p explorer/data
+    touch explorer/index.html explorer/data/cohort.js
+    """
+}

@@ -1,0 +1,121 @@
+"""A small explorer whose names are hostile and whose numbers are known."""
+
+import base64
+import json
+import re
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from export_helpers import HOSTILE
+from helpers import ASSETS, invoke
+from report_helpers import make_cohort_object
+
+SAMPLES = {HOSTILE: "p1", "s2": "p1", "s3": HOSTILE, "s4": "p4"}
+CONTRAST = "<script>alert(2)</script>"
+GENE = "GENE<b>"
+
+
+@dataclass(frozen=True)
+class Made:
+    """An explorer and what it was made from."""
+
+    folder: Path
+    cohort: ad.AnnData
+    arguments: tuple
+    log: str
+
+    @property
+    def url(self) -> str:
+        return (self.folder / "index.html").as_uri()
+
+    def cells(self, sample: str) -> pd.DataFrame:
+        """obs of a sample, with x, y, scores and features, by cell id."""
+        own = self.cohort[(self.cohort.obs["sample"] == sample).to_numpy()].copy()
+        table = own.obs.assign(x=own.obsm["spatial"][:, 0], y=own.obsm["spatial"][:, 1])
+        for i, name in enumerate(("spatial", "expression", "domain")):
+            table[f"score_{name}"] = own.obsm["semantic_scores"][:, i]
+        return table.join(own.to_df()).set_index("cell_id")
+
+
+def make_explorer(folder: Path, *more: object) -> Made:
+    """Four sections of 144 cells, the first two with more of niche 1; one has a picture of its tissue."""
+    adata = make_cohort_object(samples=SAMPLES)
+    rng = np.random.default_rng(1)
+    niche = adata.obs["niche"].to_numpy(copy=True)
+    less = adata.obs["sample"].isin(["s3", "s4"]).to_numpy() & (niche == 1) & (rng.random(len(niche)) < 0.6)
+    niche[less] = 2
+    adata.obs["niche"] = niche
+    adata.obs["stability"] = np.round(rng.uniform(0.2, 1, adata.n_obs), 3)
+    adata.obs["fit"] = np.round(rng.uniform(0, 1, adata.n_obs), 3)
+    adata.obs["cell_type"] = np.where(niche == 1, HOSTILE, "B cell")
+    scores = rng.dirichlet([3, 2, 1], adata.n_obs).astype(np.float32)
+    adata.obsm["semantic_scores"] = scores
+    adata.var_names = [GENE if name == "MARK1" else name for name in adata.var_names]
+    adata.obs["cell_id"] = [f"{HOSTILE} {i}" for i in range(adata.n_obs)]
+    adata.write_h5ad(folder / "cohort.h5ad")
+    sheet = pd.DataFrame(
+        {"sample": list(SAMPLES), "patient": list(SAMPLES.values()), "path": "x", "site": [HOSTILE, "b", "b", "b"]}
+    )
+    sheet.to_csv(folder / "samplesheet.valid.csv", index=False)
+    clinical = pd.DataFrame({"patient": ["p1", HOSTILE, "p4"], "age": [50, 60, 70], "group": ["a", "b", "b"]})
+    clinical.to_csv(folder / "clinical.valid.csv", index=False)
+    effects = make_markers(adata)
+    effects.to_csv(folder / "niche_markers.csv", index=False)
+    (folder / "c.association.json").write_text(json.dumps(record()))
+    pictures = folder / "thumbnails"
+    pictures.mkdir()
+    Image.new("RGB", (60, 60), (255, 0, 255)).save(pictures / "s2.jpg")
+    place = {"sample": "s2", "file": "s2.jpg", "x": 0, "y": 0, "width": 60, "height": 60, "units_per_px": 2.0}
+    (pictures / "s2.json").write_text(json.dumps(place))
+    arguments = (
+        folder / "cohort.h5ad", "--page", ASSETS / "explorer", "--samplesheet", folder / "samplesheet.valid.csv",
+        "--clinical", folder / "clinical.valid.csv", "--markers", folder / "niche_markers.csv",
+        "--association", folder / "c.association.json", "--thumbnails", pictures,
+    )  # fmt: skip
+    result = invoke("explorer_build", *arguments, *more, "--outdir", folder / "explorer")
+    assert result.exit_code == 0, result.stderr
+    return Made(folder / "explorer", adata, arguments, result.stderr)
+
+
+def make_markers(adata: ad.AnnData) -> pd.DataFrame:
+    rows = [(n, name, 1.5 if n == i + 1 else -1.0, 1 if n == i + 1 else 2 + i)
+            for n in (1, 2, 3) for i, name in enumerate(adata.var_names[:3])]  # fmt: skip
+    return pd.DataFrame(rows, columns=["niche", "feature", "log2_fold_change", "rank"]).assign(
+        symbol=lambda t: t["feature"]
+    )
+
+
+def record() -> dict:
+    numbers = {"effect": 1.25, "ci_low": 0.5, "ci_high": 2.0, "p": 0.004, "q": 0.012, "n_patients": 3}
+    what = {"niche": "1", "feature": "proportion", "comparison": "a vs b", "effect_type": "clr_difference"}
+    row = what | numbers | {"warnings": "", "family": "primary"}
+    other = row | {"niche": "2", "p": 0.6, "q": 0.6, "effect": -0.1, "ci_low": -0.5, "ci_high": 0.3}
+    return {
+        "contrast": {"name": CONTRAST, "column": "group"}, "rows": [row, other], "sections": list(SAMPLES),
+        "found": [{"niche": "1", "feature": "proportion", "comparison": "a vs b", "sentence": f"{HOSTILE} differs"}],
+        "nearest": None,
+    }  # fmt: skip
+
+
+def handed_over(path: Path) -> dict:
+    """The JSON that a script of ``data/`` hands to the page."""
+    return json.loads(re.fullmatch(r"explorer\.\w+\((.*)\);\n", path.read_text(), re.S).group(1))
+
+
+def columns(path: Path) -> dict[str, np.ndarray]:
+    """Columns of a section as the page unpacks them, and its cell ids."""
+    content = handed_over(path)
+    raw, at, found = zlib.decompress(base64.b64decode(content["data"])), 0, {}
+    for name, width, n in content["fields"]:
+        values = np.frombuffer(raw, np.uint8, width * n, at)
+        found[name] = values if width == 1 else values[:n] + 256 * values[n:].astype(np.uint16)
+        at += width * n
+    assert at == len(raw)
+    found["ids"] = np.array(zlib.decompress(base64.b64decode(content["ids"])).decode().split("\n"))
+    return found
