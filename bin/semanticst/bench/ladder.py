@@ -14,7 +14,6 @@ import click
 import numpy as np
 import pandas as pd
 
-from semanticst.bench._checkpoint import known_scores
 from semanticst.bench._ladder import LEVELS, Level, Size, beside_batch_free, climb
 from semanticst.bench._methods import METHODS, Limits
 from semanticst.bench._options import (
@@ -25,6 +24,7 @@ from semanticst.bench._options import (
     niche_starts_option,
     seeds_option,
 )
+from semanticst.bench.measuring.checkpoint import known_scores
 from semanticst.cli import step
 
 log = logging.getLogger(__name__)

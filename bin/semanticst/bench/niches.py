@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import f1_score
 
-from semanticst.bench._checkpoint import known_scores
 from semanticst.bench._methods import LEIDEN, METHODS, Limits, Outcome, run_method
 from semanticst.bench._options import (
     expanded,
@@ -28,6 +27,7 @@ from semanticst.bench._options import (
 )
 from semanticst.bench._scores import agreement, annotated, coherence, lisi
 from semanticst.bench._table import table
+from semanticst.bench.measuring.checkpoint import known_scores
 from semanticst.cli import EXISTING_FILE, step
 from semanticst.constants import Obs, Obsm
 from semanticst.errors import BadInput, Problem

@@ -123,7 +123,7 @@ def run_engine(command: list[object], place: Path, limits: Limits) -> Measured:
 
 
 def _own(*arguments: object) -> list[object]:
-    return [sys.executable, "-m", "semanticst.bench._floor", *arguments]
+    return [sys.executable, "-m", "semanticst.bench.measuring.floor", *arguments]
 
 
 def _one_thread() -> dict[str, str]:

@@ -25,7 +25,8 @@ def variables(sheet: Path, clinical: Path | None) -> tuple[list[dict[str, Any]],
         patients = read_text_table(clinical, ("patient",)).set_index("patient")
         for name in patients.columns:
             columns.setdefault(name, samples["patient"].map(patients[name]))
-    found, by_sample = [], {sample: [] for sample in samples.index}
+    found: list[dict[str, Any]] = []
+    by_sample: dict[str, list[Any]] = {str(sample): [] for sample in samples.index}
     for name, values in columns.items():
         values = values.where(values.notna() & (values.astype(str) != ""), None).astype(object)
         known = values.dropna()

@@ -24,7 +24,7 @@ def read_findings(records: Sequence[Path]) -> list[dict[str, Any]]:
     found = [_read(path) for path in sorted(records)]
     if not found:
         return []
-    said = {}
+    said: dict[tuple[str, ...], str] = {}
     for record in found:
         for entry in [*record.get("found", []), *([record["nearest"]] if record.get("nearest") else [])]:
             key = (record["contrast"]["name"], str(entry["niche"]), entry["feature"], entry["comparison"])

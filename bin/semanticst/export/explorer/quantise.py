@@ -66,7 +66,8 @@ def packed(columns: dict[str, np.ndarray]) -> dict[str, Any]:
 
     uint16 columns lie as all low bytes, then all high bytes, which packs better.
     """
-    parts, fields = [], []
+    parts: list[np.ndarray] = []
+    fields: list[list[Any]] = []
     for name, values in columns.items():
         fields.append([name, values.dtype.itemsize, int(values.size)])
         parts += (

@@ -1,8 +1,8 @@
 """Work to compare with: a fixed piece, and the least that any method does on a cohort.
 
-``python -m semanticst.bench._floor yardstick`` is the same on every machine and every day, so that seconds of
-different machines compare. ``python -m semanticst.bench._floor floor FILES`` reads each sample once and makes two
-sparse products: that of its covariance and that of its components.
+``python -m semanticst.bench.measuring.floor yardstick`` is the same on every machine and every day, so that seconds
+of different machines compare. ``python -m semanticst.bench.measuring.floor floor FILES`` reads each sample once and
+makes two sparse products: that of its covariance and that of its components.
 """
 
 import sys
