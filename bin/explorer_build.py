@@ -22,16 +22,19 @@ from semanticst.cli import EXISTING, EXISTING_FILE, outdir_option, seed_option, 
     show_default=True,
     help="Features to colour by, comma-separated; 'markers' stands for the 12 best of the niches, 'none' for none.",
 )
+@click.option("--niche-names", type=EXISTING_FILE, help="CSV with niche and name: how niches are called.")
 @seed_option
 @outdir_option
 def explorer_build(cohort, page, samplesheet, clinical, markers, overview, associations, thumbnails, explorer_genes,
-                   seed, outdir):  # fmt: skip
+                   niche_names, seed, outdir):  # fmt: skip
     """Build the explorer of COHORT (cohort.h5ad) in the folder --outdir."""
     from semanticst.export.explorer.build_explorer import Inputs, build_explorer
+    from semanticst.plotting.niche_names import names_from
 
     pictures = sorted(thumbnails.iterdir()) if thumbnails else []
     inputs = Inputs(cohort, samplesheet, clinical, markers, overview, associations, pictures, explorer_genes)
-    build_explorer(inputs, page, outdir, seed)
+    with names_from(niche_names):
+        build_explorer(inputs, page, outdir, seed)
 
 
 if __name__ == "__main__":

@@ -19,13 +19,16 @@ from semanticst.cli import EXISTING_FILE, outdir_option, step
               help="A SpatialData store per section, with its values.")  # fmt: skip
 @click.option("--export-tissuumaps/--no-export-tissuumaps", default=False, show_default=True,
               help="A TissUUmaps project per section.")  # fmt: skip
+@click.option("--niche-names", type=EXISTING_FILE, help="CSV with niche and name: how niches are called.")
 @outdir_option
-def export_write(cohort, samples, outdir, **switches):
+def export_write(cohort, samples, niche_names, outdir, **switches):
     """Write the niches of COHORT (cohort.h5ad) for other programs. SAMPLES: {sample}.qc.h5ad of all its samples."""
     from semanticst.export.write_exports import write_exports
+    from semanticst.plotting.niche_names import names_from
 
     formats = {name.removeprefix("export_") for name, on in switches.items() if on}
-    write_exports(cohort, samples, formats, outdir)
+    with names_from(niche_names):
+        write_exports(cohort, samples, formats, outdir)
 
 
 if __name__ == "__main__":

@@ -61,6 +61,7 @@ from semanticst.constants import PERMUTATIONS
     show_default=True,
     help="Permutations of patients: all of them when there are no more, else as many drawn at random.",
 )
+@click.option("--niche-names", type=EXISTING_FILE, help="CSV with niche and name: how niches are called.")
 @seed_option
 @outdir_option
 def niche_associate(
@@ -81,6 +82,7 @@ def niche_associate(
     clinical_min_cells,
     clinical_log_cells,
     clinical_permutations,
+    niche_names,
     seed,
     outdir,
 ):
@@ -89,6 +91,7 @@ def niche_associate(
     from semanticst.association.output.replication import has_validation, write_replication
     from semanticst.constants import DISCOVERY, VALIDATION
     from semanticst.errors import BadInput
+    from semanticst.plotting.niche_names import names_from
 
     within_niche = {"fragmentation": patches, "cell_types": cell_types, "gene_sets": gene_sets}
     kinds = parse_features(clinical_features, {"contacts": contacts, **within_niche})
@@ -114,14 +117,16 @@ def niche_associate(
 
     two_parts = has_validation(samplesheet)
     result = test(DISCOVERY if two_parts else None)
-    write_association(result, outdir, niches, markers)
+    with names_from(niche_names):
+        write_association(result, outdir, niches, markers)
     if two_parts:
         validation, reason = None, ""
         try:
             validation = test(VALIDATION)
         except BadInput as error:  # what the discovery has and these samples do not is no mistake of the tables
             reason = "; ".join(problem.message for problem in error.problems)
-        write_replication(result, validation, reason, outdir)
+        with names_from(niche_names):
+            write_replication(result, validation, reason, outdir)
 
 
 if __name__ == "__main__":

@@ -20,13 +20,14 @@ from semanticst.cli import EXISTING_FILE, outdir_option, step, threads_option
     type=EXISTING_FILE,
     help="Sets of genes (GMT, or CSV with gene_set and gene) whose mean in each niche of each sample is written.",
 )
+@click.option("--niche-names", type=EXISTING_FILE, help="CSV with niche and name: how niches are called.")
 @threads_option
 @outdir_option
-def niche_describe(cohort, niche_maps, clinical_gene_sets, threads, outdir):
+def niche_describe(cohort, niche_maps, clinical_gene_sets, niche_names, threads, outdir):
     """Describe the niches of COHORT (cohort.h5ad): tables, a map of each section, and their part of the report."""
     from semanticst.describe.describe_niches import describe_niches
 
-    describe_niches(cohort, outdir, niche_maps, threads, clinical_gene_sets)
+    describe_niches(cohort, outdir, niche_maps, threads, clinical_gene_sets, niche_names)
 
 
 if __name__ == "__main__":

@@ -14,12 +14,15 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--qc", type=EXISTING_FILE, required=True, help="qc.csv: samples, and which of them were used.")
 @click.option("--described", type=FOLDER, help="Folder with niche_overview.csv, niche_counts.csv and niches.csv.gz.")
 @click.option("--associations", type=FOLDER, help="Folder with the {contrast}.association.json.")
+@click.option("--niche-names", type=EXISTING_FILE, help="CSV with niche and name: how niches are called.")
 @outdir_option
-def report_summary(qc, described, associations, outdir):
+def report_summary(qc, described, associations, niche_names, outdir):
     """Write what a run found: summary.json, and the section that leads the report (summary_page_mqc.json)."""
+    from semanticst.plotting.niche_names import names_from
     from semanticst.report.write_summary import write_summary
 
-    write_summary(qc, outdir, described, associations)
+    with names_from(niche_names):
+        write_summary(qc, outdir, described, associations)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,13 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 @click.option(
     "--read-samples", is_flag=True, help="Read every sample as a run would, and say what was understood of it."
 )
+@click.option("--pseudonymise/--no-pseudonymise", default=False, show_default=True,
+              help="Replace ids of patients and samples by random codes in all that is written; the key is "
+              "pseudonyms.csv.")  # fmt: skip
+@click.option("--pseudonym-key", type=EXISTING_FILE, help="Key of an earlier run: its codes are kept.")
+@click.option("--share-clinical/--no-share-clinical", default=True, show_default=True,
+              help="May the published copies of the tables have clinical columns?")  # fmt: skip
+@click.option("--niche-names", type=EXISTING_FILE, help="CSV with niche and name, checked as far as it can be now.")
 @click.option("--schema-dir", type=FOLDER, default=ASSETS, show_default="assets", help="Folder of the JSON schemas.")
 @click.option("--folder", help="Where relative paths start, as path or address [default: the folder of the sheet].")
 @click.option(
@@ -35,19 +42,22 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 )
 @outdir_option
 def samplesheet_check(
-    sheet, clinical, contrasts, check_files, missing, read_samples, schema_dir, folder, preview, outdir, **shortcuts
-):
+    sheet, clinical, contrasts, check_files, missing, read_samples, schema_dir, folder, preview, pseudonymise,
+    pseudonym_key, share_clinical, niche_names, outdir, **shortcuts,
+):  # fmt: skip
     """Check the samplesheet, the clinical table and the contrasts, and print every problem at once.
 
     Writes samplesheet.valid.csv, clinical.valid.csv and contrasts.valid.csv, without the samples that the sheet leaves
     out, and samplesheet.used.csv with all samples and absolute paths, which starts the same run again.
-    samplesheet.json has the rows for the workflow.
+    samplesheet.json has the rows for the workflow, and published/ the tables as they may be published.
     """
     from semanticst.association.design.cohort_check import check_cohort, read_cohort
     from semanticst.association.design.preview import preview as preview_of
     from semanticst.association.design.preview import preview_text
+    from semanticst.association.design.publication import Publication
     from semanticst.errors import ExitCode
     from semanticst.io.contrasts_table import Shortcuts
+    from semanticst.plotting.niche_names import read_niche_names
 
     shortcuts = Shortcuts(**{name.removeprefix("clinical_"): value for name, value in shortcuts.items()})
     survival = (shortcuts.time, shortcuts.event, shortcuts.event_value)
@@ -55,11 +65,14 @@ def samplesheet_check(
         raise click.UsageError("survival needs --clinical-time, --clinical-event and --clinical-event-value together")
     # a task sees the tables and not the samples: whoever started it tells which of them are not there
     missing = json.loads(missing.read_text()) if missing else {}
+    if niche_names:
+        read_niche_names(niche_names)
     if preview:
         found = preview_of(lambda: read_cohort(sheet, clinical, contrasts, shortcuts, check_files, schema_dir, missing))
         click.echo(json.dumps(found, indent=2) if preview == "json" else preview_text(found))
         raise SystemExit(ExitCode.BAD_INPUT if found["problems"] else ExitCode.OK)
-    check_cohort(sheet, clinical, contrasts, shortcuts, check_files, schema_dir, outdir, folder, missing)
+    publication = Publication(pseudonymise, pseudonym_key, share_clinical)
+    check_cohort(sheet, clinical, contrasts, shortcuts, check_files, schema_dir, outdir, folder, missing, publication)
     if read_samples:
         # what tables alone need loads no reader
         from semanticst.io.read_check import read_samples as read_all

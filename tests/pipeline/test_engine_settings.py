@@ -25,10 +25,11 @@ PARAMETERS = {
     "cluster_options": "--qos=short",
     "outdir": "elsewhere",
     "publish_dir_mode": "link",
+    "pseudonymise": "true",
     "aws_region": "eu-central-1",
     "aws_cli_path": "/opt/aws",
 }
-LATE = {"outdir", "publish_dir_mode", "aws_region", "aws_cli_path"}
+LATE = {"outdir", "publish_dir_mode", "pseudonymise", "aws_region", "aws_cli_path"}
 """Of these, what configuration reads while it is loaded: refused in a file given by ``-c``."""
 
 PROFILES = re.findall(r"^    (\w+) \{\n        includeConfig", (ROOT / "nextflow.config").read_text(), re.M)

@@ -43,7 +43,7 @@ def test_the_library_is_nothing_but_modules():
 def test_the_reader_gets_every_column_that_it_looks_at():
     workflow = (ROOT / "subworkflows/local/utils_semanticst_pipeline/samples.nf").read_text()
     passed = set(re.findall(r"'(\w+)'", re.search(r"def columns = \[(.+)\]", workflow).group(1)))
-    code = [BIN / "semanticst/io" / name for name in ("ingest.py", "regions/section_parts.py")]
+    code = [BIN / "semanticst/io" / name for name in ("ingest.py", "pseudonyms.py", "regions/section_parts.py")]
     looked_at = set(re.findall(r'\brow(?:\.get\(|\[)"(\w+)"', "".join(path.read_text() for path in code)))
     # files come beside the settings, and the engine sees when they change
     assert looked_at | set(PART_COLUMNS) == passed | set(FILES)

@@ -10,6 +10,7 @@ include { COHORT_INTEGRATE } from '../../subworkflows/local/cohort_integrate'
 include { NICHE_OUTCOME    } from '../../subworkflows/local/niche_outcome'
 include { COHORT_EXPORT    } from '../../subworkflows/local/cohort_export'
 include { COHORT_REPORT    } from '../../subworkflows/local/cohort_report'
+include { earlierNiches    } from '../../subworkflows/local/utils_semanticst_pipeline/outputs'
 include { stageable        } from '../../subworkflows/local/utils_semanticst_pipeline/paths'
 
 workflow SEMANTICST {
@@ -22,8 +23,10 @@ workflow SEMANTICST {
     def model = settings.model ? stageable(file(settings.model, glob: false)) : []
     def markers = settings.cell_type_markers ? stageable(file(settings.cell_type_markers, glob: false)) : []
     def gene_sets = settings.clinical_gene_sets ? stageable(file(settings.clinical_gene_sets, glob: false)) : []
+    def names = settings.niche_names ? stageable(file(settings.niche_names, glob: false)) : []
+    def earlier = settings.niche_earlier ? earlierNiches(settings.niche_earlier, settings.outdir).collect { file -> stageable(file) } : []
 
-    COHORT_INPUT(settings)
+    COHORT_INPUT(settings, names)
 
     SAMPLE_PREPARE(COHORT_INPUT.out.ch_samples, markers, bundle)
 
@@ -52,11 +55,14 @@ workflow SEMANTICST {
             COHORT_INTEGRATE.out.ch_cohort,
             SAMPLE_PREPARE.out.ch_size,
             COHORT_INTEGRATE.out.ch_niches,
+            COHORT_INTEGRATE.out.ch_stability,
             COHORT_INTEGRATE.out.ch_members,
             COHORT_INPUT.out.ch_contrasts,
             COHORT_INPUT.out.ch_tables,
             COHORT_INPUT.out.ch_planted,
             gene_sets,
+            names,
+            earlier,
         )
 
         COHORT_EXPORT(
@@ -64,9 +70,10 @@ workflow SEMANTICST {
             ch_samples,
             SAMPLE_PREPARE.out.ch_size,
             NICHE_OUTCOME.out.ch_markers,
-            COHORT_INPUT.out.ch_tables,
+            COHORT_INPUT.out.ch_shared,
             NICHE_OUTCOME.out.ch_records,
             SAMPLE_PREPARE.out.ch_thumbnails,
+            names,
             settings,
         )
 
@@ -87,6 +94,7 @@ workflow SEMANTICST {
         ch_described,
         ch_records,
         ch_outputs,
+        names,
         settings,
         changed,
     )

@@ -21,26 +21,41 @@ from semanticst.describe.niche_sections import write_niche_sections
 from semanticst.describe.overview import overview_table
 from semanticst.plotting import niche_maps
 from semanticst.plotting.niche_maps import SectionMap
+from semanticst.plotting.niche_names import names_from, with_names
 from semanticst.writing import write_table
 
 log = logging.getLogger(__name__)
 
 
 def describe_niches(
-    path: Path, outdir: Path, n_maps: int = 12, threads: int = 1, gene_sets: Path | None = None
+    path: Path,
+    outdir: Path,
+    n_maps: int = 12,
+    threads: int = 1,
+    gene_sets: Path | None = None,
+    names: Path | None = None,
 ) -> None:
     """Write everything that describes the niches of ``cohort.h5ad`` into ``outdir``.
 
     Tables ``niche_overview``, ``niche_counts``, ``niche_markers``, ``niche_contacts``, ``niche_patches``, and where the
     input allows ``niche_agreement``, ``niche_scores``, ``niche_cell_types``, ``niche_sample_cell_types``,
     ``niche_regions`` and ``niche_gene_sets`` (CSV); a map of each section under ``maps/``; one sheet with at most
-    ``n_maps`` of them (``maps/niche_maps.png``); custom content for MultiQC. Raises BadInput when the object lacks
-    niches or positions, or the gene sets cannot be used.
+    ``n_maps`` of them (``maps/niche_maps.png``); custom content for MultiQC. ``names``: table of names of niches,
+    see `semanticst.plotting.niche_names`.
+
+    Raises BadInput when the object lacks niches or positions, or the gene sets or names cannot be used.
     """
     outdir = Path(outdir)
     sets = read_gene_sets(gene_sets) if gene_sets else None
     cohort = read_cohort(path)
     log.info("%d cells, %d samples, %d niches", len(cohort.cells), len(cohort.samples), len(cohort.niches))
+    with names_from(names, len(cohort.niches)):
+        _describe(cohort, outdir, n_maps, threads, sets, gene_sets)
+
+
+def _describe(
+    cohort: Cohort, outdir: Path, n_maps: int, threads: int, sets: dict[str, list[str]] | None, gene_sets: Path | None
+) -> None:
     markers, types = niche_markers(cohort), niche_cell_types(cohort)
     tables = {
         "niche_overview": overview_table(cohort, markers, types),
@@ -57,7 +72,7 @@ def describe_niches(
     }
     for name, table in tables.items():
         if table is not None:
-            write_table(outdir / f"{name}.csv", table)
+            write_table(outdir / f"{name}.csv", with_names(table))
 
     sections = section_maps(cohort)
     niche_maps.write_maps(sections, outdir / "maps", threads)

@@ -13,6 +13,7 @@ import pandas as pd
 
 from semanticst.constants import THUMBNAILS, UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
+from semanticst.io.anonymous import anonymous, anonymous_picture
 from semanticst.io.columns import as_bool, plain_frame
 from semanticst.io.coordinates import Scale, check_coordinates, scale_of
 from semanticst.io.gene_names import drop_nameless, gene_table, split_controls, unique_genes
@@ -43,9 +44,10 @@ def ingest_samples(manifest: Path, outdir: Path) -> None:
 
     manifest : JSON list of objects with sample, patient, path, and any of batch, platform, feature_type, spatial_unit,
     um_per_px, bin_size, table, fovs, part_column, part_value, cells, annotation, outline_um_per_px and the per-sample
-    settings of the quality control. An input that several samples are parts of is read once; where its parts lie is
-    drawn, as ``{first sample}.parts.png``. Where an input brings a picture of the tissue, a thumbnail of each sample is
-    written, ``thumbnails/{sample}.jpg``, with its scale, ``thumbnails/{sample}.json``.
+    settings of the quality control; with pseudonyms also own_sample and own_patient, the ids that must not remain. An
+    input that several samples are parts of is read once; where its parts lie is drawn, as ``{first sample}.parts.png``.
+    Where an input brings a picture of the tissue, a thumbnail of each sample is written, ``thumbnails/{sample}.jpg``,
+    with its scale, ``thumbnails/{sample}.json``.
 
     Raises BadInput with the problems of all samples; nothing is written then.
     """
@@ -58,6 +60,8 @@ def ingest_samples(manifest: Path, outdir: Path) -> None:
             for shared in inputs_of(rows):
                 try:
                     for row, adata, picture in ingest_input(shared, outdir, Path(partial), problems):
+                        if row.get("own_sample"):  # the run has pseudonyms
+                            adata, picture = anonymous(adata, row), picture and anonymous_picture(picture, row)
                         if picture is not None:
                             keep_thumbnail(picture, adata, Path(partial) / THUMBNAILS)
                         write_h5ad(Path(partial) / f"{row['sample']}.ingest.h5ad", adata)

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from semanticst.plotting.palette import niche_colour, niche_name
+from semanticst.plotting.palette import given_names, named_niches, niche_colour, niche_name
 from semanticst.plotting.section_axes import bar_length, dot_diameter, draw_bar, extent, fit, save
 
 log = logging.getLogger(__name__)
@@ -45,14 +46,20 @@ class SectionMap:
 
 def write_maps(sections: list[SectionMap], outdir: Path, threads: int = 1) -> None:
     """Write ``{sample}.niches.png`` and ``.pdf`` of each section into ``outdir``."""
-    folders = [Path(outdir)] * len(sections)
     if threads == 1 or len(sections) == 1:
-        for section, folder in zip(sections, folders):
-            write_map(section, folder)
+        for section in sections:
+            write_map(section, Path(outdir))
         return
+    write = partial(_write_named, outdir=Path(outdir), names=given_names())
     with ProcessPoolExecutor(min(threads, len(sections))) as pool:
         # list() lets an error in a worker rise here
-        list(pool.map(write_map, sections, folders))
+        list(pool.map(write, sections))
+
+
+def _write_named(section: SectionMap, outdir: Path, names: dict[int, str]) -> None:
+    """As `write_map`, in a process of its own, which knows no names."""
+    with named_niches(names):
+        write_map(section, outdir)
 
 
 def write_map(section: SectionMap, outdir: Path) -> None:
@@ -69,14 +76,18 @@ def section_figure(section: SectionMap) -> Figure:
     scale = longest / max(width, height)
     map_width, map_height = max(width * scale, 1.5), max(height * scale, 1.5)
     figure = Figure(figsize=(map_width + 2.2, map_height + 0.9))
+    numbers, sizes = np.unique(section.niche, return_counts=True)
+    labels = [f"{niche_name(k)} ({share:.0%})" for k, share in zip(numbers, sizes / sizes.sum())]
+    figure.set_figwidth(map_width + max(2.2, 0.4 + _label_width(labels)))
     total_width, total_height = figure.get_size_inches()
     axes = figure.add_axes((0.2 / total_width, 0.45 / total_height, map_width / total_width, map_height / total_height))
     draw_section(axes, section)
     title = section.sample if section.sample == section.patient else f"{section.sample} (patient {section.patient})"
-    figure.text(0.2 / total_width, 1 - 0.12 / total_height, title, va="top", fontsize=11, fontweight="bold")
-    numbers, sizes = np.unique(section.niche, return_counts=True)
-    labels = [f"{niche_name(k)} ({share:.0%})" for k, share in zip(numbers, sizes / sizes.sum())]
-    figure.legend(
+    figure.text(
+        0.2 / total_width, 1 - 0.12 / total_height, title, va="top", fontsize=11, fontweight="bold", parse_math=False
+    )
+    _legend(
+        figure,
         handles=_legend_dots(numbers, labels),
         loc="upper left",
         bbox_to_anchor=((map_width + 0.35) / total_width, 1 - 0.4 / total_height),
@@ -94,7 +105,9 @@ def write_thumbnails(sections: list[SectionMap], niches: list[int], path: Path) 
     # a row is as high as its highest section, whose width fills the panel
     row_heights = [panel * min(max(_shape(section) for section in row), 1.5) for row in rows]
     width = max(n_columns * panel, 4.2)
-    legend_columns = max(1, min(len(niches), int(width / 0.95)))
+    names = [niche_name(k) for k in niches]
+    width = max(width, _label_width(names))
+    legend_columns = max(1, min(len(niches), int(width / _label_width(names))))
     foot = 0.25 + 0.24 * -(-len(niches) // legend_columns)
     height = sum(row_heights) + len(rows) * head + foot
     figure = Figure(figsize=(width, height))
@@ -106,11 +119,13 @@ def write_thumbnails(sections: list[SectionMap], niches: list[int], path: Path) 
             axes = figure.add_axes(
                 (left / width, bottom / height, (panel - 2 * gap) / width, (row_height - gap) / height)
             )
-            figure.text(left / width, (top - 0.1) / height, _short(section.sample, 30), va="top", fontsize=8.5)
+            figure.text(left / width, (top - 0.1) / height, _short(section.sample, 30), va="top", fontsize=8.5,
+                        parse_math=False)  # fmt: skip
             draw_section(axes, section, length, font_size=7)
         top -= head + row_height
-    figure.legend(
-        handles=_legend_dots(niches, [niche_name(k) for k in niches]),
+    _legend(
+        figure,
+        handles=_legend_dots(niches, names),
         loc="lower center",
         ncols=legend_columns,
         frameon=False,
@@ -185,6 +200,16 @@ def _legend_dots(niches, labels: list[str]) -> list[Line2D]:
         Line2D([], [], linestyle="none", marker="o", markersize=8, color=niche_colour(int(k)), label=label)
         for k, label in zip(niches, labels)
     ]
+
+
+def _label_width(labels: list[str]) -> float:
+    """Inches of the longest label in a legend, with its dot."""
+    return 0.3 + 0.072 * max(map(len, labels))
+
+
+def _legend(figure: Figure, **settings) -> None:
+    for text in figure.legend(**settings).get_texts():
+        text.set_parse_math(False)  # names have signs of their own
 
 
 def _short(name: str, length: int) -> str:

@@ -1,4 +1,8 @@
-"""Colours of niches, the same in maps, bars, forest plots and report."""
+"""Colours and names of niches, the same in maps, bars, forest plots, tables and report."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 # Okabe & Ito's eight (black left out, it is the ink) first, then the darker and paler steps of the same hues:
 # neighbours in the list differ in lightness as well as in hue, so that the order helps where hue does not.
@@ -22,6 +26,28 @@ def niche_colour(niche: int) -> str:
     return _COLOURS[(niche - 1) % len(_COLOURS)]
 
 
+_NAMES: ContextVar[Mapping[int, str] | None] = ContextVar("names of niches", default=None)
+
+
+@contextmanager
+def named_niches(names: Mapping[int, str]) -> Iterator[None]:
+    """Inside, niches have these names wherever they are shown. A run has one set of them, and everything asks here."""
+    token = _NAMES.set(dict(names))
+    try:
+        yield
+    finally:
+        _NAMES.reset(token)
+
+
+def given_names() -> dict[int, str]:
+    """Names that the user gave, by niche; empty without any."""
+    return dict(_NAMES.get() or {})
+
+
 def niche_name(niche: int) -> str:
-    """How niche ``niche`` is written in figures and text."""
-    return f"Niche {niche}"
+    """How niche ``niche`` is written in figures and text: ``Niche 3``, or ``Niche 3 (Tumour border)`` if it was named.
+
+    The number stays, since the tables have it.
+    """
+    name = (_NAMES.get() or {}).get(niche)
+    return f"Niche {niche} ({name})" if name else f"Niche {niche}"

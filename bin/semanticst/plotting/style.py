@@ -16,6 +16,7 @@ STYLE: dict[Any, Any] = {  # matplotlib types the names of its settings one by o
     "axes.titlesize": 10,
     "legend.frameon": False,
     "pdf.fonttype": 42,
+    "text.parse_math": False,  # names have signs of their own
 }
 # a name like "HER2$low$" is no formula; every module that draws imports this one
 matplotlib.rcParams["text.parse_math"] = False

@@ -1,5 +1,6 @@
 """Ground truth of a simulated cohort beside the findings."""
 
+import html
 import json
 import logging
 from dataclasses import asdict, dataclass, field
@@ -175,16 +176,17 @@ def _write_text(
 
 def _sentence(finding: Finding, contrast: dict) -> str:
     head = f"<b>Contrast {finding.contrast}.</b> "
-    others = ", ".join(niche_name(niche) for niche in finding.others)
+    others = html.escape(", ".join(niche_name(niche) for niche in finding.others))
     if finding.domain is None:
         below = f"below q = {Q_LIMIT}"
         outcome = f"{others} {below}: false alarm." if others else f"no niche {below}: right."
-        return f"{head}Planted: no niche is associated with it. Found: {outcome}"
+        return multiqc.Html(f"{head}Planted: no niche is associated with it. Found: {outcome}")
     meaning = _meaning(finding.direction, contrast)
     planted = f"{head}Planted: {finding.domain} {meaning}. Found: "
     if finding.niche is None:
         return f"{planted}no niche holds {finding.domain}, so it is <b>missed</b>."
-    holder = f"{multiqc.swatch(niche_colour(finding.niche))} {niche_name(finding.niche)}, which holds {finding.domain},"
+    name = html.escape(niche_name(finding.niche))
+    holder = f"{multiqc.swatch(niche_colour(finding.niche))} {name}, which holds {finding.domain},"
     if finding.q is None:
         outcome = "could not be tested"
     else:
@@ -192,7 +194,7 @@ def _sentence(finding: Finding, contrast: dict) -> str:
         what = _meaning(finding.found_direction, contrast)
         outcome = f"{what} (p = {finding.p:.2g}, q = {finding.q:.2g}): <b>{verdict}</b>"
     rest = f" Also below q = {Q_LIMIT}: {others}." if others else f" No other niche is below q = {Q_LIMIT}."
-    return multiqc.Html(f"{planted}{holder} {outcome}.{rest}")  # a swatch, and names that the simulation gives
+    return multiqc.Html(f"{planted}{holder} {outcome}.{rest}")  # a swatch; other names are those of the simulation
 
 
 def _meaning(direction: str | None, contrast: dict) -> str:

@@ -14,9 +14,10 @@ workflow COHORT_EXPORT {
     samples    // list of {sample}.qc.h5ad, sorted by name
     size       // map: cells and features of the cohort
     described  // list: niche_markers.csv, niche_overview.csv
-    tables     // tuple: clinical.valid.csv, samplesheet.valid.csv, samplesheet.used.csv
+    tables     // tuple: clinical.valid.csv (or []) and samplesheet.valid.csv, as they may be published
     records    // list of {contrast}.association.json, sorted by name; empty without a contrast
     thumbnails // list of {sample}.jpg and {sample}.json, sorted by name; mostly empty
+    names      // names of niches (CSV), or []
     settings   // map: every parameter in its own type
 
     main:
@@ -29,7 +30,7 @@ workflow COHORT_EXPORT {
             cohort
                 .combine(samples.map { files -> [files] })
                 .combine(size)
-                .map { file, files, n -> [[id: 'cohort', code: export_code, cells: n.cells], file, files] }
+                .map { file, files, n -> [[id: 'cohort', code: export_code, cells: n.cells], file, files, names] }
         )
         ch_outputs = ch_outputs.mix(publishedIn('exports', EXPORT_WRITE.out.exports))
     }
@@ -37,8 +38,8 @@ workflow COHORT_EXPORT {
     if (settings.explorer) {
         def explorer_code = codeDigest('EXPLORER_BUILD')
         // file by file: the engine would not see an edit inside a folder
-        def names = file("${projectDir}/assets/explorer", glob: false).listFiles().findAll { found -> found.isFile() }.collect { found -> found.name }
-        def page = names.sort().collect { name -> asset("explorer/${name}") }
+        def parts = file("${projectDir}/assets/explorer", glob: false).listFiles().findAll { found -> found.isFile() }.collect { found -> found.name }
+        def page = parts.sort().collect { name -> asset("explorer/${name}") }
         EXPLORER_BUILD(
             cohort
                 .combine(size)
@@ -46,8 +47,8 @@ workflow COHORT_EXPORT {
                 .combine(tables)
                 .combine(records.map { files -> [files] })
                 .combine(thumbnails.map { files -> [files] })
-                .map { file, n, found, clinical, sheet, _used, contrasts, pictures ->
-                    [[id: 'cohort', code: explorer_code, cells: n.cells], file, found, sheet, clinical, contrasts, pictures, page]
+                .map { file, n, found, clinical, sheet, contrasts, pictures ->
+                    [[id: 'cohort', code: explorer_code, cells: n.cells], file, found, sheet, clinical, contrasts, pictures, names, page]
                 }
         )
         ch_outputs = ch_outputs.mix(publishedIn('explorer', EXPLORER_BUILD.out.explorer))

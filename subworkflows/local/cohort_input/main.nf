@@ -6,6 +6,8 @@ include { COHORT_SIMULATE   } from '../../../modules/local/cohort/simulate'
 include { SAMPLESHEET_CHECK } from '../../../modules/local/samplesheet/check'
 include { asset             } from '../utils_semanticst_pipeline/paths'
 include { codeDigest        } from '../utils_semanticst_pipeline/provenance'
+include { keepKey           } from '../utils_semanticst_pipeline/pseudonyms'
+include { keyPlace          } from '../utils_semanticst_pipeline/pseudonyms'
 include { fileColumns       } from '../utils_semanticst_pipeline/samples'
 include { excludedOf        } from '../utils_semanticst_pipeline/samples'
 include { missingPaths      } from '../utils_semanticst_pipeline/samples'
@@ -16,7 +18,8 @@ include { stageable         } from '../utils_semanticst_pipeline/paths'
 
 workflow COHORT_INPUT {
     take:
-    settings // map: input, clinical, contrasts, simulate
+    settings // map: input, clinical, contrasts, simulate, pseudonymise, pseudonym_key, outdir
+    names    // names of niches (CSV), or []
 
     main:
     ch_planted = channel.empty()
@@ -35,11 +38,16 @@ workflow COHORT_INPUT {
         ch_sheets = channel.of(tables + [tables[0].parent.toUriString()])
     }
 
+    // codes that were given once are kept: what has been done under them need not be done again
+    def key = settings.pseudonymise ? keyPlace(settings.outdir, settings.pseudonym_key) : null
+    def known = key && key.exists() ? stageable(key) : []
     def meta = [id: 'cohort', code: codeDigest('SAMPLESHEET_CHECK')]
     SAMPLESHEET_CHECK(
-        ch_sheets.map { sheet, clinical, contrasts, folder -> [meta, stageable(sheet), folder, clinical ? stageable(clinical) : [], contrasts ? stageable(contrasts) : [], missingPaths(sheet)] },
+        ch_sheets.map { sheet, clinical, contrasts, folder -> [meta, stageable(sheet), folder, clinical ? stageable(clinical) : [], contrasts ? stageable(contrasts) : [], names, known, missingPaths(sheet)] },
         ['clinical', 'contrasts', 'input'].collect { name -> asset("schema_${name}.json") },
     )
+
+    SAMPLESHEET_CHECK.out.key.subscribe { _meta, written -> keepKey(key, written) }
 
     ch_samples = SAMPLESHEET_CHECK.out.rows
         .combine(ch_sheets.map { sheet, _clinical, _contrasts, _folder -> [sheet] })
@@ -66,12 +74,11 @@ workflow COHORT_INPUT {
         .join(SAMPLESHEET_CHECK.out.used)
         .map { _meta, clinical, samples, used -> [clinical, samples, used] }
 
-    ch_outputs = ch_simulated.mix(
-        publishedIn('pipeline_info', SAMPLESHEET_CHECK.out.samples),
-        publishedIn('pipeline_info', SAMPLESHEET_CHECK.out.used),
-        publishedIn('pipeline_info', SAMPLESHEET_CHECK.out.clinical),
-        publishedIn('pipeline_info', SAMPLESHEET_CHECK.out.contrasts),
-    )
+    ch_shared = SAMPLESHEET_CHECK.out.published.map { _meta, files ->
+        ['clinical.valid.csv', 'samplesheet.valid.csv'].collect { name -> files.find { path -> path.name == name } ?: [] }
+    }
+
+    ch_outputs = ch_simulated.mix(publishedIn('pipeline_info', SAMPLESHEET_CHECK.out.published))
 
     emit:
     ch_samples   // list of maps, sorted by sample: the rows of the samplesheet, `path` a file
@@ -79,6 +86,7 @@ workflow COHORT_INPUT {
     ch_sexes     // map: patient -> female or male, where the tables tell it
     ch_contrasts // tuple per contrast: its name, its row, the columns that it uses of the clinical table and of the samplesheet
     ch_tables    // tuple: clinical.valid.csv, samplesheet.valid.csv, samplesheet.used.csv
+    ch_shared    // tuple: clinical.valid.csv (or [] where nothing clinical is shared), samplesheet.valid.csv, as they may be published
     ch_planted   // folder of a simulated cohort
     ch_outputs   // [folder below --outdir, files] of what is published
 }

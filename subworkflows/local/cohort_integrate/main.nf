@@ -75,24 +75,23 @@ workflow COHORT_INTEGRATE {
 
     ch_cohort = COHORT_ASSEMBLE.out.cohort.map { _meta, cohort -> cohort }
     ch_niches = NICHE_CLUSTER.out.niches.map { _meta, niches -> niches }
+    ch_stability = NICHE_CLUSTER.out.stability.map { _meta, table -> table }
     ch_members = NICHE_CLUSTER.out.member_counts.map { _meta, counts -> counts }
     ch_numbers = NICHE_CLUSTER.out.choice.map { _meta, numbers -> numbers }
     ch_report = ch_training.mix(NICHE_CLUSTER.out.report.map { _meta, files -> files })
 
     ch_outputs = ch_outputs.mix(
-        publishedIn('niches', NICHE_CLUSTER.out.niches),
         publishedIn('niches', NICHE_CLUSTER.out.choice),
-        publishedIn('niches', NICHE_CLUSTER.out.stability),
         publishedIn('niches', NICHE_CLUSTER.out.fit),
         publishedIn('niches', NICHE_CLUSTER.out.members),
         publishedIn('niches', NICHE_CLUSTER.out.member_counts),
-        publishedIn('integration', COHORT_ASSEMBLE.out.cohort),
         publishedIn('integration', COHORT_ASSEMBLE.out.model),
     )
 
     emit:
     ch_cohort  // cohort.h5ad
     ch_niches  // niches.csv.gz
+    ch_stability // niche_stability.csv
     ch_members // niche_member_counts.csv
     ch_numbers // niche_k.csv
     ch_report  // *_mqc.* files

@@ -28,6 +28,7 @@ workflow COHORT_REPORT {
     described // list: niche_overview.csv, niche_counts.csv, niches.csv.gz; [] if no niches were sought
     records  // tuple: cohort.features.json, niche_k.csv, list of {contrast}.association.json; each [] if the step did not run
     outputs  // [folder below --outdir, files] of what the other parts publish
+    names    // names of niches (CSV), or []
     settings // map: every parameter in its own type
     changed  // map: group title -> parameters that differ from their default
 
@@ -58,7 +59,7 @@ workflow COHORT_REPORT {
             .map { _meta, table -> [table] }
             .combine(described.map { files -> [files] })
             .combine(records)
-            .map { qc, files, _features, _numbers, contrasts -> [[id: 'cohort', code: summary_code], qc, files, contrasts] }
+            .map { qc, files, _features, _numbers, contrasts -> [[id: 'cohort', code: summary_code], qc, files, contrasts, names] }
     )
 
     ch_parameters = channel.of(parametersJson(settings)).collectFile(name: 'params.json')

@@ -2,10 +2,12 @@
  * What each niche is made of, and whether its abundance is associated with an outcome: one task per contrast.
  */
 
+include { COHORT_ANNOTATE } from '../../../modules/local/cohort/annotate'
 include { NICHE_DESCRIBE  } from '../../../modules/local/niche/describe'
 include { NICHE_ASSOCIATE } from '../../../modules/local/niche/associate'
 include { NICHE_COLLECT   } from '../../../modules/local/niche/collect'
 include { REPORT_PLANTED  } from '../../../modules/local/report/planted'
+include { asset           } from '../utils_semanticst_pipeline/paths'
 include { codeDigest      } from '../utils_semanticst_pipeline/provenance'
 include { publishedIn     } from '../utils_semanticst_pipeline/outputs'
 
@@ -14,20 +16,35 @@ workflow NICHE_OUTCOME {
     cohort    // cohort.h5ad
     size      // map: cells and features of the cohort
     niches    // niches.csv.gz
+    stability // niche_stability.csv
     members   // niche_member_counts.csv
     contrasts // tuple per contrast: its name, its row, the columns that it uses of the clinical table and of the samplesheet
     tables    // tuple: clinical.valid.csv, samplesheet.valid.csv, samplesheet.used.csv
     planted   // folder of a simulated cohort; nothing for a real one
     gene_sets // sets of genes, or []: none
+    names     // names of niches (CSV), or []: they have numbers
+    earlier   // niches.csv.gz (and niche_names.csv) of an earlier run to compare with, or []
 
     main:
+    def annotate_code = codeDigest('COHORT_ANNOTATE')
     def describe_code = codeDigest('NICHE_DESCRIBE')
     def associate_code = codeDigest('NICHE_ASSOCIATE')
     def collect_code = codeDigest('NICHE_COLLECT')
     def planted_code = codeDigest('REPORT_PLANTED')
 
     NICHE_DESCRIBE(
-        cohort.combine(size).map { file, n -> [[id: 'cohort', code: describe_code, cells: n.cells, features: n.features], file, gene_sets] }
+        cohort.combine(size).map { file, n -> [[id: 'cohort', code: describe_code, cells: n.cells, features: n.features], file, gene_sets, names] }
+    )
+
+    // by itself, so that nothing else is repeated when a name or a column of the tables changes
+    COHORT_ANNOTATE(
+        cohort
+            .combine(niches)
+            .combine(stability)
+            .combine(tables)
+            .combine(size)
+            .map { object, found, by_niche, clinical, sheet, _used, n -> [[id: 'cohort', code: annotate_code, cells: n.cells], object, found, by_niche, clinical, sheet, names, earlier] },
+        asset('schema_input.json'),
     )
 
     // cell types, gene sets and regions are there only where the samples have them, and where sets are given
@@ -41,7 +58,7 @@ workflow NICHE_OUTCOME {
         contrasts
             .map { name, row, clinical, samples -> [[id: name, code: associate_code], row, clinical, samples] }
             .combine(ch_described)
-            .map { entry -> [entry[0]] + entry[4..-1] + entry[1..3] }
+            .map { entry -> [entry[0]] + entry[4..-1] + [names] + entry[1..3] }
     )
 
     ch_associations = NICHE_ASSOCIATE.out.table
@@ -51,7 +68,7 @@ workflow NICHE_OUTCOME {
         planted
             .combine(niches)
             .combine(ch_associations.map { associations -> [associations] })
-            .map { folder, found, associations -> [[id: 'cohort', code: planted_code], folder, found, associations] }
+            .map { folder, found, associations -> [[id: 'cohort', code: planted_code], folder, found, associations, names] }
     )
 
     ch_records = NICHE_ASSOCIATE.out.association
@@ -64,7 +81,7 @@ workflow NICHE_OUTCOME {
             .map { records -> [records] }
             .combine(ch_described.map { described -> [described[0]] })
             .combine(tables)
-            .map { records, counts, clinical, sheet, used -> [[id: 'cohort', code: collect_code], records, counts, clinical, sheet, used] }
+            .map { records, counts, clinical, sheet, used -> [[id: 'cohort', code: collect_code], records, counts, clinical, sheet, used, names] }
     )
 
     // of these the summary and the maps by group are made
@@ -77,10 +94,13 @@ workflow NICHE_OUTCOME {
     ch_markers = NICHE_DESCRIBE.out.tables.map { _meta, files -> files.findAll { file -> file.name in shown }.sort { file -> file.name } }
 
     ch_report = NICHE_DESCRIBE.out.report
-        .mix(NICHE_ASSOCIATE.out.report, NICHE_COLLECT.out.report, REPORT_PLANTED.out.report)
+        .mix(COHORT_ANNOTATE.out.report, NICHE_ASSOCIATE.out.report, NICHE_COLLECT.out.report, REPORT_PLANTED.out.report)
         .map { _meta, files -> files }
 
     ch_outputs = publishedIn('niches', NICHE_DESCRIBE.out.tables).mix(
+        publishedIn('niches', COHORT_ANNOTATE.out.niches),
+        publishedIn('niches', COHORT_ANNOTATE.out.tables),
+        publishedIn('integration', COHORT_ANNOTATE.out.cohort),
         publishedIn('niches/maps', NICHE_DESCRIBE.out.maps),
         publishedIn('association', NICHE_ASSOCIATE.out.table),
         publishedIn('association', NICHE_ASSOCIATE.out.checks),

@@ -145,6 +145,19 @@ def writeWhole(path, text) {
     return path
 }
 
+// Files of an earlier run that its niches are compared by: niches.csv.gz, and niche_names.csv if it has one
+def earlierNiches(folder, outdir) {
+    def root = file(folder, glob: false).toAbsolutePath().normalize()
+    if (root == file(outdir, glob: false).toAbsolutePath().normalize()) {
+        exit(2, "--niche_earlier ${folder} is the output folder of this run, which writes its own niches there. Give this run another --outdir.")
+    }
+    def niches = root.resolve('niches/niches.csv.gz')
+    if (!niches.exists()) {
+        exit(3, "--niche_earlier ${folder}: there is no niches/niches.csv.gz in it. Give the output folder of a run that has ended.")
+    }
+    return [niches, root.resolve('niches/niche_names.csv')].findAll { path -> path.exists() }
+}
+
 // No module that several others include may include one itself: the strict parser of 25.04 would run it once for each of
 // them, and end at the second. So the two functions below stand in paths.nf, samples.nf and outputs.nf.
 def isLocal(path) {

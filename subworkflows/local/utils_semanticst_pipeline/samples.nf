@@ -13,7 +13,7 @@ def samplesOf(checked, sheet) {
     if (missing) {
         def lines = sheet.readLines()
         def problems = missing
-            .collect { row, name, path -> [rowOf(lines, [row.sample, row[name]]), name, row[name], path] }
+            .collect { row, name, path -> [rowOf(lines, [row.own_sample ?: row.sample, row[name]]), name, row[name], path] }
             .sort { problem -> problem[0] }
             .collect { row, name, found, path -> "  - ${sheet.name}, row ${row}, column '${name}': found '${found}': there is no ${path}" }
         def count = missing.size() == 1 ? '1 file of the samplesheet is missing' : "${missing.size()} files of the samplesheet are missing"
@@ -87,7 +87,7 @@ def resolvedPath(text, folder) {
 // What of a row matters for reading a sample and for its quality control. The rest (status, time point, ...) is for
 // contrasts: a correction there must not read the samples again. Where a sample lies is the engine's business.
 def readingSettings(row) {
-    def columns = ['sample', 'patient', 'batch', 'study_part', 'platform', 'feature_type', 'spatial_unit', 'um_per_px', 'bin_size', 'table', 'fovs', 'part_column', 'part_value', 'outline_um_per_px']
+    def columns = ['sample', 'patient', 'batch', 'study_part', 'platform', 'feature_type', 'spatial_unit', 'um_per_px', 'bin_size', 'table', 'fovs', 'part_column', 'part_value', 'outline_um_per_px', 'own_sample', 'own_patient']
     return row.findAll { column, _value -> column in columns || column.startsWith('qc_') }
 }
 

@@ -10,6 +10,7 @@ import pandas as pd
 from semanticst.association.design.batch import BatchCheck, account_for_batch
 from semanticst.association.design.cautions import pooled_columns
 from semanticst.association.design.design import Design, build_design, contrast_problems
+from semanticst.association.design.publication import Publication, Tables, pseudonymised, write_published
 from semanticst.association.design.region_parts import is_by_region, split_by_region
 from semanticst.association.design.tables import Contrast, contrast_columns, contrast_of, join_sections, tidied
 from semanticst.errors import BadInput, Problem, ReadError
@@ -181,6 +182,7 @@ def check_cohort(
     outdir: Path,
     folder: str | None = None,
     missing: Mapping[str, str] | None = None,
+    publication: Publication | None = None,
 ) -> None:
     """Check the tables and write ``samplesheet.valid.csv``, ``clinical.valid.csv`` and ``contrasts.valid.csv``.
 
@@ -192,6 +194,9 @@ def check_cohort(
     folder : where the sheet's relative paths start, as an absolute path or address. Default: the folder of the sheet.
 
     What each contrast needs of them is written once more, by itself: see `write_contrast`.
+
+    ``published/`` has of these tables what may be published; see `Publication`, which also says whether ids are
+    replaced by codes: then all of the above have codes, and ``pseudonyms.csv`` is the key.
 
     ``check_files`` and ``missing``: see `check_samplesheet`.
 
@@ -208,16 +213,22 @@ def check_cohort(
     leading = column_names(load_schema("contrasts", schema_dir))
     patients, sections, questions = cohort.patients, cohort.sections, cohort.contrasts.frame(leading)[leading]
     restart = restart_frame(cohort.sheet, folder or str(sheet_file.absolute().parent))
+    tables = Tables(sections, restart, patients, questions, sections.to_dict("records"))
+    publication = publication or Publication()
+    if publication.pseudonymise:
+        tables = pseudonymised(tables, publication.key, column_names(load_schema("input", schema_dir)), outdir)
+    patients, sections, questions = tables.patients, tables.sections, tables.questions
     rows = {
-        "used": sections.to_dict("records"),
-        "excluded": restart[restart[EXCLUDE] != ""].to_dict("records"),
+        "used": tables.read,
+        "excluded": tables.restart[tables.restart[EXCLUDE] != ""].to_dict("records"),
         "sexes": sexes_of(sections, patients),
     }
     write_table(outdir / "samplesheet.valid.csv", sections)
-    write_table(outdir / "samplesheet.used.csv", restart)
+    write_table(outdir / "samplesheet.used.csv", tables.restart)
     write_json(outdir / "samplesheet.json", rows)
     write_table(outdir / "clinical.valid.csv", patients)
     write_table(outdir / "contrasts.valid.csv", questions)
+    write_published(tables, publication, column_names(load_schema("input", schema_dir)), outdir / "published")
     (outdir / "by_contrast").mkdir(exist_ok=True)
     for i in range(len(questions)):
         write_contrast(outdir / "by_contrast", questions.iloc[[i]], patients, sections)

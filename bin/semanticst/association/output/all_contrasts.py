@@ -15,6 +15,7 @@ from semanticst.association.stats.results import PRIMARY, SIGNIFICANT
 from semanticst.errors import BadInput, Problem
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import ASSOCIATION, Column, Section
+from semanticst.plotting.niche_names import with_names
 from semanticst.writing import write_table
 
 TESTS = ("contrast", "niche", "feature", "comparison", "effect", "effect_type", "ci_low", "ci_high", "p", "q", "q_run",
@@ -54,7 +55,7 @@ def collect_contrasts(
     flows = flow(found, sheet, read_text_table(used, ("sample", "patient")), sizes)
     at_baseline = baseline(found, patients, sheet["patient"], sizes)
     for name, table in (("tests", tests), ("flow", flows), ("baseline", at_baseline)):
-        write_table(outdir / f"{name}.csv", table)
+        write_table(outdir / f"{name}.csv", with_names(table))
     _report(tests, flows, at_baseline, outdir)
 
 

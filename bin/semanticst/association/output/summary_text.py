@@ -11,6 +11,7 @@ from semanticst.association.design.tables import Contrast, read_text_table
 from semanticst.association.features.within_niche import CELL_TYPE, GENE_SET
 from semanticst.association.stats.results import COMPOSITION, OMNIBUS, SIGNIFICANT
 from semanticst.constants import Modality
+from semanticst.plotting.palette import niche_name
 
 SAME_SIGN = 0.9
 """Share of the base clusterings that a finding should share its sign with."""
@@ -291,14 +292,19 @@ def feature_name(row: pd.Series) -> str:
     """How a feature is written in text and figures."""
     feature, niche = row["feature"], row["niche"]
     if feature == "proportion":
-        return f"Niche {niche}"
+        return niche_name(int(niche))
     if feature.startswith("contact_with_"):
-        return f"Contact of niches {niche} and {feature.removeprefix('contact_with_')}"
+        return f"Contact of niches {_named(niche)} and {_named(feature.removeprefix('contact_with_'))}"
     if feature.startswith((CELL_TYPE, GENE_SET)):
-        return f"{feature.split(':', 1)[1]} in niche {niche}"
+        return f"{feature.split(':', 1)[1]} in niche {_named(niche)}"
     if feature == "fragmentation":
-        return f"Fragmentation of niche {niche}"
+        return f"Fragmentation of niche {_named(niche)}"
     return {"entropy": "Diversity of niches", "composition": "All niches together (R²)"}[feature]
+
+
+def _named(niche: str) -> str:
+    """``3``, or ``3 (Tumour border)``."""
+    return niche_name(int(niche)).removeprefix("Niche ")
 
 
 def is_share(feature: str) -> bool:

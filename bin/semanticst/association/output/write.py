@@ -23,6 +23,7 @@ from semanticst.association.output.summary_text import (
 from semanticst.association.stats.results import COMPOSITION, PAIRWISE
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import ASSOCIATION, Column, Html, Section
+from semanticst.plotting.niche_names import with_names
 from semanticst.writing import write_json, write_table
 
 FIGURES = {
@@ -80,10 +81,10 @@ def write_association(
     if markers is not None:
         result = replace(result, top_markers=top_markers_text(markers))
     name = result.contrast.name
-    write_table(outdir / f"{name}.csv", result.table)
+    write_table(outdir / f"{name}.csv", with_names(result.table))
     for what, table in (("sensitivity", result.checks.sensitivity), ("cell_types", result.checks.cell_types)):
         if table is not None and len(table):
-            write_table(outdir / f"{name}_{what}.csv", table)
+            write_table(outdir / f"{name}_{what}.csv", with_names(table))
     figures = draw_figures(result, outdir, name, niches)
     write_json(outdir / f"{name}.association.json", record(result, figures))
     report_table(result, outdir)

@@ -8,7 +8,7 @@ process EXPLORER_BUILD {
     container 'nf-semanticst/base:0.1.0'
 
     input:
-    tuple val(meta), path(cohort), path(tables, stageAs: 'tables/*'), path(samplesheet), path(clinical), path(associations, stageAs: 'associations/*'), path(thumbnails, stageAs: 'thumbnails/*'), path(page, stageAs: 'page/*')
+    tuple val(meta), path(cohort), path(tables, stageAs: 'tables/*'), path(samplesheet), path(clinical), path(associations, stageAs: 'associations/*'), path(thumbnails, stageAs: 'thumbnails/*'), path(names, stageAs: 'names/*'), path(page, stageAs: 'page/*')
 
     output:
     tuple val(meta), path('explorer'), emit: explorer
@@ -23,6 +23,7 @@ process EXPLORER_BUILD {
     def listed = { files -> files instanceof List ? files : [files] }
     def given = listed(tables).collect { file -> "--${file.name == 'niche_markers.csv' ? 'markers' : 'overview'} ${file}" } + listed(associations).collect { file -> "--association ${file}" }
     given += clinical ? ["--clinical ${clinical}"] : []
+    given += names ? ["--niche-names ${names}"] : []
     given += thumbnails ? ['--thumbnails thumbnails'] : []
     """
     explorer_build.py ${cohort} --page page --samplesheet ${samplesheet} ${given.join(' ')} --outdir explorer ${args}

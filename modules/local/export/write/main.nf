@@ -8,7 +8,7 @@ process EXPORT_WRITE {
     container 'nf-semanticst/base:0.1.0'
 
     input:
-    tuple val(meta), path(cohort), path(samples, stageAs: 'samples/*')
+    tuple val(meta), path(cohort), path(samples, stageAs: 'samples/*'), path(names, stageAs: 'names/*')
 
     output:
     tuple val(meta), path('exports'), emit: exports
@@ -22,7 +22,7 @@ process EXPORT_WRITE {
     script:
     def args = task.ext.args ?: ''
     """
-    export_write.py ${cohort} samples/*.qc.h5ad --outdir exports ${args}
+    export_write.py ${cohort} samples/*.qc.h5ad --outdir exports ${names ? "--niche-names ${names}" : ''} ${args}
     """
 
     stub:

@@ -9,7 +9,7 @@ process NICHE_COLLECT {
     cache 'deep'
 
     input:
-    tuple val(meta), path(records, stageAs: 'records/*'), path(counts), path(clinical), path(sheet), path(used)
+    tuple val(meta), path(records, stageAs: 'records/*'), path(counts), path(clinical), path(sheet), path(used), path(names, stageAs: 'names/*')
 
     output:
     tuple val(meta), path('{tests,flow,baseline}.csv'), emit: tables
@@ -28,7 +28,7 @@ process NICHE_COLLECT {
         --samplesheet ${sheet} \\
         --used ${used} \\
         --clinical ${clinical} \\
-        --counts ${counts} \\
+        --counts ${counts} ${names ? "--niche-names ${names}" : ''} \\
         ${args}
     """
 

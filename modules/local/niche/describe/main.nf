@@ -8,7 +8,7 @@ process NICHE_DESCRIBE {
     container 'nf-semanticst/base:0.1.0'
 
     input:
-    tuple val(meta), path(cohort), path(gene_sets, stageAs: 'gene_sets/*')
+    tuple val(meta), path(cohort), path(gene_sets, stageAs: 'gene_sets/*'), path(names, stageAs: 'names/*')
 
     output:
     tuple val(meta), path('niche_counts.csv')  , emit: counts
@@ -26,7 +26,7 @@ process NICHE_DESCRIBE {
 
     script:
     def args = task.ext.args ?: ''
-    def sets = gene_sets ? "--clinical-gene-sets ${gene_sets}" : ''
+    def sets = (gene_sets ? "--clinical-gene-sets ${gene_sets} " : '') + (names ? "--niche-names ${names}" : '')
     """
     niche_describe.py ${cohort} ${sets} \\
         --threads ${task.cpus} \\

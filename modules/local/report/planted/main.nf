@@ -7,7 +7,7 @@ process REPORT_PLANTED {
     container 'nf-semanticst/base:0.1.0'
 
     input:
-    tuple val(meta), path(planted, stageAs: 'planted'), path(niches), path(associations, stageAs: 'associations/*')
+    tuple val(meta), path(planted, stageAs: 'planted'), path(niches), path(associations, stageAs: 'associations/*'), path(names, stageAs: 'names/*')
 
     output:
     tuple val(meta), path('planted.json'), emit: planted
@@ -24,7 +24,7 @@ process REPORT_PLANTED {
     """
     report_planted.py \\
         --planted planted \\
-        --niches ${niches} \\
+        --niches ${niches} ${names ? "--niche-names ${names}" : ''} \\
         ${args} \\
         --associations ${associations}
     """

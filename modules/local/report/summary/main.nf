@@ -9,7 +9,7 @@ process REPORT_SUMMARY {
     cache 'deep'
 
     input:
-    tuple val(meta), path(qc), path(described, stageAs: 'described/*'), path(associations, stageAs: 'associations/*')
+    tuple val(meta), path(qc), path(described, stageAs: 'described/*'), path(associations, stageAs: 'associations/*'), path(names, stageAs: 'names/*')
 
     output:
     tuple val(meta), path('summary.json'), emit: summary
@@ -22,7 +22,7 @@ process REPORT_SUMMARY {
 
     script:
     def args = task.ext.args ?: ''
-    def found = [described ? '--described described' : '', associations ? '--associations associations' : ''].join(' ')
+    def found = [described ? '--described described' : '', associations ? '--associations associations' : '', names ? "--niche-names ${names}" : ''].join(' ')
     """
     report_summary.py --qc ${qc} ${found} ${args}
     """

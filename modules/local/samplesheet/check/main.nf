@@ -9,7 +9,7 @@ process SAMPLESHEET_CHECK {
     cache 'deep'
 
     input:
-    tuple val(meta), path(sheet, stageAs: 'sheet/*'), val(folder), path(clinical, stageAs: 'clinical/*'), path(contrasts, stageAs: 'contrasts/*'), val(missing)
+    tuple val(meta), path(sheet, stageAs: 'sheet/*'), val(folder), path(clinical, stageAs: 'clinical/*'), path(contrasts, stageAs: 'contrasts/*'), path(names, stageAs: 'names/*'), path(key, stageAs: 'key/*'), val(missing)
     path schemas, stageAs: 'schemas/*'
 
     output:
@@ -19,6 +19,8 @@ process SAMPLESHEET_CHECK {
     tuple val(meta), path('clinical.valid.csv')   , emit: clinical
     tuple val(meta), path('contrasts.valid.csv')  , emit: contrasts
     tuple val(meta), path('by_contrast')          , emit: by_contrast
+    tuple val(meta), path('published/*.csv')      , emit: published
+    tuple val(meta), path('pseudonyms.csv')       , emit: key, optional: true
     tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
     tuple val("${task.process}"), val('jsonschema'), eval('python3 -c "from importlib.metadata import version; print(version(\'jsonschema\'))"'), topic: versions
     tuple val("${task.process}"), val('pandas'), eval('python3 -c "from importlib.metadata import version; print(version(\'pandas\'))"'), topic: versions
@@ -28,7 +30,7 @@ process SAMPLESHEET_CHECK {
 
     script:
     def args = task.ext.args ?: ''
-    def tables = (clinical ? "--clinical ${clinical} " : '') + (contrasts ? "--contrasts ${contrasts} " : '') + (missing ? '--missing missing.json' : '')
+    def tables = (clinical ? "--clinical ${clinical} " : '') + (contrasts ? "--contrasts ${contrasts} " : '') + (names ? "--niche-names ${names} " : '') + (key ? "--pseudonym-key ${key} " : '') + (missing ? '--missing missing.json' : '')
     def listed = missing ? "printf '%s' '" + groovy.json.JsonOutput.toJson(missing).replace("'", "'\\''") + "' > missing.json" : ''
     """
     ${listed}
@@ -42,7 +44,7 @@ process SAMPLESHEET_CHECK {
     // Done in earnest, since what follows is a task per row: a stub run tells what is wrong with the tables as well
     stub:
     def args = task.ext.args ?: ''
-    def tables = (clinical ? "--clinical ${clinical} " : '') + (contrasts ? "--contrasts ${contrasts} " : '') + (missing ? '--missing missing.json' : '')
+    def tables = (clinical ? "--clinical ${clinical} " : '') + (contrasts ? "--contrasts ${contrasts} " : '') + (names ? "--niche-names ${names} " : '') + (key ? "--pseudonym-key ${key} " : '') + (missing ? '--missing missing.json' : '')
     def listed = missing ? "printf '%s' '" + groovy.json.JsonOutput.toJson(missing).replace("'", "'\\''") + "' > missing.json" : ''
     """
     ${listed}
@@ -51,7 +53,7 @@ process SAMPLESHEET_CHECK {
         --no-check-files \\
         --schema-dir schemas \\
         ${args}
-    ls samplesheet.valid.csv samplesheet.used.csv samplesheet.json clinical.valid.csv contrasts.valid.csv by_contrast
+    ls samplesheet.valid.csv samplesheet.used.csv samplesheet.json clinical.valid.csv contrasts.valid.csv by_contrast published/*.csv
     """
 }
 

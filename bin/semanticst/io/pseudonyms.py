@@ -1,0 +1,199 @@
+"""Random codes in place of the ids of patients and samples, and the key that tells which is whose.
+
+Ids are replaced once, where the tables of the cohort have been checked: all later steps, and all that is published,
+know the codes only. The exception is the reading of the samples, whose files may have the ids in them (`hide_ids`).
+"""
+
+import logging
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from semanticst.errors import BadInput, Problem
+from semanticst.tables.conditions import ORDER, parse_condition, split_conditions
+from semanticst.tables.delimited import clean_value, read_table
+
+log = logging.getLogger(__name__)
+
+KEY_COLUMNS = ("kind", "id", "code")
+KINDS = {"patient": "P", "sample": "S"}
+"""First letter of the codes of each kind."""
+_SIGNS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+_LENGTH = 6
+_TRIES = 1000
+
+
+def new_code(letter: str, ids: Iterable[str], taken: Iterable[str]) -> str:
+    """A code such as ``P7K2MX9`` that says nothing of whose it is: not drawn before, and without an id in it.
+
+    Not from the seed of the run, which is published.
+    """
+    inside = [one.casefold() for one in ids if len(one) > 1]
+    taken = set(taken)
+    code = ""
+    for _ in range(_TRIES):
+        code = letter + "".join(secrets.choice(_SIGNS) for _ in range(_LENGTH))
+        if code not in taken and not any(one in code.casefold() for one in inside):
+            return code
+    return code
+
+
+def ids_in(ids: Iterable[str]) -> re.Pattern[str] | None:
+    """Where these ids stand in a text: as a whole, so that ``P1`` is not found in ``P12``. None for none.
+
+    Short numbers are left out: an id ``12`` cannot be told from an age.
+    """
+    told = sorted({one for one in ids if len(one) > 1 and not (one.isdigit() and len(one) < 5)}, key=len, reverse=True)
+    parts = [_start(one) + re.escape(one) + _end(one) for one in told]
+    return re.compile("|".join(parts), re.IGNORECASE) if parts else None
+
+
+def _start(text: str) -> str:
+    return r"(?<!\d)" if text[0].isdigit() else r"(?<![^\W\d_])" if text[0].isalpha() else ""
+
+
+def _end(text: str) -> str:
+    return r"(?!\d)" if text[-1].isdigit() else r"(?![^\W\d_])" if text[-1].isalpha() else ""
+
+
+@dataclass
+class Pseudonyms:
+    """The key of a cohort: id -> code of patients and of samples."""
+
+    patient: dict[str, str] = field(default_factory=dict)
+    sample: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def for_cohort(cls, frames: Iterable[pd.DataFrame], key: Path | None) -> "Pseudonyms":
+        """Codes for all ids in the columns ``patient`` and ``sample``: those of ``key``, and new ones for the others.
+
+        Raises BadInput when the key cannot be read or gives one code twice.
+        """
+        found = read_key(key) if key else cls()
+        frames = list(frames)
+        ids = {kind: sorted({one for f in frames if kind in f for one in f[kind] if one}) for kind in KINDS}
+        every = [*ids["patient"], *ids["sample"], *found.patient, *found.sample]
+        for kind, letter in KINDS.items():
+            codes: dict[str, str] = getattr(found, kind)
+            for one in ids[kind]:
+                if one not in codes:
+                    codes[one] = new_code(letter, every, [*found.patient.values(), *found.sample.values()])
+        return found
+
+    def table(self) -> pd.DataFrame:
+        """The key, as it is written: columns kind, id, code."""
+        rows = [(kind, one, code) for kind in KINDS for one, code in getattr(self, kind).items()]
+        return pd.DataFrame(rows, columns=list(KEY_COLUMNS))
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str] | None:
+        return ids_in([*self.patient, *self.sample])
+
+    @cached_property
+    def _folded(self) -> dict[str, str]:
+        return {one.casefold(): code for one, code in [*self.patient.items(), *self.sample.items()]}
+
+    def hidden(self, text: str) -> str:
+        """``text`` with every id in it replaced; one of a patient and a sample becomes the sample's code."""
+        exact = self.sample.get(text) or self.patient.get(text)
+        if exact and not text.isdigit():
+            return exact
+        return self._pattern.sub(lambda found: self._folded[found[0].casefold()], text) if self._pattern else text
+
+    def frame(self, table: pd.DataFrame) -> pd.DataFrame:
+        """A table with codes in ``patient`` and ``sample``, and without ids in its other texts; rows by code.
+
+        ``batch``, ``slide`` and ``region`` that are an id, number or not, become its code.
+        """
+        hidden = table.copy()
+        for column in hidden:
+            if column in KINDS:
+                codes: dict[str, str] = getattr(self, column)
+                hidden[column] = [codes.get(one, one) for one in table[column]]
+            elif column in ("batch", "slide", "region"):
+                hidden[column] = [self.sample.get(v) or self.patient.get(v) or self.hidden(v) for v in table[column]]
+            else:
+                hidden[column] = hidden[column].map(self.hidden)
+        order = [column for column in ("sample", "patient") if column in hidden]
+        return hidden.sort_values(order, ignore_index=True) if order else hidden
+
+    def contrast(self, question: Mapping[str, str]) -> dict[str, str]:
+        """A row of the contrasts: values and conditions about ids ask for the codes."""
+        hidden = {name: self.hidden(value) for name, value in question.items() if name != "subset"}
+        subset = [self._condition(text) for text in split_conditions(question.get("subset", ""))]
+        return {name: " & ".join(subset) if name == "subset" else hidden[name] for name in question}
+
+    def _condition(self, text: str) -> str:
+        asked = parse_condition(text)
+        if asked.sign in ORDER:
+            return text
+        codes = {**self.patient, **self.sample}
+        if asked.column in KINDS:
+            codes = getattr(self, asked.column)
+        elif asked.column not in ("batch", "slide", "region"):
+            codes = {}
+        values = [codes.get(value) or self.hidden(value) for value in asked.alternatives]
+        return f"{asked.column} {asked.sign} {'|'.join(values)}"
+
+
+def read_key(path: Path) -> Pseudonyms:
+    """The key that an earlier run wrote. Raises BadInput when it is none, or gives one code to two ids."""
+    table = read_table(path, KEY_COLUMNS)
+    if lacking := [column for column in KEY_COLUMNS if column not in table.columns]:
+        raise BadInput([
+            Problem(path, "this column is missing; a key has kind, id and code", table.header_line, column)
+            for column in lacking
+        ])  # fmt: skip
+    found, problems, seen = Pseudonyms(), [], dict[str, int]()
+    for line, row in zip(table.lines, table.rows):
+        kind, one, code = (row[column] for column in KEY_COLUMNS)
+        if kind not in KINDS:
+            problems.append(Problem(path, f"one of {', '.join(KINDS)} is expected", line, "kind", kind))
+        elif not one or one in getattr(found, kind):
+            problems.append(Problem(path, "each patient and each sample has one row", line, "id", one))
+        elif not re.fullmatch("[A-Za-z0-9]+", code) or code in seen:
+            before = f"; row {seen[code]} has it" if code in seen else ""
+            problems.append(
+                Problem(path, f"a code of its own, of letters and digits, is expected{before}", line, "code", code)
+            )
+        else:
+            getattr(found, kind)[one] = code
+            seen[code] = line
+    if problems:
+        raise BadInput(problems)
+    return found
+
+
+def telling_columns(table: pd.DataFrame, known: Iterable[str]) -> list[str]:
+    """Columns that tell who a row is about: texts of which nearly every row has its own, or the row's own id.
+
+    ``known``: columns that are none. Numbers of a hospital, dates of birth, names. Measured values, which are numbers,
+    are none of them.
+    """
+    known = {*known, "patient", "sample"}
+    found = []
+    for column in [c for c in table if c not in known]:
+        values = table[column].map(clean_value)
+        values = values[values != ""]
+        same = any((table.loc[values.index, kind] == values).mean() > 0.5 for kind in KINDS if kind in table)
+        text = pd.to_numeric(values, errors="coerce").isna().mean() > 0.5
+        many = len(values) >= 5 and values.nunique() > 0.9 * len(values)
+        if len(values) and (same or (text and many)):
+            found.append(column)
+    return found
+
+
+def hide_ids(texts: Iterable[str], row: Mapping[str, str]) -> list[str]:
+    """Texts about a sample without its own ids (``own_sample``, ``own_patient``) and the name of its file."""
+    own = [(row.get("own_patient", ""), row["patient"]), (row.get("own_sample", ""), row["sample"])]
+    codes = {one.casefold(): code for one, code in own if one}
+    pattern = ids_in(one for one, _ in own)
+    path = Path(row["path"])
+    plain = row["sample"] + "".join(path.suffixes[-1:])
+    told = [text.replace(path.name, plain) for text in texts]
+    return [pattern.sub(lambda found: codes[found[0].casefold()], text) for text in told] if pattern else told

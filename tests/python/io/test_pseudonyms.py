@@ -1,0 +1,121 @@
+"""Codes in place of ids: as a whole and nowhere else, the same with the same key, none left in a sample."""
+
+import anndata as ad
+import pandas as pd
+import pytest
+
+from helpers import make_sample
+from semanticst.association.design.publication import Tables, pseudonymised
+from semanticst.errors import BadInput
+from semanticst.io.anonymous import anonymous
+from semanticst.io.ingest import ingest_sample
+from semanticst.io.pseudonyms import Pseudonyms, hide_ids, read_key, telling_columns
+
+SHEET = pd.DataFrame({
+    "sample": ["P1", "P12", "P2_core"], "patient": ["P1", "P12", "P2"], "path": ["a.h5ad"] * 3,
+    "batch": ["P1", "run1", "P2_core"], "note": ["P1 and P12", "p2_core of P2", "AP1"], "age": ["12", "50", "61"],
+})  # fmt: skip
+
+
+@pytest.fixture
+def key() -> Pseudonyms:
+    return Pseudonyms.for_cohort([SHEET], None)
+
+
+def test_ids_are_replaced_as_a_whole(key):
+    hidden = key.frame(SHEET).set_index(key.frame(SHEET)["sample"])
+    row = hidden.loc[key.sample["P1"]]
+    assert row["patient"] == key.patient["P1"]
+    assert row["batch"] == key.sample["P1"]
+    assert row["note"] == f"{key.sample['P1']} and {key.sample['P12']}"
+    assert hidden.loc[key.sample["P12"], "note"] == f"{key.sample['P2_core']} of {key.patient['P2']}"
+    # AP1 is a gene; 12 is an age
+    assert hidden.loc[key.sample["P2_core"], "note"] == "AP1"
+    assert sorted(hidden["age"]) == ["12", "50", "61"]
+
+
+def test_codes_are_random_hold_no_id_and_are_kept_with_the_key(key, tmp_path):
+    other = Pseudonyms.for_cohort([SHEET], None)
+    assert set(key.patient.values()).isdisjoint(other.patient.values())
+    assert not any(one in code for code in key.sample.values() for one in ("P1", "P2"))
+    key.table().to_csv(tmp_path / "key.csv", index=False)
+    more = pd.concat([SHEET, SHEET.assign(sample=["x1", "x2", "x3"])])
+    again = Pseudonyms.for_cohort([more], tmp_path / "key.csv")
+    assert again.patient == key.patient
+    assert again.sample.items() > key.sample.items()
+
+
+def test_a_contrast_asks_for_the_codes(key):
+    row = {"contrast": "no_P12", "column": "response", "reference": "none", "subset": "patient != P12 & age >= 12"}
+    hidden = key.contrast(row)
+    assert hidden["subset"] == f"patient != {key.patient['P12']} & age >= 12"
+    assert hidden["contrast"] == f"no_{key.sample['P12']}"
+    assert hidden["reference"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("kind,id,code\npatient,a,P1\npatient,b,P1\n", "row 2 has it"),
+        ("kind,id,code\npatient,a,P1\npatient,a,P2\n", "one row"),
+        ("kind,id,code\nslide,a,P1\n", "patient, sample"),
+        ("kind,id,code\npatient,a,P 1\n", "letters and digits"),
+        ("id,code\na,P1\n", "kind, id and code"),
+    ],
+)
+def test_a_key_that_is_none(tmp_path, text, said):
+    (tmp_path / "key.csv").write_text(text)
+    with pytest.raises(BadInput) as bad:
+        read_key(tmp_path / "key.csv")
+    assert said in str(bad.value)
+
+
+def test_columns_that_tell_who_it_is():
+    n = range(6)
+    table = pd.DataFrame({
+        "patient": [f"p{i}" for i in n], "mrn": [f"M{i}" for i in n], "born": [f"{i + 1}.2.1950" for i in n],
+        "same": [f"p{i}" for i in n], "months": [f"{i}.5" for i in n], "arm": ["a", "b"] * 3, "site": ["A", ""] * 3,
+    })  # fmt: skip
+    assert telling_columns(table, ()) == ["mrn", "born", "same"]
+    assert telling_columns(table, ("mrn",)) == ["born", "same"]
+
+
+def test_a_telling_column_stays_where_a_contrast_uses_it(tmp_path, caplog):
+    patients = pd.DataFrame({"patient": list("abcde"), "born": [f"{i}.1.50" for i in range(5)], "name": list("vwxyz")})
+    sheet = pd.DataFrame({"sample": [f"s{i}" for i in range(5)], "patient": list("abcde"), "path": "x", "batch": "1"})
+    question = {"contrast": "q", "type": "groups", "column": "arm", "subset": "", "covariates": "born"}
+    columns = ["contrast", "type", "column", "reference", "target", "levels", "time", "event", "event_value",
+               "covariates", "strata", "block", "subset", "interaction", "cluster"]  # fmt: skip
+    questions = pd.DataFrame([question], columns=columns).fillna("")
+    tables = Tables(sheet, sheet.assign(exclude=""), patients, questions, sheet.to_dict("records"))
+    hidden = pseudonymised(tables, None, ["sample", "patient", "path", "batch", "exclude"], tmp_path)
+    assert list(hidden.patients) == ["patient", "born"]
+    assert "path" not in hidden.sections
+    # what reads the samples needs paths and ids
+    assert {row["own_sample"] for row in hidden.read} == set(sheet["sample"])
+    assert {row["path"] for row in hidden.read} == {"x"}
+
+
+def test_a_sample_that_was_read_does_not_tell_whose_it_is(tmp_path):
+    adata = make_sample()
+    adata.obs_names = [f"Meier_{i}" for i in range(adata.n_obs)]
+    adata.obs["orig.ident"] = "Meier"
+    adata.obs["cell_type"] = adata.obs["cell_type"].cat.rename_categories({"A": "tumour of Meier"})
+    adata.write_h5ad(tmp_path / "Meier.old.h5ad")
+    row = {"sample": "S1", "patient": "P1", "own_sample": "Meier_x", "own_patient": "Meier",
+           "path": str(tmp_path / "Meier.old.h5ad")}  # fmt: skip
+    hidden = anonymous(ingest_sample(row), row)
+    assert hidden.obs_names[7] == "P1_7"
+    assert "orig.ident" not in hidden.obs
+    assert "tumour of P1" in hidden.obs["cell_type"].cat.categories
+    assert "Meier" not in repr(hidden.uns) + repr(hidden.obs)
+    assert hidden.uns["semanticst"]["source"] == "S1.h5ad"
+    path = tmp_path / "hidden.h5ad"
+    hidden.write_h5ad(path)
+    assert b"Meier" not in path.read_bytes()
+    assert ad.read_h5ad(path).n_obs == adata.n_obs
+
+
+def test_a_text_about_a_sample():
+    row = {"sample": "S1", "patient": "P1", "own_sample": "77001", "own_patient": "Ann", "path": "in/77001.zip"}
+    assert hide_ids(["77001.zip holds Ann, not Anna; 770012"], row) == ["S1.zip holds P1, not Anna; 770012"]
