@@ -13,11 +13,11 @@ import pandas as pd
 
 from semanticst.constants import THUMBNAILS, UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
-from semanticst.io.anonymous import anonymous, anonymous_picture
 from semanticst.io.columns import as_bool, plain_frame
 from semanticst.io.coordinates import Scale, check_coordinates, scale_of
 from semanticst.io.gene_names import drop_nameless, gene_table, split_controls, unique_genes
 from semanticst.io.proteins import split_proteins
+from semanticst.io.pseudonyms import anonymous, anonymous_picture
 from semanticst.io.readers import Reader, ReadError, Wanted, reader_for
 from semanticst.io.regions.pieces import need_one_section
 from semanticst.io.regions.section_parts import cells_of, count_parts, outline_scale, part_of, with_categories

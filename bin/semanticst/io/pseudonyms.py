@@ -8,21 +8,30 @@ import logging
 import re
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from semanticst.errors import BadInput, Problem
+from semanticst.constants import CELL_AREA, UNS, Obs
+from semanticst.errors import BadInput, Problem, ReadError
 from semanticst.tables.conditions import ORDER, parse_condition, split_conditions
 from semanticst.tables.delimited import clean_value, read_table
+
+if TYPE_CHECKING:
+    import anndata as ad
+
+    from semanticst.plotting.picture import Picture
 
 log = logging.getLogger(__name__)
 
 KEY_COLUMNS = ("kind", "id", "code")
 KINDS = {"patient": "P", "sample": "S"}
 """First letter of the codes of each kind."""
+KEPT = frozenset(Obs) | {CELL_AREA}
+"""Columns of cells that the pipeline makes or uses. Any other may hold an id under another name."""
 _SIGNS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 _LENGTH = 6
 _TRIES = 1000
@@ -197,3 +206,41 @@ def hide_ids(texts: Iterable[str], row: Mapping[str, str]) -> list[str]:
     plain = row["sample"] + "".join(path.suffixes[-1:])
     told = [text.replace(path.name, plain) for text in texts]
     return [pattern.sub(lambda found: codes[found[0].casefold()], text) for text in told] if pattern else told
+
+
+def anonymous(adata: "ad.AnnData", row: Mapping[str, str]) -> "ad.AnnData":
+    """The sample as `ingest` made it, without ids in the names of its cells, its categories and the notes about it.
+
+    row : of the manifest, with ``own_sample`` and ``own_patient``, the ids that the codes stand for. Columns of the
+    input that the pipeline does not know are left out. Raises ReadError when ids of cells are no longer unique by it.
+    """
+    left_out = [column for column in adata.obs if column not in KEPT]
+    adata.obs = adata.obs.drop(columns=left_out)
+    cells = pd.Index(hide_ids(adata.obs_names, row))
+    if cells.has_duplicates:
+        raise ReadError("some ids of its cells differ in the case of the sample's name only; rename them")
+    adata.obs_names = cells
+    for column in (Obs.CELL_TYPE.value, Obs.ANNOTATION.value):
+        if column in adata.obs:
+            adata.obs[column] = _hidden_categories(adata.obs[column], row)
+    own = dict(adata.uns[UNS])
+    for name in ("source", "matrix", "um_per_unit_source", "format"):
+        own[name] = hide_ids([str(own[name])], row)[0]
+    for name in ("notes", "warnings"):
+        own[name] = hide_ids(own[name], row)
+    if left_out:
+        own["notes"].append(f"{len(left_out)} columns of the input left out, since they may tell who it is")
+    adata.uns[UNS] = own
+    return adata
+
+
+def _hidden_categories(values: pd.Series, row: Mapping[str, str]) -> pd.Categorical:
+    given = values.astype(object)
+    told = given.dropna().astype(str)
+    return pd.Categorical(pd.Series(hide_ids(told, row), told.index).reindex(given.index))
+
+
+def anonymous_picture(picture: "Picture", row: Mapping[str, str]) -> "Picture":
+    """The picture of the tissue, said to be of a file whose name tells nothing."""
+    levels = tuple(replace(level, source=hide_ids([level.source or ""], row)[0]) for level in picture.levels)
+    return replace(picture, source=hide_ids([picture.source], row)[0], levels=levels)

@@ -7,9 +7,8 @@ import pytest
 from helpers import make_sample
 from semanticst.association.design.publication import Tables, pseudonymised
 from semanticst.errors import BadInput
-from semanticst.io.anonymous import anonymous
 from semanticst.io.ingest import ingest_sample
-from semanticst.io.pseudonyms import Pseudonyms, hide_ids, read_key, telling_columns
+from semanticst.io.pseudonyms import Pseudonyms, anonymous, hide_ids, read_key, telling_columns
 
 SHEET = pd.DataFrame({
     "sample": ["P1", "P12", "P2_core"], "patient": ["P1", "P12", "P2"], "path": ["a.h5ad"] * 3,
