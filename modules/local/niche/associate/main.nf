@@ -27,7 +27,7 @@ process NICHE_ASSOCIATE {
 
     script:
     def args = task.ext.args ?: ''
-    def optional = [cell_types ? "--cell-types ${cell_types}" : '', gene_sets ? "--gene-sets ${gene_sets}" : '', regions ? "--regions ${regions}" : ''].join(' ')
+    def optional = [cell_types ? "--cell-types ${cell_types}" : '', gene_sets ? "--gene-sets ${gene_sets}" : '', regions ? "--regions ${regions}" : '', names ? "--niche-names ${names}" : ''].join(' ')
     """
     niche_associate.py --contrast '${meta.id}' \\
         --contrasts ${contrasts} \\
