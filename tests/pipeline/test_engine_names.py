@@ -182,7 +182,7 @@ def test_the_object_has_what_the_tables_know(first, second, cohort):
 def test_a_name_and_a_clinical_column_repeat_only_what_shows_them(second):
     assert second.executed == {
         "SAMPLESHEET_CHECK": 1, "COHORT_ANNOTATE": 1, "NICHE_DESCRIBE": 1, "NICHE_ASSOCIATE": 2, "NICHE_COLLECT": 1,
-        "EXPORT_WRITE": 1, "REPORT_SUMMARY": 1, "REPORT_METHODS": 1, "REPORT_MULTIQC": 1,
+        "EXPORT_WRITE": 1, "EXPLORER_BUILD": 1, "REPORT_SUMMARY": 1, "REPORT_METHODS": 1, "REPORT_MULTIQC": 1,
     }  # fmt: skip
     assert second.tasks("CACHED")["MODEL_TRAIN"] == second.tasks("CACHED")["NICHE_CLUSTER"] == 1
 
