@@ -122,7 +122,7 @@ def _niches(niches: NicheModel, outdir: Path) -> None:
 
 
 def _samples(of_samples: pd.DataFrame, niches: NicheModel, outdir: Path) -> None:
-    most_outside, most_shift = niches.fit.limits if niches.fit is not None else (np.nan, np.nan)
+    most_outside, most_shift, most_change = niches.fit.limits if niches.fit is not None else (np.nan,) * 3
     bad = of_samples.loc[~of_samples["fits"], "sample"].tolist()
     said = (
         f"{len(bad)} of {len(of_samples)} samples do not fit the model, and their niches may mean nothing, whatever "
@@ -136,7 +136,8 @@ def _samples(of_samples: pd.DataFrame, niches: NicheModel, outdir: Path) -> None
         "Fit to the model",
         f"{said} The fit of a cell is the share of the model's own cells whose surroundings are less usual: below "
         f"{OUTSIDE:g} it counts as outside. A sample fits with at most {most_outside:.0%} of its cells outside, moved "
-        f"by batch correction by at most {most_shift:.2f} of the spread of the model's cells.",
+        f"by batch correction by at most {most_shift:.2f} of the spread of the model's cells, and with variances of "
+        f"the components that change by at most {most_change:.2f} (mean of |log ratio|).",
     )
     frame = of_samples.set_index("sample")
     frame["verdict"] = np.where(frame["fits"], "fits", "does not fit")
@@ -146,6 +147,7 @@ def _samples(of_samples: pd.DataFrame, niches: NicheModel, outdir: Path) -> None
             "Outside", "Share of the cells with a fit below the limit", "{:.2f}", scale="Reds", low=0, high=1
         ),
         "shift": Column("Shift", "How far batch correction moved it, of the spread of the model's cells", "{:.2f}"),
+        "change": Column("Change", "Of the variances of the components: mean of |log ratio| to the model's", "{:.2f}"),
         "mean_fit": Column("Mean fit", "Of its cells; 0.5 is usual", "{:.2f}"),
         "n_cells": Column("Cells", "Cells that were mapped", "{:,d}"),
         "why": Column("Why", "What is beyond a limit"),

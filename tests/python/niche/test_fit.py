@@ -95,6 +95,17 @@ def test_sample_that_batch_correction_moves_far_does_not_fit(reference):
     assert "of the spread away" in found["why"]
 
 
+def test_features_that_vary_together_in_another_way_do_not_fit(reference):
+    """Averages of noise look usual, and nothing of it is moved: variances tell."""
+    adata = cohort(section("n", (0, 1, 2), seed=50))
+    rng = np.random.default_rng(0)
+    adata.obsm["X_pca"] = (0.3 * rng.normal(size=(400, 12)) + adata.obsm["X_pca"].mean(0)).astype(np.float32)
+    adata.obsm["X_pca_harmony"] = adata.obsm["X_pca"]
+    found = reference.samples(adata, np.full(400, 0.9)).iloc[0]
+    assert not found["fits"]
+    assert found["why"].startswith("its features vary together in another way")
+
+
 def test_reference_comes_back_from_its_arrays(reference):
     again = FitReference.from_arrays(reference.arrays())
     adata = cohort(section("n", (0, 3), seed=50))

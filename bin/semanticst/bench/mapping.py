@@ -1,0 +1,201 @@
+"""Mapping of new samples onto a model: samples left out, niches left out, and samples that do not fit.
+
+``./semanticst bench mapping --input samplesheet.csv`` trains on all samples, and again without each patient (or sample)
+in turn, who is then mapped. Wanted: the mapped niches agree with those of the joint training, agree with the truth as
+well, and take a small part of the time. ``--bad-cases`` maps changed versions of the first one left out and prints what
+the user is told. Without ``--input`` the cohort is the first level of ``bench ladder``.
+"""
+
+import tempfile
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+from sklearn.metrics import adjusted_rand_score, roc_auc_score
+
+from semanticst.bench._ladder import LEVELS, Size, make_cohort
+from semanticst.bench._leave_out import BAD_CASES, ONLY_COUNTS, Mapped, map_onto, train
+from semanticst.bench._options import niche_starts_option
+from semanticst.bench._scores import annotated
+from semanticst.bench.niches import DOMAIN, cell_table, prepare
+from semanticst.cli import EXISTING_FILE, step
+from semanticst.constants import UNS, FeatureType
+from semanticst.errors import BadInput, Problem
+from semanticst.io.internal import read_sample
+
+AGREEMENT, TRUTH, TIME = 0.85, 0.03, 0.05
+"""Wanted: ARI with the joint training, loss of ARI with the truth at most, part of the time of training at most."""
+
+
+@step()
+@click.option(
+    "--input", "sheet", type=EXISTING_FILE, help="Samplesheet; files may hold obs['domain']. Else the ladder."
+)
+@click.option("--leave-out", type=click.Choice(["patient", "sample"]), default="patient", show_default=True,
+              help="What is left out at a time.")  # fmt: skip
+@click.option("--most", type=click.IntRange(1), help="Left out at most, the first ones by name [default: each].")
+@click.option("--patients", type=click.IntRange(2), help="Only the first so many patients of the cohort.")
+@click.option("--niche-k", type=click.IntRange(2), help="Number of niches [default: as many as there are domains].")
+@click.option("--bad-cases", is_flag=True, help="Also map changed versions of the first one left out.")
+@click.option("--unseen", is_flag=True, help="Also leave each domain of the first one left out out of the training.")
+@click.option(
+    "--agreement", type=float, default=AGREEMENT, show_default=True, help="Wanted ARI with the joint training."
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@niche_starts_option
+def bench_mapping(sheet, leave_out, most, patients, niche_k, bad_cases, unseen, agreement, seed, niche_starts):
+    """Samples that are mapped against the same samples in the joint training, and what does not fit."""
+    with tempfile.TemporaryDirectory(prefix="semanticst-bench-") as place:
+        folder = Path(place)
+        if sheet is None:
+            samples, _ = make_cohort(LEVELS[0], Size(), seed, folder)
+        else:
+            samples = prepare(sheet, folder / "samples")
+        units = _units(samples, leave_out, patients)
+        samples = sorted(path for paths in units.values() for path in paths)
+        truth = cell_table(samples, need_domains=niche_k is None)[DOMAIN]
+        k = niche_k or truth[annotated(truth)].nunique()
+        chosen = list(units)[:most]
+        joint, _ = train(samples, k, seed, folder / "joint", niche_starts)
+        click.echo(f"{len(samples)} samples, {len(joint.cells):,d} cells, {k} niches, {len(units)} {leave_out}s\n")
+        rows, model = [], None
+        for number, unit in enumerate(chosen):
+            rest = [path for name, paths in units.items() if name != unit for path in paths]
+            trained, found = train(rest, k, seed, folder / f"without{number}", niche_starts)
+            model = model or found
+            mapped = map_onto(units[unit], found, folder / f"mapped{number}")
+            rows.append(row_of(unit, mapped, joint, trained, truth))
+        click.echo(leave_out_table(pd.DataFrame(rows), agreement))
+        if left := list(units)[len(chosen) :]:
+            click.echo(f"\nNot run (--most {most}): {', '.join(left)}")
+        if model is not None and bad_cases:
+            click.echo("\n" + bad_case_table(units[chosen[0]][0], model, folder / "bad"))
+        if unseen:
+            click.echo("\n" + unseen_table(units, chosen[0], truth, k, seed, niche_starts, folder / "unseen"))
+
+
+def _units(samples: list[Path], leave_out: str, patients: int | None) -> dict[str, list[Path]]:
+    """Paths of the samples of each patient or sample, by name."""
+    found: dict[str, list[Path]] = {}
+    keys = {path: read_sample(path).uns[UNS] for path in samples}
+    kept = sorted({str(own["patient"]) for own in keys.values()})[:patients]
+    for path, own in keys.items():
+        if str(own["patient"]) in kept:
+            found.setdefault(str(own[leave_out]), []).append(path)
+    if len(found) < 2:
+        raise BadInput(Problem("the cohort", f"has one {leave_out}: nothing can be left out"))
+    return dict(sorted(found.items()))
+
+
+def row_of(unit: str, mapped: Mapped, joint: Mapped, trained: Mapped, truth: pd.Series) -> dict:
+    """Scores of the samples of ``unit``: ``agreement`` with the joint training, ``truth`` of both, seconds, fit."""
+    row = {"left out": unit, "told": mapped.told, "map s": mapped.seconds, "train s": trained.seconds}
+    if mapped.cells.empty:
+        return row
+    own = mapped.cells["niche"]
+    row["agreement"] = adjusted_rand_score(joint.cells.loc[own.index, "niche"], own)
+    known = annotated(truth[own.index])
+    if known.any():
+        domain = truth[own.index][known]
+        row["truth"] = adjusted_rand_score(domain, own[known])
+        row["truth joint"] = adjusted_rand_score(domain, joint.cells.loc[domain.index, "niche"])
+    return row | {"outside": mapped.samples["outside"].mean(), "fits": mapped.samples["fits"].mean()}
+
+
+def leave_out_table(rows: pd.DataFrame, agreement: float) -> str:
+    """Markdown: one row per unit left out, their mean, and which of the wanted hold."""
+    heads = [
+        "left out",
+        "agreement with joint, ARI",
+        "truth mapped / joint, ARI",
+        "CPU s map / train",
+        "outside",
+        "told",
+    ]
+    lines = ["| " + " | ".join(heads) + " |", "|---|--:|--:|--:|--:|---|"]
+    numbers = ["agreement", "truth", "truth joint", "map s", "train s", "outside", "fits"]
+    rows = rows.reindex(columns=["left out", "told", *numbers])
+    for row in [*rows.to_dict("records"), {"left out": "mean", "told": "", **rows[numbers].mean().to_dict()}]:
+        both = f"{_number(row['truth'])} / {_number(row['truth joint'])}"
+        seconds = f"{row['map s']:.1f} / {row['train s']:.0f}"
+        told = str(row["told"])[:160] or "-"
+        cells = [row["left out"], _number(row["agreement"]), both, seconds, _number(row["outside"]), told]
+        lines.append("| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |")
+    mean = rows[numbers].mean()
+    lost = mean["truth joint"] - mean["truth"]
+    held = {
+        f"agreement at least {agreement:g}": mean["agreement"] >= agreement,
+        f"truth within {TRUTH:g}": None if np.isnan(lost) else lost <= TRUTH,
+        f"at most {TIME:g} of the time": mean["map s"] <= TIME * mean["train s"],
+        "95 % of the samples fit": mean["fits"] >= 0.95,
+    }
+    said = ", ".join(f"{name}: {'no truth' if ok is None else 'yes' if ok else 'NO'}" for name, ok in held.items())
+    return "\n".join(lines) + f"\n\n{said}"
+
+
+def bad_case_table(sample: Path, model: Path, folder: Path) -> str:
+    """Markdown: what the user is told of each changed version of a sample."""
+    lines = ["| changed sample | agreement with the clean one | stability | outside | told |", "|---|--:|--:|--:|---|"]
+    clean: pd.Series | None = None
+    for number, (name, change) in enumerate(BAD_CASES.items()):
+        adata = read_sample(sample)
+        if name in ONLY_COUNTS and adata.uns[UNS]["feature_type"] != FeatureType.COUNTS:
+            continue
+        path = folder / str(number) / sample.name
+        path.parent.mkdir(parents=True)
+        change(adata).write_h5ad(path)
+        mapped = map_onto([path], model, folder / f"out{number}")
+        cells = ["", "", ""]
+        if not mapped.cells.empty:
+            niche = mapped.cells["niche"]
+            clean = niche if clean is None else clean
+            same = (clean.reindex(niche.index) == niche).mean()
+            cells = [
+                f"{same:.3f}",
+                f"{mapped.cells['stability'].mean():.3f}",
+                _number(mapped.samples["outside"].mean()),
+            ]
+        lines.append(f"| {name} | {' | '.join(cells)} | {mapped.told.replace('|', '/') or '-'} |")
+    return "\n".join(lines)
+
+
+def unseen_table(
+    units: dict[str, list[Path]], unit: str, truth: pd.Series, k: int, seed: int, starts: int, folder: Path
+) -> str:
+    """Markdown: domains of ``unit`` that the model never saw, and how well the fit finds their cells."""
+    lines = [
+        "| domain not in the training | cells | AUROC of the fit | outside: these / others | told |",
+        "|---|--:|--:|--:|---|",
+    ]
+    own = truth[
+        [f"{path.name.removesuffix('.qc.h5ad')}:{cell}" for path in units[unit] for cell in read_sample(path).obs_names]
+    ]
+    domains = sorted(own[annotated(own)].unique())
+    for number, domain in enumerate(domains):
+        place = folder / str(number)
+        place.mkdir(parents=True)
+        rest = []
+        for path in (path for name, paths in units.items() if name != unit for path in paths):
+            adata = read_sample(path)
+            kept = (
+                truth[[f"{path.name.removesuffix('.qc.h5ad')}:{cell}" for cell in adata.obs_names]].to_numpy() != domain
+            )
+            if kept.sum() > k:
+                adata[kept].copy().write_h5ad(place / path.name)
+                rest.append(place / path.name)
+        _, model = train(rest, max(2, k - 1), seed, place / "trained", starts)
+        mapped = map_onto(units[unit], model, place / "mapped")
+        fit, held = mapped.cells["fit"], own[mapped.cells.index] == domain
+        outside = [f"{(fit[rows] < 0.05).mean():.2f}" for rows in (held, ~held)]
+        found = f"{roc_auc_score(held, -fit):.3f} | {' / '.join(outside)}"
+        lines.append(f"| {domain} | {held.sum()} | {found} | {mapped.told[:120] or '-'} |")
+    return "\n".join(lines)
+
+
+def _number(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.3f}"
+
+
+if __name__ == "__main__":
+    bench_mapping()
