@@ -9,8 +9,7 @@ import pandas as pd
 
 from semanticst.association.checks.beside import Checks, add_checks
 from semanticst.association.checks.beyond_cell_types import cell_types_of
-from semanticst.association.checks.echo import add_median_reference, mark_echoes
-from semanticst.association.checks.percentage_points import add_percentage_points
+from semanticst.association.checks.echo import mark_echoes
 from semanticst.association.design.batch import account_for_batch
 from semanticst.association.design.design import Design, build_design
 from semanticst.association.design.region_parts import (
@@ -29,9 +28,9 @@ from semanticst.association.features.composition import (
     read_counts,
     read_digest,
     read_member_counts,
-    shares,
     unit_contacts,
 )
+from semanticst.association.features.units import Units
 from semanticst.association.features.within_niche import read_within_niche
 from semanticst.association.stats.cell_numbers import (
     Cells,
@@ -41,20 +40,14 @@ from semanticst.association.stats.cell_numbers import (
     compare_beside_cells,
 )
 from semanticst.association.stats.changes import CellChange, changes_of, design_of_changes
-from semanticst.association.stats.clusters import compare_clusters
-from semanticst.association.stats.clusters_above import (
-    ClusterCells,
-    account_for_clusters,
-    cluster_of_units,
-    means_of_clusters,
-)
+from semanticst.association.stats.clusters import account_for_clusters, cluster_of_units, compare_clusters
 from semanticst.association.stats.group_contrasts import (
     compare_continuous,
     compare_groups,
     compare_ordered,
 )
 from semanticst.association.stats.linear_contrast import Settings
-from semanticst.association.stats.permanova import compare_composition, untested_composition
+from semanticst.association.stats.permanova import compare_composition
 from semanticst.association.stats.results import (
     OMNIBUS,
     PAIRWISE,
@@ -288,33 +281,24 @@ def examine(
     changes = design_of_changes(contrast, inner, sections) if asks_for_changes else None
     patients, batch = account_for_batch(inner if changes is None else changes)
 
-    unit = (patients if changes is None else inner).sections["unit"]
-    in_units = (patients if changes is None else inner).units.index
-    unit_counts = counts.loc[unit.index].groupby(unit.to_numpy()).sum().reindex(in_units)
+    if changes is None:
+        units = Units(patients.sections["unit"], patients.units.index)
+    else:
+        units = Units(inner.sections["unit"], inner.units.index, lambda f: changes_of(inner, patients, f))
+    unit_counts = units.sum(counts)
     cells = Cells(unit_counts, log_cells) if changes is None else CellChange(unit_counts, log_cells, inner)
-    unadjusted, of_cluster = patients, None
+    unadjusted = patients
     if contrast.cluster and not patients.untestable:
-        of_cluster = cluster_of_units(patients, sections)
-        unadjusted, means = account_for_clusters(patients, of_cluster)
-        of_cluster = of_cluster if means else None
-    if of_cluster is not None:
-        cells = ClusterCells(unit_counts, log_cells, cells, of_cluster)
+        unadjusted = account_for_clusters(patients, cluster_of_units(patients, sections))
+    contrast = patients.contrast
     design = account_for_cells(unadjusted, cells)
-    edges = unit_contacts(contacts, unit) if contacts is not None and "contacts" in kinds else None
-    features = build_features(unit_counts, kinds, edges, within_niche, unit, min_cells)
+    edges = unit_contacts(contacts, units.of) if contacts is not None and "contacts" in kinds else None
+    features = units.compared(build_features(unit_counts, kinds, edges, within_niche, units.of, min_cells))
 
     settings = Settings(permutations=permutations, seed=seed)
-    if changes is not None:
-        features = changes_of(inner, patients, features)
-        contrast = design.contrast
-    if of_cluster is not None:
-        features = means_of_clusters(features, of_cluster)
-    if changes is None and of_cluster is None:
-        plain, adjusted = (compare_composition(d, shares(unit_counts), settings) for d in (unadjusted, design))
-        joint = beside_cells(unadjusted, plain, None if design is unadjusted else adjusted, cells)
-    else:
-        what = "changes" if changes is not None else f"means of each {contrast.cluster}"
-        joint = untested_composition(patients, f"not tested: the composition as a whole has no test of {what}")
+    ratios = units.features(unit_counts, ("proportion",)).modelled
+    plain, adjusted = (compare_composition(d, ratios, settings) for d in (unadjusted, design))
+    joint = beside_cells(unadjusted, plain, None if design is unadjusted else adjusted, cells)
 
     def model(design: Design, features: Features) -> list[dict]:
         return compare_clusters(design, features, lambda d, f: MODELS[contrast.type](d, f, settings))
@@ -326,17 +310,10 @@ def examine(
 
     rows = compare_beside_cells(unadjusted, design, features, cells, model)
     checks = Checks()
-    if with_checks and (changes is not None or of_cluster is not None):
-        add_percentage_points(rows, unadjusted, features)
-        add_median_reference(rows, features, lambda against_median: model(design, against_median))
-    elif with_checks and not design.untestable:
-        types = cell_types_of(cell_types, unit, unit_counts) if cell_types is not None else None
-        checks = add_checks(
-            rows, unadjusted, design, features, counts, cells, kinds, base_clusterings or {}, types, model, quick
-        )
-    if of_cluster is not None:
-        for row in rows:
-            row["n_patients"] = patients.units["patient"].nunique()
+    if with_checks and not design.untestable:
+        types = cell_types_of(cell_types, units.of, unit_counts) if cell_types is not None else None
+        members = base_clusterings or {}
+        checks = add_checks(rows, unadjusted, design, features, units, counts, cells, kinds, members, types, quick)
     rows = [_without_test(row, design.untestable) for row in (*rows, joint)]
     for row in rows:
         row["warnings"] = [*row.get("warnings", []), *design.warnings, *_sparse_warning(row, features, min_cells)]

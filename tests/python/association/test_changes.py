@@ -6,6 +6,8 @@ import pytest
 from scipy import stats
 
 from clinical_helpers import Cohort, make_cohort, row_of
+from semanticst.association.associate import examine
+from semanticst.association.design.tables import Contrast
 from semanticst.association.output.summary_text import paragraph
 from semanticst.errors import BadInput
 
@@ -54,14 +56,36 @@ def test_a_change_that_is_the_same_in_both_groups_is_no_finding():
     assert max(main) < 0.01
 
 
-def test_the_text_says_what_changed_and_the_rows_that_the_composition_has_no_test():
+def test_the_text_says_what_changed():
     result = treated(1, 1.5).ask(**VISITS)
     text, row = paragraph(result), row_of(result, 2)
     assert (
         "group: g0 (n = 10), g1 (n = 10), reference g0, compared by the change from s0 to s1 of each patient." in text
     )
     assert f"Niche 2 changes from s0 to s1 on average by {100 * row['mean_target']:+.1f} points in g1" in text
-    assert row_of(result, "all")["warnings"].startswith("not tested")
+
+
+def test_changes_have_the_checks_of_other_contrasts():
+    """The composition as a whole, other choices, base clusterings and cell types: all of changes."""
+    cohort = treated(1, 2.5)
+    members = dict.fromkeys(("embedding-10", "profile2-10"), cohort.counts)
+    types = cohort.counts.melt(ignore_index=False, var_name="niche", value_name="n").reset_index()
+    types = pd.concat(
+        types.assign(cell_type=name, n_cells=(types["n"] * part).round()) for name, part in (("A", 0.3), ("B", 0.7))
+    )
+    result = examine(
+        Contrast("c", **VISITS), cohort.sections, cohort.counts, log_cells="false", permutations=499,
+        base_clusterings=members, cell_types=types[["sample", "niche", "cell_type", "n_cells"]],
+    )  # fmt: skip
+    row, joint = row_of(result, 2), row_of(result, "all")
+    assert joint["p"] <= 0.05
+    assert (row["n_members"], row["members_same_sign"]) == (2, 1)
+    assert np.isnan(row["p_mixed"])
+    own = result.checks.sensitivity.set_index(["niche", "analysis"]).loc["2"]
+    assert own.loc["base clustering: embedding, 10 components", "effect"] == pytest.approx(row["effect"])
+    assert row["n_agree"] >= row["n_analyses"] - 1
+    assert set(result.checks.cell_types["cell_type"]) == {"A", "B"}
+    assert result.checks.cell_types["effect"].abs().max() < abs(row["effect"])
 
 
 def test_patients_with_one_value_are_left_out():

@@ -88,7 +88,7 @@ def test_other_types_have_the_table_too(question):
     result = make_cohort((8, 8), n_niches=4).ask(permutations=99, **question)
     table = result.checks.sensitivity
     assert table["p"].notna().sum() == 4 * 5
-    assert set(table.loc[table["note"].str.startswith("every patient"), "analysis"]) == {
+    assert set(table.loc[table["note"].str.startswith("no sections"), "analysis"]) == {
         "sections of a patient count alike"
     }
 

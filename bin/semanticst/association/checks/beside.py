@@ -11,7 +11,9 @@ from semanticst.association.checks.percentage_points import add_percentage_point
 from semanticst.association.checks.sensitivity_table import Material, sensitivity_table
 from semanticst.association.design.design import Design
 from semanticst.association.features.composition import Features, build_features
+from semanticst.association.features.units import Units
 from semanticst.association.stats.cell_numbers import Cells
+from semanticst.association.stats.clusters import means_of_features, of_clusters
 from semanticst.association.stats.group_contrasts import slope_variable
 from semanticst.association.stats.mixed_model import add_mixed
 from semanticst.association.stats.results import PRIMARY
@@ -38,12 +40,12 @@ def add_checks(
     asked: Design,
     design: Design,
     features: Features,
+    units: Units,
     counts: pd.DataFrame,
     cells: Cells,
     kinds: tuple[str, ...],
     members: Mapping[str, pd.DataFrame],
     types: CellTypes | None,
-    model: Model,
     quick: Model,
 ) -> Checks:
     """Fill the columns of ``rows`` that check them; changed in place.
@@ -51,11 +53,13 @@ def add_checks(
     Parameters
     ----------
     rows
-        Of ``model``, about ``features``.
+        Of the tests, about ``features``.
     asked, design
         As the contrast asks, and adjusted for numbers of cells where these go with it.
     features
-        Of the units.
+        As they are compared.
+    units
+        Whose cells are summed.
     counts
         Cells per section and niche.
     cells
@@ -66,33 +70,26 @@ def add_checks(
         ``counts`` under the niches of each base clustering, and under other numbers of niches (named ``k=5``).
     types
         Cells per unit, niche and type; None where types are not known.
-    model, quick
-        Rows of a design and features, ``quick`` with fewer permutations.
+    quick
+        Rows of a design and features, with fewer permutations than those of ``rows``.
     """
-    add_percentage_points(rows, asked, features)
+    add_percentage_points(rows, of_clusters(asked), means_of_features(asked, features))
     add_median_reference(rows, features, lambda against_median: quick(design, against_median))
     if types is not None:
-        add_cell_types(rows, design, features, types, quick)
+        add_cell_types(rows, design, features, types, units, quick)
     simple = tuple(k for k in kinds if k in FROM_COUNTS)
-    unit = design.sections["unit"]
     sensitivity = pd.DataFrame()
     if simple:
-        repeats = {name: quick(design, _features_of(member, simple, unit, design)) for name, member in members.items()}
+        repeats = {name: quick(design, units.features(units.sum(own), simple)) for name, own in members.items()}
         numbers = {n.removeprefix(OTHER_NUMBER): r for n, r in repeats.items() if n.startswith(OTHER_NUMBER)}
         clusterings = {name: r for name, r in repeats.items() if not name.startswith(OTHER_NUMBER)}
         sensitivity_to_clustering(rows, list(clusterings.values()))
         x = slope_variable(design)
-        if x is not None and design.clusters is None:
-            by_section = build_features(counts.loc[unit.index], simple)
+        if x is not None and design.clusters is None and not design.contrast.change:
+            by_section = build_features(counts.loc[units.of.index], simple)
             add_mixed([row for row in rows if row["family"] == PRIMARY], design, x, features, by_section)
         # a single base clustering is the result itself
-        material = Material(asked, design, counts, unit, clusterings if len(clusterings) > 1 else {}, numbers)
+        material = Material(asked, design, counts, units, clusterings if len(clusterings) > 1 else {}, numbers)
         if "proportion" in simple:
             sensitivity = sensitivity_table(rows, material, cells.log_total, quick)
-    return Checks(sensitivity, None if types is None else compare_cell_types(design, types, quick))
-
-
-def _features_of(counts: pd.DataFrame, kinds: tuple[str, ...], unit: pd.Series, design: Design) -> Features:
-    """Features of the units under other niches."""
-    counts = counts.reindex(unit.index, fill_value=0).groupby(unit.to_numpy()).sum().reindex(design.units.index)
-    return build_features(counts, kinds)
+    return Checks(sensitivity, None if types is None else compare_cell_types(design, types, units, quick))

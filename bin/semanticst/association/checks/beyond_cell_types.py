@@ -13,7 +13,8 @@ import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
 from semanticst.association.design.design import Design
-from semanticst.association.features.composition import JOINT, Features, build_features, shares
+from semanticst.association.features.composition import JOINT, Features, shares
+from semanticst.association.features.units import Units
 from semanticst.association.stats.results import association_table
 
 EXPECTED = "log-ratio expected from cell types"
@@ -66,7 +67,9 @@ def cell_types_of(table: pd.DataFrame, unit_of_sample: pd.Series, counts: pd.Dat
     return CellTypes(cube, tuple(names), counts.index, counts.columns)
 
 
-def add_cell_types(rows: list[dict], design: Design, features: Features, types: CellTypes, model: Model) -> None:
+def add_cell_types(
+    rows: list[dict], design: Design, features: Features, types: CellTypes, units: Units, model: Model
+) -> None:
     """Fill the ``*_types`` and ``*_given_types`` columns of rows about shares of niches; changed in place.
 
     Parameters
@@ -76,13 +79,15 @@ def add_cell_types(rows: list[dict], design: Design, features: Features, types: 
     design, features
         What they are of.
     types
-        Cells of the same units.
+        Cells of the units.
+    units
+        Whose cells were summed.
     model
         Rows of a design and features.
     """
     if "proportion" not in features.modelled.columns.get_level_values("feature"):
         return
-    expected = build_features(types.expected, ("proportion",))
+    expected = units.features(types.expected, ("proportion",))
     alone = {_key(row): row for row in model(design, expected)}
     given: dict[tuple, dict] = {}
     for key in (key for key in features.modelled.columns if key[0] == "proportion"):
@@ -103,11 +108,11 @@ def _key(row: dict) -> tuple[str, str, str]:
     return row["feature"], row["niche"], row["comparison"]
 
 
-def compare_cell_types(design: Design, types: CellTypes, model: Model) -> pd.DataFrame:
+def compare_cell_types(design: Design, types: CellTypes, units: Units, model: Model) -> pd.DataFrame:
     """The contrast's test on plain proportions of cell types: ``COLUMNS``, q over the types of a comparison."""
     share = shares(types.per_unit)
     numbered = share.set_axis(range(len(types.names)), axis=1)
-    table = association_table(model(design, build_features(numbered, ("proportion",))))
+    table = association_table(model(design, units.features(numbered, ("proportion",))))
     table = table.assign(cell_type=[types.names[int(i)] for i in table["niche"]], q=np.nan)
     for _, rows in table[table["p"].notna()].groupby("comparison", sort=False):
         table.loc[rows.index, "q"] = multipletests(rows["p"].to_numpy(), method="fdr_bh")[1]

@@ -19,6 +19,7 @@ from semanticst.association.features.composition import (
     centred_log_ratio,
     shares,
 )
+from semanticst.association.features.units import Units
 from semanticst.association.stats.cell_numbers import LOG_CELLS
 from semanticst.association.stats.results import OMNIBUS, PRIMARY
 from semanticst.association.stats.sensitivity import LEVEL
@@ -49,22 +50,27 @@ class Material:
     """What the analyses are made of.
 
     ``unadjusted`` and ``design`` without and with what is adjusted for; cells per section and niche (``counts``), and
-    the unit of each section (``unit``); the rows of the same tests under the niches of each base clustering
+    the units whose cells are summed (``units``); the rows of the same tests under the niches of each base clustering
     (``base_clusterings``) and under other numbers of niches (``numbers``), numbered as the niches.
     """
 
     unadjusted: Design
     design: Design
     counts: pd.DataFrame
-    unit: pd.Series
+    units: Units
     base_clusterings: Mapping[str, list[dict]]
     numbers: Mapping[str, list[dict]]
 
     @property
     def share(self) -> pd.DataFrame:
         """Share of each niche among the cells of a unit."""
-        counts = self.counts.loc[self.unit.index].groupby(self.unit.to_numpy()).sum()
-        return shares(counts.reindex(self.design.units.index))
+        return shares(self.units.sum(self.counts))
+
+    def features(self, values: pd.DataFrame) -> Features:
+        """Values per unit and niche, as they are compared."""
+        columns = pd.MultiIndex.from_tuples([("proportion", str(n)) for n in values], names=["feature", "niche"])
+        values = values.set_axis(columns, axis=1)
+        return self.units.compared(Features(values, values))
 
 
 def sensitivity_table(rows: list[dict], material: Material, log_total: pd.Series, model: Model) -> pd.DataFrame:
@@ -92,22 +98,23 @@ def _analyses(material: Material, log_total: pd.Series, model: Model) -> Iterato
     design, unadjusted, share = material.design, material.unadjusted, material.share
     for pseudo in PSEUDO_SHARES:
         logs = centred_log_ratio(share, pseudo)
-        yield f"{pseudo:g} added to shares, not {PSEUDO_SHARE:g}", model(design, _proportions(logs)), ""
+        yield f"{pseudo:g} added to shares, not {PSEUDO_SHARE:g}", model(design, material.features(logs)), ""
     logs = centred_log_ratio(share)
-    against_median = _proportions(logs.sub(logs.median(axis=1), axis=0))
+    against_median = material.features(logs.sub(logs.median(axis=1), axis=0))
     yield "median niche as the reference", model(design, against_median), ""
-    yield "arcsine of the square root of shares", model(design, _proportions(np.arcsin(np.sqrt(share)))), ""
+    yield "arcsine of the square root of shares", model(design, material.features(np.arcsin(np.sqrt(share)))), ""
     if LOG_CELLS in design.covariates and LOG_CELLS not in unadjusted.covariates:
-        yield "not adjusted for log cells", model(unadjusted, _proportions(logs)), ""
+        yield "not adjusted for log cells", model(unadjusted, material.features(logs)), ""
     elif np.ptp(log_total) > 1e-9:
         with_cells = unadjusted.covariates.assign(**{LOG_CELLS: log_total.reindex(unadjusted.units.index)})
-        yield "adjusted for log cells", model(replace(unadjusted, covariates=with_cells), _proportions(logs)), ""
+        yield "adjusted for log cells", model(replace(unadjusted, covariates=with_cells), material.features(logs)), ""
     name = "sections of a patient count alike"
-    if material.unit.duplicated().any():
-        mean = shares(material.counts.loc[material.unit.index]).groupby(material.unit.to_numpy()).mean()
-        yield name, model(design, _proportions(centred_log_ratio(mean.reindex(design.units.index)))), ""
+    unit = material.units.of
+    if unit.duplicated().any():
+        mean = shares(material.counts.loc[unit.index]).groupby(unit.to_numpy()).mean()
+        yield name, model(design, material.features(centred_log_ratio(mean.reindex(material.units.index)))), ""
     else:
-        yield name, [], "every patient has one section"
+        yield name, [], "no sections of a patient are summed"
     for member, rows in material.base_clusterings.items():
         yield _base_clustering(member), rows, ""
     for number, rows in material.numbers.items():
@@ -115,11 +122,6 @@ def _analyses(material: Material, log_total: pd.Series, model: Model) -> Iterato
     if not material.numbers:
         yield "other numbers of niches", [], NO_NUMBERS
     yield "without Harmony", [], NO_HARMONY
-
-
-def _proportions(values: pd.DataFrame) -> Features:
-    columns = pd.MultiIndex.from_tuples([("proportion", str(n)) for n in values], names=["feature", "niche"])
-    return Features(values.set_axis(columns, axis=1), values.set_axis(columns, axis=1))
 
 
 def _base_clustering(member: str) -> str:

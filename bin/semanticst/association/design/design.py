@@ -52,7 +52,9 @@ class Design:
     blocks
         int64 per unit: units are compared, and permuted, inside a block. All 0 without strata and block.
     clusters
-        Name per unit of the batch whose means are compared in place of units; None where units are.
+        Name per unit of the batch (or site) whose means are compared in place of units; None where units are.
+    cluster_name
+        What the clusters are, in words.
     dropped
         Patients left out, by reason.
     warnings
@@ -71,6 +73,7 @@ class Design:
     blocks: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     block_names: tuple[str, ...] = ()
     clusters: np.ndarray | None = None
+    cluster_name: str = "batches"
     dropped: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     untestable: str = ""

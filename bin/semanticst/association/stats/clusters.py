@@ -1,8 +1,10 @@
-"""Clusters of patients that the contrast differs between and not within: batches nested in it are the units then.
+"""Clusters of patients: batches, sites, litters, of which patients may be alike whatever they are compared for.
 
-Patients of a batch share what the batch does to them, so that twenty patients of three batches say no more of a
-difference between groups of batches than three numbers. The mean of each batch is compared, which is an exact answer
-of the same kind as the mean of a patient's sections (Donner & Klar 2000, Cluster Randomization Trials, chapter 6).
+Where the contrast varies inside clusters, patients are compared (and permuted) inside them, and what they share
+cancels. Where it does not, the cluster is what was sampled: twenty patients of three batches say no more of a
+difference between groups of batches than three numbers. The mean of each cluster is compared then, which is an exact
+answer of the same kind as the mean of a patient's sections (Donner & Klar 2000, Cluster Randomization Trials, chapter
+6), and fewer than three in a group say nothing.
 """
 
 from collections.abc import Callable
@@ -12,7 +14,51 @@ import numpy as np
 import pandas as pd
 
 from semanticst.association.design.design import Design
+from semanticst.association.design.tables import require_column
+from semanticst.association.design.variables import MIN_PER_GROUP
 from semanticst.association.features.composition import Features
+
+
+def cluster_of_units(design: Design, sections: pd.DataFrame) -> pd.Series:
+    """Cluster of each unit (text, by unit); a patient without one is a cluster alone.
+
+    Raises BadInput when there is no such column, or a patient has several.
+    """
+    contrast = design.contrast
+    require_column(contrast, "cluster", contrast.cluster, sections)
+    values = sections.loc[design.sections.index, contrast.cluster]
+    values = values.where(values.notna(), "patient " + design.sections["patient"])
+    by_unit = values.groupby(design.sections["unit"])
+    if by_unit.nunique().max() > 1:
+        raise contrast.problem("cluster", f"'{contrast.cluster}' must be constant within a patient")
+    return by_unit.first().reindex(design.units.index)
+
+
+def account_for_clusters(design: Design, of: pd.Series) -> Design:
+    """The design given the cluster of each unit: compared inside clusters, or by their means (``Design.clusters``)."""
+    name, n = design.contrast.cluster, of.nunique()
+    if n == len(of):
+        return design
+    if design.within_patient:
+        return _noted(design, f"compared within patients, so what patients of one {name} share cancels")
+    nested = "value" in design.units and design.contrast.type in ("groups", "ordered")
+    nested = nested and design.units["value"].groupby(of).nunique().max() == 1
+    if not nested:
+        codes = pd.DataFrame({"block": design.blocks, "cluster": of.to_numpy()}).groupby(["block", "cluster"]).ngroup()
+        inside = replace(design, blocks=codes.to_numpy(), block_names=(*design.block_names, name))
+        return _noted(inside, f"patients are compared inside each {name} ({n})")
+    sizes = of.groupby(design.units["value"].to_numpy()).nunique().reindex(list(design.levels), fill_value=0)
+    text = " v ".join(map(str, sizes))
+    if sizes.min() < MIN_PER_GROUP:
+        one = f"every {name} has one {design.contrast.column}"
+        reason = f"not testable: {one} ({text}), and {MIN_PER_GROUP} in each are needed"
+        return replace(design, untestable=reason)
+    note = f"every {name} has one {design.contrast.column}: means of each {name} are compared ({text})"
+    return _noted(replace(design, clusters=of.to_numpy(), cluster_name=f"values of {name}"), note)
+
+
+def _noted(design: Design, note: str) -> Design:
+    return replace(design, warnings=[*design.warnings, note])
 
 
 def cluster_means(design: Design, values: pd.DataFrame) -> pd.DataFrame:
@@ -20,6 +66,11 @@ def cluster_means(design: Design, values: pd.DataFrame) -> pd.DataFrame:
     if design.clusters is None:
         return values
     return values.groupby(design.clusters, sort=True).mean()
+
+
+def means_of_features(design: Design, features: Features) -> Features:
+    """``cluster_means`` of both tables."""
+    return Features(cluster_means(design, features.modelled), cluster_means(design, features.shown))
 
 
 def of_clusters(design: Design) -> Design:
@@ -45,7 +96,7 @@ def compare_clusters(design: Design, features: Features, model: Callable[[Design
     """Rows of ``model`` over the means of clusters, with patients counted as patients; plain ``model`` without any."""
     if design.clusters is None:
         return model(design, features)
-    means = Features(cluster_means(design, features.modelled), cluster_means(design, features.shown))
+    means = means_of_features(design, features)
     rows = model(of_clusters(design), means)
     values = design.units.get("value", pd.Series(dtype=object)).to_numpy()
     for row in rows:
@@ -57,7 +108,8 @@ def compare_clusters(design: Design, features: Features, model: Callable[[Design
         else:
             row["n_patients"] = len(np.unique(design.patients[defined]))
         if "model" in row:
-            row["model"] = f"means of {row['n_patients']} patients over {len(means.modelled)} batches; {row['model']}"
+            averaged = f"means of {row['n_patients']} patients over {len(means.modelled)} {design.cluster_name}"
+            row["model"] = f"{averaged}; {row['model']}"
     return rows
 
 

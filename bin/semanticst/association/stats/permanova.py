@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst.association.design.design import Design
-from semanticst.association.features.composition import JOINT, centred_log_ratio
+from semanticst.association.features.composition import JOINT
 from semanticst.association.stats.clusters import cluster_means, of_clusters
 from semanticst.association.stats.cox import martingale_residuals
 from semanticst.association.stats.group_contrasts import build_question, steps
@@ -18,21 +18,15 @@ from semanticst.association.stats.results import COMPOSITION
 from semanticst.association.stats.survival import base_frame, too_few_events
 
 
-def untested_composition(design: Design, reason: str) -> dict[str, Any]:
-    """The row of the joint test where there is none."""
-    row: dict[str, Any] = {"niche": JOINT, "feature": "composition", "comparison": "joint", "family": COMPOSITION}
-    return row | {"n_patients": len(np.unique(design.patients)), "warnings": [reason]}
-
-
-def compare_composition(design: Design, share: pd.DataFrame, settings: Settings) -> dict:
-    """The row of the joint test; ``share`` is units x niches, rows sum to 1.
+def compare_composition(design: Design, log_ratios: pd.DataFrame, settings: Settings) -> dict:
+    """The row of the joint test; ``log_ratios`` (units x niches) are centred, or changes of such.
 
     Survival enters as the martingale residual of the model without niches (as in MiRKAT-S, Plantinga et al. 2017,
     Microbiome 5:17), covariates and blocks as in the other tests. Nothing is permuted across blocks.
     """
     row: dict[str, Any] = {"niche": JOINT, "feature": "composition", "comparison": "joint", "family": COMPOSITION}
     row["n_patients"] = len(np.unique(design.patients))
-    Y = cluster_means(design, centred_log_ratio(share).dropna(axis=1)).to_numpy()
+    Y = cluster_means(design, log_ratios.dropna(axis=1, how="all")).to_numpy()
     design = of_clusters(design)
     covariates, blocks = design.covariates.to_numpy(float), design.blocks
     keep = np.ones(len(Y), dtype=bool)

@@ -14,7 +14,13 @@ import numpy as np
 from semanticst.association.associate import MODELS
 from semanticst.association.design.batch import account_for_batch
 from semanticst.association.design.design import Design, build_design
-from semanticst.association.features.composition import Features, build_features, shares, unit_contacts
+from semanticst.association.features.composition import (
+    Features,
+    build_features,
+    centred_log_ratio,
+    shares,
+    unit_contacts,
+)
 from semanticst.association.stats.cell_numbers import Cells, account_for_cells, compare_beside_cells
 from semanticst.association.stats.clusters import compare_clusters
 from semanticst.association.stats.group_contrasts import compare_omnibus
@@ -119,7 +125,9 @@ def judge_question(question: Question, settings: Settings, joint: bool = False) 
     p = np.array([row.get("p", np.nan) for row in found], dtype=float)
     intervals = [row for row in found if "ci_low" in row and row["comparison"] != OMNIBUS]
     covered = [bool(row["ci_low"] <= 0 <= row["ci_high"]) for row in intervals]
-    whole = compare_composition(adjusted, shares(counts), settings).get("p", np.nan) if joint else np.nan
+    whole = (
+        compare_composition(adjusted, centred_log_ratio(shares(counts)), settings).get("p", np.nan) if joint else np.nan
+    )
     return Judged(p, covered, float(whole))
 
 

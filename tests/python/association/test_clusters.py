@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from clinical_helpers import Cohort, clr, make_cohort, row_of
+from semanticst.association.output.summary_text import paragraph
 from semanticst.errors import BadInput
 
 
@@ -73,3 +74,21 @@ def test_survival_is_compared_inside_sites():
         cohort.ask("survival", time="time", event="event", event_value="1", cluster="site", permutations=99), 2
     )
     assert "strata site" in row["model"]
+
+
+def test_what_stands_beside_means_of_sites_is_of_sites_too():
+    cohort = at_sites(1, NESTED, 1.0)
+    result = cohort.ask("groups", column="group", cluster="site")
+    row, share = row_of(result, 2), cohort.counts.div(cohort.counts.sum(axis=1), axis=0)[2].to_numpy()
+    means = np.array([share[s == NESTED].mean() for s in range(8)])
+    half = stats.t.ppf(0.975, 6) * np.sqrt(means[4:].var(ddof=1) / 4 + means[:4].var(ddof=1) / 4)
+    assert row["percentage_points"] == pytest.approx(100 * (means[4:].mean() - means[:4].mean()))
+    assert row["percentage_points_high"] - row["percentage_points_low"] == pytest.approx(200 * half)
+    assert row["model"].startswith("means of 20 patients over 8 values of site; ")
+    assert "n = 10" in paragraph(result)
+    assert row_of(result, "all")["p"] > 0
+    assert len(result.checks.sensitivity)
+    nested = cohort.sections.assign(batch=cohort.sections["site"])
+    batches = Cohort(nested, cohort.counts, cohort.clinical).ask("groups", column="group")
+    columns = ["effect", "p", "percentage_points_low", "percentage_points_high"]
+    assert row_of(batches, 2)[columns].to_list() == pytest.approx(row[columns].to_list())
