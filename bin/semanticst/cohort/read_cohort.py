@@ -202,3 +202,12 @@ def _scores(backed: ad.AnnData) -> pd.DataFrame | None:
     values = np.asarray(backed.obsm[Obsm.SCORES], dtype=np.float64)
     names = [str(name) for name in backed.uns[UNS].get("contexts", CONTEXTS[: values.shape[1]])]
     return pd.DataFrame(values, columns=names)
+
+
+def n_cells_of(path: Path) -> int:
+    """Cells of ``cohort.h5ad``, without reading them."""
+    backed = ad.read_h5ad(path, backed="r")
+    try:
+        return int(backed.n_obs)
+    finally:
+        backed.file.close()

@@ -7,6 +7,7 @@ include { MODEL_EMBED     } from '../../../modules/local/model/embed'
 include { MODEL_DENOISE   } from '../../../modules/local/model/denoise'
 include { NICHE_CLUSTER   } from '../../../modules/local/niche/cluster'
 include { COHORT_ASSEMBLE } from '../../../modules/local/cohort/assemble'
+include { COHORT_MIXING   } from '../../../modules/local/cohort/mixing'
 include { codeDigest      } from '../utils_semanticst_pipeline/provenance'
 include { publishedIn     } from '../utils_semanticst_pipeline/outputs'
 
@@ -73,12 +74,18 @@ workflow COHORT_INTEGRATE {
             .map { entry -> [entry[-1] + [code: assemble_code]] + entry[1..-2] }
     )
 
+    def mixing_code = codeDigest('COHORT_MIXING')
+    COHORT_MIXING(COHORT_ASSEMBLE.out.cohort.map { meta, cohort -> [meta + [code: mixing_code], cohort] })
+
     ch_cohort = COHORT_ASSEMBLE.out.cohort.map { _meta, cohort -> cohort }
     ch_niches = NICHE_CLUSTER.out.niches.map { _meta, niches -> niches }
     ch_stability = NICHE_CLUSTER.out.stability.map { _meta, table -> table }
     ch_members = NICHE_CLUSTER.out.member_counts.map { _meta, counts -> counts }
     ch_numbers = NICHE_CLUSTER.out.choice.map { _meta, numbers -> numbers }
-    ch_report = ch_training.mix(NICHE_CLUSTER.out.report.map { _meta, files -> files })
+    ch_report = ch_training.mix(
+        NICHE_CLUSTER.out.report.map { _meta, files -> files },
+        COHORT_MIXING.out.report.map { _meta, files -> files },
+    )
 
     ch_outputs = ch_outputs.mix(
         publishedIn('niches', NICHE_CLUSTER.out.choice),
@@ -86,6 +93,8 @@ workflow COHORT_INTEGRATE {
         publishedIn('niches', NICHE_CLUSTER.out.members),
         publishedIn('niches', NICHE_CLUSTER.out.member_counts),
         publishedIn('integration', COHORT_ASSEMBLE.out.model),
+        publishedIn('integration', COHORT_MIXING.out.map),
+        publishedIn('integration', COHORT_MIXING.out.mixing),
     )
 
     emit:

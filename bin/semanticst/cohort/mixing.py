@@ -1,0 +1,120 @@
+"""How well samples are integrated: a map of cells before and after batch correction, and how batches mix in it.
+
+Mixing is measured by the local inverse Simpson index (LISI; Korsunsky et al. 2019, Nat Methods 16:1289): the effective
+number of batches (patients, samples) among the neighbours of a cell. Batches that hold different tissue do not mix, and
+should not: so it stands beside what composition alone leads to, the same with the batches shuffled among the cells of
+each niche.
+"""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from sklearn.neighbors import NearestNeighbors
+
+from semanticst.constants import Obs, Obsm
+from semanticst.errors import BadInput, Problem
+
+log = logging.getLogger(__name__)
+
+MOST_CELLS, MOST_JUDGED = 20_000, 3_000
+"""Cells of the map; cells whose neighbourhoods are judged."""
+NEIGHBOURS = 15
+"""Of a cell, for the map and for edges across samples."""
+PERPLEXITY = 30
+"""Of LISI, as its authors have it: about 90 neighbours count."""
+LABELS = (Obs.BATCH, Obs.PATIENT, Obs.SAMPLE)
+STAGES = {"before": Obsm.COMPONENTS, "after": Obsm.HARMONY}
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Some cells of a cohort: their labels (n rows), and the components at each stage (float32, n x p)."""
+
+    cells: pd.DataFrame
+    stages: dict[str, np.ndarray]
+
+
+def draw_cells(path: Path, seed: int = 0, most: int = MOST_CELLS) -> Drawn:
+    """Draw at most ``most`` cells of ``cohort.h5ad`` at random, in the order of the file.
+
+    ``cells`` has sample, patient, batch, cell_id, niche and, where the input has them, cell_type. Without a batch
+    correction there is the stage ``before`` only. Raises BadInput when the file lacks what is needed.
+    """
+    try:
+        backed = ad.read_h5ad(path, backed="r")
+    except Exception as error:
+        raise BadInput(Problem(path, f"cannot be read as an AnnData file ({error})")) from error
+    try:
+        needed = [*LABELS, Obs.NICHE]
+        absent = [c for c in needed if c not in backed.obs] + [k for k in STAGES.values() if k not in backed.obsm]
+        if absent:
+            raise BadInput(Problem(path, f"lacks {', '.join(absent)}; is it the object that cohort_assemble wrote?"))
+        n = backed.n_obs
+        rows = np.sort(np.random.default_rng(seed).choice(n, min(n, most), replace=False))
+        wanted = [c for c in (*needed, Obs.CELL_ID, Obs.CELL_TYPE) if c in backed.obs]
+        cells = backed.obs[wanted].iloc[rows].astype(object).reset_index(drop=True)
+        stages = {name: np.asarray(backed.obsm[key], dtype=np.float32)[rows] for name, key in STAGES.items()}
+    finally:
+        backed.file.close()
+    if np.array_equal(stages["before"], stages["after"]):
+        del stages["after"]
+    return Drawn(cells, stages)
+
+
+def map_of_cells(drawn: Drawn, seed: int = 0) -> pd.DataFrame:
+    """Labels of the drawn cells with ``{stage}_1`` and ``{stage}_2``, the coordinates of a UMAP of each stage."""
+    # slow to import, and translated when it is first run
+    from umap import UMAP
+
+    table = drawn.cells.copy()
+    for stage, points in drawn.stages.items():
+        n_neighbours = min(NEIGHBOURS, len(points) - 1)
+        if n_neighbours < 2:
+            place = np.zeros((len(points), 2))
+        else:
+            # a seed asks for one thread, which is said so that it is no warning
+            place = UMAP(n_neighbors=n_neighbours, init="pca", random_state=seed, n_jobs=1).fit_transform(points)
+        table[[f"{stage}_1", f"{stage}_2"]] = np.round(place, 3)
+    return table
+
+
+def mixing(drawn: Drawn, seed: int = 0) -> pd.DataFrame:
+    """How labels mix among the neighbours of a cell, at each stage.
+
+    Columns stage, label (batch, patient, sample, cell_type), n_values, lisi (mean over cells; 1: neighbours are all of
+    one) with lisi_expected, the same with the label shuffled within niches, and other (share of the 15 nearest cells
+    that have another value) with other_expected. Labels with one value, or a value per cell, have no row.
+    """
+    import harmonypy
+
+    rng = np.random.default_rng(seed)
+    rows = np.sort(rng.choice(len(drawn.cells), min(len(drawn.cells), MOST_JUDGED), replace=False))
+    cells = drawn.cells.iloc[rows].reset_index(drop=True)
+    labels = [name for name in (*LABELS, Obs.CELL_TYPE) if name in cells and len(cells[name].unique()) > 1]
+    columns = ["stage", "label", "n_values", "lisi", "lisi_expected", "other", "other_expected"]
+    if len(cells) < 3 * PERPLEXITY + 2 or not labels:
+        return pd.DataFrame(columns=columns)
+    known = cells[labels].astype(str)
+    shuffled = known.copy()
+    for _, own in cells.groupby(Obs.NICHE, sort=True, observed=True).indices.items():
+        shuffled.iloc[own] = known.iloc[rng.permutation(own)].to_numpy()
+    both = pd.concat([known, shuffled.add_suffix(" expected")], axis=1)
+    found = []
+    for stage, points in drawn.stages.items():
+        points = points[rows]
+        values = harmonypy.compute_lisi(points, both, list(both), perplexity=PERPLEXITY).mean(axis=0)
+        lisi = dict(zip(both, values))
+        near = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(points).kneighbors(return_distance=False)
+        for label in labels:
+            code, expected = (both[name].to_numpy() for name in (label, f"{label} expected"))
+            found.append(
+                (
+                    stage, str(label), known[label].nunique(), lisi[label], lisi[f"{label} expected"],
+                    (code[near] != code[:, None]).mean(), (expected[near] != expected[:, None]).mean(),
+                )
+            )  # fmt: skip
+    return pd.DataFrame(found, columns=columns)

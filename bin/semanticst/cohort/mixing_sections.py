@@ -1,0 +1,117 @@
+"""Sections of the report about integration: the map of cells, and how batches mix."""
+
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+from matplotlib.axes import Axes
+
+from semanticst.cohort.mixing import MOST_JUDGED, NEIGHBOURS
+from semanticst.mqc import multiqc
+from semanticst.mqc.multiqc import INTEGRATION, Column, Section
+from semanticst.plotting.palette import niche_colour, niche_name
+from semanticst.plotting.section_axes import save_small
+from semanticst.plotting.style import STYLE, new_figure
+
+MOST_NAMED = 12
+"""Values of a label that have a legend."""
+_WORDS = {"batch": "Batch", "patient": "Patient", "sample": "Sample", "cell_type": "Cell type"}
+_STAGES = {"before": "before correction", "after": "after correction"}
+
+
+def map_section(outdir: Path, table: pd.DataFrame, n_cells: int) -> None:
+    """Draw ``integration_map.png`` and its section. table : as `mixing.map_of_cells` returns it."""
+    stages = [stage for stage in _STAGES if f"{stage}_1" in table]
+    labels = ["niche", "batch", "patient"]
+    png = outdir / "integration_map.png"
+    with matplotlib.rc_context(STYLE):
+        figure = new_figure(3.4 * len(labels), 3.4 * len(stages) + 0.6)
+        axes = figure.subplots(len(stages), len(labels), squeeze=False)
+        for row, stage in zip(axes, stages):
+            for ax, label in zip(row, labels):
+                named = _draw(ax, table, stage, label)
+                title = (
+                    f"{_WORDS.get(label, 'Niche')}, {_STAGES[stage]}" if len(stages) > 1 else _WORDS.get(label, "Niche")
+                )
+                ax.set_title(title, loc="left")
+                if stage == stages[-1] and named:
+                    ax.legend(
+                        loc="upper center", bbox_to_anchor=(0.5, 0), ncols=3, fontsize=7, markerscale=4,
+                        handletextpad=0.2, columnspacing=0.8,
+                    )  # fmt: skip
+        save_small(figure, png, 110, [niche_colour(k) for k in range(1, 21)])
+    shown = "All cells" if len(table) == n_cells else f"{len(table):,} of {n_cells:,} cells, drawn at random"
+    second = (
+        "The upper row is before the batch correction, the lower one after it: niches should stay apart, batches mix. "
+        if len(stages) > 1
+        else "There was no batch correction. "
+    )
+    text = (
+        f"{shown}, placed by what they express (UMAP of the components). {second}Patients that lie apart where their "
+        "batches do may be biology as well: the table below says what composition alone leads to. Distances between "
+        "groups, and how large they are drawn, mean nothing. Coordinates: "
+        "<code>integration/integration_map.csv.gz</code>."
+    )
+    section = Section("integration_map", INTEGRATION, "Map of the cells", text)
+    multiqc.image(outdir, section, png, "UMAP of cells by niche, batch and patient")
+
+
+def _draw(ax: Axes, table: pd.DataFrame, stage: str, label: str) -> bool:
+    """Draw the cells in the colours of a label; whether its values can be named in a legend."""
+    values = sorted(
+        table[label].unique(), key=(lambda v: (int(v), "")) if label == "niche" else (lambda v: (0, str(v)))
+    )
+    named = 1 < len(values) <= MOST_NAMED
+    size = max(0.4, min(4, 20_000 / max(len(table), 1)))
+    # at random order no label lies over all others
+    order = table.sample(frac=1, random_state=0)
+    colour = {value: niche_colour(int(value) if label == "niche" else k + 1) for k, value in enumerate(values)}
+    x, y = order[f"{stage}_1"], order[f"{stage}_2"]
+    ax.scatter(x, y, s=size, c=order[label].map(colour), linewidths=0)
+    if named:
+        for value in values:
+            name = niche_name(int(value)) if label == "niche" else str(value)
+            ax.scatter(
+                [],
+                [],
+                s=size,
+                color=colour[value],
+                label=name if len(name) < 20 else f"{name[:19]}\N{HORIZONTAL ELLIPSIS}",
+            )
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.spines[["left", "bottom"]].set_visible(False)
+    return named
+
+
+def mixing_section(outdir: Path, table: pd.DataFrame) -> None:
+    """Write the table of mixing. table : as `mixing.mixing` returns it."""
+    if table.empty:
+        return
+    several = len(table["stage"].unique()) > 1
+    names = [f"{_WORDS[row.label]}{f', {_STAGES[row.stage]}' if several else ''}" for row in table.itertuples()]
+    order = sorted(range(len(table)), key=lambda i: (list(_WORDS).index(table["label"].iloc[i]), i))
+    shown = table.set_index(pd.Index(names)).iloc[order]
+    columns = {
+        "n_values": Column("Values", "Batches, patients, samples or cell types", "{:,d}"),
+        "lisi": Column(
+            "LISI", "Effective number of them among the neighbours of a cell (about 90 count): 1 = all alike", "{:.2f}"
+        ),
+        "lisi_expected": Column("LISI by composition", "The same, shuffled among the cells of each niche", "{:.2f}"),
+        "other": Column("Edges across", f"Of the {NEIGHBOURS} nearest cells, those with another value", "{:.0%}"),
+        "other_expected": Column(
+            "Edges across, by composition", "The same, shuffled among the cells of each niche", "{:.0%}"
+        ),
+    }
+    text = (
+        "Do cells of different batches, patients and samples lie among each other? LISI (iLISI of batches, cLISI of "
+        "cell types) near <i>by composition</i>: as mixed as their tissue allows. Far below it: they still lie apart. "
+        "Cell types should lie apart, LISI near 1, and a correction should not change that."
+    )
+    help = (
+        f"On {MOST_JUDGED:,} cells at most, in the components that network and niches are made of. The "
+        "expectation keeps how many cells of each batch a niche has. Niches come from these components: what a batch "
+        "has alone may have become a niche of its own, and then counts as composition."
+    )
+    section = Section("integration_mixing", INTEGRATION, "Mixing of batches", text, help)
+    multiqc.table(outdir, section, shown, columns, "Label")

@@ -1,0 +1,35 @@
+// A map of the cells before and after batch correction, and how batches mix.
+process COHORT_MIXING {
+    tag "${meta.id}"
+    label 'process_single'
+    memory { (3.GB + 1.KB * (meta.cells ?: 0)) * task.attempt }
+    time { 2.h * task.attempt }
+
+    conda "${moduleDir}/environment.yml"
+    container 'nf-semanticst/torch:0.1.0'
+
+    input:
+    tuple val(meta), path(cohort)
+
+    output:
+    tuple val(meta), path('integration_map.csv.gz'), emit: map
+    tuple val(meta), path('integration_mixing.csv'), emit: mixing
+    tuple val(meta), path('*_mqc.*')               , emit: report
+    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
+    tuple val("${task.process}"), val('umap-learn'), eval('python3 -c "from importlib.metadata import version; print(version(\'umap-learn\'))"'), topic: versions
+    tuple val("${task.process}"), val('harmonypy'), eval('python3 -c "from importlib.metadata import version; print(version(\'harmonypy\'))"'), topic: versions
+
+    when:
+    task.ext.when == null || task.ext.when
+
+    script:
+    def args = task.ext.args ?: ''
+    """
+    cohort_mixing.py ${cohort} ${args}
+    """
+
+    stub:
+    """
+    touch integration_map.csv.gz integration_mixing.csv integration_map_mqc.json
+    """
+}

@@ -1,0 +1,96 @@
+"""Integration is shown: the map of cells, how batches mix against what composition alone leads to."""
+
+import json
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers import invoke
+from report_helpers import make_cohort_object
+from semanticst.cohort.mixing import Drawn, draw_cells, mixing
+from semanticst.errors import BadInput
+
+SAMPLES = {"s1": "p1", "s2": "p1", "s3": "p2"}
+
+
+def integrated(shift: float = 6.0) -> ad.AnnData:
+    """Three samples; niches lie apart, s3 (a batch of its own) is shifted before the correction and not after it."""
+    cohort = make_cohort_object(SAMPLES, side=12)
+    rng = np.random.default_rng(0)
+    niche = cohort.obs["niche"].to_numpy().astype(int)
+    after = np.eye(4)[niche] * 8 + rng.normal(size=(cohort.n_obs, 4))
+    before = after + shift * (cohort.obs["sample"] == "s3").to_numpy()[:, None] * np.array([0, 1, 1, 1])
+    cohort.obs["batch"] = np.where(cohort.obs["sample"] == "s3", "b2", "b1")
+    cohort.obsm["X_pca"], cohort.obsm["X_pca_harmony"] = before.astype("float32"), after.astype("float32")
+    return cohort
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mixing")
+    integrated().write_h5ad(folder / "cohort.h5ad")
+    result = invoke("cohort_mixing", folder / "cohort.h5ad", "--outdir", folder / "out")
+    assert result.exit_code == 0, result.stderr
+    return folder / "out"
+
+
+def test_batches_mix_after_the_correction_as_composition_allows(made):
+    table = pd.read_csv(made / "integration_mixing.csv").set_index(["label", "stage"])
+    before, after = (table.loc["batch", stage] for stage in ("before", "after"))
+    assert before["lisi"] < 1.1 < after["lisi"]
+    assert after["lisi"] == pytest.approx(after["lisi_expected"], rel=0.1)
+    assert before["other"] < 0.02
+    assert after["other"] == pytest.approx(after["other_expected"], abs=0.05)
+    # two thirds and a third: 2 * 2/3 * 1/3 of the neighbours are of the other batch
+    assert after["other_expected"] == pytest.approx(4 / 9, abs=0.04)
+    # cell types are niches here, and lie apart at both stages
+    assert table.loc["cell_type", "after"]["lisi"] < 2
+
+
+def test_tissue_that_one_batch_has_alone_is_not_said_to_mix_badly():
+    rng = np.random.default_rng(0)
+    niche = np.repeat([1, 2], 150)
+    cells = pd.DataFrame({"sample": "s", "patient": "p", "batch": np.where(niche == 1, "a", "b"), "niche": niche})
+    points = (niche[:, None] * 9 + rng.normal(size=(300, 3))).astype("float32")
+    [row] = mixing(Drawn(cells, {"before": points})).to_dict("records")
+    assert row["label"] == "batch"
+    assert row["lisi"] == pytest.approx(1, abs=0.01)
+    assert row["lisi_expected"] == pytest.approx(1, abs=0.01)
+
+
+def test_map_and_its_section(made):
+    table = pd.read_csv(made / "integration_map.csv.gz")
+    assert len(table) == 3 * 144
+    assert {"sample", "patient", "batch", "cell_id", "niche", "before_1", "before_2", "after_1", "after_2"} <= set(
+        table
+    )
+    centres = {s: table.groupby("batch")[[f"{s}_1", f"{s}_2"]].mean() for s in ("before", "after")}
+    spread = {s: table[[f"{s}_1", f"{s}_2"]].std().mean() for s in centres}
+    apart = {s: np.linalg.norm(c.loc["b1"] - c.loc["b2"]) / spread[s] for s, c in centres.items()}
+    assert apart["after"] < apart["before"]
+    section = json.loads((made / "integration_map_mqc.json").read_text())
+    assert "All cells" in section["description"]
+    assert "data:image/png" in section["data"]
+    shown = json.loads((made / "integration_mixing_mqc.json").read_text())
+    assert "Batch&#44; before correction" in shown["data"]
+
+
+def test_few_cells_are_drawn_and_the_same_each_time(tmp_path):
+    cohort = integrated(0)
+    cohort.obsm["X_pca"] = cohort.obsm["X_pca_harmony"]
+    cohort.write_h5ad(tmp_path / "cohort.h5ad")
+    drawn = draw_cells(tmp_path / "cohort.h5ad", most=50)
+    assert len(drawn.cells) == 50
+    # not corrected: one stage
+    assert list(drawn.stages) == ["before"]
+    assert drawn.cells.equals(draw_cells(tmp_path / "cohort.h5ad", most=50).cells)
+    # too few to judge
+    assert mixing(drawn).empty
+
+
+def test_an_object_of_others_is_bad_input(tmp_path):
+    make_cohort_object().write_h5ad(tmp_path / "other.h5ad")
+    with pytest.raises(BadInput, match="lacks X_pca"):
+        draw_cells(tmp_path / "other.h5ad")
