@@ -137,3 +137,7 @@ def measure(browser: Browser, place: Path, cohort: str, n_cells: int) -> Measure
         raise RuntimeError(f"the page has errors: {page.errors}")
     first, recolour = page.evaluate("explorer.times.first"), page.evaluate(RECOLOUR)
     return Measure(cohort, size / 1e6, size / n_cells, first, recolour, page.evaluate(MOVES))
+
+
+if __name__ == "__main__":
+    bench_explorer()
