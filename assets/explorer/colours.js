@@ -23,8 +23,8 @@ explorer.choices = () => {
   if (about.types.length) list.push({ id: "type", label: "Cell type", group: "Tissue", column: "type", kind: "type" });
   about.features.forEach((f, i) => list.push({
     id: `feature:${f.name}`, label: f.name, column: `feature${i}`, kind: "feature", feature: f,
-    group: { counts: "Genes (counts)", onehot: "Cell types", binary: "Markers" }[about.kind] || "Markers (intensity)",
-    value: (code) => f.levels[code],
+    group: { counts: "Genes (counts)", onehot: "Cell types", binary: "Markers", protein: "Proteins" }[f.kind] || "Markers (intensity)",
+    value: (code) => (code < f.levels.length ? f.levels[code] : null),
   }));
   const hundredths = (code) => (code === 255 ? null : code / 100);
   about.contexts.forEach((name, i) => list.push({
@@ -52,7 +52,7 @@ explorer.shade = (choice, code) => {
   const value = choice.value(code);
   if (value === null || value === undefined) return MISSING;
   if (choice.kind === "share") return viridis(value);
-  const scale = explorer.about.kind === "counts" ? Math.log1p : (v) => v;
+  const scale = choice.feature.kind === "counts" ? Math.log1p : (v) => v;
   const low = scale(choice.feature.levels[0]), high = scale(choice.feature.high);
   return viridis(high > low ? (scale(value) - low) / (high - low) : 0);
 };

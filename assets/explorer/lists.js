@@ -130,7 +130,7 @@ function fillScale() {
   const bar = make("div", { class: "gradient" });
   bar.style.background = `linear-gradient(to right, ${stops})`;
   const ends = choice.kind === "share" ? ["0", "1"] : [String(+choice.feature.levels[0].toPrecision(3)), `${+choice.feature.high.toPrecision(3)} and more`];
-  const note = choice.kind === "share" ? "" : explorer.about.kind === "counts" ? "counts, log" : "";
+  const note = choice.kind === "share" ? "" : choice.feature.kind === "counts" ? "counts, log" : "";
   return scale.replaceChildren(bar, make("div", { class: "ends" }, make("span", { text: ends[0] }), make("span", { text: note }), make("span", { text: ends[1] })));
 }
 

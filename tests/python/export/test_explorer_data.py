@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from explorer_helpers import CONTRAST, GENE, SAMPLES, columns, handed_over, make_explorer
 from export_helpers import HOSTILE
-from helpers import invoke
+from helpers import ASSETS, invoke
+from report_helpers import make_cohort_object
 from semanticst.export.explorer import build_explorer as builder
 from semanticst.export.explorer.clinical_variables import variables
 from semanticst.export.explorer.quantise import codes_of, hundredths, levels_of
@@ -135,3 +136,30 @@ def test_variables_that_sort_nothing_are_left_out(tmp_path):
     assert found == [{"name": "depth", "kind": "number"}]
     assert values["s3"] == [3.0]
     assert values["s24"] == [None]
+
+
+def test_proteins_beside_genes_where_they_were_measured(tmp_path):
+    """A protein with the name of a gene says what it is; sections without proteins have no value."""
+    adata = make_cohort_object(samples={"s1": "p1", "s2": "p2"})
+    measured = (adata.obs["sample"] == "s1").to_numpy()
+    values = np.random.default_rng(0).gamma(2, 5, (adata.n_obs, 2)).astype(np.float32)
+    values[~measured] = np.nan
+    adata.obsm["protein"] = values
+    adata.uns["semanticst"] |= {"protein_names": ["CD3", "MARK1"], "protein_type": "continuous"}
+    adata.write_h5ad(tmp_path / "cohort.h5ad")
+    sheet = pd.DataFrame({"sample": ["s1", "s2"], "patient": ["p1", "p2"]})
+    sheet.to_csv(tmp_path / "sheet.csv", index=False)
+    options = ("--page", ASSETS / "explorer", "--samplesheet", tmp_path / "sheet.csv", "--outdir", tmp_path / "out")
+    chosen = ("--explorer-genes", "CD3,MARK1,MARK1 (protein)")
+    result = invoke("explorer_build", tmp_path / "cohort.h5ad", *options, *chosen)
+    assert result.exit_code == 0, result.stderr
+    features = handed_over(tmp_path / "out/data/cohort.js")["features"]
+    kinds = [("CD3", "protein"), ("MARK1", "counts"), ("MARK1 (protein)", "protein")]
+    assert [(f["name"], f["kind"]) for f in features] == kinds
+    first, second = (columns(tmp_path / f"out/data/section_000{i}.js") for i in (1, 2))
+    assert (second["feature0"] == 255).all()
+    assert (second["feature1"] < 255).all()
+    truth = adata[measured].obs.assign(value=values[measured, 1]).set_index("cell_id")["value"]
+    levels = np.array(features[2]["levels"])
+    near = np.abs(levels[first["feature2"]] - truth[first["ids"]].to_numpy())
+    assert near.max() <= np.diff(levels).max() / 2 + 1e-3

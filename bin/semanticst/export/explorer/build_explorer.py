@@ -95,10 +95,7 @@ def build_explorer(inputs: Inputs, page: Path, outdir: Path, seed: int = 0) -> N
         "types": types,
         "contexts": list(cohort.scores.columns) if cohort.scores is not None else [],
         "columns": [c for c in (Obs.STABILITY, FIT) if c in cohort.cells or c in more],
-        "features": [
-            {"name": f.name, "levels": np.round(f.levels.table, 4).tolist(), "exact": f.levels.exact, "high": f.high}
-            for f in features
-        ],
+        "features": [_about(feature) for feature in features],
         "kind": str(cohort.feature_type),
         "variables": about,
         "sections": sections,
@@ -135,6 +132,17 @@ def _columns(
     for i, feature in enumerate(features):
         columns[f"feature{i}"] = feature.codes[rows]
     return columns
+
+
+def _about(feature: Feature) -> dict[str, Any]:
+    levels = np.round(feature.levels.table, 4).tolist()
+    return {
+        "name": feature.name,
+        "kind": feature.kind,
+        "levels": levels,
+        "exact": feature.levels.exact,
+        "high": feature.high,
+    }
 
 
 def _type_names(cohort: Cohort) -> list[str]:

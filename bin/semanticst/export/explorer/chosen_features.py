@@ -9,7 +9,7 @@ import pandas as pd
 
 from semanticst.cohort.read_cohort import Cohort
 from semanticst.errors import BadInput, Problem
-from semanticst.export.explorer.quantise import Levels, codes_of, levels_of
+from semanticst.export.explorer.quantise import MISSING, Levels, codes_of, levels_of
 
 MARKERS, NONE = "markers", "none"
 MOST_MARKERS = 12
@@ -24,6 +24,8 @@ class Feature:
     """A feature with the codes of all cells of the cohort."""
 
     name: str
+    kind: str
+    """What it is: a feature type, or ``protein`` where proteins were measured beside genes."""
     levels: Levels
     codes: np.ndarray
     """uint8, n_cells, in the order of the cohort."""
@@ -42,6 +44,8 @@ def wanted_features(cohort: Cohort, markers: Path | None, choice: str) -> list[s
         return []
     known = {str(feature): str(symbol) for feature, symbol in zip(cohort.features, cohort.symbols)}
     known |= {str(symbol): str(symbol) for symbol in cohort.symbols}
+    called = protein_names(cohort)
+    known = called | known | {f"{name} (protein)": shown for name, shown in called.items()}
     found: list[str] = []
     for word in words:
         if word == MARKERS and word not in known:
@@ -59,27 +63,49 @@ def wanted_features(cohort: Cohort, markers: Path | None, choice: str) -> list[s
 
 
 def best_markers(path: Path, known: dict[str, str]) -> list[str]:
-    """The best marker of each niche, then the second, and so on, of those that are higher inside."""
-    table = pd.read_csv(path, dtype={"feature": str, "symbol": str}, keep_default_na=False)
-    effect = "log2_fold_change" if "log2_fold_change" in table else "difference"
-    table = table[pd.to_numeric(table[effect]) > 0].sort_values(["rank", "niche"], kind="stable")
-    names = [known[name] for name in table["feature"] if name in known]
-    return list(dict.fromkeys(names))[:MOST_MARKERS]
+    """The best marker of each niche, then the second, and so on, of those that are higher inside, proteins too."""
+    table = pd.read_csv(path, dtype={"feature": str, "symbol": str, "modality": str}, keep_default_na=False)
+    effects = [table[c].replace("", "nan").astype(float) for c in ("log2_fold_change", "difference") if c in table]
+    higher = np.nanmax(np.column_stack(effects), axis=1, initial=-np.inf) > 0
+    table = table[higher].sort_values(["rank", "niche"], kind="stable")
+    protein = table["modality"].eq("protein") if "modality" in table else pd.Series(False, table.index)
+    names = [f"{name} (protein)" if of_protein else name for name, of_protein in zip(table["feature"], protein)]
+    return list(dict.fromkeys(known[name] for name in names if name in known))[:MOST_MARKERS]
+
+
+def protein_names(cohort: Cohort) -> dict[str, str]:
+    """What each protein is called: by its name, with what it is behind it where a gene is called the same."""
+    genes = set(map(str, cohort.symbols))
+    return {name: f"{name} (protein)" if name in genes else name for name in cohort.protein_names}
 
 
 def read_features(cohort: Cohort, names: Sequence[str]) -> list[Feature]:
     """Values of the features in all cells, as codes."""
     if not names:
         return []
+    own = [name for name in names if name in set(map(str, cohort.symbols))]
+    features = _coded(cohort, own, own, str(cohort.feature_type), len(cohort.cells))
+    proteins = cohort.proteins()
+    if proteins is not None:
+        called = {shown: name for name, shown in protein_names(cohort).items()}
+        wanted = [name for name in names if name in called and name not in own]
+        features += _coded(proteins, [called[name] for name in wanted], wanted, "protein", len(cohort.cells))
+    return sorted(features, key=lambda feature: names.index(feature.name))
+
+
+def _coded(cohort: Cohort, columns: Sequence[str], names: Sequence[str], kind: str, n_cells: int) -> list[Feature]:
+    """Features of a modality; cells in which it was not measured have the code `MISSING`."""
     place = {str(symbol): i for i, symbol in reversed(list(enumerate(cohort.symbols)))}
-    columns = [place[name] for name in names]
-    values = np.empty((len(cohort.cells), len(columns)), np.float32)
-    for rows, block in cohort.blocks():
-        values[rows] = block[:, columns].toarray()
+    at = [place[name] for name in columns]
+    values = np.empty((len(cohort.cells), len(at)), np.float32)
+    for rows, block in cohort.blocks() if at else ():
+        values[rows] = block[:, at].toarray()
     features = []
     for name, column in zip(names, values.T):
         levels = levels_of(column)
         above = column[column > levels.table[0]]
         high = float(np.quantile(above, COLOUR_QUANTILE)) if len(above) else float(levels.table[-1])
-        features.append(Feature(name, levels, codes_of(column, levels), high))
+        codes = np.full(n_cells, MISSING, np.uint8)
+        codes[slice(None) if cohort.file_rows is None else cohort.file_rows] = codes_of(column, levels)
+        features.append(Feature(name, kind, levels, codes, high))
     return features
