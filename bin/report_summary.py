@@ -15,14 +15,15 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--described", type=FOLDER, help="Folder with niche_overview.csv, niche_counts.csv and niches.csv.gz.")
 @click.option("--associations", type=FOLDER, help="Folder with the {contrast}.association.json.")
 @click.option("--niche-names", type=EXISTING_FILE, help="CSV with niche and name: how niches are called.")
+@click.option("--explorer", is_flag=True, help="The run has an explorer: findings lead to their sections in it.")
 @outdir_option
-def report_summary(qc, described, associations, niche_names, outdir):
+def report_summary(qc, described, associations, niche_names, explorer, outdir):
     """Write what a run found: summary.json, and the section that leads the report (summary_page_mqc.json)."""
     from semanticst.plotting.niche_names import names_from
     from semanticst.report.write_summary import write_summary
 
     with names_from(niche_names):
-        write_summary(qc, outdir, described, associations)
+        write_summary(qc, outdir, described, associations, explorer)
 
 
 if __name__ == "__main__":

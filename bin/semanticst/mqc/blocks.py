@@ -27,6 +27,11 @@ def link(anchor: str, words: str) -> Html:
     return Html(f'<a href="#{html.escape(anchor)}">{markup(words)}</a>')
 
 
+def outside(address: str, words: str) -> Html:
+    """A link to another file of the run, by its address relative to the report."""
+    return Html(f'<a href="{html.escape(address)}">{markup(words)}</a>')
+
+
 def joined(parts: Sequence[str], between: str = " ") -> Html:
     """Parts one after the other; what is no `Html` is escaped."""
     return Html(between.join(markup(part) for part in parts))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from semanticst.association.output.summary_text import p_text, plural
 from semanticst.mqc import blocks, multiqc
@@ -11,19 +12,21 @@ MOST_FINDINGS, MOST_CAUTIONS = 5, 6
 """Of a contrast, of the run: the page is to be printed on one sheet."""
 MOST_CONTRASTS = 2
 """Contrasts that are told one by one; more stand in a table."""
+EXPLORER = "../explorer/index.html"
+"""Of the same run, seen from the folder of the report."""
 SECTION = Section("summary_page", SUMMARY, "The answer in one page")
 DOWN = (("qc", "Quality control"), ("integration", "Integration"), ("niche_overview", "Niches"),
         ("niche_maps", "Maps"), ("association", "All tests"), ("methods", "Methods"))  # fmt: skip
 
 
-def write_page(outdir: Path, summary: dict, figures: Sequence[tuple[str, Path]]) -> None:
-    """Write the section of the report. figures : caption and PNG of each."""
+def write_page(outdir: Path, summary: dict, figures: Sequence[tuple[str, Path]], explorer: bool = False) -> None:
+    """Write the section of the report. figures : caption and PNG of each. explorer : findings lead there."""
     text = summary["text"]
     parts = [
         blocks.sentences(text["cohort"], "Cohort"),
         blocks.sentences(text["samples"], "Samples"),
         blocks.sentences(text["niches"], "Niches"),
-        *_answers(summary),
+        *_answers(summary, explorer),
         blocks.pictures(figures),
         *_cautions(summary["cautions"]),
         _down(summary),
@@ -31,19 +34,19 @@ def write_page(outdir: Path, summary: dict, figures: Sequence[tuple[str, Path]])
     multiqc.page(outdir, SECTION, parts)
 
 
-def _answers(summary: dict) -> list[Html]:
+def _answers(summary: dict, explorer: bool) -> list[Html]:
     contrasts = summary["contrasts"]
     if not contrasts:
         return []
     head = blocks.sentences(summary["text"]["findings"], "Findings")
     if len(contrasts) > MOST_CONTRASTS:
-        return [head, _all_contrasts(contrasts)]
-    return [head, *(block for contrast in contrasts for block in _answer(contrast))]
+        return [head, _all_contrasts(contrasts, explorer)]
+    return [head, *(block for contrast in contrasts for block in _answer(contrast, explorer))]
 
 
-def _answer(contrast: dict) -> list[Html]:
+def _answer(contrast: dict, explorer: bool) -> list[Html]:
     """A contrast in a few lines: who was compared, what was found, or what would have been."""
-    said = [finding["sentence"] for finding in contrast["findings"][:MOST_FINDINGS]]
+    said = [_told(finding, contrast, explorer) for finding in contrast["findings"][:MOST_FINDINGS]]
     more = contrast["n_found"] - len(said)
     if more:
         said.append(blocks.joined([f"{more} more:", blocks.link(contrast["section"], "the table")]))
@@ -51,6 +54,14 @@ def _answer(contrast: dict) -> list[Html]:
         blocks.sentences(contrast["who"], f"Contrast {contrast['contrast']}"),
         blocks.bullets(said or [nothing(contrast)]),
     ]
+
+
+def _told(finding: dict, contrast: dict, explorer: bool) -> str:
+    """A finding in words, with the way to its sections where there is an explorer."""
+    if not explorer:
+        return finding["sentence"]
+    where = quote(f"{contrast['contrast']}/{finding['niche']}/{finding['feature']}", safe="")
+    return blocks.joined([finding["sentence"], blocks.outside(f"{EXPLORER}#finding={where}", "see the sections")])
 
 
 def nothing(contrast: dict) -> str:
@@ -63,11 +74,11 @@ def nothing(contrast: dict) -> str:
     return " ".join([*parts, f"Smallest q: {contrast['nearest']['sentence']}"])
 
 
-def _all_contrasts(contrasts: Sequence[dict]) -> Html:
+def _all_contrasts(contrasts: Sequence[dict], explorer: bool) -> Html:
     rows = []
     for contrast in contrasts:
         first = contrast["findings"][:1] or [contrast["nearest"]]
-        told = first[0]["sentence"] if first[0] else nothing(contrast)
+        told = _told(first[0], contrast, explorer) if first[0] else nothing(contrast)
         smallest = "" if contrast["smallest_q"] is None else p_text(contrast["smallest_q"], "q")
         rows.append(
             (

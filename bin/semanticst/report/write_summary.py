@@ -14,11 +14,14 @@ from semanticst.writing import write_json
 log = logging.getLogger(__name__)
 
 
-def write_summary(qc: Path, outdir: Path, described: Path | None = None, associations: Path | None = None) -> None:
+def write_summary(
+    qc: Path, outdir: Path, described: Path | None = None, associations: Path | None = None, explorer: bool = False
+) -> None:
     """Write ``summary.json`` and ``summary_page_mqc.json`` into ``outdir``.
 
     qc : ``qc.csv``. described : folder with ``niche_overview.csv``, ``niche_counts.csv`` and ``niches.csv.gz``, or None
     where the run ended before. associations : folder with ``{contrast}.association.json``, or None.
+    explorer : whether the run has one, to which findings lead.
 
     Raises BadInput when one of them cannot be read or lacks what is needed.
     """
@@ -30,7 +33,7 @@ def write_summary(qc: Path, outdir: Path, described: Path | None = None, associa
     niches, counts = _file(described, "niches.csv.gz"), _file(described, "niche_counts.csv")
     with tempfile.TemporaryDirectory() as folder:
         table = pd.read_csv(counts, dtype={"sample": str, "patient": str}, keep_default_na=False) if counts else None
-        write_page(outdir, summary, draw_summary(Path(folder), summary, record, niches, table))
+        write_page(outdir, summary, draw_summary(Path(folder), summary, record, niches, table), explorer)
     log.info("%s %s", summary["text"]["cohort"], summary["text"]["findings"])
 
 

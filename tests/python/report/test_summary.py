@@ -14,6 +14,7 @@ from semanticst.errors import BadInput
 from semanticst.report.render import summary_first
 from semanticst.report.summary_facts import Inputs, leading, read_inputs, summarise
 from semanticst.report.summary_figures import groups_of
+from semanticst.report.summary_page import write_page
 from semanticst.report.write_summary import write_summary
 from semanticst.writing import write_json
 
@@ -147,3 +148,15 @@ def test_the_summary_changes_places_with_the_table_of_samples():
     assert places == sorted(places)
     assert sorted(moved) == sorted(page)
     assert summary_first(chapters[:30]) == chapters[:30]
+
+
+def test_a_finding_leads_to_its_sections_in_the_explorer(tmp_path):
+    summary = summarise(Inputs(qc_of(20), records=[asked(2.5)]))
+    [contrast] = summary["contrasts"]
+    contrast["contrast"] = 'a/b "c"'
+    write_page(tmp_path, summary, [], explorer=True)
+    page = json.loads((tmp_path / "summary_page_mqc.json").read_text())["data"]
+    address = "../explorer/index.html#finding=a%2Fb%20%22c%22%2F2%2Fproportion"
+    assert f'<a href="{address}">see the sections</a>' in page
+    write_page(tmp_path, summary, [])
+    assert "explorer" not in (tmp_path / "summary_page_mqc.json").read_text()
