@@ -90,9 +90,15 @@ def kinds_of_samples(_context, _option, value: str | None) -> list[list[str]]:
     type=EXISTING_FILE,
     help="CSV of cell_type and gene: cell types are predicted by these markers in samples that bring none.",
 )
+@click.option(
+    "--model",
+    type=EXISTING_FILE,
+    help="A model.pt that the samples will be mapped onto: their values are taken for what it was trained on, where "
+    "they may be that.",
+)
 @click.option("--prefix", default="samples", show_default=True, help="Name of the record: {prefix}.qc.json.")
 @outdir_option
-def sample_qc(files, qc_fail, sample_kinds, cell_type_markers, prefix, outdir, **settings):
+def sample_qc(files, qc_fail, sample_kinds, cell_type_markers, model, prefix, outdir, **settings):
     """Keep the good cells of samples (FILES: *.ingest.h5ad), and say which samples cannot be used.
 
     Writes {sample}.qc.h5ad for each sample that does not fail, {prefix}.qc.json with what was removed and why, and for
@@ -101,11 +107,14 @@ def sample_qc(files, qc_fail, sample_kinds, cell_type_markers, prefix, outdir, *
     """
     from semanticst.io.values import cohort_type
     from semanticst.qc.cell_types import read_markers
+    from semanticst.qc.model_kind import kind_of_cohort, kind_of_model
     from semanticst.qc.samples import check_samples
     from semanticst.qc.thresholds import QcSettings
 
     markers = read_markers(cell_type_markers) if cell_type_markers else None
     kind = cohort_type(sample_kinds) if sample_kinds else None
+    if model:
+        kind = kind_of_cohort(sample_kinds, kind_of_model(model)) or kind
     settings = QcSettings(**{name.removeprefix("qc_"): value for name, value in settings.items()})
     check_samples(files, settings, qc_fail == "stop", prefix, outdir, kind, markers)
 

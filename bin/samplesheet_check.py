@@ -68,7 +68,10 @@ def samplesheet_check(
     if niche_names:
         read_niche_names(niche_names)
     if preview:
-        found = preview_of(lambda: read_cohort(sheet, clinical, contrasts, shortcuts, check_files, schema_dir, missing))
+        found = preview_of(
+            lambda: read_cohort(sheet, clinical, contrasts, shortcuts, check_files, schema_dir, missing),
+            sheet if read_samples else None,
+        )
         click.echo(json.dumps(found, indent=2) if preview == "json" else preview_text(found))
         raise SystemExit(ExitCode.BAD_INPUT if found["problems"] else ExitCode.OK)
     publication = Publication(pseudonymise, pseudonym_key, share_clinical)

@@ -31,8 +31,9 @@ Usage: ./semanticst COMMAND [ARGUMENTS]
   test --containers [STEPS]
                      build the images and run the pipeline from them (Debian, root; without STEPS: what there is)
   run ARGS           run the pipeline: nextflow run <this checkout> ARGS; parameters and tables are checked first
-  check --input SHEET [--clinical TABLE --contrasts TABLE ...] [--no_files] [--json]
+  check --input SHEET [--clinical TABLE --contrasts TABLE ...] [--read_samples | --no_files] [--json]
                      what a run would compare, from its tables alone: groups, events, who is left out and why, batches;
+                     --read_samples: read every sample, and say what was understood (format, values, unit, left out);
                      --no_files: the samples are not here; exit code 3 with problems, 0 with none. Writes nothing
   split FOLDER       find the pieces of tissue in a folder or file (cores of a tissue array) and draft a samplesheet
   verify OUTDIR      whether an output folder is what its run left there: whole, damaged, left over from earlier runs
@@ -110,7 +111,7 @@ def checked(place: Place, arguments: Sequence[str]) -> int | None:
 
 def check(place: Place, arguments: Sequence[str]) -> int:
     """Preview of a run's contrasts; takes the parameters of the run."""
-    own = ("--no_files", "--json")
+    own = ("--no_files", "--json", "--read_samples")
     given = given_parameters([a for a in arguments if a not in own], place.env, place.environment)
     if given is None:
         raise UsageError("check takes parameters of the pipeline, such as --input, --clinical and --contrasts")
@@ -121,6 +122,7 @@ def check(place: Place, arguments: Sequence[str]) -> int:
     check_parameters(given, place.env, place.environment)
     further = ["--preview", "json" if "--json" in arguments else "text"]
     further += ["--no-check-files"] if "--no_files" in arguments else []
+    further += ["--read-samples"] if "--read_samples" in arguments else []
     return preview_tables(given, place.environment(), place.env, *further)
 
 

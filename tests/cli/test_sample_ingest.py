@@ -60,6 +60,7 @@ def test_what_is_recorded(tmp_path):
     adata = read_sample(tmp_path / "out" / "s1.ingest.h5ad")
     recorded = dict(adata.uns["semanticst"])
     assert [list(recorded.pop(kind)) for kind in ("notes", "warnings")] == [[], []]
+    assert [recorded.pop(f"n_{what}_left_out") for what in ("cells", "features")] == [0, 0]
     assert list(recorded.pop("feature_types")) == ["counts"]
     assert recorded == {
         "sample": "s1", "patient": "p1", "batch": "b7", "platform": "xenium", "format": "h5ad", "matrix": "X",

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+import torch
 
 from helpers import invoke, make_internal
 from semanticst.io.internal import read_sample
@@ -70,6 +71,27 @@ def test_kind_of_the_cohort_decides_which_cells_are_empty(tmp_path):
     assert qc(tmp_path, typed, options=("--sample-kinds", "onehot,binary,counts")).exit_code == 0
     assert records(tmp_path)["s1"]["feature_type"] == "onehot"
     assert qc(tmp_path, typed, options=("--sample-kinds", "types")).exit_code == 2
+
+
+@pytest.mark.parametrize("earlier", [{}, {"mode": "binary", "note": "feature_typ"}])
+def test_values_are_what_the_model_was_trained_on(tmp_path, earlier):
+    """Also where the file has the text before, and refers to it."""
+    typed = with_rows(make_internal(kind="onehot"), {3: 0, 4: 0})
+    typed.uns["semanticst"]["feature_types"] = ["onehot", "binary", "counts"]
+    basis = {"features": ["a"], "feature_type": "binary", "loadings": torch.ones(2)}
+    torch.save({"network": earlier, "basis": basis}, tmp_path / "model.pt")
+    options = ("--sample-kinds", "onehot,binary,counts", "--model", tmp_path / "model.pt")
+    assert qc(tmp_path, typed, options=options).exit_code == 0
+    assert records(tmp_path)["s1"]["feature_type"] == "binary"
+    assert records(tmp_path)["s1"]["n_cells_kept"] == 120
+    # what the values cannot be is for the mapping to refuse
+    torch.save({"basis": basis | {"feature_type": "continuous"}}, tmp_path / "model.pt")
+    assert qc(tmp_path, typed, options=options).exit_code == 0
+    assert records(tmp_path)["s1"]["feature_type"] == "onehot"
+    (tmp_path / "model.pt").write_text("no model")
+    result = qc(tmp_path, typed, options=options)
+    assert result.exit_code == 3
+    assert "this is no model.pt of a finished run" in result.output
 
 
 def test_poor_cells_go_and_the_others_are_untouched(tmp_path):

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from helpers import ASSETS, invoke, real_data
+from helpers import ASSETS, invoke, make_sample, real_data
 
 SHEET = "sample,patient,path,batch,tissue\ns2,p2,s2.h5ad,b,tumour\ns1,p1,s1.h5ad,b,margin\ns3,p3,s3.h5ad,b,tumour\n"
 CLINICAL = "patient,group,time,event,age\np1,a,10,1,50\np2,b,20,0,60\np3,a,30.5,1,70\n"
@@ -184,6 +184,33 @@ def test_samples_are_read_and_what_was_understood_is_said(tmp_path):
     result = check(tmp_path, "--read-samples", files=True)
     assert result.exit_code == 3
     assert "the samples hold several kinds of values: continuous (s2), counts (s1)" in result.stderr
+
+
+def test_the_check_reads_samples_and_gives_numbers_of_what_is_left_out(tmp_path):
+    sample = make_sample(n_cells=40, n_features=6)
+    sample.obs["in_tissue"] = [0] * 5 + [1] * 35
+    sample.var["feature_types"] = ["Gene Expression"] * 4 + ["CRISPR Guide Capture", "Negative Control Probe"]
+    sample.write_h5ad(tmp_path / "s.h5ad")
+    write(tmp_path, sheet="sample,patient,path\ns1,p1,s.h5ad\n")
+    result = check(tmp_path, "--read-samples", "--preview", "json", files=True)
+    assert result.exit_code == 0, result.stderr
+    (told,) = json.loads(result.stdout)["read"]
+    assert (told["sample"], told["format"], told["matrix"]) == ("s1", "h5ad", "X")
+    assert (told["n_cells"], told["n_features"]) == (35, 4)
+    assert (told["n_cells_left_out"], told["n_features_left_out"]) == (5, 2)
+    assert told["unit"].startswith("unknown")
+    text = check(tmp_path, "--read-samples", "--preview", "text", files=True).stdout
+    assert "s1: h5ad, values from X; counts (from the values)" in text
+    assert "5 cells left out; 2 features left out" in text
+
+
+def test_the_check_tells_all_samples_that_cannot_be_read(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.h5ad").write_bytes(b"no")
+    write(tmp_path, sheet="sample,patient,path\ns1,p1,a.h5ad\ns2,p2,b.h5ad\n")
+    result = check(tmp_path, "--read-samples", "--preview", "text", files=True)
+    assert result.exit_code == 3
+    assert result.stdout.count("cannot be read as .h5ad") == 2
 
 
 def test_row_numbers_are_those_of_an_editor(tmp_path):

@@ -28,7 +28,7 @@ workflow SEMANTICST {
 
     COHORT_INPUT(settings, names)
 
-    SAMPLE_PREPARE(COHORT_INPUT.out.ch_samples, markers, bundle)
+    SAMPLE_PREPARE(COHORT_INPUT.out.ch_samples, markers, model, bundle)
 
     ch_sections = channel.empty()
     ch_outputs = COHORT_INPUT.out.ch_outputs.mix(SAMPLE_PREPARE.out.ch_outputs)

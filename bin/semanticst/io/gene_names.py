@@ -13,6 +13,7 @@ from semanticst.constants import FeatureType
 from semanticst.io.columns import as_bool
 from semanticst.io.feature_roles import named_controls, others_note, roles, types_of
 from semanticst.io.sparse import regroup_columns
+from semanticst.io.understood import features_left_out
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ def drop_nameless(X: sp.csr_matrix, var: pd.DataFrame) -> tuple[sp.csr_matrix, p
         if not nameless.any():
             return X, var, ""
     target = np.where(nameless, -1, np.cumsum(~nameless) - 1).astype(np.int32)
-    note = f"{nameless.sum()} features without a name are left out"
+    note = features_left_out(nameless.sum(), f"{nameless.sum()} features without a name are left out")
     return regroup_columns(X, target, int((~nameless).sum())), var[~nameless], note
 
 
@@ -146,9 +147,10 @@ def split_controls(
     kept = gene & ~control
     counts = np.asarray(X @ control.astype(np.float32), np.float32) if told else None
     if types is not None and not (gene | control).all():
-        notes.append(others_note(types[~(gene | control)]))
+        others = types[~(gene | control)]
+        notes.append(features_left_out(len(others), others_note(others)))
     if told:
-        notes.append(f"{control.sum()} control features set apart")
+        notes.append(features_left_out(control.sum(), f"{control.sum()} control features set apart"))
     var = var.drop(columns="control", errors="ignore")
     if kept.all():
         return X, var, counts, notes

@@ -23,6 +23,7 @@ from semanticst.io.regions.pieces import need_one_section
 from semanticst.io.regions.section_parts import cells_of, count_parts, outline_scale, part_of, with_categories
 from semanticst.io.samplesheet import OVERRIDES
 from semanticst.io.several_sections import check_sections, plain
+from semanticst.io.understood import cells_left_out, numbers_left_out
 from semanticst.io.values import as_csr, check_values
 from semanticst.plotting.picture import Picture
 from semanticst.progress import Progress
@@ -200,7 +201,7 @@ def ingest_sample(row: dict[str, str], scratch: Path | None = None) -> ad.AnnDat
 
 def internal_form(raw: ad.AnnData, reader: Reader, row: dict[str, str]) -> ad.AnnData:
     """What a reader found, judged and named as all later steps expect it. Raises ReadError."""
-    notes, warnings = ([str(note) for note in raw.uns.get(kind, ())] for kind in ("notes", "warnings"))
+    notes, warnings = (list(raw.uns.get(kind, ())) for kind in ("notes", "warnings"))
     raw, note = _in_tissue(raw)
     notes += [note] if note else []
     cells = _unique_cells(raw.obs_names)
@@ -261,8 +262,9 @@ def internal_form(raw: ad.AnnData, reader: Reader, row: dict[str, str]) -> ad.An
         "um_per_unit_source": scale.source,
         "n_cells_input": adata.n_obs,
         "source": Path(row["path"]).name,
-        "notes": notes,
-        "warnings": warnings,
+        **numbers_left_out(notes),
+        "notes": [str(note) for note in notes],
+        "warnings": [str(warning) for warning in warnings],
         "overrides": {name: float(row[name]) for name in OVERRIDES if row.get(name)},
     }
     _log_sample(adata, stated=bool(row.get("feature_type")))
@@ -324,7 +326,8 @@ def _in_tissue(raw: ad.AnnData) -> tuple[ad.AnnData, str]:
         return raw, ""
     if kept.sum() < 2:
         raise ReadError(f"{kept.sum()} of {len(kept)} cells are in the tissue (obs['{name}']); at least 2 are needed")
-    return raw[kept].copy(), f"{(~kept).sum()} of {len(kept)} cells are not in the tissue (obs['{name}']) and left out"
+    note = f"{(~kept).sum()} of {len(kept)} cells are not in the tissue (obs['{name}']) and left out"
+    return raw[kept].copy(), cells_left_out((~kept).sum(), note)
 
 
 def _annotated(row: dict[str, str], spatial: np.ndarray, scale: Scale) -> tuple[pd.Categorical, list[str]]:

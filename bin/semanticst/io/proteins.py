@@ -11,6 +11,7 @@ from semanticst.constants import FeatureType
 from semanticst.errors import ReadError
 from semanticst.io.feature_roles import named_controls, proteins, types_of
 from semanticst.io.sparse import regroup_columns
+from semanticst.io.understood import features_left_out
 
 KEYS = ("protein", "proteins", "protein_expression", "protein_counts", "antibody_capture", "antibody", "adt", "prot",
         "intensities")  # fmt: skip
@@ -60,14 +61,17 @@ def split_proteins(
         if key is None:
             return X, var, None, []
         if not isinstance(obsm[key], pd.DataFrame):
-            return X, var, None, [f"obsm['{key}'] is left out: nothing names its {obsm[key].shape[1]} proteins"]
+            n = obsm[key].shape[1]
+            note = f"obsm['{key}'] is left out: nothing names its {n} proteins"
+            return X, var, None, [features_left_out(n, note)]
         frame, where = obsm[key], f"obsm['{key}']"
         if set(map(str.lower, frame.columns.astype(str))) <= COLOURS:
             return X, var, None, [f"{where} is left out: the colours of a picture"]
     found = _checked(frame, where)
-    told = f"{len(found.names)} proteins are kept beside the genes ({found.kind.value}; by {where})"
-    isotypes = frame.shape[1] - len(found.names)
-    return X, var, found, [told + (f"; {isotypes} isotype controls set apart" if isotypes else "")]
+    notes = [f"{len(found.names)} proteins are kept beside the genes ({found.kind.value}; by {where})"]
+    if isotypes := frame.shape[1] - len(found.names):
+        notes.append(features_left_out(isotypes, f"{isotypes} isotype controls set apart"))
+    return X, var, found, notes
 
 
 def protein_key(names) -> str | None:

@@ -10,7 +10,7 @@ from semanticst.errors import BadInput, Problem
 from semanticst.io.ingest import ingest_input, inputs_of
 from semanticst.io.readers import ReadError
 from semanticst.io.samplesheet import FILES, REMOTE
-from semanticst.io.understood import understood
+from semanticst.io.understood import facts_of, in_a_line
 from semanticst.io.values import cohort_type
 
 log = logging.getLogger(__name__)
@@ -19,19 +19,32 @@ log = logging.getLogger(__name__)
 def read_samples(rows: list[dict[str, str]], sheet: Path) -> None:
     """Read the samples of a checked sheet, one after the other, and log what was understood of each.
 
-    rows : of the checked sheet; paths start at the folder of ``sheet``. Samples in an object store are left out. Raises
-    BadInput with the problems of all samples, and when their values are of several kinds.
+    Parameters as of `look_at_samples`. Raises BadInput with the problems of all samples, and when their values are of
+    several kinds.
+    """
+    found, problems = look_at_samples(rows, sheet)
+    for sample in found:
+        log.info("%s", in_a_line(sample))
+    if problems:
+        raise BadInput(problems)
+
+
+def look_at_samples(rows: list[dict[str, str]], sheet: Path) -> tuple[list[dict], list[Problem]]:
+    """What is understood of each sample of a sheet, as plain values, and all problems.
+
+    rows : of the checked sheet; paths start at the folder of ``sheet``. Samples in an object store are left out.
     """
     rows = [_placed(row, sheet.resolve().parent) for row in rows if not row["path"].startswith(REMOTE)]
     problems: list[Problem] = []
     possible: dict[str, list[str]] = {}
+    found: list[dict] = []
     with tempfile.TemporaryDirectory(prefix="semanticst-read-") as scratch:
         for shared in inputs_of(rows):
             try:
                 for row, adata, _picture in ingest_input(shared, Path(scratch), Path(scratch), problems):
                     own = adata.uns[UNS]
                     possible[row["sample"]] = list(own["feature_types"])
-                    log.info("%s", in_a_line(row["sample"], own, adata.n_obs, adata.n_vars))
+                    found.append(facts_of(own, adata.n_obs, adata.n_vars))
             except (ReadError, OSError) as error:
                 problems.append(Problem(sheet, f"sample {shared[0]['sample']}: {error}", value=shared[0]["path"]))
     if possible and not problems and cohort_type(possible.values()) is None:
@@ -39,22 +52,7 @@ def read_samples(rows: list[dict[str, str]], sheet: Path) -> None:
         names = {kind: next(name for name, own in possible.items() if own[0] == kind) for kind in kinds}
         examples = ", ".join(f"{kind} ({name})" for kind, name in names.items())
         problems.append(Problem(sheet, f"the samples hold several kinds of values: {examples}", column="feature_type"))
-    if problems:
-        raise BadInput(problems)
-
-
-def in_a_line(sample: str, own: Mapping, n_cells: int, n_features: int) -> str:
-    """What was understood of a sample, as one line."""
-    told = understood(own)
-    parts = [
-        f"{told['format']}, values from {told['matrix']}",
-        told["values"],
-        f"coordinates in {told['unit']}",
-        f"{n_cells} cells x {n_features} features" + (f" and {told['proteins']} proteins" if told["proteins"] else ""),
-        *(told[name] for name in ("left_out", "notes") if told[name]),
-        *(f"WARNING: {warning}" for warning in own.get("warnings", ())),
-    ]
-    return f"{sample}: {'; '.join(parts)}"
+    return found, problems
 
 
 def _placed(row: Mapping[str, str], folder: Path) -> dict[str, str]:

@@ -1,9 +1,41 @@
 """Summary of how a sample was read, in words: format, matrix, kind of values, coordinates, parts left out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 SOURCES = {"samplesheet": "stated", "values": "from the values", "cohort": "as in the other samples"}
 _LEFT_OUT = ("left out", "set apart")
+CELLS, FEATURES = "cells", "features"
+NUMBERS = {"n_cells_left_out": CELLS, "n_features_left_out": FEATURES}
+"""Keys of ``uns['semanticst']`` with the numbers of what the input has and the matrix does not."""
+
+
+class LeftOut(str):
+    """A note about cells or features of the input that are not in the matrix, with their number."""
+
+    n: int
+    what: str
+
+
+def cells_left_out(n: int, text: str) -> LeftOut:
+    """A note about ``n`` cells, spots or bins of the input."""
+    return _left_out(n, CELLS, text)
+
+
+def features_left_out(n: int, text: str) -> LeftOut:
+    """A note about ``n`` features of the input."""
+    return _left_out(n, FEATURES, text)
+
+
+def _left_out(n: int, what: str, text: str) -> LeftOut:
+    note = LeftOut(text)
+    note.n, note.what = int(n), what
+    return note
+
+
+def numbers_left_out(notes: Iterable[str]) -> dict[str, int]:
+    """`NUMBERS` over all notes."""
+    counted = [note for note in notes if isinstance(note, LeftOut)]
+    return {key: sum(note.n for note in counted if note.what == what) for key, what in NUMBERS.items()}
 
 
 def understood(own: Mapping) -> dict[str, str]:
@@ -28,3 +60,30 @@ def understood(own: Mapping) -> dict[str, str]:
         "left_out": "; ".join(left_out),
         "notes": "; ".join(note for note in notes if note not in left_out),
     }
+
+
+def facts_of(own: Mapping, n_cells: int, n_features: int) -> dict:
+    """What was understood of a sample: the texts of `understood`, numbers, and warnings. own : its ``uns``."""
+    return {
+        "sample": str(own["sample"]),
+        **understood(own),
+        "n_cells": n_cells,
+        "n_features": n_features,
+        **{key: int(own.get(key, 0)) for key in NUMBERS},
+        "warnings": [str(warning) for warning in own.get("warnings", ())],
+    }
+
+
+def in_a_line(told: Mapping) -> str:
+    """The facts of a sample as one line."""
+    proteins = f" and {told['proteins']} proteins" if told["proteins"] else ""
+    parts = [
+        f"{told['format']}, values from {told['matrix']}",
+        told["values"],
+        f"coordinates in {told['unit']}",
+        f"{told['n_cells']} cells x {told['n_features']} features{proteins}",
+        *(f"{told[key]} {what} left out" for key, what in NUMBERS.items() if told[key]),
+        *(told[name] for name in ("left_out", "notes") if told[name]),
+        *(f"WARNING: {warning}" for warning in told["warnings"]),
+    ]
+    return f"{told['sample']}: {'; '.join(parts)}"

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst.constants import FeatureType, Obs
-from semanticst.io.understood import understood
+from semanticst.io.understood import NUMBERS, understood
 from semanticst.qc.labels import title_of
 from semanticst.qc.metrics import histograms, quantiles
 from semanticst.qc.platforms import PLATFORMS
@@ -62,6 +62,7 @@ def make_record(
         "reasons": [],
         "notes": [str(note) for note in own.get("notes", ())],
         "understood": understood(own),
+        "left_out": {what: int(own.get(key, 0)) for key, what in NUMBERS.items()},
         "n_cells_input": len(kept),
         "n_cells_kept": int(kept.sum()),
         "n_features": n_features,

@@ -140,6 +140,7 @@ def qc_table(records: list[dict]) -> pd.DataFrame:
         row = {key: record.get(key, "") for key in ("sample", "patient", "batch", "platform", "feature_type")}
         row |= {key: record[key] for key in ("status", "reason", "n_cells_input", "n_cells_kept")}
         row["n_features"] = record.get("n_features")
+        row |= {f"n_{what}_left_out": n for what, n in record.get("left_out", {}).items() if n}
         row |= {f"removed_{name}": n for name, n in record["removed"].items() if name != "total"}
         row |= {f"threshold_{name}": value for name, value in record["thresholds"].items()}
         row |= {f"{name}_share": found["share"] for name, found in record.get("spatial", {}).items()}

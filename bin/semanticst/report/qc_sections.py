@@ -316,6 +316,7 @@ def understood_section(outdir: Path, records: list[dict]) -> None:
         told = record.get("understood")
         if told:
             size = {"n_cells_input": record["n_cells_input"], "n_features": record.get("n_features")}
+            size |= {f"n_{what}_left_out": n or None for what, n in record.get("left_out", {}).items()}
             rows[record["sample"]] = {**told, **size}
     if not rows:
         return
@@ -335,6 +336,8 @@ def understood_section(outdir: Path, records: list[dict]) -> None:
         "n_cells_input": Column("Cells", "Cells, spots or bins that were read.", "{:,d}"),
         "n_features": Column("Features", "Features that were read, without controls.", "{:,d}"),
         "proteins": Column("Proteins", "Proteins that were measured beside the genes, and what their values are."),
+        "n_cells_left_out": Column("Cells left out", "Of the input, before quality control.", "{:,.0f}"),
+        "n_features_left_out": Column("Features left out", "Controls, guides, features without a name.", "{:,.0f}"),
         "left_out": Column("Left out", "What the input has and the analysis does not use."),
         "notes": Column("Notes", "What else was decided."),
     }

@@ -24,6 +24,7 @@ workflow SAMPLE_PREPARE {
     take:
     samples // list of maps, sorted by sample: the rows of the samplesheet, `path` a file
     markers // CSV of cell types and genes, or []: no cell type is predicted
+    model   // model.pt, or []: the samples are not mapped
     bundle  // map: size (most samples of a task), mb (most megabytes)
 
     main:
@@ -49,7 +50,7 @@ workflow SAMPLE_PREPARE {
 
     SAMPLE_QC(
         SAMPLE_INGEST.out.samples.combine(ch_kinds).map { meta, files, kinds ->
-            [[id: meta.id, code: qc_code, kinds: kinds, mb: megabytesRead(files instanceof List ? files : [files])], files, markers]
+            [[id: meta.id, code: qc_code, kinds: kinds, mb: megabytesRead(files instanceof List ? files : [files])], files, markers, model]
         }
     )
 

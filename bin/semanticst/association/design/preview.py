@@ -4,11 +4,13 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pandas as pd
 
 from semanticst.association.design.cohort_check import CheckedCohort, ContrastCheck
 from semanticst.errors import folded
+from semanticst.io.understood import in_a_line
 
 LIBRARY = "semanticst"
 """Logger whose warnings are cautions."""
@@ -37,16 +39,23 @@ def _collected() -> Iterator[list[str]]:
         logger.propagate = before
 
 
-def preview(read: Callable[[], CheckedCohort]) -> dict:
+def preview(read: Callable[[], CheckedCohort], samples_of: Path | None = None) -> dict:
     """What a run would do with the tables that ``read`` checks, as plain values.
 
-    Problems do not end it: what can be said in spite of them is there.
+    Problems do not end it: what can be said in spite of them is there. samples_of : the samplesheet, whose samples are
+    read as well, unless there are problems of the tables.
     """
     with _collected() as cautions:
         cohort = read()
         sections = cohort.sections
         contrasts = [contrast_preview(check) for check in cohort.checks]
-    return {
+    problems, read_samples = cohort.problems, {}
+    if samples_of is not None and not problems:
+        from semanticst.io.read_check import look_at_samples  # with all readers, which tables do without
+
+        with _collected():  # each sample has its own warnings
+            read_samples["read"], problems = look_at_samples(sections.to_dict("records"), samples_of)
+    return read_samples | {
         "samples": len(sections),
         "patients": int(sections["patient"].replace("", None).nunique()),
         "left_out_samples": len(cohort.excluded.rows) if cohort.excluded else 0,
@@ -54,7 +63,7 @@ def preview(read: Callable[[], CheckedCohort]) -> dict:
         "batches": _counts(sections, "batch"),
         "contrasts": contrasts,
         "cautions": list(dict.fromkeys(cautions)),
-        "problems": folded(cohort.problems),
+        "problems": folded(problems),
     }
 
 
@@ -117,6 +126,8 @@ def preview_text(found: dict) -> str:
         lines[0] += f"; {found['left_out_samples']} samples are left out by the sheet"
     for contrast in found["contrasts"]:
         lines += ["", *_contrast_lines(contrast)]
+    if found.get("read"):
+        lines += ["", "Samples:", *(f"  {in_a_line(sample)}" for sample in found["read"])]
     lines += (
         [""] + [f"CAUTION  {text}" for text in found["cautions"]] + [f"PROBLEM  {text}" for text in found["problems"]]
     )

@@ -10,6 +10,7 @@ import pandas as pd
 
 from semanticst.constants import Obsm
 from semanticst.io.readers.base import ReadError
+from semanticst.io.understood import cells_left_out
 
 
 def only_once(ids: pd.Index, file: Path) -> None:
@@ -39,11 +40,13 @@ def pair_up(
             f"{counts.name} and {positions.name} have {n} ids in common, of {len(cells)} (first: {cells[0]}) and "
             f"{len(placed)} (first: {placed[0]}); are they of one sample, and whole?"
         )
-    notes = []
+    notes: list[str] = []
     if n < len(cells):
-        notes.append(f"{len(cells) - n} of {len(cells)} cells are left out: {positions.name} has no position for them")
+        note = f"{len(cells) - n} of {len(cells)} cells are left out: {positions.name} has no position for them"
+        notes.append(cells_left_out(len(cells) - n, note))
     if n < len(placed):
-        notes.append(f"{len(placed) - n} of {len(placed)} cells of {positions.name} have no counts and are left out")
+        note = f"{len(placed) - n} of {len(placed)} cells of {positions.name} have no counts and are left out"
+        notes.append(cells_left_out(len(placed) - n, note))
     return np.flatnonzero(found), at[found], notes
 
 

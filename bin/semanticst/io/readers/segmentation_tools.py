@@ -19,6 +19,7 @@ from semanticst.io.readers.files import open_bytes, read_parquet, reading
 from semanticst.io.readers.matrix_market import read_matrix_market
 from semanticst.io.readers.tables import TABLE, join_tables, place_counts
 from semanticst.io.readers.tabular import layout_of, read_columns, read_counts
+from semanticst.io.understood import cells_left_out
 
 PROSEG_CELLS = ("*cell-metadata.csv*", "*cell-metadata.parquet")
 PROSEG_EXPECTED = ("*expected-counts.csv*", "*expected-counts.parquet")
@@ -56,7 +57,8 @@ def read_proseg(folder: Path, wanted: Wanted) -> ad.AnnData:
     spatial = cells[["centroid_x", "centroid_y"]].to_numpy(np.float64)
     placed = np.isfinite(spatial).all(axis=1)
     if not placed.all():
-        notes.append(f"{(~placed).sum()} of {len(placed)} cells have no centroid and are left out")
+        note = f"{(~placed).sum()} of {len(placed)} cells have no centroid and are left out"
+        notes.append(cells_left_out((~placed).sum(), note))
     return assemble(
         X[placed], cells["cell"].to_numpy()[placed], genes, spatial[placed], unit="um", notes=notes, matrix=matrix.name
     )

@@ -12,6 +12,7 @@ from semanticst.constants import Obsm
 from semanticst.io.readers.base import ReadError, file_names, find_file, needed_columns, needed_file
 from semanticst.io.readers.files import open_bytes, read_parquet, reading
 from semanticst.io.readers.tenx import find_flat_matrix, find_matrix, locate, read_matrix
+from semanticst.io.understood import cells_left_out
 
 COLUMNS = ("barcode", "in_tissue", "array_row", "array_col", "pxl_row_in_fullres", "pxl_col_in_fullres")
 POSITIONS = tuple(
@@ -125,7 +126,8 @@ def place(adata: ad.AnnData, counts: Path, positions: pd.DataFrame, file: Path) 
         raise ReadError(f"{file.name}: none of the {len(kept)} barcodes of {counts.name} is in the tissue (in_tissue)")
     notes, X, names = adata.uns["notes"], adata.X, adata.obs_names
     if not kept.all():
-        notes.append(f"{(~kept).sum()} of {len(kept)} barcodes are not in the tissue and left out")
+        note = f"{(~kept).sum()} of {len(kept)} barcodes are not in the tissue and left out"
+        notes.append(cells_left_out((~kept).sum(), note))
         found, X, names = found[kept], X[kept], names[kept]
     return ad.AnnData(
         X,

@@ -22,6 +22,7 @@ from semanticst.io.readers.store_images import annotated, store_picture, transfo
 from semanticst.io.readers.transformations import to_global
 from semanticst.io.readers.zarr_chunks import need_whole, need_whole_dense
 from semanticst.io.several_sections import OVERLAP, SECTION_COLUMNS, how_to_split, overlap, plain
+from semanticst.io.understood import cells_left_out
 
 if TYPE_CHECKING:
     import zarr
@@ -145,7 +146,8 @@ def _placed(
             f"{instances[0]}, theirs with {as_text(points.index)[0] if len(points) else 'nothing'})"
         )
     if not found.all():
-        notes.append(f"{(~found).sum()} of {len(found)} cells are left out: there is no outline of them")
+        note = f"{(~found).sum()} of {len(found)} cells are left out: there is no outline of them"
+        notes.append(cells_left_out((~found).sum(), note))
         table, spatial = table[found].copy(), spatial[found]
     table.obsm[Obsm.SPATIAL.value] = spatial
     return table

@@ -16,6 +16,7 @@ from semanticst.io.readers.base import ReadError, find_file, needed_file
 from semanticst.io.readers.files import open_bytes, reading
 from semanticst.io.readers.matrix_market import read_matrix_market
 from semanticst.io.sparse import load_csr, regroup_columns
+from semanticst.io.understood import features_left_out
 
 ARRAYS = ("data", "indices", "indptr", "shape", "barcodes")
 
@@ -64,7 +65,7 @@ def assemble(X, barcodes: pd.Index, features: pd.DataFrame, file: Path) -> ad.An
         raise ReadError(f"{file.name}: there are no features of type Gene Expression, only {found}")
     notes, keep = [], gene | control | protein
     if not keep.all():
-        notes.append(others_note(features.loc[~keep, "type"]))
+        notes.append(features_left_out((~keep).sum(), others_note(features.loc[~keep, "type"])))
         X = regroup_columns(X, np.where(keep, np.cumsum(keep) - 1, -1).astype(np.int32), int(keep.sum()))
         features, control, protein = features[keep], control[keep], protein[keep]
     symbols = features["name"].where(features["name"] != "", features["id"])

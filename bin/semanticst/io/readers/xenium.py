@@ -15,6 +15,7 @@ from semanticst.io.readers.tabular import layout_of
 from semanticst.io.readers.tenx import assemble, find_flat_matrix, find_matrix, locate, read_matrix
 from semanticst.io.readers.zarr_chunks import need_whole
 from semanticst.io.sparse import load_csr
+from semanticst.io.understood import cells_left_out
 
 CELLS = tuple(prefix + name for prefix in ("", "*") for name in ("cells.parquet", "cells.csv.gz", "cells.csv"))
 CENTRE = ("x_centroid", "y_centroid")
@@ -35,7 +36,8 @@ def read_xenium(path: Path, wanted: Wanted) -> ad.AnnData:
     at = locate(adata.obs_names, matrix, cells.index, file)
     notes = adata.uns["notes"] + describe_run(outs, adata.n_obs)
     if len(cells) > len(at):
-        notes.append(f"{len(cells) - len(at)} cells of {file.name} are not in {matrix.name} and left out")
+        note = f"{len(cells) - len(at)} cells of {file.name} are not in {matrix.name} and left out"
+        notes.append(cells_left_out(len(cells) - len(at), note))
     found = cells.iloc[at].set_axis(adata.obs_names, axis=0)
     return ad.AnnData(
         adata.X,

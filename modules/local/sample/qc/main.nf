@@ -9,7 +9,7 @@ process SAMPLE_QC {
     container 'nf-semanticst/base:0.1.0'
 
     input:
-    tuple val(meta), path(files), path(markers, stageAs: 'markers/*')
+    tuple val(meta), path(files), path(markers, stageAs: 'markers/*'), path(model, stageAs: 'model/*')
 
     output:
     tuple val(meta), path('*.qc.h5ad')        , emit: samples, optional: true
@@ -29,8 +29,9 @@ process SAMPLE_QC {
     def prefix = task.ext.prefix ?: meta.id
     def kinds = meta.kinds ? "--sample-kinds '${meta.kinds}'" : ''
     def types = markers ? "--cell-type-markers ${markers}" : ''
+    def trained = model ? "--model ${model}" : ''
     """
-    sample_qc.py ${files} --prefix '${prefix}' ${kinds} ${types} ${args}
+    sample_qc.py ${files} --prefix '${prefix}' ${kinds} ${types} ${trained} ${args}
     """
 
     stub:
