@@ -14,7 +14,7 @@ def studies_combine(tables, names, outdir):
     """Pool CONTRAST.csv of several runs; writes combined.csv, combined_studies.csv, combined_forest.png and .pdf."""
     from pathlib import Path
 
-    from semanticst.association.pooling import forest_of_studies, pool, read_studies
+    from semanticst.association.output.pooling import forest_of_studies, pool, read_studies
     from semanticst.errors import BadInput, Problem
     from semanticst.plotting.section_axes import save
     from semanticst.writing import write_table

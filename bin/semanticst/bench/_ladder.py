@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst.bench._methods import NOT_INSTALLED, Limits, Method, Outcome, run_method
-from semanticst.bench._scores import agreement, annotated, lisi
+from semanticst.bench.measuring.scores import agreement, annotated, lisi
 from semanticst.bench.niches import DOMAIN, domains, prepare
 from semanticst.simulate.cohort import simulate_cohort
 from semanticst.simulate.settings import Settings

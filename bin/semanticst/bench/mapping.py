@@ -15,9 +15,9 @@ import pandas as pd
 from sklearn.metrics import adjusted_rand_score, roc_auc_score
 
 from semanticst.bench._ladder import LEVELS, Size, make_cohort
-from semanticst.bench._leave_out import BAD_CASES, ONLY_COUNTS, Mapped, map_onto, train
 from semanticst.bench._options import niche_starts_option
-from semanticst.bench._scores import annotated
+from semanticst.bench.material.left_out import BAD_CASES, ONLY_COUNTS, Mapped, map_onto, train
+from semanticst.bench.measuring.scores import annotated
 from semanticst.bench.niches import DOMAIN, cell_table, prepare
 from semanticst.cli import EXISTING_FILE, step
 from semanticst.constants import UNS, FeatureType

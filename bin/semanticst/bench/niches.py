@@ -25,9 +25,9 @@ from semanticst.bench._options import (
     niche_starts_option,
     seeds_option,
 )
-from semanticst.bench._scores import agreement, annotated, coherence, lisi
 from semanticst.bench._table import table
 from semanticst.bench.measuring.checkpoint import known_scores
+from semanticst.bench.measuring.scores import agreement, annotated, coherence, lisi
 from semanticst.cli import EXISTING_FILE, step
 from semanticst.constants import Obs, Obsm
 from semanticst.errors import BadInput, Problem

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from semanticst.constants import DISCOVERY, VALIDATION
 from semanticst.errors import MOST_ALIKE, Problem
 from semanticst.io.exclusion import EXCLUDE, check_reasons, exclusion_reason, split_excluded
 from semanticst.io.regions.section_parts import check_parts
-from semanticst.io.study_parts import check_study_parts
 from semanticst.tables.delimited import MISSING, Table, clean_value, read_table
 from semanticst.tables.schema import check_columns, check_rows, column_names, take_spellings
 
@@ -28,6 +28,9 @@ OVERRIDES = ("qc_min_counts", "qc_min_features", "qc_max_mito", "qc_max_control"
 
 FILES = ("path", "cells", "annotation")
 """Columns that name files or folders, relative to the folder of the sheet."""
+
+STUDY_PART = "study_part"
+"""Column that makes a study of two parts."""
 
 REMOTE = ("s3://", "gs://", "az://", "http://", "https://", "ftp://")
 
@@ -181,3 +184,31 @@ def near_hint(name: str, names: list[str]) -> str:
     """``"; did you mean 'x'?"`` for the nearest of ``names``, or nothing."""
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def check_study_parts(table: Table) -> list[Problem]:
+    """What keeps the samples in use from being two parts of a study: a sample of none, a patient of both, no discovery.
+
+    Values that are neither part are told by the schema.
+    """
+    if STUDY_PART not in table.columns:
+        return []
+    problems: list[Problem] = []
+    part_of: dict[str, str] = {}
+    for line, row in zip(table.lines, table.rows):
+        part, patient = row.get(STUDY_PART, ""), row.get("patient", "")
+        if part in MISSING:
+            message = f"expected {DISCOVERY} or {VALIDATION}: where the column exists, every sample is of one part"
+            problems.append(Problem(table.file, message, line, STUDY_PART))
+        elif patient and part_of.setdefault(patient, part) != part:
+            message = (
+                f"patient {patient} is of the {part_of[patient]} above: who is in both parts would be tested on what "
+                "was decided on the same patient"
+            )
+            problems.append(Problem(table.file, message, line, STUDY_PART, part))
+    if table.rows and not problems and DISCOVERY not in {row[STUDY_PART] for row in table.rows}:
+        message = (
+            f"no sample is of the {DISCOVERY}, on which everything is decided; to map all onto a model, give --model"
+        )
+        problems.append(Problem(table.file, message, column=STUDY_PART))
+    return problems

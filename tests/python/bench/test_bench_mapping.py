@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from helpers import make_internal
-from semanticst.bench._leave_out import BAD_CASES, Mapped
 from semanticst.bench.mapping import leave_out_table, row_of
+from semanticst.bench.material.left_out import BAD_CASES, Mapped
 
 
 def mapped(niches, told="", seconds=1.0, fits=True):
