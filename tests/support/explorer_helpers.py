@@ -75,8 +75,8 @@ def make_explorer(folder: Path, *more: object) -> Made:
     (pictures / "s2.json").write_text(json.dumps(place))
     arguments = (
         folder / "cohort.h5ad", "--page", ASSETS / "explorer", "--samplesheet", folder / "samplesheet.valid.csv",
-        "--clinical", folder / "clinical.valid.csv", "--markers", folder / "niche_markers.csv",
-        "--association", folder / "c.association.json", "--thumbnails", pictures,
+        "--clinical", folder / "clinical.valid.csv", "--described", folder,
+        "--associations", folder, "--thumbnails", pictures,
     )  # fmt: skip
     result = invoke("explorer_build", *arguments, *more, "--outdir", folder / "explorer")
     assert result.exit_code == 0, result.stderr

@@ -92,7 +92,6 @@ def build(place: Path, n_sections: int, n_cells: int, n_markers: int, seed: int)
     place.mkdir()
     parts = [_section(rng, f"S{i + 1:03d}", n_cells, n_markers) for i in range(n_sections)]
     cohort = ad.concat(parts)
-    cohort.obs_names = [str(i) for i in range(cohort.n_obs)]
     cohort.uns[UNS] = {"feature_type": "counts", "spatial_unit": "um", "contexts": list(CONTEXTS)}
     cohort.write_h5ad(place / "cohort.h5ad")
     names = [f"S{i + 1:03d}" for i in range(n_sections)]
@@ -116,7 +115,7 @@ def _section(rng: np.random.Generator, sample: str, n: int, n_markers: int) -> a
         "sample": sample, "patient": sample, "niche": niche, "stability": np.round(rng.beta(8, 1, n) * 24) / 24,
         "cell_type": np.array([f"type {k}" for k in range(12)])[kind],
         "cell_id": [f"{row.tobytes().decode()}-1" for row in ids],
-    })  # fmt: skip
+    }, index=[f"{sample}:{i}" for i in range(n)])  # fmt: skip
     adata = ad.AnnData(
         sp.csr_matrix(rng.poisson(high).astype(np.float32)),
         obs,

@@ -20,8 +20,8 @@ process EXPLORER_BUILD {
 
     script:
     def args = task.ext.args ?: ''
-    def listed = { files -> files instanceof List ? files : [files] }
-    def given = listed(tables).collect { file -> "--${file.name == 'niche_markers.csv' ? 'markers' : 'overview'} ${file}" } + listed(associations).collect { file -> "--association ${file}" }
+    def given = ['--described tables']
+    given += associations ? ['--associations associations'] : []
     given += clinical ? ["--clinical ${clinical}"] : []
     given += names ? ["--niche-names ${names}"] : []
     given += thumbnails ? ['--thumbnails thumbnails'] : []
