@@ -59,6 +59,7 @@ def check_samplesheet(
         problems.append(Problem(path, "there are no samples below the header"))
     problems += check_reasons(table)
     problems += _repeated(table, "sample", "each sample has one row")
+    problems += _patients_by_case(table)
     problems += check_study_parts(used)
     if "path" in table.columns:
         problems += check_parts(used, lambda path: _place(used, path, check_files))
@@ -166,6 +167,21 @@ def _unreadable(table: Table, platforms: list[str]) -> list[Problem]:
             reader_for(path, platform if platform in platforms else "")
         except ReadError as error:
             problems.append(Problem(table.file, str(error), line, "path", row["path"]))
+    return problems
+
+
+def _patients_by_case(table: Table) -> list[Problem]:
+    """Patients whose names differ by case only, each spelling once: one patient, as it is one file on some disks."""
+    first: dict[str, tuple[str, int]] = {}
+    told: set[str] = set()
+    problems = []
+    for line, row in zip(table.lines, table.rows):
+        name = row.get("patient", "")
+        other, before = first.setdefault(name.casefold(), (name, line))
+        if name and name != other and name not in told:
+            told.add(name)
+            message = f"row {before} has '{other}': write one patient alike (or give another patient another name)"
+            problems.append(Problem(table.file, message, line, "patient", name))
     return problems
 
 

@@ -282,3 +282,30 @@ def test_text_covariates_become_indicators_without_the_first_level():
     design = build_design(Contrast("c", "groups", column="group", covariates=("site", "age")), sections)
     assert list(design.covariates.columns) == ["site_b", "site_c", "age"]
     np.testing.assert_array_equal(design.covariates["site_c"], [0, 0, 1] * 4)
+
+
+def test_a_pair_counts_those_who_can_be_compared_in_their_stratum():
+    """Of three levels, the first site has no g2 and the second no g0: of g0 and g2 only the third site tells."""
+    cohort = make_cohort((9, 9, 9))
+    number = cohort.sections["patient"].str[1:].astype(int) % 9
+    site = np.where(number < 6, np.where(number < 3, "a", "b"), "c")
+    alone = ((site == "a") & (cohort.sections["group"] == "g2")) | ((site == "b") & (cohort.sections["group"] == "g0"))
+    site = np.where(alone, "c", site)
+    cohort = with_values(cohort, site=site)
+    table = cohort.ask("groups", column="group", strata=("site",)).table
+    rows = table[(table["comparison"] == "g2 vs g0") & (table["niche"] == "2")]
+    assert rows[["n_patients", "n_reference", "n_target"]].iloc[0].to_list() == [12, 6, 6]
+
+
+def test_who_is_dropped_within_patients_is_in_the_flow_with_sections():
+    cohort = make_cohort((4, 4), n_sections=2)
+    day = cohort.sections["side"].where(cohort.sections["patient"] != "p00", "s0")
+    # both sides of p01, each in another part of the tissue: nothing to compare inside a part
+    part = np.where(cohort.sections["patient"] == "p01", cohort.sections["side"], "whole")
+    cohort = with_values(cohort, day=day, part=part)
+    asked = Contrast("c", "groups", column="day", block="patient", strata=("part",))
+    design = build_design(asked, cohort.sections)
+    reason = "one value of day only in a part"
+    assert (design.dropped[reason], design.dropped.sections[reason]) == (2, 4)
+    assert len(design.sections) == 12
+    assert "patients with one value only: 2, not used" in design.warnings

@@ -125,13 +125,16 @@ def build_design(contrast: Contrast, sections: pd.DataFrame, usable: pd.Series |
     blocks = _codes(known, blocking)
     if within:
         # a patient seen at one value tells of a difference between patients only, with all the noise of that
-        several = (units.groupby("patient")["value"].transform("nunique") > 1).to_numpy()
-        n_single = units.loc[~several, "patient"].nunique()
+        keys = units[["patient", "value"]].assign(stratum=blocks)
+        several = (keys.groupby(["patient", "stratum"])["value"].transform("nunique") > 1).to_numpy()
+        if not several.any():  # inside strata nobody has: what is untestable about it is said below
+            several = (keys.groupby("patient")["value"].transform("nunique") > 1).to_numpy()
+        reason = f"one value of {contrast.column} only" + (f" in a {' and '.join(blocking)}" if blocking else "")
+        kept = keep(own, own["unit"].isin(units.index[several]), reason, dropped)
+        n_single = own["patient"].nunique() - kept["patient"].nunique()
         if n_single:
             notes.append(f"patients with one value only: {n_single}, not used")
-            dropped[f"one value of {contrast.column} only"] = n_single
-        units, known, blocks = units[several], known[several], blocks[several]
-        keys = units[["patient"]].assign(stratum=blocks)
+        units, known, keys = units[several], known[several], keys[several]
         blocks = keys.groupby(["patient", "stratum"], sort=True).ngroup().to_numpy()
     adjusted = [c for c in dict.fromkeys(contrast.adjusted_columns) if c not in (*blocking, "patient")]
     if "batch" in sections:

@@ -100,8 +100,13 @@ def _pair(
 ) -> list[dict]:
     values = design.units["value"].to_numpy()
     keep = np.isin(values, (reference, target))
+    question = build_question(design, (values == target).astype(float), settings)
+    if not design.within_patient:
+        # of more levels, a stratum may have one of these two only: nobody to be compared with
+        told = question.where(keep).contrasted
+        keep[keep] = told if told.any() else True
     subset = Features(features.modelled[keep], features.shown[keep])
-    question = build_question(design, (values == target).astype(float), settings).where(keep)
+    question = question.where(keep)
     rows = compare(subset, question)
     for row in rows if is_plain(design, pairs=True) else ():
         if "effect" not in row:
