@@ -1,5 +1,6 @@
 """Proteins that were measured beside the genes of a section: antibodies of 10x Genomics, ``obsm`` of other programs."""
 
+import re
 from dataclasses import dataclass
 
 import anndata as ad
@@ -18,6 +19,8 @@ KEYS = ("protein", "proteins", "protein_expression", "protein_counts", "antibody
 """Of ``obsm``, in lower case: scvi-tools (protein_expression), sopa (intensities of a staining) and others."""
 COLOURS = frozenset({"r", "g", "b", "a", "red", "green", "blue", "alpha", "0", "1", "2", "3"})
 """Channels of a picture in colours, which are no stainings."""
+ISOTYPE = re.compile(r"isotype|IgG.*(control|ctrl)|(control|ctrl).*IgG", re.IGNORECASE)
+"""Further names of isotype controls, among proteins: IgG1_control, Isotype_MOPC.21."""
 MIN_CELLS = 2
 
 
@@ -92,7 +95,7 @@ def _checked(frame: pd.DataFrame, where: str) -> Proteins:
         raise ReadError(f"the proteins ({where}) are missing in {lacking.sum()} of {len(values)} cells")
     values[lacking] = np.nan
     names = ad.utils.make_index_unique(pd.Index(frame.columns.astype(str), dtype=object))
-    isotype = named_controls(names)
+    isotype = named_controls(names) | np.array([bool(ISOTYPE.search(name)) for name in names])
     if isotype.all():
         raise ReadError(f"the proteins ({where}) are isotype controls only")
     control = values[:, isotype].sum(axis=1) if isotype.any() else None

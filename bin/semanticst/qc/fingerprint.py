@@ -73,7 +73,7 @@ def _profile(X, features: pd.Index, kept: np.ndarray, kind: FeatureType) -> dict
     """Mean of each feature over the cells; of counts log(1 + x) at 10,000 in all."""
     if not kept.any():
         return {}
-    total = np.asarray(kept.astype(np.float64) @ X).ravel()
+    total = _totals(X, kept)
     values = total / kept.sum()
     if kind == FeatureType.COUNTS:
         values = np.log1p(1e4 * total / max(total.sum(), 1))
@@ -81,10 +81,20 @@ def _profile(X, features: pd.Index, kept: np.ndarray, kind: FeatureType) -> dict
     return {str(features[i]): float(f"{values[i]:.4g}") for i in chosen}
 
 
+def _totals(X, kept: np.ndarray) -> np.ndarray:
+    """Sum of each feature over the cells that are ``kept`` (bool): float64. In blocks: a product with all rows would
+    copy all values as float64."""
+    total = np.zeros(X.shape[1])
+    for start in range(0, X.shape[0], _ROWS):
+        rows = slice(start, start + _ROWS)
+        total += np.asarray(kept[rows].astype(np.float64) @ X[rows]).ravel()
+    return total
+
+
 def _sex(X, features: pd.Index, kept: np.ndarray) -> dict[str, float | bool]:
     names = features.astype(str).str.upper()
     on_x, on_y = names.isin(X_GENES), names.isin(Y_GENES)
     if not (on_x.any() and on_y.any()) or not kept.any():
         return {}
-    total = np.asarray(kept.astype(np.float64) @ X).ravel()
+    total = _totals(X, kept)
     return {"x": float(total[on_x].sum()), "y": float(total[on_y].sum())}

@@ -109,7 +109,7 @@ def test_intensities_of_xenium_stay_as_they_are_and_genes_are_counts(tmp_path):
 def test_proteins_in_obsm(tmp_path, stored, ending):
     sample = make_sample()
     values = np.random.default_rng(0).poisson(3.0, (sample.n_obs, 3)).astype(float)
-    names = ["CD8", "Rat_IgG1", "PD-1"]
+    names = ["CD8", "IgG1_control" if stored == "table" else "Rat_IgG1", "PD-1"]
     if stored == "table":
         sample.obsm["protein_expression"] = pd.DataFrame(values, index=sample.obs_names, columns=names)
     else:

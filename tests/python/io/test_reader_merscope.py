@@ -93,3 +93,12 @@ def test_row_numbers_in_front_of_the_ids_are_no_gene(tmp_path, name):
     frame = truth.frame.reset_index(names="cell").reset_index(names=name)
     write_text(tmp_path / COUNTS, frame.to_csv(index=False))
     truth.check(read(tmp_path))
+
+
+def test_row_numbers_of_pandas_in_front_of_both_tables_are_no_ids(tmp_path):
+    """Both files were read and written again: row numbers match ids that count from 1, one cell off."""
+    truth = make_truth()
+    folder = write_merscope(tmp_path / "m", truth)
+    for name in ("cell_by_gene.csv", "cell_metadata.csv"):
+        pd.read_csv(folder / name).to_csv(folder / name)
+    truth.check(reader_for(folder, "").read(folder, Wanted()))

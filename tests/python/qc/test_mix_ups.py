@@ -1,5 +1,7 @@
 """Samples that may be mixed up."""
 
+import tracemalloc
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -8,6 +10,7 @@ import scipy.sparse as sp
 
 from helpers import make_internal
 from semanticst.io.clinical_table import sexes_of
+from semanticst.qc.fingerprint import _totals as fingerprint_totals
 from semanticst.qc.fingerprint import fingerprint
 from semanticst.qc.mix_ups import mix_ups, sex_of
 
@@ -94,3 +97,16 @@ def test_sex_is_read_where_a_table_says_it_plainly():
     patients = pd.DataFrame({"patient": ["p1", "p2", "p3"], "Gender": ["male", " Female", "2"]})
     assert sexes_of(sections, patients) == {"p1": "male", "p2": "female"}
     assert sexes_of(sections, patients[["patient"]]) == {"p1": "female"}
+
+
+def test_totals_of_features_take_no_copy_of_all_values():
+    X = sp.random(60_000, 100, 0.2, format="csr", dtype=np.float32, random_state=0)
+    kept = np.arange(60_000) % 3 > 0
+    tracemalloc.start()
+    try:
+        total = fingerprint_totals(X, kept)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_allclose(total, np.asarray(X[kept].sum(axis=0)).ravel(), rtol=1e-4)
+    assert peak < 8 * X.nnz

@@ -17,6 +17,7 @@ COUNTS, METADATA = "*cell_by_gene.csv*", "*cell_metadata.csv*"
 ID_COLUMNS = ("EntityID", "cell", "cell_id", "", "Unnamed: 0", "X")
 """Names of the column of ids: of the vendor, without a name, and after pandas or R wrote the table again. The first
 that is there holds the ids; none of them is a feature."""
+NAMELESS_IDS = ID_COLUMNS[3:]
 CONTROLS = r"Blank[-_.]"
 
 
@@ -46,14 +47,20 @@ def read_merscope(folder: Path, wanted: Wanted) -> ad.AnnData:
 
 
 def _id_column(table: Layout) -> str:
-    found = next((name for name in ID_COLUMNS if name in table.columns), None)
-    if found is None:
+    found = [name for name in ID_COLUMNS if name in table.columns]
+    if not found:
         names = ", ".join(name for name in ID_COLUMNS if name)
         raise ReadError(
             f"{table.file.name}: there is no column of cell ids: {names}, or one without a name is expected; columns "
             f"found: {', '.join(table.columns[:12])}"
         )
-    return found
+    if len(found) > 1 and found[0] in NAMELESS_IDS and _are_row_numbers(read_columns(table, [found[0]], [])[found[0]]):
+        return found[1]  # pandas read and wrote the table: its row numbers stand in front of the ids
+    return found[0]
+
+
+def _are_row_numbers(ids: pd.Series) -> bool:
+    return ids.tolist() == [str(i) for i in range(len(ids))]
 
 
 MERSCOPE = Reader(

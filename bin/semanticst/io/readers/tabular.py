@@ -6,6 +6,7 @@ Wide tables (cells x features) become sparse row chunk by row chunk: as a dense 
 
 import csv
 import io
+import re
 import zlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -243,4 +244,6 @@ def _first_wrong(table: Layout, numbers: list[int], n_good: int) -> ReadError | 
 def _no_value(table: Layout, row: int, column: str, value: object) -> ReadError:
     """row : 0 for the first row after the header."""
     shown = "the cell is empty, or the row is cut off" if pd.isna(value) or value == "" else f"'{value}' is no number"
+    if re.fullmatch(r"-?\d+,\d+", str(value)):
+        shown += "; a decimal comma? Export the table with a point"
     return ReadError(f"{table.file.name}: row {table.n_skipped + row + 1}, column {column}: {shown}")
