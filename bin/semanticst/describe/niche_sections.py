@@ -8,7 +8,6 @@ import pandas as pd
 from semanticst.cohort.read_cohort import Cohort
 from semanticst.constants import FeatureType, Obs
 from semanticst.describe.markers import effect_name
-from semanticst.describe.neighbourhood import log2_ratio
 from semanticst.describe.overview import by_modality, top_markers
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import NICHES, QC, Column, Section
@@ -19,8 +18,6 @@ LOW_AGREEMENT = 0.5
 """Intraclass correlation below which most of a section is its own."""
 _HEATMAP_FEATURES = 40
 _FIRM, _FAIR = 0.9, 0.6
-_CONTACT_COLOUR = 4.0
-"""Colours end at 16 times more, or less, than expected: pairs that never touch would fade all others."""
 
 _EFFECT_WORDS = {"log2_fold_change": "log2 fold change", "difference": "Difference, inside minus outside"}
 _CONTEXT_WORDS = {
@@ -199,7 +196,7 @@ def _composition(outdir: Path, counts: pd.DataFrame) -> None:
         "compared with the clinical outcome.",
     )
     colours = {niche_name(niche): niche_colour(niche) for niche in counts["niche"].unique()}
-    multiqc.bars(outdir, section, cells.to_dict("index"), y="Cells", colours=colours)
+    multiqc.bars(outdir, section, cells.to_dict("index"), y="Cells (number or %)", colours=colours)
 
 
 def _markers(outdir: Path, cohort: Cohort, markers: pd.DataFrame, name: str, title: str) -> None:
@@ -274,26 +271,37 @@ def _stability(outdir: Path, cohort: Cohort) -> None:
 
 
 def _contacts(outdir: Path, contacts: pd.DataFrame) -> None:
-    pooled = contacts.groupby(["niche_a", "niche_b"], as_index=False)[["edges", "expected"]].sum()
-    pooled["ratio"] = log2_ratio(pooled["edges"].to_numpy(), pooled["expected"].to_numpy())
-    mirrored = pooled.rename(columns={"niche_a": "niche_b", "niche_b": "niche_a"})
-    frame = pd.concat([pooled, mirrored]).drop_duplicates(["niche_a", "niche_b"])
-    frame = frame.pivot_table(index="niche_a", columns="niche_b", values="ratio", dropna=False)
+    frame = border_proportions(contacts)
     frame.index = frame.columns = [niche_name(niche) for niche in frame.index]
     section = Section(
         "niche_contacts",
         NICHES,
-        "Neighbourhood enrichment of niches",
-        "Neighbouring pairs of cells, log2 of seen over expected: red pairs touch more often than if the cells of each "
-        "sample were shuffled, blue pairs avoid each other. A niche touches itself most, since it is a region. Colours "
-        "end at 16-fold.",
-        help="Each cell is joined to its 6 nearest cells of the same sample. The expected number follows from the "
-        "sizes of the niches in each sample; numbers are summed over samples, and half an edge is added to both before "
-        "the ratio is taken. Values per sample: <code>niches/niche_contacts.csv</code>.",
+        "Which niche lies beside which",
+        "Of the contacts that a niche (row) has with other niches, the proportion that is with each of them (column); "
+        "a row sums to 1. Cells inside a niche are left out: a niche touches itself most, since it is a region.",
+        help="Each cell is joined to its 6 nearest cells of the same sample; edges between two niches are summed over "
+        "samples. A large niche has more border and so a darker column. Neighbourhood enrichment, log2 of the edges "
+        "over those of shuffled cells, is in <code>niches/niche_contacts.csv</code> for every sample.",
     )
-    high = min(float(frame.abs().max(axis=None)), _CONTACT_COLOUR)
-    words = "log2 (contacts seen / expected)"
-    multiqc.heatmap(outdir, section, frame, "Niche", "Niche", words, low=-high, high=high, diverging=True)
+    words = "Proportion of the contacts with other niches"
+    multiqc.heatmap(
+        outdir, section, frame, "Beside", "Niche", words, low=0, high=float(np.nanmax([*frame.max(), 0.01]))
+    )
+
+
+def border_proportions(contacts: pd.DataFrame) -> pd.DataFrame:
+    """Of the edges that leave a niche (row) the proportion to each other one (column), NaN for itself.
+
+    contacts : ``niche_contacts``, one row per sample and pair. A niche without such edges has NaN in its row.
+    """
+    pooled = contacts.groupby(["niche_a", "niche_b"], as_index=False)["edges"].sum()
+    mirrored = pooled.rename(columns={"niche_a": "niche_b", "niche_b": "niche_a"})
+    frame = pd.concat([pooled, mirrored]).drop_duplicates(["niche_a", "niche_b"])
+    frame = frame.pivot_table(index="niche_a", columns="niche_b", values="edges", dropna=False).astype(float)
+    values = frame.to_numpy(copy=True)
+    np.fill_diagonal(values, np.nan)
+    total = np.nansum(values, axis=1, keepdims=True)
+    return pd.DataFrame(values / np.where(total > 0, total, np.nan), frame.index, frame.columns)
 
 
 def _scores(outdir: Path, scores: pd.DataFrame) -> None:

@@ -2,10 +2,12 @@
 
 import logging
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
+from semanticst.report.batches import batch_section, batch_table, own_batches
 from semanticst.report.summary_facts import leading, read_inputs, summarise
 from semanticst.report.summary_figures import draw_summary
 from semanticst.report.summary_page import write_page
@@ -17,7 +19,7 @@ log = logging.getLogger(__name__)
 def write_summary(
     qc: Path, outdir: Path, described: Path | None = None, associations: Path | None = None, explorer: bool = False
 ) -> None:
-    """Write ``summary.json`` and ``summary_page_mqc.json`` into ``outdir``.
+    """Write ``summary.json``, ``summary_page_mqc.json`` and, of several batches, ``batches_mqc.json`` into ``outdir``.
 
     qc : ``qc.csv``. described : folder with ``niche_overview.csv``, ``niche_counts.csv`` and ``niches.csv.gz``, or None
     where the run ended before. associations : folder with ``{contrast}.association.json``, or None.
@@ -26,7 +28,12 @@ def write_summary(
     Raises BadInput when one of them cannot be read or lacks what is needed.
     """
     inputs = read_inputs(qc, described, associations)
+    caution = own_batches(inputs.qc)
+    if caution:
+        inputs = replace(inputs, cautions=[*inputs.cautions, {"text": caution, "section": "batches"}])
     summary = summarise(inputs)
+    if described is not None:
+        batch_section(outdir, batch_table(inputs.qc, inputs.records), caution)
     write_json(outdir / "summary.json", summary)
     first = leading(summary["contrasts"])
     record = next((r for r in inputs.records if first and r["contrast"]["name"] == first["contrast"]), None)

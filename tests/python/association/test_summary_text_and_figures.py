@@ -124,16 +124,19 @@ def test_forest_shows_every_niche_with_its_colour_and_interval():
     result = make_cohort((8, 8), effect=2.5).ask("groups", column="group")
     figure = forest(result)
     ax = figure.axes[0]
+    # the largest effect stands first
+    order = sorted(range(1, 6), key=lambda k: -row_of(result, k)["effect"])
+    assert order != sorted(order)
     bold = [t.get_fontweight() == "bold" for t in ax.texts]
-    assert bold == [row_of(result, k)["q"] < 0.05 for k in range(1, 6)]
+    assert bold == [row_of(result, k)["q"] < 0.05 for k in order]
     assert set(bold) == {True, False}
-    assert [t.get_text() for t in ax.get_yticklabels()] == [f"Niche {k}" for k in range(1, 6)]
+    assert [t.get_text() for t in ax.get_yticklabels()] == [f"Niche {k}" for k in order]
     dots = [(tuple(c.get_offsets()[0]), c.get_facecolor()[0]) for c in ax.collections]
-    for k, ((x, y), colour) in enumerate(dots, start=1):
+    for place, (k, ((x, y), colour)) in enumerate(zip(order, dots)):
         row = row_of(result, k)
-        assert (x, y) == (pytest.approx(row["effect"]), k - 1)
+        assert (x, y) == (pytest.approx(row["effect"]), place)
         assert "#{:02X}{:02X}{:02X}".format(*(int(round(255 * c)) for c in colour[:3])) == niche_colour(k)
-        assert ax.lines[k - 1].get_xdata().tolist() == pytest.approx([row["ci_low"], row["ci_high"]])
+        assert ax.lines[place].get_xdata().tolist() == pytest.approx([row["ci_low"], row["ci_high"]])
 
 
 def test_forest_of_several_groups_has_a_panel_a_pair():

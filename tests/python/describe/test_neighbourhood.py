@@ -3,11 +3,13 @@
 from itertools import permutations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from report_helpers import make_cohort_object, write_cohort
 from semanticst.cohort.read_cohort import read_cohort
 from semanticst.describe.neighbourhood import count_edges, expected_edges, log2_ratio, neighbour_edges, niche_contacts
+from semanticst.describe.niche_sections import border_proportions
 
 
 def edges_of(xy, k):
@@ -75,3 +77,13 @@ def test_table_has_every_pair_of_every_sample(tmp_path):
     # permuting labels only moves edges between pairs
     sums = table.groupby("sample")[["edges", "expected"]].sum()
     np.testing.assert_allclose(sums["edges"], sums["expected"])
+
+
+def test_borders_say_which_niche_lies_beside_which():
+    pairs = [(1, 1, 900), (1, 2, 30), (1, 3, 10), (2, 2, 500), (2, 3, 0), (3, 3, 200)]
+    contacts = pd.DataFrame(pairs, columns=["niche_a", "niche_b", "edges"])
+    found = border_proportions(pd.concat([contacts, contacts]))
+    assert found.loc[1].tolist()[1:] == [0.75, 0.25]
+    assert found.loc[2, 1] == 1
+    assert found.loc[3, 2] == 0
+    assert np.isnan(np.diag(found)).all()

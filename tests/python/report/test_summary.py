@@ -11,6 +11,7 @@ from helpers import ASSETS, ROOT, invoke
 from report_helpers import write_cohort
 from semanticst.association.output.write import record
 from semanticst.errors import BadInput
+from semanticst.report.batches import batch_table, own_batches
 from semanticst.report.render import summary_first
 from semanticst.report.summary_facts import Inputs, leading, read_inputs, summarise
 from semanticst.report.summary_figures import groups_of
@@ -160,3 +161,25 @@ def test_a_finding_leads_to_its_sections_in_the_explorer(tmp_path):
     assert f'<a href="{address}">see the sections</a>' in page
     write_page(tmp_path, summary, [])
     assert "explorer" not in (tmp_path / "summary_page_mqc.json").read_text()
+
+
+def test_batches_against_patients_and_groups():
+    told = asked(0.0, sizes=(4, 4))
+    qc = pd.DataFrame({"sample": [f"p{i:02d}_0" for i in range(8)], "patient": [f"p{i:02d}" for i in range(8)]})
+    qc = qc.assign(batch=["b1"] * 4 + ["b2"] * 4, status="pass")
+    table = batch_table(qc, [told])
+    assert table["patients"].to_dict() == {"b1": 4, "b2": 4}
+    # batch and group are the same here
+    assert table[["c: g0", "c: g1"]].to_numpy().tolist() == [[4, 0], [0, 4]]
+    assert own_batches(qc) == ""
+    assert batch_table(qc.assign(batch="b1"), [told]).empty
+
+
+def test_each_patient_a_batch_of_its_own_is_a_caution(tmp_path):
+    (tmp_path / "qc.csv").write_text(QC + "".join(f"s{i},p{i},b{i},xenium,pass,,144\n" for i in range(12)))
+    write_summary(tmp_path / "qc.csv", tmp_path, tmp_path)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    [caution] = summary["cautions"]
+    assert "Each of the 12 batches holds one patient" in caution["text"]
+    section = json.loads((tmp_path / "batches_mqc.json").read_text())
+    assert "takes the patient&#x27;s own biology" in section["description"]

@@ -26,6 +26,12 @@ def forest(result: Association) -> Figure:
     comparisons = [c for c in dict.fromkeys(result.effects["comparison"]) if c in strongest]
     names = ranked.drop_duplicates(["feature", "niche"]).head(MOST_ROWS)[["feature", "niche"]]
     names = names.sort_values(["feature", "niche"], key=lambda column: column.map(_place))
+    # within a kind of feature the largest effect stands first
+    first = result.effects.drop_duplicates(["feature", "niche"]).set_index(["feature", "niche"])["effect"]
+    names = names.assign(effect=first.reindex(pd.MultiIndex.from_frame(names)).to_numpy())
+    names["kind"] = names["feature"].map(lambda feature: _place("contact_with_1" if "contact" in feature else feature))
+    names = names.sort_values(["kind", "effect"], ascending=[True, False], kind="stable", na_position="last")
+    names = names[["feature", "niche"]]
     figure = new_figure(8.5, len(comparisons) * (1.1 + 0.32 * len(names)))
     axes = figure.subplots(len(comparisons), 1, squeeze=False)[:, 0]
     for ax, comparison in zip(axes, comparisons):
@@ -79,7 +85,8 @@ def _axis_label(result: Association, comparison: str, features: set[str]) -> str
     contrast = result.contrast
     if contrast.type == "survival":
         return f"hazard ratio per SD (above 1: shorter time to {contrast.event})"
-    what = "log proportion (CLR)" if features == {"proportion"} else "the feature on its own scale"
+    shares = features == {"proportion"}
+    what = "log proportion (CLR; +0.69 = twice the share)" if shares else "the feature on its own scale"
     if comparison.startswith("trend"):
         return f"change of {what} per step of {contrast.column}"
     return f"change of {what} per SD of {contrast.column}" if contrast.type == "continuous" else f"difference of {what}"
