@@ -109,7 +109,6 @@ def test_what_is_sought_would_be_found(first, cohort):
         "niches/niches.csv.gz",
         "qc/qc.csv",
         "multiqc/multiqc_report.html",
-        "integration/model.pt",
         f"integration/denoised/{code}.denoised.h5ad",
     }
     assert expected <= holding  # fmt: skip
