@@ -1,6 +1,5 @@
 """Mean expression of given sets of genes in each niche of each sample."""
 
-import csv
 import logging
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from semanticst.cohort.read_cohort import Cohort
 from semanticst.constants import Obs
 from semanticst.describe.markers import scale_of_markers
 from semanticst.errors import BadInput, Problem
+from semanticst.tables.gene_lists import read_gene_lists
 
 log = logging.getLogger(__name__)
 
@@ -21,31 +21,20 @@ def read_gene_sets(path: Path) -> dict[str, list[str]]:
 
     Raises BadInput for other columns, a line without genes, a set named twice in a GMT file, or a file without sets.
     """
-    lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    if path.suffix.lower() != ".gmt":
+        return read_gene_lists(path, "gene_set", "set")
     sets: dict[str, list[str]] = {}
     problems = []
-    if path.suffix.lower() == ".gmt":
-        for number, line in enumerate(lines, start=1):
-            cells = [cell.strip() for cell in line.split("\t")]
-            if not any(cells):
-                continue
-            genes = [g for g in dict.fromkeys(cells[2:]) if g]
-            if not cells[0] or not genes:
-                problems.append(Problem(path, "expected a name, a description and genes, joined by tabs", row=number))
-            elif cells[0] in sets:
-                problems.append(Problem(path, "there is a set of this name already", row=number, value=cells[0]))
-            sets[cells[0]] = genes
-    else:
-        rows = csv.DictReader(lines)
-        absent = [c for c in ("gene_set", "gene") if c not in (rows.fieldnames or [])]
-        if absent:
-            raise BadInput([Problem(path, "this column must exist", row=1, column=c) for c in absent])
-        for number, row in enumerate(rows, start=2):
-            name, gene = (row["gene_set"] or "").strip(), (row["gene"] or "").strip()
-            if not name or not gene:
-                problems.append(Problem(path, "both the set and the gene are needed", row=number))
-            elif gene not in sets.setdefault(name, []):
-                sets[name].append(gene)
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+        cells = [cell.strip() for cell in line.split("\t")]
+        if not any(cells):
+            continue
+        genes = [g for g in dict.fromkeys(cells[2:]) if g]
+        if not cells[0] or not genes:
+            problems.append(Problem(path, "expected a name, a description and genes, joined by tabs", row=number))
+        elif cells[0] in sets:
+            problems.append(Problem(path, "there is a set of this name already", row=number, value=cells[0]))
+        sets[cells[0]] = genes
     if not sets and not problems:
         problems.append(Problem(path, "holds no set of genes"))
     if problems:

@@ -1,6 +1,5 @@
 """Cell types predicted from markers, where the input brings none."""
 
-import csv
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,8 +9,8 @@ import pandas as pd
 import scipy.sparse as sp
 
 from semanticst.constants import UNS, FeatureType, Obs
-from semanticst.errors import BadInput, Problem
 from semanticst.io.internal import feature_type
+from semanticst.tables.gene_lists import read_gene_lists
 
 if TYPE_CHECKING:
     import anndata as ad
@@ -30,25 +29,7 @@ def read_markers(path: Path) -> dict[str, list[str]]:
 
     Raises BadInput for other columns, a row that lacks one of the two, a type called unknown, or a file without types.
     """
-    rows = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())
-    absent = [name for name in ("cell_type", "gene") if name not in (rows.fieldnames or [])]
-    if absent:
-        raise BadInput([Problem(path, "this column must exist", row=1, column=name) for name in absent])
-    markers: dict[str, list[str]] = {}
-    problems = []
-    for number, row in enumerate(rows, start=2):
-        name, gene = (row["cell_type"] or "").strip(), (row["gene"] or "").strip()
-        if not name or not gene:
-            problems.append(Problem(path, "both the cell type and the gene are needed", row=number))
-        elif name.casefold() == UNKNOWN:
-            problems.append(Problem(path, "cells that no marker tells are called so", number, value=name))
-        elif gene not in markers.setdefault(name, []):
-            markers[name].append(gene)
-    if not markers and not problems:
-        problems.append(Problem(path, "holds no cell type"))
-    if problems:
-        raise BadInput(problems)
-    return markers
+    return read_gene_lists(path, "cell_type", "cell type", taken=(UNKNOWN,))
 
 
 def predict_types(adata: "ad.AnnData", markers: dict[str, list[str]]) -> str:

@@ -1,0 +1,36 @@
+"""Lists of genes under names, of a CSV with one gene a row: sets of genes, markers of cell types."""
+
+import csv
+from collections.abc import Collection
+from pathlib import Path
+
+from semanticst.errors import BadInput, Problem
+
+
+def read_gene_lists(path: Path, column: str, noun: str, taken: Collection[str] = ()) -> dict[str, list[str]]:
+    """Genes of each name, in the order of the file, each once.
+
+    column : of the names; genes are in the column ``gene``. noun : what a name is, for messages. taken : names, in
+    lower case, that mean something else.
+
+    Raises BadInput for other columns, a row that lacks one of the two, a name that is taken, or a file without names.
+    """
+    rows = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())
+    absent = [name for name in (column, "gene") if name not in (rows.fieldnames or [])]
+    if absent:
+        raise BadInput([Problem(path, "this column must exist", row=1, column=name) for name in absent])
+    found: dict[str, list[str]] = {}
+    problems = []
+    for number, row in enumerate(rows, start=2):
+        name, gene = (row[column] or "").strip(), (row["gene"] or "").strip()
+        if not name or not gene:
+            problems.append(Problem(path, f"both the {noun} and the gene are needed", row=number))
+        elif name.casefold() in taken:
+            problems.append(Problem(path, "cells that no marker tells are called so", number, value=name))
+        elif gene not in found.setdefault(name, []):
+            found[name].append(gene)
+    if not found and not problems:
+        problems.append(Problem(path, f"holds no {noun}"))
+    if problems:
+        raise BadInput(problems)
+    return found
