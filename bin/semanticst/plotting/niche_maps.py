@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from semanticst.plotting.palette import given_names, named_niches, niche_colour, niche_name
+from semanticst.plotting.palette import given_names, named_niches, niche_colour, niche_marker, niche_name
 from semanticst.plotting.section_axes import bar_length, dot_diameter, draw_bar, extent, fit, save
 
 log = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ def write_thumbnails(sections: list[SectionMap], niches: list[int], path: Path) 
             axes = figure.add_axes(
                 (left / width, bottom / height, (panel - 2 * gap) / width, (row_height - gap) / height)
             )
-            figure.text(left / width, (top - 0.1) / height, _short(section.sample, 30), va="top", fontsize=8.5,
+            figure.text(left / width, (top - 0.1) / height, _short(section.title, 34), va="top", fontsize=8.5,
                         parse_math=False)  # fmt: skip
             draw_section(axes, section, length, font_size=7)
         top -= head + row_height
@@ -173,7 +173,7 @@ def draw_section(
             x,
             y,
             linestyle="none",
-            marker="o",
+            marker=niche_marker(int(niche)),
             markersize=diameter,
             markeredgewidth=0,
             color=colour(int(niche)),
@@ -197,7 +197,9 @@ def _common_bar(widths: list[float]) -> float | None:
 
 def _legend_dots(niches, labels: list[str]) -> list[Line2D]:
     return [
-        Line2D([], [], linestyle="none", marker="o", markersize=8, color=niche_colour(int(k)), label=label)
+        Line2D(
+            [], [], linestyle="none", marker=niche_marker(int(k)), markersize=8, color=niche_colour(int(k)), label=label
+        )
         for k, label in zip(niches, labels)
     ]
 

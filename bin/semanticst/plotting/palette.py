@@ -26,6 +26,11 @@ def niche_colour(niche: int) -> str:
     return _COLOURS[(niche - 1) % len(_COLOURS)]
 
 
+def niche_marker(niche: int) -> str:
+    """Shape of a niche's dots in maps: a circle, and another one each time that the list of colours repeats."""
+    return "o^sD"[(niche - 1) // len(_COLOURS) % 4]
+
+
 _NAMES: ContextVar[Mapping[int, str] | None] = ContextVar("names of niches", default=None)
 
 

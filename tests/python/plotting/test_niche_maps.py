@@ -15,7 +15,7 @@ from semanticst.plotting.niche_maps import (
     write_maps,
     write_thumbnails,
 )
-from semanticst.plotting.palette import niche_colour
+from semanticst.plotting.palette import niche_colour, niche_marker
 from semanticst.plotting.section_axes import bar_label, bar_length, dot_diameter
 
 
@@ -133,3 +133,8 @@ def test_several_threads_write_the_same_maps(tmp_path):
     assert len(names) == 6
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_more_niches_than_colours_differ_in_shape():
+    told = {(niche_colour(k), niche_marker(k)) for k in range(1, 61)}
+    assert len(told) == 60
