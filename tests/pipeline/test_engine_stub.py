@@ -137,6 +137,22 @@ def test_large_samples_folders_and_a_trained_model(tmp_path, checkout):
     assert "Association: skipped" in run.output
 
 
+def test_a_further_sample_runs_its_own_steps_and_those_of_the_cohort(tmp_path, checkout):
+    rows = []
+    for i in range(4):
+        (tmp_path / f"s{i}.h5ad").write_bytes(b"0" * 1000)
+        rows.append({"sample": f"s{i}", "patient": f"p{i}", "path": f"s{i}.h5ad"})
+    arguments = ("-stub-run", "--input", "sheet.csv", "--sample_bundle_size", "1")
+    write_sheet(tmp_path / "sheet.csv", rows[:3])
+    pipeline(tmp_path, *arguments, checkout=checkout).ok()
+    write_sheet(tmp_path / "sheet.csv", rows)
+    run = pipeline(tmp_path, *arguments, "-resume", checkout=checkout).ok()
+    assert run.executed["SAMPLE_INGEST"] == run.executed["SAMPLE_QC"] == 1
+    # components are of the cohort, so graphs in them are made anew
+    assert run.executed["COHORT_FEATURES"] == run.executed["MODEL_TRAIN"] == run.executed["NICHE_CLUSTER"] == 1
+    assert run.executed["GRAPH_BUILD"] == 4
+
+
 def test_a_file_written_anew_in_a_folder_is_read_again(tmp_path, checkout):
     rows = []
     for name in ("one", "two"):
