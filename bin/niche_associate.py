@@ -28,6 +28,7 @@ from semanticst.constants import PERMUTATIONS
 @click.option(
     "--regions", type=EXISTING_FILE, help="Cells per section, annotated region and niche (niche_regions.csv)."
 )
+@click.option("--numbers", type=EXISTING_FILE, help="How the number of niches was chosen (niche_k.csv).")
 @click.option("--markers", type=EXISTING_FILE, help="Markers of the niches (niche_markers.csv), for the sentences.")
 @click.option(
     "--niches", type=EXISTING_FILE, help="Niche of each cell (niches.csv.gz), for maps of representative sections."
@@ -75,6 +76,7 @@ def niche_associate(
     cell_types,
     gene_sets,
     base_clusterings,
+    numbers,
     regions,
     markers,
     niches,
@@ -107,6 +109,7 @@ def niche_associate(
             within_niche,
             kinds=kinds,
             base_clusterings=base_clusterings,
+            numbers=numbers,
             regions=regions,
             part=part,
             min_cells=clinical_min_cells,

@@ -12,7 +12,9 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 @step()
 @click.option("--qc", type=EXISTING_FILE, required=True, help="qc.csv: samples, and which of them were used.")
-@click.option("--described", type=FOLDER, help="Folder with niche_overview.csv, niche_counts.csv and niches.csv.gz.")
+@click.option(
+    "--described", type=FOLDER, help="Folder with niche_overview.csv, niche_counts.csv, niche_k.csv and niches.csv.gz."
+)
 @click.option("--associations", type=FOLDER, help="Folder with the {contrast}.association.json.")
 @click.option("--niche-names", type=EXISTING_FILE, help="CSV with niche and name: how niches are called.")
 @click.option("--explorer", is_flag=True, help="The run has an explorer: findings lead to their sections in it.")

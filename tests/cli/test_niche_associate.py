@@ -231,6 +231,25 @@ def niche_tables(cohort: Cohort, folder):
     return [*options, "--niches", folder / "niches.csv.gz"]
 
 
+@pytest.mark.parametrize("supported", [True, False])
+def test_tests_of_niches_without_support_say_so(cohort, tmp_path, supported):
+    numbers = pd.DataFrame({"k": [3, 4], "supported": [True, supported], "chosen": [False, True]})
+    numbers.to_csv(tmp_path / "niche_k.csv", index=False)
+    result = run(cohort, tmp_path, "arm", "--numbers", tmp_path / "niche_k.csv", "--clinical-permutations", 199)
+    assert result.exit_code == 0, result.stderr
+    warnings = pd.read_csv(tmp_path / "out" / "arm.csv")["warnings"].fillna("")
+    assert warnings.str.startswith("number of niches not supported").eq(not supported).all()
+    report = "".join(path.read_text() for path in (tmp_path / "out").glob("*_mqc.json"))
+    assert ("a test of arbitrary cuts" in report) is not supported
+
+
+def test_a_table_of_numbers_that_is_none_is_bad_input(cohort, tmp_path):
+    (tmp_path / "niche_k.csv").write_text("k,bic\n3,1\n")
+    result = run(cohort, tmp_path, "arm", "--numbers", tmp_path / "niche_k.csv")
+    assert result.exit_code == 3
+    assert "expected niche_k.csv of a run" in result.stderr
+
+
 def test_all_features_base_clusterings_and_maps(cohort, tmp_path):
     kinds = "proportion,entropy,fragmentation,cell_types,gene_sets"
     options = niche_tables(cohort, tmp_path / "tables")

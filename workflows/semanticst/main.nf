@@ -57,6 +57,7 @@ workflow SEMANTICST {
             COHORT_INTEGRATE.out.ch_niches,
             COHORT_INTEGRATE.out.ch_stability,
             COHORT_INTEGRATE.out.ch_members,
+            COHORT_INTEGRATE.out.ch_numbers,
             COHORT_INPUT.out.ch_contrasts,
             COHORT_INPUT.out.ch_tables,
             COHORT_INPUT.out.ch_planted,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from semanticst.association.checks.arbitrary_cuts import is_supported, of_arbitrary_cuts
 from semanticst.association.checks.beside import Checks, add_checks
 from semanticst.association.checks.beyond_cell_types import cell_types_of
 from semanticst.association.checks.echo import mark_echoes
@@ -146,6 +147,7 @@ def associate(
     base_clusterings: Path | None = None,
     regions: Path | None = None,
     part: str | None = None,
+    numbers: Path | None = None,
     **options,
 ) -> Association:
     """Read the tables and test one contrast.
@@ -169,6 +171,8 @@ def associate(
         alone, since nothing else is known of parts of sections.
     part
         Only sections of this part of the study (``study_part`` of the sheet: discovery, validation); None: all.
+    numbers
+        ``niche_k.csv`` of ``niche_cluster.py``: where no number of niches is supported, every row says so.
     options
         Passed on to ``examine``.
 
@@ -191,6 +195,29 @@ def associate(
     >>> found.findings[["feature", "niche"]].iloc[0].to_list()
     ['proportion', '2']
     """
+    result = _associate(
+        contrast, contrasts, clinical, samplesheet, counts, contacts, within_niche, kinds, base_clusterings, regions,
+        part, **options,
+    )  # fmt: skip
+    if numbers is None or is_supported(numbers):
+        return result
+    return replace(result, table=of_arbitrary_cuts(result.table))
+
+
+def _associate(
+    contrast: str,
+    contrasts: Path,
+    clinical: Path,
+    samplesheet: Path,
+    counts: Path,
+    contacts: Path | None,
+    within_niche: Mapping[str, Path | None] | None,
+    kinds: tuple[str, ...],
+    base_clusterings: Path | None,
+    regions: Path | None,
+    part: str | None,
+    **options,
+) -> Association:
     question = read_contrast(contrasts, contrast)
     niches = read_counts(counts)
     sections = read_sections(samplesheet, read_clinical(clinical), niches)

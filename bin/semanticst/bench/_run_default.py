@@ -16,6 +16,7 @@ from semanticst.niche.choose_k import choose_number, number_curve
 from semanticst.niche.cluster import AUTO_RANGE, SHRINKAGE
 from semanticst.niche.representations import fit_representations, middle_representation
 from semanticst.niche.spatial_refinement import HmrfInputs, hmrf_inputs
+from semanticst.niche.tissue_halves import trial_cells
 from semanticst.threads import limit_threads
 from semanticst.writing import write_json
 
@@ -41,8 +42,8 @@ def run(folder: Path) -> None:
 
 def of_own_number(cohort: ad.AnnData, inputs: HmrfInputs | None, starts: int, seed: int) -> np.ndarray:
     """Niches (n,) with the number of them that ``--niche-k auto`` takes."""
-    middle = middle_representation(fit_representations(cohort)).matrix(cohort)
-    k = choose_number(number_curve(middle, AUTO_RANGE, shrinkage=SHRINKAGE, seed=seed))
+    trial = trial_cells(cohort, middle_representation(fit_representations(cohort)), seed)
+    k = choose_number(number_curve(trial, AUTO_RANGE, shrinkage=SHRINKAGE, seed=seed))
     return default_niches(cohort, k, inputs, starts, seed).labels
 
 

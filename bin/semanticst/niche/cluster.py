@@ -15,7 +15,7 @@ from semanticst.errors import BadInput, Problem
 from semanticst.niche.added import AddedNiches, add_niches
 from semanticst.niche.base_clusterings import assign_parts, base_clustering_counts, fit_base_clusterings
 from semanticst.niche.bootstrap import bootstrap_jaccard, stability_table
-from semanticst.niche.choose_k import choose_number, number_curve, report_curve
+from semanticst.niche.choose_k import choose_number, not_supported, number_curve, report_curve, unjudged
 from semanticst.niche.consensus import Consensus, numbered_by_size, vote
 from semanticst.niche.fit import learn_fit, tell_fit
 from semanticst.niche.mapped_section import report_fit, report_mapping
@@ -30,6 +30,7 @@ from semanticst.niche.representations import (
     representation_weights,
 )
 from semanticst.niche.spatial_refinement import Hmrf, HmrfInputs, fit_hmrf, hmrf_inputs
+from semanticst.niche.tissue_halves import trial_cells
 from semanticst.writing import write_table
 
 log = logging.getLogger(__name__)
@@ -106,7 +107,7 @@ def cluster_niches(
         labels, stability = niches.assign(adata)
         reference, fit = niches.fit, niches.fit.cells(adata)
         log.info("%d cells mapped to the %d niches of the model", adata.n_obs, niches.k)
-        curve = pd.DataFrame({"k": [niches.k], "bic": np.nan, "stability": np.nan, "stability_sd": np.nan})
+        curve = unjudged([niches.k])
         chosen = niches.k
     else:
         wanted = parse_numbers(niche_k)
@@ -135,6 +136,8 @@ def cluster_niches(
                 cells.assign(**{f"k{k}": c.labels + 1 for k, (_, c) in found.items()}),
             )
     curve["chosen"] = curve["k"] == chosen
+    if unsupported := not_supported(curve):
+        log.warning("%s; each test of them is a test of arbitrary cuts", unsupported)
     write_table(outdir / "niche_k.csv", curve)
     report_curve(curve, outdir)
     if model is None:
@@ -314,12 +317,10 @@ def _choose(
     adata: ad.AnnData, representations: Sequence[Representation], wanted: list[int], seed: int, threads: int
 ) -> tuple[pd.DataFrame, int]:
     """The curve over the wanted numbers and the chosen one; a single number is taken as it is."""
-    middle = middle_representation(representations)
-    curve = number_curve(middle.matrix(adata), wanted, shrinkage=shrinkage_of(adata), seed=seed, threads=threads)
+    trial = trial_cells(adata, middle_representation(representations), seed)
+    curve = number_curve(trial, wanted, shrinkage=shrinkage_of(adata), seed=seed, threads=threads)
     if len(wanted) == 1:
-        return curve if len(curve) else pd.DataFrame(
-            {"k": wanted, "bic": np.nan, "stability": np.nan, "stability_sd": np.nan}
-        ), wanted[0]
+        return curve if len(curve) else unjudged(wanted), wanted[0]
     if curve.empty:
         message = f"{adata.n_obs} cells are too few to choose a number of niches; give it with --niche-k"
         raise BadInput(Problem("the cohort", message))

@@ -83,6 +83,22 @@ def rand_index(a: np.ndarray, b: np.ndarray) -> float:
     return 1.0 if highest == expected else float((together - expected) / (highest - expected))
 
 
+def rand_index_within(a: np.ndarray, b: np.ndarray, samples: np.ndarray) -> float:
+    """The same over pairs of cells of one sample only, each sample with the same say; ``samples`` (n,).
+
+    Partitions that tell samples apart, and nothing within them, have 0: so have samples of which both see one part.
+    """
+    codes = np.unique(samples, return_inverse=True)[1]
+    shared = highest = 0.0
+    for rows in np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1]):
+        table, pairs = _overlap(a[rows], b[rows]), len(rows) * (len(rows) - 1) / 2
+        together, in_a, in_b = ((m * (m - 1.0)).sum() / 2 for m in (table, table.sum(1), table.sum(0)))
+        if pairs:
+            shared += (together - in_a * in_b / pairs) / pairs
+            highest += ((in_a + in_b) / 2 - in_a * in_b / pairs) / pairs
+    return float(shared / highest) if highest > 1e-12 else 0.0
+
+
 def _overlap(a: np.ndarray, b: np.ndarray, k: int = 0) -> np.ndarray:
     """Cells of each pair of parts, int64 (K, K), of as many parts as there are, at least ``k``."""
     k = max(k, a.max(initial=-1) + 1, b.max(initial=-1) + 1)

@@ -119,6 +119,24 @@ def subsample_rows(n: int, most: int, rng: np.random.Generator) -> np.ndarray:
     return np.arange(n) if n <= most else np.sort(rng.choice(n, most, replace=False))
 
 
+def rows_of_samples(samples: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
+    """Rows 0..n-1 in their order: all of them, or at most ``most``, of every sample about as many where it has them.
+
+    Where all samples have the same number of cells this is drawing at random. ``samples`` (n,).
+    """
+    codes, sizes = np.unique(samples, return_inverse=True, return_counts=True)[1:]
+    if len(codes) <= most:
+        return np.arange(len(codes))
+    # the largest number of cells per sample that fits: small samples leave theirs to the others
+    ordered = np.sort(sizes)
+    share = (most - np.cumsum(ordered) + ordered) // np.arange(len(ordered), 0, -1)
+    each = share[np.argmax(share <= ordered)]
+    rank = np.empty(len(codes), dtype=np.int64)
+    order = np.lexsort((rng.random(len(codes)), codes))
+    rank[order] = np.arange(len(codes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return np.flatnonzero(rank < max(each, 1))
+
+
 def _mixture(found: Parts, centre: np.ndarray) -> Mixture:
     return Mixture(found.weights[0], found.means[0] + centre, found.covariance[0], float(found.log_likelihood[0]))
 

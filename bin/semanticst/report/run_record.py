@@ -108,19 +108,24 @@ def run_facts(
 
 
 def _numbers(path: Path | None) -> dict[str, object]:
-    """``ran_k``, the number of niches, and ``ran_k_tried``, from which it was chosen; None where it was given."""
+    """``ran_k``, the number of niches, and ``ran_k_tried``, from which it was chosen; None where it was given.
+
+    ``ran_k_zero``: was there a zero line? ``ran_k_unsupported``: was the number not above it?
+    """
     if path is None:
-        return {"ran_k": None, "ran_k_tried": None}
+        return {"ran_k": None, "ran_k_tried": None, "ran_k_zero": False, "ran_k_unsupported": False}
     try:
         table = pd.read_csv(path)
         tried, chosen = table["k"].astype(int).tolist(), table.loc[table["chosen"].astype(bool), "k"].astype(int)
         ran_k = int(chosen.iloc[0])
     except (OSError, ValueError, KeyError, IndexError) as error:
         raise BadInput(Problem(Path(path), f"cannot be read ({error}); expected niche_k.csv of a run")) from error
+    row = table[table["chosen"].astype(bool)].iloc[0]
+    zero = {"ran_k_zero": pd.notna(row.get("zero")), "ran_k_unsupported": not row.get("supported", True)}
     if len(tried) < 2:
-        return {"ran_k": ran_k, "ran_k_tried": None}
+        return {"ran_k": ran_k, "ran_k_tried": None} | zero
     whole = tried == list(range(tried[0], tried[-1] + 1)) and len(tried) > 2
-    return {"ran_k": ran_k, "ran_k_tried": _range(tried) if whole else _joined(tried)}
+    return {"ran_k": ran_k, "ran_k_tried": _range(tried) if whole else _joined(tried)} | zero
 
 
 def _left_out(path: Path | None) -> dict[str, object]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from semanticst.association.checks.arbitrary_cuts import is_supported
 from semanticst.association.output.all_contrasts import all_tests
 from semanticst.association.output.summary_text import SAME_SIGN, joined, plural
 from semanticst.association.stats.results import SIGNIFICANT
@@ -18,6 +19,10 @@ FORMAT = 1
 """Of ``summary.json``; raised when a key changes its meaning or goes."""
 UNSURE = ("low", "not reproducible")
 """Readings of a Jaccard index of niches that should not be interpreted."""
+ARBITRARY_CUTS = (
+    "The tissue does not support this number: they come back no better than niches of shuffled cells. "
+    "They are arbitrary cuts, not to be interpreted."
+)
 FEW_PATIENTS = 10
 """Patients below which a cohort says little about others."""
 _NEEDED = ("contrast", "rows", "found", "nearest", "detectable", "who", "warnings", "n_patients", "n_sections",
@@ -37,6 +42,8 @@ class Inputs:
     """``qc.csv``."""
     niches: pd.DataFrame | None = None
     """``niche_overview.csv``."""
+    supported: bool = True
+    """Whether the number of niches is (``niche_k.csv``)."""
     records: Sequence[dict] = field(default_factory=list)
     """``{contrast}.association.json`` of all contrasts."""
     cautions: Sequence[dict] = field(default_factory=list)
@@ -50,9 +57,11 @@ def read_inputs(qc: Path, described: Path | None, associations: Path | None) -> 
     when a file cannot be read or lacks what is needed.
     """
     overview = described / "niche_overview.csv" if described else None
+    numbers = described / "niche_k.csv" if described else None
     return Inputs(
         qc=_table(qc, ("sample", "patient", "status", "reason", "n_cells_kept", "platform", "batch")),
         niches=_table(overview, ("niche", "share", "markers")) if overview and overview.is_file() else None,
+        supported=not (numbers and numbers.is_file()) or is_supported(numbers),
         records=[_record(path) for path in sorted(associations.glob("*.association.json"))] if associations else [],
     )
 
@@ -60,7 +69,7 @@ def read_inputs(qc: Path, described: Path | None, associations: Path | None) -> 
 def summarise(inputs: Inputs) -> dict:
     """Return the content of ``summary.json``, as docs/output.md explains it."""
     tests = all_tests(list(inputs.records))
-    cohort, samples, niches = _cohort(inputs.qc), _left_out(inputs.qc), _niches(inputs.niches)
+    cohort, samples, niches = _cohort(inputs.qc), _left_out(inputs.qc), _niches(inputs.niches, inputs.supported)
     contrasts = [_contrast(record, tests) for record in inputs.records]
     return {
         "format": FORMAT,
@@ -111,6 +120,8 @@ def niches_sentence(niches: dict | None) -> str:
         return "None were sought: the run ended with quality control, as it was asked to."
     number = niches["number"]
     text = f"{plural(number, 'niche')} (kinds of tissue neighbourhood that recur in the cohort)."
+    if not niches["supported"]:
+        return f"{text} {ARBITRARY_CUTS}"
     if not niches["judged"]:
         return f"{text} Whether they would come back with other patients was not judged."
     unsure, sure = niches["unsure"], number - len(niches["unsure"])
@@ -154,7 +165,7 @@ def _left_out(qc: pd.DataFrame) -> list[dict]:
     return rows[["sample", "patient", "status", "reason"]].fillna("").to_dict("records")
 
 
-def _niches(table: pd.DataFrame | None) -> dict | None:
+def _niches(table: pd.DataFrame | None, supported: bool) -> dict | None:
     if table is None:
         return None
     judged = "reading" in table and table["reading"].notna().any()
@@ -162,6 +173,7 @@ def _niches(table: pd.DataFrame | None) -> dict | None:
     numbers = table["niche"].astype(int)
     return {
         "number": len(table),
+        "supported": supported,
         "judged": bool(judged),
         "unsure": numbers[table["reading"].isin(UNSURE)].tolist() if judged else [],
         "table": [

@@ -18,6 +18,7 @@ workflow NICHE_OUTCOME {
     niches    // niches.csv.gz
     stability // niche_stability.csv
     members   // niche_member_counts.csv
+    numbers   // niche_k.csv
     contrasts // tuple per contrast: its name, its row, the columns that it uses of the clinical table and of the samplesheet
     tables    // tuple: clinical.valid.csv, samplesheet.valid.csv, samplesheet.used.csv
     planted   // folder of a simulated cohort; nothing for a real one
@@ -52,6 +53,7 @@ workflow NICHE_OUTCOME {
     ch_described = NICHE_DESCRIBE.out.tables
         .map { _meta, files -> wanted.collect { name -> files.find { file -> file.name == name } ?: [] } }
         .combine(members)
+        .combine(numbers)
         .combine(niches)
 
     NICHE_ASSOCIATE(
@@ -89,6 +91,7 @@ workflow NICHE_OUTCOME {
     ch_shown = NICHE_DESCRIBE.out.tables
         .map { _meta, files -> files.findAll { file -> file.name in told }.sort { file -> file.name } }
         .combine(niches)
+        .combine(numbers)
 
     def shown = ['markers', 'overview'].collect { name -> "niche_${name}.csv" }
     ch_markers = NICHE_DESCRIBE.out.tables.map { _meta, files -> files.findAll { file -> file.name in shown }.sort { file -> file.name } }
@@ -111,7 +114,7 @@ workflow NICHE_OUTCOME {
     )
 
     emit:
-    ch_shown   // list: niche_counts.csv, niche_overview.csv, niches.csv.gz
+    ch_shown   // list: niche_counts.csv, niche_overview.csv, niches.csv.gz, niche_k.csv
     ch_report  // *_mqc.* files
     ch_markers // list: niche_markers.csv, niche_overview.csv
     ch_records // list of {contrast}.association.json, sorted by name; empty without a contrast

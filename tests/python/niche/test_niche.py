@@ -18,6 +18,7 @@ from semanticst.niche.em import Cells, improve, start_from
 from semanticst.niche.mixture import MixtureSearch, fit_mixture
 from semanticst.niche.representations import fit_representations, middle_representation
 from semanticst.niche.spatial_refinement import hmrf_inputs
+from semanticst.niche.tissue_halves import Trial
 
 
 def blobs(n=600, k=4, d=5, spread=6.0, seed=0):
@@ -25,6 +26,11 @@ def blobs(n=600, k=4, d=5, spread=6.0, seed=0):
     labels = rng.integers(k, size=n)
     stretched = np.linspace(0.3, 3, d)
     return rng.normal(scale=spread, size=(k, d))[labels] + rng.normal(size=(n, d)) * stretched, labels
+
+
+def in_tiles(X) -> Trial:
+    """Cells of one sample, in tiles of 25."""
+    return Trial(X, np.zeros(len(X), dtype=int), np.arange(len(X)) // 25)
 
 
 def embedded(n=600, k=4, seed=0, hops=2):
@@ -187,7 +193,7 @@ def test_the_member_that_agrees_most_is_the_reference():
 
 def test_number_of_niches_is_found():
     X, _ = blobs(n=1200, k=5, d=6, spread=8.0, seed=4)
-    curve = number_curve(X, range(2, 9), shrinkage=0.1, seed=0)
+    curve = number_curve(in_tiles(X), range(2, 9), shrinkage=0.1, seed=0)
     assert curve["k"].tolist() == list(range(2, 9))
     assert choose_number(curve) == 5
 
@@ -263,7 +269,7 @@ def test_all_stay_in_the_race_where_peaks_cannot_be_seen():
 
 def test_a_clear_number_needs_fewer_pairs_and_its_neighbours_as_many_as_it():
     X, _ = blobs(n=800, k=4, d=4, spread=9.0, seed=1)
-    curve = number_curve(X, range(2, 8), shrinkage=0.1, seed=0)
+    curve = number_curve(in_tiles(X), range(2, 8), shrinkage=0.1, seed=0)
     assert choose_number(curve) == 4
     assert set(curve["pairs"]) <= {8, 20}
     assert curve["pairs"].min() == 8

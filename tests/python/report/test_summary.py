@@ -64,6 +64,17 @@ def test_niches_that_do_not_come_back_are_not_to_be_interpreted():
     assert "was not judged" in unjudged["text"]["niches"]
 
 
+def test_niches_without_support_are_arbitrary_cuts():
+    niches = pd.DataFrame({"niche": [1, 2], "share": 0.5, "markers": "", "jaccard": 0.4, "reading": "not reproducible"})
+    told = summarise(Inputs(qc_of(20), niches, supported=False))
+    assert told["niches"]["supported"] is False
+    assert told["text"]["niches"] == (
+        "2 niches (kinds of tissue neighbourhood that recur in the cohort). The tissue does not support this number: "
+        "they come back no better than niches of shuffled cells. They are arbitrary cuts, not to be interpreted."
+    )
+    assert summarise(Inputs(qc_of(20), niches))["niches"]["supported"] is True
+
+
 def test_failed_samples_and_few_patients_are_cautions():
     summary = summarise(Inputs(qc_of(6, failed=2)))
     assert [row["sample"] for row in summary["samples_left_out"]] == ["s0", "s1"]

@@ -9,7 +9,7 @@ process NICHE_ASSOCIATE {
     cache 'deep'
 
     input:
-    tuple val(meta), path(counts), path(contacts), path(patches), path(cell_types), path(gene_sets), path(markers), path(regions), path(base_clusterings), path(niches), path(names, stageAs: 'names/*'), path(contrasts), path(clinical), path(sheet)
+    tuple val(meta), path(counts), path(contacts), path(patches), path(cell_types), path(gene_sets), path(markers), path(regions), path(base_clusterings), path(numbers), path(niches), path(names, stageAs: 'names/*'), path(contrasts), path(clinical), path(sheet)
 
     output:
     tuple val(meta), path("${meta.id}.csv")             , emit: table
@@ -38,6 +38,7 @@ process NICHE_ASSOCIATE {
         --patches ${patches} \\
         --markers ${markers} \\
         --base-clusterings ${base_clusterings} \\
+        --numbers ${numbers} \\
         --niches ${niches} \\
         ${optional} \\
         ${args}

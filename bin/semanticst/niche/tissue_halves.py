@@ -1,0 +1,100 @@
+"""Halves of the tissue of a cohort, and the zero line of agreement between partitions found on them.
+
+Neighbourhood profiles of cells that lie side by side are nearly the same numbers, so that random halves of *cells* are
+no independent draws: partitions of pure noise agree with an adjusted Rand index of 0.2 to 0.5 there. Halves are made of
+tiles of tissue. What smoothing alone still gives, between tiles and through the tissue, is the same agreement on
+profiles of cells that were permuted within their sections: composition and tissue stay, arrangement goes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import anndata as ad
+import numpy as np
+
+from semanticst.constants import UNS, Context, Obs, Obsm, graph_key
+from semanticst.graph.contexts import neighbourhood_profile
+from semanticst.niche.mixture import rows_of_samples
+from semanticst.niche.representations import Representation, principal_loadings
+
+TRIAL_CELLS = 4_000
+"""Cells on which numbers of niches are tried."""
+TILES = 16
+"""Tiles of a section."""
+TILE_CELLS = 20
+"""Fewest cells of a tile: smaller sections have fewer tiles."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Cells on which numbers are tried: ``X`` (n, d), their ``samples`` and ``tiles`` (n,), and ``zero``, which gives
+    the same cells (n, d) without their arrangement, permuted by a generator; None where that cannot be made."""
+
+    X: np.ndarray
+    samples: np.ndarray
+    tiles: np.ndarray
+    zero: Callable[[np.random.Generator], np.ndarray] | None = None
+
+
+def trial_cells(adata: ad.AnnData, representation: Representation, seed: int) -> Trial:
+    """At most ``TRIAL_CELLS`` cells in ``representation``, of every sample about as many where it has them."""
+    samples = adata.obs[Obs.SAMPLE].astype(str).to_numpy()
+    rows = rows_of_samples(samples, TRIAL_CELLS, np.random.default_rng(seed))
+    tiles = tissue_tiles(np.asarray(adata.obsm[Obsm.SPATIAL]), samples)[rows]
+    profiled = representation.source == Obsm.PROFILE
+    zero = partial(without_arrangement, adata, representation, rows) if profiled else None
+    return Trial(representation.matrix(adata)[rows], samples[rows], tiles, zero)
+
+
+def tissue_tiles(xy: np.ndarray, samples: np.ndarray) -> np.ndarray:
+    """Tile (n,) int64 of each cell: every sample is cut in two across its longer side, and the pieces again, up to
+    ``TILES`` tiles of at least ``TILE_CELLS`` cells. ``xy`` (n, 2) in any unit, ``samples`` (n,)."""
+    tiles, n_tiles = np.zeros(len(xy), dtype=np.int64), 0
+    codes = np.unique(samples, return_inverse=True)[1]
+    for rows in np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1]):
+        pieces = [rows]
+        while len(pieces) < TILES and min(map(len, pieces)) >= 2 * TILE_CELLS:
+            pieces = [half for piece in pieces for half in _cut(piece, xy)]
+        for piece in pieces:
+            tiles[piece] = n_tiles
+            n_tiles += 1
+    return tiles
+
+
+def _cut(rows: np.ndarray, xy: np.ndarray) -> list[np.ndarray]:
+    longer = np.ptp(xy[rows], axis=0).argmax()
+    return np.array_split(rows[np.argsort(xy[rows, longer], kind="stable")], 2)
+
+
+def halves_of_tiles(tiles: np.ndarray, samples: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
+    """Rows of two halves: of each sample half of its tiles, drawn at random; of an odd number of tiles, one more in
+    turn. ``tiles`` and ``samples`` (n,)."""
+    first, extra = np.zeros(len(tiles), dtype=bool), int(rng.integers(2))
+    for sample in np.unique(samples):
+        own = rng.permutation(np.unique(tiles[samples == sample]))
+        half, odd = divmod(len(own), 2)
+        first |= np.isin(tiles, own[: half + (odd and extra)])
+        extra = 1 - extra if odd else extra
+    return [np.flatnonzero(first), np.flatnonzero(~first)]
+
+
+def without_arrangement(
+    adata: ad.AnnData, representation: Representation, rows: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """``representation``, one of a hop, of the cells in ``rows`` after all cells were permuted within their samples.
+
+    float64 (len(rows), p), in principal components of its own.
+    """
+    samples = adata.obs[Obs.SAMPLE].astype(str).to_numpy()
+    order = np.lexsort((rng.random(len(samples)), samples))
+    place = np.argsort(samples, kind="stable")
+    permuted = np.empty_like(order)
+    permuted[place] = order
+    start, stop = representation.columns
+    hop = stop // (stop - start)
+    spatial = adata.obsp[graph_key(Context.SPATIAL)]
+    components = np.asarray(adata.obsm[Obsm.HARMONY])[permuted]
+    profile = neighbourhood_profile(components, spatial, hop, adata.uns[UNS].get("shares_mean"))
+    block = profile[rows, start:stop].astype(np.float64)
+    return (block - block.mean(0)) @ principal_loadings(block, representation.loadings.shape[1])
