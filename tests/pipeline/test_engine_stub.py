@@ -53,7 +53,7 @@ def test_every_process_runs_once(stub):
         ),
         (
             "bin/semanticst/niche/mixture.py",
-            {"NICHE_CLUSTER": 1, "COHORT_ASSEMBLE": 1, "NICHE_DESCRIBE": 1, "REPORT_PLANTED": 1},
+            {"NICHE_CLUSTER": 1, "COHORT_ASSEMBLE": 1, "COHORT_MIXING": 1, "NICHE_DESCRIBE": 1, "REPORT_PLANTED": 1},
         ),
     ],
 )
