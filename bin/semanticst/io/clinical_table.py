@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from semanticst.errors import Problem
+from semanticst.io.columns import listed
 from semanticst.io.identifiers import near_names
 from semanticst.tables.delimited import Table, clean_value, read_table
 from semanticst.tables.schema import check_columns, check_rows, column_names
@@ -55,8 +56,8 @@ def check_agreement(clinical: Table, sheet: Table) -> list[Problem]:
         ]
     if len(without) == len(in_sheet):
         message = (
-            f"no patient of {sheet.file.name} is in this table (it has {_some(rows)}; the samplesheet has "
-            f"{_some(in_sheet)}); write patients alike in both"
+            f"no patient of {sheet.file.name} is in this table (it has {listed(rows, 5)}; the samplesheet has "
+            f"{listed(in_sheet, 5)}); write patients alike in both"
         )
         return [Problem(clinical.file, message, column="patient")]
     if without:
@@ -66,7 +67,7 @@ def check_agreement(clinical: Table, sheet: Table) -> list[Problem]:
         )  # fmt: skip
     idle = [p for p in rows if p not in in_sheet]
     if idle:
-        log.info("%d patients of %s have no sample that is used: %s", len(idle), clinical.file.name, _some(idle))
+        log.info("%d patients of %s have no sample that is used: %s", len(idle), clinical.file.name, listed(idle, 5))
 
     problems = []
     for column in [c for c in clinical.columns if c in sheet.columns and c != "patient"]:
@@ -120,11 +121,6 @@ def _mend_decimal_commas(table: Table) -> None:
             log.info("%s: column '%s' has decimal commas; read as numbers", table.file.name, column)
             for row in table.rows:
                 row[column] = row[column].replace(",", ".")
-
-
-def _some(names) -> str:
-    names = list(names)
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def sexes_of(sections: pd.DataFrame, patients: pd.DataFrame) -> dict[str, str]:

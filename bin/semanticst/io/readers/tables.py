@@ -12,6 +12,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from semanticst.io.columns import listed
 from semanticst.io.gene_names import NAMELESS
 from semanticst.io.readers.assembly import assemble, only_once, pair_up, rows_of
 from semanticst.io.readers.base import Reader, ReadError, Wanted
@@ -96,7 +97,7 @@ def read_single(file: Path, wanted: Wanted) -> ad.AnnData:
         only_once(ids, file)
     others = [c for c in table.columns if c in known and c not in (ids_in, *spatial) and plain(latin(c)) not in _USED]
     notes.insert(0, f"taken for features: {len(features)} columns, {features[0]} to {features[-1]}")
-    notes += [f"neither used nor features: {_shortened(others)}"] if others else []
+    notes += [f"neither used nor features: {listed(others, 20)}"] if others else []
     return assemble(
         X, ids, features, cells[list(spatial)].to_numpy(), unit=unit, notes=notes + _unit_notes(unit, spatial), obs=obs
     )
@@ -214,10 +215,6 @@ def _unit_notes(unit: str, columns: tuple[str, ...]) -> list[str]:
     if unit != "unknown":
         return []
     return [f"the columns {' and '.join(columns[:2])} do not say their unit; spatial_unit in the samplesheet states it"]
-
-
-def _shortened(names: list[str], most: int = 20) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _one(folder: Path, pattern: re.Pattern, besides: Path | None = None) -> Path | None:

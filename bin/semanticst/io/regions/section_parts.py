@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst.errors import Problem, ReadError
+from semanticst.io.columns import listed
 from semanticst.io.several_sections import FIELDS, plain
 from semanticst.tables.delimited import Table, clean_value
 
@@ -212,7 +213,7 @@ def _field_column(obs: pd.DataFrame) -> str:
     if not found:
         raise ReadError(
             f"fovs is given, but no column of the cells tells their field of view (fov, tile); columns: "
-            f"{_listed(obs.columns)}"
+            f"{listed(obs.columns, 12)}"
         )
     return found[0]
 
@@ -222,7 +223,7 @@ def _named_column(obs: pd.DataFrame, name: str) -> str:
         return name
     found = [column for column in obs.columns if plain(column) == plain(name)]
     if len(found) != 1:
-        raise ReadError(f"part_column {name}: the cells have no such column; columns: {_listed(obs.columns)}")
+        raise ReadError(f"part_column {name}: the cells have no such column; columns: {listed(obs.columns, 12)}")
     return found[0]
 
 
@@ -234,7 +235,9 @@ def _with_values(column: pd.Series, values: Iterable[str], what: str) -> np.ndar
     there = {texts[code] for code in used if code >= 0}
     missing = [value for value in values if value not in there]
     if missing:
-        raise ReadError(f"no cell has {_listed(missing)}; {what} in the input: {_listed(sorted(there, key=_in_order))}")
+        raise ReadError(
+            f"no cell has {listed(missing, 12)}; {what} in the input: {listed(sorted(there, key=_in_order), 12)}"
+        )
     chosen = np.array([text in set(values) for text in texts] + [False])  # the last for code -1, a missing value
     return chosen[codes]
 
@@ -255,8 +258,3 @@ def _with_ids(ids: pd.Index, wanted: pd.Index, file: str) -> np.ndarray:
             f"{file}: {n_strange} of {len(wanted)} ids are no cells (first: {first}); is it of another section?"
         )
     return chosen
-
-
-def _listed(values: Iterable[object], most: int = 12) -> str:
-    texts = [str(value) for value in values]
-    return (", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")) or "none"
