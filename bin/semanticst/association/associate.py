@@ -31,7 +31,7 @@ from semanticst.association.features.composition import (
     read_member_counts,
     unit_contacts,
 )
-from semanticst.association.features.units import Units
+from semanticst.association.features.summed_units import Units
 from semanticst.association.features.within_niche import read_within_niche
 from semanticst.association.stats.cell_numbers import (
     Cells,

@@ -11,7 +11,7 @@ from semanticst.association.checks.percentage_points import add_percentage_point
 from semanticst.association.checks.sensitivity_table import Material, sensitivity_table
 from semanticst.association.design.design import Design
 from semanticst.association.features.composition import Features, build_features
-from semanticst.association.features.units import Units
+from semanticst.association.features.summed_units import Units
 from semanticst.association.stats.cell_numbers import Cells
 from semanticst.association.stats.clusters import means_of_features, of_clusters
 from semanticst.association.stats.group_contrasts import slope_variable

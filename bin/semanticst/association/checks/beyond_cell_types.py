@@ -14,7 +14,7 @@ from statsmodels.stats.multitest import multipletests
 
 from semanticst.association.design.design import Design
 from semanticst.association.features.composition import JOINT, Features, shares
-from semanticst.association.features.units import Units
+from semanticst.association.features.summed_units import Units
 from semanticst.association.stats.results import association_table
 
 EXPECTED = "log-ratio expected from cell types"

@@ -19,7 +19,7 @@ from semanticst.association.features.composition import (
     centred_log_ratio,
     shares,
 )
-from semanticst.association.features.units import Units
+from semanticst.association.features.summed_units import Units
 from semanticst.association.stats.cell_numbers import LOG_CELLS
 from semanticst.association.stats.results import OMNIBUS, PRIMARY
 from semanticst.association.stats.sensitivity import LEVEL
