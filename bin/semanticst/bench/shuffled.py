@@ -1,4 +1,4 @@
-"""Shuffled outcomes on the fixed niches of a finished run: in how many shuffles is anything found?
+"""Shuffled outcomes on the fixed niches of a finished run: the share of shuffles that find anything.
 
 ``./semanticst bench shuffled`` hands the outcomes of patients to other patients, which leaves the niches, their numbers
 of cells and the batches as they are, and repeats the association with all that guards it.

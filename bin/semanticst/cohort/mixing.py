@@ -1,4 +1,4 @@
-"""How well samples are integrated: a map of cells before and after batch correction, and how batches mix in it.
+"""Mixing of batches in the integrated space, and a map of cells before and after batch correction.
 
 Mixing is measured by the local inverse Simpson index (LISI; Korsunsky et al. 2019, Nat Methods 16:1289): the effective
 number of batches (patients, samples) among the neighbours of a cell. Batches that hold different tissue do not mix, and

@@ -61,11 +61,11 @@ workflow COHORT_INPUT {
     ch_contrasts = SAMPLESHEET_CHECK.out.contrasts
         .join(SAMPLESHEET_CHECK.out.by_contrast)
         .flatMap { _meta, contrasts, folder ->
-            def names = contrasts.splitCsv(header: true).collect { row -> row.contrast }
-            if (!names) {
+            def asked = contrasts.splitCsv(header: true).collect { row -> row.contrast }
+            if (!asked) {
                 log.info('Association: skipped, because neither --contrasts nor --clinical_group nor --clinical_time is given')
             }
-            names.collect { name -> [name] + ['contrast', 'clinical', 'samplesheet'].collect { table -> folder.resolve("${name}.${table}.csv") } }
+            asked.collect { name -> [name] + ['contrast', 'clinical', 'samplesheet'].collect { table -> folder.resolve("${name}.${table}.csv") } }
         }
 
     // whole tables, for what is about all contrasts
