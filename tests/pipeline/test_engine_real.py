@@ -81,6 +81,9 @@ def test_planted_niche_is_found_and_the_report_says_so(demo):
     planted = json.loads((demo.outdir / "association/planted.json").read_text())
     assert planted["ari"] > 0.5
     assert planted["contrasts"]["response"]["found"]
+    summary = json.loads((demo.outdir / "multiqc/summary.json").read_text())
+    assert summary["niches"]["number"] == pd.read_csv(demo.outdir / "niches/niches.csv.gz")["niche"].nunique()
+    assert summary["niches"]["table"][0]["markers"]
     report = (demo.outdir / "multiqc/multiqc_report.html").read_text()
     sections = re.findall(r'id="mqc-module-section-(\w+)"', report)
     expected = "qc integration niches planted association methods parameters multiqc_software_versions"

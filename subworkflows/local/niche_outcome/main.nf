@@ -87,13 +87,13 @@ workflow NICHE_OUTCOME {
     )
 
     // of these the summary and the maps by group are made
-    def told = ['overview', 'counts'].collect { name -> "niche_${name}.csv" }
+    def told = ['niche_overview.csv', 'niche_counts.csv']
     ch_shown = NICHE_DESCRIBE.out.tables
         .map { _meta, files -> files.findAll { file -> file.name in told }.sort { file -> file.name } }
         .combine(niches)
         .combine(numbers)
 
-    def shown = ['markers', 'overview'].collect { name -> "niche_${name}.csv" }
+    def shown = ['niche_markers.csv', 'niche_overview.csv']
     ch_markers = NICHE_DESCRIBE.out.tables.map { _meta, files -> files.findAll { file -> file.name in shown }.sort { file -> file.name } }
 
     ch_report = NICHE_DESCRIBE.out.report
