@@ -25,17 +25,17 @@ log = logging.getLogger(__name__)
 
 PAGE = Path(__file__).resolve().parents[3] / "assets" / "explorer"
 FRAMES = 30
-MOVES = f"""(async () => {{
+MOVES = """(async () => {
   const canvas = explorer.drawing.canvas, gl = explorer.drawing.gl, pixel = new Uint8Array(4), panel = panels[0];
-  const drawn = () => {{ explorer.drawNow(); gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel); }};
+  const drawn = () => { explorer.drawNow(); gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel); };
   zoom(panel, 1.5); drawn();
   const start = performance.now();
-  for (let i = 0; i < {FRAMES}; i++) {{
+  for (let i = 0; i < FRAMES; i++) {
     pan(panel, 3, 2); drawn();
     await new Promise(requestAnimationFrame);
-  }}
-  return 1000 * {FRAMES} / (performance.now() - start);
-}})()"""
+  }
+  return 1000 * FRAMES / (performance.now() - start);
+})()""".replace("FRAMES", str(FRAMES))
 RECOLOUR = """(async () => {
   const gl = explorer.drawing.gl, pixel = new Uint8Array(4), start = performance.now();
   explorer.state.colour = explorer.choices().find((c) => c.kind === "feature").id;
