@@ -42,12 +42,12 @@ class Inputs:
     """``qc.csv``."""
     niches: pd.DataFrame | None = None
     """``niche_overview.csv``."""
-    supported: bool = True
-    """Whether the number of niches is (``niche_k.csv``)."""
     records: Sequence[dict] = field(default_factory=list)
     """``{contrast}.association.json`` of all contrasts."""
     cautions: Sequence[dict] = field(default_factory=list)
     """Cautions that a step has for the whole cohort: ``text``, and the ``section`` that shows why."""
+    supported: bool = True
+    """Whether the number of niches is (``niche_k.csv``)."""
 
 
 def read_inputs(qc: Path, described: Path | None, associations: Path | None) -> Inputs:
