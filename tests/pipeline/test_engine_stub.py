@@ -49,11 +49,20 @@ def test_every_process_runs_once(stub):
                 "NICHE_COLLECT": 1,
                 "REPORT_PLANTED": 1,
                 "REPORT_SUMMARY": 1,
+                "EXPLORER_BUILD": 1,
             },
         ),
         (
             "bin/semanticst/niche/mixture.py",
-            {"NICHE_CLUSTER": 1, "COHORT_ASSEMBLE": 1, "COHORT_MIXING": 1, "NICHE_DESCRIBE": 1, "REPORT_PLANTED": 1},
+            {
+                "NICHE_CLUSTER": 1,
+                "COHORT_ASSEMBLE": 1,
+                "COHORT_MIXING": 1,
+                "NICHE_DESCRIBE": 1,
+                "REPORT_PLANTED": 1,
+                "EXPORT_WRITE": 1,
+                "EXPLORER_BUILD": 1,
+            },
         ),
     ],
 )
