@@ -117,7 +117,7 @@ def test_order_of_rows_changes_nothing_and_a_further_contrast_runs_alone(many, c
     write_sheet(folder / "contrasts.csv", [GROUPS | {"contrast": "before"}, GROUPS])
     run = pipeline(folder, *MANY, "-resume", checkout=checkout, **STRICT).ok()
     # what gathers contrasts goes by content, and a stub has none
-    assert run.executed == {"SAMPLESHEET_CHECK": 1, "NICHE_ASSOCIATE": 1}
+    assert run.executed == {"SAMPLESHEET_CHECK": 1, "NICHE_ASSOCIATE": 1, "EXPLORER_BUILD": 1}
     assert [task["name"].split(" ")[1] for task in run.trace if "NICHE_ASSOCIATE" in task["name"] and
             task["status"] == "COMPLETED"] == ["(before)"]  # fmt: skip
 
