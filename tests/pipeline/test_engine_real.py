@@ -86,7 +86,7 @@ def test_planted_niche_is_found_and_the_report_says_so(demo):
     assert summary["niches"]["table"][0]["markers"]
     report = (demo.outdir / "multiqc/multiqc_report.html").read_text()
     sections = re.findall(r'id="mqc-module-section-(\w+)"', report)
-    expected = "qc integration niches planted association methods parameters multiqc_software_versions"
+    expected = "summary qc integration niches planted association methods parameters multiqc_software_versions"
     assert sections == expected.split()
 
 
