@@ -195,29 +195,6 @@ def associate(
     >>> found.findings[["feature", "niche"]].iloc[0].to_list()
     ['proportion', '2']
     """
-    result = _associate(
-        contrast, contrasts, clinical, samplesheet, counts, contacts, within_niche, kinds, base_clusterings, regions,
-        part, **options,
-    )  # fmt: skip
-    if numbers is None or is_supported(numbers):
-        return result
-    return replace(result, table=of_arbitrary_cuts(result.table))
-
-
-def _associate(
-    contrast: str,
-    contrasts: Path,
-    clinical: Path,
-    samplesheet: Path,
-    counts: Path,
-    contacts: Path | None,
-    within_niche: Mapping[str, Path | None] | None,
-    kinds: tuple[str, ...],
-    base_clusterings: Path | None,
-    regions: Path | None,
-    part: str | None,
-    **options,
-) -> Association:
     question = read_contrast(contrasts, contrast)
     niches = read_counts(counts)
     sections = read_sections(samplesheet, read_clinical(clinical), niches)
@@ -234,7 +211,7 @@ def _associate(
             log.warning("%s: not known of parts of sections, and not tested: %s", question.name, ", ".join(left))
         kinds = tuple(kind for kind in kinds if kind in BY_REGION) or BY_REGION[:1]
         found = examine(question, sections, niches, kinds=kinds, **options)
-        return replace(found, table=found.table.assign(model_digest=digest))
+        return _told(found, digest, numbers)
     edges = read_contacts(contacts) if contacts is not None else None
     tables = {
         kind: read_within_niche(path, kind) for kind, path in (within_niche or {}).items() if kind in kinds and path
@@ -249,7 +226,14 @@ def _associate(
         if by_member is not None:
             by_member = {name: table[table.index.isin(sections.index)] for name, table in by_member.items()}
     found = examine(question, sections, niches, edges, tables, kinds, by_member, typed, **options)
-    return replace(found, table=found.table.assign(model_digest=digest))
+    return _told(found, digest, numbers)
+
+
+def _told(found: Association, digest: str, numbers: Path | None) -> Association:
+    """``found`` with the digest of its model in every row, and a warning where the number of niches has no support."""
+    table = found.table.assign(model_digest=digest)
+    supported = numbers is None or is_supported(numbers)
+    return replace(found, table=table if supported else of_arbitrary_cuts(table))
 
 
 def examine(

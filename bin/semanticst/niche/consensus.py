@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from semanticst.niche.mixture import rows_of_each
+
 PRECEDENCE = 1e-9
 """By how much a base clustering counts more than the next: enough for ties, whatever number a niche has."""
 
@@ -88,9 +90,8 @@ def rand_index_within(a: np.ndarray, b: np.ndarray, samples: np.ndarray) -> floa
 
     Partitions that tell samples apart, and nothing within them, have 0: so have samples of which both see one part.
     """
-    codes = np.unique(samples, return_inverse=True)[1]
     shared = highest = 0.0
-    for rows in np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1]):
+    for rows in rows_of_each(samples):
         table, pairs = _overlap(a[rows], b[rows]), len(rows) * (len(rows) - 1) / 2
         together, in_a, in_b = ((m * (m - 1.0)).sum() / 2 for m in (table, table.sum(1), table.sum(0)))
         if pairs:

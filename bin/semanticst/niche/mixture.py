@@ -119,6 +119,12 @@ def subsample_rows(n: int, most: int, rng: np.random.Generator) -> np.ndarray:
     return np.arange(n) if n <= most else np.sort(rng.choice(n, most, replace=False))
 
 
+def rows_of_each(groups: np.ndarray) -> list[np.ndarray]:
+    """Rows of each group of ``groups`` (n,), in the order of their names."""
+    codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)[1:]
+    return np.split(np.argsort(codes, kind="stable"), np.cumsum(sizes)[:-1])
+
+
 def rows_of_samples(samples: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
     """Rows 0..n-1 in their order: all of them, or at most ``most``, of every sample about as many where it has them.
 

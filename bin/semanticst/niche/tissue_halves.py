@@ -15,7 +15,7 @@ import numpy as np
 
 from semanticst.constants import UNS, Context, Obs, Obsm, graph_key
 from semanticst.graph.contexts import neighbourhood_profile
-from semanticst.niche.mixture import rows_of_samples
+from semanticst.niche.mixture import rows_of_each, rows_of_samples
 from semanticst.niche.representations import Representation, principal_loadings
 
 TRIAL_CELLS = 4_000
@@ -51,8 +51,7 @@ def tissue_tiles(xy: np.ndarray, samples: np.ndarray) -> np.ndarray:
     """Tile (n,) int64 of each cell: every sample is cut in two across its longer side, and the pieces again, up to
     ``TILES`` tiles of at least ``TILE_CELLS`` cells. ``xy`` (n, 2) in any unit, ``samples`` (n,)."""
     tiles, n_tiles = np.zeros(len(xy), dtype=np.int64), 0
-    codes = np.unique(samples, return_inverse=True)[1]
-    for rows in np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1]):
+    for rows in rows_of_each(samples):
         pieces = [rows]
         while len(pieces) < TILES and min(map(len, pieces)) >= 2 * TILE_CELLS:
             pieces = [half for piece in pieces for half in _cut(piece, xy)]
