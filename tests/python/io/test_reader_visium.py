@@ -325,3 +325,50 @@ def test_a_folder_spatial_that_is_missing_or_still_packed(tmp_path, packed):
     with pytest.raises(ReadError, match="the folder spatial with the positions .* is missing") as error:
         read(tmp_path / "s")
     assert ("still packed? Unpack spatial.tar.gz" in str(error.value)) == packed
+
+
+IMAGE, ON_ARRAY = ["pxl_row_in_fullres", "pxl_col_in_fullres"], ["array_row", "array_col"]
+
+
+def exchanged(positions, *pairs):
+    """The table with the names of each pair of columns exchanged in its header."""
+    names = {}
+    for first, second in pairs:
+        names |= {first: second, second: first}
+    return positions.rename(columns=names)
+
+
+@pytest.mark.parametrize("angle", [0, 2.1])
+def test_exchanged_rows_and_columns_of_the_array_are_mended(tmp_path, angle):
+    positions = visium_positions(angle=angle)
+    write_visium(tmp_path / "s", positions)
+    exchanged(positions, ON_ARRAY).to_csv(tmp_path / "s" / "spatial" / "tissue_positions.csv", index=False)
+    adata = read(tmp_path / "s")
+    assert np.array_equal(adata.obs[ON_ARRAY], positions_of(adata, positions)[ON_ARRAY])
+    assert adata.uns["um_per_unit"] == pytest.approx(UM_PER_PX, rel=2e-3)
+    assert ["array_row and array_col were exchanged" in note for note in adata.uns["notes"]] == [True]
+
+
+@pytest.mark.parametrize("pairs", [[IMAGE], [IMAGE, ON_ARRAY]], ids=["image", "image and array"])
+@pytest.mark.parametrize("angle", [0, 2.1])
+def test_an_exchanged_header_of_the_image_is_refused(tmp_path, pairs, angle):
+    """Believed, it would mirror the section; columns that were only put into another order are read by their names."""
+    positions = visium_positions(angle=angle)
+    write_visium(tmp_path / "s", positions)
+    table = tmp_path / "s" / "spatial" / "tissue_positions.csv"
+    exchanged(positions, *pairs).to_csv(table, index=False)
+    with pytest.raises(ReadError, match="pxl_col_in_fullres before pxl_row_in_fullres.* mirrored"):
+        read(tmp_path / "s")
+    positions[[*positions.columns[:4], *IMAGE[::-1]]].to_csv(table, index=False)
+    assert read(tmp_path / "s").uns["notes"] == []
+
+
+def test_a_mirrored_section_in_the_usual_order_is_told(tmp_path):
+    """Slides of CytAssist may be so: it is read as it is, and not without a word."""
+    positions = visium_positions()
+    positions[IMAGE] = positions[IMAGE[::-1]].to_numpy()
+    write_visium(tmp_path / "s", positions)
+    adata = read(tmp_path / "s")
+    expected = positions_of(adata, positions)
+    assert np.array_equal(adata.obsm["spatial"], expected[["pxl_col_in_fullres", "pxl_row_in_fullres"]])
+    assert ["mirrored against their array positions" in note for note in adata.uns["notes"]] == [True]

@@ -19,7 +19,7 @@ from semanticst.io.proteins import protein_key
 from semanticst.io.readers.base import ReadError, Wanted
 from semanticst.io.readers.column_names import spatial_pair
 from semanticst.io.readers.pictures import object_picture
-from semanticst.io.readers.visium import SPOT_UM, spacing_scale
+from semanticst.io.readers.visium import MIRRORED, SPOT_UM, is_mirrored, spacing_scale
 from semanticst.io.several_sections import plain
 from semanticst.io.sparse import load_csr
 
@@ -189,7 +189,7 @@ def _scale(group, adata: ad.AnnData, platform: str) -> dict:
     points = adata.obsm.get(Obsm.SPATIAL)
     if points is None:
         return {}
-    found = _visium_scale(uns, adata.obs, np.asarray(points), platform)
+    found = _visium_scale(uns, adata.obs, np.asarray(points), platform, adata.uns["notes"])
     # stereopy: nanometres between the spots of the chip, in whose numbers it counts
     if not found and platform in ("", "stereoseq") and "bin_type" in uns and "resolution" in uns:
         nanometres = float(np.ravel(read_elem(uns["resolution"]))[0])
@@ -197,14 +197,22 @@ def _scale(group, adata: ad.AnnData, platform: str) -> dict:
     return {} if not found else {"spatial_unit": "px", "um_per_unit": found[0], "um_per_unit_source": found[1]}
 
 
-def _visium_scale(uns, obs: pd.DataFrame, points: np.ndarray, platform: str) -> tuple[float, str] | None:
-    """Micrometres per unit from the lattice of spots, else from the diameter of a spot of the only library."""
+def _visium_scale(
+    uns, obs: pd.DataFrame, points: np.ndarray, platform: str, notes: list[str]
+) -> tuple[float, str] | None:
+    """Micrometres per unit from the lattice of spots, else from the diameter of a spot of the only library.
+
+    A lattice that is mirrored is told in ``notes``.
+    """
     by_name = {plain(name): name for name in obs.columns}
     if platform not in ("", "visium") or not {"arrayrow", "arraycol"} <= set(by_name) or points.dtype.kind not in "iuf":
         return None
     array = obs[[by_name["arrayrow"], by_name["arraycol"]]].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
     whole = np.isfinite(array).all(axis=1) & np.isfinite(points[:, :2]).all(axis=1)
-    if whole.sum() > 2 and (um := spacing_scale(array[whole], points[whole, :2].astype(np.float64))):
+    array, pixels = array[whole], points[whole, :2].astype(np.float64)
+    if whole.sum() > 2 and (um := spacing_scale(array, pixels)):
+        if is_mirrored(array, pixels):
+            notes.append(MIRRORED)
         return um, "spacing of spots of 100 um"
     held = uns["spatial"] if "spatial" in uns and not _is_array(uns["spatial"]) else {}
     libraries = [held[name] for name in held if not _is_array(held[name])]

@@ -52,7 +52,7 @@ def read_positions(spatial: Path) -> tuple[pd.DataFrame, Path]:
     """Positions of all spots or bins, and the file that they are from.
 
     Index barcode; in_tissue (bool), array_row, array_col, x and y in pixels of the full-resolution image, x to the
-    right and y down. Raises ReadError when the file is missing or damaged, or when barcodes repeat.
+    right and y down; ``attrs['header']`` has the columns in the order of the file. Raises ReadError when the file is missing or damaged, or when barcodes repeat.
     """
     merged = find_file(spatial, AGGREGATED)
     if merged:
@@ -62,6 +62,7 @@ def read_positions(spatial: Path) -> tuple[pd.DataFrame, Path]:
         )
     file = needed_file(spatial, *POSITIONS, what="the table of positions")
     table = read_parquet(file, COLUMNS) if file.suffix == ".parquet" else _read_csv(file)
+    table.attrs.setdefault("header", list(COLUMNS))
     numbers = list(COLUMNS[1:])
     with reading(file, "a table of positions"):
         table[numbers] = table[numbers].apply(pd.to_numeric)
@@ -89,7 +90,9 @@ def _read_csv(file: Path) -> pd.DataFrame:
             raise ReadError(f"{len(COLUMNS)} columns are expected ({', '.join(COLUMNS)}), {table.shape[1]} are there")
     if headed:
         needed_columns(table.columns, COLUMNS, file)
-        return table[list(COLUMNS)].copy()
+        ordered = table[list(COLUMNS)].copy()
+        ordered.attrs["header"] = [column for column in table.columns if column in COLUMNS]
+        return ordered
     return table.set_axis(list(COLUMNS), axis=1)
 
 

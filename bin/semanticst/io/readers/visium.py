@@ -24,6 +24,11 @@ from semanticst.io.readers.visium_hd import VISIUM_HD
 
 SPACING_UM = 100.0
 """Between the centres of neighbouring spots, on slides of 6.5 and of 11 mm."""
+ARRAY = ["array_row", "array_col"]
+MIRRORED = (
+    "the spots are mirrored against their array positions: as slides of CytAssist may be; else rows and columns of the "
+    "image are exchanged in the positions"
+)
 SPOT_UM = 65.0
 """What ``spot_diameter_fullres`` spans, see `um_per_pixel`."""
 
@@ -38,6 +43,7 @@ def read_visium(path: Path, wanted: Wanted) -> ad.AnnData:
             f"{file_names(outs)}{still_packed(outs)}"
         )
     positions, file = read_positions(spatial)
+    positions, told = rows_and_columns(positions, file)
     factors, _ = read_scalefactors(spatial)
     counts, matrix = read_counts(outs)
     adata = place(counts, matrix, positions, file)
@@ -45,8 +51,44 @@ def read_visium(path: Path, wanted: Wanted) -> ad.AnnData:
     adata.uns.update(um_per_unit=um, um_per_unit_source=source, platform="visium")
     if picture := spaceranger_picture(spatial, factors):
         adata.uns["picture"] = picture
-    adata.uns["notes"] += [note] if note else []
+    adata.uns["notes"] += [*told, *([note] if note else [])]
     return adata
+
+
+def rows_and_columns(positions: pd.DataFrame, file: Path) -> tuple[pd.DataFrame, list[str]]:
+    """Positions whose array rows and columns are what they are called, and notes.
+
+    The lattice tells rows from columns: its rows are 87 um apart, its columns count 50 um. In the picture rows and
+    columns differ only by a mirror, which some slides have by their making (CytAssist), so that what is asked of the
+    image needs a second sign: a header in another order than that of Space Ranger.
+
+    Raises ReadError when the header names row and column of the image in the other order, and the spots are mirrored if
+    it is believed.
+    """
+    array, pixels = positions[ARRAY].to_numpy(float), positions[["x", "y"]].to_numpy(float)
+    notes = []
+    if spacing_scale(array, pixels) is None and spacing_scale(array[:, ::-1], pixels) is not None:
+        positions = positions.assign(**dict(zip(ARRAY, array[:, ::-1].T.astype(np.int64))))
+        array = array[:, ::-1]
+        notes.append(f"{file.name}: array_row and array_col were exchanged, as the lattice of the spots shows; read so")
+    if spacing_scale(array, pixels) is None or not is_mirrored(array, pixels):
+        return positions, notes
+    header = positions.attrs.get("header", [])
+    if "pxl_row_in_fullres" in header and header.index("pxl_col_in_fullres") < header.index("pxl_row_in_fullres"):
+        raise ReadError(
+            f"{file.name}: the header names pxl_col_in_fullres before pxl_row_in_fullres, the other order than Space "
+            "Ranger's, and by these names the section is mirrored against the array positions: the two names were "
+            "exchanged. Exchange them; if they are right (a slide that is mirrored, as of CytAssist), put the columns "
+            "into the order of Space Ranger"
+        )
+    return positions, [*notes, MIRRORED]
+
+
+def is_mirrored(array: np.ndarray, pixels: np.ndarray) -> bool:
+    """Whether array positions (row, column) and pixels (x, y), n_spots x 2, differ by a mirror, however turned."""
+    # x goes with columns and y with rows, so that a turned lattice has a negative determinant
+    array, pixels = array - array.mean(axis=0), pixels - pixels.mean(axis=0)
+    return float(np.linalg.det(np.linalg.lstsq(array, pixels, rcond=None)[0])) > 0
 
 
 def um_per_pixel(positions: pd.DataFrame, factors: dict) -> tuple[float, str, str]:
