@@ -241,6 +241,67 @@ def test_a_store_that_was_copied_in_part_is_refused(tmp_path, zarr_format, shard
         lost.write_bytes(content)
 
 
+TYPES = {
+    "mixed": np.resize(["B", "T", "Myeloid", "B", "T"], 200),
+    "sorted": np.repeat(["B", "T", "Myeloid"], (70, 80, 50)),
+    "rare": np.where(np.arange(200) == 120, "T", "B"),
+    "one": np.repeat("B", 200),
+}
+
+
+def write_types(folder, types, drop=None, empty_chunks=False, chunks=50):
+    """A store with a categorical column of cell types in four chunks, of which one is dropped."""
+    import zarr
+
+    write_chunked(folder, np.random.default_rng(0).poisson(2.0, (200, 12)) + np.eye(200, 12, dtype=int))
+    root = zarr.open_group(folder, mode="a")
+    column = pd.Series(pd.Categorical(types, categories=list(dict.fromkeys(types))))
+    ad.io.write_elem(root, "obs/cell_type", column.array)
+    ad.io.write_elem(root, "obs/flag", np.zeros(200, bool))
+    for name, values in (("cell_type/codes", column.cat.codes.to_numpy()), ("flag", np.zeros(200, bool))):
+        attrs = root[f"obs/{name}"].attrs.asdict()
+        config = {"write_empty_chunks": empty_chunks}
+        new = root.create_array(
+            f"obs/{name}", data=values, chunks=(chunks,), fill_value=0, config=config, overwrite=True
+        )
+        new.attrs.update(attrs)
+    root["obs"].attrs["column-order"] = ["cell_type", "flag"]
+    if drop is not None:
+        (folder / "obs" / "cell_type" / "codes" / str(drop)).unlink()
+    return column
+
+
+@pytest.mark.parametrize(("how", "drop", "empty_chunks"), [("mixed", 0, False), ("mixed", 2, False), ("rare", 2, True)])
+def test_lost_codes_of_a_category(tmp_path, how, drop, empty_chunks):
+    """They would read as the first category: not so many alike in a row where types change from cell to cell, and not
+    where the store has chunks of nothing else."""
+    write_types(tmp_path / "a.zarr", TYPES[how], drop, empty_chunks)
+    with pytest.raises(ReadError, match=r"codes: \d of 4 chunks are missing; the store was copied"):
+        read(tmp_path / "a.zarr")
+
+
+@pytest.mark.parametrize(("how", "drop", "doubtful"), [
+    ("mixed", None, 0), ("sorted", None, 0), ("rare", None, 0), ("one", None, 0), ("sorted", 1, 100), ("sorted", 3, 100),
+    ("rare", 2, 200),
+])  # fmt: skip
+def test_chunks_of_one_category_may_be_missing(tmp_path, how, drop, doubtful):
+    """Zarr leaves out chunks of the first category; what nothing tells apart from a loss, is a warning."""
+    expected = write_types(tmp_path / "a.zarr", TYPES[how], drop)
+    adata = read(tmp_path / "a.zarr")
+    if drop is None:
+        assert adata.obs["cell_type"].tolist() == expected.tolist()
+    told = adata.uns.get("warnings", [])
+    expected = f"obs['cell_type']: {doubtful} of 200 values are not in the store and read as B"
+    assert [expected in text for text in told] == ([True] if doubtful else [])
+
+
+def test_all_codes_of_a_category_are_missing(tmp_path):
+    write_types(tmp_path / "a.zarr", TYPES["mixed"], drop=0, chunks=200)
+    assert ["200 of 200 values are not in the store" in text for text in read(tmp_path / "a.zarr").uns["warnings"]] == [
+        True
+    ]
+
+
 def test_chunks_of_genes_that_no_cell_has_may_be_missing(tmp_path):
     """Zarr writes no chunk of zeros; a lost one has values where the same genes of other cells have."""
     import zarr

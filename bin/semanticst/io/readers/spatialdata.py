@@ -20,13 +20,14 @@ from semanticst.io.readers.files import reading
 from semanticst.io.readers.label_images import label_centroids
 from semanticst.io.readers.store_images import annotated, store_picture, transformations_of
 from semanticst.io.readers.transformations import to_global
-from semanticst.io.readers.zarr_chunks import need_whole, need_whole_dense
+from semanticst.io.readers.zarr_chunks import check_table, need_whole, need_whole_dense
 from semanticst.io.several_sections import OVERLAP, SECTION_COLUMNS, how_to_split, overlap, plain
 from semanticst.io.understood import cells_left_out
 
 if TYPE_CHECKING:
     import zarr
 
+TABLES = ("obs", "var")
 ATTRS = "spatialdata_attrs"
 XENIUM_PX = 0.2125
 """Micrometres of a pixel of the morphology image of Xenium."""
@@ -62,7 +63,9 @@ def read_spatialdata(folder: Path, wanted: Wanted) -> ad.AnnData:
         # what is there, not what was there when the metadata were put together
         root = zarr.open_group(folder, mode="r", use_consolidated=False)
         group = _table(root, wanted.table)
+        doubtful = {part: check_table(group[part], present) for part in TABLES if hasattr(group.get(part), "members")}
         table = read_object(group, wanted, check)
+        doubts = _doubts(doubtful, table)
         keys = _keys(group, table)
         if Obsm.SPATIAL in table.obsm and np.isnan(table.obsm[Obsm.SPATIAL]).all() and keys:
             del table.obsm[Obsm.SPATIAL]
@@ -80,8 +83,26 @@ def read_spatialdata(folder: Path, wanted: Wanted) -> ad.AnnData:
     parts = {plain(name) for name in wanted.part_columns}
     kept = [c for c in table.obs if (c in KEPT or plain(c) in KEPT_PLAIN) and c not in (keys or ())]
     table.obs = table.obs[[c for c in table.obs if c in kept or plain(c) in parts]]
+    used = {("obs", c) for c in (*table.obs, *(keys or ()))} | {("var", c) for c in table.var}
+    if told := [text for column, text in doubts.items() if column in used]:
+        table.uns["warnings"] = told
     table.uns.setdefault("spatial_unit", "unknown")
     return table
+
+
+def _doubts(doubtful: dict[str, dict[str, int]], table: ad.AnnData) -> dict[tuple[str, str], str]:
+    """A warning for each column of obs and var (table, column) of which values may be lost; see `check_table`."""
+    texts = {}
+    for part, columns in doubtful.items():
+        frame = table.obs if part == "obs" else table.var
+        for column, n in columns.items():
+            kind = frame[column].dtype if column in frame else None
+            read_as = kind.categories[0] if isinstance(kind, pd.CategoricalDtype) else "0, False or empty"
+            texts[part, column] = (
+                f"{part}['{column}']: {n} of {len(frame)} values are not in the store and read as {read_as}; it leaves "
+                "out chunks of nothing else, but so does a copy in part: compare the column with the original"
+            )
+    return texts
 
 
 def _table(root: "zarr.Group", name: str) -> "zarr.Group":
