@@ -28,7 +28,9 @@ SYMBOLS = ("symbol", "symbols", "genesymbol", "genesymbols", "genename", "genena
 """Columns of ``var`` under which files keep the other name of a gene, in lower-case letters: ``Symbol`` of
 Bioconductor, ``feature_name`` of CELLxGENE, ``real_gene_name`` of stereopy."""
 NO_NAME = ("", "nan", "NaN", "NA", "None", "<NA>", "-")
-NAMELESS = re.compile(r"^(Unnamed: \d+(_level_\d+)?|\.\.\.\d+|level_\d+|index|row[ _.]?(names?|numbers?|id))?$", re.I)
+NAMELESS = re.compile(
+    r"^(Unnamed: \d+(_level_\d+|\.\d+)?|\.\.\.\d+|level_\d+|index|row[ _.]?(names?|numbers?|id))?$", re.I
+)
 """What pandas, R and spreadsheets call a column of row numbers: nothing, Unnamed: 0, ...1, index."""
 
 

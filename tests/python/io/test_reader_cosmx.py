@@ -8,6 +8,7 @@ import pytest
 
 from helpers import real_data
 from semanticst.io.readers import ReadError, Wanted, reader_for
+from semanticst.io.understood import numbers_left_out
 from vendor_helpers import cosmx_ids, edit_text, make_truth, write_cosmx, write_text
 
 COUNTS, METADATA = "S1_exprMat_file.csv.gz", "S1_metadata_file.csv.gz"
@@ -31,7 +32,8 @@ def test_cells_of_all_fields_without_the_background(tmp_path):
     assert adata.uns["platform"] == "cosmx"
     assert (adata.uns["spatial_unit"], adata.uns["um_per_unit"]) == ("px", 0.12028)
     assert np.allclose(adata.obs["cell_area"], 1000 * 0.12028**2)
-    assert adata.uns["notes"] == ["2 rows of cell_ID 0 (no cell) are left out"]
+    assert adata.uns["notes"] == ["2 of 14 rows are of cell_ID 0 (no cell) and left out"]
+    assert numbers_left_out(adata.uns["notes"])["n_cells_left_out"] == 2
 
 
 def test_names_of_newer_exports(tmp_path):

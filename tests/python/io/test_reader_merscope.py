@@ -60,7 +60,7 @@ def test_cells_of_one_file_only_are_left_out_with_a_note(tmp_path):
         (lambda f: edit_text(f / COUNTS, lambda t: t[:62]), f"{COUNTS}: row 5 has 4 columns, not 5"),
         (lambda f: edit_text(f / COUNTS, lambda t: "cell\n1\n2\n"), "one column only"),
         (lambda f: edit_text(f / COUNTS, lambda t: "\n".join(t.split("\n")[:5])), None),
-        (lambda f: (f / COUNTS).write_bytes(b"cell,\xff\xfe\n1,2\n"), f"{COUNTS} cannot be read as a table"),
+        (lambda f: (f / COUNTS).write_bytes(b"cell,\x81\xfe\n1,2\n"), f"{COUNTS}: neither UTF-8 nor"),
         (lambda f: write_text(f / COUNTS, ""), f"{COUNTS} is empty"),
         (lambda f: write_text(f / "b_cell_by_gene.csv", "cell,A\n1,1\n"), "several files match"),
         (lambda f: edit_text(f / METADATA, lambda t: t.replace("\n3,", "\n4,")), f"{METADATA}: 1 ids occur more"),
@@ -102,3 +102,19 @@ def test_row_numbers_of_pandas_in_front_of_both_tables_are_no_ids(tmp_path):
     for name in ("cell_by_gene.csv", "cell_metadata.csv"):
         pd.read_csv(folder / name).to_csv(folder / name)
     truth.check(reader_for(folder, "").read(folder, Wanted()))
+
+
+@pytest.mark.parametrize("start", [0, 1], ids=["pandas", "R"])
+@pytest.mark.parametrize(("numbers", "ids"), [("", "X"), ("", "Unnamed: 0"), ("Unnamed: 0.1", "Unnamed: 0")])
+def test_row_numbers_in_front_of_ids_without_a_name(tmp_path, start, numbers, ids):
+    """Both files are in orders of their own: by the numbers of the rows they would pair up all the same."""
+    truth = make_truth()
+    write_merscope(tmp_path, truth)
+    for name in (COUNTS, METADATA):
+        table = pd.read_csv(tmp_path / name, index_col=0)
+        table.index.name = ids
+        table = table.reset_index().set_axis(range(start, start + len(table)))
+        table.to_csv(tmp_path / name, index_label=numbers)
+    adata = read(tmp_path)
+    truth.check(adata)
+    assert adata.obs_names.tolist() == truth.ids

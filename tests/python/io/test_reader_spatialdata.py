@@ -281,8 +281,8 @@ def test_lost_codes_of_a_category(tmp_path, how, drop, empty_chunks):
 
 
 @pytest.mark.parametrize(("how", "drop", "doubtful"), [
-    ("mixed", None, 0), ("sorted", None, 0), ("rare", None, 0), ("one", None, 0), ("sorted", 1, 100), ("sorted", 3, 100),
-    ("rare", 2, 200),
+    ("mixed", None, 0), ("sorted", None, 0), ("rare", None, 0), ("one", None, 0),
+    ("sorted", 1, 100), ("sorted", 3, 100), ("rare", 2, 200),
 ])  # fmt: skip
 def test_chunks_of_one_category_may_be_missing(tmp_path, how, drop, doubtful):
     """Zarr leaves out chunks of the first category; what nothing tells apart from a loss, is a warning."""

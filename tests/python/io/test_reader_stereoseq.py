@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from semanticst.io.readers import ReadError, Wanted, reader_for
+from semanticst.io.understood import numbers_left_out
 from vendor_helpers import edit_text, gem_records, make_truth, write_cell_gef, write_gef, write_gem, write_text
 
 
@@ -52,7 +53,9 @@ def test_gem_with_cells(tmp_path, monkeypatch):
     file = write_gem(tmp_path / "a.cellbin.gem.gz", truth, cells=True)
     records = gem_records(truth, 100).groupby("CellID")[["x", "y"]].mean()
     truth.check(read(file), spatial=records.loc[[int(i) for i in truth.ids]].to_numpy())
-    assert "cell 0" in read(file).uns["notes"][0]
+    notes = read(file).uns["notes"]
+    assert "cell 0, which is what lies outside of cells, is left out: " in notes[1]
+    assert numbers_left_out(notes)["n_cells_left_out"] == 1
     assert read(file, 50).n_obs == truth.counts.shape[0]
 
 

@@ -1,5 +1,7 @@
 """Tables of any origin."""
 
+import gzip
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -347,3 +349,50 @@ def test_types_of_features_beside_a_matrix(tmp_path):
     (tmp_path / "counts.csv").unlink()
     write_mtx(tmp_path, truth)
     assert set(read(tmp_path).var["feature_types"]) == {"Gene Expression"}
+
+
+ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "cp1252"]
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("zipped", [False, True])
+def test_text_of_any_usual_encoding(tmp_path, encoding, zipped):
+    """QuPath and Excel on Windows write the micro sign as Latin-1, or all of it as UTF-16."""
+    names = ["Centroid X µm", "Centroid Y µm", "CD3", "CD20", "Classification"]
+    rows = [f"c{i},{i},{2 * i + 1},{i % 3},{i % 4},Müller" for i in range(12)]
+    text = "\n".join([",".join(["Object ID", *names]), *rows]) + "\n"
+    file = tmp_path / ("s.csv.gz" if zipped else "s.csv")
+    file.write_bytes(gzip.compress(text.encode(encoding)) if zipped else text.encode(encoding))
+    adata = read(file)
+    assert adata.obs_names.tolist() == [f"c{i}" for i in range(12)]
+    assert (adata.uns["spatial_unit"], adata.var_names.tolist()) == ("um", ["CD3", "CD20"])
+    assert np.array_equal(adata.obsm["spatial"], [[i, 2 * i + 1] for i in range(12)])
+    assert set(adata.obs["cell_type"]) == {"Müller"}
+
+
+@pytest.mark.parametrize(("content", "message"), [
+    (b"cell_id,x,y,A,B\nc1,1,2,3,4\n" * 5000 + b"c\xe4,1,2,3,4\n", r"not UTF-8 throughout \(byte 0xe4 in '.*c\?,1"),
+    ("cell_id,x,y,A,B\nc1,1,2,3,4\n".encode("utf-16-le"), "UTF-16 without its mark; save it as CSV UTF-8"),
+    (b"cell_id,x,y,A,B\nc1,1,2,3,4\nc\x81\xe4,1,2,3,4\n", r"neither UTF-8 nor .*: byte 0x81 in row 3"),
+], ids=["late", "no mark", "other"])  # fmt: skip
+def test_text_of_no_usual_encoding(tmp_path, content, message):
+    (tmp_path / "s.csv").write_bytes(content)
+    with pytest.raises(ReadError, match=message):
+        read(tmp_path / "s.csv")
+
+
+@pytest.mark.parametrize("start", [0, 1], ids=["pandas", "R"])
+@pytest.mark.parametrize("ids", ["X", "Unnamed: 0", "cell"])
+def test_row_numbers_in_front_of_the_ids_of_both_tables(tmp_path, start, ids):
+    """The tables are in orders of their own: by the numbers of the rows they would pair up all the same."""
+    truth = make_truth()
+    write_pair(tmp_path, truth)
+    files = sorted(tmp_path.iterdir())
+    assert len(files) == 2
+    for reverse, file in enumerate(files):
+        table = pd.read_csv(file, index_col=0)[:: -1 if reverse else 1]
+        table.index.name = ids
+        table.reset_index().set_axis(range(start, start + len(table))).to_csv(file)
+    adata = read(tmp_path)
+    truth.check(adata)
+    assert sorted(adata.obs_names) == sorted(truth.ids)

@@ -13,6 +13,7 @@ from semanticst.io.gene_names import NAMELESS
 from semanticst.io.readers.assembly import assemble, pair_up, rows_of
 from semanticst.io.readers.base import Reader, ReadError, Wanted, find_file, needed_columns, needed_file
 from semanticst.io.readers.tabular import Layout, layout_of, read_columns, read_counts, without_row_numbers
+from semanticst.io.understood import cells_left_out
 
 COUNTS, METADATA, FOV_POSITIONS = "*exprMat_file.csv*", "*metadata_file.csv*", "*fov_positions_file.csv*"
 ID_COLUMNS = ("fov", "cell_ID", "cell", "cell_id", "slide_ID", "slide_ID_numeric")
@@ -56,7 +57,8 @@ def read_cosmx(folder: Path, wanted: Wanted) -> ad.AnnData:
     rows, at, notes = pair_up(keys[real], placed[real_placed], counts.file, metadata.file)
     rows, cells, notes = real[rows], cells.iloc[real_placed[at]], notes + numbers
     if len(real) < len(keys):
-        notes.append(f"{len(keys) - len(real)} rows of cell_ID 0 (no cell) are left out")
+        note = f"{len(keys) - len(real)} of {len(keys)} rows are of cell_ID 0 (no cell) and left out"
+        notes.append(cells_left_out(len(keys) - len(real), note))
 
     scale = COMMERCIAL if unit == "mm" else _pixel(cells)
     spatial = cells[list(spatial_columns)].to_numpy()

@@ -1,6 +1,8 @@
 """Opening the files of a folder: gzipped or not, tables of millions of rows, and errors that name the file."""
 
+import codecs
 import gzip
+import io
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +11,9 @@ from typing import BinaryIO, cast
 import pandas as pd
 
 from semanticst.io.readers.base import ReadError, damaged, find_file, needed_columns
+
+HEAD = 1 << 16
+"""Bytes of a text by which its encoding is told."""
 
 
 @contextmanager
@@ -20,8 +25,19 @@ def reading(file: Path, kind: str) -> Iterator[None]:
         raise ReadError(f"{file.name}: {error}") from None
     except MemoryError:
         raise
+    except UnicodeDecodeError as error:
+        raise not_utf8(file, error) from error
     except Exception as error:
         raise damaged(file, kind, error) from error
+
+
+def not_utf8(file: Path, error: UnicodeDecodeError) -> ReadError:
+    """A ReadError for text whose beginning is UTF-8 and which goes on otherwise."""
+    around = error.object[max(0, error.start - 20) : error.end + 5].decode("ascii", "replace").strip()
+    around = " ".join(around.split()).replace("\ufffd", "?")
+    return ReadError(
+        f"{file.name}: not UTF-8 throughout (byte {error.object[error.start]:#x} in '{around}'); save it as CSV UTF-8"
+    )
 
 
 def open_bytes(file: Path) -> BinaryIO:
@@ -29,6 +45,65 @@ def open_bytes(file: Path) -> BinaryIO:
     with file.open("rb") as opened:
         zipped = opened.read(2) == b"\x1f\x8b"
     return cast(BinaryIO, gzip.open(file, "rb") if zipped else file.open("rb"))
+
+
+def open_text(file: Path) -> BinaryIO:
+    """Open a text that may be gzipped, as UTF-8 without a byte-order mark whatever it is stored as; see `encoding_of`.
+
+    What is read is made anew where the file is no UTF-8, so that it cannot be sought in.
+    """
+    encoding = encoding_of(file)
+    opened = open_bytes(file)
+    if encoding == "utf-8-sig":
+        opened.read(len(codecs.BOM_UTF8))
+    return opened if encoding.startswith("utf-8") else cast(BinaryIO, io.BufferedReader(_Recoded(opened, encoding)))
+
+
+def encoding_of(file: Path) -> str:
+    """utf-8, utf-8-sig or utf-16 (each with its mark), or cp1252, by the first bytes.
+
+    Windows-1252 (with Latin-1 in it) is what programs on Windows write; in numbers and names it differs in such as the
+    micro sign. Raises ReadError when it is no text, and where the bytes do not tell.
+    """
+    with open_bytes(file) as opened:
+        start = opened.read(HEAD)
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if b"\0" in start:
+        raise ReadError("no text, or UTF-16 without its mark; save it as CSV UTF-8")
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+        return "utf-8-sig" if start.startswith(codecs.BOM_UTF8) else "utf-8"
+    except UnicodeDecodeError:
+        pass  # tried as the other one
+    try:
+        start.decode("cp1252")
+    except UnicodeDecodeError as error:
+        row = start[: error.start].count(b"\n") + 1
+        raise ReadError(
+            f"neither UTF-8 nor Windows-1252 (Latin-1): byte {start[error.start]:#x} in row {row}; save it as CSV UTF-8"
+        ) from None
+    return "cp1252"
+
+
+class _Recoded(io.RawIOBase):
+    """A text as UTF-8, read from a file of another encoding."""
+
+    def __init__(self, opened: BinaryIO, encoding: str):
+        self.text, self.rest = io.TextIOWrapper(opened, encoding, newline=""), b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        self.rest = self.rest or self.text.read(HEAD).encode()
+        n = min(len(buffer), len(self.rest))
+        buffer[:n], self.rest = self.rest[:n], self.rest[n:]
+        return n
+
+    def close(self) -> None:
+        self.text.close()
+        super().close()
 
 
 def read_start(folder: Path, *patterns: str, size: int = 1 << 22) -> bytes:

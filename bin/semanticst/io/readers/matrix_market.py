@@ -12,7 +12,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from semanticst.io.readers.base import ReadError
-from semanticst.io.readers.files import open_bytes, reading
+from semanticst.io.readers.files import open_text, reading
 
 BLOCK = 1 << 19
 """Lines that are read at once."""
@@ -24,7 +24,7 @@ def read_matrix_market(file: Path) -> sp.csr_matrix:
 
     Raises ReadError, which names the file, when it is no sparse general matrix of real numbers, or damaged.
     """
-    with reading(file, "a Matrix Market file"), open_bytes(file) as opened:
+    with reading(file, "a Matrix Market file"), open_text(file) as opened:
         (n_rows, n_columns, n), has_values = _read_header(opened)
         row, column, value = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.float32)
         in_column = np.zeros(n_columns, np.int64)

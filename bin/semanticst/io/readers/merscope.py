@@ -11,13 +11,19 @@ import pandas as pd
 from semanticst.io.gene_names import NAMELESS
 from semanticst.io.readers.assembly import assemble, pair_up, rows_of
 from semanticst.io.readers.base import Reader, ReadError, Wanted, needed_file
-from semanticst.io.readers.tabular import Layout, layout_of, read_columns, read_counts, without_row_numbers
+from semanticst.io.readers.tabular import (
+    Layout,
+    layout_of,
+    nameless_ids,
+    read_columns,
+    read_counts,
+    without_row_numbers,
+)
 
 COUNTS, METADATA = "*cell_by_gene.csv*", "*cell_metadata.csv*"
-ID_COLUMNS = ("EntityID", "cell", "cell_id", "", "Unnamed: 0", "X")
-"""Names of the column of ids: of the vendor, without a name, and after pandas or R wrote the table again. The first
-that is there holds the ids; none of them is a feature."""
-NAMELESS_IDS = ID_COLUMNS[3:]
+NAMED_IDS, R_IDS = ("EntityID", "cell", "cell_id"), ("X",)
+"""Names of the column of ids: of the vendor, and after R wrote the table again; it may also have none. The first that
+is there holds the ids; none of them is a feature."""
 CONTROLS = r"Blank[-_.]"
 
 
@@ -33,7 +39,7 @@ def read_merscope(folder: Path, wanted: Wanted) -> ad.AnnData:
     id_counts, id_metadata = _id_column(counts), _id_column(metadata)
     fov = ["fov"] if "fov" in metadata.columns else []
     cells = read_columns(metadata, [id_metadata, *fov], ["center_x", "center_y"])
-    others = {name for name in counts.columns if name in ID_COLUMNS or NAMELESS.match(name)}
+    others = {name for name in counts.columns if name in (*NAMED_IDS, *R_IDS) or NAMELESS.match(name)}
     ids, features, X = read_counts(counts, others)
     features, X, numbers = without_row_numbers(features, X, counts.file)
     keys = pd.Index(ids[id_counts], dtype=object)
@@ -47,20 +53,13 @@ def read_merscope(folder: Path, wanted: Wanted) -> ad.AnnData:
 
 
 def _id_column(table: Layout) -> str:
-    found = [name for name in ID_COLUMNS if name in table.columns]
-    if not found:
-        names = ", ".join(name for name in ID_COLUMNS if name)
+    found = next((name for name in NAMED_IDS if name in table.columns), None) or nameless_ids(table, R_IDS)
+    if found is None:
         raise ReadError(
-            f"{table.file.name}: there is no column of cell ids: {names}, or one without a name is expected; columns "
-            f"found: {', '.join(table.columns[:12])}"
+            f"{table.file.name}: there is no column of cell ids: {', '.join((*NAMED_IDS, *R_IDS))}, or one without a "
+            f"name is expected; columns found: {', '.join(table.columns[:12])}"
         )
-    if len(found) > 1 and found[0] in NAMELESS_IDS and _are_row_numbers(read_columns(table, [found[0]], [])[found[0]]):
-        return found[1]  # pandas read and wrote the table: its row numbers stand in front of the ids
-    return found[0]
-
-
-def _are_row_numbers(ids: pd.Series) -> bool:
-    return ids.tolist() == [str(i) for i in range(len(ids))]
+    return found
 
 
 MERSCOPE = Reader(

@@ -6,7 +6,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from semanticst.io.readers.base import ReadError, needed_file
-from semanticst.io.readers.files import open_bytes, reading
+from semanticst.io.readers.files import open_text, reading
 from semanticst.io.readers.matrix_market import read_matrix_market
 
 MATRIX = ("*matrix.mtx", "*matrix.mtx.gz", "*MoleculesPerMatchedBead.mtx", "*MoleculesPerMatchedBead.mtx.gz")
@@ -44,5 +44,5 @@ def read_mtx(folder: Path, cells: tuple[str, ...] = CELLS) -> tuple[sp.csr_matri
 def _names(file: Path) -> pd.DataFrame:
     """Texts of a list without header; columns 0, 1, ..."""
     separator = "," if ".csv" in file.name else "\t"
-    with reading(file, "a list of names"), open_bytes(file) as opened:
+    with reading(file, "a list of names"), open_text(file) as opened:
         return pd.read_csv(opened, sep=separator, header=None, dtype=str, keep_default_na=False)

@@ -15,7 +15,7 @@ import scipy.sparse as sp
 
 from semanticst.io.readers.assembly import assemble
 from semanticst.io.readers.base import Reader, ReadError, Wanted, find_file, needed_file
-from semanticst.io.readers.files import open_bytes, read_parquet, reading
+from semanticst.io.readers.files import open_text, read_parquet, reading
 from semanticst.io.readers.matrix_market import read_matrix_market
 from semanticst.io.readers.tables import TABLE, join_tables, place_counts
 from semanticst.io.readers.tabular import layout_of, read_columns, read_counts
@@ -77,7 +77,7 @@ def _proseg_cells(folder: Path) -> tuple[pd.DataFrame, Path]:
 def _proseg_genes(file: Path) -> list[str]:
     if file.suffix == ".parquet":
         return read_parquet(file, ["gene"])["gene"].astype(str).tolist()
-    with reading(file, "a table of genes"), open_bytes(file) as opened:
+    with reading(file, "a table of genes"), open_text(file) as opened:
         return pd.read_csv(opened, usecols=["gene"], dtype=str, keep_default_na=False)["gene"].tolist()
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from semanticst.io.readers.assembly import assemble, pair_up, rows_of
 from semanticst.io.readers.base import ReadError, needed_file
-from semanticst.io.readers.files import open_bytes, reading
+from semanticst.io.readers.files import open_text, reading
 from semanticst.io.readers.pictures import spaceranger_picture
 from semanticst.io.readers.spaceranger import SCALEFACTORS, positive, read_scalefactors, spatial_folder
 from semanticst.io.readers.tenx import find_matrix, read_matrix
@@ -75,7 +75,7 @@ def features_of(file: Path) -> Iterator[dict]:
     Raises ValueError when it ends before it is closed.
     """
     decoder = json.JSONDecoder()
-    with open_bytes(file) as opened:
+    with open_text(file) as opened:
         stream = io.TextIOWrapper(opened, encoding="utf-8")
         text, at = _start(stream), 0
         while True:

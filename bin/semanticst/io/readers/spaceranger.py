@@ -10,7 +10,7 @@ import pandas as pd
 
 from semanticst.constants import Obsm
 from semanticst.io.readers.base import ReadError, file_names, find_file, needed_columns, needed_file
-from semanticst.io.readers.files import open_bytes, read_parquet, reading
+from semanticst.io.readers.files import open_bytes, open_text, read_parquet, reading
 from semanticst.io.readers.tenx import find_flat_matrix, find_matrix, locate, read_matrix
 from semanticst.io.understood import cells_left_out
 
@@ -52,7 +52,8 @@ def read_positions(spatial: Path) -> tuple[pd.DataFrame, Path]:
     """Positions of all spots or bins, and the file that they are from.
 
     Index barcode; in_tissue (bool), array_row, array_col, x and y in pixels of the full-resolution image, x to the
-    right and y down; ``attrs['header']`` has the columns in the order of the file. Raises ReadError when the file is missing or damaged, or when barcodes repeat.
+    right and y down; ``attrs['header']`` has the columns in the order of the file. Raises ReadError when the file is
+    missing or damaged, or when barcodes repeat.
     """
     merged = find_file(spatial, AGGREGATED)
     if merged:
@@ -81,10 +82,10 @@ def read_positions(spatial: Path) -> tuple[pd.DataFrame, Path]:
 
 def _read_csv(file: Path) -> pd.DataFrame:
     """The table with a header (Space Ranger 2 and later) or without one (Space Ranger 1)."""
-    with reading(file, "a table of positions"), open_bytes(file) as opened:
+    with reading(file, "a table of positions"), open_text(file) as opened:
         # row numbers of pandas or R may stand in front
-        headed = b"barcode" in re.split(rb'["\s,]+', opened.readline().lstrip(b"\xef\xbb\xbf"))[:3]
-        opened.seek(0)
+        headed = b"barcode" in re.split(rb'["\s,]+', opened.readline())[:3]
+    with reading(file, "a table of positions"), open_text(file) as opened:
         table = pd.read_csv(opened, header=0 if headed else None, dtype={"barcode": str, 0: str})
         if not headed and table.shape[1] != len(COLUMNS):
             raise ReadError(f"{len(COLUMNS)} columns are expected ({', '.join(COLUMNS)}), {table.shape[1]} are there")

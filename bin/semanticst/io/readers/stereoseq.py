@@ -19,6 +19,7 @@ from semanticst.io.readers.base import Reader, ReadError, Wanted
 from semanticst.io.readers.binning import Sums, bin_corners, bin_keys
 from semanticst.io.readers.files import reading
 from semanticst.io.readers.tabular import Layout, chunks_of, layout_of
+from semanticst.io.understood import cells_left_out
 
 PITCH = (0.5, "distance of the DNBs of a Stereo-seq chip, 500 nm")
 DEFAULT_BIN = 100
@@ -106,11 +107,14 @@ def _read_gem(table: Layout, wanted: Wanted) -> ad.AnnData:
         types[gene_id] = str
     codes: dict[str, int] = {}
     ids: dict[str, str] = {}
-    sums, places = Sums(), []
+    sums, places, left_out = Sums(), [], np.zeros(3)
     for chunk in chunks_of(table, types, ROWS):
         if min(chunk[x].min(), chunk[y].min()) < 0:
             raise ReadError(f"{table.file.name}: there are negative coordinates")
-        chunk = chunk[chunk[cell] != 0] if by_cell else chunk
+        if by_cell:
+            outside = chunk[cell] == 0
+            left_out += [int(outside.sum()), len(chunk), float(chunk.loc[outside, count].sum())]
+            chunk = chunk[~outside]
         if gene_id is not None:
             chunk[gene] = chunk[gene].where(~chunk[gene].isin(NO_NAME), chunk[gene_id])
             ids = dict(chunk.drop_duplicates(gene)[[gene, gene_id]].to_numpy()) | ids
@@ -124,7 +128,11 @@ def _read_gem(table: Layout, wanted: Wanted) -> ad.AnnData:
     if by_cell:
         total = pd.concat(places).groupby(level=0).sum().loc[keys]
         spatial = np.column_stack([total[(c, "sum")] / total[(c, "size")] for c in (x, y)])
-        names, notes = keys.astype(str), ["cells as in the file; records of cell 0 (outside of cells) are left out"]
+        names, notes = keys.astype(str), ["cells as in the file"]
+        if left_out[0]:
+            records, of_all, molecules = left_out
+            what = f"{records:.0f} of {of_all:.0f} records, {molecules:g} molecules"
+            notes.append(cells_left_out(1, f"cell 0, which is what lies outside of cells, is left out: {what}"))
     else:
         names, spatial = _bins(keys, n)
         notes = [_bin_note(n, PITCH[0])]

@@ -29,7 +29,14 @@ from semanticst.io.readers.column_names import (
     spatial_pair,
 )
 from semanticst.io.readers.mtx import read_mtx
-from semanticst.io.readers.tabular import Layout, layout_of, read_columns, read_counts, without_row_numbers
+from semanticst.io.readers.tabular import (
+    Layout,
+    layout_of,
+    nameless_ids,
+    read_columns,
+    read_counts,
+    without_row_numbers,
+)
 from semanticst.io.several_sections import SECTION_COLUMNS, check_sections, plain
 
 TABLE = r"\.(csv|tsv|txt)(\.gz)?$"
@@ -38,6 +45,8 @@ COORDINATES = re.compile(
     r"(^|[_.-])(coordinates|coords|positions|spatial|cells|centroids|locations|regionprops)" + TABLE, re.IGNORECASE
 )
 MTX = re.compile(r"(^|[_.-])matrix\.mtx(\.gz)?$", re.IGNORECASE)
+R_IDS = ("X",)
+"""What R calls a nameless column of ids when it reads and writes a table."""
 KEPT = SECTION_COLUMNS | {"intissue", "arrayrow", "arraycol"}
 """Columns that become columns of obs as they are: what tells sections and tissue."""
 
@@ -161,15 +170,20 @@ def _cells(table: Layout, ids_in: str, part_columns: tuple[str, ...] = ()) -> tu
 
 
 def _counts_id_column(table: Layout) -> str:
-    """The first column of a table of counts, or the second behind row numbers: a gene may be called as an id is."""
-    first, *rest = table.columns
-    return rest[0] if NAMELESS.match(first) and rest and plain(rest[0]) in IDS else first
+    """The first column of a table of counts, or what stands behind row numbers: a gene may be called as an id is."""
+    first = table.columns[0]
+    behind = next((column for column in table.columns if not NAMELESS.match(column)), first)
+    if behind == first:
+        return first
+    return behind if plain(behind) in IDS else nameless_ids(table, R_IDS) or first
 
 
 def _id_column(table: Layout, or_first: bool = False) -> str:
     """The column of ids: one that is called so, or else the first if it has no name; or the first that is no axis."""
     found, first = id_column(table.columns), table.columns[0]
-    if found is None and (NAMELESS.match(first) or (or_first and not is_axis(first))):
+    if NAMELESS.match(first) and (found is None or NAMELESS.match(found)):
+        found = nameless_ids(table, () if "Y" in table.columns else R_IDS)
+    if found is None and or_first and not is_axis(first):
         found = first
     if found is None:
         raise ReadError(

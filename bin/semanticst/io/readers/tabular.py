@@ -6,19 +6,23 @@ Wide tables (cells x features) become sparse row chunk by row chunk: as a dense 
 
 import csv
 import io
+import logging
 import re
 import zlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from semanticst.io.gene_names import NAMELESS
 from semanticst.io.readers.base import ReadError, damaged, needed_columns
-from semanticst.io.readers.files import open_bytes, reading
+from semanticst.io.readers.files import encoding_of, not_utf8, open_text, reading
+
+log = logging.getLogger(__name__)
 
 BLOCK = 1 << 23
 """Values that are parsed at once."""
@@ -51,8 +55,8 @@ def layout_of(file: Path) -> Layout:
 
     Raises ReadError when there is no row, or only one column.
     """
-    with reading(file, "a table"), open_bytes(file) as opened:
-        lines = io.TextIOWrapper(opened, encoding="utf-8-sig", newline="")
+    with reading(file, "a table"), open_text(file) as opened:
+        lines = io.TextIOWrapper(opened, encoding="utf-8", newline="")
         comments, n_skipped, header = [], 0, ""
         for line in lines:
             n_skipped += 1
@@ -62,6 +66,8 @@ def layout_of(file: Path) -> Layout:
                 header = line
                 break
         first = next((line for line in lines if line.strip()), "")
+    if encoding_of(file) == "cp1252":
+        log.info("%s: no UTF-8, read as Windows-1252 (Latin-1)", file.name)
     if not header:
         raise ReadError(f"{file.name} is empty")
     separator = max(SEPARATORS, key=header.count)
@@ -93,7 +99,7 @@ def chunks_of(table: Layout, types: dict[int, type], rows: int | None = None) ->
             yield chunk
             n_good += len(chunk)
     except DAMAGE as error:
-        raise (_first_wrong(table, numbers, n_good) or damaged(table.file, "a table", error)) from error
+        raise (_first_wrong(table, numbers, n_good) or _damaged(table, error)) from error
 
 
 def read_columns(
@@ -147,6 +153,26 @@ def read_counts(table: Layout, others: Collection[str]) -> tuple[pd.DataFrame, l
     return ids, [table.columns[i] for i in features], X
 
 
+def nameless_ids(table: Layout, also: Collection[str] = ()) -> str | None:
+    """Of the columns without a name (or called as one of ``also``) that stand in front, the one with the ids.
+
+    pandas and R put the numbers of the rows in front of a table each time that they write it: these are passed over
+    where a further column behind them holds something for each row. None where no such column is in front.
+    """
+    front = list(takewhile(lambda column: bool(NAMELESS.match(column)) or column in also, table.columns))
+    if len(front) < 2 or len(set(front)) < len(front):
+        return front[0] if front else None
+    values = read_columns(table, front)
+    for column, behind in zip(front, front[1:]):
+        if not _are_row_numbers(values[column]) or not values[behind].is_unique:
+            return column
+    return front[-1]
+
+
+def _are_row_numbers(ids: pd.Series) -> bool:
+    return any(ids.tolist() == [str(i) for i in range(start, start + len(ids))] for start in (0, 1))
+
+
 def without_row_numbers(
     features: list[str], X: sp.csr_matrix, file: Path
 ) -> tuple[list[str], sp.csr_matrix, list[str]]:
@@ -167,6 +193,12 @@ def without_row_numbers(
     return [features[j] for j in kept], X[:, kept], [note]
 
 
+def _damaged(table: Layout, error: Exception) -> ReadError:
+    if isinstance(error, UnicodeDecodeError):
+        return not_utf8(table.file, error)
+    return damaged(table.file, "a table", error)
+
+
 def _split(line: str, separator: str) -> list[str]:
     return [name.strip() for name in next(csv.reader([line.rstrip("\r\n")], delimiter=separator))]
 
@@ -174,7 +206,7 @@ def _split(line: str, separator: str) -> list[str]:
 def _parse(table: Layout, types: dict[int, type], rows: int) -> Iterator[pd.DataFrame]:
     # without usecols, pandas refuses rows that are too long
     columns = sorted(types) if len(types) < len(table.columns) else None
-    with open_bytes(table.file) as opened:
+    with open_text(table.file) as opened:
         yield from pd.read_csv(
             opened, sep=table.separator, header=None, skiprows=table.n_skipped, usecols=columns, dtype=types,
             chunksize=rows, keep_default_na=False, na_values=[], low_memory=False,
@@ -189,7 +221,7 @@ def _lines_of(table: Layout, n_text: int, features: list[int]) -> Iterator[tuple
     """
     n_good, n_line = 0, table.n_skipped
     try:
-        with open_bytes(table.file) as opened:
+        with open_text(table.file) as opened:
             lines = io.TextIOWrapper(opened, encoding="utf-8")
             for _ in islice(lines, table.n_skipped):
                 pass
@@ -219,7 +251,7 @@ def _lines_of(table: Layout, n_text: int, features: list[int]) -> Iterator[tuple
                 yield pd.DataFrame(texts, dtype=object), values
                 n_good += len(rests)
     except DAMAGE as error:
-        raise (_first_wrong(table, features, n_good) or damaged(table.file, "a table", error)) from error
+        raise (_first_wrong(table, features, n_good) or _damaged(table, error)) from error
 
 
 def _first_wrong(table: Layout, numbers: list[int], n_good: int) -> ReadError | None:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from semanticst.io.feature_roles import others_note, proteins, roles
 from semanticst.io.readers.base import ReadError, find_file, needed_file
-from semanticst.io.readers.files import open_bytes, reading
+from semanticst.io.readers.files import open_text, reading
 from semanticst.io.readers.matrix_market import read_matrix_market
 from semanticst.io.sparse import load_csr, regroup_columns
 from semanticst.io.understood import features_left_out
@@ -156,7 +156,7 @@ def _variants(name: str) -> tuple[str, ...]:
 
 def _read_tsv(file: Path) -> pd.DataFrame:
     """Texts of a table without header; columns 0, 1, ..."""
-    with reading(file, "a tab-separated table"), open_bytes(file) as opened:
+    with reading(file, "a tab-separated table"), open_text(file) as opened:
         # quoting=3: quotes are letters; a gene may be called NA
         return pd.read_csv(opened, sep="\t", header=None, dtype=str, quoting=3, keep_default_na=False)
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from semanticst.constants import Obsm
 from semanticst.io.readers.base import Reader, ReadError, Wanted, find_file, needed_columns, needed_file
-from semanticst.io.readers.files import open_bytes, parquet_columns, read_parquet, read_start, reading
+from semanticst.io.readers.files import open_bytes, open_text, parquet_columns, read_parquet, read_start, reading
 from semanticst.io.readers.tabular import layout_of
 from semanticst.io.readers.tenx import assemble, find_flat_matrix, find_matrix, locate, read_matrix
 from semanticst.io.readers.zarr_chunks import need_whole
@@ -58,7 +58,7 @@ def read_cells(folder: Path) -> tuple[pd.DataFrame, Path]:
     if file.suffix == ".parquet":
         table = read_parquet(file, wanted, (AREA,))
     else:
-        with reading(file, "a table of cells"), open_bytes(file) as opened:
+        with reading(file, "a table of cells"), open_text(file) as opened:
             table = pd.read_csv(opened, usecols=lambda c: c in (*wanted, AREA), dtype={"cell_id": str})
         needed_columns(table.columns, wanted, file)
     with reading(file, "a table of cells"):

@@ -12,7 +12,7 @@ from shapely.geometry import shape
 
 from semanticst.errors import ReadError
 from semanticst.io.readers.column_names import id_column, spatial_pair
-from semanticst.io.readers.files import open_bytes, reading
+from semanticst.io.readers.files import open_text, reading
 from semanticst.io.several_sections import plain
 
 GEOJSON = (".geojson", ".json")
@@ -63,7 +63,7 @@ def read_outlines(file: Path) -> Selection:
 
     Raises ReadError when it is no GeoJSON, when it holds no polygon, and when a coordinate is no number.
     """
-    with reading(file, "GeoJSON"), open_bytes(file) as opened:
+    with reading(file, "GeoJSON"), open_text(file) as opened:
         found = json.load(opened)
     features = found.get("features", [found]) if isinstance(found, dict) else found
     polygons, names = [], []
@@ -124,8 +124,8 @@ def _class_name(feature: dict) -> str:
 
 
 def _rows(file: Path) -> list[list[str]]:
-    with reading(file, "text"), open_bytes(file) as opened:
-        text = opened.read().decode("utf-8-sig")
+    with reading(file, "text"), open_text(file) as opened:
+        text = opened.read().decode()
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     separator = max((",", "\t", ";"), key=lines[0].count) if lines else ","
     return [[value.strip() for value in row] for row in csv.reader(lines, delimiter=separator)]
