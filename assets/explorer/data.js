@@ -36,6 +36,25 @@ async function unpacked(text) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
+// Every second bit of a number, the lowest first
+function everySecondBit(v) {
+  v &= 0x55555555;
+  for (const [shift, mask] of [[1, 0x33333333], [2, 0x0f0f0f0f], [4, 0x00ff00ff], [8, 0x0000ffff]]) v = (v | (v >>> shift)) & mask;
+  return v;
+}
+
+// Places from the steps between them along a curve of which the even bits are x, and the odd ones y
+function placesOf(gaps) {
+  const x = new Uint16Array(gaps.length), y = new Uint16Array(gaps.length);
+  let at = 0;
+  for (let i = 0; i < gaps.length; i++) {
+    at = (at + gaps[i]) >>> 0;
+    x[i] = everySecondBit(at);
+    y[i] = everySecondBit(at >>> 1);
+  }
+  return { x, y };
+}
+
 // The columns of a section by name (Uint8Array, Uint16Array), once
 explorer.load = async (section) => {
   if (!section.columns) {
@@ -47,12 +66,17 @@ explorer.load = async (section) => {
       if (width === 1) {
         columns[name] = bytes.subarray(at, at + n);
       } else {
-        const values = new Uint16Array(n);
-        for (let i = 0; i < n; i++) values[i] = bytes[at + i] | (bytes[at + n + i] << 8);
+        const values = width === 2 ? new Uint16Array(n) : new Uint32Array(n);
+        for (let k = 0; k < width; k++) for (let i = 0; i < n; i++) values[i] |= bytes[at + k * n + i] << (8 * k);
         columns[name] = values;
       }
       at += width * n;
     }
+    Object.assign(columns, placesOf(columns.gap));
+    delete columns.gap;
+    // of the last score the sum of all is stored
+    const scores = explorer.about.contexts.map((_, i) => columns[`score${i}`]), last = scores.pop();
+    for (const score of scores) for (let i = 0; i < last.length; i++) last[i] -= score[i];
     section.packedIds = content.ids;
     section.columns = columns;
     section.index = gridIndex(section);
@@ -62,7 +86,11 @@ explorer.load = async (section) => {
 
 explorer.ids = async (section) => {
   if (!section.ids) {
-    section.ids = new TextDecoder().decode(await unpacked(section.packedIds)).split("\n");
+    const { length, data } = section.packedIds, bytes = await unpacked(data), text = new TextDecoder();
+    if (length) {
+      const n = bytes.length / length, id = new Uint8Array(length);
+      section.ids = Array.from({ length: n }, (_, i) => text.decode(id.map((_, k) => bytes[k * n + i])));
+    } else section.ids = text.decode(bytes).split("\n");
     section.packedIds = null;
   }
   return section.ids;
@@ -80,7 +108,10 @@ explorer.loadPicture = async (section) => {
 // Cells by squares of the section, to find the one under the pointer
 function gridIndex(section) {
   const { x, y } = section.columns, n = x.length;
-  const side = Math.max(1, Math.min(512, Math.round(Math.sqrt(n / 4)))), width = 65536 / side;
+  const side = Math.max(1, Math.min(512, Math.round(Math.sqrt(n / 4))));
+  let most = 1;
+  for (let i = 0; i < n; i++) most = Math.max(most, x[i] + 1, y[i] + 1);
+  const width = most / side;
   const start = new Uint32Array(side * side + 1), square = new Uint32Array(n);
   for (let i = 0; i < n; i++) {
     square[i] = Math.floor(y[i] / width) * side + Math.floor(x[i] / width);

@@ -31,6 +31,14 @@ precision highp float;
 in vec2 at; uniform sampler2D image; uniform float opacity; out vec4 shown;
 void main() { shown = vec4(texture(image, at).rgb * opacity, opacity); }`;
 
+// A step through n cells (of a curve through the section) that meets each once, and of which any part is spread evenly
+function evenStep(n) {
+  const divisor = (a, b) => (b ? divisor(b, a % b) : a);
+  let step = Math.max(1, Math.round(n * 0.618034));
+  while (divisor(n, step) > 1) step--;
+  return step;
+}
+
 class Drawing {
   constructor(canvas) {
     this.canvas = canvas;
@@ -47,6 +55,7 @@ class Drawing {
     this.texture = texture;
     this.most = gl.getParameter(gl.ALIASED_POINT_SIZE_RANGE)[1];
     this.loaded = new Map();
+    this.least = 5000; // cells of a section that are drawn on any machine
   }
 
   setPalette(colours) {
@@ -61,13 +70,19 @@ class Drawing {
     this.some = niches.size ? 1 : 0;
   }
 
-  // Hold the cells of a section; another choice replaces one byte a cell
+  // Hold the cells of a section; another choice replaces one byte a cell. They are held in an order of which any first
+  // part lies evenly over the section: while the view moves, a part is drawn
   hold(section, choice) {
-    const held = this.loaded.get(section.sample), { x, y, niche } = section.columns;
+    const held = this.loaded.get(section.sample), { x, y, niche } = section.columns, n = x.length;
+    const spread = (data) => {
+      const found = new data.constructor(n), step = evenStep(n);
+      for (let i = 0, at = 0; i < n; i++, at = (at + step) % n) found[i] = data[at];
+      return found;
+    };
     if (!held) {
-      const position = new Uint16Array(2 * x.length);
-      for (let i = 0; i < x.length; i++) { position[2 * i] = x[i]; position[2 * i + 1] = y[i]; }
-      const byte = (data) => ({ numComponents: 1, data: data.slice(), normalize: false });
+      const position = new Uint16Array(2 * n), u = spread(x), v = spread(y);
+      for (let i = 0; i < n; i++) { position[2 * i] = u[i]; position[2 * i + 1] = v[i]; }
+      const byte = (data) => ({ numComponents: 1, data: spread(data), normalize: false });
       const buffers = twgl.createBufferInfoFromArrays(this.gl, {
         position: { numComponents: 2, data: position, normalize: true }, code: byte(section.columns[choice.column]), niche: byte(niche),
       });
@@ -81,7 +96,7 @@ class Drawing {
       }
       gl.bindVertexArray(null);
       gl.bindBuffer(gl.ARRAY_BUFFER, code.buffer);
-      gl.bufferData(gl.ARRAY_BUFFER, data, gl.STATIC_DRAW);
+      gl.bufferData(gl.ARRAY_BUFFER, spread(data), gl.STATIC_DRAW);
       held.choice = choice.id;
     }
   }
@@ -96,7 +111,9 @@ class Drawing {
   }
 
   // panels: [{section, view: {x, y, scale (pixels of a unit)}, box: {left, top, width, height} in CSS pixels}]
-  draw(panels, { size, opacity }) {
+  // part: share of the cells of each section
+  draw(panels, { size, opacity, part }) {
+    this.shown = 0;
     const gl = this.gl, ratio = window.devicePixelRatio || 1;
     const width = Math.round(this.canvas.clientWidth * ratio), height = Math.round(this.canvas.clientHeight * ratio);
     if (this.canvas.width !== width || this.canvas.height !== height) Object.assign(this.canvas, { width, height });
@@ -123,16 +140,17 @@ class Drawing {
         twgl.setUniforms(this.image, { ...place(p.x, p.y, p.width * p.units_per_px, p.height * p.units_per_px), image: held.picture, opacity });
         twgl.drawBufferInfo(gl, this.square);
       }
-      const whole = 65535 * section.step;
+      const whole = 65535 * section.step, n = section.columns.x.length, drawn = Math.min(n, Math.max(this.least, Math.ceil(part * n)));
+      this.shown += drawn;
       gl.useProgram(this.cells.program);
       twgl.setBuffersAndAttributes(gl, this.cells, held.array);
       twgl.setUniforms(this.cells, {
         ...place(section.corner[0], section.corner[1], whole, whole), palette: this.palette, lit: this.lit, some: this.some,
-        size: Math.min(this.most, Math.max(1.4 * ratio, 0.9 * section.spacing * view.scale * size * ratio)),
+        size: Math.min(this.most, Math.max(1.4 * ratio, 0.9 * section.spacing * view.scale * size * ratio) * Math.sqrt(n / drawn)),
       });
       for (const layer of this.some ? [0, 1] : [1]) {
         twgl.setUniforms(this.cells, { layer });
-        twgl.drawBufferInfo(gl, held.array, gl.POINTS);
+        twgl.drawBufferInfo(gl, held.array, gl.POINTS, drawn);
       }
     }
   }

@@ -51,8 +51,24 @@ explorer.redraw = () => {
   asked = true;
   requestAnimationFrame(() => { asked = false; explorer.drawNow(); });
 };
-explorer.drawNow = () => {
-  explorer.drawing.draw(panels, { size: explorer.state.size, opacity: explorer.state.image });
+// While views move, only as many cells are drawn as the machine manages about 20 times a second; all once they rest
+const pace = { part: 1, rest: 0 };
+explorer.move = () => {
+  clearTimeout(pace.rest);
+  pace.rest = setTimeout(() => { pace.rest = 0; explorer.redraw(); }, 200);
+  if (asked) return;
+  asked = true;
+  requestAnimationFrame((start) => {
+    asked = false;
+    explorer.drawNow(pace.rest ? pace.part : 1);
+    requestAnimationFrame((end) => {
+      const took = Math.min(400, end - start);
+      pace.part = Math.max(0.01, Math.min(1, took > 60 ? pace.part * 40 / took : took < 30 ? pace.part * 1.3 : pace.part));
+    });
+  });
+};
+explorer.drawNow = (part = 1) => {
+  explorer.drawing.draw(panels, { size: explorer.state.size, opacity: explorer.state.image, part });
   scaleBars();
 };
 

@@ -47,7 +47,7 @@ function fitted({ section, box }) {
 // Move a view (and all others with "move together": the same way on the screen, and the same zoom)
 function change(panel, act) {
   for (const other of explorer.state.together ? panels : [panel]) { act(other); other.touched = true; }
-  explorer.redraw();
+  explorer.move();
   explorer.remember();
 }
 function pan(panel, dx, dy) {
@@ -126,7 +126,8 @@ function listen(panel) {
   };
   target.addEventListener("pointerup", end);
   target.addEventListener("pointercancel", end);
-  target.addEventListener("pointerleave", hideTip);
+  // a finger that is lifted leaves too, and has just asked for the cell
+  target.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && hideTip());
   target.addEventListener("dblclick", (event) => { const { px, py } = placeOf(panel, event); zoom(panel, 2, px, py); });
   target.addEventListener("keydown", (event) => keys(panel, event));
 }

@@ -114,8 +114,19 @@ def columns(path: Path) -> dict[str, np.ndarray]:
     raw, at, found = zlib.decompress(base64.b64decode(content["data"])), 0, {}
     for name, width, n in content["fields"]:
         values = np.frombuffer(raw, np.uint8, width * n, at)
-        found[name] = values if width == 1 else values[:n] + 256 * values[n:].astype(np.uint16)
+        found[name] = sum(part.astype(np.int64) << 8 * k for k, part in enumerate(values.reshape(width, n)))
         at += width * n
     assert at == len(raw)
-    found["ids"] = np.array(zlib.decompress(base64.b64decode(content["ids"])).decode().split("\n"))
+    places = [f"{place:032b}" for place in np.cumsum(found.pop("gap"))]
+    found["x"] = np.array([int(bits[1::2], 2) for bits in places])
+    found["y"] = np.array([int(bits[::2], 2) for bits in places])
+    scores = sorted(name for name in found if name.startswith("score"))
+    found[scores[-1]] = (found[scores[-1]] - sum(found[name] for name in scores[:-1])) % 256
+    raw, length = zlib.decompress(base64.b64decode(content["ids"]["data"])), content["ids"]["length"]
+    lines = (
+        raw.split(b"\n")
+        if not length
+        else np.frombuffer(raw, np.uint8).reshape(length, -1).T.copy().view(f"S{length}").ravel()
+    )
+    found["ids"] = np.array([line.decode() for line in lines])
     return found

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import math
 import time
 
 import numpy as np
@@ -32,7 +33,8 @@ def opened(browser, made):  # noqa: F811
 
 @pytest.fixture
 def page(opened):
-    """The page as at its start."""
+    """The page as at its start, and in front: a browser draws no frames of others."""
+    opened.call("Page.bringToFront")
     opened.evaluate("(async () => { await go(structuredClone(START)); await openOnly(['s2', 's4']); fit(); })()")
     yield opened
     assert opened.errors == []
@@ -244,6 +246,72 @@ def test_hostile_names_stay_text(page):
     assert page.evaluate("document.querySelector('.title strong').textContent") == HOSTILE
 
 
+def test_a_slow_machine_draws_a_part_of_the_cells_while_a_view_moves(page, made):
+    """A part that lies evenly over the section; all of them once the view rests."""
+    page.evaluate("(explorer.drawing.least = 10, pace.part = 0.1)")
+    page.evaluate("(pan(panels[0], 1, 0), new Promise(requestAnimationFrame).then(() => 0))")
+    assert page.evaluate("explorer.drawing.shown") == 2 * 15
+    page.wait("explorer.drawing.shown === 288")
+    step = page.evaluate("evenStep(200000)")
+    for part in (50, 1000, 40_000):
+        places = np.sort(np.arange(part) * step % 200_000)
+        assert np.diff(places).max() < 3 * 200_000 / part
+    for n in (1, 2, 3, 144, 65_537):
+        assert math.gcd(n, page.evaluate(f"evenStep({n})")) == 1
+    page.evaluate("(explorer.drawing.least = 5000, pace.part = 1)")
+
+
+def test_save_png_writes_what_is_seen(page, browser, tmp_path):  # noqa: F811
+    browser.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    page.click_on("#save")
+    page.wait("document.getElementById('said').textContent === 'Saved as PNG'")
+    saved = tmp_path / "explorer_niche.png"
+    end = time.monotonic() + 30
+    while not saved.exists() and time.monotonic() < end:
+        time.sleep(0.1)
+    picture = Image.open(saved).convert("RGB")
+    expected = page.evaluate("(c => [c.width, c.height])(explorer.image())")
+    assert [picture.width, picture.height] == expected
+    assert {rgb(niche_colour(n)) for n in (1, 2, 3)} <= {
+        colour for _, colour in picture.getcolors(picture.width * picture.height)
+    }
+
+
+def test_copy_link_puts_the_view_on_the_clipboard(page, browser, made):  # noqa: F811
+    browser.call("Browser.grantPermissions", permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
+    page.evaluate("(explorer.state.colour = 'type', explorer.show())")
+    page.click_on("#link")
+    page.wait("document.getElementById('said').textContent === 'The address of this view is copied'")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith(made.url + "#")
+    assert "colour=type" in copied
+
+
+def test_a_clipboard_that_is_forbidden_is_said(page):
+    page.evaluate("(navigator.clipboard.writeText = () => Promise.reject(new Error('no')), 0)")
+    page.click_on("#link")
+    page.wait("document.getElementById('said').textContent.startsWith('Copy the address from')")
+    page.evaluate("(delete navigator.clipboard.writeText, 0)")
+
+
+def test_keys_of_a_section_and_of_the_page(page):
+    """The next section of the list, the previous, another colour, help and its end, closing the section."""
+    page.evaluate("panels[0].target.focus()")
+    page.press("n")
+    page.wait(f"JSON.stringify({OPEN}) === JSON.stringify(['s3', 's4'])")
+    page.press("p")
+    page.wait(f"JSON.stringify({OPEN}) === JSON.stringify(['s2', 's4'])")
+    page.press("c")
+    assert page.evaluate("explorer.choice().id") == "type"
+    page.press("?")
+    assert page.evaluate("document.getElementById('keys').open") is True
+    page.press("Escape")
+    page.wait("!document.getElementById('keys').open")
+    page.evaluate("panels[0].target.focus()")
+    page.press("x")
+    assert page.evaluate(OPEN) == ["s4"]
+
+
 def test_every_control_is_reached_by_the_keyboard_and_has_a_name(page):
     page.evaluate("document.activeElement.blur()")
     reached = set()
@@ -270,6 +338,16 @@ def test_fingers_on_a_tablet(browser, made):  # noqa: F811
         page.touch("touchMove", (x - 30 - 10 * k, y), (x + 30 + 10 * k, y))
     page.touch("touchEnd")
     assert page.evaluate("panels[0].view.scale") > 1.8 * before
+    middle, (x, y) = page.evaluate("panels[0].view.x"), place(page, page.evaluate(OPEN)[0], 50, 50)
+    page.touch("touchStart", (x, y))
+    page.touch("touchMove", (x - 40, y))
+    page.touch("touchEnd")
+    assert page.evaluate("panels[0].view.x") == pytest.approx(middle + 40 / page.evaluate("panels[0].view.scale"))
+    cell = made.cells(page.evaluate(OPEN)[0]).iloc[77]
+    x, y = place(page, page.evaluate(OPEN)[0], cell["x"], cell["y"])
+    page.touch("touchStart", (x, y))
+    page.touch("touchEnd")
+    page.wait(f"document.getElementById('tip').dataset.cell === {json.dumps(cell.name)}")
     page.click_on("#show-side")
     assert page.evaluate("getComputedStyle(document.getElementById('side')).display") == "block"
     assert page.errors == []

@@ -19,7 +19,7 @@ from semanticst.constants import Obs
 from semanticst.export.explorer.chosen_features import Feature, read_features, wanted_features
 from semanticst.export.explorer.clinical_variables import variables
 from semanticst.export.explorer.listed_findings import read_findings
-from semanticst.export.explorer.quantise import along_a_curve, hundredths, packed, positions, text_of
+from semanticst.export.explorer.quantise import along_a_curve, hundredths, packed, packed_ids, positions, sum_for_last
 from semanticst.export.niche_outlines import median_spacing
 from semanticst.export.section_cells import cell_ids
 from semanticst.plotting.palette import niche_colour, niche_name
@@ -73,18 +73,19 @@ def build_explorer(inputs: Inputs, page: Path, outdir: Path, seed: int = 0) -> N
     for number, (sample, rows) in enumerate(cohort.sample_rows(), start=1):
         name = f"section_{number:04d}"
         kept = rows if len(rows) <= MOST_CELLS else np.sort(rng.choice(rows, MOST_CELLS, replace=False))
-        steps, corner, step = positions(cohort.xy[kept])
-        order = along_a_curve(steps)
-        kept, steps = kept[order], steps[order]
-        content = packed(_columns(cohort, kept, steps, types, features, more))
-        content["ids"] = text_of("\n".join(ids[kept]).encode())
+        spacing = median_spacing(np.unique(cohort.xy[kept], axis=0))
+        steps, corner, step = positions(cohort.xy[kept], spacing)
+        order, gaps = along_a_curve(steps)
+        kept = kept[order]
+        content = packed({"gap": gaps} | _columns(cohort, kept, types, features, more))
+        content["ids"] = packed_ids(ids[kept])
         _script(data / f"{name}.js", "section", {"number": number, **content})
         counts = np.bincount(cohort.cells[Obs.NICHE].to_numpy()[rows], minlength=len(cohort.niches) + 1)[1:]
         sections.append({
             "number": number, "sample": sample, "patient": str(cohort.cells[Obs.PATIENT].iloc[rows[0]]),
             "file": f"data/{name}.js", "cells": len(rows), "shown": len(kept), "corner": corner, "step": step,
             "extent": np.ptp(cohort.xy[kept], axis=0).tolist(), "counts": counts.tolist(),
-            "spacing": median_spacing(np.unique(cohort.xy[kept], axis=0)),
+            "spacing": spacing,
             "values": by_sample.get(sample, [None] * len(about)),
             "picture": _picture(pictures.get(sample), number, data),
         })  # fmt: skip
@@ -112,12 +113,12 @@ def build_explorer(inputs: Inputs, page: Path, outdir: Path, seed: int = 0) -> N
 
 
 def _columns(
-    cohort: Cohort, rows: np.ndarray, steps: np.ndarray, types: list[str], features: list[Feature], more: pd.DataFrame
+    cohort: Cohort, rows: np.ndarray, types: list[str], features: list[Feature], more: pd.DataFrame
 ) -> dict[str, np.ndarray]:
-    """What is stored of the cells of a section, by name."""
+    """What is stored of the cells of a section beside their places, by name."""
     cells = cohort.cells.iloc[rows]
     niche = cells[Obs.NICHE].to_numpy()
-    columns = {"x": steps[:, 0], "y": steps[:, 1], "niche": niche.astype(np.uint8 if niche.max() < 256 else np.uint16)}
+    columns = {"niche": niche.astype(np.uint8 if niche.max() < 256 else np.uint16)}
     if types:
         place = {name: i for i, name in enumerate(types)}
         others = place.get(_OTHERS, 0)
@@ -127,8 +128,8 @@ def _columns(
         if values is not None:
             columns[str(name)] = hundredths(values.to_numpy(float))
     if cohort.scores is not None:
-        for i, values in enumerate(cohort.scores.to_numpy()[rows].T):
-            columns[f"score{i}"] = hundredths(values)
+        shares = [hundredths(values) for values in cohort.scores.to_numpy()[rows].T]
+        columns |= {f"score{i}": codes for i, codes in enumerate(sum_for_last(shares))}
     for i, feature in enumerate(features):
         columns[f"feature{i}"] = feature.codes[rows]
     return columns

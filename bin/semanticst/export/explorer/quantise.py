@@ -1,10 +1,11 @@
-"""Columns of cells as bytes: positions in 65,536 steps, fractions in hundredths, values by a table of levels.
+"""Columns of cells as bytes: positions in steps, fractions in hundredths, values by a table of levels.
 
 A page that is opened from a file may not fetch binary files, so bytes travel as base64 in a script, packed by zlib.
 """
 
 import base64
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,9 @@ import numpy as np
 MISSING = 255
 """Code of a cell without a value."""
 STEPS = 65_535
+"""Of the longer side of a section, at most."""
+FINE = 128
+"""Steps of the usual distance between cells: finer ones would not be seen, and pack badly."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +27,13 @@ class Levels:
     exact: bool
 
 
-def positions(xy: np.ndarray) -> tuple[np.ndarray, list[float], float]:
-    """Positions (n x 2) as steps from a corner: uint16 n x 2, the corner, and the length of a step, in x as in y."""
+def positions(xy: np.ndarray, spacing: float) -> tuple[np.ndarray, list[float], float]:
+    """Positions (n x 2) as steps from a corner: uint16 n x 2, the corner, and the length of a step, in x as in y.
+
+    spacing : the usual distance between cells, in the unit of ``xy``.
+    """
     corner = xy.min(axis=0)
-    step = float(max(np.ptp(xy, axis=0).max(), 1e-9)) / STEPS
+    step = float(max(np.ptp(xy, axis=0).max() / STEPS, spacing / FINE, 1e-9))
     return np.round((xy - corner) / step).astype(np.uint16), corner.tolist(), step
 
 
@@ -64,28 +71,48 @@ def codes_of(values: np.ndarray, levels: Levels) -> np.ndarray:
 def packed(columns: dict[str, np.ndarray]) -> dict[str, Any]:
     """Columns as one packed text: ``fields`` (name, bytes of a value, values) in their order, and ``data``.
 
-    uint16 columns lie as all low bytes, then all high bytes, which packs better.
+    Columns of more than a byte lie as all lowest bytes, then all next, which packs better.
     """
     parts: list[np.ndarray] = []
     fields: list[list[Any]] = []
     for name, values in columns.items():
         fields.append([name, values.dtype.itemsize, int(values.size)])
-        parts += (
-            [(values & 255).astype(np.uint8), (values >> 8).astype(np.uint8)] if values.dtype == np.uint16 else [values]
-        )
+        parts += [(values >> shift & 255).astype(np.uint8) for shift in range(0, 8 * values.dtype.itemsize, 8)]
     raw = b"".join(np.ascontiguousarray(part).tobytes() for part in parts)
     return {"fields": fields, "data": text_of(raw)}
 
 
 def text_of(raw: bytes) -> str:
-    """Bytes packed by zlib, as base64."""
-    return base64.b64encode(zlib.compress(raw, 9)).decode("ascii")
+    """Bytes packed by zlib, as base64; without the search for repeats where there are none, as in ids at random."""
+    packers = [zlib.compressobj(9, strategy=s) for s in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED)]
+    return base64.b64encode(min((p.compress(raw) + p.flush() for p in packers), key=len)).decode("ascii")
 
 
-def along_a_curve(steps: np.ndarray) -> np.ndarray:
-    """Order of cells (uint16 n x 2) in which neighbours in the file are neighbours in the section (Morton's curve):
-    equal values come in runs, which pack well."""
-    return np.argsort(_spread(steps[:, 0]) | _spread(steps[:, 1]) << np.uint64(1), kind="stable")
+def packed_ids(ids: Sequence[str]) -> dict[str, Any]:
+    """Ids as one packed text: those of one ``length`` (bytes) as all first letters, then all second ones, which packs
+    better; of different ones (``length`` 0) a line each."""
+    letters = [name.encode() for name in ids]
+    length = len(letters[0]) if letters else 0
+    if any(len(name) != length for name in letters):
+        return {"length": 0, "data": text_of(b"\n".join(letters))}
+    return {
+        "length": length,
+        "data": text_of(np.frombuffer(b"".join(letters), np.uint8).reshape(len(letters), -1).T.tobytes()),
+    }
+
+
+def along_a_curve(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Order of cells (uint16 n x 2) in which neighbours in the file are neighbours in the section (Morton's curve), so
+    that equal values come in runs, which pack well; and how far along the curve each is from the one before (uint32),
+    which is all that is stored of positions."""
+    places = _spread(steps[:, 0]) | _spread(steps[:, 1]) << np.uint64(1)
+    order = np.argsort(places, kind="stable")
+    return order, np.diff(places[order], prepend=np.uint64(0)).astype(np.uint32)
+
+
+def sum_for_last(columns: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Shares of a whole (`hundredths`) with the sum of all, modulo 256, for the last: about 100, which packs well."""
+    return [*columns[:-1], np.add.reduce(columns, dtype=np.uint8)]
 
 
 def _spread(values: np.ndarray) -> np.ndarray:
