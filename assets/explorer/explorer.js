@@ -91,7 +91,7 @@ explorer.show = () => {
     const first = explorer.finding()?.variable; // what is compared is told first
     const about = explorer.about.variables.map((v, i) => [v.name, section.values[i]]).filter(([, v]) => v !== null)
       .sort((a, b) => (b[0] === first) - (a[0] === first)).slice(0, 4);
-    element.querySelector(".who").textContent = [section.patient, ...about.map(([k, v]) => `${k} ${v}`)].join(" \u00b7 ");
+    element.querySelector(".who").textContent = [...(section.patient === section.sample ? [] : [section.patient]), ...about.map(([k, v]) => `${k} ${v}`)].join(" \u00b7 ");
     target.setAttribute("aria-label", `${section.sample}, ${section.cells} cells, coloured by ${choice.label}. Arrows move, plus and minus zoom.`);
   }
   layout();
@@ -301,10 +301,10 @@ async function go(state) {
 explorer.start = async () => {
   const { about } = explorer;
   const cells = about.sections.reduce((sum, s) => sum + s.cells, 0);
-  byId("about").textContent = `${about.sections.length} sections, ${cells.toLocaleString("en")} cells, ${about.niches.length} niches`;
+  byId("about").textContent = `${counted(about.sections.length, "section")}, ${cells.toLocaleString("en")} cells, ${counted(about.niches.length, "niche")}`;
   const thinned = about.sections.filter((s) => s.shown < s.cells).length, rounded = about.features.filter((f) => !f.exact).length;
-  byId("limits").textContent = ["Shares have two decimals.", thinned ? `${thinned} sections show cells drawn at random.` : "All cells are shown.",
-    `${about.features.length} features are in it (--explorer_genes).`, rounded ? `${rounded} of them are rounded to 255 levels.` : ""].filter(Boolean).join(" ");
+  byId("limits").textContent = ["Shares have two decimals.", thinned ? `Cells drawn at random are shown of ${counted(thinned, "section")}.` : "All cells are shown.",
+    "While a view moves, a slow machine shows a part of them.", `${counted(about.features.length, "feature")} in it (--explorer_genes).`, rounded ? `${rounded} of them are rounded to 255 levels.` : ""].filter(Boolean).join(" ");
   try {
     explorer.drawing = new Drawing(byId("picture"));
     fillSort(); fillColours(); wire();

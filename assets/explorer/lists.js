@@ -3,6 +3,7 @@
 
 const share = (section, niches) => niches.reduce((sum, n) => sum + section.counts[n - 1], 0) / section.cells;
 const percent = (v) => `${(100 * v).toFixed(v < 0.1 ? 1 : 0)} %`;
+const counted = (n, what) => `${n.toLocaleString("en")} ${what}${n === 1 ? "" : "s"}`;
 let silence;
 function say(text) {
   byId("said").textContent = text;
@@ -104,7 +105,7 @@ function fillSections() {
   const focused = document.activeElement?.dataset?.sample;
   byId("list").replaceChildren(...listed);
   if (focused) [...byId("list").querySelectorAll("button")].find((b) => b.dataset.sample === focused)?.focus();
-  byId("kept").textContent = kept.length === all ? `(${all} sections)` : `(${kept.length} of ${all} sections)`;
+  byId("kept").textContent = kept.length === all ? `(${counted(all, "section")})` : `(${kept.length} of ${counted(all, "section")})`;
 }
 
 function fillColours() {

@@ -12,6 +12,8 @@ pytestmark = pytest.mark.engine
 
 # what the report of a run always contains anew: its own record of the code that ran
 RECORD = {"REPORT_MULTIQC"}
+SWITCHED_OFF = [part for name in ("explorer", "export_xenium_explorer", "export_loupe", "export_qupath")
+                for part in (f"--{name}", "false")]  # fmt: skip
 TEST = ("-profile", "test", "-stub-run", "--train_denoised")
 
 
@@ -132,7 +134,7 @@ def test_large_samples_folders_and_a_trained_model(tmp_path, checkout):
         rows.append({"sample": f"t{i}", "patient": "p", "path": f"small {i}.h5ad"})
     sheet = write_sheet(tmp_path / "sheet.csv", rows)
     arguments = ("-stub-run", "--input", sheet, "--sample_bundle_mb", "1", "--model", "model.pt", "--train_denoised")
-    run = pipeline(tmp_path, *arguments, checkout=checkout).ok()
+    run = pipeline(tmp_path, *arguments, *SWITCHED_OFF, checkout=checkout).ok()
     tags = {task["name"].split(" ")[1] for task in run.trace if "SAMPLE_INGEST" in task["name"]}
     further = {tag.strip("()").partition("+")[0]: int(tag.strip("()").partition("+")[2] or 0) for tag in tags}
     assert further.pop("large.h5ad") == 0
@@ -144,6 +146,9 @@ def test_large_samples_folders_and_a_trained_model(tmp_path, checkout):
     assert run.executed["MODEL_EMBED"] == run.executed["COHORT_ASSEMBLE"] == 1
     assert run.executed["NICHE_ASSOCIATE"] == 0
     assert "Association: skipped" in run.output
+    # all that opens elsewhere is switched off
+    assert run.executed["EXPLORER_BUILD"] == run.executed["EXPORT_WRITE"] == 0
+    assert not {"explorer", "exports"} & {path.name for path in run.outdir.iterdir()}
 
 
 def test_a_further_sample_runs_its_own_steps_and_those_of_the_cohort(tmp_path, checkout):
