@@ -3,11 +3,11 @@
 All of them take plain text, which is escaped as `markup` does it, and return `Html`.
 """
 
-import base64
 import html
 from collections.abc import Sequence
 from pathlib import Path
 
+from semanticst.mqc.pictures import picture_address
 from semanticst.mqc.sections import Html, markup
 
 
@@ -41,9 +41,8 @@ def pictures(files: Sequence[tuple[str, Path]]) -> Html:
     """PNG files side by side, each with its caption, which also says what it shows to those who cannot see it."""
     figures = []
     for caption, png in files:
-        packed = base64.b64encode(Path(png).read_bytes()).decode()
         words = html.escape(caption)
-        image = f'<img alt="{words}" src="data:image/png;base64,{packed}" />'
+        image = f'<img alt="{words}" src="{picture_address(png)}" />'
         figures.append(f"<figure>{image}<figcaption>{words}</figcaption></figure>")
     return Html(f'<div class="summary-figures">{"".join(figures)}</div>' if figures else "")
 

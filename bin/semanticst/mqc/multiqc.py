@@ -10,7 +10,6 @@ and values of tables wholly; titles, texts, headings and labels but for emphasis
 in the order that ``assets/multiqc_config.yml`` gives; those that it does not name (one per contrast) follow by title.
 """
 
-import base64
 import html
 import re
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from semanticst.mqc.pictures import picture_address
 from semanticst.mqc.sections import (
     ASSOCIATION,
     INTEGRATION,
@@ -193,8 +193,7 @@ def heatmap(
 
 def image(outdir: Path, section: Section, png: Path, alt: str) -> Path:
     """Write a PNG file into the report. ``alt`` says what it shows, for readers who cannot see it."""
-    packed = base64.b64encode(Path(png).read_bytes()).decode()
-    picture = f'<img style="max-width:100%" alt="{html.escape(alt)}" src="data:image/png;base64,{packed}" />'
+    picture = f'<img style="max-width:100%" alt="{html.escape(alt)}" src="{picture_address(png)}" />'
     content = {"plot_type": "image", "data": f'<div class="mqc-custom-content-image">{picture}</div>'}
     return _write(outdir, section, content)
 
@@ -203,10 +202,9 @@ def gallery(outdir: Path, section: Section, pictures: Sequence[tuple[str, Path]]
     """Write PNG files side by side, each with its caption (which says what it shows)."""
     figures = []
     for caption, png in pictures:
-        packed = base64.b64encode(Path(png).read_bytes()).decode()
         words = html.escape(caption)
         figures.append(
-            f'<figure style="margin:0"><img style="width:100%" alt="{words}" src="data:image/png;base64,{packed}" />'
+            f'<figure style="margin:0"><img style="width:100%" alt="{words}" src="{picture_address(png)}" />'
             f'<figcaption style="font-size:0.9em">{words}</figcaption></figure>'
         )
     grid = "display:grid;grid-template-columns:repeat(auto-fill,minmax(420px,1fr));gap:16px"

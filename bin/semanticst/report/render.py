@@ -1,5 +1,6 @@
 """The page of the report: MultiQC is run, and what it leaves to chance or takes from the machine is removed."""
 
+import base64
 import hashlib
 import html
 import json
@@ -36,6 +37,10 @@ _ENTRIES = re.compile(
 )
 """The first two entries of the menu."""
 
+_FOR_LANGUAGE_MODELS = re.compile(r'(aiReportMetadataBase64 = ")[^"]*(";)')
+"""All sections once more, pictures too, for prompts that this report does not have (``--no-ai``): half of the page."""
+_NOTHING_FOR_THEM = base64.b64encode(b'{"tools": {}, "sections": {}}').decode()
+
 
 def render_report(
     sections: Path, configs: list[Path], outdir: Path, title: str | None = None, logo: Path | None = None
@@ -62,6 +67,7 @@ def render_report(
     # browsers keep a reader's settings of a report under this id, which MultiQC draws at random
     identity = f'reportUuid = "{_identity(sections)}"'
     text = re.sub(r'reportUuid = "[^"]*"', identity, page.read_text(encoding="utf-8"), count=1)
+    text = _FOR_LANGUAGE_MODELS.sub(rf"\g<1>{_NOTHING_FOR_THEM}\2", text, count=1)
     page.write_text(summary_first(_MENU.sub(_escaped_entry, text)), "utf-8")
 
 

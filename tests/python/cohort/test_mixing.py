@@ -72,7 +72,7 @@ def test_map_and_its_section(made):
     assert apart["after"] < apart["before"]
     section = json.loads((made / "integration_map_mqc.json").read_text())
     assert "All cells" in section["description"]
-    assert "data:image/png" in section["data"]
+    assert "data:image/webp" in section["data"]
     shown = json.loads((made / "integration_mixing_mqc.json").read_text())
     assert "Batch&#44; before correction" in shown["data"]
 

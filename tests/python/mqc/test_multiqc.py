@@ -1,6 +1,7 @@
 """Custom content: what MultiQC is given, and what it makes of it."""
 
 import base64
+import io
 import json
 import re
 import subprocess
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 
 from helpers import ASSETS
 from report_helpers import make_cohort_object, write_cohort
@@ -116,12 +118,14 @@ def test_a_heatmap_of_one_value_has_a_range_of_colours(tmp_path, value, high):
     assert (content["pconfig"]["min"], content["pconfig"]["max"]) == (-1, 1)
 
 
-def test_image_is_packed_into_the_section(tmp_path):
+def test_image_is_packed_into_the_section_without_a_loss(tmp_path):
     png = tmp_path / "figure.png"
-    png.write_bytes(b"\x89PNG not really")
+    dots = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8).repeat(9, axis=0).repeat(9, axis=1)
+    Image.fromarray(dots).convert("RGBA").save(png)
     content = read(multiqc.image(tmp_path, SECTION, png, alt='a "map"'))
-    packed = re.search(r"base64,([^\"]+)\"", content["data"])[1]
-    assert base64.b64decode(packed) == png.read_bytes()
+    packed = base64.b64decode(re.search(r"data:image/webp;base64,([^\"]+)\"", content["data"])[1])
+    assert (np.asarray(Image.open(io.BytesIO(packed)).convert("RGB")) == dots).all()
+    assert len(packed) < png.stat().st_size
     assert 'alt="a &quot;map&quot;"' in content["data"]
 
 
@@ -163,7 +167,7 @@ def test_multiqc_makes_one_offline_page_in_the_right_order(described, tmp_path):
     assert places == sorted(places)
     assert "forty-two" in page
     assert "Tumour&#44; &lt;b&gt;bold&lt;/b&gt;" in page
-    assert "data:image/png;base64," in page
+    assert "data:image/webp;base64," in page
 
     # what a browser fetches by itself when it opens the page; links that a reader may click are allowed
     markup = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
@@ -213,7 +217,7 @@ SHOWN = {
 
 @pytest.mark.parametrize("kind", SHOWN)
 def test_what_users_call_things_is_no_markup_wherever_it_stands(tmp_path, kind):
-    (tmp_path / "p.png").write_bytes(b"png")
+    Image.new("P", (2, 2)).save(tmp_path / "p.png")
     part = Section("s", QC, NASTY, f"About {NASTY} in <code>x.csv</code>.", help=NASTY)
     content = json.dumps(read(SHOWN[kind](tmp_path, part, NASTY)))
     assert content.count("&lt;script&gt;") >= 4

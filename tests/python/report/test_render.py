@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import json
 import re
 
 import pandas as pd
@@ -66,6 +67,13 @@ def test_same_sections_give_the_same_files_but_for_times(reports):
 def test_no_folder_of_the_machine_is_published(reports):
     for path in reports[1].rglob("*"):
         assert path.is_dir() or b"a second one" not in path.read_bytes(), path.name
+
+
+def test_nothing_is_in_the_page_twice_for_language_models(reports):
+    # MultiQC packs all sections with their pictures once more, also where that is turned off
+    page = (reports[0] / "multiqc_report.html").read_text()
+    packed = re.search(r'aiReportMetadataBase64 = "([^"]*)"', page)[1]
+    assert json.loads(base64.b64decode(packed)) == {"tools": {}, "sections": {}}
 
 
 @pytest.mark.parametrize("content", ["title: [", "- a\n- b\n", "just words", b"title: \xff"])

@@ -121,7 +121,7 @@ def written(tmp_path_factory):
 
 def test_the_page_has_three_figures_and_links_to_sections_that_exist(written):
     page = json.loads((written / "summary_page_mqc.json").read_text())["data"]
-    assert len(re.findall(r"<img alt=\"[^\"]+\" src=\"data:image/png;base64,", page)) == 3
+    assert len(re.findall(r"<img alt=\"[^\"]+\" src=\"data:image/webp;base64,", page)) == 3
     order = (ASSETS / "multiqc_config.yml").read_text()
     for anchor in set(re.findall(r'href="#(\w+)"', page)) - {"association_c"}:
         assert re.search(rf"\b{anchor}\b", order), anchor
