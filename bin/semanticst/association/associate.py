@@ -39,6 +39,7 @@ from semanticst.association.stats.cell_numbers import (
     account_for_cells,
     beside_cells,
     compare_beside_cells,
+    without_test,
 )
 from semanticst.association.stats.changes import CellChange, changes_of, design_of_changes
 from semanticst.association.stats.clusters import account_for_clusters, cluster_of_units, compare_clusters
@@ -325,7 +326,9 @@ def examine(
         types = cell_types_of(cell_types, units.of, unit_counts) if cell_types is not None else None
         members = base_clusterings or {}
         checks = add_checks(rows, unadjusted, design, features, units, counts, cells, kinds, members, types, quick)
-    rows = [_without_test(row, design.untestable) for row in (*rows, joint)]
+    if design.untestable:
+        rows, joint = [without_test(row, design.untestable) for row in rows], without_test(joint, design.untestable)
+    rows = [*rows, joint]
     for row in rows:
         row["warnings"] = [*row.get("warnings", []), *design.warnings, *_sparse_warning(row, features, min_cells)]
     table = _ordered(mark_echoes(without_untested_checks(add_detectable_effects(add_q(association_table(rows)), rows))))
@@ -341,14 +344,6 @@ def examine(
     unit = patients.sections["unit"]
     of_sections = counts.loc[unit.index].sum(axis=1)
     return Association(contrast, design, features, table, chosen, batch.strength, of_sections, checks=checks)
-
-
-def _without_test(row: dict, reason: str) -> dict:
-    """The row without its test where the whole contrast cannot be tested."""
-    if not reason:
-        return row
-    described = ("feature", "niche", "comparison", "family", "n_patients", "n_events")
-    return {k: v for k, v in row.items() if k in described or k.startswith(("mean_", "n_"))} | {"warnings": [reason]}
 
 
 def _sparse_warning(row: dict, features: Features, min_cells: int) -> list[str]:

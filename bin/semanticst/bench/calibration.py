@@ -16,7 +16,7 @@ from scipy import stats
 
 from semanticst.association.stats.results import benjamini_hochberg
 from semanticst.bench import _rival_tests
-from semanticst.bench._docs_tables import write_report
+from semanticst.bench._docs_tables import WHOLE, write_report
 from semanticst.bench._kept import Part, done
 from semanticst.bench.hard_cohorts.hard_rows import HARD
 from semanticst.bench.hard_cohorts.hard_tests import chunk, rows
@@ -57,6 +57,10 @@ LOG_HAZARDS = (0.0, 0.5, 1.0)
 LEVEL = 0.05
 CHUNK = 100
 """Cohorts of a hard design that are judged, and kept, together."""
+SOFT_CHUNK = 250
+"""The same of the other designs without an effect, and of planted ones."""
+HAZARD_CHUNK = 50
+"""The same of planted hazards."""
 
 
 def p_values(cohort: Cohort, seed: int) -> np.ndarray:
@@ -78,6 +82,7 @@ def false_positives(layout: Layout, n: int, seed: int) -> dict:
     repeats = len(layout.patient) > layout.n_patients
     row = {
         "design": layout.name,
+        "cohorts": n,
         "tests": int(np.isfinite(p).sum()),
         "pipeline": rate(p),
         "error": standard_error(p),
@@ -127,6 +132,7 @@ def planted(layout: Layout, effect: float, n: int, seed: int) -> dict:
         covered.append((result.ci_low <= truth) & (truth <= result.ci_high))
     return {
         "design": layout.name,
+        "cohorts": n,
         "effect": effect,
         "true_difference": float(truth[PLANTED]),
         "power": float(np.mean(found)),
@@ -163,7 +169,8 @@ def planted_hazard(layout: Layout, effect: float, n: int, seed: int) -> dict:
         fit = testable(_rival_tests.cox(cohort, PLANTED))
         found.append(_rival_tests.survival(cohort, seed + i, range(PLANTED, PLANTED + 1))[0] <= LEVEL)
         covered.append(abs(fit.effect - truth) <= stats.norm.ppf(0.975) * fit.se)
-    row = {"design": layout.name, "effect": effect, "true_difference": float(truth), "power": float(np.mean(found))}
+    row = {"design": layout.name, "cohorts": n, "effect": effect, "true_difference": float(truth)}
+    row["power"] = float(np.mean(found))
     return row | {"coverage_planted": float(np.mean(covered)), "seconds": process_time() - begun}
 
 
@@ -193,7 +200,7 @@ def planted_hazard(layout: Layout, effect: float, n: int, seed: int) -> dict:
 def calibration(cohorts, docs, kept, workers, max_minutes, seed):
     """Judge the tests of the association: false positives, power, coverage, rank of the true niche."""
     parts = _parts(cohorts, seed)
-    tables: dict[str, list[dict]] = {"null": [], "power": [], "hazard": []}
+    soft: dict[str, dict[str, list[dict]]] = {"null": {}, "power": {}, "hazard": {}}
     chunks: dict[str, list[dict]] = {design.name: [] for design in HARD}
     missing = []
     for (table, part), found in zip(parts, done([part for _, part in parts], kept, workers, max_minutes)):
@@ -202,34 +209,63 @@ def calibration(cohorts, docs, kept, workers, max_minutes, seed):
         elif table == "hard":
             chunks[part.arguments[0]].append(found)
         else:
-            tables[table].append(_said(found))
+            soft[table].setdefault(part.name.rsplit(", ", 1)[0], []).append(found)
     hard = [row for design in HARD if chunks[design.name] for row in rows(design, chunks[design.name])]
-    for row in hard:
+    tables = {name: [together(found) for found in designs.values()] for name, designs in soft.items()}
+    for row in (*tables["null"], *tables["power"], *tables["hazard"], *hard):
         _said(row)
     null, power, hazard = (pd.DataFrame(tables[name]) for name in tables)
     if missing:
         click.echo(f"not begun in {max_minutes:g} minutes: {len(missing)} of {len(parts)} parts")
-    write_report(docs, null, power, hazard, pd.DataFrame(hard), cohorts, seed)
+    write_report(docs, null, power, hazard, pd.DataFrame(hard), seed)
 
 
 def _parts(cohorts: int, seed: int) -> list[tuple[str, Part]]:
     """Table and part, in the order of work: a quarter of the hard cohorts, the other tables, the rest."""
-    soft = [("null", Part(f"null: {d.name}", false_positives, (d, cohorts, _seed(seed, d.name)))) for d in DESIGNS]
+    soft = []
+    for layout in DESIGNS:
+        name = f"null: {layout.name}"
+        for first, n in _chunks(cohorts, SOFT_CHUNK):
+            arguments = (layout, n, _seed(seed, layout.name) + first)
+            soft.append(("null", Part(f"{name}, {first}", false_positives, arguments)))
     for layout in PLANTED_DESIGNS:
         for effect in EFFECTS:
             name = f"planted: {layout.name}, {effect:g}"
-            soft.append(("power", Part(name, planted, (layout, effect, cohorts // 2, _seed(seed, name)))))
+            for first, n in _chunks(cohorts // 2, SOFT_CHUNK):
+                arguments = (layout, effect, n, _seed(seed, name) + first)
+                soft.append(("power", Part(f"{name}, {first}", planted, arguments)))
     for layout in SURVIVAL_DESIGNS:
         for effect in LOG_HAZARDS:
             name = f"hazard: {layout.name}, {effect:g}"
-            soft.append(("hazard", Part(name, planted_hazard, (layout, effect, cohorts // 10, _seed(seed, name)))))
+            for first, n in _chunks(cohorts // 10, HAZARD_CHUNK):
+                arguments = (layout, effect, n, _seed(seed, name) + first)
+                soft.append(("hazard", Part(f"{name}, {first}", planted_hazard, arguments)))
     hard = [
-        ("hard", Part(f"hard: {d.name}, {first}", hard_chunk, (d.name, first, min(CHUNK, cohorts - first), seed)))
-        for first in range(0, cohorts, CHUNK)
+        ("hard", Part(f"hard: {d.name}, {first}", hard_chunk, (d.name, first, n, seed)))
+        for first, n in _chunks(cohorts, CHUNK)
         for d in HARD
     ]
     quarter = len(hard) // 4
     return [*hard[:quarter], *soft, *hard[quarter:]]
+
+
+def _chunks(cohorts: int, size: int) -> list[tuple[int, int]]:
+    """First cohort and number of cohorts of each part."""
+    return [(first, min(size, cohorts - first)) for first in range(0, cohorts, size)]
+
+
+def together(parts: list[dict]) -> dict:
+    """One row of the parts of a design: means weighted by their cohorts, sums of cohorts, tests and seconds."""
+    n, row = np.array([part["cohorts"] for part in parts], dtype=float), dict(parts[0])
+    for name, value in row.items():
+        values = np.array([part[name] for part in parts])
+        if name in WHOLE:
+            row[name] = values.sum()
+        elif name == "error":
+            row[name] = float(np.sqrt(((n * values) ** 2).sum()) / n.sum())
+        elif not isinstance(value, str):
+            row[name] = float(np.average(values, weights=n))
+    return row
 
 
 def hard_chunk(name: str, first: int, n: int, seed: int) -> dict:

@@ -93,7 +93,8 @@ def run_facts(
         "ran_inside": bool({"fragmentation", "cell_types", "gene_sets"} & set(settings["features"])),
         "ran_log_cells": settings["log_cells"] == "auto" and "adjusted for log cells per patient" in warnings,
         "ran_size_terms": settings["log_cells"] != "false"
-        and bool({"fragmentation", "cell_types", "contacts"} & set(settings["features"])),
+        and bool({"fragmentation", "contacts"} & set(settings["features"])),
+        "ran_draws": "cell_types" in settings["features"],
         "ran_contacts": "contacts" in settings["features"],
         "ran_mixed": any(row.get("p_mixed") is not None for row in rows),
         "ran_members": max((row.get("n_members") or 0 for row in rows), default=0) or None,

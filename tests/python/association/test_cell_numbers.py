@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter, label
 from clinical_helpers import Cohort, make_cohort, row_of
 from semanticst.association.associate import Association, examine
 from semanticst.association.design.tables import Contrast
+from semanticst.association.features.within_niche import log_odds_of_draws
 from semanticst.association.stats.cell_numbers import LOG_CELLS
 
 COHORTS = 25
@@ -115,13 +116,22 @@ def rare_types(seed: int, niche_cells: tuple[int, int], n: int = 12) -> tuple[pd
     group, sections = sections_of(n)
     rows, counts = [], []
     for i, sample in enumerate(sections.index):
-        odds = np.array([0.737, 0.25, 0.01, 0.003]) * np.exp(0.4 * rng.normal(size=4))
+        odds = np.array([0.687, 0.25, 0.05, 0.01, 0.003]) * np.exp(0.4 * rng.normal(size=5))
         m = int(niche_cells[group[i]] * np.exp(0.3 * rng.normal()))
         found = rng.multinomial(m, odds / odds.sum())
-        rows += [(sample, 1, name, float(k)) for name, k in zip("ABCD", found)]
+        rows += [(sample, 1, name, float(k)) for name, k in zip("ABCDE", found)]
         counts.append([m, 4000 - m])
     types = pd.DataFrame(rows, columns=["sample", "niche", "cell_type", "n_cells"])
     return sections, pd.DataFrame(counts, index=sections.index, columns=[1, 2]), types
+
+
+def types_inside(seed: int, niche_cells: tuple[int, int], log_cells: str = "auto") -> pd.DataFrame:
+    sections, counts, types = rare_types(seed, niche_cells)
+    found = examine(
+        Contrast("c", "groups", column="group"), sections, counts, within_niche={"cell_types": types},
+        kinds=("cell_types",), permutations=99, log_cells=log_cells, with_checks=False,
+    )  # fmt: skip
+    return found.table[found.table["family"] == "primary"].set_index("feature")
 
 
 def rates(cohorts, columns, **given) -> pd.DataFrame:
@@ -140,12 +150,42 @@ def rates(cohorts, columns, **given) -> pd.DataFrame:
 
 
 def test_rare_types_of_a_niche_that_is_larger_are_no_finding():
-    """Niches of 50 and 500 cells: types of 1 % and 0.3 % were found in 0.46 and 1.00 of null cohorts."""
-    cohorts = [rare_types(seed, (50, 500)) for seed in range(COHORTS)]
-    rare = [("cell_type:C", "1"), ("cell_type:D", "1")]
-    rate = rates(cohorts, rare, within_niche=lambda t: {"cell_types": t}, kinds=lambda _: ("cell_types",))
-    assert (rate["false"] > 0.3).all()
-    assert (rate["auto"] <= 0.2).all()
+    """Niches of 100 and 1,000 cells: by their log odds types of 1 and 0.3 % were found in 0.12 and 0.86 of cohorts."""
+    tables = [types_inside(seed, (100, 1000)) for seed in range(COHORTS)]
+    p = pd.concat([table["p"] for table in tables], axis=1)
+    rate = (p <= 0.05).sum(axis=1) / p.notna().sum(axis=1).clip(lower=1)
+    assert (rate <= 0.17).all()
+    assert p.loc[["cell_type:B", "cell_type:C"]].notna().all(axis=None)
+    # no covariate takes away what can be told: cells of the niche and the group are nearly the same number here
+    assert not tables[0]["model"].str.contains("log cells", na=False).any()
+
+
+def test_types_too_rare_for_niches_of_so_different_size_are_refused_with_the_reason():
+    table = types_inside(0, (50, 500))
+    for rare in ("cell_type:D", "cell_type:E"):
+        assert np.isnan(table.loc[rare, "p"])
+        assert np.isnan(table.loc[rare, "effect"])
+        assert table.loc[rare, "warnings"].startswith("not testable: 0.")
+        assert "cells of the niche go with the contrast (r = 0.9" in table.loc[rare, "warnings"]
+    assert table.loc["cell_type:C", "p"] > 0
+    # niches of one size can be compared, however rare the type
+    alike = types_inside(0, (50, 50))
+    assert abs(alike.loc["cell_type:D", "cells_correlation"]) < 0.3
+    assert np.isfinite(alike.loc["cell_type:D", "p"])
+
+
+def test_expected_log_odds_do_not_hang_on_the_number_of_cells():
+    """A tenth of 40 or of 4,000 cells: the mean over many patients is the same, and that of all their cells is not."""
+    rng = np.random.default_rng(0)
+    cells = np.repeat([40, 4000], 4000)
+    found = rng.binomial(cells, 0.02)
+    same = log_odds_of_draws(found, cells, 40)
+    plain = np.log((found + 0.5) / (cells - found + 0.5))
+    few = cells == 40
+    assert same[few].mean() == pytest.approx(same[~few].mean(), abs=0.03)
+    assert abs(plain[few].mean() - plain[~few].mean()) > 0.1
+    # all cells drawn: the log odds themselves
+    assert log_odds_of_draws(np.array([3]), np.array([10]), 10)[0] == pytest.approx(np.log(3.5 / 7.5))
 
 
 def tissue(seed: int, shares: tuple[float, float], smooth: float, side: int = 40, n: int = 12):

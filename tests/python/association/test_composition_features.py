@@ -269,7 +269,7 @@ def test_sections_are_summed_and_units_with_few_cells_have_no_value():
             "mean": [1.0, 5.0, 9.0],
         }
     )
-    modelled, shown = within_niche_features("gene_sets", table, unit, pd.Index(["a", "b"]), min_cells=20)
+    modelled, shown, _ = within_niche_features("gene_sets", table, unit, pd.Index(["a", "b"]), min_cells=20)
     assert modelled["gene_set:S", "1"].loc["a"] == pytest.approx(2.0)
     assert np.isnan(modelled["gene_set:S", "1"].loc["b"])
     cells = pd.DataFrame(
@@ -280,7 +280,7 @@ def test_sections_are_summed_and_units_with_few_cells_have_no_value():
             "n_cells": [30.0, 10.0, 30.0, 10.0],
         }
     )
-    modelled, shown = within_niche_features("cell_types", cells, unit, pd.Index(["a", "b"]), min_cells=20)
+    modelled, shown, _ = within_niche_features("cell_types", cells, unit, pd.Index(["a", "b"]), min_cells=20)
     assert shown["cell_type:T", "1"].tolist() == [1.0, 0.25]
     assert modelled["cell_type:T", "1"].isna().all(), "fewer than 3 units have the type: nothing to compare"
 

@@ -94,7 +94,7 @@ def test_command_writes_table_and_figure_into_the_documentation(tmp_path, monkey
     result = invoke(*command)
     assert result.exit_code == 0, result.output
     text = (tmp_path / "benchmarks.md").read_text()
-    assert "| two groups, 8 + 8, 5 sections each | 0.0" in text
+    assert "| two groups, 8 + 8, 5 sections each | 20 | 0.0" in text
     assert "| 3 + 3 | 20 | 0.0" in text
     assert "| SD 1.2 and 0.4, 8 + 8: whole composition | 20 | 0." in text
     for name in ("calibration", "calibration_hard"):

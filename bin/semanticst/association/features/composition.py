@@ -5,7 +5,7 @@ taken, so that a large section weighs more than a small one and the patient stay
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
@@ -46,6 +46,8 @@ class Features:
 
     modelled: pd.DataFrame
     shown: pd.DataFrame
+    expected: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """Of cell types inside niches: cells that a unit is expected to have at the number at which they are compared."""
 
     SCALES = {"proportion": "clr", "entropy": "entropy", "fragmentation": "log2_fragmentation"}
     PREFIXES = {CELL_TYPE: "log_odds", GENE_SET: "expression"}
@@ -127,7 +129,7 @@ def build_features(
         cells of a niche below which a unit has no value.
     """
     share = shares(counts)
-    modelled, shown = {}, {}
+    modelled, shown, expected = {}, {}, {}
     if "proportion" in kinds:
         logs = centred_log_ratio(share)
         for niche in share.columns:
@@ -145,12 +147,13 @@ def build_features(
         if within_niche is None or unit_of_sample is None:
             raise ValueError(f"{kind} needs the tables of what is inside the niches, and the unit of each sample")
         new = within_niche_features(kind, within_niche[kind], unit_of_sample, share.index, min_cells)
-        modelled, shown = modelled | new[0], shown | new[1]
+        modelled, shown, expected = modelled | new[0], shown | new[1], expected | new[2]
     names = ["feature", "niche"]
     columns = pd.MultiIndex.from_tuples(list(modelled), names=names)
     return Features(
         pd.DataFrame(dict(enumerate(modelled.values()))).set_axis(columns, axis=1),
         pd.DataFrame(dict(enumerate(shown.values()))).set_axis(columns, axis=1),
+        expected,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.special import gammaln
 
 from semanticst.association.design.tables import read_text_table
 from semanticst.association.design.variables import MIN_PER_GROUP
@@ -22,6 +23,9 @@ WITHIN_NICHE = {
 
 CELL_TYPE, GENE_SET = "cell_type:", "gene_set:"
 """Prefixes of the names of features."""
+
+MOST_DRAWS = 1000
+"""Cells of a niche at which cell types are compared at most, however many there are."""
 
 
 def read_within_niche(path: Path, kind: str) -> pd.DataFrame:
@@ -43,44 +47,74 @@ def read_within_niche(path: Path, kind: str) -> pd.DataFrame:
 
 def within_niche_features(
     kind: str, table: pd.DataFrame, unit_of_sample: pd.Series, units: pd.Index, min_cells: int
-) -> tuple[dict[tuple[str, str], pd.Series], dict[tuple[str, str], pd.Series]]:
-    """Modelled and shown values per unit, keyed by feature and niche.
+) -> tuple[dict[tuple[str, str], pd.Series], dict[tuple[str, str], pd.Series], dict[tuple[str, str], float]]:
+    """Modelled and shown values per unit, and expected cells of each type, keyed by feature and niche.
 
     - ``fragmentation``: log2 of patches per cell; shown as patches per 100 cells.
-    - ``cell_type:NAME``: log odds of the type among the cells of the niche, half a cell added on either side; shown as
-      proportion. A type that fewer than 3 units have in a niche is undefined there.
+    - ``cell_type:NAME``: log odds of the type among the cells of the niche, half a cell added on either side, at the
+      same number of cells in all units (``log_odds_of_draws``); shown as proportion. A type that fewer than 3 units
+      have in a niche is undefined there. Expected: its mean proportion times that number.
     - ``gene_set:NAME``: mean over cells; shown as it is.
     """
     table = table[table["sample"].isin(unit_of_sample.index)]
     table = table.assign(unit=table["sample"].map(unit_of_sample))
     make = {"fragmentation": _fragmentation, "cell_types": _cell_types, "gene_sets": _gene_sets}[kind]
-    modelled, shown = {}, {}
-    for key, log_value, value, n_cells in make(table, units):
+    modelled, shown, expected = {}, {}, {}
+    for key, log_value, value, n_cells in make(table, units, min_cells):
         enough = n_cells >= min_cells
         modelled[key], shown[key] = log_value.where(enough), value.where(enough)
-    return modelled, shown
+        if kind == "cell_types":
+            expected[key] = float(shown[key].mean() * draws_of(n_cells[enough]))
+    return modelled, shown, expected
 
 
-def _fragmentation(table: pd.DataFrame, units: pd.Index):
+def _fragmentation(table: pd.DataFrame, units: pd.Index, _min_cells: int):
     for niche, rows in table.groupby("niche", sort=True):
         sums = rows.groupby("unit")[["n_patches", "n_cells"]].sum().reindex(units, fill_value=0.0)
         per_cell = sums["n_patches"] / sums["n_cells"].where(sums["n_cells"] > 0)
         yield ("fragmentation", str(niche)), np.log2(per_cell), 100 * per_cell, sums["n_cells"]
 
 
-def _cell_types(table: pd.DataFrame, units: pd.Index):
+def draws_of(cells: pd.Series) -> int:
+    """How many cells of a niche are drawn of every unit: as many as the unit with fewest has, or `MOST_DRAWS`."""
+    return int(min(cells.min(), MOST_DRAWS)) if len(cells) else 0
+
+
+def log_odds_of_draws(found: np.ndarray, cells: np.ndarray, draws: int) -> np.ndarray:
+    """Expected log odds, half a cell added on either side, in ``draws`` of the ``cells`` of each unit (int, n).
+
+    ``found`` (int, n) cells are of the type. The log odds of a rare type in all cells of a unit hang on how many there
+    are: in 50 cells a type of 1 % is mostly not there, in 500 it mostly is. What is expected of equally many cells
+    drawn from each (hypergeometric, as species are rarefied: Hurlbert 1971, Ecology 52:577) does not.
+    """
+    k = np.arange(min(draws, found.max(initial=0)) + 1)
+    of_type, others = found[:, None], (cells - found)[:, None]
+    possible = (k <= of_type) & (draws - k <= others)
+    ways = _log_choose(of_type, k) + _log_choose(others, draws - k) - _log_choose(cells, draws)[:, None]
+    return np.where(possible, np.exp(ways), 0.0) @ np.log((k + 0.5) / (draws - k + 0.5))
+
+
+def _log_choose(n: np.ndarray, k: np.ndarray | int) -> np.ndarray:
+    """Logarithm of the ways to choose k of n; where k is larger, a number without meaning."""
+    return gammaln(n + 1) - gammaln(k + 1) - gammaln(np.maximum(n - k, 0) + 1)
+
+
+def _cell_types(table: pd.DataFrame, units: pd.Index, min_cells: int):
     for niche, rows in table.groupby("niche", sort=True):
         counts = rows.pivot_table(index="unit", columns="cell_type", values="n_cells", aggfunc="sum", fill_value=0)
         counts = counts.reindex(units, fill_value=0)
         total = counts.sum(axis=1)
+        enough = (total >= max(min_cells, 1)).to_numpy()
+        cells, draws = total.to_numpy()[enough].round().astype(int), draws_of(total[enough])
         for name in counts:
-            odds = np.log((counts[name] + 0.5) / (total - counts[name] + 0.5))
-            if (counts[name] > 0).sum() < MIN_PER_GROUP:
-                odds = odds * np.nan
+            odds = pd.Series(np.nan, index=units)
+            if (counts[name] > 0).sum() >= MIN_PER_GROUP:
+                found = counts[name].to_numpy()[enough].round().astype(int)
+                odds[enough] = log_odds_of_draws(found, cells, draws)
             yield (f"{CELL_TYPE}{name}", str(niche)), odds, counts[name] / total.where(total > 0), total
 
 
-def _gene_sets(table: pd.DataFrame, units: pd.Index):
+def _gene_sets(table: pd.DataFrame, units: pd.Index, _min_cells: int):
     for (niche, name), rows in table.groupby(["niche", "gene_set"], sort=True):
         n_cells = rows.groupby("unit")["n_cells"].sum().reindex(units, fill_value=0.0)
         total = (rows["mean"] * rows["n_cells"]).groupby(rows["unit"]).sum().reindex(units)

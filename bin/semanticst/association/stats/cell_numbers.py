@@ -1,11 +1,12 @@
 """Numbers of cells beside a contrast: what groups of different size would seem to show by their size alone.
 
 A share of few cells is 0 more often than one of many, so that the expectation of its logarithm hangs on how many cells
-were seen; fragmentation, contacts and the log odds of rare cell types are functions of how large their niche is. Where
-numbers of cells go with the contrast they enter the model as covariates, and the estimate without them stands beside.
+were seen; fragmentation and contacts are functions of how large their niche is. Where numbers of cells go with the
+contrast they enter the model as covariates, and the estimate without them stands beside. Cell types inside a niche need
+none: they are compared at the same number of cells (``within_niche``), unless that leaves nothing of them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -30,6 +31,11 @@ LOG_CELLS = "log cells"
 UNDETERMINED = (
     "not testable: the contrast cannot be told apart from numbers of cells, or too few patients are left to do so"
 )
+
+FEWEST = 1.0
+"""Cells of a type that a patient is expected to have, below which groups with other numbers of cells are not compared.
+
+Where hardly any patient of the group with few cells has one, that group seems not to vary."""
 
 LogCells = Literal["auto", "true", "false"]
 Model = Callable[[Design, Features], list[dict]]
@@ -118,8 +124,6 @@ def _noted(design: Design, note: str) -> Design:
 
 def size_terms(feature: str, niche: str, cells: Cells) -> list[pd.Series]:
     """What of a feature inside niches follows from their size: logs of cells, per unit; none for other features."""
-    if feature.startswith(CELL_TYPE):
-        return [cells.log_niche(niche)]
     if feature == "fragmentation":
         return [cells.log_niche(niche), cells.log_total]
     if feature.startswith("contact_with_"):
@@ -164,7 +168,26 @@ def compare_beside_cells(
             continue
         here = Features(features.modelled[keys], features.shown[keys])
         found |= {row_key(row): row for row in model(design, here)}
-    return [beside_cells(unadjusted, row, found.get(row_key(row)), cells) for row in plain]
+    rows = [beside_cells(unadjusted, row, found.get(row_key(row)), cells) for row in plain]
+    return [_unless_too_rare(row, features.expected) for row in rows]
+
+
+def _unless_too_rare(row: dict, expected: Mapping[tuple[str, str], float]) -> dict:
+    """The row without its test, where a cell type is too rare for groups with different numbers of cells."""
+    found = expected.get((row["feature"], row["niche"]), np.inf)
+    if "effect" not in row or not (found < FEWEST and abs(row["cells_correlation"]) >= GOES_WITH):
+        return row
+    reason = (
+        f"not testable: {found:.2g} cells of this type are expected in as many cells of the niche as the patient with "
+        f"fewest has, and cells of the niche go with the contrast (r = {row['cells_correlation']:.2f})"
+    )
+    return without_test(row, reason)
+
+
+def without_test(row: dict, reason: str) -> dict:
+    """What a row describes, and the reason why it holds no test."""
+    described = ("feature", "niche", "comparison", "family", "n_patients", "n_events")
+    return {k: v for k, v in row.items() if k in described or k.startswith(("mean_", "n_"))} | {"warnings": [reason]}
 
 
 def row_key(row: dict) -> tuple[str, str, str]:
@@ -180,7 +203,9 @@ def _with_terms(design: Design, terms: list[pd.Series]) -> Design:
 def beside_cells(unadjusted: Design, plain: dict, adjusted: dict | None, cells: Cells) -> dict:
     """The adjusted row (where there is one), the unadjusted estimate, and how cells go with the contrast."""
     terms = size_terms(plain["feature"], plain["niche"], cells)
-    r = correlation(unadjusted, terms[0] if terms else cells.log_total)
+    inside = plain["feature"].startswith(CELL_TYPE)
+    size = cells.log_niche(plain["niche"]) if inside else terms[0] if terms else cells.log_total
+    r = correlation(unadjusted, size)
     row = {**(plain if adjusted is None else adjusted), "cells_correlation": r}
     if adjusted is None or "effect" not in plain:
         return row

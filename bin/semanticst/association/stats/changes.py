@@ -55,7 +55,7 @@ def change(inner: Design, values: pd.DataFrame) -> pd.DataFrame:
 def changes_of(inner: Design, outer: Design, features: Features) -> Features:
     """Changes of features per patient, for the units of ``outer``."""
     modelled, shown = (change(inner, v).reindex(outer.units.index) for v in (features.modelled, features.shown))
-    return Features(modelled, shown)
+    return Features(modelled, shown, features.expected)
 
 
 def design_of_changes(contrast: Contrast, inner: Design, sections: pd.DataFrame) -> Design:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from semanticst.association.design.variables import MIN_PER_GROUP
 from semanticst.association.features.composition import Features
@@ -20,6 +21,12 @@ from semanticst.association.stats.permutation import (
     sign_flips_of,
 )
 from semanticst.association.stats.sensitivity import leave_one_out
+from semanticst.association.stats.unequal_groups import (
+    CochranT,
+    differ_in_spread,
+    is_lopsided,
+    rests_on_permutation,
+)
 from semanticst.constants import PERMUTATIONS
 
 COARSE = 0.01
@@ -113,14 +120,19 @@ def estimate(question: Question, model: SlopeModel, Y: np.ndarray, no_spread: np
 
     ``no_spread`` (bool, k): features that do not vary in a group; ``spreadless`` of Y when None.
     """
-    effect, se, df, p_model = t_test(model, question.x, Y)
-    permutations = question.rearranged()
-    null, observed = permuted_t(model, Y, permutations), np.abs(effect / se)
+    x, within = question.x, question.within_patient
+    effect, se, df, p_model = t_test(model, x, Y)
+    observed, of_model = np.abs(effect / se), stats.t.ppf(0.975, df)
+    if is_lopsided(x) and not within:
+        cochran = CochranT(model, x, Y)
+        p_model, of_model = cochran.p(observed), cochran.critical()
+    permutations, residuals = question.rearranged(), model.effect_and_residuals(Y)[1]
+    null = permuted_t(model, Y, permutations)
     p_permutation = permutation_p(null, observed, permutations.exact)
     no_spread = spreadless(question, Y) if no_spread is None else no_spread
-    p, source = careful_p(p_permutation, null, observed, p_model, no_spread, question.x)
-    noise = permuted_t(model, model.effect_and_residuals(Y)[1], permutations)
-    half = critical_t(noise, df, permutations.exact) * se
+    enough = rests_on_permutation(x) and (within or not differ_in_spread(residuals, x, permutations))
+    p, source = careful_p(p_permutation, null, observed, p_model, no_spread, enough)
+    half = critical_t(permuted_t(model, residuals, permutations), of_model, permutations.exact) * se
     return Estimates(effect, se, effect - half, effect + half, p, p_permutation, p_model, source, df, permutations)
 
 

@@ -15,12 +15,14 @@ from scipy import stats
 from semanticst.association.stats.linear_model import TINY, nuisance_basis, satterthwaite, variance_of_levels
 from semanticst.association.stats.permutation import (
     CHUNK,
+    Permutations,
     Rearrangements,
     flips_of_patients,
     permutation_p,
     permutations_of,
     sign_flips_of,
 )
+from semanticst.association.stats.unequal_groups import DIFFERENT, dispersion_p
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,10 @@ def omnibus_test(
     """Test whether the columns of X (n x d) explain Y (n x k) beyond blocks and covariates.
 
     None when they cannot be told apart from blocks and covariates, or no residual degree of freedom is left.
-    With ``joint`` all columns of Y are one multivariate outcome, and p is the permutation's alone. Else it is not below
+    With ``joint`` all columns of Y are one multivariate outcome. Between groups p is the larger of the permutation's
+    and that of random signs of the residuals (wild bootstrap: Liu 1988, Ann Stat 16:1696), which leaves every group its
+    spread; ``joint`` where groups differ in spread (permuted alone, 5 + 10 + 15 patients of falling spread were below
+    0.05 in 6.7 % of cohorts). Without ``joint`` it is not below
     ``p_model``, that of F with the degrees of freedom of Box (1954, Ann Math Stat 25:290) and Brunner et al. (1997,
     JASA 92:1494) at each group's own variance.
 
@@ -71,7 +76,8 @@ def omnibus_test(
     else:
         drawn = flips_of_patients(patients, permutations, seed)
     spread = covariates.size == 0 and len(np.unique(blocks)) == 1
-    return _explained(Y, effect, nuisance, drawn, codes if len(np.unique(codes)) <= len(Y) / 2 else None, joint, spread)
+    groups = codes if len(np.unique(codes)) <= len(Y) / 2 else None
+    return _explained(Y, effect, nuisance, drawn, groups, joint, spread, seed)
 
 
 def slopes_test(Y: np.ndarray, length: np.ndarray, permutations: int, seed: int) -> OmnibusResult | None:
@@ -91,6 +97,7 @@ def _explained(
     codes: np.ndarray | None,
     joint: bool,
     spread: bool = False,
+    seed: int = 0,
 ) -> OmnibusResult:
     """What ``effect`` explains beside ``nuisance`` (both orthonormal, n x columns).
 
@@ -115,45 +122,33 @@ def _explained(
     rest = Y - nuisance @ (nuisance.T @ Y)
     by_effect, by_error, unexplained = sums(rest)
     observed = by_effect / by_error
-    size = max(1, CHUNK // rest.size)
-    parts = []
-    for start in range(0, len(drawn), size):
-        shuffled = drawn.of(rest, start, start + size)
-        a, b, _ = sums(shuffled - nuisance @ (nuisance.T @ shuffled))
-        parts.append(a / b)
-    null = np.concatenate(parts)
-    p = p_permutation = permutation_p(null, observed, drawn.exact)
+
+    def share_beyond(values: np.ndarray, ways: Rearrangements) -> np.ndarray:
+        size, parts = max(1, CHUNK // values.size), []
+        for start in range(0, len(ways), size):
+            shuffled = ways.of(values, start, start + size)
+            a, b, _ = sums(shuffled - nuisance @ (nuisance.T @ shuffled))
+            parts.append(a / b)
+        return permutation_p(np.concatenate(parts), observed, ways.exact)
+
+    p = share_beyond(rest, drawn)
     residuals, p_model = rest - effect @ (effect.T @ rest), np.full(len(observed), np.nan)
+    p_dispersion = np.nan
+    if codes is not None and isinstance(drawn, Permutations):
+        p_dispersion = dispersion_p(residuals, codes, drawn)
+        if not joint or p_dispersion < DIFFERENT:
+            # patients that change places take their spread with them; those whose sign is turned keep it where it is
+            own = residuals / np.sqrt(np.where(free > 1e-9, free, 1.0))[:, None]
+            p = np.maximum(p, share_beyond(own, sign_flips_of(len(Y), len(drawn), seed)))
+    p_permutation = p
     if not joint and codes is not None:
         full = np.column_stack([nuisance, effect])
         variance, maker = variance_of_levels(codes, full, residuals), np.eye(len(Y)) - full @ full.T
         df = satterthwaite(maker @ (weights[:, None] * maker), variance)
         p_model = stats.f.sf(observed, satterthwaite(effect @ effect.T, variance), df)
         p = np.maximum(p, p_model)
-    p_dispersion = _dispersion(residuals, codes, drawn) if codes is not None and spread else np.nan
     share = by_effect / np.maximum(by_effect + unexplained, TINY)
-    return OmnibusResult(share, p, p_permutation, p_model, p_dispersion, drawn)
-
-
-def _dispersion(residuals: np.ndarray, group: np.ndarray, drawn: Rearrangements) -> float:
-    """p of equal spread: F of the units' distances to the mean of their group, by permutation (PERMDISP, Anderson
-    2006, Biometrics 62:245; distances over sqrt(1 - 1 / n of the group), which a mean of few units makes too small).
-    """
-    member = (group[None, :] == np.unique(group)[:, None]).astype(float)
-    sizes = member.sum(axis=1)
-    if sizes.min() < 2:
-        return np.nan
-    distance = np.sqrt((residuals**2).sum(axis=1) / (1 - member.T @ (1 / sizes)))
-
-    def ratio(d: np.ndarray) -> np.ndarray:
-        between = ((d @ member.T) ** 2 / sizes).sum(axis=-1) - d.sum(axis=-1) ** 2 / len(group)
-        return between / np.maximum((d**2).sum(axis=-1) - ((d @ member.T) ** 2 / sizes).sum(axis=-1), TINY)
-
-    return float(
-        permutation_p(
-            ratio(drawn.of(distance[:, None], 0, len(drawn))[..., 0])[:, None], ratio(distance)[None], drawn.exact
-        )[0]
-    )
+    return OmnibusResult(share, p, p_permutation, p_model, p_dispersion if spread else np.nan, drawn)
 
 
 def _row_codes(X: np.ndarray) -> np.ndarray:

@@ -11,7 +11,6 @@ from itertools import combinations
 from math import comb, prod
 
 import numpy as np
-from scipy import stats
 
 from semanticst.association.stats.linear_model import SlopeModel
 
@@ -171,44 +170,30 @@ def refine_tail(
     return np.where(below & ~no_spread, p_model, p), source
 
 
-LOPSIDED = 1.5
-"""The larger group over the smaller, from which few patients who vary much could be taken for an effect."""
-
-SMALL = 6
-"""Patients in a group below which few permutations make p so coarse that it and the interval often disagree."""
-
-
-def rests_on_permutation(x: np.ndarray) -> bool:
-    """Is the permutation of x (float64, n) enough? Where two groups are of similar size and not too small."""
-    sizes = np.unique(x, return_counts=True)[1]
-    return len(sizes) == 2 and sizes.min() >= SMALL and sizes.max() < LOPSIDED * sizes.min()
-
-
 def careful_p(
-    p: np.ndarray, null: np.ndarray, observed: np.ndarray, p_model: np.ndarray, no_spread: np.ndarray, x: np.ndarray
+    p: np.ndarray, null: np.ndarray, observed: np.ndarray, p_model: np.ndarray, no_spread: np.ndarray, enough: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """p and its source as ``refine_tail``; nowhere below the model's p unless x (float64, n) ``rests_on_permutation``.
+    """p and its source as ``refine_tail``; nowhere below the model's p unless the permutation is ``enough``.
 
     Few patients who vary more than the many others are more often extreme than a permutation thinks (5 v 15 with three
-    times the SD: 8 % at 0.05, 1.8 % at 0.006), Welch's t is not. Between groups of similar size the permutation keeps
-    its level (8 v 8, the same: 6.5 %), and outliers cost it less power.
+    times the SD: 8 % at 0.05, 1.8 % at 0.006), the t of ``unequal_groups`` is not. Between groups of similar size and
+    spread the permutation keeps its level, and outliers cost it less power.
     """
     refined, source = refine_tail(p, null, observed, p_model, no_spread)
-    if rests_on_permutation(x):
+    if enough:
         return refined, source
     return np.maximum(refined, p_model), np.where(p_model > refined, MODELLED, source)
 
 
-def critical_t(null: np.ndarray, df: np.ndarray | float, exact: bool, level: float = 0.05) -> np.ndarray:
+def critical_t(null: np.ndarray, of_model: np.ndarray | float, exact: bool, level: float = 0.05) -> np.ndarray:
     """|t| that is passed with probability ``level``, per column: estimate +- this times its error is the interval.
 
     ``null`` comes from the residuals of the full model, not from the data: a large effect would else mix into the
-    permutations and, with few patients, make the interval too narrow. It is never below the t distribution's, which it
-    is with too few permutations for the level.
+    permutations and, with few patients, make the interval too narrow. It is never below ``of_model``, the model's,
+    which it is with too few permutations for the level.
     """
     ordered = np.sort(null, axis=0)[::-1]
     allowed = int(np.floor(level * len(null) + 1e-9)) if exact else int(np.floor(level * (len(null) + 1) + 1e-9)) - 1
     critical = ordered[min(max(allowed, 0), len(null) - 1)]
     reachable = allowed >= (ordered >= ordered[0] * (1 - 1e-9)).sum(axis=0)
-    of_t = stats.t.ppf(1 - level / 2, df)
-    return np.where(reachable, np.maximum(critical, of_t), of_t)
+    return np.where(reachable, np.maximum(critical, of_model), of_model)

@@ -139,7 +139,7 @@ def _rows(question: Question, asked: Design, adjusted: Design, cells: Cells, set
     features = build_features(cells.counts, kinds, edges, question.within, unit)
     if question.judged:
         keys = list(question.judged)
-        features = Features(features.modelled[keys], features.shown[keys])
+        features = Features(features.modelled[keys], features.shown[keys], features.expected)
     if contrast.type == "survival":
         return compare_survival_only(adjusted, features, settings)
     if contrast.type == "groups" and len(adjusted.levels) > 2:

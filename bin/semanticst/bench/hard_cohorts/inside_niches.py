@@ -9,8 +9,8 @@ from scipy.ndimage import gaussian_filter, label
 from semanticst.association.design.tables import Contrast
 from semanticst.bench.hard_cohorts.hard_designs import Question, sections_of
 
-ODDS = {"A": 0.737, "B": 0.25, "C": 0.01, "D": 0.003}
-"""Cell types of the niche, two of them rare."""
+ODDS = {"A": 0.687, "B": 0.25, "C": 0.05, "D": 0.01, "E": 0.003}
+"""Cell types of the niche, some of them rare."""
 PATIENTS = 12
 """In each of two groups."""
 
@@ -34,7 +34,7 @@ def rare_types(few: int, many: int) -> Callable:
             rows += [(f"s{i:03d}", 1, name, float(k)) for name, k in zip(ODDS, found)]
             counts.append([m, 20_000 - m])
         types = pd.DataFrame(rows, columns=["sample", "niche", "cell_type", "n_cells"])
-        judged = (("cell_type:C", "1"), ("cell_type:D", "1"))
+        judged = tuple((f"cell_type:{name}", "1") for name in "BCDE")
         return _question(counts, within={"cell_types": types}, judged=judged)
 
     return draw
