@@ -1,6 +1,7 @@
 """The command: files it writes, what it refuses, and the real cohorts."""
 
 import json
+import logging
 
 import numpy as np
 import pandas as pd
@@ -176,6 +177,15 @@ def test_samples_that_failed_quality_control_are_no_error(cohort, tmp_path):
     assert result.exit_code == 0
     assert "3 sections have no niches" in result.stderr
     assert json.loads((tmp_path / "out/arm.association.json").read_text())["n_patients"] == 15
+
+
+def test_what_a_command_tells_does_not_hang_on_tests_before_it(cohort, tmp_path):
+    """A library that was silenced, as ``bench calibration`` does, or whose loggers another one has disabled."""
+    of_tables = logging.getLogger("semanticst.association.design.tables")
+    logging.getLogger("semanticst").setLevel(logging.ERROR)
+    of_tables.disabled = True
+    test_samples_that_failed_quality_control_are_no_error(cohort, tmp_path)
+    assert not of_tables.disabled
 
 
 @pytest.mark.parametrize("features", ["niches", "", "contacts"])

@@ -33,12 +33,22 @@ def invoke(command: click.Command | str, *arguments: object) -> Result:
     A bug (any exception but the exit itself) is raised, so that the test shows its traceback.
     """
     command = load_command(command) if isinstance(command, str) else command
+    _as_a_new_process_logs()
     handlers = logging.getLogger().handlers[:]
     try:
         return CliRunner().invoke(command, [str(a) for a in arguments], catch_exceptions=False)
     finally:
         # the command logs to the runner's stderr, which is closed by now
         logging.getLogger().handlers[:] = handlers
+
+
+def _as_a_new_process_logs() -> None:
+    """What tests before this one did to the loggers of the library is undone: a command tells all that it decides."""
+    logging.disable(logging.NOTSET)
+    for name, logger in logging.getLogger().manager.loggerDict.items():
+        if name.split(".")[0] == "semanticst" and isinstance(logger, logging.Logger):
+            logger.setLevel(logging.NOTSET)
+            logger.disabled, logger.propagate = False, True
 
 
 def without_rights() -> list[str]:
