@@ -57,10 +57,8 @@ LOG_HAZARDS = (0.0, 0.5, 1.0)
 LEVEL = 0.05
 CHUNK = 100
 """Cohorts of a hard design that are judged, and kept, together."""
-SOFT_CHUNK = 250
-"""The same of the other designs without an effect, and of planted ones."""
-HAZARD_CHUNK = 50
-"""The same of planted hazards."""
+NULL_CHUNK, PLANTED_CHUNK, HAZARD_CHUNK = 500, 250, 50
+"""The same of the other designs without an effect, of planted effects and of planted hazards."""
 
 
 def p_values(cohort: Cohort, seed: int) -> np.ndarray:
@@ -225,13 +223,13 @@ def _parts(cohorts: int, seed: int) -> list[tuple[str, Part]]:
     soft = []
     for layout in DESIGNS:
         name = f"null: {layout.name}"
-        for first, n in _chunks(cohorts, SOFT_CHUNK):
+        for first, n in _chunks(cohorts, NULL_CHUNK):
             arguments = (layout, n, _seed(seed, layout.name) + first)
             soft.append(("null", Part(f"{name}, {first}", false_positives, arguments)))
     for layout in PLANTED_DESIGNS:
         for effect in EFFECTS:
             name = f"planted: {layout.name}, {effect:g}"
-            for first, n in _chunks(cohorts // 2, SOFT_CHUNK):
+            for first, n in _chunks(cohorts // 2, PLANTED_CHUNK):
                 arguments = (layout, effect, n, _seed(seed, name) + first)
                 soft.append(("power", Part(f"{name}, {first}", planted, arguments)))
     for layout in SURVIVAL_DESIGNS:
