@@ -39,7 +39,10 @@ COLUMNS = (
     "agrees",
     "note",
 )
-NO_HARMONY = "not in this run: run again with --features_harmony false into another folder, and compare"
+NO_HARMONY = (
+    "not in this run: run again with --features_harmony false into another folder, and compare (a run of one batch has "
+    "no Harmony)"
+)
 NO_NUMBERS = "not in this run: give several numbers, such as --niche_k 5,7,9"
 
 Model = Callable[[Design, Features], list[dict]]
