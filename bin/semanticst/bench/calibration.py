@@ -224,20 +224,20 @@ def _parts(cohorts: int, seed: int) -> list[tuple[str, Part]]:
     for layout in DESIGNS:
         name = f"null: {layout.name}"
         for first, n in _chunks(cohorts, NULL_CHUNK):
-            arguments = (layout, n, _seed(seed, layout.name) + first)
-            soft.append(("null", Part(f"{name}, {first}", false_positives, arguments)))
+            at = _seed(seed, layout.name) + first
+            soft.append(("null", Part(f"{name}, {first}", false_positives, (layout, n, at))))
     for layout in PLANTED_DESIGNS:
         for effect in EFFECTS:
             name = f"planted: {layout.name}, {effect:g}"
             for first, n in _chunks(cohorts // 2, PLANTED_CHUNK):
-                arguments = (layout, effect, n, _seed(seed, name) + first)
-                soft.append(("power", Part(f"{name}, {first}", planted, arguments)))
+                at = _seed(seed, name) + first
+                soft.append(("power", Part(f"{name}, {first}", planted, (layout, effect, n, at))))
     for layout in SURVIVAL_DESIGNS:
         for effect in LOG_HAZARDS:
             name = f"hazard: {layout.name}, {effect:g}"
             for first, n in _chunks(cohorts // 10, HAZARD_CHUNK):
-                arguments = (layout, effect, n, _seed(seed, name) + first)
-                soft.append(("hazard", Part(f"{name}, {first}", planted_hazard, arguments)))
+                at = _seed(seed, name) + first
+                soft.append(("hazard", Part(f"{name}, {first}", planted_hazard, (layout, effect, n, at))))
     hard = [
         ("hard", Part(f"hard: {d.name}, {first}", hard_chunk, (d.name, first, n, seed)))
         for first, n in _chunks(cohorts, CHUNK)

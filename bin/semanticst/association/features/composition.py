@@ -129,7 +129,8 @@ def build_features(
         cells of a niche below which a unit has no value.
     """
     share = shares(counts)
-    modelled, shown, expected = {}, {}, {}
+    modelled, shown = {}, {}
+    expected: dict[tuple[str, str], float] = {}
     if "proportion" in kinds:
         logs = centred_log_ratio(share)
         for niche in share.columns:
