@@ -15,7 +15,8 @@ PROFILE = 500
 """Features of a profile: those with the smallest hashes of their names, the same ones in every sample of a panel."""
 _LEAST_FEATURES = 10
 """Counts with fewer features are not told apart by them: two cells may have the same by chance."""
-_ROWS = 20_000
+_ROWS = 2_000
+"""Cells of which values are held as float64 at once; of 20,000 bins of Visium HD these were 50 MB."""
 _BITS = np.uint64((1 << 52) - 1)
 X_GENES = ("XIST",)
 Y_GENES = ("RPS4Y1", "DDX3Y", "KDM5D", "UTY", "EIF1AY", "USP9Y", "ZFY", "EIF2S3Y")

@@ -1,6 +1,9 @@
 """Thumbnails: the picture of the tissue with its place and scale."""
 
+import io
 import json
+import struct
+import zlib
 
 import anndata as ad
 import numpy as np
@@ -11,9 +14,10 @@ from PIL import Image
 
 from helpers import invoke
 from semanticst.io.ingest import ingest_samples, read_raw
+from semanticst.io.readers.tiff import tiff_picture
 from semanticst.plotting.picture import Level, Picture, image_of, scaled
 from semanticst.plotting.thumbnail import MOST_BYTES, Thumbnail, thumbnail_of, write_thumbnail
-from tenx_helpers import visium_positions, write_json, write_square, write_visium
+from tenx_helpers import visium_positions, write_json, write_square, write_visium, write_xenium
 from vendor_helpers import make_truth, transformation, write_spatialdata
 
 SCALEF = 0.25
@@ -239,3 +243,96 @@ def test_channels_of_more_than_bytes_are_shown_in_grey():
     grey = np.asarray(image_of(np.dstack([values * 0, values])[..., [0, 1]], channel=1))
     assert (grey.dtype, grey.min(), grey.max()) == (np.uint8, 0, 255)
     assert np.asarray(image_of(np.zeros((4, 4), np.uint16))).max() == 0
+
+
+UM_PER_PX = 0.2125
+
+
+def packed_tile(tile, compression):
+    if compression == 8:
+        return zlib.compress(tile.tobytes())
+    if compression == 1:
+        return tile.tobytes()
+    with io.BytesIO() as stream:
+        Image.fromarray(tile).save(stream, "JPEG2000", no_jp2=True, irreversible=False)
+        return stream.getvalue()
+
+
+def write_tiff(file, copies, compression=34712, side=32, big=False, description=""):
+    """A tiled TIFF of 16 bits: the first of ``copies`` (uint16, y x x), and the others as its SubIFDs."""
+    count, room, offset = ("Q", 8, "Q") if big else ("I", 4, "I")
+    out = bytearray(struct.pack("<2sHHHQ", b"II", 43, 8, 0, 0) if big else struct.pack("<2sHI", b"II", 42, 0))
+    starts = []
+    for number in reversed(range(len(copies))):
+        pixels, places, sizes = copies[number], [], []
+        for row in range(0, pixels.shape[0], side):
+            for column in range(0, pixels.shape[1], side):
+                tile = np.zeros((side, side), np.uint16)
+                part = pixels[row : row + side, column : column + side]
+                tile[: part.shape[0], : part.shape[1]] = part
+                places.append(len(out))
+                out += packed_tile(tile, compression)
+                sizes.append(len(out) - places[-1])
+        whole = 16 if big else 4
+        tags = {256: (4, [pixels.shape[1]]), 257: (4, [pixels.shape[0]]), 258: (3, [16]), 259: (3, [compression]),
+                277: (3, [1]), 322: (4, [side]), 323: (4, [side])}  # fmt: skip
+        tags |= {324: (whole, places), 325: (whole, sizes)}
+        if number == 0:
+            tags[270] = (2, list(description.encode() + b"\0"))
+        if number == 0 and starts:
+            tags[330] = (18 if big else 13, list(starts))
+        entries = b""
+        for tag, (kind, values) in sorted(tags.items()):
+            data = struct.pack(f"<{len(values)}{ {2: 'B', 3: 'H', 4: 'I', 13: 'I', 16: 'Q', 18: 'Q'}[kind] }", *values)
+            if len(data) > room:
+                data, at = struct.pack(f"<{offset}", len(out)), data
+                out += at
+            entries += struct.pack(f"<HH{count}", tag, kind, len(values)) + data.ljust(room, b"\0")
+        starts.insert(0, len(out))
+        out += struct.pack("<Q" if big else "<H", len(tags)) + entries + bytes(room)
+    struct.pack_into(f"<{offset}", out, 8 if big else 4, starts[0])
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(out)
+
+
+@pytest.mark.parametrize("name", [
+    "morphology_focus/morphology_focus_0000.ome.tif", "morphology_focus/ch0000_dapi.ome.tif",
+    "morphology_focus.ome.tif", "morphology_mip.ome.tif",
+])  # fmt: skip
+def test_nuclei_of_xenium(tmp_path, name):
+    """Tiles of JPEG 2000, which Pillow opens in no TIFF; cells lie where the nuclei are bright."""
+    _, cells = write_xenium(tmp_path / "s")
+    points = cells[["x_centroid", "y_centroid"]].to_numpy()
+    shape = np.ceil(points.max(axis=0)[::-1] / UM_PER_PX + 20).astype(int)
+    nuclei = 4000 - 15 * spotted(points / UM_PER_PX, shape, size=6)[:, :, 0].astype(np.uint16)
+    write_tiff(tmp_path / "s" / name, [nuclei, nuclei[::2, ::2]], side=256)
+    write_json(tmp_path / "s" / "experiment.xenium", pixel_size=UM_PER_PX)
+    adata = ingest(tmp_path, tmp_path / "s")
+    about, at_cells, overall = darkness_at_cells(adata, tmp_path / "out" / "thumbnails")
+    assert at_cells > overall + 60
+    assert about["source"] == name.rpartition("/")[2]
+    assert about["um_per_px"] >= UM_PER_PX
+
+
+@pytest.mark.parametrize("compression", [1, 8, 34712])
+@pytest.mark.parametrize("big", [False, True])
+def test_copies_of_a_tiled_tiff(tmp_path, compression, big):
+    full = np.random.default_rng(0).integers(0, 4000, (70, 50)).astype(np.uint16)
+    half = full[::2, ::2]
+    write_tiff(tmp_path / "a.tif", [full, half], compression, big=big, description='<Pixels PhysicalSizeX="0.5">')
+    picture = tiff_picture(tmp_path / "a.tif", None)
+    assert [(level.width, level.height) for level in picture.levels] == [(50, 70), (25, 35)]
+    assert [level.to_file[0, 0] for level in picture.levels] == [0.5, 1.0]
+    for level, values in zip(picture.levels, (full, half)):
+        assert np.array_equal(np.asarray(level.load()), np.asarray(image_of(values)))
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:100], lambda b: b"no TIFF at all, but long enough", lambda b: b""])
+def test_a_tiff_that_is_none_costs_the_thumbnail_only(tmp_path, damage):
+    write_xenium(tmp_path / "s")
+    write_tiff(tmp_path / "s" / "morphology_focus.ome.tif", [np.ones((64, 64), np.uint16)])
+    file = tmp_path / "s" / "morphology_focus.ome.tif"
+    file.write_bytes(damage(file.read_bytes()))
+    write_json(tmp_path / "s" / "experiment.xenium", pixel_size=UM_PER_PX)
+    assert ingest(tmp_path, tmp_path / "s").n_obs > 0
+    assert not list((tmp_path / "out").glob("thumbnails/*"))

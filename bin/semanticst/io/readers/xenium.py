@@ -13,11 +13,17 @@ from semanticst.io.readers.base import Reader, ReadError, Wanted, find_file, nee
 from semanticst.io.readers.files import open_bytes, open_text, parquet_columns, read_parquet, read_start, reading
 from semanticst.io.readers.tabular import layout_of
 from semanticst.io.readers.tenx import assemble, find_flat_matrix, find_matrix, locate, read_matrix
+from semanticst.io.readers.tiff import tiff_picture
 from semanticst.io.readers.zarr_chunks import need_whole
 from semanticst.io.sparse import load_csr
 from semanticst.io.understood import cells_left_out
+from semanticst.plotting.picture import Picture
 
 CELLS = tuple(prefix + name for prefix in ("", "*") for name in ("cells.parquet", "cells.csv.gz", "cells.csv"))
+MORPHOLOGY = (
+    ("morphology_focus", "*0000*.ome.tif"), (".", "*morphology_focus.ome.tif"), (".", "*morphology_mip.ome.tif")
+)  # fmt: skip
+"""Where the image of the nuclei is: of software since 2, and of 1; the stack morphology.ome.tif is not read."""
 CENTRE = ("x_centroid", "y_centroid")
 AREA = "cell_area"
 ZARR = ("cell_feature_matrix.zarr.zip", "cell_feature_matrix.zarr", "*cell_feature_matrix.zarr*")
@@ -34,17 +40,20 @@ def read_xenium(path: Path, wanted: Wanted) -> ad.AnnData:
     cells, file = read_cells(outs)
     adata, matrix = _read_counts(outs)
     at = locate(adata.obs_names, matrix, cells.index, file)
-    notes = adata.uns["notes"] + describe_run(outs, adata.n_obs)
+    told, um_per_px = describe_run(outs, adata.n_obs)
+    notes = adata.uns["notes"] + told
     if len(cells) > len(at):
         note = f"{len(cells) - len(at)} cells of {file.name} are not in {matrix.name} and left out"
         notes.append(cells_left_out(len(cells) - len(at), note))
     found = cells.iloc[at].set_axis(adata.obs_names, axis=0)
+    picture = _picture(outs, um_per_px)
     return ad.AnnData(
         adata.X,
         obs=found[[c for c in (AREA,) if c in found]],
         var=adata.var,
         obsm={Obsm.SPATIAL.value: found[list(CENTRE)].to_numpy(dtype=np.float64)},
-        uns={"spatial_unit": "um", "platform": "xenium", "notes": notes, "matrix": matrix.name},
+        uns={"spatial_unit": "um", "platform": "xenium", "notes": notes, "matrix": matrix.name}
+        | ({"picture": picture} if picture else {}),
     )
 
 
@@ -98,11 +107,22 @@ def packed_ids(packed: np.ndarray) -> pd.Index:
     return pd.Index([f"{word}-{suffix}" for word, suffix in zip(letters, packed[:, 1])], dtype=object)
 
 
-def describe_run(folder: Path, n_cells: int) -> list[str]:
-    """What experiment.xenium says about the run, where it is there. Raises ReadError when it is damaged."""
+def _picture(outs: Path, um_per_px: float | None) -> Picture | None:
+    """The nuclei, as the first file of the morphology image has them; the cells lie among its pixels."""
+    for folder, name in MORPHOLOGY:
+        if files := sorted((outs / folder).glob(name)):
+            return tiff_picture(files[0], um_per_px)
+    return None
+
+
+def describe_run(folder: Path, n_cells: int) -> tuple[list[str], float | None]:
+    """What experiment.xenium says about the run, and micrometres per pixel of its images; nothing where it is missing.
+
+    Raises ReadError when it is damaged.
+    """
     file = find_file(folder, "experiment.xenium", "*experiment.xenium")
     if file is None:
-        return []
+        return [], None
     with reading(file, "JSON"), open_bytes(file) as opened:
         about = json.load(opened)
         if not isinstance(about, dict):
@@ -112,7 +132,8 @@ def describe_run(folder: Path, n_cells: int) -> list[str]:
     notes = [f"{file.name}: {', '.join(told)}"] if told else []
     if isinstance(about.get("num_cells"), int) and about["num_cells"] != n_cells:
         notes.append(f"{file.name} states {about['num_cells']} cells, the matrix holds {n_cells}")
-    return notes
+    um_per_px = about.get("pixel_size")
+    return notes, float(um_per_px) if isinstance(um_per_px, int | float) and 0 < um_per_px < 100 else None
 
 
 def _read_counts(outs: Path) -> tuple[ad.AnnData, Path]:

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
-from scipy.spatial import Delaunay, QhullError, cKDTree
 
 from semanticst.errors import ReadError
 from semanticst.io.several_sections import FIELDS, plain
@@ -113,6 +112,8 @@ def _spanning_tree(positions: np.ndarray):
     The distance of two cells is at least that of each to its fifth neighbour (Campello et al. 2013, the distance of
     HDBSCAN); edges of the Delaunay triangulation are enough for the tree of plain distances, and nearly so for this.
     """
+    from scipy.spatial import Delaunay, QhullError, cKDTree  # 19 MB, here beside a matrix that is read by then
+
     n = len(positions)
     depth = min(NEIGHBOURS, n - 1)
     if depth < 1:
@@ -195,6 +196,8 @@ def grid_of(centres: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
     """
     if len(centres) < 4:
         return None, None
+    from scipy.spatial import cKDTree
+
     distance, nearest = cKDTree(centres).query(centres, k=2)
     spacing = float(np.median(distance[:, 1]))
     steps = centres[nearest[:, 1]] - centres
