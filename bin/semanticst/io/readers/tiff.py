@@ -131,7 +131,7 @@ def _directory(opened: BinaryIO, offset: int, order: str, big: bool) -> dict[int
         if held > room:
             opened.seek(struct.unpack(order + ("Q" if big else "I"), value)[0])
             value = opened.read(held)
-        tags[tag] = np.frombuffer(value[:held], np.dtype(letter).newbyteorder(order)).tolist()
+        tags[tag] = np.frombuffer(value[:held], np.dtype(order + letter)).tolist()
     return tags
 
 
