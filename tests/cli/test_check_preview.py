@@ -71,6 +71,38 @@ def test_batch_that_is_the_contrast_is_told_before_a_run(tmp_path):
     assert found["contrasts"][0]["untestable"] == batch["follows"]
 
 
+def with_parts(of_validation):
+    head, *rows = SHEET.splitlines()
+    part = {True: "validation", False: "discovery"}
+    return "\n".join([f"{head},study_part", *(f"{r},{part[r.split(',')[1] in of_validation]}" for r in rows)]) + "\n"
+
+
+def test_discovery_and_validation_are_counted_each_for_itself(tmp_path):
+    validation = {f"P{i:02d}" for i in range(7, 13)}
+    code, found = look(tmp_path, sheet=with_parts(validation))
+    assert code == 0
+    assert [(c["asked"]["contrast"], c["study_part"], c["patients"]) for c in found["contrasts"]] == [
+        ("response", "discovery", 6), ("response", "validation", 5),
+        ("survival", "discovery", 6), ("survival", "validation", 6),
+    ]  # fmt: skip
+    assert [c["events"] for c in found["contrasts"][2:]] == [6, 0]
+    assert found["contrasts"][1]["left_out_patients"] == {"no age": 1}
+    _, text = look(tmp_path, sheet=with_parts(validation), form="text")
+    assert "response (groups), validation: 5 patients (5 sections): no 1 (1), yes 4 (4)" in text
+
+
+def test_validation_without_a_group_is_a_caution_and_discovery_without_it_a_problem(tmp_path):
+    responders = {"P04", "P07", "P10", "P11"}
+    code, text = look(tmp_path, sheet=with_parts(responders), form="text")
+    assert code == 0
+    assert "response (groups), validation: cannot be tested\n  CAUTION   nothing to compare" in text
+    assert text.endswith("0 problems, 2 cautions\n")
+    code, text = look(tmp_path, sheet=with_parts({f"P{i:02d}" for i in range(1, 13)} - responders), form="text")
+    assert code == 3
+    assert "response (groups), discovery: cannot be looked at" in text
+    assert "nothing to compare: all samples have 'yes'" in text
+
+
 @pytest.mark.parametrize(
     ("sheet_ids", "clinical_ids", "message"),
     [

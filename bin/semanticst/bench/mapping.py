@@ -16,7 +16,7 @@ from sklearn.metrics import adjusted_rand_score, roc_auc_score
 
 from semanticst.bench._ladder import LEVELS, Size, make_cohort
 from semanticst.bench._options import niche_starts_option
-from semanticst.bench.material.left_out import BAD_CASES, ONLY_COUNTS, Mapped, map_onto, train
+from semanticst.bench.material.left_out import BAD_CASES, ONLY_COUNTS, Mapped, as_types, map_onto, train
 from semanticst.bench.measuring.scores import annotated
 from semanticst.bench.niches import DOMAIN, cell_table, prepare
 from semanticst.cli import EXISTING_FILE, step
@@ -32,6 +32,8 @@ AGREEMENT, TRUTH, TIME = 0.85, 0.03, 0.05
 @click.option(
     "--input", "sheet", type=EXISTING_FILE, help="Samplesheet; files may hold obs['domain']. Else the ladder."
 )
+@click.option("--kind", type=click.Choice(["counts", "intensities", "types"]), default="counts", show_default=True,
+              help="Features of the ladder.")  # fmt: skip
 @click.option("--leave-out", type=click.Choice(["patient", "sample"]), default="patient", show_default=True,
               help="What is left out at a time.")  # fmt: skip
 @click.option("--most", type=click.IntRange(1), help="Left out at most, the first ones by name [default: each].")
@@ -42,16 +44,21 @@ AGREEMENT, TRUTH, TIME = 0.85, 0.03, 0.05
 @click.option(
     "--agreement", type=float, default=AGREEMENT, show_default=True, help="Wanted ARI with the joint training."
 )
+@click.option(
+    "--keep",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder in which the trained models stay; those that it has of an earlier run are not trained again.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @niche_starts_option
-def bench_mapping(sheet, leave_out, most, patients, niche_k, bad_cases, unseen, agreement, seed, niche_starts):
+def bench_mapping(
+    sheet, kind, leave_out, most, patients, niche_k, bad_cases, unseen, agreement, keep, seed, niche_starts
+):
     """Samples that are mapped against the same samples in the joint training, and what does not fit."""
     with tempfile.TemporaryDirectory(prefix="semanticst-bench-") as place:
-        folder = Path(place)
-        if sheet is None:
-            samples, _ = make_cohort(LEVELS[0], Size(), seed, folder)
-        else:
-            samples = prepare(sheet, folder / "samples")
+        folder = keep or Path(place)
+        folder.mkdir(parents=True, exist_ok=True)
+        samples = sorted((folder / "samples").glob("*.qc.h5ad")) or _samples(sheet, kind, seed, folder)
         units = _units(samples, leave_out, patients)
         samples = sorted(path for paths in units.values() for path in paths)
         truth = cell_table(samples, need_domains=niche_k is None)[DOMAIN]
@@ -73,6 +80,17 @@ def bench_mapping(sheet, leave_out, most, patients, niche_k, bad_cases, unseen, 
             click.echo("\n" + bad_case_table(units[chosen[0]][0], model, folder / "bad"))
         if unseen:
             click.echo("\n" + unseen_table(units, chosen[0], truth, k, seed, niche_starts, folder / "unseen"))
+
+
+def _samples(sheet: Path | None, kind: str, seed: int, folder: Path) -> list[Path]:
+    """``{sample}.qc.h5ad`` of a sheet, or of the first level of the ladder with features of a ``kind``."""
+    if sheet is not None:
+        return prepare(sheet, folder / "samples")
+    samples, _ = make_cohort(LEVELS[0], Size(intensities=kind == "intensities"), seed, folder)
+    if kind == "types":
+        for path in samples:
+            as_types(path)
+    return samples
 
 
 def _units(samples: list[Path], leave_out: str, patients: int | None) -> dict[str, list[Path]]:
@@ -143,7 +161,7 @@ def bad_case_table(sample: Path, model: Path, folder: Path) -> str:
         if name in ONLY_COUNTS and adata.uns[UNS]["feature_type"] != FeatureType.COUNTS:
             continue
         path = folder / str(number) / sample.name
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         change(adata).write_h5ad(path)
         mapped = map_onto([path], model, folder / f"out{number}")
         cells = ["", "", ""]
@@ -174,7 +192,7 @@ def unseen_table(
     domains = sorted(own[annotated(own)].unique())
     for number, domain in enumerate(domains):
         place = folder / str(number)
-        place.mkdir(parents=True)
+        place.mkdir(parents=True, exist_ok=True)
         rest = []
         for path in (path for name, paths in units.items() if name != unit for path in paths):
             adata = read_sample(path)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,11 +13,12 @@ from semanticst.association.design.design import Design, build_design, contrast_
 from semanticst.association.design.publication import Publication, Tables, pseudonymised, write_published
 from semanticst.association.design.region_parts import is_by_region, split_by_region
 from semanticst.association.design.tables import Contrast, contrast_columns, contrast_of, join_sections, tidied
+from semanticst.constants import DISCOVERY, VALIDATION
 from semanticst.errors import BadInput, Problem, ReadError
 from semanticst.io.clinical_table import check_agreement, check_clinical, sexes_of
 from semanticst.io.contrasts_table import Shortcuts, add_shortcuts, check_against_variables, check_contrasts, variables
 from semanticst.io.exclusion import EXCLUDE, exclusion_reason, split_excluded
-from semanticst.io.samplesheet import check_samplesheet, checked_frame, restart_frame
+from semanticst.io.samplesheet import STUDY_PART, check_samplesheet, checked_frame, restart_frame
 from semanticst.tables.delimited import Table
 from semanticst.tables.schema import column_names, load_schema
 from semanticst.tables.spellings import variable_value
@@ -31,12 +32,23 @@ OF_ROW = ("reference", "target", "levels", "event_value", "subset")
 
 @dataclass
 class ContrastCheck:
-    """One contrast before a run: its design as the test will make it, or None and why not."""
+    """One contrast before a run: its design as the test will make it, or None and why not.
+
+    Where the sheet states parts of the study, a contrast has one for each ``part``; what is wrong with the validation
+    alone is no problem of the tables, but why it is ``not_tested``.
+    """
 
     row: dict[str, str]
+    part: str = ""
     design: Design | None = None
     batch: BatchCheck = field(default_factory=BatchCheck)
     problems: list[Problem] = field(default_factory=list)
+    not_tested: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of the contrast, with the part of the study where there are two."""
+        return f"{self.row['contrast']}, {self.part}" if self.part else self.row["contrast"]
 
 
 @dataclass
@@ -108,20 +120,41 @@ def read_cohort(
     if compared and contrasts and (clinical or not clinical_file):
         add_shortcuts(contrasts, shortcuts)
         incomplete = {p.row for p in problems if p.file == contrasts.file and p.row is not None}
-        for row, line, found in check_against_variables(contrasts, variables(compared, clinical), incomplete):
-            check = ContrastCheck(row, problems=found)
-            _make_design(check, contrasts.file, line, cohort)
-            problems += [problem for problem in check.problems if problem not in problems]
-            cohort.checks.append(check)
+        whole = check_against_variables(contrasts, variables(compared, clinical), incomplete)
+        parts = [(part, check_against_variables(contrasts, variables(of_part, clinical), incomplete))
+                 for part, of_part in _study_parts(compared).items()]  # fmt: skip
+        for i, (row, line, found) in enumerate(whole):
+            for part, of_part in parts:
+                check = ContrastCheck(row, part, problems=list(found or of_part[i][2]))
+                _make_design(check, contrasts.file, line, cohort)
+                if part == VALIDATION and not found:
+                    check.not_tested, check.problems = "; ".join(p.message for p in check.problems), []
+                problems += [problem for problem in check.problems if problem not in problems]
+                cohort.checks.append(check)
     return cohort
+
+
+def _study_parts(used: Table) -> dict[str, Table]:
+    """Samples of each part of the study, which are tested one by one; all, without a name, where there is none."""
+    lines = {part: [i for i, row in enumerate(used.rows) if row.get(STUDY_PART) == part]
+             for part in (DISCOVERY, VALIDATION)}  # fmt: skip
+    if not lines[VALIDATION]:
+        return {"": used}
+    return {
+        part: replace(used, rows=[used.rows[i] for i in own], lines=[used.lines[i] for i in own])
+        for part, own in lines.items()
+    }
 
 
 def _make_design(check: ContrastCheck, file: Path, line: int, cohort: CheckedCohort) -> None:
     """Design and batch as the test itself will make them, of the same columns; or what is wrong with the contrast."""
-    log.info("contrast %s", check.row["contrast"])
+    log.info("contrast %s", check.name)
     try:
         contrast = contrast_of(check.row, file, line)
-        whole = _sections(cohort.patients, cohort.sections)
+        own = cohort.sections
+        if check.part:
+            own = own[own[STUDY_PART] == check.part]
+        whole = _sections(cohort.patients, own)
         if is_by_region(contrast, whole) and _regions(cohort) is None:
             log.warning("contrast %s: its regions are seen when the outlines are read, in the run", contrast.name)
             return
@@ -132,9 +165,7 @@ def _make_design(check: ContrastCheck, file: Path, line: int, cohort: CheckedCoh
         elif found:
             check.problems += found
         else:
-            sections = _by_region(
-                contrast, _sections(*used_columns(contrast, cohort.patients, cohort.sections)), cohort
-            )
+            sections = _by_region(contrast, _sections(*used_columns(contrast, cohort.patients, own)), cohort)
             check.design, check.batch = account_for_batch(build_design(contrast, sections))
     except BadInput as bad:
         check.problems += bad.problems
@@ -206,9 +237,9 @@ def check_cohort(
     if cohort.problems or cohort.sheet is None or cohort.contrasts is None:
         raise BadInput(cohort.problems)
     for check in cohort.checks:
-        for caution in [check.design.untestable, *check.design.warnings] if check.design else []:
+        for caution in [check.not_tested, *([check.design.untestable, *check.design.warnings] if check.design else [])]:
             if caution:
-                log.warning("contrast %s: %s", check.row["contrast"], caution)
+                log.warning("contrast %s: %s", check.name, caution)
 
     leading = column_names(load_schema("contrasts", schema_dir))
     patients, sections, questions = cohort.patients, cohort.sections, cohort.contrasts.frame(leading)[leading]

@@ -76,8 +76,10 @@ def contrast_preview(check: ContrastCheck) -> dict:
     """One contrast: groups, patients, sections, events, who is left out and why, batch, cautions."""
     row = {name: value for name, value in check.row.items() if value}
     design = check.design
+    part = {"study_part": check.part} if check.part else {}
     if design is None:
-        return {"asked": row, "problems": folded(check.problems)}
+        not_tested = {"not_tested": check.not_tested} if check.not_tested else {}
+        return {"asked": row, **part, **not_tested, "problems": folded(check.problems)}
     levels = {}
     if design.levels:
         by_level = design.units.groupby("value")
@@ -89,6 +91,7 @@ def contrast_preview(check: ContrastCheck) -> dict:
     survival = design.contrast.type == "survival" and not design.units.empty
     return {
         "asked": row,
+        **part,
         "patients": int(design.units["patient"].nunique()),
         "sections": len(design.sections),
         "groups": levels,
@@ -131,7 +134,8 @@ def preview_text(found: dict) -> str:
     lines += (
         [""] + [f"CAUTION  {text}" for text in found["cautions"]] + [f"PROBLEM  {text}" for text in found["problems"]]
     )
-    n, m = len(found["problems"]), len(found["cautions"]) + sum(len(c.get("cautions", [])) for c in found["contrasts"])
+    of_contrasts = sum(len(c.get("cautions", [])) + ("not_tested" in c) for c in found["contrasts"])
+    n, m = len(found["problems"]), len(found["cautions"]) + of_contrasts
     lines.append(f"{n} problem{'' if n == 1 else 's'}, {m} caution{'' if m == 1 else 's'}")
     return "\n".join(lines)
 
@@ -139,6 +143,10 @@ def preview_text(found: dict) -> str:
 def _contrast_lines(contrast: dict) -> list[str]:
     asked = contrast["asked"]
     head = f"{asked.get('contrast')} ({asked.get('type')})"
+    if "study_part" in contrast:
+        head += f", {contrast['study_part']}"
+    if "not_tested" in contrast:
+        return [f"{head}: cannot be tested", f"  CAUTION   {contrast['not_tested']}"]
     if "patients" not in contrast:
         return [f"{head}: cannot be looked at, see the problems"]
     sizes = ", ".join(f"{v} {n['patients']} ({n['sections']})" for v, n in contrast["groups"].items())

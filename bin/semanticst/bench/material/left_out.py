@@ -1,6 +1,8 @@
 """Training on some samples and mapping others onto the model, in one process, as the pipeline does it."""
 
+import json
 import logging
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -41,7 +43,12 @@ class _Told(logging.Handler):
 
 
 def train(samples: Sequence[Path], k: int, seed: int, folder: Path, starts: int = 12) -> tuple[Mapped, Path]:
-    """Train on ``{sample}.qc.h5ad``; the niches and ``model.pt``."""
+    """Train on ``{sample}.qc.h5ad``; the niches and ``model.pt``. The same that an earlier run left in ``folder`` is taken as it is."""
+    asked = {"samples": sorted(path.name for path in samples), "niche_k": k, "seed": seed, "niche_starts": starts}
+    kept = folder / "trained.json"
+    if kept.exists() and (earlier := json.loads(kept.read_text()))["asked"] == asked:
+        return _read(folder, earlier["seconds"], ""), folder / "model.pt"
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     start = time.process_time()
     build_components(samples, folder, seed=seed)
@@ -54,11 +61,25 @@ def train(samples: Sequence[Path], k: int, seed: int, folder: Path, starts: int 
     seconds = time.process_time() - start
     basis, network, mixture = (folder / name for name in ("cohort.basis.npz", "network.pt", "niche_mixture.npz"))
     assemble_model(basis, network, mixture, folder / "model.pt")
+    for graphs_or_components in (*folder.glob("*.graphs.h5ad"), *folder.glob("*.components.h5ad")):
+        graphs_or_components.unlink()  # large, and nobody reads them again
+    kept.write_text(json.dumps({"asked": asked, "seconds": round(seconds, 1)}))
     return _read(folder, seconds, ""), folder / "model.pt"
+
+
+def as_types(sample: Path) -> None:
+    """Make the features of a sample its cell types (``obs['cell_type']``), one-hot, in place."""
+    adata = ad.read_h5ad(sample)
+    types = pd.get_dummies(adata.obs["cell_type"].astype(str)).astype(np.float32)
+    found = ad.AnnData(sp.csr_matrix(types.to_numpy()), obs=adata.obs, var=pd.DataFrame(index=list(types)))
+    found.obsm["spatial"] = adata.obsm["spatial"]
+    found.uns[UNS] = adata.uns[UNS] | {"feature_type": str(FeatureType.ONEHOT)}
+    found.write_h5ad(sample)
 
 
 def map_onto(samples: Sequence[Path], model: Path, folder: Path, **settings) -> Mapped:
     """Map ``{sample}.qc.h5ad`` onto ``model.pt``; a refusal is told, with no cells."""
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     told, root = _Told(), logging.getLogger("semanticst")
     root.addHandler(told)
