@@ -13,6 +13,7 @@ from semanticst.constants import GRAPH_SETTINGS
 from semanticst.errors import BadInput
 from semanticst.features.build import build_components
 from semanticst.features.harmony import CLUSTER_RIDGE, HarmonyReference, correct
+from semanticst.features.mapped import dominance
 
 GRAPH = dict(zip(GRAPH_SETTINGS, (7, 5, 5, 2)))
 
@@ -154,6 +155,27 @@ def test_few_or_many_counts_are_counts(tmp_path, model):
     many.X.data *= 10
     for adata in (thin, many):
         assert mapped(tmp_path, adata, model).n_obs == 150
+
+
+def test_few_cells_without_the_most_dominant_ones_are_counts(tmp_path, model):
+    """25 cells of a kind with a flatter profile, as a crop has them, beside deep cells of one gene in the model."""
+    record = model["basis"]["lowest_dominance"]
+    less = model | {"basis": model["basis"] | {"lowest_dominance": record / 0.45}}
+    with pytest.raises(BadInput, match="as rounded logarithms are"):
+        mapped(tmp_path / "many", counts("many", 9, n_cells=400), less)
+    assert mapped(tmp_path / "few", counts("few", 9, n_cells=25), less).n_obs == 25
+
+
+def test_deep_cells_do_not_decide_how_dominant_genes_are():
+    adata = counts("new", 9)
+    X = adata.X.toarray()
+    X[0] = np.r_[1e5, np.zeros(X.shape[1] - 1)]
+    basis = type("Basis", (), {"features": adata.var_names.to_numpy()})
+    usual, deep = (dominance(sp.csr_matrix(x), adata.var_names, basis) for x in (X[1:], X))
+    totals = X.sum(1)
+    assert deep < usual + totals[0] / totals.sum() + 1e-6
+    by_pairs = (X * (X - 1)).sum() / (totals * (totals - 1)).sum()
+    assert by_pairs > 0.99 > 0.95 > deep
 
 
 def test_another_platform_is_refused_until_it_is_accepted(tmp_path, model):
