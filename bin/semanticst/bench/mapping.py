@@ -16,7 +16,9 @@ from sklearn.metrics import adjusted_rand_score, roc_auc_score
 
 from semanticst.bench._ladder import LEVELS, Size, make_cohort
 from semanticst.bench._options import niche_starts_option
-from semanticst.bench.material.left_out import BAD_CASES, ONLY_COUNTS, Mapped, as_types, map_onto, train
+from semanticst.bench.material.bad_cases import BAD_CASES, BAD_SETTINGS, ONLY_COUNTS
+from semanticst.bench.material.bad_models import BAD_MODELS
+from semanticst.bench.material.left_out import Mapped, as_types, map_onto, train
 from semanticst.bench.measuring.scores import annotated
 from semanticst.bench.niches import DOMAIN, cell_table, prepare
 from semanticst.cli import EXISTING_FILE, step
@@ -153,8 +155,10 @@ def leave_out_table(rows: pd.DataFrame, agreement: float) -> str:
 
 
 def bad_case_table(sample: Path, model: Path, folder: Path) -> str:
-    """Markdown: what the user is told of each changed version of a sample."""
-    lines = ["| changed sample | agreement with the clean one | stability | outside | told |", "|---|--:|--:|--:|---|"]
+    """Markdown: what the user is told of each changed version of a sample, of settings that are not the model's, and
+    of each bad file in place of the model."""
+    rows = [("changed sample", "cells as in the clean one", "stability", "outside", "exit code", "told"),
+            ("---", "--:", "--:", "--:", "--:", "---")]  # fmt: skip
     clean: pd.Series | None = None
     for number, (name, change) in enumerate(BAD_CASES.items()):
         adata = read_sample(sample)
@@ -164,18 +168,25 @@ def bad_case_table(sample: Path, model: Path, folder: Path) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         change(adata).write_h5ad(path)
         mapped = map_onto([path], model, folder / f"out{number}")
-        cells = ["", "", ""]
-        if not mapped.cells.empty:
-            niche = mapped.cells["niche"]
-            clean = niche if clean is None else clean
-            same = (clean.reindex(niche.index) == niche).mean()
-            cells = [
-                f"{same:.3f}",
-                f"{mapped.cells['stability'].mean():.3f}",
-                _number(mapped.samples["outside"].mean()),
-            ]
-        lines.append(f"| {name} | {' | '.join(cells)} | {mapped.told.replace('|', '/') or '-'} |")
-    return "\n".join(lines)
+        clean = mapped.cells["niche"] if clean is None else clean
+        rows.append((name, *_told(mapped, clean)))
+    for name, graph in BAD_SETTINGS.items():
+        rows.append((name, *_told(map_onto([sample], model, folder / name, graph), clean)))
+    for number, (name, write) in enumerate(BAD_MODELS.items()):
+        bad = folder / f"bad{number}.pt"
+        write(model, bad)
+        rows.append((f"model: {name}", *_told(map_onto([sample], bad, folder / f"model{number}"), clean)))
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "/") for cell in row) + " |" for row in rows)
+
+
+def _told(mapped: Mapped, clean: pd.Series | None) -> tuple[str, str, str, int, str]:
+    """What became of a sample beside the ``clean`` one, and what was told."""
+    numbers = ("", "", "")
+    if not mapped.cells.empty and clean is not None:
+        niche = mapped.cells["niche"]
+        same, stability = (clean.reindex(niche.index) == niche).mean(), mapped.cells["stability"].mean()
+        numbers = (f"{same:.3f}", f"{stability:.3f}", _number(mapped.samples["outside"].mean()))
+    return (*numbers, int(mapped.code), mapped.told or "-")
 
 
 def unseen_table(

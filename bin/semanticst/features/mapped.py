@@ -20,8 +20,8 @@ MIN_VARIANCE = 0.9
 """Smallest share of the variance of a model's components that lies in features which a mapped sample must have."""
 MIN_DOMINANCE = 0.5
 """Counts of a sample are refused below this part of the lowest dominance among the model's samples. Rounded logarithms
-have at most 0.30 to 0.67 of the lowest of the other samples (STARmap 0.30, DLPFC 0.44, ladder 0.60, breast cancers 0.67: in
-the latter two they may pass), samples themselves at least 0.6 to 1.0; depth changes nothing."""
+have at most this part of the lowest of the other samples: STARmap 0.30, DLPFC 0.44, ladder 0.60, breast cancers 0.67
+(in the latter two they may pass). Samples themselves have at least 0.6 to 1.0; depth changes nothing."""
 CELLS_OF_DOMINANCE = 1.0
 """Of n cells the limit is lower by this over sqrt(n): crops of 25 cells have at least 0.49 to 0.76."""
 DEPTH_FACTOR = 10
@@ -160,10 +160,10 @@ def _refuse_or_tell(kind: str, accept: Sequence[str], problem: Problem, problems
 
 
 def dominance(X: sp.csr_matrix, features: pd.Index, basis: Basis) -> float:
-    """Simpson index of the counts of cells over the model's features: mean of sum x (x - 1) / (T (T - 1)), weighted by T.
+    """Simpson index of counts over the model's features: mean over cells of sum x (x - 1) / (T (T - 1)), by weights T.
 
-    The chance that two molecules of a cell are of one gene (Simpson 1949). It does not depend on depth. Weights of T, not
-    of T (T - 1), so that a few deep cells are not all of it.
+    The chance that two molecules of a cell are of one gene (Simpson 1949). It does not depend on depth. The weight is
+    the total T of a cell, not T (T - 1), so that a few deep cells are not all of it.
     """
     X = sp.csr_matrix(X)[:, features.isin(basis.features)].astype(np.float64)
     T = np.asarray(X.sum(1)).ravel()

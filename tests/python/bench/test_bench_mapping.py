@@ -4,9 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from chain_helpers import two_tissues
 from helpers import make_internal
+from semanticst.bench import mapping
 from semanticst.bench.mapping import leave_out_table, row_of
-from semanticst.bench.material.left_out import BAD_CASES, Mapped
+from semanticst.bench.material.bad_cases import BAD_CASES, BAD_SETTINGS
+from semanticst.bench.material.bad_models import BAD_MODELS, TOLD_ONLY
+from semanticst.bench.material.left_out import Mapped, train
+from semanticst.errors import BadInput
+from semanticst.features.mapped import model_parts
+from semanticst.model.store import load_network, load_whole_model
+from semanticst.niche.niche_model import NicheModel
 
 
 def mapped(niches, told="", seconds=1.0, fits=True):
@@ -44,7 +52,66 @@ def test_a_bad_case_changes_what_it_says(name):
     same = (
         found.shape == before.shape
         and found.var_names.equals(before.var_names)
+        and list(found.var) == list(before.var)
         and np.array_equal(found.X.toarray(), before.X.toarray())
+        and np.array_equal(found.obsm["spatial"], before.obsm["spatial"])
         and found.uns["semanticst"]["platform"] == before.uns["semanticst"]["platform"]
     )
     assert same == (name == "clean")
+
+
+SMALL = {"starts": 1, "steps": 15, "latent": 8, "communities": 4}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    for sample in ("s0", "s2", "s3"):
+        two_tissues(sample, sample, int(sample[1])).write_h5ad(folder / f"{sample}.qc.h5ad")
+    _, model = train([folder / "s0.qc.h5ad", folder / "s2.qc.h5ad"], 2, 0, folder / "model", **SMALL)
+    return folder, model
+
+
+def test_models_of_an_earlier_run_are_taken(trained):
+    folder, model = trained
+    samples, before = [folder / "s0.qc.h5ad", folder / "s2.qc.h5ad"], model.stat().st_mtime_ns
+    again, _ = train(samples, 2, 0, folder / "model", **SMALL)
+    assert model.stat().st_mtime_ns == before
+    assert len(again.cells) == 400
+
+
+def opened(path):
+    """As the steps open a model, one after the other."""
+    model = load_whole_model(path)
+    model_parts(model)
+    load_network(path)
+    NicheModel.from_arrays(model["mixture"])
+
+
+@pytest.mark.parametrize("name", BAD_MODELS)
+def test_bad_model_files_are_refused(trained, tmp_path, name, caplog):
+    _, model = trained
+    bad = tmp_path / "bad.pt"
+    BAD_MODELS[name](model, bad)
+    if name in TOLD_ONLY:
+        opened(bad)
+        assert "bad.pt was written by version 9.9.9" in caplog.text
+    else:
+        opened(model)
+        with pytest.raises(BadInput):
+            opened(bad)
+
+
+def test_what_the_bad_cases_end_with_is_a_row_each(trained, monkeypatch):
+    folder, model = trained
+    few = ("clean", "features and cells in another order", "Ensembl ids", "25 cells")
+    monkeypatch.setattr(mapping, "BAD_CASES", {name: BAD_CASES[name] for name in few})
+    monkeypatch.setattr(mapping, "BAD_MODELS", {"cut in half": BAD_MODELS["cut in half"]})
+    text = mapping.bad_case_table(folder / "s3.qc.h5ad", model, folder / "bad")
+    rows = {row.split(" | ")[0].removeprefix("| "): row.split(" | ") for row in text.splitlines()[2:]}
+    assert list(rows) == [*few, *BAD_SETTINGS, "model: cut in half"]
+    assert [row[4] for row in rows.values()] == ["0", "0", "3", "0", *("0" for _ in BAD_SETTINGS), "3"]
+    assert "refused" in rows["Ensembl ids"][5]
+    assert "damaged" in rows["model: cut in half"][5]
+    for name in ("features and cells in another order", "graph_k_spatial 30"):
+        assert rows[name][1] == "1.000"

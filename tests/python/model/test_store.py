@@ -58,6 +58,25 @@ def test_no_name_of_a_batch_is_in_a_model(model):
     assert load_model(model.parent / "network.pt")["network"]["batches"] == BATCHES
 
 
+def test_model_of_a_gpu_opens_on_a_cpu(model, tmp_path):
+    """A file as torch writes it of tensors on a GPU: it names the device of each tensor's storage."""
+    of_gpu, cpu, cuda = tmp_path / "gpu.pt", b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0"
+    with zipfile.ZipFile(model) as read, zipfile.ZipFile(of_gpu, "w") as written:
+        for entry in read.infolist():
+            content = read.read(entry)
+            if entry.filename.endswith("/data.pkl"):
+                assert cpu in content
+                content = content.replace(cpu, cuda)
+            written.writestr(entry.filename, content)
+    if not torch.cuda.is_available():
+        with pytest.raises(RuntimeError, match="CUDA"):
+            torch.load(of_gpu, weights_only=True)
+    here, there = (load_model(path, PARTS) for path in (model, of_gpu))
+    assert {str(w.device) for w in there["network"]["weights"].values()} == {"cpu"}
+    for name, weight in here["network"]["weights"].items():
+        torch.testing.assert_close(there["network"]["weights"][name], weight, rtol=0, atol=0)
+
+
 def test_bytes_that_were_changed_are_found(model):
     content = bytearray(model.read_bytes())
     with zipfile.ZipFile(model) as archive:
