@@ -20,9 +20,13 @@ def model_inspect(model, as_json):
     stored = load_whole_model(model)
     niches = NicheModel.from_arrays(stored["mixture"])
     card, quality = model_card(stored) | {"Niches (digest)": niches.digest()}, niche_quality(niches)
-    limits = (
-        dict(zip(("most_outside", "most_shift", "most_change"), niches.fit.limits)) if niches.fit is not None else {}
-    )
+    limits = {}
+    if niches.fit is not None:
+        most, names = (
+            niches.fit.limits,
+            ("most_outside", "most_shift", "most_change", "least_coexpression", "least_moran"),
+        )
+        limits = dict(zip(names, most, strict=True))
     if as_json:
         rows = quality.reset_index().astype(object).where(quality.reset_index().notna(), None).to_dict("records")
         click.echo(json.dumps({"model": card, "niches": rows, "fit": limits}, indent=2))
@@ -34,7 +38,9 @@ def model_inspect(model, as_json):
     if limits:
         click.echo(
             f"\nA sample fits with at most {limits['most_outside']:.0%} of its cells outside and a shift of at most "
-            f"{limits['most_shift']:.2f}; variances of its components change by at most {limits['most_change']:.2f}."
+            f"{limits['most_shift']:.2f}; variances of its components change by at most {limits['most_change']:.2f}, "
+            f"and\ncorrelations of its features agree with the model's by at least {limits['least_coexpression']:.2f}. "
+            f"It is to be looked at with a Moran's I below {limits['least_moran']:.3f}."
         )
 
 

@@ -157,8 +157,8 @@ def leave_out_table(rows: pd.DataFrame, agreement: float) -> str:
 def bad_case_table(sample: Path, model: Path, folder: Path) -> str:
     """Markdown: what the user is told of each changed version of a sample, of settings that are not the model's, and
     of each bad file in place of the model."""
-    rows = [("changed sample", "cells as in the clean one", "stability", "outside", "exit code", "told"),
-            ("---", "--:", "--:", "--:", "--:", "---")]  # fmt: skip
+    heads = ("changed sample", "cells as in the clean one", "stability", "outside", "exit code", "told")
+    rows: list[tuple[str | int, ...]] = [heads, ("---", "--:", "--:", "--:", "--:", "---")]
     clean: pd.Series | None = None
     for number, (name, change) in enumerate(BAD_CASES.items()):
         adata = read_sample(sample)

@@ -22,6 +22,8 @@ CONSTANT = 1e-6
 """A feature whose variance is below this share of its mean square (a coefficient of variation of 0.1 %) is constant."""
 
 
+LEADING = 200
+"""Features of `Basis.leading_loadings`: enough to tell how features vary together."""
 LARGEST = np.float32(60.0)
 """Largest arcsinh that is turned back into a value: sinh of 89 is beyond float32."""
 
@@ -65,6 +67,12 @@ class Basis:
         """Share of the variance of the components that lies in those features that ``features`` has."""
         weight = self.loadings**2 @ self.variance
         return float(weight[pd.Index(self.features).isin(features)].sum() / max(weight.sum(), 1e-300))
+
+    def leading_loadings(self, n: int = LEADING) -> np.ndarray:
+        """Loadings float32 (at most ``n``, p) of the features with the largest variance in the components."""
+        variance = self.loadings**2 @ self.variance
+        kept = np.sort(np.lexsort((np.arange(len(variance)), -variance))[:n])
+        return self.loadings[kept].astype(np.float32)
 
     @property
     def shares_mean(self) -> np.ndarray | None:

@@ -323,6 +323,7 @@ def _write_samples(samples, tables, stacked, corrected, basis: Basis, model: dic
         recorded = _element(path, f"uns/{UNS}")
         adata.uns[UNS] = {k: recorded[k] for k in KEPT_UNS if k in recorded}
         adata.uns[UNS] |= {"feature_type": basis.feature_type, **{OF_MODEL + k: v for k, v in model.items()}}
+        adata.uns[UNS]["leading_loadings"] = basis.leading_loadings()
         if basis.shares_mean is not None:
             adata.uns[UNS]["shares_mean"] = basis.shares_mean
         write_h5ad(outdir / f"{sample}.components.h5ad", adata)

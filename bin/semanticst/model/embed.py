@@ -60,8 +60,9 @@ def embed_cohort(network: Network, paths: Sequence[Path], device: torch.device, 
         **_units(parts),
         "feature_type": str(parts[0].uns[UNS]["feature_type"]),
     }
-    if "shares_mean" in parts[0].uns[UNS]:
-        cohort.uns[UNS]["shares_mean"] = parts[0].uns[UNS]["shares_mean"]
+    for of_features in ("shares_mean", "leading_loadings"):
+        if of_features in parts[0].uns[UNS]:
+            cohort.uns[UNS][of_features] = parts[0].uns[UNS][of_features]
     write_h5ad(out, cohort)
     log.info("%d cells of %d samples embedded in %d dimensions", cohort.n_obs, len(parts), network.shape.n_embedding)
 

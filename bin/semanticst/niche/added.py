@@ -7,7 +7,7 @@ import anndata as ad
 import numpy as np
 
 from semanticst.niche.em import Cells
-from semanticst.niche.fit import OUTSIDE
+from semanticst.niche.fit_of_samples import OUTSIDE
 from semanticst.niche.mixture import MixtureSearch
 from semanticst.niche.niche_model import NicheModel
 from semanticst.niche.representations import middle_representation

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from semanticst.constants import UNS, Obs, Obsm
 from semanticst.mqc.multiqc import INTEGRATION, Column, Section, gallery, lines, table
-from semanticst.niche.fit import OUTSIDE
+from semanticst.niche.fit_of_samples import ENOUGH_CELLS, OUTSIDE, Limits
 from semanticst.niche.niche_model import NicheModel
 from semanticst.plotting.palette import niche_name
 from semanticst.plotting.section_axes import dot_diameter, draw_bar, extent, fit, save
@@ -122,25 +122,31 @@ def _niches(niches: NicheModel, outdir: Path) -> None:
 
 
 def _samples(of_samples: pd.DataFrame, niches: NicheModel, outdir: Path) -> None:
-    most_outside, most_shift, most_change = niches.fit.limits if niches.fit is not None else (np.nan,) * 3
+    limits = niches.fit.limits if niches.fit is not None else Limits(*(np.nan,) * 5)
     bad = of_samples.loc[~of_samples["fits"], "sample"].tolist()
+    doubtful = of_samples.loc[of_samples["fits"] & (of_samples["why"] != ""), "sample"].tolist()
     said = (
         f"{len(bad)} of {len(of_samples)} samples do not fit the model, and their niches may mean nothing, whatever "
-        f"their stability: {', '.join(bad[:5])}{' and others' if len(bad) > 5 else ''}."
+        f"their stability: {_few(bad)}."
         if bad
         else "All samples fit the model."
     )
+    if doubtful:
+        said += f" To be looked at: {_few(doubtful)}."
     section = Section(
         "mapped_fit",
         INTEGRATION,
         "Fit to the model",
         f"{said} The fit of a cell is the share of the model's own cells whose surroundings are less usual: below "
-        f"{OUTSIDE:g} it counts as outside. A sample fits with at most {most_outside:.0%} of its cells outside, moved "
-        f"by batch correction by at most {most_shift:.2f} of the spread of the model's cells, and with variances of "
-        f"the components that change by at most {most_change:.2f} (mean of |log ratio|).",
+        f"{OUTSIDE:g} it counts as outside. A sample fits with at most {limits.outside:.0%} of its cells outside, "
+        f"moved by batch correction by at most {limits.shift:.2f} of the spread of the model's cells, with variances "
+        f"of the components that change by at most {limits.change:.2f} (mean of |log ratio|), and with correlations "
+        f"between features that correlate with the model's by at least {limits.coexpression:.2f}. Moran's I below "
+        f"{limits.moran:.3f} is a reason to look at it: its cells lie as at random. The latter two are judged from "
+        f"{ENOUGH_CELLS} cells on.",
     )
     frame = of_samples.set_index("sample")
-    frame["verdict"] = np.where(frame["fits"], "fits", "does not fit")
+    frame["verdict"] = np.where(frame["fits"], np.where(frame["why"] == "", "fits", "look at it"), "does not fit")
     columns = {
         "verdict": Column("Verdict", "Whether the sample fits the model"),
         "outside": Column(
@@ -148,11 +154,19 @@ def _samples(of_samples: pd.DataFrame, niches: NicheModel, outdir: Path) -> None
         ),
         "shift": Column("Shift", "How far batch correction moved it, of the spread of the model's cells", "{:.2f}"),
         "change": Column("Change", "Of the variances of the components: mean of |log ratio| to the model's", "{:.2f}"),
+        "coexpression": Column(
+            "Coexpression", "Correlation of the correlations between features with the model's", "{:.2f}"
+        ),
+        "moran": Column("Moran's I", "Of the components: 0 where cells lie as at random", "{:.3f}"),
         "mean_fit": Column("Mean fit", "Of its cells; 0.5 is usual", "{:.2f}"),
         "n_cells": Column("Cells", "Cells that were mapped", "{:,d}"),
-        "why": Column("Why", "What is beyond a limit"),
+        "why": Column("Why", "What is beyond a limit, or to be looked at"),
     }
     table(outdir, section, frame, columns)
+
+
+def _few(samples: list[str]) -> str:
+    return f"{', '.join(samples[:5])}{' and others' if len(samples) > 5 else ''}"
 
 
 def _maps(adata: ad.AnnData, of_cells: np.ndarray, of_samples: pd.DataFrame, outdir: Path) -> None:

@@ -1,5 +1,7 @@
 """Fit: what the model's samples had fits, what none of them had does not, whatever the votes say."""
 
+from dataclasses import replace
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -9,7 +11,8 @@ from sklearn.neighbors import kneighbors_graph
 
 from semanticst.niche.added import CELLS_OF_A_NICHE
 from semanticst.niche.cluster import cluster_niches
-from semanticst.niche.fit import OUTSIDE, FitReference, learn_fit
+from semanticst.niche.fit import FitReference, learn_fit, tell_fit
+from semanticst.niche.fit_of_samples import OUTSIDE, UsualSamples
 from semanticst.niche.mapped_section import model_card
 from semanticst.niche.niche_model import NicheModel
 
@@ -106,6 +109,59 @@ def test_features_that_vary_together_in_another_way_do_not_fit(reference):
     assert found["why"].startswith("its features vary together in another way")
 
 
+def genes(adata, names=None):
+    """The sample with 30 features of the 12 components, under ``names`` of others, as mapping projects it."""
+    loadings = np.linalg.qr(np.random.default_rng(1).normal(size=(30, 12)))[0]
+    adata.uns["semanticst"]["leading_loadings"] = loadings
+    if names is not None:
+        X = adata.obsm["X_pca"] @ loadings.T
+        adata.obsm["X_pca"] = adata.obsm["X_pca_harmony"] = (X[:, names] @ loadings).astype(np.float32)
+    return adata
+
+
+def test_permuted_names_keep_no_correlation_between_features():
+    reference, own_fit = learn_fit(genes(training()), seed=0)
+    assert reference.samples(genes(training()), own_fit)["fits"].mean() >= 0.95
+    assert reference.limits.coexpression > 0.5
+    new = genes(cohort(section("n", (0, 1, 2), seed=50)))
+    mixed = genes(cohort(section("n", (0, 1, 2), seed=50)), np.random.default_rng(0).permutation(30))
+    found = [reference.samples(adata, np.full(400, 0.5)).iloc[0] for adata in (new, mixed)]
+    assert found[0]["fits"]
+    assert not found[1]["fits"]
+    assert "other features go together" in found[1]["why"]
+    assert found[0]["coexpression"] > 0.9 > 0.5 > found[1]["coexpression"]
+
+
+def test_model_of_patients_that_differ_lets_more_pass():
+    usual = UsualSamples(*(np.array([0.1]),) * 3, np.array([0.5, 0.8]), np.array([0.2]), 1.0, np.eye(2), np.eye(2))
+    assert usual.limits.coexpression == pytest.approx(np.tanh(np.arctanh(0.5) / 1.5))
+    assert usual.limits.moran == pytest.approx(0.015)
+    assert replace(usual, coexpression=np.array([-0.1, 0.4])).limits.coexpression == -1
+    assert replace(usual, coexpression=np.array([0.99, 0.99])).limits.coexpression == pytest.approx(0.8)
+    assert replace(usual, coexpression=np.empty(0)).limits.coexpression == pytest.approx(0.2)
+    assert replace(usual, moran=np.array([0.03, 0.2])).limits.moran == pytest.approx(0.01)
+
+
+def test_cells_at_places_of_others_are_to_be_looked_at(reference, caplog):
+    adata = cohort(section("n", (0, 1, 2), seed=50))
+    shuffled = np.random.default_rng(0).permutation(adata.n_obs)
+    for key in ("X_pca", "X_pca_harmony"):
+        adata.obsm[key] = adata.obsm[key][shuffled]
+    found = reference.samples(adata, np.full(400, 0.5))
+    assert found["fits"].all()
+    assert "lie as at random" in found["why"].iloc[0]
+    with caplog.at_level("WARNING"):
+        tell_fit(found)
+    assert "n is to be looked at: its cells lie as at random" in caplog.text
+
+
+@pytest.mark.parametrize("n", [40, 280])
+def test_small_samples_are_not_judged_by_what_few_cells_do_not_know(reference, n):
+    adata = cohort(section("n", (0,), seed=50, n=n))
+    found = reference.samples(adata, np.full(n, 0.5)).iloc[0]
+    assert (found["fits"], found["why"]) == (True, "")
+
+
 def test_reference_comes_back_from_its_arrays(reference):
     again = FitReference.from_arrays(reference.arrays())
     adata = cohort(section("n", (0, 3), seed=50))
@@ -172,7 +228,7 @@ def test_cells_outside_are_clustered_behind_the_models_niches_on_request(mapped)
 
 def test_no_additional_niche_of_a_few_cells(mapped, tmp_path, caplog):
     _, model, _ = mapped
-    cohort(section("n", (0, 1, 2), seed=52, n=150)).write_h5ad(tmp_path / "e.h5ad")
+    cohort(section("n", (0, 1, 2), seed=1)).write_h5ad(tmp_path / "e.h5ad")
     with caplog.at_level("WARNING"):
         cluster_niches(tmp_path / "e.h5ad", tmp_path, model=model, additional=2)
     assert pd.read_csv(tmp_path / "niches.csv.gz")["niche"].max() == 3

@@ -58,7 +58,7 @@ def _other_archive(_: Path, bad: Path) -> None:
         archive.writestr("results/report.html", "<html></html>")
 
 
-BAD_MODELS: dict[str, Callable[[Path, Path], None]] = {
+BAD_MODELS: dict[str, Callable[[Path, Path], object]] = {
     "cut in half": _cut,
     "2,000 random bytes in the middle": _random_bytes,
     "empty": lambda _, bad: bad.write_bytes(b""),

@@ -84,7 +84,7 @@ def as_types(sample: Path) -> None:
     found.write_h5ad(sample)
 
 
-def map_onto(samples: Sequence[Path], model: Path, folder: Path, graph: dict[str, int] | None = None) -> Mapped:
+def map_onto(samples: Sequence[Path], model: Path, folder: Path, graph: dict | None = None) -> Mapped:
     """Map ``{sample}.qc.h5ad`` onto ``model.pt``; a refusal is told, with no cells, and so is a crash.
 
     ``graph``: arguments of ``build_graphs`` that somebody gave.

@@ -1,0 +1,219 @@
+"""Fit of whole samples to a model: how each differs from the model's own samples, which are the measure.
+
+A sample may look usual cell by cell and still be none: permuted names and noise have usual averages, and cells at
+shuffled places lie in the middle of everything. So a sample is also judged by how far batch correction moved it, by the
+variances of its components, by the correlations between its features, and by whether neighbours in space are alike
+(Moran 1950). Each limit follows the worst of the model's own samples.
+"""
+
+from dataclasses import dataclass, fields
+from typing import NamedTuple
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from semanticst.constants import UNS, Context, Obs, Obsm, graph_key
+
+OUTSIDE = 0.05
+"""Cells with a lower fit count as outside."""
+SLACK = 1.5
+"""A sample fits up to so many times what the worst of the model's own samples has."""
+MOST_OUTSIDE = 0.3
+"""Share of cells outside that always fits."""
+MOST_SHIFT = 0.6
+"""Shift by batch correction, of the spread of the model's cells, that always fits."""
+MOST_CHANGE = 0.7
+"""Change of the variances of components that always fits. Measured: samples of a cohort 0.05 to 0.44, one layer of a
+section 0.26 to 0.55, names of genes permuted 0.9 and more, noise 1.7 and more."""
+LEAST_COEXPRESSION, MOST_COEXPRESSION = 0.2, 0.8
+"""The limit is the lowest of the model's own samples, its Fisher's z over ``SLACK``; that of a model of one sample, which
+does not know how samples differ, and the most that is asked, since sections of one donor are alike. Measured: lowest
+of a cohort 0.49 (tumours) to 0.98, names permuted at most 0.05 (tumours) to 0.82, always below the cohort's own samples."""
+LEAST_MORAN = 0.015
+"""Moran's I below which cells lie as at random, or a third of the lowest of the model's own samples where that is less.
+Measured: samples 0.036 to 0.36, single layers of cortex 0.02 to 0.32, places shuffled -0.02 to 0.01."""
+ENOUGH_CELLS = 300
+"""Cells of a sample from which on its correlations and Moran's I are known well enough to be judged."""
+ENOUGH_PAIRS = 10
+"""Pairs of features, from which on their correlations are compared."""
+
+
+class Limits(NamedTuple):
+    """Of a sample that fits: largest share of cells outside, shift and change; smallest coexpression. A smaller Moran's
+    I is a doubt."""
+
+    outside: float
+    shift: float
+    change: float
+    coexpression: float
+    moran: float
+
+
+@dataclass(frozen=True)
+class UsualSamples:
+    """What the samples of a model have, sorted (S,): ``outside``, ``shift``, ``change``, ``coexpression``, ``moran``;
+    ``spread`` of the model's cells, covariance ``within`` (p, p) its samples, and ``features`` (F, p), loadings of its
+    leading features (none: coexpression is not known)."""
+
+    outside: np.ndarray
+    shift: np.ndarray
+    change: np.ndarray
+    coexpression: np.ndarray
+    moran: np.ndarray
+    spread: float
+    within: np.ndarray
+    features: np.ndarray
+
+    @classmethod
+    def learn(cls, adata: ad.AnnData, outside: np.ndarray) -> "UsualSamples":
+        """From the model's own samples; ``outside`` (S,) is the share of cells of each. Others are the measure of the
+        coexpression of each."""
+        X = np.asarray(adata.obsm[Obsm.COMPONENTS], dtype=np.float64)
+        spread = float(np.sqrt(np.asarray(adata.obsm[Obsm.HARMONY], dtype=np.float64).var(0).sum()))
+        features = np.asarray(adata.uns[UNS].get("leading_loadings", np.empty((0, X.shape[1]))), dtype=np.float64)
+        samples = list(cells_by_sample(adata).values())
+        scatters = np.array([_scatter(X[cells]) for cells in samples])
+        within = scatters.sum(0) / len(X)
+        enough = [len(cells) >= ENOUGH_CELLS for cells in samples]
+        alone = len(samples) == 1
+        together = [coexpression(own, within * len(X) - own, features) for own in scatters] if not alone else []
+        return cls(
+            np.sort(outside),
+            np.sort([_shift(adata, cells, spread) for cells in samples]),
+            np.sort([_change(X[cells], np.diag(within)) for cells in samples]),
+            _known(np.array(together)[enough] if together else np.empty(0)),
+            _known(np.array([moran(adata, cells) for cells in samples])[enough]),
+            spread, within, features,
+        )  # fmt: skip
+
+    @property
+    def limits(self) -> Limits:
+        least_coexpression = LEAST_COEXPRESSION
+        if len(self.coexpression):
+            lowest = float(np.clip(self.coexpression[0], -0.99, 0.99))
+            least_coexpression = (
+                min(MOST_COEXPRESSION, float(np.tanh(np.arctanh(lowest) / SLACK))) if lowest > 0 else -1.0
+            )
+        return Limits(
+            max(MOST_OUTSIDE, SLACK * float(self.outside.max(initial=0.0))),
+            max(MOST_SHIFT, SLACK * float(self.shift.max(initial=0.0))),
+            max(MOST_CHANGE, SLACK * float(self.change.max(initial=0.0))),
+            least_coexpression,
+            min(LEAST_MORAN, float(self.moran.min(initial=1.0)) / 3),
+        )  # fmt: skip
+
+    def judge(self, adata: ad.AnnData, fit: np.ndarray) -> pd.DataFrame:
+        """Per sample: n_cells, mean_fit, outside (share of its cells), shift (of the spread), change (of variances),
+        coexpression, moran, fits, why not or what else is to be looked at. ``fit`` (n,) of the cells."""
+        rows = []
+        for sample, cells in cells_by_sample(adata).items():
+            X = np.asarray(adata.obsm[Obsm.COMPONENTS][cells], dtype=np.float64)
+            found = {
+                "outside": float((fit[cells] < OUTSIDE).mean()),
+                "shift": _shift(adata, cells, self.spread),
+                "change": _change(X, np.diag(self.within)),
+                "coexpression": coexpression(_scatter(X), self.within, self.features),
+                "moran": moran(adata, cells),
+            }
+            why = self._why(found, len(cells))
+            doubt = self._doubt(found, len(cells))
+            rows.append({"sample": sample, "n_cells": len(cells), "mean_fit": fit[cells].mean(), **found,
+                         "fits": not why, "why": "; ".join(why + doubt)})  # fmt: skip
+        measured = ("mean_fit", "outside", "shift", "change", "coexpression", "moran")
+        return pd.DataFrame(rows).round(dict.fromkeys(measured, 4))
+
+    def _why(self, found: dict[str, float], n_cells: int) -> list[str]:
+        """What of a sample is beyond a limit, in words."""
+        limits, why = self.limits, []
+        if found["outside"] > limits.outside:
+            most = f"at most {limits.outside:.0%}"
+            why.append(f"{found['outside']:.0%} of its cells are outside of what the model knows, {most}")
+        if found["shift"] > limits.shift:
+            why.append(f"it lies {found['shift']:.2f} of the spread away from the model's, at most {limits.shift:.2f}")
+        if found["change"] > limits.change + 2 / np.sqrt(n_cells):  # of few cells variances are not known well
+            way = f"variances change by {found['change']:.2f}, at most {limits.change:.2f}"
+            why.append(f"its features vary together in another way: {way}")
+        if n_cells >= ENOUGH_CELLS and found["coexpression"] < limits.coexpression:
+            r = f"correlation {found['coexpression']:.2f} with the model's, at least {limits.coexpression:.2f}"
+            why.append(f"other features go together, as where names were mixed up: {r}")
+        return why
+
+    def _doubt(self, found: dict[str, float], n_cells: int) -> list[str]:
+        """What may be wrong with a sample that fits, in words: one homogeneous tissue cannot be told from it."""
+        if n_cells < ENOUGH_CELLS or found["moran"] >= self.limits.moran:
+            return []
+        way = f"Moran's I {found['moran']:.3f}, usually at least {self.limits.moran:.3f}"
+        return [f"its cells lie as at random, in one homogeneous tissue or at places of other cells: {way}"]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Plain arrays, for ``model.pt``."""
+        return {f"fit/{field.name}": np.asarray(getattr(self, field.name)) for field in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, stored: dict[str, np.ndarray]) -> "UsualSamples":
+        """From what ``arrays`` gave; raises KeyError when something is missing."""
+        found = {field.name: stored[f"fit/{field.name}"] for field in fields(cls)}
+        spread = float(found.pop("spread"))
+        return cls(spread=spread, **{name: np.asarray(values, dtype=np.float64) for name, values in found.items()})
+
+
+def cells_by_sample(adata: ad.AnnData) -> dict[str, np.ndarray]:
+    """Rows of each sample, by name."""
+    groups = adata.obs.groupby(Obs.SAMPLE, observed=True, sort=True).indices
+    return {str(sample): np.asarray(cells) for sample, cells in groups.items()}
+
+
+def coexpression(covariance: np.ndarray, reference: np.ndarray, loadings: np.ndarray) -> float:
+    """Correlation, over pairs of features, of their correlation in one covariance (p, p) of components with that in
+    another (Mantel 1967). ``loadings`` (F, p). NaN where fewer than ``ENOUGH_PAIRS`` vary in both."""
+    both = [loadings @ C @ loadings.T for C in (covariance, reference)]
+    sizes = [np.sqrt(np.maximum(np.diag(C), 0)) for C in both]
+    vary = np.all([s > 1e-3 * s.max(initial=0.0) for s in sizes], axis=0)
+    pairs = np.triu_indices(vary.sum(), 1)
+    if len(pairs[0]) < ENOUGH_PAIRS:
+        return float("nan")
+    one, other = ((C[np.ix_(vary, vary)] / np.outer(s[vary], s[vary]))[pairs] for C, s in zip(both, sizes, strict=True))
+    if one.std() == 0 or other.std() == 0:
+        return float("nan")
+    return float(np.corrcoef(one, other)[0, 1])
+
+
+def moran(adata: ad.AnnData, cells: np.ndarray) -> float:
+    """Moran's I of the corrected components of ``cells``, all components together, weights 1 / number of neighbours.
+
+    sum_ij w_ij <x_i - x, x_j - x> / sum_i |x_i - x|^2: 0 where neighbours in space are no more alike than others.
+    """
+    A = sp.csr_matrix(adata.obsp[graph_key(Context.SPATIAL)])[cells][:, cells]
+    A = sp.csr_matrix((np.ones(A.nnz), A.indices, A.indptr), shape=A.shape)
+    X = np.asarray(adata.obsm[Obsm.HARMONY][cells], dtype=np.float64)
+    X -= X.mean(0)
+    means = (A @ X) / np.maximum(np.diff(A.indptr), 1)[:, None]
+    return float((X * means).sum() / max((X**2).sum(), 1e-300))
+
+
+def _shift(adata: ad.AnnData, cells: np.ndarray, spread: float) -> float:
+    """How far batch correction moved ``cells``, as a share of the ``spread`` of the model's cells."""
+    moved = np.asarray(adata.obsm[Obsm.HARMONY][cells], dtype=np.float64) - adata.obsm[Obsm.COMPONENTS][cells]
+    return float(np.linalg.norm(moved.mean(0)) / max(spread, 1e-300))
+
+
+def _change(X: np.ndarray, variance: np.ndarray) -> float:
+    """Mean of |log (v / ``variance``)| over components, weighted by ``variance`` (p,), v those of the cells (n, p)."""
+    known = variance > 0
+    if not known.any():
+        return 0.0
+    # a marker that one sample lacks is no more than a tenth of what others have
+    ratio = np.clip(X.var(0)[known] / variance[known], 0.1, 10)
+    return float(np.average(np.abs(np.log(ratio)), weights=variance[known]))
+
+
+def _scatter(X: np.ndarray) -> np.ndarray:
+    """Sums (p, p) of products of the deviations from the mean."""
+    centred = X - X.mean(0)
+    return centred.T @ centred
+
+
+def _known(values: np.ndarray) -> np.ndarray:
+    return np.sort(values[np.isfinite(values)])
