@@ -15,6 +15,7 @@ import pandas as pd
 from sklearn.metrics import adjusted_rand_score, roc_auc_score
 
 from semanticst.bench._ladder import LEVELS, Size, make_cohort
+from semanticst.bench._mapped_parts import part_table
 from semanticst.bench._options import niche_starts_option
 from semanticst.bench.material.bad_cases import BAD_CASES, BAD_SETTINGS, ONLY_COUNTS
 from semanticst.bench.material.bad_models import BAD_MODELS
@@ -42,6 +43,7 @@ AGREEMENT, TRUTH, TIME = 0.85, 0.03, 0.05
 @click.option("--patients", type=click.IntRange(2), help="Only the first so many patients of the cohort.")
 @click.option("--niche-k", type=click.IntRange(2), help="Number of niches [default: as many as there are domains].")
 @click.option("--bad-cases", is_flag=True, help="Also map changed versions of the first one left out.")
+@click.option("--parts", is_flag=True, help="Also map half of the domains, and crops of few cells, of those left out.")
 @click.option("--unseen", is_flag=True, help="Also leave each domain of the first one left out out of the training.")
 @click.option(
     "--agreement", type=float, default=AGREEMENT, show_default=True, help="Wanted ARI with the joint training."
@@ -54,7 +56,7 @@ AGREEMENT, TRUTH, TIME = 0.85, 0.03, 0.05
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @niche_starts_option
 def bench_mapping(
-    sheet, kind, leave_out, most, patients, niche_k, bad_cases, unseen, agreement, keep, seed, niche_starts
+    sheet, kind, leave_out, most, patients, niche_k, bad_cases, parts, unseen, agreement, keep, seed, niche_starts
 ):
     """Samples that are mapped against the same samples in the joint training, and what does not fit."""
     with tempfile.TemporaryDirectory(prefix="semanticst-bench-") as place:
@@ -68,18 +70,20 @@ def bench_mapping(
         chosen = list(units)[:most]
         joint, _ = train(samples, k, seed, folder / "joint", niche_starts)
         click.echo(f"{len(samples)} samples, {len(joint.cells):,d} cells, {k} niches, {len(units)} {leave_out}s\n")
-        rows, model = [], None
+        rows, models = [], {}
         for number, unit in enumerate(chosen):
             rest = [path for name, paths in units.items() if name != unit for path in paths]
             trained, found = train(rest, k, seed, folder / f"without{number}", niche_starts)
-            model = model or found
+            models[unit] = (units[unit], found)
             mapped = map_onto(units[unit], found, folder / f"mapped{number}")
             rows.append(row_of(unit, mapped, joint, trained, truth))
         click.echo(leave_out_table(pd.DataFrame(rows), agreement))
         if left := list(units)[len(chosen) :]:
             click.echo(f"\nNot run (--most {most}): {', '.join(left)}")
-        if model is not None and bad_cases:
-            click.echo("\n" + bad_case_table(units[chosen[0]][0], model, folder / "bad"))
+        if parts:
+            click.echo("\n" + part_table(models, joint, truth, folder / "parts"))
+        if bad_cases:
+            click.echo("\n" + bad_case_table(units[chosen[0]][0], models[chosen[0]][1], folder / "bad"))
         if unseen:
             click.echo("\n" + unseen_table(units, chosen[0], truth, k, seed, niche_starts, folder / "unseen"))
 

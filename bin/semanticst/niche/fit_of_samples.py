@@ -28,9 +28,10 @@ MOST_CHANGE = 0.7
 """Change of the variances of components that always fits. Measured: samples of a cohort 0.05 to 0.44, one layer of a
 section 0.26 to 0.55, names of genes permuted 0.9 and more, noise 1.7 and more."""
 LEAST_COEXPRESSION, MOST_COEXPRESSION = 0.2, 0.8
-"""The limit is the lowest of the model's own samples, its Fisher's z over ``SLACK``; that of a model of one sample, which
-does not know how samples differ, and the most that is asked, since sections of one donor are alike. Measured: lowest
-of a cohort 0.49 (tumours) to 0.98, names permuted at most 0.05 (tumours) to 0.82, always below the cohort's own samples."""
+"""The limit is the lowest of the model's own samples, its Fisher's z over ``SLACK``. The first is that of a model of
+one sample, which does not know how samples differ; the second the most that is asked: sections of one donor are alike.
+Measured: lowest of a cohort 0.49 (tumours) to 0.98, names permuted at most 0.05 (tumours) to 0.82, below the cohort's
+own samples in all."""
 LEAST_MORAN = 0.015
 """Moran's I below which cells lie as at random, or a third of the lowest of the model's own samples where that is less.
 Measured: samples 0.036 to 0.36, single layers of cortex 0.02 to 0.32, places shuffled -0.02 to 0.01."""
