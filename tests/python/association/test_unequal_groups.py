@@ -64,13 +64,21 @@ def test_cochrans_critical_value_lies_between_those_of_the_groups():
     np.testing.assert_allclose(cochran.critical(), (stats.t.isf(0.025, [3, 8]) @ errors) / errors.sum(axis=0))
 
 
-def test_lopsided_groups_have_its_p_and_interval():
-    table = rows_of(of_groups((4, 9), (1.0, 1.0), 3) + np.repeat([0.0, 3.0], (4, 9))[:, None], (4, 9))
-    Y, x = of_groups((4, 9), (1.0, 1.0), 3) + np.repeat([0.0, 3.0], (4, 9))[:, None], np.repeat([0.0, 1.0], (4, 9))
-    cochran = CochranT(slope_model(x, np.zeros(13, int), np.zeros((13, 0))), x, Y)
+def test_lopsided_groups_that_differ_in_spread_have_its_p_and_interval():
+    Y, x = of_groups((5, 15), (1.2, 0.4), 8), np.repeat([0.0, 1.0], (5, 15))
+    table, model = rows_of(Y, (5, 15)), slope_model(x, np.zeros(20, int), np.zeros((20, 0)))
+    cochran = CochranT(model, x, Y)
     np.testing.assert_allclose(table["p_model"], cochran.p((table["effect"] / table["se"]).to_numpy()))
     assert (table["p"] >= table["p_model"]).all()
     assert ((table["ci_high"] - table["effect"]) >= cochran.critical() * table["se"] * (1 - 1e-9)).all()
+
+
+def test_lopsided_groups_of_one_spread_have_the_larger_of_permutation_and_welch():
+    Y, x = of_groups((5, 15), (0.8, 0.8), 8, seed=2), np.repeat([0.0, 1.0], (5, 15))
+    table = rows_of(Y, (5, 15))
+    welch = t_test(slope_model(x, np.zeros(20, int), np.zeros((20, 0))), x, Y)[3]
+    np.testing.assert_allclose(table["p_model"], welch)
+    np.testing.assert_allclose(table["p"], np.maximum(table["p_permutation"], welch))
 
 
 def test_where_groups_of_one_size_differ_in_spread_p_is_not_below_welchs():

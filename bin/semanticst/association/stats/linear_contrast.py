@@ -120,17 +120,18 @@ def estimate(question: Question, model: SlopeModel, Y: np.ndarray, no_spread: np
 
     ``no_spread`` (bool, k): features that do not vary in a group; ``spreadless`` of Y when None.
     """
-    x, within = question.x, question.within_patient
+    x = question.x
     effect, se, df, p_model = t_test(model, x, Y)
     observed, of_model = np.abs(effect / se), stats.t.ppf(0.975, df)
-    if is_lopsided(x) and not within:
+    permutations, residuals = question.rearranged(), model.effect_and_residuals(Y)[1]
+    uneven = not question.within_patient and differ_in_spread(residuals, x, permutations)
+    if uneven and is_lopsided(x):
         cochran = CochranT(model, x, Y)
         p_model, of_model = cochran.p(observed), cochran.critical()
-    permutations, residuals = question.rearranged(), model.effect_and_residuals(Y)[1]
     null = permuted_t(model, Y, permutations)
     p_permutation = permutation_p(null, observed, permutations.exact)
     no_spread = spreadless(question, Y) if no_spread is None else no_spread
-    enough = rests_on_permutation(x) and (within or not differ_in_spread(residuals, x, permutations))
+    enough = rests_on_permutation(x) and not uneven
     p, source = careful_p(p_permutation, null, observed, p_model, no_spread, enough)
     half = critical_t(permuted_t(model, residuals, permutations), of_model, permutations.exact) * se
     return Estimates(effect, se, effect - half, effect + half, p, p_permutation, p_model, source, df, permutations)

@@ -37,7 +37,8 @@ class CochranT:
     Satterthwaite's single number of degrees of freedom is itself an estimate: where the smaller group carries the
     error and happens to vary little, t is large and its degrees of freedom are too many (5 v 15 with three times the
     SD: 1.1 % at 0.006). The critical value here is the mean of those of the groups, weighted by what each adds to the
-    squared error, which keeps the level in the tail as well (Cochran 1964, Biometrics 20:191).
+    squared error, which keeps the level in the tail as well (Cochran 1964, Biometrics 20:191). Where spread is equal it
+    would be too careful, and p by permutation is exact.
 
     ``share`` (2 x k): of the squared error; ``df`` (2): of the groups.
     """
@@ -92,6 +93,8 @@ def dispersion_p(residuals: np.ndarray, group: np.ndarray, drawn: Rearrangements
 
 
 def differ_in_spread(residuals: np.ndarray, x: np.ndarray, drawn: Rearrangements) -> bool:
-    """Do the groups of x differ in spread, over all columns of ``residuals`` (n x k), each taken in its own SD?"""
+    """Do two groups differ in spread, over all columns of ``residuals`` (n x k), each taken in its own SD?"""
+    if len(np.unique(x)) != 2:
+        return False
     scaled = residuals / np.maximum(residuals.std(axis=0), 1e-12)
     return bool(dispersion_p(scaled, x, drawn) < DIFFERENT)
