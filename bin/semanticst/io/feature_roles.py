@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 GENE_TYPES = frozenset({"gene expression", "gene"})
-CONTROL_TYPES = frozenset({
-    "negative control probe", "negative control codeword", "blank codeword", "unassigned codeword",
-    "deprecated codeword", "genomic control",
-})  # fmt: skip
-"""Feature types of 10x Genomics, as `plain_types` gives them. All but genes measure the background."""
+CONTROL_TYPES = re.compile(
+    r".*\b(control|blank|codeword|negprb|systemcontrol|falsecode|background)s?\b|negatives?( probes?)?$"
+)
+"""Feature types as `plain_types` gives them: those of 10x Genomics (negative control probe, unassigned codeword,
+genomic control, ...), and the words of other programs for what measures the background."""
 PROTEIN_TYPES = frozenset({
     "antibody capture", "antibody", "antibodies", "protein expression", "protein", "proteins", "adt", "surface protein",
 })  # fmt: skip
@@ -19,14 +19,14 @@ TYPE_COLUMNS = ("feature_types", "feature_type", "type")
 """Columns of ``var``, in lower case, in which scanpy (feature_types) and Bioconductor (Type) keep them."""
 
 CONTROL_NAMES = re.compile(
-    r"NegPrb|Neg(ative)?[-_. ]?(Probe|Control|Ctrl|Prb)|NegControl|Negative\d+$|SystemControl\d*|FalseCode"
-    r"|Blank[-_. ]?\d|(Unassigned|Deprecated|Blank)[-_. ]?Codeword|Intergenic[-_. ]?Region"
+    r"NegPrb|Neg(ative)?[-_. ]?(Probe|Control|Ctrl|Prb)|NegControl|Negative[-_. ]?\d+$|antisense_"
+    r"|SystemControl\d*|FalseCode|Blank[-_. ]?\d|(Unassigned|Deprecated|Blank)[-_. ]?Codeword|Intergenic[-_. ]?Region"
     r"|(Ms|Rb|Rt|Mouse|Rabbit|Rat|Goat)[-_. ]IgG\d?[abc]?$",
     re.IGNORECASE,
 )
 """How instruments call features that measure the background: negative probes and system controls of CosMx, negative
-control and unassigned codewords of Xenium, blanks of MERSCOPE, isotype controls of protein panels. No gene is called
-so."""
+control, antisense and unassigned codewords of Xenium, blanks of MERSCOPE, isotype controls of protein panels. No gene
+is called so."""
 
 
 def plain_types(types: pd.Series) -> pd.Series:
@@ -38,7 +38,7 @@ def plain_types(types: pd.Series) -> pd.Series:
 def roles(types: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Which features are genes, and which are controls (bool each), by their types."""
     plain = plain_types(types)
-    return plain.isin(GENE_TYPES).to_numpy(), plain.isin(CONTROL_TYPES).to_numpy()
+    return plain.isin(GENE_TYPES).to_numpy(), plain.map(lambda kind: bool(CONTROL_TYPES.match(kind))).to_numpy(bool)
 
 
 def proteins(types: pd.Series) -> np.ndarray:

@@ -37,6 +37,8 @@ of view that lie side by side reach 0.1, and 0.3 when they hold a handful of cel
 FEWEST = 30
 """Cells with fewer than this tell nothing about their neighbours."""
 LOOKED_AT = 20_000
+MOST_JOINED = 50
+"""Objects that are put into one; what stands behind ids of cells in fields of view has more values."""
 BARCODE = re.compile(r"[ACGTN]{14,}|s_\d{3}um_\d+_\d+")
 """What names a place on the slides of 10x Genomics: the same in every section."""
 
@@ -59,6 +61,7 @@ def check_sections(ids: pd.Index, obs: pd.DataFrame, points: np.ndarray, fields:
     array are taken twice, when barcodes come from several slides, and when the cells are of several patients.
     """
     _several_slides(ids)
+    _several_objects(ids, points)
     _places_taken_twice(obs)
     warnings = []
     for name in obs.columns:
@@ -143,6 +146,36 @@ def _several_slides(ids: pd.Index) -> None:
             f"{int(repeated.sum())} of {len(ids)} barcodes occur more than once but for what is added to them "
             f"({', '.join(names)}): several sections in one sample; {GIVE_EACH_A_ROW}"
         )
+
+
+def _several_objects(ids: pd.Index, points: np.ndarray) -> None:
+    """Raise ReadError when ids repeat but for what was put before or behind them as objects were joined (cell_1-0,
+    cell_1-1; s1_cell_1), and these objects lie on top of each other."""
+    names = pd.Series(ids.astype(str))
+    for pattern, where in (
+        (r"^(?P<own>.+)[-_](?P<of>[^-_]+)$", "behind"),
+        (r"^(?P<of>[^-_]+)[-_](?P<own>.+)$", "before"),
+    ):
+        some = names.iloc[:: max(1, len(names) // 1000)].str.extract(pattern)
+        if some["of"].isna().any() or not 2 <= some["of"].nunique() <= MOST_JOINED:
+            continue
+        parts = names.str.extract(pattern)
+        labels = _labels(parts["of"])
+        if parts["own"].nunique() < FEWEST or parts["own"].duplicated().mean() < 0.1 or _are_lines(labels, points):
+            continue
+        if overlap(labels, points) >= OVERLAP:
+            found = ", ".join(sorted(parts["of"].dropna().unique())[:3])
+            raise ReadError(
+                f"several sections lie on top of each other: ids repeat but for what stands {where} them ({found}), as "
+                f"in objects that were joined; {GIVE_EACH_A_ROW}"
+            )
+
+
+def _are_lines(labels: np.ndarray, points: np.ndarray) -> bool:
+    """Whether most groups are as narrow as rows of a lattice, whose spots are called by row and column."""
+    groups = [points[labels == label] for label in range(min(MOST_JOINED, labels.max() + 1))]
+    widths = [np.linalg.eigvalsh(np.cov(group.T))[0] for group in groups if len(group) > 2]
+    return not widths or float(np.median(widths)) < 0.1 * np.linalg.eigvalsh(np.cov(points.T))[0]
 
 
 def _around(name: str) -> str:

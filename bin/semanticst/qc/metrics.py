@@ -20,8 +20,13 @@ QUANTILES = {"q01": 0.01, "q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q9
 _GENOME = r"^(?:\w[\w.-]*_|(?:GRC[a-z]\d+|hg\d+|mm\d+|rn\d+)[\w.]*[-.]+)?"
 """What a reference of several species puts in front of every gene: GRCh38_MT-CO1, mm10___mt-Co1; in Seurat with dashes.
 """
-_MITOCHONDRIAL = re.compile(_GENOME + r"MT[-.:]", re.I)
-"""MT-CO1; MT.CO1 where R made it a name of a column; mt:CoI of FlyBase."""
+_MITOCHONDRIAL_IDS = (
+    r"ENSG00000(198888|198763|198804|198712|228253|198899|198938|198840|212907|198886|198786|198695|198727|211459|210082)$"
+    r"|ENSMUSG000000(64341|64345|64351|64354|64356|64357|64358|64360|65947|64363|64367|64368|64370|64337|64339)$"
+)
+"""Of Ensembl, for files without symbols: proteins and ribosomal RNA of the mitochondria of human and mouse."""
+_MITOCHONDRIAL = re.compile(f"{_GENOME}MT[-.:_]|{_MITOCHONDRIAL_IDS}", re.I)
+"""MT-CO1; MT.CO1 or MT_CO1 where a program made it a name of a column; mt:CoI of FlyBase."""
 _RIBOSOMAL = re.compile(_GENOME + r"(?:RP(S(?!6K)|LP?)\d|RPSA$)", re.I)
 """Proteins of the ribosome: RPS3, RPL13A, RPLP0, RPSA, Rps27l. RPS6KA1 and its kin are kinases."""
 

@@ -45,6 +45,18 @@ def test_counts_are_found_where_x_holds_logarithms(tmp_path, place):
     assert place.replace("raw", "raw/X", place == "raw") in notes(adata)
 
 
+@pytest.mark.parametrize(("layer", "told"), [("original_X", True), ("original_X", False), ("mask", False)])
+def test_whole_numbers_in_a_layer_whose_name_tells_nothing(tmp_path, layer, told):
+    """They may be the counts; a mask of zeros and ones is none."""
+    sample = make_sample()
+    counts = sample.X.copy()
+    sample.layers[layer] = counts if layer == "original_X" else (counts > 0).astype(np.float32)
+    if told or layer == "mask":
+        logs(sample)
+    warned = [text for text in ingest(tmp_path, sample).uns[UNS]["warnings"] if layer in text]
+    assert [f"layers/{layer} holds whole numbers, X none" in text for text in warned] == [True] * told
+
+
 def test_x_is_taken_where_it_holds_counts_and_the_layer_does_not(tmp_path):
     sample = make_sample()
     sample.layers["counts"] = sp.csr_matrix(np.log1p(sample.X.toarray()))
@@ -98,7 +110,7 @@ def test_in_tissue_that_tells_nothing(tmp_path, value, message):
 
 @pytest.mark.parametrize(
     "columns", [("y", "x"), ("pxl_row_in_fullres", "pxl_col_in_fullres"), ("imagerow", "imagecol"), ("Y_um", "X_um"),
-                ("centroid-0", "centroid-1"), ("row", "col")],
+                ("centroid-0", "centroid-1"), ("row", "col"), ("array_row", "array_col")],
 )  # fmt: skip
 def test_names_tell_which_coordinate_is_x(tmp_path, columns):
     sample = make_sample()

@@ -106,6 +106,30 @@ def test_barcodes_of_two_slides_are_refused(first, second):
         check(ids=ids)
 
 
+@pytest.mark.parametrize("name", ["c{0}-{1}", "aaaa{0}-1-{1}", "s{1}_c{0}", "{0}_{1}"])
+def test_objects_that_were_joined_are_refused_where_they_lie_on_top_of_each_other(name):
+    half = N // 2
+    ids = pd.Index([name.format(i % half, i // half) for i in range(N)])
+    with pytest.raises(ReadError, match="on top of each other: ids repeat but for what stands"):
+        check(ids=ids)
+    # fields of view with cells of the same numbers lie side by side
+    assert check(PLACES + np.column_stack([np.repeat([0, 600], half), np.zeros(N)]), ids=ids) == []
+
+
+def test_ids_of_one_object_with_a_number_behind():
+    for name in ("cell_{0}", "aaaa{0}-1", "c_1_{1}_{0}", "{0}"):
+        assert check(ids=pd.Index([name.format(i, i % 3) for i in range(N)])) == []
+
+
+@pytest.mark.parametrize("turned", [0.0, 0.8])
+def test_spots_that_are_called_by_row_and_column(turned):
+    row, column = np.divmod(np.arange(30 * 40), 40)
+    points = np.column_stack([column, row]) @ np.array(
+        [[np.cos(turned), -np.sin(turned)], [np.sin(turned), np.cos(turned)]]
+    )
+    assert check(points, ids=pd.Index([f"{r}_{c}" for r, c in zip(row, column)])) == []
+
+
 def test_barcodes_of_one_slide_and_ids_of_bins_are_fine():
     assert check(ids=pd.Index([f"{b}-1" for b in BARCODES] + [f"{b}T-1" for b in BARCODES])) == []
     assert check(ids=pd.Index([f"s_008um_{i:05d}_00001-1" for i in range(N)])) == []

@@ -62,9 +62,10 @@ def test_areas_that_are_none(caplog):
 
 def test_mitochondrial_genes_of_several_species_and_as_r_names_them():
     found = ["MT-CO1", "mt-Nd1", "GRCh38_MT-CO1", "mm10___mt-Co1", "GRCh38-2020-A_MT-ND4", "MT.CO1", "mt:CoI",
-             "GRCh38-MT-CO1", "mm10---mt-Co1", "hg19_MT.CO1"]  # fmt: skip
+             "GRCh38-MT-CO1", "mm10---mt-Co1", "hg19_MT.CO1", "MT_CO1", "ENSG00000198804",
+             "ENSMUSG00000064351"]  # fmt: skip
     others = ["MT1A", "MTOR", "MTRNR2L1", "GRCh38_MTOR", "GMT-1", "SMT3", "mm10___Mtor", "RNU-MT-1",
-              "HG-MT-1"]  # fmt: skip
+              "HG-MT-1", "ENSG00000198805", "ENSMUSG00000164351"]  # fmt: skip
     assert named(pd.DataFrame(index=found), _MITOCHONDRIAL).all()
     assert not named(pd.DataFrame(index=others), _MITOCHONDRIAL).any()
     assert named(pd.DataFrame(index=["GRCh38_RPS3", "mm10___Rpl13a"]), _RIBOSOMAL).all()

@@ -49,6 +49,7 @@ def read_object(group, wanted: Wanted, check: Check = lambda array: None) -> ad.
         if "_index" in group[part].attrs:
             _check_all(group[part][group[part].attrs["_index"]], check)
     values, notes = values_of(group, wanted.feature_type)
+    doubts = perhaps_counts(group, values, wanted.feature_type)
     obs, var = read_elem(group["obs"]), read_elem(group["var"])
     if values == "raw/X":
         var = _names_added(read_elem(group["raw/var"]), var)
@@ -58,6 +59,8 @@ def read_object(group, wanted: Wanted, check: Check = lambda array: None) -> ad.
             f"damaged: {values} is {X.shape[0]} x {X.shape[1]}, but there are {len(obs)} x {len(var)} names"
         )
     adata = ad.AnnData(X, obs=obs, var=var, uns={"notes": notes, "matrix": values})
+    if doubts:
+        adata.uns["warnings"] = doubts
     points, found = coordinates_of(group, obs, check)
     if points is not None:
         adata.obsm[Obsm.SPATIAL.value] = points
@@ -96,8 +99,20 @@ def values_of(group, stated: str) -> tuple[str, list[str]]:
     return taken, [f"{taken} is taken, not {usual[0] if usual else 'X'}: it holds whole numbers (counts)"]
 
 
-def holds_counts(stored) -> bool:
-    """Whether whole numbers above 0 are stored; looks at the first and the last of many values."""
+def perhaps_counts(group, taken: str, stated: str) -> list[str]:
+    """A warning where the values that are read are no counts, and a layer whose name says nothing may hold them."""
+    if stated not in ("", FeatureType.COUNTS) or "layers" not in group or holds_counts(group[taken]):
+        return []
+    found = [name for name in group["layers"] if holds_counts(group[f"layers/{name}"], least=2)]
+    return [
+        f"layers/{name} holds whole numbers, {taken} none: if these are the counts, call the layer counts"
+        for name in found
+    ]
+
+
+def holds_counts(stored, least: float = 0) -> bool:
+    """Whether whole numbers above 0 are stored, of which one reaches ``least``; looks at the first and the last of many
+    values."""
     values = stored if _is_array(stored) else stored.get("data")
     if values is None or values.dtype.kind not in "biuf" or not np.prod(values.shape):
         return False
@@ -106,7 +121,7 @@ def holds_counts(stored) -> bool:
     if values.shape[0] > 2 * rows:
         pieces.append(np.asarray(values[-rows:]))
     # an empty layer is none of counts
-    return any(piece.any() for piece in pieces) and all(
+    return any(piece.any() and piece.max() >= least for piece in pieces) and all(
         piece.dtype.kind == "b" or bool((piece >= 0).all() and (piece == np.floor(piece)).all()) for piece in pieces
     )
 

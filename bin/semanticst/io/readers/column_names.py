@@ -19,7 +19,7 @@ NAMED_PAIRS = (
     ("pxl_col_in_fullres", "pxl_row_in_fullres", "px"), ("pxl_col", "pxl_row", "px"), ("imagecol", "imagerow", "px"),
     ("centroid-1", "centroid-0", "unknown"), ("centroid_1", "centroid_0", "unknown"),
     ("spatial1", "spatial2", "unknown"), ("spatial_1", "spatial_2", "unknown"), ("col", "row", "unknown"),
-    ("column", "row", "unknown"),
+    ("column", "row", "unknown"), ("array_col", "array_row", "unknown"),
 )  # fmt: skip
 """x, y and unit of names that do not say x and y. Images are counted by row (down) and column: in scikit-image, and so
 in steinbock and ark, ``centroid-0`` is the row."""

@@ -85,7 +85,7 @@ def read_spatialdata(folder: Path, wanted: Wanted) -> ad.AnnData:
     table.obs = table.obs[[c for c in table.obs if c in kept or plain(c) in parts]]
     used = {("obs", c) for c in (*table.obs, *(keys or ()))} | {("var", c) for c in table.var}
     if told := [text for column, text in doubts.items() if column in used]:
-        table.uns["warnings"] = told
+        table.uns["warnings"] = [*table.uns.get("warnings", []), *told]
     table.uns.setdefault("spatial_unit", "unknown")
     return table
 
