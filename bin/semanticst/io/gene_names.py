@@ -28,6 +28,8 @@ SYMBOLS = ("symbol", "symbols", "genesymbol", "genesymbols", "genename", "genena
 """Columns of ``var`` under which files keep the other name of a gene, in lower-case letters: ``Symbol`` of
 Bioconductor, ``feature_name`` of CELLxGENE, ``real_gene_name`` of stereopy."""
 NO_NAME = ("", "nan", "NaN", "NA", "None", "<NA>", "-")
+MISSING_NAMES = ("nan", "NaN", "None", "<NA>")
+"""What Python makes of a missing name; NA may be sodium."""
 NAMELESS = re.compile(
     r"^(Unnamed: \d+(_level_\d+|\.\d+)?|\.\.\.\d+|level_\d+|index|row[ _.]?(names?|numbers?|id))?$", re.I
 )
@@ -94,18 +96,22 @@ def drop_nameless(X: sp.csr_matrix, var: pd.DataFrame) -> tuple[sp.csr_matrix, p
     Those with a ``gene_id`` go by it. Others cannot be the same feature in another sample; mostly they are the row
     numbers that pandas or R put in front of a table.
     """
-    nameless = np.array([bool(NAMELESS.match(name)) for name in var.index], dtype=bool)
+    nameless = _are_nameless(var.index)
     if not nameless.any():
         return X, var, ""
     if "gene_id" in var:
         ids = var["gene_id"].astype(object).where(var["gene_id"].notna(), "").astype(str)
         var = var.set_axis(pd.Index(np.where(nameless, ids, var.index.to_numpy()), dtype=object), axis=0)
-        nameless &= np.array([bool(NAMELESS.match(name)) for name in var.index], dtype=bool)
+        nameless &= _are_nameless(var.index)
         if not nameless.any():
             return X, var, ""
     target = np.where(nameless, -1, np.cumsum(~nameless) - 1).astype(np.int32)
     note = features_left_out(nameless.sum(), f"{nameless.sum()} features without a name are left out")
     return regroup_columns(X, target, int((~nameless).sum())), var[~nameless], note
+
+
+def _are_nameless(names: pd.Index) -> np.ndarray:
+    return np.array([bool(NAMELESS.match(name)) or name in MISSING_NAMES for name in names], dtype=bool)
 
 
 def unique_genes(X: sp.csr_matrix, var: pd.DataFrame, kind: FeatureType) -> tuple[sp.csr_matrix, pd.DataFrame, str]:

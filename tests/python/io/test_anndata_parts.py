@@ -283,9 +283,10 @@ def test_numbers_as_names_give_way_to_symbols(tmp_path):
     assert ingest(tmp_path, sample).var_names.tolist() == ["CD3E", "CD4", "VIM"]
 
 
-def test_nameless_features_go_by_their_ids_or_are_left_out(tmp_path):
+@pytest.mark.parametrize("nameless", ["", "nan", "<NA>"])
+def test_nameless_features_go_by_their_ids_or_are_left_out(tmp_path, nameless):
     sample = make_sample(n_features=5)
-    sample.var_names = ["CD3E", "", "Unnamed: 0", "CD4", "CD8A"]
+    sample.var_names = ["CD3E", nameless, "Unnamed: 0", "CD4", "CD8A"]
     dense = sample.X.toarray()
     adata = ingest(tmp_path, sample)
     assert np.array_equal(adata.X.toarray(), dense[:, [0, 3, 4]])

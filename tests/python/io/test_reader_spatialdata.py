@@ -295,6 +295,28 @@ def test_chunks_of_one_category_may_be_missing(tmp_path, how, drop, doubtful):
     assert [expected in text for text in told] == ([True] if doubtful else [])
 
 
+@pytest.mark.parametrize("part", ["var", "raw/var"])
+def test_lost_types_of_features(tmp_path, part):
+    """Controls would read as genes; of the two tables of features the one that is read counts."""
+    truth = make_truth()
+    types = pd.Categorical(["gene", "gene", "Blank Codeword", "gene"], categories=["gene", "Blank Codeword"])
+    table = ad.AnnData(sp.csr_matrix(truth.counts.astype(np.float32)), pd.DataFrame(index=truth.ids))
+    table.var = pd.DataFrame({"feature_types": types}, index=truth.genes)
+    table.obsm["spatial"] = truth.spatial
+    if part == "raw/var":
+        table.raw = table.copy()
+        table.X = np.log1p(table.X)
+    ad.settings.zarr_write_format = 2
+    try:
+        table.write_zarr(tmp_path / "a.zarr")
+    finally:
+        ad.settings.reset("zarr_write_format")
+    assert "warnings" not in read(tmp_path / "a.zarr").uns
+    (tmp_path / "a.zarr" / part / "feature_types" / "codes" / "0").unlink()
+    expected = f"{part}['feature_types']: 4 of 4 values are not in the store and read as gene"
+    assert [expected in text for text in read(tmp_path / "a.zarr").uns["warnings"]] == [True]
+
+
 def test_all_codes_of_a_category_are_missing(tmp_path):
     write_types(tmp_path / "a.zarr", TYPES["mixed"], drop=0, chunks=200)
     assert ["200 of 200 values are not in the store" in text for text in read(tmp_path / "a.zarr").uns["warnings"]] == [

@@ -396,3 +396,12 @@ def test_row_numbers_in_front_of_the_ids_of_both_tables(tmp_path, start, ids):
     adata = read(tmp_path)
     truth.check(adata)
     assert sorted(adata.obs_names) == sorted(truth.ids)
+
+
+@pytest.mark.parametrize("start", [0, 1, 100])
+def test_a_column_that_counts_the_rows_is_no_feature(tmp_path, start):
+    """Under any name, also where the table is a part of a larger one."""
+    truth = make_truth()
+    adata = read(write_single(tmp_path / "s.csv", truth, number=range(start, start + len(truth.ids))))
+    truth.check(adata)
+    assert "s.csv: the numbers of the rows are no feature: number" in adata.uns["notes"]

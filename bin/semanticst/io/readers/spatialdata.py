@@ -27,7 +27,7 @@ from semanticst.io.understood import cells_left_out
 if TYPE_CHECKING:
     import zarr
 
-TABLES = ("obs", "var")
+TABLES = ("obs", "var", "raw/var")
 ATTRS = "spatialdata_attrs"
 XENIUM_PX = 0.2125
 """Micrometres of a pixel of the morphology image of Xenium."""
@@ -63,7 +63,7 @@ def read_spatialdata(folder: Path, wanted: Wanted) -> ad.AnnData:
         # what is there, not what was there when the metadata were put together
         root = zarr.open_group(folder, mode="r", use_consolidated=False)
         group = _table(root, wanted.table)
-        doubtful = {part: check_table(group[part], present) for part in TABLES if hasattr(group.get(part), "members")}
+        doubtful = {part: check_table(group[part], present) for part in TABLES if _is_table(group, part)}
         table = read_object(group, wanted, check)
         doubts = _doubts(doubtful, table)
         keys = _keys(group, table)
@@ -83,11 +83,16 @@ def read_spatialdata(folder: Path, wanted: Wanted) -> ad.AnnData:
     parts = {plain(name) for name in wanted.part_columns}
     kept = [c for c in table.obs if (c in KEPT or plain(c) in KEPT_PLAIN) and c not in (keys or ())]
     table.obs = table.obs[[c for c in table.obs if c in kept or plain(c) in parts]]
-    used = {("obs", c) for c in (*table.obs, *(keys or ()))} | {("var", c) for c in table.var}
+    names = "raw/var" if table.uns["matrix"] == "raw/X" else "var"
+    used = {("obs", c) for c in (*table.obs, *(keys or ()))} | {(names, c) for c in table.var}
     if told := [text for column, text in doubts.items() if column in used]:
         table.uns["warnings"] = [*table.uns.get("warnings", []), *told]
     table.uns.setdefault("spatial_unit", "unknown")
     return table
+
+
+def _is_table(group: "zarr.Group", part: str) -> bool:
+    return part in group and hasattr(group[part], "members")
 
 
 def _doubts(doubtful: dict[str, dict[str, int]], table: ad.AnnData) -> dict[tuple[str, str], str]:

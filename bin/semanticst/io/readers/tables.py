@@ -106,7 +106,8 @@ def read_single(file: Path, wanted: Wanted) -> ad.AnnData:
         only_once(ids, file)
     others = [c for c in table.columns if c in known and c not in (ids_in, *spatial) and plain(latin(c)) not in _USED]
     notes.insert(0, f"taken for features: {len(features)} columns, {features[0]} to {features[-1]}")
-    notes += [f"neither used nor features: {listed(others, 20)}"] if others else []
+    shown = listed([column or "a column without a name" for column in others], 20)
+    notes += [f"neither used nor features: {shown}"] if others else []
     return assemble(
         X, ids, features, cells[list(spatial)].to_numpy(), unit=unit, notes=notes + _unit_notes(unit, spatial), obs=obs
     )

@@ -178,14 +178,14 @@ def without_row_numbers(
 ) -> tuple[list[str], sp.csr_matrix, list[str]]:
     """Features and values without columns that hold the numbers of the rows, and a note about them.
 
-    Under any name: they are told by their values, 0, 1, 2, ... or 1, 2, 3, ... down all rows (of which there are 10).
+    Under any name: they are told by their values, which rise by 1 from row to row down all (at least 10) rows.
     """
     n = X.shape[0]
     if n < 10:
         return features, X, []
     full = np.flatnonzero(np.bincount(X.indices, minlength=X.shape[1]) >= n - 1)
     columns = {j: X[:, [j]].toarray().ravel() for j in full}
-    numbers = [j for j, column in columns.items() if (np.diff(column) == 1).all() and column[0] in (0, 1)]
+    numbers = [j for j, column in columns.items() if (np.diff(column) == 1).all()]
     if not numbers:
         return features, X, []
     kept = np.setdiff1d(np.arange(X.shape[1]), numbers)
