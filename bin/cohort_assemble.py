@@ -11,7 +11,8 @@ from semanticst.cli import EXISTING_FILE, outdir_option, step
 @click.option("--embedding", required=True, type=EXISTING_FILE, help="cohort.embedding.h5ad.")
 @click.option("--niches", required=True, type=EXISTING_FILE, help="niches.csv.gz.")
 @click.option("--basis", required=True, type=EXISTING_FILE, help="cohort.basis.npz.")
-@click.option("--network", required=True, type=EXISTING_FILE, help="network.pt, or the model.pt that was mapped onto.")
+@click.option("--network", type=EXISTING_FILE,
+              help="network.pt, or the model.pt that was mapped onto; none where no network was trained.")  # fmt: skip
 @click.option("--mixture", required=True, type=EXISTING_FILE, help="niche_mixture.npz.")
 @outdir_option
 def cohort_assemble(samples, embedding, niches, basis, network, mixture, outdir):

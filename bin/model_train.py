@@ -8,9 +8,11 @@ from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, thre
 
 @step()
 @click.argument("samples", nargs=-1, required=True, type=EXISTING_FILE, metavar="SAMPLE.graphs.h5ad...")
-@click.option("--train-mode", type=click.Choice(["semantic", "reference"]), default="semantic", show_default=True,
-              help="Network: with contexts that mean something, or with the settings of the authors' released package, "
-                   "for comparison; of the other options it takes those of pieces and batches only.")  # fmt: skip
+@click.option("--train-mode", type=click.Choice(["auto", "semantic", "reference", "none"]),
+              default="auto", show_default=True,
+              help="Network: semantic (as auto), with contexts that mean something, or reference, with the settings of "
+                   "the authors' released package, for comparison; of the other options it takes those of pieces and "
+                   "batches only. With none there is nothing to train.")  # fmt: skip
 @click.option("--train-networks", type=click.IntRange(1), default=1, show_default=True,
               help="Networks, trained from different weights and used side by side; each has its votes.")  # fmt: skip
 @click.option("--train-steps", type=click.IntRange(1), default=200, show_default=True, help="Optimisation steps.")

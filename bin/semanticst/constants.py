@@ -73,11 +73,11 @@ class Obsm(StrEnum):
     PROFILE = "X_profile"
     """float32, n_cells x n_profile: neighbourhood profile (means of the components over 1, 2, ... hops)."""
     EMBEDDING = "X_semantic"
-    """float32, n_cells x n_latent: fused embedding of the network. In reference mode its reconstruction of the
-    components, n_cells x n_components."""
+    """float32, n_cells x n_latent: fused embedding of the network, where there is one. In reference mode its
+    reconstruction of the components, n_cells x n_components."""
     SCORES = "semantic_scores"
     """float32, n_cells x n_contexts, rows sum to 1: attention of the cell to each context, named in
-    ``uns["semanticst"]["contexts"]``."""
+    ``uns["semanticst"]["contexts"]``; where there is a network."""
 
 
 class Context(StrEnum):
@@ -107,6 +107,13 @@ class TrainMode(StrEnum):
     """Contexts with a meaning, and the consensus of mixtures."""
     REFERENCE = "reference"
     """The settings of the authors' released package, see ``model/reference.py``."""
+    NONE = "none"
+    """No network: niches of neighbourhood profiles alone."""
+
+
+def has_network(model: dict) -> bool:
+    """Whether a loaded ``model.pt`` has a network: one that was made without has only the version there."""
+    return model["network"].get("mode") != TrainMode.NONE
 
 
 def graph_key(context: str) -> str:

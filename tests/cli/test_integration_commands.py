@@ -163,6 +163,43 @@ def test_denoised_expression_needs_the_basis_of_the_network(cohort, tmp_path):
 
 
 @pytest.fixture(scope="module")
+def without_network(cohort, tmp_path_factory):
+    """Folder in which the chain ran without a network."""
+    folder = tmp_path_factory.mktemp("without")
+    chain(cohort, folder, [f"s{i}.qc.h5ad" for i in range(3)], training=None)
+    return folder
+
+
+def test_niches_without_a_network(without_network, tmp_path):
+    whole = ad.read_h5ad(without_network / "cohort.h5ad")
+    assert adjusted_rand_score(whole.obs["truth"], whole.obs["niche"]) > 0.7
+    assert not {"X_semantic", "semantic_scores"} & set(whole.obsm)
+    assert whole.uns["semanticst"]["train_mode"] == "none"
+    assert "contexts" not in whole.uns["semanticst"]
+    members = pd.read_csv(without_network / "niche_member_counts.csv")["member"].unique()
+    assert all(name.startswith("profile") for name in members)
+    done(invoke("niche_describe", without_network / "cohort.h5ad", "--niche-maps", 1, "--outdir", tmp_path))
+    assert (tmp_path / "niche_markers.csv").is_file()
+    assert not list(tmp_path.glob("*semantic_scores*"))
+
+
+def test_samples_are_mapped_onto_a_model_without_a_network(cohort, without_network, tmp_path):
+    model = without_network / "model.pt"
+    chain(cohort, tmp_path, ["s1.qc.h5ad"], model=model)
+    mapped = pd.read_csv(tmp_path / "niches.csv.gz").set_index("cell_id")["niche"]
+    before = pd.read_csv(without_network / "niches.csv.gz").query("sample == 's1'").set_index("cell_id")["niche"]
+    assert (mapped == before[mapped.index]).mean() > 0.9
+    assert (tmp_path / "model.pt").read_bytes() == model.read_bytes()
+    assert "semantic_scores" not in ad.read_h5ad(tmp_path / "cohort.h5ad").obsm
+    assert json.loads((tmp_path / "cohort.features.json").read_text())["network_of_model"] is False
+    assert json.loads(invoke("model_inspect", model, "--json").stdout)["model"]["Network"] == "none"
+    parts = ["--network", model, "--basis", tmp_path / "cohort.basis.npz", "--outdir", tmp_path]
+    result = invoke("model_denoise", tmp_path / "cohort.embedding.h5ad", *parts)
+    assert result.exit_code == 3
+    assert "made without a network (--train_mode none)" in result.stderr
+
+
+@pytest.fixture(scope="module")
 def reference(cohort, tmp_path_factory):
     """Folder in which the chain ran in reference mode."""
     folder = tmp_path_factory.mktemp("reference")
@@ -222,6 +259,7 @@ def test_wrong_model_is_bad_input(cohort, tmp_path):
     [
         ("model_train", ["--train-contexts", "spatial,tissue"]),
         ("model_train", ["--train-steps", "0"]),
+        ("model_train", ["--train-mode", "none"]),
         ("niche_cluster", ["--niche-k", "several"]),
         ("graph_build", ["--graph-hops", "0"]),
     ],

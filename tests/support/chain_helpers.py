@@ -28,17 +28,18 @@ def files(folder, kind):
 
 
 def chain(source, out, names, model=None, training=SMALL):
+    """Into ``out``, from ``names`` of ``source``; no ``training`` and no model: without a network."""
     qc = [source / name for name in names]
     onto = ["--model", model] if model else []
     done(invoke("cohort_features", *qc, "--features-n-components", 8, *onto, "--outdir", out))
     done(invoke("graph_build", *files(out, "components"), "--graph-hops", 2, "--outdir", out))
-    if model is None:
+    if model is None and training is not None:
         done(invoke("model_train", *files(out, "graphs"), *training, "--device", "cpu", "--outdir", out))
-    network = model or out / "network.pt"
-    done(invoke("model_embed", *files(out, "graphs"), "--network", network, "--device", "cpu", "--outdir", out))
+    trained = [] if model is None and training is None else ["--network", model or out / "network.pt"]
+    done(invoke("model_embed", *files(out, "graphs"), *trained, "--device", "cpu", "--outdir", out))
     done(invoke("niche_cluster", out / "cohort.embedding.h5ad", "--niche-k", 2, *onto, "--outdir", out))
     parts = ["--embedding", out / "cohort.embedding.h5ad", "--niches", out / "niches.csv.gz"]
-    parts += ["--basis", out / "cohort.basis.npz", "--network", network, "--mixture", out / "niche_mixture.npz"]
+    parts += ["--basis", out / "cohort.basis.npz", *trained, "--mixture", out / "niche_mixture.npz"]
     done(invoke("cohort_assemble", *qc, *parts, "--outdir", out))
 
 

@@ -125,8 +125,8 @@ def as_cell_types(folder: Path) -> None:
         panel.write_h5ad(path)
 
 
-def integrate(folder: Path, model: Path | None = None) -> None:
-    """From the simulated files to described niches, in ``folder``."""
+def integrate(folder: Path, model: Path | None = None, trained: bool = True) -> None:
+    """From the simulated files to described niches, in ``folder``; with a network unless it is not ``trained``."""
     sheet = pd.read_csv(folder / "samplesheet.csv", dtype=str).fillna("")
     rows = [row | {"path": str(folder / row["path"])} for row in sheet.to_dict("records")]
     (folder / "manifest.json").write_text(json.dumps(rows))
@@ -136,13 +136,13 @@ def integrate(folder: Path, model: Path | None = None) -> None:
     done("cohort_features", *qc, "--features-n-components", 8, *onto, "--outdir", folder)
     done("graph_build", *sorted(folder.glob("*.components.h5ad")), "--outdir", folder)
     graphs = sorted(folder.glob("*.graphs.h5ad"))
-    if model is None:
+    if model is None and trained:
         done(
             "model_train", *graphs, "--train-steps", TRAIN_STEPS, "--train-latent", 8, "--train-communities", 4,
             "--device", "cpu", "--outdir", folder,
         )  # fmt: skip
-    network = model or folder / "network.pt"
-    done("model_embed", *graphs, "--network", network, "--device", "cpu", "--outdir", folder)
+    network = ["--network", model or folder / "network.pt"] if trained else []
+    done("model_embed", *graphs, *network, "--device", "cpu", "--outdir", folder)
     embedding = folder / "cohort.embedding.h5ad"
     done(
         "niche_cluster", embedding, "--niche-k", NICHES, "--niche-starts", 2, "--niche-bootstraps", 2, *onto,
@@ -151,7 +151,7 @@ def integrate(folder: Path, model: Path | None = None) -> None:
     plant_niches(folder)
     done(
         "cohort_assemble", *qc, "--embedding", embedding, "--niches", folder / "niches.csv.gz",
-        "--basis", folder / "cohort.basis.npz", "--network", network, "--mixture", folder / "niche_mixture.npz",
+        "--basis", folder / "cohort.basis.npz", *network, "--mixture", folder / "niche_mixture.npz",
         "--outdir", folder,
     )  # fmt: skip
     done("niche_describe", folder / "cohort.h5ad", "--niche-maps", 0, "--outdir", folder)
@@ -291,7 +291,7 @@ def make_cohorts(folder: Path) -> dict[str, TextCohort]:
     associate(counts, counts, ("response",), "proportion,entropy,contacts,fragmentation")
     types = simulate(folder / "onehot", 1)
     as_cell_types(types)
-    integrate(types)
+    integrate(types, trained=False)
     associate(types, types, ("response",))
     stains = simulate(folder / "intensities", 2, "--intensities")
     integrate(stains)
@@ -300,13 +300,14 @@ def make_cohorts(folder: Path) -> dict[str, TextCohort]:
     integrate(mapped, counts / "model.pt")
     associate(mapped, mapped, ("response",))
     ran = (*TRAINED, "NICHE_ASSOCIATE")
+    untrained = tuple(process for process in ran if process != "MODEL_TRAIN")
     cohorts = [
         TextCohort(
             "counts", counts, SETTINGS | {"clinical_features": "proportion,entropy,contacts,fragmentation"}, ran
         ),
-        TextCohort("onehot", types, SETTINGS, ran),
+        TextCohort("onehot", types, SETTINGS, untrained),
         TextCohort("intensities", stains, SETTINGS, ran),
-        TextCohort("mapped", mapped, SETTINGS | {"model": "model.pt"}, tuple(p for p in ran if p != "MODEL_TRAIN")),
+        TextCohort("mapped", mapped, SETTINGS | {"model": "model.pt"}, untrained),
     ]
     for name, contrast in (("three_groups", "arms"), ("survival", "survival")):
         own = folder / name

@@ -48,6 +48,7 @@ workflow SEMANTICST {
             COHORT_GRAPHS.out.ch_graphs,
             COHORT_GRAPHS.out.ch_basis,
             model,
+            settings.train_mode,
             settings.train_denoised,
         )
 

@@ -23,7 +23,7 @@ KEPT_OBSM = (Obsm.COMPONENTS, Obsm.HARMONY, Obsm.EMBEDDING, Obsm.SCORES)
 
 
 def assemble_cohort(paths: Sequence[Path], embedding: Path, niches: Path, out: Path) -> None:
-    """Write all kept cells with their values as they came in, embedding, semantic scores and niche.
+    """Write all kept cells with their values as they came in, embedding and semantic scores (with a network), niche.
 
     Values stay sparse; features that a sample lacks are absent from the joint object (intersection), and so are
     proteins (`join_proteins`). Raises BadInput when embedding or niches do not cover exactly the cells of the samples.
@@ -51,7 +51,7 @@ def assemble_cohort(paths: Sequence[Path], embedding: Path, niches: Path, out: P
             raise BadInput(Problem(name, f"covers {len(index)} cells, the samples hold {cohort.n_obs} (other) cells; "
                                          "give the files of one run"))  # fmt: skip
     order = embedded.obs_names.get_indexer(cohort.obs_names)
-    for key in KEPT_OBSM:
+    for key in (k for k in KEPT_OBSM if k in embedded.obsm):
         cohort.obsm[key] = embedded.obsm[key][order]
     niche = table.loc[cohort.obs_names, "niche"].to_numpy(dtype=np.int32)
     numbers = range(1, int(niche.max()) + 1)
@@ -63,7 +63,8 @@ def assemble_cohort(paths: Sequence[Path], embedding: Path, niches: Path, out: P
     cohort.obs[Obs.FIT] = table.loc[cohort.obs_names, "fit"].to_numpy(dtype=np.float32)
     cohort.obs = _storable(cohort.obs)
     own = {
-        **{k: embedded.uns[UNS][k] for k in ("train_mode", "contexts", "graph_hops", "spatial_unit", "feature_type")},
+        **{k: embedded.uns[UNS][k] for k in ("train_mode", "graph_hops", "spatial_unit", "feature_type")},
+        **{k: embedded.uns[UNS][k] for k in ("contexts",) if k in embedded.uns[UNS]},
         "version": __version__,
         "samples": sorted(cohort.obs[Obs.SAMPLE].astype(str).unique()),
     }

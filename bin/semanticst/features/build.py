@@ -11,7 +11,7 @@ import pandas as pd
 import scipy.sparse as sp
 from anndata.io import read_elem
 
-from semanticst.constants import OF_MODEL, SHARES, UNS, VALIDATION, FeatureType, Obs, Obsm
+from semanticst.constants import OF_MODEL, SHARES, UNS, VALIDATION, FeatureType, Obs, Obsm, has_network
 from semanticst.errors import BadInput, Problem
 from semanticst.features.basis import (
     Basis,
@@ -105,6 +105,7 @@ def build_components(
             "harmony": reference is not None and (model is not None or len(set(batch[of_cohort])) > 1),
             "mapped_onto_model": model is not None,
             "graph_of_model": settings,
+            **({"network_of_model": has_network(model)} if model is not None else {}),
             "variance_covered": {sample: round(basis.covered(index), 4) for sample, index in names.items()},
             "features_min_samples": min_samples,
             "features_left_out": left_out,

@@ -10,7 +10,7 @@ import pandas as pd
 import scipy.sparse as sp
 from anndata.io import read_elem
 
-from semanticst.constants import GRAPH_SETTINGS, UNS, FeatureType
+from semanticst.constants import GRAPH_SETTINGS, UNS, FeatureType, has_network
 from semanticst.errors import BadInput, Problem
 from semanticst.features.basis import Basis
 
@@ -64,7 +64,7 @@ def model_parts(model: dict) -> tuple[Basis, dict, dict[str, int]]:
         shapes = [(basis.features, n_features), (basis.mean, n_features), (basis.scale, n_features),
                   (basis.variance, n_components)]  # fmt: skip
         fits = all(np.shape(values) == (n,) for values, n in shapes)
-        network = int(model["network"]["shape"]["n_input"])
+        network = int(model["network"]["shape"]["n_input"]) if has_network(model) else n_components
         known = known_samples({name: record[name] for name in RECORDED} | record)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         message = f"has no complete features ({error}); give integration/model.pt of a finished run, as it was written"

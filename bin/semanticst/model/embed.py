@@ -8,7 +8,7 @@ import anndata as ad
 import numpy as np
 import torch
 
-from semanticst.constants import GRAPH_SETTINGS, UNS, VALIDATION, Context, Obs, Obsm, graph_key
+from semanticst.constants import GRAPH_SETTINGS, UNS, VALIDATION, Context, Obs, Obsm, TrainMode, graph_key
 from semanticst.errors import BadInput, Problem
 from semanticst.model.kinds import Network
 from semanticst.model.sample_graphs import SampleGraphs
@@ -41,21 +41,22 @@ def embed_sample(
     return fused, scores
 
 
-def embed_cohort(network: Network, paths: Sequence[Path], device: torch.device, out: Path) -> None:
-    """Embed the samples in ``paths`` (``{sample}.graphs.h5ad``, in the order given); write one table of all cells."""
-    network = network.to(device).eval()
-    parts = []
-    for path in progress(paths, "embedding"):
-        fused, scores = embed_sample(network, network.read(path), device)
-        parts.append(_delta(path, fused, scores))
+def embed_cohort(network: Network | None, paths: Sequence[Path], device: torch.device, out: Path) -> None:
+    """Embed the samples in ``paths`` (``{sample}.graphs.h5ad``, in the order given); write one table of all cells.
+
+    Without a network the table has neither embedding nor semantic scores.
+    """
+    parts = [_delta(path) for path in paths]
+    if network is not None:
+        network = network.to(device).eval()
+        for path, part in progress(list(zip(paths, parts, strict=True)), "embedding"):
+            part.obsm[Obsm.EMBEDDING], part.obsm[Obsm.SCORES] = embed_sample(network, network.read(path), device)
     cohort = ad.concat(parts, merge="same", pairwise=True)
     cohort.obs[[Obs.SAMPLE, Obs.PATIENT, Obs.BATCH]] = cohort.obs[[Obs.SAMPLE, Obs.PATIENT, Obs.BATCH]].astype(
         "category"
     )
     cohort.uns[UNS] = {
-        "train_mode": str(network.mode),
-        "train_networks": getattr(network.shape, "n_networks", 1),
-        "contexts": [str(c) for c in network.shape.contexts],
+        **_of_network(network),
         **{name: _one_value(name, parts) for name in GRAPH_SETTINGS if name in parts[0].uns[UNS]},
         **_units(parts),
         "feature_type": str(parts[0].uns[UNS]["feature_type"]),
@@ -64,10 +65,21 @@ def embed_cohort(network: Network, paths: Sequence[Path], device: torch.device, 
         if of_features in parts[0].uns[UNS]:
             cohort.uns[UNS][of_features] = parts[0].uns[UNS][of_features]
     write_h5ad(out, cohort)
-    log.info("%d cells of %d samples embedded in %d dimensions", cohort.n_obs, len(parts), network.shape.n_embedding)
+    width = f"embedded in {network.shape.n_embedding} dimensions" if network else "put together, without a network"
+    log.info("%d cells of %d samples %s", cohort.n_obs, len(parts), width)
 
 
-def _delta(path: Path, fused: np.ndarray, scores: np.ndarray) -> ad.AnnData:
+def _of_network(network: Network | None) -> dict:
+    if network is None:
+        return {"train_mode": str(TrainMode.NONE)}
+    return {
+        "train_mode": str(network.mode),
+        "train_networks": getattr(network.shape, "n_networks", 1),
+        "contexts": [str(c) for c in network.shape.contexts],
+    }
+
+
+def _delta(path: Path) -> ad.AnnData:
     adata = ad.read_h5ad(path)
     obs = adata.obs[[Obs.SAMPLE, Obs.PATIENT, Obs.BATCH]].astype(str)
     obs[Obs.CELL_ID] = adata.obs_names.astype(str)
@@ -77,8 +89,6 @@ def _delta(path: Path, fused: np.ndarray, scores: np.ndarray) -> ad.AnnData:
     kept = (Obsm.SPATIAL, Obsm.COMPONENTS, Obsm.HARMONY, Obsm.PROFILE)
     delta = ad.AnnData(obs=obs, obsm={key: adata.obsm[key] for key in kept}, uns={UNS: adata.uns[UNS]})
     delta.obsp[graph_key(Context.SPATIAL)] = adata.obsp[graph_key(Context.SPATIAL)]
-    delta.obsm[Obsm.EMBEDDING] = fused
-    delta.obsm[Obsm.SCORES] = scores
     return delta
 
 

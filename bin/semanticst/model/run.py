@@ -9,14 +9,14 @@ from pathlib import Path
 import click
 import pandas as pd
 
-from semanticst.constants import VALIDATION, TrainMode
+from semanticst.constants import VALIDATION, TrainMode, has_network
 from semanticst.errors import BadInput, Problem
 from semanticst.model.embed import embed_cohort
 from semanticst.model.kinds import Network
 from semanticst.model.network import known_contexts
 from semanticst.model.reference import ReferenceSettings, read_reference, train_reference
 from semanticst.model.sample_graphs import SampleGraphs, read_graphs, sorted_by_sample, study_part
-from semanticst.model.store import load_network, save_network
+from semanticst.model.store import load_model, load_network, save_network
 from semanticst.model.train import TrainSettings, choose_device, train_network
 from semanticst.mqc.multiqc import INTEGRATION, Section, lines
 from semanticst.writing import write_json, write_table
@@ -44,6 +44,9 @@ def run_training(
     Further arguments are those of ``TrainSettings``; in reference mode those of ``ReferenceSettings``, and the others
     of ``TrainSettings`` have no effect.
     """
+    if mode == TrainMode.NONE:
+        raise click.UsageError("with --train-mode none no network is trained: leave this step out")
+    mode = TrainMode.SEMANTIC if mode == "auto" else mode
     try:
         chosen = known_contexts(contexts.split(","))
         where = choose_device(device)
@@ -81,13 +84,16 @@ def run_training(
     _report(history, outdir, TrainMode(mode))
 
 
-def run_embedding(paths: Sequence[Path], network: Path, outdir: Path, *, device: str) -> None:
-    """Embed ``{sample}.graphs.h5ad`` of all samples with the network of ``network.pt`` or ``model.pt``."""
+def run_embedding(paths: Sequence[Path], network: Path | None, outdir: Path, *, device: str) -> None:
+    """Embed ``{sample}.graphs.h5ad`` of all samples with the network of ``network.pt`` or ``model.pt``.
+
+    Without one, or where the model was made without one, their cells are only put together.
+    """
     try:
         where = choose_device(device)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    trained, _ = load_network(network)
+    trained = load_network(network)[0] if network is not None and has_network(load_model(network)) else None
     embed_cohort(trained, sorted_by_sample(paths), where, outdir / "cohort.embedding.h5ad")
 
 

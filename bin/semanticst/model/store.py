@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from semanticst import __version__
-from semanticst.constants import QUALITY
+from semanticst.constants import QUALITY, TrainMode, has_network
 from semanticst.errors import BadInput, Problem
 from semanticst.writing import atomic
 
@@ -139,10 +139,18 @@ def _not_finite(value: object, name: str = "") -> Iterator[str]:
 
 
 def load_network(path: Path) -> tuple["Network", dict]:
-    """The network, of the kind that was trained, of a ``network.pt`` or ``model.pt`` and its stored state."""
+    """The network, of the kind that was trained, of a ``network.pt`` or ``model.pt`` and its stored state.
+
+    Raises BadInput when there is none, or its parts do not fit together.
+    """
     from semanticst.model.kinds import network_of
 
-    state = load_model(path)["network"]
+    stored = load_model(path)
+    if not has_network(stored):
+        raise BadInput(
+            Problem(path, "was made without a network (--train_mode none): there is nothing to denoise with")
+        )
+    state = stored["network"]
     try:
         return network_of(state), state
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
@@ -172,19 +180,21 @@ def _to_arrays(value):
     return value
 
 
-def assemble_model(basis: Path, network: Path, mixture: Path, out: Path) -> None:
+def assemble_model(basis: Path, network: Path | None, mixture: Path, out: Path) -> None:
     """Write ``model.pt``: weights, feature list, loadings, scaling, Harmony reference, niche mixtures, parameters.
 
-    ``network`` that is a whole model already, onto which samples were mapped, is written as it is, byte by byte. Names
-    of batches, which may be those of patients, stay behind.
+    ``network`` that is a whole model already, onto which samples were mapped, is written as it is, byte by byte; None:
+    the model says that it has none. Names of batches, which may be those of patients, stay behind.
     """
-    state = load_model(network)
-    if set(PARTS) <= set(state):
+    none = {"format": FORMAT, "version": __version__, "mode": str(TrainMode.NONE)}
+    state: dict[str, dict] = {"network": none} if network is None else load_model(network)
+    if network is not None and set(PARTS) <= set(state):
         with atomic(out) as partial:
             partial.write_bytes(network.read_bytes())
         return
-    batches = state["network"].pop("batches", {})
-    parts = {"network": state["network"] | {"n_batches": len(batches)}}
+    parts = {"network": state["network"]}
+    if network is not None:
+        parts["network"]["n_batches"] = len(state["network"].pop("batches", {}))
     for name, path in (("basis", basis), ("mixture", mixture)):
         with np.load(path, allow_pickle=False) as stored:
             parts[name] = dict(stored)

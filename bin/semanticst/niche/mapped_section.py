@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from semanticst.constants import UNS, Obs, Obsm
+from semanticst.constants import UNS, Obs, Obsm, has_network
 from semanticst.mqc.multiqc import INTEGRATION, Column, Section, gallery, lines, table
 from semanticst.niche.fit_of_samples import ENOUGH_CELLS, OUTSIDE, Limits
 from semanticst.niche.niche_model import NicheModel
@@ -58,7 +58,9 @@ def model_card(model: dict) -> dict[str, str]:
         "Components": str(np.shape(basis["loadings"])[1]),
         "Depth (counts of a cell)": f"{float(basis['depth']):,.0f}" if str(basis["feature_type"]) == "counts" else "",
         "Batch correction": "yes" if "harmony_centres" in basis else "no",
-        "Network": f"{network.get('mode', '')}, contexts {', '.join(map(str, network['shape'].get('contexts', [])))}",
+        "Network": f"{network.get('mode', '')}, contexts {', '.join(map(str, network['shape'].get('contexts', [])))}"
+        if has_network(model)
+        else "none",
         "Niches": str(np.shape(mixture["mapping"])[1]),
         "Base clusterings": str(np.shape(mixture["mapping"])[0]),
     }

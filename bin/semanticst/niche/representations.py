@@ -56,7 +56,8 @@ def is_reference(adata: ad.AnnData) -> bool:
 def fit_representations(
     adata: ad.AnnData, widths: tuple[int, ...] | None = None, learned: bool | None = None
 ) -> list[Representation]:
-    """The network's embedding, and the neighbourhood profile at each hop from the second on, at some ``widths``.
+    """The neighbourhood profile at each hop from the second on, and the network's embedding where there is one, at some
+    ``widths``.
 
     One hop is left out where there are more: it still says more of the cell than of its neighbourhood. So does the
     embedding of a panel of cell types, which is left out too; ``learned`` states whether it is taken. In reference mode
@@ -67,7 +68,8 @@ def fit_representations(
     widths = widths or (SHARES_WIDTHS if shares else WIDTHS)
     if is_reference(adata):
         widths = (REFERENCE_WIDTH,)
-    for name, source, columns in _sources(adata, not shares if learned is None else learned):
+    usual = not shares and Obsm.EMBEDDING in adata.obsm
+    for name, source, columns in _sources(adata, usual if learned is None else learned):
         block = np.asarray(adata.obsm[source][:, columns[0] : columns[1]], dtype=np.float64)
         mean, loadings = block.mean(0), principal_loadings(block, max(widths))
         for width in sorted({min(w, loadings.shape[1]) for w in widths}):

@@ -47,7 +47,7 @@ def write_methods(
     ran = _mapping(versions, lambda content: yaml.load(content, yaml.BaseLoader), "process: {package: version}")
     settings = _mapping(params, json.loads, "an object with every parameter")
     design = _mapping(template, yaml.safe_load, "steps, packages and references")
-    settings |= run_facts(list(associations), features, settings, numbers, qc)
+    settings |= run_facts(list(associations), features, settings, numbers, qc, trained="MODEL_TRAIN" in ran)
     text, software, references = compose(design, ran, settings, template)
     paragraphs = [multiqc.Html(text), multiqc.Html(software)]
     if references:

@@ -23,8 +23,10 @@ MODELS = {
     "ran_slopes": "one slope per patient",
 }
 """Facts, and the words of a ``model`` column that make them true."""
-REPRESENTATIONS = "the network's embedding, neighbourhood profiles"
-"""What the base clusterings of the consensus are fitted to, on every panel but those of cell types."""
+PROFILES = "neighbourhood profiles"
+"""What the base clusterings of the consensus are fitted to without a network, and on panels of cell types."""
+REPRESENTATIONS = f"the network's embedding, {PROFILES}"
+"""The same on every other panel."""
 
 
 def run_facts(
@@ -33,12 +35,13 @@ def run_facts(
     settings: dict | None = None,
     numbers: Path | None = None,
     qc: Path | None = None,
+    trained: bool = True,
 ) -> dict[str, object]:
     """Facts by name: true or false, or what is said of them.
 
     associations : ``{contrast}.association.json`` of all contrasts. features : ``cohort.features.json``, or None.
     settings : the parameters of the run. numbers : ``niche_k.csv``, the numbers of niches that were tried, or None.
-    qc : ``qc.csv``, which samples were used, or None. What is None did not run.
+    qc : ``qc.csv``, which samples were used, or None. What is None did not run. trained : whether a network was.
 
     Raises BadInput when one of them cannot be read or lacks what is needed.
     """
@@ -48,7 +51,8 @@ def run_facts(
         "ran_networks": n if (n := int(given.get("train_networks") or 1)) > 1 else None,
         # 0 draws: none were made, and a parameter of 0 counts as given
         "ran_bootstraps": given.get("niche_bootstraps") or None,
-        "ran_representations": REPRESENTATIONS,
+        "ran_network": trained,
+        "ran_representations": REPRESENTATIONS if trained else PROFILES,
         **_numbers(numbers),
         **_left_out(qc),
     }
@@ -60,7 +64,8 @@ def run_facts(
             "ran_harmony": record["harmony"],
             "ran_counts": record["feature_type"] == FeatureType.COUNTS,
             "ran_continuous": record["feature_type"] == FeatureType.CONTINUOUS,
-            "ran_representations": "neighbourhood profiles" if record["feature_type"] in SHARES else REPRESENTATIONS,
+            "ran_network": (network := record.get("network_of_model", trained)),
+            "ran_representations": REPRESENTATIONS if network and record["feature_type"] not in SHARES else PROFILES,
             "ran_beside": record["feature_type"] in SHARES,
             "ran_batches": len(record["batches"]),
             "ran_matches": (given.get("train_matches") or None) if record["n_samples"] > 1 else None,

@@ -11,6 +11,12 @@ include { COHORT_MIXING   } from '../../../modules/local/cohort/mixing'
 include { codeDigest      } from '../utils_semanticst_pipeline/provenance'
 include { publishedIn     } from '../utils_semanticst_pipeline/outputs'
 
+// Whether there is a network to train: where --train_mode is auto, niches of panels of cell types and binary markers (`shares`)
+// do without
+def isTrained(mode, shares, denoise) {
+    return mode == 'auto' ? (!shares || denoise) : mode != 'none'
+}
+
 workflow COHORT_INTEGRATE {
     take:
     samples // list of {sample}.qc.h5ad, sorted by name
@@ -18,6 +24,7 @@ workflow COHORT_INTEGRATE {
     graphs  // list of {sample}.graphs.h5ad, sorted by name
     basis   // cohort.basis.npz
     model   // trained model to map the samples onto, or []: train one
+    mode    // --train_mode
     denoise // whether denoised expression is asked for
 
     main:
@@ -25,17 +32,26 @@ workflow COHORT_INTEGRATE {
     def cluster_code = codeDigest('NICHE_CLUSTER')
     def assemble_code = codeDigest('COHORT_ASSEMBLE')
     ch_meta = size.map { n -> [id: 'cohort', cells: n.cells, features: n.features] }
+    // one entry: network.pt, the model that has it, or [] where there is none
     ch_network = channel.empty()
     ch_training = channel.empty()
     ch_outputs = channel.empty()
 
     if (model) {
-        ch_network = channel.value(model)
+        ch_network = channel.of([model])
     }
     else {
         def train_code = codeDigest('MODEL_TRAIN')
-        MODEL_TRAIN(ch_meta.combine(graphs.map { files -> [files] }).map { meta, files -> [meta + [code: train_code], files] })
-        ch_network = MODEL_TRAIN.out.network.map { _meta, network -> network }
+        ch_trained = size.flatMap { n -> isTrained(mode, n.shares, denoise) ? ['cohort'] : [] }
+        MODEL_TRAIN(
+            ch_trained
+                .combine(ch_meta)
+                .combine(graphs.map { files -> [files] })
+                .map { _id, meta, files -> [meta + [code: train_code], files] }
+        )
+        ch_network = MODEL_TRAIN.out.network
+            .map { _meta, network -> [network] }
+            .mix(size.flatMap { n -> isTrained(mode, n.shares, denoise) ? [] : [[[]]] })
         ch_training = MODEL_TRAIN.out.report.map { _meta, files -> files }
         ch_outputs = publishedIn('integration', MODEL_TRAIN.out.losses).mix(publishedIn('integration', MODEL_TRAIN.out.training))
     }
@@ -64,7 +80,7 @@ workflow COHORT_INTEGRATE {
         .map { _meta, embedding -> ['cohort', embedding] }
         .join(NICHE_CLUSTER.out.niches.map { meta, niches -> [meta.id, niches] })
         .join(basis.map { file -> ['cohort', file] })
-        .join(ch_network.map { network -> ['cohort', network] })
+        .join(ch_network.map { entry -> ['cohort', entry[0]] })
         .join(NICHE_CLUSTER.out.mixture.map { meta, mixture -> [meta.id, mixture] })
     COHORT_ASSEMBLE(
         samples

@@ -174,13 +174,14 @@ def sampleKinds(records) {
     return lists.collect { kinds -> kinds.join(',') }.unique().sort().join(':')
 }
 
-// What quality control kept, for the requests of later steps: cells of the cohort and of each sample, and most features of a
-// sample. `records`: {bundle}.qc.json; a stub run has empty ones.
+// What quality control kept, for the requests of later steps: cells of the cohort and of each sample, most features of a
+// sample, and whether these are cell types or binary markers. `records`: {bundle}.qc.json; a stub run has empty ones.
 def cohortSize(records) {
     def samples = records.collectMany { record -> record.size() ? new groovy.json.JsonSlurper().parse(record) : [] }
     return [
         cells: samples.sum(0) { sample -> sample.n_cells_kept },
         features: samples.collect { sample -> sample.n_features ?: 0 }.max() ?: 0,
+        shares: samples.any { sample -> sample.feature_type in ['onehot', 'binary'] },
         by_sample: samples.collectEntries { sample -> [sample.sample, sample.n_cells_kept] },
     ]
 }

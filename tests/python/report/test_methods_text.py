@@ -102,9 +102,9 @@ def test_processes_of_the_template_exist():
 SURVIVAL = {"time": "time", "event": "event", "event_value": "1"}
 
 
-def write_features(folder, harmony=True, shares=False, n_samples=3, kind="counts"):
+def write_features(folder, harmony=True, shares=False, n_samples=3, kind="counts", **own):
     features = {"harmony": harmony, "n_components": 30, "shares": shares, "n_features": 150, "batches": ["a", "b", "c"]}
-    features |= {"n_samples": n_samples, "feature_type": "onehot" if shares else kind}
+    features |= {"n_samples": n_samples, "feature_type": "onehot" if shares else kind} | own
     write_json(folder / "cohort.features.json", features)
     return folder / "cohort.features.json"
 
@@ -208,6 +208,18 @@ def test_reference_mode_is_told_instead_of_the_consensus(tmp_path):
     assert "fraction of base clusterings" not in text("reference")
     assert "released package" not in text("semantic")
     assert "fraction of base clusterings" in text("semantic")
+
+
+@pytest.mark.parametrize("model", [None, "model.pt"])
+@pytest.mark.parametrize("network", [True, False])
+def test_a_run_without_a_network_says_so(tmp_path, model, network):
+    own = {"network_of_model": network} if model else {}
+    facts = run_facts([], write_features(tmp_path, **own), {}, trained=network and model is None)
+    text = compose(DESIGN, {"MODEL_EMBED": {}, "NICHE_CLUSTER": {}}, {"model": model} | facts, TEMPLATE)[0]
+    assert ("That model has no network." in text) == (bool(model) and not network)
+    assert ("No graph neural network was trained" in text) == (not model and not network)
+    if not model:
+        assert ("embedding, neighbourhood profiles)" in text) == network
 
 
 def qc_text(folder, statuses: str, **settings) -> str:

@@ -22,12 +22,13 @@ process COHORT_ASSEMBLE {
 
     script:
     def args = task.ext.args ?: ''
+    def trained = network ? "--network ${network}" : ''
     """
     cohort_assemble.py samples/*.qc.h5ad \\
         --embedding ${embedding} \\
         --niches ${niches} \\
         --basis ${basis} \\
-        --network ${network} \\
+        ${trained} \\
         --mixture ${mixture} \\
         ${args}
     """

@@ -21,8 +21,9 @@ process MODEL_EMBED {
 
     script:
     def args = task.ext.args ?: ''
+    def trained = network ? "--network ${network}" : ''
     """
-    model_embed.py graphs/*.graphs.h5ad --network ${network} \\
+    model_embed.py graphs/*.graphs.h5ad ${trained} \\
         --threads ${task.cpus} \\
         ${args}
     """
