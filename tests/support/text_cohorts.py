@@ -225,7 +225,7 @@ def rare_runs(folder: Path, counts: TextCohort) -> list[TextCohort]:
     """Runs of few people, without training: their records are those of ``counts`` with what is rare about them."""
     rare = folder / "rare"
     (rare / "out").mkdir(parents=True)
-    write_json(rare / "cohort.features.json", counts.features | {"harmony": False})
+    write_json(rare / "cohort.features.json", counts.features | {"harmony": False, "cells_with_a_say": {"s": 300}})
     (rare / "niche_k.csv").write_text("k,chosen\n" + "".join(f"{k},{k == 5}\n" for k in range(2, 16)))
     repeated = make_cohort((8, 8), n_sections=2)
     write_json(rare / "out/side.association.json", named("side", repeated.ask("groups", column="side")))
@@ -238,10 +238,11 @@ def rare_runs(folder: Path, counts: TextCohort) -> list[TextCohort]:
     processes = ("COHORT_SIMULATE", "MODEL_DENOISE", "REPORT_PLANTED", *counts.processes)
 
     batches, nothing = folder / "batches", folder / "no_contrast"
-    for own in (batches, nothing):
+    # a network that is asked for beside markers; a model without one, onto which samples were mapped
+    for own, kind in ((batches, {"feature_type": "binary"}), (nothing, {"network_of_model": False})):
         (own / "out").mkdir(parents=True)
-        for table in ("cohort.features.json", "niche_k.csv"):
-            (own / table).write_bytes((counts.folder / table).read_bytes())
+        write_json(own / "cohort.features.json", counts.features | kind)
+        (own / "niche_k.csv").write_bytes((counts.folder / "niche_k.csv").read_bytes())
     cohort = make_cohort((8, 8), n_sections=2)
     group = cohort.sections["group"]
     nested = cohort.sections.assign(batch=group)
@@ -267,8 +268,13 @@ def rare_runs(folder: Path, counts: TextCohort) -> list[TextCohort]:
         write_json(batches / f"out/{name}.association.json", named(name, found))
     return [
         TextCohort("rare", rare, SETTINGS | settings, processes),
-        TextCohort("no_contrast", nothing, SETTINGS, tuple(p for p in counts.processes if p != "NICHE_ASSOCIATE")),
-        TextCohort("batches", batches, SETTINGS | {"train_networks": 3}, counts.processes),
+        TextCohort(
+            "no_contrast",
+            nothing,
+            SETTINGS | {"model": "model.pt"},
+            tuple(p for p in counts.processes if p not in ("MODEL_TRAIN", "NICHE_ASSOCIATE")),
+        ),
+        TextCohort("batches", batches, SETTINGS | {"train_networks": 3, "train_mode": "semantic"}, counts.processes),
     ]
 
 

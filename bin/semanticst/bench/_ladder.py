@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
 
@@ -30,6 +30,8 @@ class Level:
     """In each patient one niche is this many times more frequent."""
     shift: float
     """SD over batches of the log expression of each gene; 0 stands for no batch effect of any kind."""
+    large: float = 1.0
+    """The last patient has this many times more cells, if more than 1 all of one niche; scores are of the others."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,16 @@ class Size:
     """Stainings instead of counts."""
 
 
-LEVELS = tuple(Level(*values) for values in product((0.0, 0.4, 0.6), (1.0, 10.0), (0.25, 0.6)))
+LEVELS = (
+    *(Level(*values) for values in product((0.0, 0.4, 0.6), (1.0, 10.0), (0.25, 0.6))),
+    Level(0.0, 1.0, 0.25, 10.0),
+    Level(0.0, 1.0, 0.25, 100.0),
+)
 
 
 def without_batch(level: Level) -> Level:
     """The same tissue measured without batch effects."""
-    return Level(level.missing, level.imbalance, 0.0)
+    return replace(level, shift=0.0)
 
 
 def runs(levels: tuple[Level, ...], seeds: int) -> Iterator[tuple[Level, int]]:
@@ -70,7 +76,8 @@ def settings_of(level: Level, size: Size, seed: int) -> Settings:
     batch = bool(level.shift)
     return Settings(
         patients=size.patients, sections=(1, 1), cells=size.cells, genes=size.genes, niches=size.niches,
-        own_batches=True, effect=0.0, hazard=0.0, missing_niches=level.missing, imbalance=level.imbalance,
+        large=level.large, own_batches=True, effect=0.0, hazard=0.0, missing_niches=level.missing,
+        imbalance=level.imbalance,
         batch_depth=DEPTH * batch, batch_shift=level.shift, batch_dropout=DROPOUT * batch,
         intensities=size.intensities, seed=seed,
     )  # fmt: skip
@@ -83,9 +90,10 @@ def make_cohort(level: Level, size: Size, seed: int, folder: Path) -> tuple[list
     return samples, domains(samples)
 
 
-def scored(name: str, outcome: Outcome, truth: pd.DataFrame) -> list[dict]:
+def scored(name: str, outcome: Outcome, truth: pd.DataFrame, without: str = "") -> list[dict]:
     """Scores of one run and of its parts, which have ARI only; ``run`` is the method that was run.
 
+    ``without``: a sample whose cells are not scored.
     NaN where there is nothing to score; a run that failed says why in ``failed``.
     """
     failed, labels = outcome.failed, outcome.labels
@@ -94,12 +102,14 @@ def scored(name: str, outcome: Outcome, truth: pd.DataFrame) -> list[dict]:
     if labels is None or failed:
         return [{"method": name, "run": name, **dict.fromkeys((*MEASURED, "seconds"), np.nan), "failed": failed}]
     truth = truth.loc[labels.index]
+    kept = (truth["sample"] != without).to_numpy()
+    truth = truth[kept]
     domain, sample = truth[DOMAIN].to_numpy(str), truth["sample"].to_numpy(str)
-    space = outcome.embedding
+    space = None if outcome.embedding is None else outcome.embedding[kept]
 
     def row(method: str, niche: pd.Series) -> dict:
-        agreed = agreement(domain, sample, niche.to_numpy())
-        row = {"method": method, "run": name, "cells": len(niche)} | {s: agreed[s] for s in ("ari", "ari_within")}
+        agreed = agreement(domain, sample, niche.to_numpy()[kept])
+        row = {"method": method, "run": name, "cells": len(domain)} | {s: agreed[s] for s in ("ari", "ari_within")}
         return row | dict.fromkeys(("ilisi", "clisi", "seconds"), np.nan) | {"failed": ""}
 
     whole = row(name, outcome.labels) | {"seconds": outcome.seconds, "note": outcome.note}
@@ -120,23 +130,25 @@ def climb(
     absent: dict[str, Outcome] = {}
     for level, seed in runs(levels, seeds):
         wanted = {name: method for name, method in methods.items() if (name, level, seed) not in done}
-        place = folder / f"{level.missing}-{level.imbalance}-{level.shift}-{seed}"
+        place = folder / f"{level.missing}-{level.imbalance}-{level.shift}-{level.large}-{seed}"
         if set(wanted) - set(absent):
             samples, truth = make_cohort(level, size, seed, place)
             k = truth[DOMAIN][annotated(truth[DOMAIN])].nunique()
+            large = truth["sample"].value_counts().idxmax() if level.large > 1 else ""
         for i, (name, method) in enumerate(wanted.items()):
             if not (outcome := absent.get(name)):
                 at = place / f"method-{i}"
                 outcome = run_method(method, samples, k, seed, at, limits=limits, starts=starts)
             if outcome.failed.startswith(NOT_INSTALLED):
                 absent[name] = outcome
-            yield [asdict(level) | {"seed": seed} | row for row in scored(name, outcome, truth)]
+            yield [asdict(level) | {"seed": seed} | row for row in scored(name, outcome, truth, large)]
         shutil.rmtree(place, ignore_errors=True)  # there is none where no method could be run
 
 
 def beside_batch_free(scores: pd.DataFrame) -> pd.DataFrame:
     """One row per method, level with batch effects, and seed; ``x_free`` and ``x_change`` beside each score ``x``."""
-    tissue = ["method", "run", "missing", "imbalance", "seed"]
+    tissue = ["method", "run", "missing", "imbalance", "large", "seed"]
+    scores = scores.assign(large=scores["large"].fillna(1.0) if "large" in scores else 1.0)
     free = scores[scores["shift"] == 0][[*tissue, *MEASURED, "failed"]]
     both = scores[scores["shift"] > 0].merge(free, on=tissue, how="left", suffixes=("", "_free"))
     for name in MEASURED:

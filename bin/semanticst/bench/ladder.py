@@ -1,8 +1,9 @@
 """Joint niches of patients that differ: cohorts with a known truth, from easy to hard.
 
 ``./semanticst bench ladder`` simulates patients that lack niches or have ten times more of one, each on a slide of its
-own, and measures every tissue twice: without batch effects and with them. What a method loses between the two is what
-batch effects cost it; what it reaches without them is what the tissue allows.
+own, or one patient with 10 and 100 times more cells, all of one niche; and measures every tissue twice: without batch
+effects and with them. What a method loses between the two is what batch effects cost it; what it reaches without them
+is what the tissue allows.
 """
 
 import logging
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 
 ALLOWED = 0.03
 """Wanted: no level costs more joint ARI than this against the same tissue without batch effects."""
-LEVEL = ["missing", "imbalance", "shift"]
+LEVEL = ["missing", "imbalance", "shift", "large"]
 COLUMNS = {"ari": "joint ARI", "ari_within": "ARI within samples", "ilisi": "iLISI", "clisi": "domain LISI"}
 
 
@@ -41,6 +42,7 @@ COLUMNS = {"ari": "joint ARI", "ari_within": "ARI within samples", "ilisi": "iLI
 @click.option("--missing", type=float, multiple=True, help="Only levels with this share of missing niches.")
 @click.option("--imbalance", type=float, multiple=True, help="Only levels with this imbalance.")
 @click.option("--shift", type=float, multiple=True, help="Only levels with this SD of the genes' log shifts.")
+@click.option("--large", type=float, multiple=True, help="Only levels whose last patient has so many times more cells.")
 @click.option("--cells", type=click.IntRange(80), default=700, show_default=True, help="Cells of a patient.")
 @click.option("--intensities", is_flag=True, help="Stainings instead of counts; with --scores of their own.")
 @click.option("--patients", type=click.IntRange(2), default=8, show_default=True, help="Patients, a batch each.")
@@ -53,7 +55,19 @@ COLUMNS = {"ari": "joint ARI", "ari_within": "ARI within samples", "ilisi": "iLI
     help="CSV of all runs, as they come; what is in it is not run again, unless it was not installed.",
 )
 def bench_ladder(
-    methods, seeds, missing, imbalance, shift, cells, intensities, patients, niche_starts, max_minutes, max_gb, scores
+    methods,
+    seeds,
+    missing,
+    imbalance,
+    shift,
+    large,
+    cells,
+    intensities,
+    patients,
+    niche_starts,
+    max_minutes,
+    max_gb,
+    scores,
 ):
     """Joint niches over patients that differ, beside the same tissue without batch effects."""
     chosen = {name: METHODS[name] for name in expanded(methods)}
@@ -63,11 +77,15 @@ def bench_ladder(
         if level.missing in (missing or (level.missing,))
         and level.imbalance in (imbalance or (level.imbalance,))
         and level.shift in (shift or (level.shift,))
+        and level.large in (large or (level.large,))
     )
     if not levels:
         raise click.UsageError("no level has these values; levels are " + "; ".join(map(str, LEVELS)))
     rows = known_scores(scores, ("run", "failed"))
-    done = {(row["method"], Level(row["missing"], row["imbalance"], row["shift"]), row["seed"]) for row in rows}
+    done = {
+        (row["method"], Level(row["missing"], row["imbalance"], row["shift"], row.get("large", 1.0)), row["seed"])
+        for row in rows
+    }
     size = Size(patients=patients, cells=cells, intensities=intensities)
     limits = Limits(60 * max_minutes, 1000 * max_gb)
     with tempfile.TemporaryDirectory(prefix="semanticst-bench-") as place:
@@ -78,10 +96,10 @@ def bench_ladder(
                 log.info("%s", "  ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in there))
             if scores:
                 pd.DataFrame(rows).to_csv(scores, index=False)
-    wanted = {(level.missing, level.imbalance, level.shift) for level in levels}
+    wanted = {(level.missing, level.imbalance, level.shift, level.large) for level in levels}
     both = beside_batch_free(pd.DataFrame(rows))
     both = both[both["run"].isin(list(chosen)) & (both["seed"] < seeds)]
-    both = both[[key in wanted for key in zip(both["missing"], both["imbalance"], both["shift"])]]
+    both = both[[key in wanted for key in zip(*(both[name] for name in LEVEL))]]
     click.echo(f"{asdict(size)}\n\n{summary(both)}\n\n{table(both)}")
 
 
@@ -100,7 +118,7 @@ def summary(both: pd.DataFrame) -> str:
         change = rows.groupby(LEVEL)["ari_change"].mean()
         of = len(whole.groupby(LEVEL))
         if change.notna().any():
-            at = "{:.0%}, {:g}, {:g}".format(*change.idxmin())
+            at = "{:.0%}, {:g}, {:g}, {:g}".format(*change.idxmin())
             worst = [f"{change.min():+.3f} ({at})", f"{rows['ari_change'].min():+.3f}"]
         else:
             worst = ["", ""]
@@ -117,17 +135,17 @@ def table(both: pd.DataFrame) -> str:
 
     What failed says why: in its row where no seed has both scores, below the table where some have.
     """
-    heads = ["missing", "imbalance", "shift", "method", *COLUMNS.values(), "worst run"]
-    lines = ["| " + " | ".join(heads) + " |", "|--:|--:|--:|---" + "|---" * len(COLUMNS) + "|--:|"]
+    heads = [*LEVEL, "method", *COLUMNS.values(), "worst run"]
+    lines = ["| " + " | ".join(heads) + " |", "|--:|--:|--:|--:|---" + "|---" * len(COLUMNS) + "|--:|"]
     notes = []
-    for (missing, imbalance, shift), level in both.groupby(LEVEL):
+    for (missing, imbalance, shift, large), level in both.groupby(LEVEL):
         for name, rows in level.groupby("method", sort=False):
-            cells = [f"{missing:.0%}", f"{imbalance:g}", f"{shift:g}", name]
+            cells = [f"{missing:.0%}", f"{imbalance:g}", f"{shift:g}", f"{large:g}", name]
             scored = rows[rows["ari_change"].notna()]
             failed = [f"seed {row.seed} {why_not(row)}" for row in rows[rows["ari_change"].isna()].itertuples()]
             if len(scored):
                 cells += [three(scored, column) for column in COLUMNS] + [f"{scored['ari_change'].min():+.3f}"]
-                notes += [f"- {', '.join(cells[:4])}: {reason}" for reason in failed]
+                notes += [f"- {', '.join(cells[:5])}: {reason}" for reason in failed]
             else:
                 cells += [failed[0].replace("|", "/"), *[""] * len(COLUMNS)]
             lines.append("| " + " | ".join(cells) + " |")

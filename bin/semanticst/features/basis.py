@@ -218,14 +218,15 @@ class Moments:
     total: np.ndarray = field(default_factory=lambda: np.zeros(()))
     squares: np.ndarray = field(default_factory=lambda: np.zeros(()))
     cross: np.ndarray = field(default_factory=lambda: np.zeros(()))
-    samples: list[tuple[int, np.ndarray, np.ndarray]] = field(default_factory=list)
+    samples: list[tuple[float, np.ndarray, np.ndarray]] = field(default_factory=list)
 
-    def add(self, X: sp.csr_matrix, cross: bool, present: np.ndarray | None = None) -> None:
-        """Add the cells of a sample, ``X`` n x (features present); ``present`` (G,) bool, None for all."""
+    def add(self, X: sp.csr_matrix, cross: bool, present: np.ndarray | None = None, weight: float = 1.0) -> None:
+        """Add the cells of a sample, ``X`` n x (features present), each with ``weight``; ``present`` (G,) bool, None
+        for all."""
         present = np.ones(X.shape[1], bool) if present is None else present
-        total, squares = (_spread(sums, present) for sums in _sums(X))
-        self.samples.append((X.shape[0], present, total))
-        self.n = self.n + X.shape[0] * present
+        total, squares = (weight * _spread(sums, present) for sums in _sums(X))
+        self.samples.append((weight * X.shape[0], present, total))
+        self.n = self.n + weight * X.shape[0] * present
         self.total = self.total + total
         self.squares = self.squares + squares
         if cross:
@@ -234,7 +235,7 @@ class Moments:
             own = np.ix_(present, present)
             for start in range(0, X.shape[0], ROWS):
                 block = X[start : start + ROWS].toarray()
-                self.cross[own] += (block.T @ block).astype(np.float64)
+                self.cross[own] += weight * (block.T @ block).astype(np.float64)
 
     @property
     def mean(self) -> np.ndarray:

@@ -26,7 +26,8 @@ from semanticst.features.basis import (
 )
 from semanticst.features.harmonise import common_names, common_panel
 from semanticst.features.harmony import HarmonyReference, correct
-from semanticst.features.mapped import check_mapped, known_samples, model_parts, record_samples, recorded_of
+from semanticst.features.mapped import check_mapped, known_samples, model_parts, n_cells, record_samples, recorded_of
+from semanticst.features.sample_caps import evenly, sample_caps, tell_caps
 from semanticst.io.internal import possible_feature_types
 from semanticst.io.values import cohort_type
 from semanticst.progress import progress
@@ -66,12 +67,14 @@ def build_components(
     if model is None:
         types = types_in_cohort({sample: possible[sample] for sample in fitted})
         own = {sample: names[sample] for sample in fitted}
-        basis, left_out = _fit_basis(fitted, own, types, n_components, n_top, min_samples)
+        caps = _caps(fitted)
+        basis, left_out = _fit_basis(fitted, own, types, n_components, n_top, min_samples, caps)
         record = record_samples(fitted, own, basis, min_samples)
         settings: dict[str, int] = {}
         check_mapped(mapped, names, possible, basis, known_samples(record), min_samples, accept)
     else:
         basis, known, settings = model_parts(model)
+        caps = {}
         record = recorded_of(model)
         left_out = {s: int((~index.isin(basis.features)).sum()) for s, index in names.items()}
         check_mapped(samples, names, possible, basis, known, min_samples, accept)
@@ -109,6 +112,7 @@ def build_components(
             "variance_covered": {sample: round(basis.covered(index), 4) for sample, index in names.items()},
             "features_min_samples": min_samples,
             "features_left_out": left_out,
+            "cells_with_a_say": {s: n for s, n in caps.items() if n < n_cells(samples[s])},
         },
     )
 
@@ -131,6 +135,15 @@ def _by_sample(paths: Sequence[Path]) -> dict[str, Path]:
             raise BadInput(Problem(path, f"sample '{with_name}' is given twice, also in {named[with_name].name}"))
         named[with_name] = path
     return dict(sorted(named.items()))
+
+
+def _caps(samples: dict[str, Path]) -> dict[str, int]:
+    """Cells of each sample that have a say."""
+    sizes = {sample: n_cells(path) for sample, path in samples.items()}
+    patients = {s: str(_element(path, f"uns/{UNS}").get("patient", s)) for s, path in samples.items()}
+    caps = sample_caps(sizes, patients)
+    tell_caps(sizes, caps)
+    return caps
 
 
 def _study_parts(samples: dict[str, Path]) -> tuple[dict[str, Path], dict[str, Path]]:
@@ -181,30 +194,32 @@ def _fit_basis(
     n_components: int,
     n_top: int,
     min_samples: float,
+    caps: dict[str, int],
 ) -> tuple[Basis, dict[str, int]]:
+    """Basis of the ``samples``, of each of which ``caps`` cells have a say, and how many features each lacks."""
     panel = common_panel({s: list(names) for s, names in features.items()}, types, min_samples)
     names = np.array(panel.features)
     counts = panel.feature_type == FeatureType.COUNTS
-    totals, panel_shares = _panel_totals(samples, features, names) if counts else ({}, None)
-    depth = float(np.median(np.concatenate(list(totals.values())))) if counts else 1.0
+    weights = {sample: caps[sample] / n_cells(path) for sample, path in samples.items()}
+    totals, panel_shares = _panel_totals(samples, features, names, weights) if counts else ({}, None)
+    depth = float(np.median(np.concatenate([evenly(totals[s], caps[s]) for s in totals]))) if counts else 1.0
     whole = names
     cofactor = None
     if panel.feature_type == FeatureType.CONTINUOUS:
         cofactor = cofactors(np.vstack([_sizes(path, features[sample], names) for sample, path in samples.items()]))
     if len(names) > n_top:
-        per_sample, sizes = [], []
+        per_sample = []
         for sample, path in progress(samples.items(), "variable features"):
             moments = Moments()
             X, present = _values(path, features[sample], names, panel.feature_type, depth, cofactor, totals.get(sample))
             moments.add(X, cross=False, present=present)
             per_sample.append(np.where(present, moments.variance, np.nan))
-            sizes.append(X.shape[0])
-        chosen = most_variable(per_sample, sizes, n_top)
+        chosen = most_variable(per_sample, [caps[sample] for sample in samples], n_top)
         names, cofactor = names[chosen], None if cofactor is None else cofactor[chosen]
     moments = Moments()
     for sample, path in progress(samples.items(), "covariance"):
         X, present = _values(path, features[sample], names, panel.feature_type, depth, cofactor, totals.get(sample))
-        moments.add(X, cross=True, present=present)
+        moments.add(X, cross=True, present=present, weight=weights[sample])
     # each marker has a contrast of its own; counts after log and shares of positive cells are comparable as they are
     scale = np.ones(len(names))
     if panel.feature_type == FeatureType.CONTINUOUS:
@@ -224,15 +239,18 @@ def _fit_basis(
 
 
 def _panel_totals(
-    samples: dict[str, Path], features: dict[str, pd.Index], panel: np.ndarray
+    samples: dict[str, Path], features: dict[str, pd.Index], panel: np.ndarray, weights: dict[str, float]
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Counts of the cells of each sample over ``panel`` (P,), and the share (P,) of all counts in each."""
+    """Counts of the cells of each sample over ``panel`` (P,), and the share (P,) of all counts in each.
+
+    ``weights``: of a cell of each sample.
+    """
     sums, cells, totals = np.zeros(len(panel)), np.zeros(len(panel)), {}
     for sample, path in samples.items():
         X = _element(path, "X")
         columns, present = _columns(X, features[sample], panel)
-        sums[present] += np.asarray(columns.sum(0, dtype=np.float64)).ravel()
-        cells[present] += X.shape[0]
+        sums[present] += weights[sample] * np.asarray(columns.sum(0, dtype=np.float64)).ravel()
+        cells[present] += weights[sample] * X.shape[0]
         totals[sample] = row_sums(columns)
     shares = sums / cells / max((sums / cells).sum(), 1e-300)
     for sample, index in features.items():

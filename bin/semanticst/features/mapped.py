@@ -42,7 +42,7 @@ def record_samples(
         "platforms": np.array(_known(r.get("platform", "") for r in recorded)),
         "spatial_units": np.array(_known(r.get("spatial_unit", "") for r in recorded)),
         "n_samples": np.array(len(samples)),
-        "n_cells": np.array(sum(_n_cells(path) for path in samples.values())),
+        "n_cells": np.array(sum(n_cells(path) for path in samples.values())),
         "features_min_samples": np.array(float(min_samples)),
         "lowest_covered": np.array(min(covered)),
     }
@@ -206,6 +206,6 @@ def _matrix(path: Path) -> sp.csr_matrix:
         return read_elem(stored["X"])
 
 
-def _n_cells(path: Path) -> int:
+def n_cells(path: Path) -> int:
     with h5py.File(path) as stored:
         return int(stored["X"].attrs["shape"][0])

@@ -20,7 +20,8 @@ class SampleGraphs:
     """One sample of n cells.
 
     ``x`` (n, p) float32 corrected components; ``target`` (n, p + q) float32 what is decoded: own uncorrected
-    components, then the neighbourhood profile; ``xy`` (n, 2) float64; ``graphs`` context -> CSR (n, n); ``batch`` name.
+    components, then the neighbourhood profile; ``xy`` (n, 2) float64; ``graphs`` context -> CSR (n, n); ``batch`` name;
+    ``patient``, where it is known, else the sample counts as one.
     """
 
     sample: str
@@ -29,6 +30,7 @@ class SampleGraphs:
     target: np.ndarray
     xy: np.ndarray
     graphs: dict[str, sp.csr_matrix]
+    patient: str = ""
 
     @property
     def n(self) -> int:
@@ -68,4 +70,5 @@ def read_graphs(path: Path, contexts: Sequence[str] = CONTEXTS) -> SampleGraphs:
         target=np.hstack([adata.obsm[Obsm.COMPONENTS], adata.obsm[Obsm.PROFILE]]).astype(np.float32),
         xy=np.asarray(adata.obsm[Obsm.SPATIAL], dtype=np.float64),
         graphs={c: sp.csr_matrix(adata.obsp[graph_key(c)]) for c in contexts},
+        patient=str(adata.obs[Obs.PATIENT].iloc[0]),
     )

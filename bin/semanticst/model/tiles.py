@@ -130,7 +130,8 @@ class TileLoader:
 
     ``hops`` are those of the halo, context -> steps. ``cut``: as many layers of messages go over a context's graph, so
     that edges which reach no inner cell are left out. ``matches`` (2, e) are pairs of cells, numbered through all
-    samples; a batch has those of which it holds both.
+    samples; a batch has those of which it holds both. ``most`` (S,): about so many cells of each sample are in a pass,
+    tiles drawn at random; None: all.
     """
 
     def __init__(
@@ -144,10 +145,14 @@ class TileLoader:
         seed: int,
         matches: np.ndarray = NO_MATCHES,
         cut: bool = False,
+        most: Sequence[int] | None = None,
     ):
         self.cut = cut
         self.samples, self.batch_index, self.hops = samples, batch_index, hops
-        self.tiles = [(i, tile) for i, s in enumerate(samples) for tile in split_tiles(s.xy, tile_cells)]
+        self.most = [s.n for s in samples] if most is None else list(most)
+        # of a sample that is limited at least two tiles make up its part
+        size = [tile_cells if n >= s.n else min(tile_cells, max(n // 2, 1)) for s, n in zip(samples, self.most)]
+        self.tiles = [(i, tile) for i, s in enumerate(samples) for tile in split_tiles(s.xy, size[i])]
         self.batch_cells = batch_cells
         self.matches = matches
         self._starts = np.cumsum([0, *(s.n for s in samples)])
@@ -158,14 +163,15 @@ class TileLoader:
 
     @property
     def passes_in_one_batch(self) -> bool:
-        return sum(s.n for s in self.samples) <= self.batch_cells
+        limited = any(n < s.n for s, n in zip(self.samples, self.most))
+        return not limited and sum(s.n for s in self.samples) <= self.batch_cells
 
     def __iter__(self) -> Iterator[Batch]:
         while True:
             yield from self.one_pass()
 
     def one_pass(self) -> Iterator[Batch]:
-        """Batches that hold every cell once."""
+        """Batches that hold every cell once, of samples that are limited as many as they may have."""
         if self.passes_in_one_batch:
             # the whole cohort fits: the same graph every time, built once
             if self._whole is None:
@@ -173,10 +179,14 @@ class TileLoader:
                 self._whole = collate(whole, self.batch_index, self.matches)
             yield self._whole
             return
-        chosen, cells = [], 0
+        chosen, cells, left = [], 0, list(self.most)
         for t in self.rng.permutation(len(self.tiles)):
+            i, tile = self.tiles[t]
+            if 2 * left[i] < len(tile):
+                continue
+            left[i] -= len(tile)
             chosen.append(t)
-            cells += len(self.tiles[t][1])
+            cells += len(tile)
             if cells >= self.batch_cells:
                 yield self._of_tiles(chosen)
                 chosen, cells = [], 0

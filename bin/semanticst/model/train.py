@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 
 from semanticst.constants import CONTEXTS, Context
+from semanticst.features.sample_caps import sample_caps
 from semanticst.model.edges import EdgeSet
 from semanticst.model.ensemble import Ensemble
 from semanticst.model.losses import (
@@ -78,7 +79,8 @@ def train_network(
     # else every tensor is filled before it is written: an eighth of the time, for memory that nothing reads
     setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010 (unknown to mypy)
     batch_index = {b: i for i, b in enumerate(sorted({s.batch for s in samples}))}
-    n_cells = sum(s.n for s in samples)
+    most = cells_with_a_say(samples)
+    n_cells = sum(most)
     shape = NetworkShape(
         n_input=samples[0].x.shape[1],
         n_output=samples[0].target.shape[1],
@@ -88,7 +90,8 @@ def train_network(
         contexts=settings.contexts,
         fusion=settings.fusion,
     )
-    scale = float(np.sqrt(sum((s.x.astype(np.float64) ** 2).sum() for s in samples) / (n_cells * shape.n_input)))
+    squares = (n / s.n * (s.x.astype(np.float64) ** 2).sum() for s, n in zip(samples, most))
+    scale = float(np.sqrt(sum(squares) / (n_cells * shape.n_input)))
     loader = TileLoader(
         samples,
         batch_index,
@@ -98,9 +101,10 @@ def train_network(
         seed=settings.seed,
         matches=matched_cells(samples, settings.seed) if settings.matches else NO_MATCHES,
         cut=True,
+        most=most,
     )
     passes = settings.steps * min(settings.batch_cells, n_cells) / n_cells
-    log.info("%d cells of %d samples in %d tiles, %d networks of %d steps, %.1f passes over the cohort",
+    log.info("%d cells of %d samples in a pass, %d tiles, %d networks of %d steps, %.1f passes over the cohort",
              n_cells, len(samples), len(loader.tiles), settings.networks, settings.steps, passes)  # fmt: skip
     if passes < 1:
         log.warning("the network will see only part of the cohort; raise --train-steps")
@@ -111,6 +115,12 @@ def train_network(
         networks.append(network.cpu().eval())
     history = pd.concat(histories).groupby("step", as_index=False).mean()
     return networks[0] if len(networks) == 1 else Ensemble(networks), batch_index, history
+
+
+def cells_with_a_say(samples: Sequence[SampleGraphs]) -> list[int]:
+    """Cells of each sample in a pass, see `sample_caps`."""
+    caps = sample_caps({s.sample: s.n for s in samples}, {s.sample: s.patient or s.sample for s in samples})
+    return [caps[s.sample] for s in samples]
 
 
 def _train_one(

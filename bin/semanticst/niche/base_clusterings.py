@@ -11,6 +11,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from semanticst.niche.deciding_cells import deciding_cells
 from semanticst.niche.em import Cells
 from semanticst.niche.mixture import Mixture, MixtureSearch
 from semanticst.niche.representations import Representation
@@ -27,7 +28,7 @@ def fit_base_clusterings(
     seed: int,
     threads: int = 1,
 ) -> dict[int, list[Mixture]]:
-    """For each of the ``numbers`` of parts, a mixture on each representation."""
+    """For each of the ``numbers`` of parts, a mixture of the `deciding_cells` on each representation."""
     sources = _Sources(adata, representations)
 
     def fit(representation: Representation) -> list[Mixture]:
@@ -89,8 +90,12 @@ class _Sources:
             if source not in self._held:
                 for earlier in list(self._held)[:-1]:
                     del self._held[earlier]
-                self._held[source] = self._widest[source].cells(self._adata)
+                self._held[source] = self._deciding(self._widest[source].cells(self._adata))
             return self._held[source].leading(representation.loadings.shape[1])
+
+    def _deciding(self, cells: Cells) -> Cells:
+        rows = deciding_cells(self._adata)
+        return cells if isinstance(rows, slice) else cells.taken(rows, cells.centre)
 
 
 def base_clustering_counts(

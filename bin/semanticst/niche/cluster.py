@@ -17,6 +17,7 @@ from semanticst.niche.base_clusterings import assign_parts, base_clustering_coun
 from semanticst.niche.bootstrap import bootstrap_jaccard, stability_table
 from semanticst.niche.choose_k import choose_number, not_supported, number_curve, report_curve, unjudged
 from semanticst.niche.consensus import Consensus, numbered_by_size, vote
+from semanticst.niche.deciding_cells import deciding_cells, mark_deciding_cells
 from semanticst.niche.fit import learn_fit, tell_fit
 from semanticst.niche.mapped_section import report_fit, report_mapping
 from semanticst.niche.mixture import Mixture
@@ -113,6 +114,7 @@ def cluster_niches(
         wanted = parse_numbers(niche_k)
         if max(wanted) > adata.n_obs:
             raise BadInput(Problem(embedding, f"has {adata.n_obs} cells, they cannot form {max(wanted)} niches"))
+        mark_deciding_cells(adata, seed)
         representations = fit_representations(adata)
         curve, chosen = _choose(adata, representations, wanted, seed, threads)
         inputs = hmrf_inputs(adata, seed) if refinement else None
@@ -222,7 +224,7 @@ def consensus_niches(
     k = len(mixtures[0].weights)
     partitions = assign_parts(adata, representations, mixtures)
     weights = representation_weights(representations, int(adata.uns[UNS].get("train_networks", 1)))
-    consensus = vote(partitions, k, weights)
+    consensus = vote(partitions, k, weights, deciding_cells(adata))
     log.info("%d niches from %d base clusterings, reference %s, mean stability %.2f, %d to %d cells",
              k, len(representations), representations[consensus.reference].name, consensus.stability.mean(),
              *(f(np.bincount(consensus.labels, minlength=k)) for f in (np.min, np.max)))  # fmt: skip
@@ -304,9 +306,9 @@ def _bootstrap_stability(
     if not bootstraps:
         return None
     patients = adata.obs[Obs.PATIENT].astype(str).to_numpy()
-    X, shrinkage = representation.matrix(adata), shrinkage_of(adata)
+    X, shrinkage, rows = representation.matrix(adata), shrinkage_of(adata), deciding_cells(adata)
     jaccard = bootstrap_jaccard(
-        X, labels, patients, k, shrinkage=shrinkage, bootstraps=bootstraps, seed=seed, threads=threads
+        X[rows], labels[rows], patients[rows], k, shrinkage=shrinkage, bootstraps=bootstraps, seed=seed, threads=threads
     )
     log.info("Jaccard index of the niches over %d bootstraps: %s",
              bootstraps, ", ".join(f"{value:.2f}" for value in jaccard.mean(0)))  # fmt: skip

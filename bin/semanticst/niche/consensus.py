@@ -30,11 +30,20 @@ class Consensus:
         return self.votes.argmax(1)
 
 
-def vote(partitions: Sequence[np.ndarray], k: int, weights: Sequence[float] | np.ndarray | None = None) -> Consensus:
-    """Weighted hard votes of ``partitions`` (each (n,) ints in 0..k-1) after Hungarian alignment to the reference."""
+def vote(
+    partitions: Sequence[np.ndarray],
+    k: int,
+    weights: Sequence[float] | np.ndarray | None = None,
+    rows: np.ndarray | slice = slice(None),  # noqa: B008 (immutable)
+) -> Consensus:
+    """Weighted hard votes of ``partitions`` (each (n,) ints in 0..k-1) after Hungarian alignment to the reference.
+
+    ``rows`` decide which partition is the reference, and what its parts are called in the others.
+    """
     given = np.ones(len(partitions)) if weights is None else np.asarray(weights, dtype=float)
-    reference = most_central(partitions)
-    mapping = np.vstack([_align(p, partitions[reference], k) for p in partitions])
+    seen = [p[rows] for p in partitions]
+    reference = most_central(seen)
+    mapping = np.vstack([_align(p, seen[reference], k) for p in seen])
     shares = count_votes(partitions, mapping, given, k)
     return numbered_by_size(Consensus(shares.argmax(1), shares.max(1), mapping, reference, shares))[0]
 

@@ -65,9 +65,10 @@ class Cells:
         """The same cells in their first ``d`` components."""
         return Cells(self.columns[: 1 + d], self.centre[:d], self.scatter[:d, :d])
 
-    def taken(self, rows: np.ndarray) -> "Cells":
-        """Some of the cells, about a centre of their own."""
-        return Cells.of(self.columns[1:, rows].T)
+    def taken(self, rows: np.ndarray, centre: float | np.ndarray = 0.0) -> "Cells":
+        """Some of the cells, about a centre of their own; less ``centre``, where these cells are centred already."""
+        found = Cells.of(self.columns[1:, rows].T)
+        return Cells(found.columns, found.centre + centre, found.scatter)
 
     @property
     def n(self) -> int:

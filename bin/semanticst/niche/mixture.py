@@ -16,6 +16,7 @@ import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 from sklearn.cluster import kmeans_plusplus
 
+from semanticst.features.sample_caps import largest_share, rows_at_most
 from semanticst.niche.em import Cells, Parts, discriminants, improve, inverted, start_from
 
 log = logging.getLogger(__name__)
@@ -133,14 +134,7 @@ def rows_of_samples(samples: np.ndarray, most: int, rng: np.random.Generator) ->
     codes, sizes = np.unique(samples, return_inverse=True, return_counts=True)[1:]
     if len(codes) <= most:
         return np.arange(len(codes))
-    # the largest number of cells per sample that fits: small samples leave theirs to the others
-    ordered = np.sort(sizes)
-    share = (most - np.cumsum(ordered) + ordered) // np.arange(len(ordered), 0, -1)
-    each = share[np.argmax(share <= ordered)]
-    rank = np.empty(len(codes), dtype=np.int64)
-    order = np.lexsort((rng.random(len(codes)), codes))
-    rank[order] = np.arange(len(codes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return np.flatnonzero(rank < max(each, 1))
+    return rows_at_most(codes, np.full(len(sizes), largest_share(sizes, most)), rng)
 
 
 def _mixture(found: Parts, centre: np.ndarray) -> Mixture:

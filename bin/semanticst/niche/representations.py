@@ -7,6 +7,7 @@ import anndata as ad
 import numpy as np
 
 from semanticst.constants import SHARES, UNS, Obsm, TrainMode
+from semanticst.niche.deciding_cells import deciding_cells
 from semanticst.niche.em import Cells
 
 WIDTHS = (10, 20, 30, 40, 50)
@@ -61,7 +62,8 @@ def fit_representations(
 
     One hop is left out where there are more: it still says more of the cell than of its neighbourhood. So does the
     embedding of a panel of cell types, which is left out too; ``learned`` states whether it is taken. In reference mode
-    the one representation is what the released package clusters, 20 components of the reconstruction.
+    the one representation is what the released package clusters, 20 components of the reconstruction. Components are
+    those of the `deciding_cells`.
     """
     representations = []
     shares = adata.uns[UNS]["feature_type"] in SHARES
@@ -70,7 +72,7 @@ def fit_representations(
         widths = (REFERENCE_WIDTH,)
     usual = not shares and Obsm.EMBEDDING in adata.obsm
     for name, source, columns in _sources(adata, usual if learned is None else learned):
-        block = np.asarray(adata.obsm[source][:, columns[0] : columns[1]], dtype=np.float64)
+        block = np.asarray(adata.obsm[source][deciding_cells(adata), columns[0] : columns[1]], dtype=np.float64)
         mean, loadings = block.mean(0), principal_loadings(block, max(widths))
         for width in sorted({min(w, loadings.shape[1]) for w in widths}):
             representations.append(Representation(f"{name}-{width}", source, columns, mean, loadings[:, :width]))

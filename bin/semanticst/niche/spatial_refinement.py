@@ -27,6 +27,7 @@ import scipy.sparse as sp
 from sklearn.cluster import KMeans
 
 from semanticst.constants import SHARES, UNS, Context, Obsm, graph_key
+from semanticst.niche.deciding_cells import deciding_cells
 from semanticst.niche.em import IMPOSSIBLE
 from semanticst.niche.mixture import Mixture, fit_mixture, subsample_rows
 from semanticst.niche.representations import BLOCK, Representation, is_reference, principal_loadings
@@ -55,12 +56,14 @@ TOLERANCE = 1e-3
 @dataclass(frozen=True)
 class HmrfInputs:
     """What the cells of a cohort are and where: cell ``states`` in the ``representation`` of the corrected components,
-    ``shares`` (n, S) of them in each cell, and the Potts weights ``potts`` (n, n) of its neighbours, both float32."""
+    ``shares`` (n, S) of them in each cell, and the Potts weights ``potts`` (n, n) of its neighbours, both float32.
+    ``decides`` (n,) bool: which cells say what the niches consist of."""
 
     representation: Representation
     states: Mixture
     shares: np.ndarray
     potts: sp.csr_matrix
+    decides: np.ndarray
 
     @cached_property
     def neighbours(self) -> tuple[np.ndarray, np.ndarray]:
@@ -84,7 +87,9 @@ def hmrf_inputs(adata: ad.AnnData, seed: int) -> HmrfInputs | None:
 def _look(adata: ad.AnnData, representation: Representation, states: Mixture) -> HmrfInputs:
     blocks = ((block - representation.mean) @ representation.loadings for block in representation.blocks(adata))
     shares = np.vstack([shares_of_states(states, block) for block in blocks])
-    return HmrfInputs(representation, states, shares, potts_weights(adata))
+    decides = np.zeros(adata.n_obs, dtype=bool)
+    decides[deciding_cells(adata)] = True
+    return HmrfInputs(representation, states, shares, potts_weights(adata), decides)
 
 
 @dataclass(frozen=True)
@@ -121,10 +126,12 @@ class Hmrf:
 
 def fit_hmrf(inputs: HmrfInputs, votes: np.ndarray) -> Hmrf:
     """Find the composition of each niche, and the weight of states, from shares of ``votes`` (n, K) on."""
-    of_all = np.maximum(inputs.shares.mean(0, dtype=np.float64), 1e-12)  # a state may have lost all its cells
+    some = slice(None) if inputs.decides.all() else inputs.decides
+    shares = inputs.shares[some]
+    of_all = np.maximum(shares.mean(0, dtype=np.float64), 1e-12)  # a state may have lost all its cells
     R = np.eye(votes.shape[1], dtype=np.float32)[votes.argmax(1)]
     for round_ in range(ROUNDS):
-        sums = R.T @ inputs.shares + PRIOR_CELLS * of_all
+        sums = R[some].T @ shares + PRIOR_CELLS * of_all
         composition = sums / sums.sum(1, keepdims=True)
         moved = round_ >= FIRST_ROUNDS
         weight = state_weight_from_design_effect(inputs, R.argmax(1), composition) if moved else 1.0
@@ -143,6 +150,8 @@ def state_weight_from_design_effect(inputs: HmrfInputs, niche: np.ndarray, compo
     """
     cell, alike = inputs.neighbours
     inside = niche[cell] == niche[inputs.potts.indices]
+    if not inputs.decides.all():
+        inside &= inputs.decides[cell]
     weights = np.bincount(cell[inside], inputs.potts.data[inside], minlength=len(niche))
     alike = alike[inside].sum(dtype=np.float64)
     same = weights @ np.einsum("ij,ij->i", inputs.shares, inputs.shares)
@@ -157,11 +166,12 @@ def fit_states(adata: ad.AnnData, seed: int) -> tuple[Representation, Mixture]:
     On panels of cell types and marks, where cells lie on a few points, the centres of k-means: the narrow sphere around
     each gives a cell to the nearest.
     """
-    block = np.asarray(adata.obsm[Obsm.HARMONY], dtype=np.float64)
+    rows = deciding_cells(adata)
+    block = np.asarray(adata.obsm[Obsm.HARMONY][rows], dtype=np.float64)
     representation = Representation(
         "states", str(Obsm.HARMONY), (0, block.shape[1]), block.mean(0), principal_loadings(block, WIDTH)
     )
-    X = representation.matrix(adata)
+    X = representation.matrix(adata)[rows]
     X = X[subsample_rows(len(X), STATE_CELLS, np.random.default_rng(seed))]
     n_states = min(STATES, len(X), len(np.unique(X.round(6), axis=0)))
     if adata.uns[UNS]["feature_type"] not in SHARES:

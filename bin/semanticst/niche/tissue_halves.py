@@ -15,6 +15,7 @@ import numpy as np
 
 from semanticst.constants import UNS, Context, Obs, Obsm, graph_key
 from semanticst.graph.contexts import neighbourhood_profile
+from semanticst.niche.deciding_cells import deciding_cells
 from semanticst.niche.mixture import rows_of_each, rows_of_samples
 from semanticst.niche.representations import Representation, principal_loadings
 
@@ -38,9 +39,11 @@ class Trial:
 
 
 def trial_cells(adata: ad.AnnData, representation: Representation, seed: int) -> Trial:
-    """At most ``TRIAL_CELLS`` cells in ``representation``, of every sample about as many where it has them."""
+    """At most ``TRIAL_CELLS`` of the `deciding_cells` in ``representation``, of every sample about as many where it has
+    them."""
     samples = adata.obs[Obs.SAMPLE].astype(str).to_numpy()
-    rows = rows_of_samples(samples, TRIAL_CELLS, np.random.default_rng(seed))
+    pool = np.arange(adata.n_obs)[deciding_cells(adata)]
+    rows = pool[rows_of_samples(samples[pool], TRIAL_CELLS, np.random.default_rng(seed))]
     tiles = tissue_tiles(np.asarray(adata.obsm[Obsm.SPATIAL]), samples)[rows]
     profiled = representation.source == Obsm.PROFILE
     zero = partial(without_arrangement, adata, representation, rows) if profiled else None

@@ -73,6 +73,7 @@ def run_facts(
             "ran_components": None if record["shares"] else record["n_components"],
             "ran_shares": record["n_features"] if record["shares"] else None,
             "ran_features": record["n_features"],
+            "ran_limited": _of(len(record.get("cells_with_a_say", ())), record["n_samples"]),
             # neighbours and hops of a model are taken from it, whatever was given
             **record.get("graph_of_model", {}),
         }

@@ -122,6 +122,7 @@ def plan_sections(settings: Settings, groups: np.ndarray, rng: np.random.Generat
     sheet = pd.DataFrame(rows)
     smallest = 10 * settings.niches
     sheet["n_cells"] = np.maximum((settings.cells * np.exp(rng.normal(0, 0.15, len(sheet)))).round(), smallest)
+    sheet.loc[sheet["patient_index"] == settings.patients - 1, "n_cells"] *= settings.large
     sheet["n_cells"] = sheet["n_cells"].astype(int)
     sheet["geometry"] = rng.permutation(np.resize(GEOMETRIES, len(sheet)))
     return sheet

@@ -50,6 +50,8 @@ def draw_log_areas(
     candidates = np.flatnonzero(droppable & (np.arange(n_patients) != 0)[:, None])
     n_missing = min(round(settings.missing_niches * log_area.size), len(candidates))
     log_area.ravel()[rng.choice(candidates, n_missing, replace=False)] = -np.inf
+    if settings.large > 1:
+        log_area[-1, np.arange(n_niches) != log_area[-1].argmax()] = -np.inf
     return log_area, enlarged
 
 

@@ -28,6 +28,8 @@ class Settings:
     """Share of (patient, niche) pairs in which the niche is absent; the outcome niche is always there."""
     imbalance: float = 1.0
     """In each patient one niche, not the outcome niche, covers that many times more area against the others."""
+    large: float = 1.0
+    """The sections of the last patient have that many times more cells, if more than 1 all of one niche."""
     batch_depth: float = 0.3
     """Standard deviation over batches of the log of the sequencing depth."""
     batch_shift: float = 0.25
@@ -54,6 +56,7 @@ class Settings:
             (self.batches >= 1, "at least 1 batch"),
             (0 <= self.missing_niches < 1, "a share of missing niches from 0 to below 1"),
             (self.imbalance >= 1, "an imbalance of 1 or more"),
+            (self.large >= 1, "a large patient of 1 or more times the cells"),
             (min(self.batch_depth, self.batch_shift, self.batch_dropout) >= 0, "batch effects of 0 or more"),
             (self.batch_dropout < 1, "a batch dropout below 1"),
             (0 <= self.debris < 0.5, "a share of debris from 0 to below 0.5"),

@@ -1,3 +1,4 @@
+from collections import Counter
 from dataclasses import replace
 
 import anndata as ad
@@ -123,6 +124,19 @@ def test_loader_draws_every_tile_once_a_pass(samples):
 def small_batches(samples, **matches):
     settings = {"tile_cells": 50, "batch_cells": 100, "seed": 0}
     return TileLoader(samples, {"b0": 0, "b1": 1}, {"spatial": 1}, **settings, **matches)
+
+
+def test_a_sample_that_is_limited_has_so_many_cells_in_a_pass(samples):
+    n, m = (s.n for s in samples)
+    limited = small_batches(samples, most=[n, m // 4])
+    passes = [Counter(np.concatenate([b.batch.numpy() for b in limited.one_pass()])) for _ in range(20)]
+    assert all(counts[0] == n for counts in passes)
+    assert all(0.7 * m // 4 <= counts[1] <= 1.3 * (m // 4) for counts in passes)
+    everywhere = TileLoader(samples, {"b0": 0, "b1": 1}, {}, tile_cells=50, batch_cells=10**6, seed=0, most=[n, m // 4])
+    assert not everywhere.passes_in_one_batch
+    all_alike = [b.inner_cells for b in small_batches(samples, most=[n, m]).one_pass()]
+    for found, usual in zip(all_alike, small_batches(samples).one_pass(), strict=True):
+        np.testing.assert_array_equal(found, usual.inner_cells)
 
 
 def test_a_batch_has_the_matches_of_which_it_holds_both_cells(samples):

@@ -101,7 +101,7 @@ def test_numbers_of_the_methods_text_are_those_of_the_run(cohorts, name):
         r"The (\d+) features were used as they are": n_features,
         r"Differences between (\d+) batches": sheet["batch"].nunique(),
         r"trained on all samples in (\d+) steps": None
-        if name == "mapped"
+        if name in ("mapped", "onehot")
         else len(pd.read_csv(source / "training.csv")),
         r"The number of niches was set to (\d+)\.": pd.read_csv(source / "niches.csv.gz")["niche"].nunique(),
         r"as the unit \((\d+) patients": PATIENTS,
