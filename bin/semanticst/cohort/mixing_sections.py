@@ -5,41 +5,30 @@ from pathlib import Path
 import matplotlib
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from semanticst.cohort.mixing import MOST_JUDGED, NEIGHBOURS
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import INTEGRATION, Column, Section
 from semanticst.plotting.palette import niche_colour, niche_name
 from semanticst.plotting.section_axes import save_small
-from semanticst.plotting.style import STYLE, new_figure
+from semanticst.plotting.style import FAINT, STYLE, new_figure
 
 MOST_NAMED = 12
 """Values of a label that have a legend."""
 _WORDS = {"batch": "Batch", "patient": "Patient", "sample": "Sample", "cell_type": "Cell type"}
+_MAPPED = ("niche", "batch", "patient")
+_LEGEND_DOT = 4
+"""How many times a cell."""
 _STAGES = {"before": "before correction", "after": "after correction"}
 
 
 def map_section(outdir: Path, table: pd.DataFrame, n_cells: int) -> None:
     """Draw ``integration_map.png`` and its section. table : as `mixing.map_of_cells` returns it."""
-    stages = [stage for stage in _STAGES if f"{stage}_1" in table]
-    labels = ["niche", "batch", "patient"]
+    stages = _stages_of(table)
     png = outdir / "integration_map.png"
     with matplotlib.rc_context(STYLE):
-        figure = new_figure(3.4 * len(labels), 3.4 * len(stages) + 0.6)
-        axes = figure.subplots(len(stages), len(labels), squeeze=False)
-        for row, stage in zip(axes, stages):
-            for ax, label in zip(row, labels):
-                named = _draw(ax, table, stage, label)
-                title = (
-                    f"{_WORDS.get(label, 'Niche')}, {_STAGES[stage]}" if len(stages) > 1 else _WORDS.get(label, "Niche")
-                )
-                ax.set_title(title, loc="left")
-                if stage == stages[-1] and named:
-                    ax.legend(
-                        loc="upper center", bbox_to_anchor=(0.5, 0), ncols=3, fontsize=7, markerscale=4,
-                        handletextpad=0.2, columnspacing=0.8,
-                    )  # fmt: skip
-        save_small(figure, png, 110, [niche_colour(k) for k in range(1, 21)])
+        save_small(map_figure(table), png, 110, [niche_colour(k) for k in range(1, 21)])
     shown = "All cells" if len(table) == n_cells else f"{len(table):,} of {n_cells:,} cells, drawn at random"
     second = (
         "The upper row is before the batch correction, the lower one after it: niches should stay apart, batches mix. "
@@ -54,6 +43,30 @@ def map_section(outdir: Path, table: pd.DataFrame, n_cells: int) -> None:
     )
     section = Section("integration_map", INTEGRATION, "Map of the cells", text)
     multiqc.image(outdir, section, png, "UMAP of cells by niche, batch and patient")
+
+
+def _stages_of(table: pd.DataFrame) -> list[str]:
+    return [stage for stage in _STAGES if f"{stage}_1" in table]
+
+
+def map_figure(table: pd.DataFrame) -> Figure:
+    """Cells by niche, batch and patient (columns) at each stage (rows). table : as `mixing.map_of_cells` returns it."""
+    stages = _stages_of(table)
+    figure = new_figure(3.4 * len(_MAPPED), 3.4 * len(stages) + 0.6)
+    axes = figure.subplots(len(stages), len(_MAPPED), squeeze=False)
+    for row, stage in zip(axes, stages):
+        for ax, label in zip(row, _MAPPED):
+            named = _draw(ax, table, stage, label)
+            word, n = _WORDS.get(label, "Niche"), len(table[label].unique())
+            # more values than can be named share colours
+            word = word if named or n == 1 else f"{word} ({n})"
+            ax.set_title(f"{word}, {_STAGES[stage]}" if len(stages) > 1 else word, loc="left")
+            if stage == stages[-1] and named:
+                ax.legend(
+                    loc="upper center", bbox_to_anchor=(0.5, 0), ncols=3, fontsize=8, markerscale=_LEGEND_DOT,
+                    handletextpad=0.2, columnspacing=0.8,
+                )  # fmt: skip
+    return figure
 
 
 def _draw(ax: Axes, table: pd.DataFrame, stage: str, label: str) -> bool:
@@ -80,7 +93,9 @@ def _draw(ax: Axes, table: pd.DataFrame, stage: str, label: str) -> bool:
             )
     ax.set_xticks([])
     ax.set_yticks([])
-    ax.spines[["left", "bottom"]].set_visible(False)
+    # groups of cells at the edge of one map would seem to be of the next one
+    ax.margins(0.05)
+    ax.spines[:].set(visible=True, color=FAINT, linewidth=0.6)
     return named
 
 

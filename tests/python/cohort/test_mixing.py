@@ -10,6 +10,7 @@ import pytest
 from helpers import invoke
 from report_helpers import make_cohort_object
 from semanticst.cohort.mixing import Drawn, draw_cells, mixing
+from semanticst.cohort.mixing_sections import MOST_NAMED, map_figure
 from semanticst.errors import BadInput
 
 SAMPLES = {"s1": "p1", "s2": "p1", "s3": "p2"}
@@ -75,6 +76,24 @@ def test_map_and_its_section(made):
     assert "data:image/webp" in section["data"]
     shown = json.loads((made / "integration_mixing_mqc.json").read_text())
     assert "Batch&#44; before correction" in shown["data"]
+
+
+def test_maps_are_apart_and_say_how_many_patients_have_no_name():
+    rng = np.random.default_rng(0)
+    n = 20 * (MOST_NAMED + 1)
+    cells = pd.DataFrame({"niche": rng.integers(1, 4, n), "batch": "b1", "patient": np.arange(n) % (MOST_NAMED + 1)})
+    cells[["before_1", "before_2", "after_1", "after_2"]] = rng.normal(size=(n, 4))
+    axes = map_figure(cells).axes
+    assert len(axes) == 6
+    for ax, stage in zip(axes, ["before"] * 3 + ["after"] * 3):
+        assert all(spine.get_visible() for spine in ax.spines.values())
+        for k, (low, high) in enumerate((ax.get_xlim(), ax.get_ylim()), start=1):
+            place = cells[f"{stage}_{k}"]
+            room = 0.04 * np.ptp(place)
+            assert low < place.min() - room
+            assert place.max() + room < high
+    assert axes[2].get_title("left") == f"Patient ({MOST_NAMED + 1}), before correction"
+    assert [ax.get_legend() is not None for ax in axes] == [False, False, False, True, False, False]
 
 
 def test_few_cells_are_drawn_and_the_same_each_time(tmp_path):
