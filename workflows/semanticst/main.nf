@@ -69,6 +69,7 @@ workflow SEMANTICST {
 
         COHORT_EXPORT(
             COHORT_INTEGRATE.out.ch_cohort,
+            NICHE_OUTCOME.out.ch_annotated,
             ch_samples,
             SAMPLE_PREPARE.out.ch_size,
             NICHE_OUTCOME.out.ch_markers,

@@ -9,6 +9,7 @@ import anndata as ad
 import h5py
 import numpy as np
 import pandas as pd
+from anndata.io import read_elem
 
 from semanticst.cohort.read_cohort import Cohort, read_cohort
 from semanticst.constants import UNS, Obs
@@ -106,6 +107,12 @@ def cell_ids(path: Path) -> np.ndarray:
         return backed.obs[Obs.CELL_ID].astype(str).to_numpy(dtype=object)
     finally:
         backed.file.close()
+
+
+def cell_columns(path: Path) -> pd.DataFrame:
+    """All that ``obs`` of ``cohort.h5ad`` has: n_cells rows, in the order of the file."""
+    with h5py.File(path) as file:
+        return read_elem(file["obs"]).reset_index(drop=True)
 
 
 def records(samples: Sequence[Path]) -> dict[str, dict[str, Any]]:

@@ -10,7 +10,7 @@ import pandas as pd
 from semanticst.cohort.read_cohort import read_cohort
 from semanticst.export.cell_groups import loupe_categories, xenium_groups
 from semanticst.export.qupath import qupath_annotations
-from semanticst.export.section_cells import Section, cell_ids, records, sections_of
+from semanticst.export.section_cells import Section, cell_columns, cell_ids, records, sections_of
 from semanticst.export.tissuumaps import tissuumaps_project, tissuumaps_table
 from semanticst.writing import write_json, write_table
 
@@ -42,8 +42,10 @@ def write_exports(path: Path, samples: Sequence[Path], formats: Collection[str],
     cohort = read_cohort(path)
     about, ids = records(samples), cell_ids(path)
     # values are the bulk of the object, and only one format holds them
-    values = cohort.values_by_sample() if "spatialdata" in formats else None
-    for section in sections_of(cohort, ids, about):
+    values = columns = None
+    if "spatialdata" in formats:
+        values, columns = cohort.values_by_sample(), cell_columns(path)
+    for (_, rows), section in zip(cohort.sample_rows(), sections_of(cohort, ids, about)):
         if "xenium_explorer" in formats:
             _table(outdir / "xenium_explorer", section, xenium_groups, ("xenium",))
         if "loupe" in formats:
@@ -54,12 +56,13 @@ def write_exports(path: Path, samples: Sequence[Path], formats: Collection[str],
             name = f"{section.sample}.cells.csv"
             write_table(outdir / "tissuumaps" / name, tissuumaps_table(section))
             write_json(outdir / "tissuumaps" / f"{section.sample}.tmap", tissuumaps_project(section, name))
-        if values is not None:
+        if values is not None and columns is not None:
             from semanticst.export.spatialdata_store import write_store  # with zarr and pyarrow
 
             store, partial = outdir / "spatialdata" / f"{section.sample}.zarr", outdir / f".partial-{section.sample}"
             shutil.rmtree(partial, ignore_errors=True)
-            write_store(partial, section, next(values), cohort.features, len(cohort.niches))
+            own = columns.iloc[rows]
+            write_store(partial, section, own, next(values), cohort.features, len(cohort.niches))
             store.parent.mkdir(exist_ok=True)
             partial.rename(store)
     log.info("%d sections for %s", len(cohort.samples), ", ".join(f for f in FORMATS if f in formats) or "nobody")

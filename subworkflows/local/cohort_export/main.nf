@@ -11,6 +11,7 @@ include { publishedIn    } from '../utils_semanticst_pipeline/outputs'
 workflow COHORT_EXPORT {
     take:
     cohort     // cohort.h5ad
+    annotated  // cohort.h5ad with the columns of the tables
     samples    // list of {sample}.qc.h5ad, sorted by name
     size       // map: cells and features of the cohort
     described  // list: niche_markers.csv, niche_overview.csv
@@ -26,8 +27,9 @@ workflow COHORT_EXPORT {
 
     if (wanted) {
         def export_code = codeDigest('EXPORT_WRITE')
+        // stores have the columns of the tables; the other formats need not be written again with a clinical table
         EXPORT_WRITE(
-            cohort
+            (settings.export_spatialdata ? annotated : cohort)
                 .combine(samples.map { files -> [files] })
                 .combine(size)
                 .map { file, files, n -> [[id: 'cohort', code: export_code, cells: n.cells], file, files, names] }

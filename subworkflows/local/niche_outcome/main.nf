@@ -113,10 +113,14 @@ workflow NICHE_OUTCOME {
         publishedIn('association', REPORT_PLANTED.out.planted),
     )
 
+    // as it is published
+    ch_annotated = COHORT_ANNOTATE.out.cohort.map { _meta, file -> file }
+
     emit:
-    ch_shown   // list: niche_counts.csv, niche_overview.csv, niches.csv.gz, niche_k.csv
-    ch_report  // *_mqc.* files
-    ch_markers // list: niche_markers.csv, niche_overview.csv
-    ch_records // list of {contrast}.association.json, sorted by name; empty without a contrast
-    ch_outputs // [folder below --outdir, files] of what is published
+    ch_shown     // list: niche_counts.csv, niche_overview.csv, niches.csv.gz, niche_k.csv
+    ch_report    // *_mqc.* files
+    ch_markers   // list: niche_markers.csv, niche_overview.csv
+    ch_records   // list of {contrast}.association.json, sorted by name; empty without a contrast
+    ch_annotated // cohort.h5ad with the columns of the tables
+    ch_outputs   // [folder below --outdir, files] of what is published
 }

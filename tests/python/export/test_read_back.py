@@ -3,14 +3,17 @@
 import json
 import os
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
+import zarr
 
 from export_helpers import HOSTILE, niche_of, write_cohort_with_ids, write_samples
 from formats_helpers import ecosystem  # noqa: F401  (a fixture)
 from helpers import invoke
 from report_helpers import FEATURES, make_cohort_object
+from semanticst.export.spatialdata_store import valid_name
 from semanticst.plotting.palette import niche_colour
 
 SPATIALDATA = """
@@ -24,6 +27,8 @@ print(json.dumps({
     "categories": table.obs["niche"].cat.categories.tolist(), "colours": list(table.uns["niche_colors"]),
     "features": table.var_names.tolist(), "total": float(table.X.sum()),
     "xy": [[p.x, p.y] for p in cells.geometry], "radius": float(cells.radius.iloc[0]), "joined": joined.n_obs,
+    "stage": table.obs["Stage__UICC_"].unique().tolist(), "age": table.obs["age"].unique().tolist(),
+    "region": table.obs["sample_region"].unique().tolist(), "shape": table.obs["region"].unique().tolist(),
 }))
 """
 QUPATH = """
@@ -45,10 +50,21 @@ print(json.dumps([markers.path, header.x, header.y, header.gb_col, header.cb_gr_
 """
 
 
+def _add_columns(path):
+    """As the tables of a cohort bring them, with names that the format of SpatialData does not know."""
+    adata = ad.read_h5ad(path)
+    patient = adata.obs["patient"].astype(str)
+    adata.obs["Stage (UICC)"] = patient.map({"p1": "IIa", "p2": "III"}).astype("category")
+    adata.obs["age"] = patient.map({"p1": 61.0, "p2": 55.0})
+    adata.obs["region"] = adata.obs["sample"].astype(str).map({"s1": "core", "s2": "margin", "s3": "core"})
+    adata.write_h5ad(path)
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("formats")
     cohort = write_cohort_with_ids(folder)
+    _add_columns(cohort)
     samples = write_samples(folder, {s: {"platform": "visium", "um_per_unit": 0.5} for s in ("s1", "s2", "s3")})
     switches = ("--export-spatialdata", "--export-tissuumaps")
     result = invoke("export_write", cohort, *samples, *switches, "--outdir", folder)
@@ -70,8 +86,35 @@ def test_spatialdata_reads_the_store(written, ecosystem):  # noqa: F811
     assert found["xy"] == own.obsm["spatial"].tolist()
     assert found["radius"] == 5
     assert found["joined"] == len(niche)
+    assert (found["stage"], found["age"], found["region"]) == (["IIa"], [61.0], ["margin"])
+    assert found["shape"] == ["cells"]
     assert sorted(os.listdir(folder / "spatialdata")) == ["s1.zarr", "s2.zarr", "s3.zarr"]
     assert list(folder.glob(".partial*")) == []
+
+
+def test_the_table_of_a_store_has_the_columns_of_the_object(written):
+    folder, cohort = written
+    group = zarr.open_group(folder / "spatialdata" / "s2.zarr", mode="r")["tables/table"]
+    obs, original = ad.io.read_elem(group["obs"]), ad.read_h5ad(cohort).obs
+    own = original[original["sample"] == "s2"]
+    assert obs["age"].tolist() == own["age"].tolist()
+    assert obs["Stage__UICC_"].astype(str).tolist() == own["Stage (UICC)"].astype(str).tolist()
+    assert obs["sample_region"].astype(str).tolist() == ["margin"] * len(own)
+    assert obs["region"].astype(str).unique().tolist() == ["cells"]
+    assert obs["Stage__UICC_"].cat.categories.tolist() == ["IIa"]
+
+
+@pytest.mark.parametrize(
+    ("name", "taken", "valid"),
+    [
+        ("Grade", {"grade"}, "sample_Grade"),
+        ("__x", set(), "_x"),
+        ("T/N (mm)", set(), "T_N__mm_"),
+        ("..", set(), "sample_.."),
+    ],
+)
+def test_names_of_columns_that_the_format_allows(name, taken, valid):
+    assert valid_name(name, taken) == valid
 
 
 def test_qupaths_library_reads_the_annotations(written, ecosystem):  # noqa: F811
