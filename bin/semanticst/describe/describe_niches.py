@@ -18,6 +18,7 @@ from semanticst.describe.gene_sets import niche_gene_sets, read_gene_sets
 from semanticst.describe.markers import niche_markers
 from semanticst.describe.neighbourhood import niche_contacts
 from semanticst.describe.niche_sections import write_niche_sections
+from semanticst.describe.niche_tree import niche_tree
 from semanticst.describe.overview import overview_table
 from semanticst.plotting import niche_maps
 from semanticst.plotting.niche_maps import SectionMap
@@ -38,10 +39,10 @@ def describe_niches(
     """Write everything that describes the niches of ``cohort.h5ad`` into ``outdir``.
 
     Tables ``niche_overview``, ``niche_counts``, ``niche_markers``, ``niche_contacts``, ``niche_patches``, and where the
-    input allows ``niche_agreement``, ``niche_scores``, ``niche_cell_types``, ``niche_sample_cell_types``,
-    ``niche_regions`` and ``niche_gene_sets`` (CSV); a map of each section under ``maps/``; one sheet with at most
-    ``n_maps`` of them (``maps/niche_maps.png``); custom content for MultiQC. ``names``: table of names of niches,
-    see `semanticst.plotting.niche_names`.
+    input allows ``niche_tree``, ``niche_agreement``, ``niche_scores``, ``niche_cell_types``,
+    ``niche_sample_cell_types``, ``niche_regions`` and ``niche_gene_sets`` (CSV); a map of each section under ``maps/``;
+    one sheet with at most ``n_maps`` of them (``maps/niche_maps.png``); custom content for MultiQC. ``names``: table of
+    names of niches, see `semanticst.plotting.niche_names`.
 
     Raises BadInput when the object lacks niches or positions, or the gene sets or names cannot be used.
     """
@@ -69,6 +70,7 @@ def _describe(
         "niche_patches": niche_patches(cohort),
         "niche_agreement": section_agreement(niche_counts(cohort)),
         "niche_gene_sets": niche_gene_sets(cohort, sets, gene_sets) if sets and gene_sets else None,
+        "niche_tree": niche_tree(cohort),
     }
     for name, table in tables.items():
         if table is not None:

@@ -8,6 +8,7 @@ import pandas as pd
 from semanticst.cohort.read_cohort import Cohort
 from semanticst.constants import FeatureType, Obs
 from semanticst.describe.markers import effect_name
+from semanticst.describe.niche_tree import report_tree
 from semanticst.describe.overview import by_modality, top_markers
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import NICHES, QC, Column, Section
@@ -52,6 +53,8 @@ def write_niche_sections(
         _stability(outdir, cohort)
     if len(cohort.niches) > 1:
         _contacts(outdir, tables["niche_contacts"])
+    if tables["niche_tree"] is not None:
+        report_tree(outdir, tables["niche_tree"])
     if tables["niche_scores"] is not None:
         _scores(outdir, tables["niche_scores"])
 
