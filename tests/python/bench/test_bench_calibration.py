@@ -12,7 +12,7 @@ from semanticst.association.design.tables import Contrast
 from semanticst.bench import _rival_tests, calibration
 from semanticst.bench._docs_tables import replace_between_marks
 from semanticst.bench.hard_cohorts.hard_rows import HARD
-from semanticst.bench.hard_cohorts.hard_tests import PERMUTATIONS, judge, one
+from semanticst.bench.hard_cohorts.hard_tests import PERMUTATIONS, chunk, judge, one
 from semanticst.bench.material.simulated_counts import PLANTED, Layout, draw
 
 N = 200
@@ -132,6 +132,19 @@ def test_hard_cohorts_in_small(name, capsys):
     assert found["pipeline"] < 0.05 + 0.01 + 3 * found["error"]
     assert found["any_q"] <= 0.14, "more than four of thirty cohorts"
     assert found["coverage"] > 0.9
+
+
+def test_all_hard_designs_in_small(capsys):
+    """Every row of ``bench calibration`` that something else than the outcome goes with, 12 cohorts each."""
+    found = [chunk(design, 0, 12, seed=11) for design in HARD]
+    rates, any_q, joint = (np.array([v for part in found for v in part[k]]) for k in ("rates", "any_q", "joint"))
+    print(f"{len(HARD)} designs: {sum(part['seconds'] for part in found):.0f} s of the processor")
+    assert rates.mean() < 0.05 + 3 * rates.std() / np.sqrt(len(rates))
+    assert any_q.mean() <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / len(any_q))
+    assert (joint <= 0.05).mean() <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / len(joint))
+    assert sum(part["covered"] for part in found) / sum(part["intervals"] for part in found) > 0.94
+    worst = max(found, key=lambda part: np.mean(part["any_q"]))
+    assert np.sum(worst["any_q"]) <= 4, "of twelve: one in three cohorts with a finding is no chance"
 
 
 @pytest.mark.parametrize("name", ["cells 200 v 5,000, 12 + 12", "nested batches, 5 of 4 patients a group", "6 pairs"])
