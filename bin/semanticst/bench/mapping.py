@@ -15,11 +15,11 @@ import pandas as pd
 from sklearn.metrics import adjusted_rand_score, roc_auc_score
 
 from semanticst.bench._ladder import LEVELS, Size, make_cohort
-from semanticst.bench._mapped_parts import part_table
 from semanticst.bench._options import niche_starts_option
 from semanticst.bench.material.bad_cases import BAD_CASES, BAD_SETTINGS, ONLY_COUNTS
 from semanticst.bench.material.bad_models import BAD_MODELS
 from semanticst.bench.material.left_out import Mapped, as_types, map_onto, train
+from semanticst.bench.material.mapped_parts import part_table
 from semanticst.bench.measuring.scores import annotated
 from semanticst.bench.niches import DOMAIN, cell_table, prepare
 from semanticst.cli import EXISTING_FILE, step
