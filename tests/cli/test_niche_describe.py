@@ -24,7 +24,17 @@ EXPECTED = {
     "niche_sample_cell_types.csv": ["sample", "patient", "niche", "cell_type", "n_cells"],
     "niche_patches.csv": ["sample", "patient", "niche", "n_cells", "n_patches"],
 }  # fmt: skip
-SECTIONS = ("composition", "markers", "scores", "maps", "overview", "cell_types", "contacts", "stability")
+SECTIONS = (
+    "composition",
+    "markers",
+    "markers_dots",
+    "scores",
+    "maps",
+    "overview",
+    "cell_types",
+    "contacts",
+    "stability",
+)
 
 
 def test_all_files(tmp_path):
@@ -38,7 +48,9 @@ def test_all_files(tmp_path):
         *EXPECTED, *(f"niche_{name}_mqc.json" for name in SECTIONS), "sample_overview_mqc.json", "maps",
     }  # fmt: skip
     maps = {path.name for path in (out / "maps").iterdir()}
-    assert maps == {f"{s}.niches.{e}" for s in ("s1", "s2", "s3") for e in ("png", "pdf")} | {"niche_maps.png"}
+    assert maps == {f"{s}.niches.{e}" for s in ("s1", "s2", "s3") for e in ("png", "pdf")} | {
+        "niche_maps.png", "niche_markers.png", "niche_markers.pdf",
+    }  # fmt: skip
 
 
 def test_reference_mode_has_numbered_graphs_and_no_stability(tmp_path):

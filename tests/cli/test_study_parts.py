@@ -81,11 +81,19 @@ def with_parts(cohort: Cohort, of_validation) -> Cohort:
     return Cohort(cohort.sections.assign(study_part=part), cohort.counts, cohort.clinical)
 
 
-def associated(cohort, folder):
+def associated(cohort, folder, *more):
     paths = cohort.write(folder, ROWS + ARM)
     options = [item for name, path in paths.items() for item in (f"--{name}", path)]
     result = invoke(
-        "niche_associate", "--contrast", "arm", *options, "--clinical-permutations", 199, "--outdir", folder / "out"
+        "niche_associate",
+        "--contrast",
+        "arm",
+        *options,
+        *more,
+        "--clinical-permutations",
+        199,
+        "--outdir",
+        folder / "out",
     )
     assert result.exit_code == 0, result.stderr
     return folder / "out"
@@ -131,6 +139,14 @@ def test_discovery_and_validation_stand_side_by_side(cohort, validated, tmp_path
     text = (out / "association_arm_validation_mqc.json").read_text()
     assert "confirmed" in text
     assert "discovery and validation" in text
+
+
+def test_tables_of_both_parts_have_the_names_of_niches(cohort, validated, tmp_path):
+    (tmp_path / "names.csv").write_text("niche,name\n2,Border\n")
+    out = associated(with_parts(cohort, validated), tmp_path, "--niche-names", tmp_path / "names.csv")
+    for name in ("arm_replication.csv", "arm_validation.csv"):
+        table = pd.read_csv(out / name, keep_default_na=False).astype({"niche": str})
+        assert set(table.loc[table["niche"] == "2", "niche_name"]) == {"Border"}, name
 
 
 def test_validation_without_a_group_is_not_testable(cohort, tmp_path):

@@ -7,12 +7,13 @@ import pandas as pd
 
 from semanticst.cohort.read_cohort import Cohort
 from semanticst.constants import FeatureType, Obs
+from semanticst.describe.marker_dots import draw_marker_dots
 from semanticst.describe.markers import effect_name
 from semanticst.describe.niche_tree import report_tree
-from semanticst.describe.overview import by_modality, top_markers
+from semanticst.describe.overview import UNSURE, by_modality, top_markers
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import NICHES, QC, Column, Section
-from semanticst.plotting.palette import niche_colour, niche_name
+from semanticst.plotting.palette import given_names, niche_colour, niche_name
 from semanticst.units import MICROMETRE
 
 LOW_AGREEMENT = 0.5
@@ -35,6 +36,7 @@ def write_niche_sections(
 
     ``tables`` as made by `semanticst.describe.describe_niches`; ``sheet`` is the picture with ``n_shown`` small maps.
     """
+    names = recognised(tables["niche_overview"])
     _sample_overview(outdir, cohort, tables["niche_counts"])
     _overview(outdir, cohort, tables["niche_overview"])
     if tables["niche_agreement"] is not None:
@@ -52,11 +54,11 @@ def write_niche_sections(
     if Obs.STABILITY in cohort.cells:
         _stability(outdir, cohort)
     if len(cohort.niches) > 1:
-        _contacts(outdir, tables["niche_contacts"])
+        _contacts(outdir, tables["niche_contacts"], names)
     if tables["niche_tree"] is not None:
         report_tree(outdir, tables["niche_tree"])
     if tables["niche_scores"] is not None:
-        _scores(outdir, tables["niche_scores"])
+        _scores(outdir, tables["niche_scores"], names)
 
 
 def _agreement(outdir: Path, table: pd.DataFrame) -> None:
@@ -162,9 +164,20 @@ def _overview(outdir: Path, cohort: Cohort, table: pd.DataFrame) -> None:
         + ("Read the cell types and markers to recognise the tissue" if named else "The markers tell")
         + (" behind a niche. " if named else " which tissue is behind a niche. ")
         + f"The cohort has {n_patients} patient{_s(n_patients)} and {n_samples} sample{_s(n_samples)}; a niche found "
-        "in one patient only says little about the others. Point at a heading for its meaning.",
+        "in one patient only says little about the others. Point at a heading for its meaning." + advice(table),
     )
     multiqc.table(outdir, section, frame, columns, row_title="Niche")
+
+
+def advice(overview: pd.DataFrame) -> str:
+    """What to do where niches would not come back with other patients; empty where all would, or none was judged."""
+    if "reading" not in overview:
+        return ""
+    unsure = overview.loc[overview["reading"].isin(UNSURE), "niche"].astype(str).tolist()
+    if not unsure:
+        return ""
+    which = f"niche {unsure[0]}" if len(unsure) == 1 else f"niches {', '.join(unsure[:-1])} and {unsure[-1]}"
+    return f" <b>Do not interpret {which}: other patients may not show them again. Try fewer niches (--niche_k).</b>"
 
 
 def _maps(outdir: Path, cohort: Cohort, sheet: Path, n_shown: int) -> None:
@@ -232,6 +245,16 @@ def _markers(outdir: Path, cohort: Cohort, markers: pd.DataFrame, name: str, tit
         "therefore no p-values are given here.",
     )
     multiqc.heatmap(outdir, section, frame, x="Feature", y="Niche", z=_EFFECT_WORDS[effect], diverging=True)
+    dots = outdir / "maps" / name
+    draw_marker_dots(markers, list(chosen), _EFFECT_WORDS[effect].lower(), dots)
+    section = Section(
+        f"{name}_dots",
+        NICHES,
+        f"{title}: dot plot",
+        "The same markers as a figure to print (<code>niches/maps</code>: PNG, PDF). Size: mean inside the niche, of "
+        "the largest mean in any niche. Colour: the difference from all other cells.",
+    )
+    multiqc.image(outdir, section, dots.with_suffix(".png"), f"Dot plot of the {title.lower()} of each niche")
 
 
 def _cell_types(outdir: Path, types: pd.DataFrame) -> None:
@@ -273,9 +296,25 @@ def _stability(outdir: Path, cohort: Cohort) -> None:
     multiqc.bars(outdir, section, cells.to_dict("index"), y="Cells", colours=colours)
 
 
-def _contacts(outdir: Path, contacts: pd.DataFrame) -> None:
+def recognised(overview: pd.DataFrame) -> dict[int, str]:
+    """Names of niches with what they are known by: a name that was given, else the first cell type or marker.
+
+    overview : ``niche_overview``.
+    """
+    known = overview["cell_types"] if "cell_types" in overview else overview["markers"]
+    # "T cell 40 %, B cell 9 %" or "CD3E, VIM"
+    first = known.fillna("").str.split(", ").str[0].str.replace(r" \d+%$", "", regex=True)
+    named = given_names()
+    return {
+        niche: niche_name(niche) if niche in named or not word else f"{niche_name(niche)}: {word}"
+        for niche, word in zip(overview["niche"], first)
+    }
+
+
+def _contacts(outdir: Path, contacts: pd.DataFrame, names: dict[int, str]) -> None:
     frame = border_proportions(contacts)
-    frame.index = frame.columns = [niche_name(niche) for niche in frame.index]
+    frame.columns = [niche_name(niche) for niche in frame.index]
+    frame.index = frame.index.map(names)
     section = Section(
         "niche_contacts",
         NICHES,
@@ -307,9 +346,9 @@ def border_proportions(contacts: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(values / np.where(total > 0, total, np.nan), frame.index, frame.columns)
 
 
-def _scores(outdir: Path, scores: pd.DataFrame) -> None:
+def _scores(outdir: Path, scores: pd.DataFrame, names: dict[int, str]) -> None:
     frame = scores.pivot_table(index="niche", columns="context", values="mean", sort=False)
-    frame.index = [niche_name(niche) for niche in frame.index]
+    frame.index = frame.index.map(names)
     meanings = [f"<b>{name}</b>: {_CONTEXT_WORDS[name]}" for name in frame.columns if name in _CONTEXT_WORDS]
     if not meanings:
         meanings = ["The contexts are learned weights of the same spatial neighbours and have a number only"]

@@ -11,6 +11,8 @@ NAMED_MARKERS = 6
 NAMED_PROTEINS = 4
 _READING = ((0.85, "very high"), (0.75, "high"), (0.6, "moderate"), (0.5, "low"), (0.0, "not reproducible"))
 """Words from a Jaccard index on."""
+UNSURE = ("low", "not reproducible")
+"""Readings of niches that should not be interpreted."""
 _LEAST_EFFECT = {
     FeatureType.COUNTS: 0.25,
     FeatureType.BINARY: 0.05,

@@ -184,15 +184,13 @@ def report_curve(curve: pd.DataFrame, outdir: Path) -> None:
         "tissue agree within samples (adjusted Rand index, 1 = the same). Zero line: the same after the cells of each "
         "sample changed places at random, which leaves no arrangement to be found. A peak, above one niche fewer and "
         "one more, is a number that the tissue supports where it is clearly above the zero line: the highest from 3 "
-        "niches up is taken, and among peaks about as high the one with the best Bayesian information criterion, which "
-        "is drawn from 0 (worst of those tried) to 1 (best).",
+        "niches up is taken, and among peaks about as high the one with the best Bayesian information criterion (BIC, "
+        "in <code>niches/niche_k.csv</code>).",
     )
-    span = max(float(np.ptp(tried["bic"])), 1e-12)
     data = {
         "Stability": dict(zip(tried["k"].tolist(), tried["stability"])),
         "Zero line": dict(zip(tried["k"].tolist(), tried["zero"])),
-        "Bayesian information criterion": dict(zip(tried["k"].tolist(), (tried["bic"] - tried["bic"].min()) / span)),
     }
     if tried["zero"].isna().any():
         del data["Zero line"]
-    lines(outdir, section, data, x="Number of niches", y="Stability and criterion")
+    lines(outdir, section, data, x="Number of niches", y="Stability (adjusted Rand index)")

@@ -177,25 +177,27 @@ def limits_section(outdir: Path, frame: pd.DataFrame, limits: pd.DataFrame) -> N
     given = limits.dropna(subset="value") if len(limits) else limits
     if not len(given):
         return
-    words = [
-        f"{_short(value)}, {source}: {beyond:,} cells{'' if pd.isna(only) else f', {only:,.0f} by this filter only'}"
-        for value, source, beyond, only in zip(
-            given["value"], given["source"], given["n_beyond"], given["n_beyond_only"]
-        )
-    ]
-    wide = given.assign(words=words).pivot_table(index="sample", columns="limit", values="words", aggfunc="first")
-    wide = wide.reindex(index=[name for name in first_to_look_at(frame).index if name in wide.index])
+    place = {name: i for i, name in enumerate(first_to_look_at(frame).index)}
+    given = given[given["sample"].isin(place)]
+    given = given.sort_values("sample", key=lambda names: names.map(place), kind="stable")
+    rows = [f"{row.sample}, {_LIMITS.get(row.limit, row.limit)}" for row in given.itertuples()]
+    shown = given.assign(value=given["value"].map(_short)).set_index(pd.Index(rows))
     section = Section(
         "qc_limits",
         QC,
         "Thresholds",
-        "Each threshold with its source, the cells beyond it, and those that no other threshold would have removed. "
+        "Each threshold of each sample, where it comes from, and what it removed. "
         "<i>median - 5 MADs</i>: from the sample itself. <i>floor</i>, <i>lowest limit</i>, <i>default</i>: of the "
         "platform, where the sample's own would be too lax. <i>given</i>: for the run. <i>samplesheet</i>: for this "
         "sample. As a table: <code>qc/qc_thresholds.csv</code>.",
     )
-    columns = {name: Column(title) for name, title in _LIMITS.items() if name in wide}
-    multiqc.table(outdir, section, wide, columns)
+    columns = {
+        "value": Column("Value", "Cells beyond it are removed"),
+        "source": Column("Source"),
+        "n_beyond": Column("Removed", "Cells beyond this threshold; a cell may be beyond several", "{:,d}"),
+        "n_beyond_only": Column("By this only", "Cells that no other threshold would have removed", "{:,.0f}"),
+    }
+    multiqc.table(outdir, section, shown, columns, "Sample, threshold")
 
 
 def removed_section(outdir: Path, frame: pd.DataFrame) -> None:

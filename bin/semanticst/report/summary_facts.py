@@ -11,14 +11,13 @@ from semanticst.association.checks.arbitrary_cuts import is_supported
 from semanticst.association.output.all_contrasts import all_tests
 from semanticst.association.output.summary_text import SAME_SIGN, joined, plural
 from semanticst.association.stats.results import SIGNIFICANT
+from semanticst.describe.overview import UNSURE
 from semanticst.errors import BadInput, Problem
 from semanticst.plotting.palette import niche_name
 from semanticst.spreadsheet import unguarded
 
 FORMAT = 1
 """Of ``summary.json``; raised when a key changes its meaning or goes."""
-UNSURE = ("low", "not reproducible")
-"""Readings of a Jaccard index of niches that should not be interpreted."""
 ARBITRARY_CUTS = (
     "The tissue does not support this number: they come back no better than niches of shuffled cells. "
     "They are arbitrary cuts, not to be interpreted."

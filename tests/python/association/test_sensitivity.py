@@ -115,6 +115,11 @@ def test_extreme_patients_are_those_with_most_and_least_of_the_strongest_niche(n
 
 def test_maps_are_drawn_where_something_was_tested_only(niches, tmp_path):
     cohort, path = niches
-    assert draw_figures(ask(cohort), tmp_path, "c", path) == ["forest", "patients", "representative_sections"]
+    assert draw_figures(ask(cohort), tmp_path, "c", path) == [
+        "forest",
+        "patients",
+        "composition",
+        "representative_sections",
+    ]
     untestable = Contrast("c", "groups", column="group", subset="patient == p00|p01|p04|p05")
     assert draw_figures(ask(cohort, contrast=untestable), tmp_path, "u", path) == ["forest", "patients"]

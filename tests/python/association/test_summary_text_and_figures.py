@@ -9,6 +9,7 @@ import pytest
 from matplotlib.image import imread
 
 from clinical_helpers import Cohort, make_cohort, row_of
+from semanticst.association.output.composition_plot import composition
 from semanticst.association.output.forest_plot import forest
 from semanticst.association.output.kaplan_meier import survival_curves
 from semanticst.association.output.patient_plot import patients
@@ -140,8 +141,55 @@ def test_forest_shows_every_niche_with_its_colour_and_interval():
 
 
 def test_forest_of_several_groups_has_a_panel_a_pair():
-    figure = forest(make_cohort((5, 5, 5)).ask("groups", column="group"))
+    result = make_cohort((5, 5, 5)).ask("groups", column="group")
+    figure = forest(replace(result, top_markers={"1": "A, B and C"}))
     assert panel_titles(figure) == ["g1 vs g0", "g2 vs g0", "g2 vs g1"]
+    # read against each other, so on one axis
+    assert len({ax.get_xlim() for ax in figure.axes}) == 1
+    assert "Niche 1\nA, B and C" in [t.get_text() for t in figure.axes[0].get_yticklabels()]
+    # pairs of niches that do not pass over all levels have no p
+    said = [t.get_text() for ax in figure.axes for t in ax.texts]
+    assert any("not tested" in text for text in said)
+    assert not any("nan" in text for text in said)
+
+
+def test_composition_is_sorted_by_group_and_by_the_leading_niche():
+    result = make_cohort((7, 9), n_niches=22, effect=2.5).ask("groups", column="group")
+    figure = composition(result)
+    assert panel_titles(figure) == ["g0 (n = 7)", "g1 (n = 9)"]
+    leading = result.primary.sort_values("p", kind="stable")["niche"].iloc[0]
+    for ax, group in zip(figure.axes, ("g0", "g1")):
+        first, *others = ax.containers
+        assert first.get_label() == f"Niche {leading}"
+        heights = [bar.get_height() for bar in first]
+        assert heights == sorted(heights, reverse=True)
+        patients_of = result.design.units.index[result.design.units["value"] == group]
+        assert {t.get_text() for t in ax.get_xticklabels()} == set(patients_of)
+        # more niches than colours: told apart by hatches
+        hatched = {bars.get_label() for bars in (first, *others) if bars[0].get_hatch()}
+        assert hatched == {"Niche 21", "Niche 22"}
+
+
+def test_composition_of_survival_and_of_a_number():
+    cohort = make_cohort((12, 12))
+    events = panel_titles(composition(cohort.ask("survival", **SURVIVAL)))
+    assert [title.split(" (")[0] for title in events] == ["event", "censored"]
+    assert panel_titles(composition(cohort.ask("continuous", column="x"))) == ["by x, rising"]
+
+
+def test_points_lie_apart_inside_their_level():
+    result = make_cohort((15, 15)).ask("groups", column="group")
+    shown = result.features.shown.copy()
+    shown["proportion", "1"] = 0.0
+    figure = patients(replace(result, features=replace(result.features, shown=shown)))
+    dots = figure.axes[0].collections[0].get_offsets()
+    for level, places in enumerate((dots[:15, 0], dots[15:, 0])):
+        assert len(set(np.round(places, 4))) == 15
+        assert np.abs(places - level).max() < 0.4
+    # quartiles as a box
+    box = figure.axes[1].patches[0]
+    of_level = 100 * result.features.shown["proportion", "2"].to_numpy()[:15]
+    assert (box.get_y(), box.get_y() + box.get_height()) == pytest.approx(tuple(np.quantile(of_level, [0.25, 0.75])))
 
 
 def test_untestable_rows_are_drawn_as_such():
@@ -171,6 +219,9 @@ def test_survival_curves_have_numbers_at_risk():
     above = int((share > share.median()).sum())
     assert numbers[0] == str(above)
     assert str(40 - above) in numbers
+    # confidence bands of both curves
+    assert len(axes[0].collections) == 2
+    assert axes[1].get_xlabel() == "time (time, in the unit of this column)"
 
 
 def test_rows_about_all_niches_have_no_niche_colour():
@@ -182,18 +233,21 @@ def test_files_of_a_contrast(tmp_path):
     result = cohort.ask("groups", column="group")
     write_association(result, tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "association_c_composition_mqc.json",
         "association_c_forest_mqc.json",
         "association_c_mqc.json",
         "association_c_patients_mqc.json",
         "c.association.json",
         "c.csv",
+        "c_composition.pdf",
+        "c_composition.png",
         "c_forest.pdf",
         "c_forest.png",
         "c_patients.pdf",
         "c_patients.png",
         "c_sensitivity.csv",
     ]
-    for name in ("forest", "patients"):
+    for name in ("composition", "forest", "patients"):
         picture = imread(tmp_path / f"c_{name}.png")
         assert picture.shape[1] > 600
         assert picture[..., :3].std() > 0.05
@@ -208,6 +262,15 @@ def test_files_of_a_contrast(tmp_path):
     first = result.table.iloc[0]
     assert section["data"][f"Niche {first['niche']}"]["effect"] == pytest.approx(first["effect"])
     assert "All niches together (R²)" in section["data"]
+
+
+def test_what_levels_explain_is_no_difference(tmp_path):
+    write_association(make_cohort((6, 6, 6)).ask("groups", column="group"), tmp_path)
+    section = json.loads((tmp_path / "association_c_mqc.json").read_text())
+    row = next(values for name, values in section["data"].items() if name.startswith("Niche 1"))
+    assert 0 <= row["explained"] <= 1
+    assert "effect" not in row
+    assert "partial eta squared" in section["headers"]["explained"]["description"]
 
 
 def test_markup_in_the_users_words_is_escaped(tmp_path):

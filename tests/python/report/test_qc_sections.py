@@ -154,8 +154,9 @@ def test_thresholds_are_shown_with_their_source(tmp_path):
     shown = record("a1", threshold_sources={"min_counts": "median - 5 MADs"}, removed_only={"min_counts": 1})
     report_qc(write(tmp_path, [shown, record("a2", "fail", 0)]), tmp_path)
     data = section(tmp_path, "qc_limits")["data"]
-    assert list(data) == ["a2", "a1"]
-    assert data["a1"]["min_counts"] == "12.5&#44; median - 5 MADs: 2 cells&#44; 1 by this filter only"
+    assert list(data) == ["a2&#44; Minimum counts", "a1&#44; Minimum counts"]
+    expected = {"value": "12.5", "source": "median - 5 MADs", "n_beyond": 2, "n_beyond_only": 1}
+    assert data["a1&#44; Minimum counts"] == expected
 
 
 def test_failed_samples_are_named_with_what_to_do(tmp_path):

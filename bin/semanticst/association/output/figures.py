@@ -9,6 +9,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from semanticst.association.associate import Association
+from semanticst.association.output.composition_plot import composition
 from semanticst.association.output.forest_plot import forest
 from semanticst.association.output.kaplan_meier import survival_curves
 from semanticst.association.output.patient_plot import patients
@@ -26,6 +27,7 @@ def draw_figures(result: Association, outdir: Path, stem: str, niches: Path | No
     """
     outcome = {"kaplan_meier": survival_curves} if result.contrast.type == "survival" else {"patients": patients}
     drawings: dict[str, Callable[[Association], Figure | None]] = {"forest": forest, **outcome}
+    drawings["composition"] = composition
     if niches is not None and strongest_niche(result) is not None:
         drawings["representative_sections"] = partial(draw_representative_sections, niches=niches)
     # the date would make every PDF differ

@@ -10,12 +10,14 @@ from matplotlib.figure import Figure
 from semanticst.association.associate import Association
 from semanticst.association.features.composition import JOINT
 from semanticst.association.output.summary_text import feature_name, p_text
-from semanticst.association.stats.results import SIGNIFICANT
+from semanticst.association.stats.results import PAIRWISE, SIGNIFICANT
 from semanticst.plotting.style import FAINT, INK, new_figure, row_colour
 
 MOST_ROWS, MOST_PANELS = 40, 6
 """With contacts or many groups there can be hundreds of effects: those with the smallest p are drawn."""
 
+LONGEST, ELLIPSIS = 32, "\N{HORIZONTAL ELLIPSIS}"
+"""Letters of the markers under the name of a niche."""
 TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 
 
@@ -32,8 +34,9 @@ def forest(result: Association) -> Figure:
     names["kind"] = names["feature"].map(lambda feature: _place("contact_with_1" if "contact" in feature else feature))
     names = names.sort_values(["kind", "effect"], ascending=[True, False], kind="stable", na_position="last")
     names = names[["feature", "niche"]]
-    figure = new_figure(8.5, len(comparisons) * (1.1 + 0.32 * len(names)))
-    axes = figure.subplots(len(comparisons), 1, squeeze=False)[:, 0]
+    figure = new_figure(8.5, len(comparisons) * (1.1 + (0.4 if result.top_markers else 0.32) * len(names)))
+    # panels of one contrast are read against each other
+    axes = figure.subplots(len(comparisons), 1, squeeze=False, sharex=True)[:, 0]
     for ax, comparison in zip(axes, comparisons):
         here = result.effects[result.effects["comparison"] == comparison].set_index(["feature", "niche"])
         _panel(ax, result, here.reindex(pd.MultiIndex.from_frame(names)), comparison)
@@ -57,7 +60,11 @@ def _panel(ax: Axes, result: Association, rows: pd.DataFrame, comparison: str) -
     labels = []
     beside: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "va": "center"}
     for i, ((feature, niche), row) in enumerate(rows.iterrows()):
-        labels.append(feature_name(pd.Series({"feature": feature, "niche": niche})))
+        name = feature_name(pd.Series({"feature": feature, "niche": niche}))
+        first = result.top_markers.get(niche, "") if feature == "proportion" else ""
+        labels.append(
+            f"{name}\n{first if len(first) < LONGEST else first[: LONGEST - 1] + ELLIPSIS}" if first else name
+        )
         effect, low, high = row[columns]
         if not np.isfinite(effect):
             ax.text(1.02, i, "not testable", color=FAINT, **beside)
@@ -65,9 +72,9 @@ def _panel(ax: Axes, result: Association, rows: pd.DataFrame, comparison: str) -
         ax.plot([low, high], [i, i], color=INK, lw=1.2, solid_capstyle="butt", zorder=2)
         ax.scatter(effect, i, s=55, color=row_colour(niche), edgecolor=INK, linewidth=0.8, zorder=3)
         weight = "bold" if row["q"] < SIGNIFICANT else "normal"
-        text = f"{effect:.2f} [{low:.2f}, {high:.2f}]   {p_text(row['q'], 'q')}".replace("-", "\N{MINUS SIGN}")
+        text = f"{effect:.2f} [{low:.2f}, {high:.2f}]   {_tested(row)}".replace("-", "\N{MINUS SIGN}")
         ax.text(1.02, i, text, fontweight=weight, **beside)
-    ax.set_yticks(range(len(labels)), labels)
+    ax.set_yticks(range(len(labels)), labels, fontsize=8 if result.top_markers else None)
     ax.set_ylim(len(labels) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
     ax.axvline(1 if survival else 0, color=FAINT, lw=1, zorder=1)
@@ -77,8 +84,15 @@ def _panel(ax: Axes, result: Association, rows: pd.DataFrame, comparison: str) -
         shown = [t for t in TICKS if low <= t <= high]
         ax.set_xticks(shown, [f"{t:g}" for t in shown])
         ax.minorticks_off()
+    ax.tick_params(axis="x", labelbottom=True)
     ax.set_xlabel(_axis_label(result, comparison, set(rows.index.get_level_values("feature"))))
     ax.set_title(comparison, loc="left")
+
+
+def _tested(row: pd.Series) -> str:
+    if np.isfinite(row["q"]):
+        return p_text(row["q"], "q")
+    return "not tested" if row["family"] == PAIRWISE else "no q"
 
 
 def _axis_label(result: Association, comparison: str, features: set[str]) -> str:

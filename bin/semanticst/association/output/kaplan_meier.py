@@ -9,7 +9,7 @@ from semanticst.association.associate import Association
 from semanticst.association.output.patient_plot import words_figure
 from semanticst.association.output.summary_text import feature_name, is_share, p_text
 from semanticst.association.stats.survival import base_frame, kaplan_meier, median_split
-from semanticst.plotting.style import INK, new_figure, row_colour
+from semanticst.plotting.style import FAINT, INK, new_figure, row_colour
 
 
 def survival_curves(result: Association) -> Figure:
@@ -46,6 +46,9 @@ def _curve_panel(part: SubFigure, result: Association, row: pd.Series) -> None:
             continue
         fit = kaplan_meier(base, keep)
         curve = fit.survival_function_.iloc[:, 0]
+        bounds = fit.confidence_interval_
+        shade = row_colour(row["niche"]) if name == "above" else FAINT
+        ax.fill_between(bounds.index, *bounds.to_numpy().T, step="post", color=shade, alpha=0.2, linewidth=0)
         for line in lines:
             ax.step(curve.index, curve, where="post", **line)
         censored = base["time"][keep & (base["event"] == 0)]
@@ -62,7 +65,7 @@ def _curve_panel(part: SubFigure, result: Association, row: pd.Series) -> None:
     table.set_ylim(0, 1)
     table.set_yticks([])
     table.set_xticks(ticks)
-    table.set_xlabel(result.contrast.time)
+    table.set_xlabel(f"time ({result.contrast.time}, in the unit of this column)")
     table.spines[["left", "bottom"]].set_visible(False)
     table.tick_params(length=0)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from semanticst.association.associate import Association
 from semanticst.association.output.summary_text import feature_name, is_share, p_text
@@ -12,6 +13,10 @@ from semanticst.plotting.style import FAINT, INK, new_figure, row_colour
 
 MOST_OTHERS = 8
 """Panels for features beside shares."""
+FEWEST_OF_A_BOX = 5
+"""Patients of a level that have quartiles."""
+DOTS_ABOVE = 22
+"""Points that fit above each other in a panel."""
 
 
 def patients(result: Association) -> Figure:
@@ -80,8 +85,14 @@ def _points_by_level(ax: Axes, result: Association, y: np.ndarray, colour: str) 
         position = position + _spread(values, y, levels)
     ax.scatter(position, y, s=26, color=colour, edgecolor=INK, linewidth=0.6, zorder=3)
     for i, level in enumerate(levels):
-        if (values == level).any():
-            ax.hlines(np.nanmean(y[values == level]), i - 0.32, i + 0.32, color=INK, lw=2, zorder=2)
+        own = y[(values == level) & np.isfinite(y)]
+        if len(own) >= FEWEST_OF_A_BOX:
+            low, high = np.quantile(own, [0.25, 0.75])
+            ax.add_patch(
+                Rectangle((i - 0.34, low), 0.68, high - low, facecolor="none", edgecolor=FAINT, lw=1, zorder=1)
+            )
+        if len(own):
+            ax.hlines(np.median(own), i - 0.34, i + 0.34, color=INK, lw=2, zorder=2)
     ax.set_xticks(range(len(levels)), levels)
     ax.set_xlim(-0.6, len(levels) - 0.4)
 
@@ -98,10 +109,17 @@ def _level_labels(axes: np.ndarray, n_panels: int, levels: tuple[str, ...]) -> N
 
 
 def _spread(values: np.ndarray, y: np.ndarray, levels: tuple[str, ...]) -> np.ndarray:
-    """Sideways shift by rank inside a level, so that points do not hide each other; no chance in it."""
+    """Sideways shift of points of a level that would hide each other, to both sides in turn; no chance in it."""
     shift = np.zeros(len(y))
+    known = y[np.isfinite(y)]
+    height = max(np.ptp(known), 1e-12) / DOTS_ABOVE if len(known) else 1.0
     for level in levels:
-        here = np.flatnonzero(values == level)
-        order = here[np.argsort(y[here], kind="stable")]
-        shift[order] = np.array([0.0, 0.12, -0.12, 0.24, -0.24])[np.arange(len(order)) % 5]
+        here = np.flatnonzero((values == level) & np.isfinite(y))
+        place = np.floor(y[here] / height)
+        for one in np.unique(place):
+            beside = here[place == one]
+            step = min(0.11, 0.6 / len(beside))
+            k = np.arange(len(beside))
+            # 0, 1, -1, 2, -2 ... for an odd number, 1/2, -1/2, 3/2 ... for an even one
+            shift[beside] = step * np.where(k % 2, 1, -1) * ((k + 1) // 2 if len(beside) % 2 else k // 2 + 0.5)
     return shift

@@ -14,6 +14,7 @@ from semanticst.association.stats.results import PAIRWISE, SIGNIFICANT
 from semanticst.constants import VALIDATION, Obs
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import ASSOCIATION, Column, Section
+from semanticst.plotting.niche_names import with_names
 from semanticst.writing import write_table
 
 log = logging.getLogger(__name__)
@@ -60,9 +61,9 @@ def write_replication(result: Association, validation: Association | None, reaso
     """
     name = result.contrast.name
     if validation is not None:
-        write_table(outdir / f"{name}_validation.csv", validation.table)
+        write_table(outdir / f"{name}_validation.csv", with_names(validation.table))
     both = side_by_side(result.table, None if validation is None else validation.table)
-    write_table(outdir / f"{name}_replication.csv", both)
+    write_table(outdir / f"{name}_replication.csv", with_names(both))
     n_found, n_same = (
         (both["found"] == "yes").sum(),
         ((both["found"] == "yes") & (both["same_direction"] == "yes")).sum(),

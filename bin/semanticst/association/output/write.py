@@ -33,12 +33,18 @@ FIGURES = {
     ),
     "patients": (
         "patients",
-        "Proportion of each niche; a point is a patient, the bar is the mean. Bold where q < 0.05.",
+        "Proportion of each niche; a point is a patient, the bold line the median, the box the middle half of 5 and "
+        "more patients. Bold where q < 0.05.",
     ),
     "kaplan_meier": (
         "survival curves",
-        "Patients above and below the median proportion, for the niches with the smallest p. The cut is fixed "
-        "beforehand and serves the eye only: the test uses the proportion itself.",
+        "Patients above and below the median proportion, for the niches with the smallest p; shaded: 95 % "
+        "confidence band. The cut is fixed beforehand and serves "
+        "the eye only: the test uses the proportion itself.",
+    ),
+    "composition": (
+        "composition",
+        "A bar per patient, groups side by side, sorted by the niche with the smallest p, which lies at the bottom.",
     ),
     "representative_sections": (
         "representative sections",
@@ -46,6 +52,8 @@ FIGURES = {
         "largest section. The niche has its colour, all others are grey. Maps of all niches are in niches/maps.",
     ),
 }
+EXPLAINED = ("partial_eta_squared", "r_squared")
+"""Effects that are a part of the variance."""
 MOST_TABLE_ROWS = 60
 """Rows of the report's table; the CSV has all."""
 
@@ -152,6 +160,9 @@ def report_table(result: Association, outdir: Path) -> None:
         # in the report the ratio itself, in the CSV its logarithm
         ratio = table["hazard_ratio"].fillna(table["effect"])
         table = table.assign(effect=ratio, ci_low=table["hazard_ratio_low"], ci_high=table["hazard_ratio_high"])
+    # what a test over all levels explains has no direction, and is no difference
+    explained = table["effect_type"].isin(EXPLAINED)
+    table = table.assign(explained=table["effect"].where(explained), effect=table["effect"].mask(explained))
     table = table.head(MOST_TABLE_ROWS)
     compared = table.loc[table["family"] != COMPOSITION, "comparison"]
     names = [
@@ -181,11 +192,15 @@ def _columns(result: Association) -> dict[str, Column]:
     if len(result.effects["comparison"].unique()) > 1:
         low, high = "reference", "target"
     survival = result.contrast.type == "survival"
-    types = ", ".join(result.effects["effect_type"].dropna().unique()).replace("_", " ")
+    kinds = [kind for kind in result.effects["effect_type"].dropna().unique() if kind not in EXPLAINED]
+    types = ", ".join(kinds).replace("_", " ")
     percent = "{:.1%}"
     return {
         "effect": Column("Effect", "hazard ratio per SD" if survival else types, "{:.2f}"),
         "interval": Column("95 % interval", "of the effect"),
+        "explained": Column(
+            "Explained", "Part of the variance that the levels explain: partial eta squared, R squared", "{:.0%}"
+        ),
         "points": Column("Percentage points", "Effect on the proportion of cells, with its 95 % interval"),
         "mean_reference": Column(f"Proportion, {low}", "Mean proportion of cells over patients", percent),
         "mean_target": Column(f"Proportion, {high}", "Mean proportion of cells over patients", percent),

@@ -1,0 +1,35 @@
+"""Sections about niches: what a niche is known by, advice, and the dot plot of markers."""
+
+import pandas as pd
+
+from semanticst.describe.marker_dots import LARGEST, draw_marker_dots
+from semanticst.describe.niche_sections import advice, recognised
+from semanticst.plotting.palette import named_niches
+
+
+def test_a_niche_is_known_by_its_name_its_cell_type_or_its_marker():
+    overview = pd.DataFrame({"niche": [1, 2, 3], "markers": ["KRT8, EPCAM", "", "CD3E"]})
+    assert recognised(overview) == {1: "Niche 1: KRT8", 2: "Niche 2", 3: "Niche 3: CD3E"}
+    types = overview.assign(cell_types=["T cell 40 %, B cell 9 %".replace(" %", "%"), "", "Tumour 90%"])
+    with named_niches({3: "Border"}):
+        assert recognised(types) == {1: "Niche 1: T cell", 2: "Niche 2", 3: "Niche 3 (Border)"}
+
+
+def test_niches_that_dissolve_come_with_advice():
+    overview = pd.DataFrame({"niche": [1, 2, 3], "reading": ["high", "low", "not reproducible"]})
+    assert "Do not interpret niches 2 and 3" in advice(overview)
+    assert "--niche_k" in advice(overview)
+    assert advice(overview.iloc[:1]) == advice(overview[["niche"]]) == ""
+
+
+def test_dots_are_as_large_as_the_mean(tmp_path, monkeypatch):
+    rows = [(1, "A", 4.0, 2.0), (1, "B", 1.0, -1.0), (2, "A", 1.0, -2.0), (2, "B", 2.0, 1.0)]
+    markers = pd.DataFrame(rows, columns=["niche", "symbol", "mean_in", "log2_fold_change"])
+    drawn = []
+    monkeypatch.setattr("semanticst.describe.marker_dots.save", lambda figure, path, dpi: drawn.append((figure, path)))
+    draw_marker_dots(markers, ["B", "A"], "log2 fold change", tmp_path / "niche_markers")
+    assert [path.name for _, path in drawn] == ["niche_markers.png", "niche_markers.pdf"]
+    dots = drawn[0][0].axes[0].collections[0]
+    assert (dots.get_sizes() / LARGEST).tolist() == [0.5, 1.0, 1.0, 0.25]
+    assert dots.get_array().tolist() == [-1.0, 2.0, 1.0, -2.0]
+    assert dots.get_clim() == (-2.0, 2.0)
