@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
 from semanticst.errors import ReadError
 from semanticst.io.several_sections import FIELDS, plain
@@ -59,6 +58,8 @@ def find_pieces(points: np.ndarray, gap: float | None = None) -> Pieces:
 
     Raises ValueError when no cell has coordinates.
     """
+    from scipy.sparse.csgraph import connected_components  # 12 MB, here beside a matrix that is read by then
+
     finite = np.flatnonzero(np.isfinite(points).all(axis=1))
     if not len(finite):
         raise ValueError("no cell has coordinates")
@@ -112,7 +113,8 @@ def _spanning_tree(positions: np.ndarray):
     The distance of two cells is at least that of each to its fifth neighbour (Campello et al. 2013, the distance of
     HDBSCAN); edges of the Delaunay triangulation are enough for the tree of plain distances, and nearly so for this.
     """
-    from scipy.spatial import Delaunay, QhullError, cKDTree  # 19 MB, here beside a matrix that is read by then
+    from scipy.sparse.csgraph import minimum_spanning_tree
+    from scipy.spatial import Delaunay, QhullError, cKDTree  # 7 MB more
 
     n = len(positions)
     depth = min(NEIGHBOURS, n - 1)
