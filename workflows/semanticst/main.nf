@@ -62,6 +62,7 @@ workflow SEMANTICST {
             COHORT_INPUT.out.ch_contrasts,
             COHORT_INPUT.out.ch_tables,
             COHORT_INPUT.out.ch_planted,
+            SAMPLE_PREPARE.out.ch_thumbnails,
             gene_sets,
             names,
             earlier,

@@ -35,6 +35,7 @@ def describe_niches(
     threads: int = 1,
     gene_sets: Path | None = None,
     names: Path | None = None,
+    thumbnails: Path | None = None,
 ) -> None:
     """Write everything that describes the niches of ``cohort.h5ad`` into ``outdir``.
 
@@ -42,7 +43,8 @@ def describe_niches(
     input allows ``niche_tree``, ``niche_agreement``, ``niche_scores``, ``niche_cell_types``,
     ``niche_sample_cell_types``, ``niche_regions`` and ``niche_gene_sets`` (CSV); a map of each section under ``maps/``;
     one sheet with at most ``n_maps`` of them (``maps/niche_maps.png``); custom content for MultiQC. ``names``: table of
-    names of niches, see `semanticst.plotting.niche_names`.
+    names of niches, see `semanticst.plotting.niche_names`. ``thumbnails``: folder with ``{sample}.jpg`` and
+    ``{sample}.json``, which lie under the maps of these samples.
 
     Raises BadInput when the object lacks niches or positions, or the gene sets or names cannot be used.
     """
@@ -51,11 +53,17 @@ def describe_niches(
     cohort = read_cohort(path)
     log.info("%d cells, %d samples, %d niches", len(cohort.cells), len(cohort.samples), len(cohort.niches))
     with names_from(names, len(cohort.niches)):
-        _describe(cohort, outdir, n_maps, threads, sets, gene_sets)
+        _describe(cohort, outdir, n_maps, threads, sets, gene_sets, thumbnails)
 
 
 def _describe(
-    cohort: Cohort, outdir: Path, n_maps: int, threads: int, sets: dict[str, list[str]] | None, gene_sets: Path | None
+    cohort: Cohort,
+    outdir: Path,
+    n_maps: int,
+    threads: int,
+    sets: dict[str, list[str]] | None,
+    gene_sets: Path | None,
+    thumbnails: Path | None,
 ) -> None:
     markers, types = niche_markers(cohort), niche_cell_types(cohort)
     tables = {
@@ -76,7 +84,7 @@ def _describe(
         if table is not None:
             write_table(outdir / f"{name}.csv", with_names(table))
 
-    sections = section_maps(cohort)
+    sections = section_maps(cohort, thumbnails)
     niche_maps.write_maps(sections, outdir / "maps", threads)
     chosen = niche_maps.choose_sections(sections, n_maps)
     sheet = outdir / "maps" / "niche_maps.png"
@@ -85,11 +93,14 @@ def _describe(
     write_niche_sections(outdir, cohort, tables, sheet if chosen else None, len(chosen))
 
 
-def section_maps(cohort: Cohort) -> list[SectionMap]:
-    """Return the sections of a cohort, sorted by sample."""
+def section_maps(cohort: Cohort, thumbnails: Path | None = None) -> list[SectionMap]:
+    """Return the sections of a cohort, sorted by sample, each with its picture of the tissue where there is one."""
+    tissue = {path.stem: path for path in thumbnails.glob("*.json")} if thumbnails else {}
     patient = dict(zip(cohort.samples[Obs.SAMPLE], cohort.samples[Obs.PATIENT]))
     niche = cohort.cells[Obs.NICHE].to_numpy()
     return [
-        SectionMap(sample, patient[sample], cohort.xy[rows], niche[rows], cohort.spatial_unit)
+        SectionMap(
+            sample, patient[sample], cohort.xy[rows], niche[rows], cohort.spatial_unit, tissue=tissue.get(sample)
+        )
         for sample, rows in cohort.sample_rows()
     ]

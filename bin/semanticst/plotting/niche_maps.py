@@ -15,12 +15,15 @@ from matplotlib.lines import Line2D
 
 from semanticst.plotting.palette import given_names, named_niches, niche_colour, niche_marker, niche_name
 from semanticst.plotting.section_axes import bar_length, dot_diameter, draw_bar, extent, fit, save
+from semanticst.plotting.thumbnail import draw_thumbnail
 
 log = logging.getLogger(__name__)
 
 _RASTER_ABOVE = 50_000
 """Dots above which a PDF holds them as a picture, so that it stays small and opens quickly."""
 _PANELS_PER_ROW = 4
+_DOT_ON_TISSUE = 0.6
+"""Diameter of a dot against one that touches its neighbours: tissue is seen between them, and colours stay true."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class SectionMap:
     """Sections of different groups are shown in turn: the level of a contrast, event or censored."""
     note: str = ""
     """What a title says of the section beside sample and patient, where it is more than the group."""
+    tissue: Path | None = None
+    """``{sample}.json`` of a picture of the tissue, beside which its ``.jpg`` lies."""
 
     @property
     def title(self) -> str:
@@ -81,7 +86,9 @@ def section_figure(section: SectionMap) -> Figure:
     figure.set_figwidth(map_width + max(2.2, 0.4 + _label_width(labels)))
     total_width, total_height = figure.get_size_inches()
     axes = figure.add_axes((0.2 / total_width, 0.45 / total_height, map_width / total_width, map_height / total_height))
-    draw_section(axes, section)
+    if section.tissue:
+        draw_thumbnail(axes, section.tissue)
+    draw_section(axes, section, dot=_DOT_ON_TISSUE if section.tissue else 1.0)
     title = section.sample if section.sample == section.patient else f"{section.sample} (patient {section.patient})"
     figure.text(
         0.2 / total_width, 1 - 0.12 / total_height, title, va="top", fontsize=11, fontweight="bold", parse_math=False
@@ -160,13 +167,14 @@ def draw_section(
     bar: float | None = None,
     font_size: float = 8,
     colour: Callable[[int], str] = niche_colour,
+    dot: float = 1.0,
 ) -> None:
     """Draw dots and a scale bar (``bar`` units long, else fitted); y grows downwards, as in the microscope's image.
 
-    ``colour`` of a niche.
+    ``colour`` of a niche; ``dot``: diameter of a dot, 1 = it touches its neighbours.
     """
     points_per_unit = fit(axes, section.xy)
-    diameter = dot_diameter(section.xy, points_per_unit)
+    diameter = dot * dot_diameter(section.xy, points_per_unit)
     for niche in np.unique(section.niche):
         x, y = section.xy[section.niche == niche].T
         axes.plot(

@@ -1,6 +1,7 @@
 """Thumbnail of the tissue: the picture that came with a sample, cut to its cells, with its scale."""
 
 import io
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from semanticst.units import MICROMETRE
 from semanticst.writing import atomic, write_json
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from PIL.Image import Image
 
 LONGEST = 1500
@@ -113,6 +115,18 @@ def write_thumbnail(thumbnail: Thumbnail, folder: Path, sample: str, unit: str) 
             "um_per_px": step if unit == MICROMETRE else None,
         },
     )
+
+
+def draw_thumbnail(axes: "Axes", path: Path) -> None:
+    """Draw the picture of a ``{sample}.json`` that `write_thumbnail` wrote, behind all else and at its place."""
+    from PIL import Image
+
+    about = json.loads(Path(path).read_text(encoding="utf-8"))
+    x, y, step = about["x"], about["y"], about["units_per_px"]
+    place = (x, x + about["width"] * step, y + about["height"] * step, y)
+    with Image.open(Path(path).with_name(about["file"])) as image:
+        shown = np.asarray(image)
+    axes.imshow(shown, extent=place, origin="upper", cmap="gray", aspect="auto", zorder=0)
 
 
 def _jpeg(image: "Image") -> bytes:

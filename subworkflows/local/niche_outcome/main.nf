@@ -13,18 +13,19 @@ include { publishedIn     } from '../utils_semanticst_pipeline/outputs'
 
 workflow NICHE_OUTCOME {
     take:
-    cohort    // cohort.h5ad
-    size      // map: cells and features of the cohort
-    niches    // niches.csv.gz
-    stability // niche_stability.csv
-    members   // niche_member_counts.csv
-    numbers   // niche_k.csv
-    contrasts // tuple per contrast: its name, its row, the columns that it uses of the clinical table and of the samplesheet
-    tables    // tuple: clinical.valid.csv, samplesheet.valid.csv, samplesheet.used.csv
-    planted   // folder of a simulated cohort; nothing for a real one
-    gene_sets // sets of genes, or []: none
-    names     // names of niches (CSV), or []: they have numbers
-    earlier   // niches.csv.gz (and niche_names.csv) of an earlier run to compare with, or []
+    cohort     // cohort.h5ad
+    size       // map: cells and features of the cohort
+    niches     // niches.csv.gz
+    stability  // niche_stability.csv
+    members    // niche_member_counts.csv
+    numbers    // niche_k.csv
+    contrasts  // tuple per contrast: its name, its row, the columns that it uses of the clinical table and of the samplesheet
+    tables     // tuple: clinical.valid.csv, samplesheet.valid.csv, samplesheet.used.csv
+    planted    // folder of a simulated cohort; nothing for a real one
+    thumbnails // list of {sample}.jpg and {sample}.json, sorted by name; mostly empty
+    gene_sets  // sets of genes, or []: none
+    names      // names of niches (CSV), or []: they have numbers
+    earlier    // niches.csv.gz (and niche_names.csv) of an earlier run to compare with, or []
 
     main:
     def annotate_code = codeDigest('COHORT_ANNOTATE')
@@ -34,7 +35,10 @@ workflow NICHE_OUTCOME {
     def planted_code = codeDigest('REPORT_PLANTED')
 
     NICHE_DESCRIBE(
-        cohort.combine(size).map { file, n -> [[id: 'cohort', code: describe_code, cells: n.cells, features: n.features], file, gene_sets, names] }
+        cohort
+            .combine(size)
+            .combine(thumbnails.map { files -> [files] })
+            .map { file, n, pictures -> [[id: 'cohort', code: describe_code, cells: n.cells, features: n.features], file, gene_sets, names, pictures] }
     )
 
     // by itself, so that nothing else is repeated when a name or a column of the tables changes

@@ -1,22 +1,27 @@
 """Niche maps: the pictures themselves are looked at, pixel by pixel."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from PIL import Image
 
 from semanticst.plotting.niche_maps import (
     SectionMap,
     choose_sections,
     draw_section,
+    section_figure,
     write_map,
     write_maps,
     write_thumbnails,
 )
 from semanticst.plotting.palette import niche_colour, niche_marker
 from semanticst.plotting.section_axes import bar_label, bar_length, dot_diameter
+from semanticst.plotting.thumbnail import Thumbnail, write_thumbnail
 
 
 def lattice(columns, rows, step=10.0):
@@ -47,6 +52,29 @@ def test_map_shows_both_niches_upright_and_in_full(tmp_path):
     # y grows downwards
     assert np.argwhere(first)[:, 0].mean() < np.argwhere(second)[:, 0].mean()
     assert not pixels(picture, 3).any()
+
+
+def test_the_picture_of_the_tissue_lies_under_the_map_where_the_cells_are(tmp_path):
+    plain = section()
+    # 2 units a pixel, 30 units around the cells; dark under the lower half
+    low, high = plain.xy.min(axis=0) - 30, plain.xy.max(axis=0) + 30
+    width, height = ((high - low) / 2).astype(int)
+    picture = Image.new("RGB", (width, height), (250, 220, 230))
+    picture.paste((90, 20, 90), (0, height // 2, width, height))
+    write_thumbnail(Thumbnail(picture, *low, 2.0, "he.tif"), tmp_path, "s1", "um")
+    axes = section_figure(replace(plain, tissue=tmp_path / "s1.json")).axes[0]
+    [image] = axes.get_images()
+    assert image.get_extent() == [low[0], low[0] + 2 * width, low[1] + 2 * height, low[1]]
+    assert all(image.get_zorder() < line.get_zorder() for line in axes.lines)
+    # the frame is that of the cells, upright, with and without a picture
+    without = section_figure(plain).axes[0]
+    assert (axes.get_xlim(), axes.get_ylim()) == (without.get_xlim(), without.get_ylim())
+    # the lower half is dark, as in the picture, and dots leave room for it
+    assert np.asarray(image.get_array())[-1, 0, 0] < 110 < np.asarray(image.get_array())[0, 0, 0]
+    assert axes.lines[0].get_markersize() == pytest.approx(0.6 * without.lines[0].get_markersize())
+    write_map(replace(plain, tissue=tmp_path / "s1.json"), tmp_path)
+    found = imread(tmp_path / "s1.niches.png")[..., :3] * 255
+    assert (np.abs(found - [90, 20, 90]).max(axis=-1) < 25).mean() > 0.1
 
 
 def test_pdf_is_a_pdf_and_has_no_date(tmp_path):

@@ -8,7 +8,7 @@ process NICHE_DESCRIBE {
     container 'nf-semanticst/base:0.1.0'
 
     input:
-    tuple val(meta), path(cohort), path(gene_sets, stageAs: 'gene_sets/*'), path(names, stageAs: 'names/*')
+    tuple val(meta), path(cohort), path(gene_sets, stageAs: 'gene_sets/*'), path(names, stageAs: 'names/*'), path(thumbnails, stageAs: 'thumbnails/*')
 
     output:
     tuple val(meta), path('niche_counts.csv')  , emit: counts
@@ -26,9 +26,11 @@ process NICHE_DESCRIBE {
 
     script:
     def args = task.ext.args ?: ''
-    def sets = (gene_sets ? "--clinical-gene-sets ${gene_sets} " : '') + (names ? "--niche-names ${names}" : '')
+    def given = gene_sets ? ["--clinical-gene-sets ${gene_sets}"] : []
+    given += names ? ["--niche-names ${names}"] : []
+    given += thumbnails ? ['--thumbnails thumbnails'] : []
     """
-    niche_describe.py ${cohort} ${sets} \\
+    niche_describe.py ${cohort} ${given.join(' ')} \\
         --threads ${task.cpus} \\
         ${args}
     """
