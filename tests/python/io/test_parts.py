@@ -65,7 +65,7 @@ def test_folders_of_these_names_that_are_samples(tmp_path):
     ("name", "hint"),
     [("S1.RDS", "it is an object of R"), ("s.h5Seurat", "SeuratDisk::Convert"), ("s.h5mu", "mudata"),
      ("s.xlsx", "save the"), ("s.ome.tif", "it is an image"), ("other.h5", "HDF5 of no known layout"),
-     ("x.parquet", "a parquet table alone")],
+     ("x.parquet", "a parquet table alone"), ("S1.7z", "it is packed; unpack it")],
 )  # fmt: skip
 def test_files_of_other_programs(tmp_path, platform, name, hint):
     (tmp_path / name).write_bytes(b"\x1f\x8b\x08\0")

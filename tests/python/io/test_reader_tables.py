@@ -282,6 +282,21 @@ def qupath(truth, **more):
     return frame.assign(**more)
 
 
+def test_cellprofiler(tmp_path):
+    """Means of channels are markers; shapes, relations of objects and other statistics are none."""
+    truth = make_truth()
+    table = pd.DataFrame({
+        "ImageNumber": 1, "ObjectNumber": truth.ids, "AreaShape_Eccentricity": 0.5, "Children_Nuclei_Count": 1,
+        "Parent_Cells": 3, "Texture_Contrast_DNA_3_00_256": 0.1, "Neighbors_NumberOfNeighbors_5": 2,
+        "Location_Center_X": truth.spatial[:, 0], "Location_Center_Y": truth.spatial[:, 1],
+    })  # fmt: skip
+    for gene in truth.genes:
+        table[f"Intensity_MeanIntensity_{gene}"] = truth.frame[gene].to_numpy()
+        table[f"Intensity_StdIntensity_{gene}"] = table[f"Intensity_MaxIntensityEdge_{gene}"] = 7.0
+    file = write_text(tmp_path / "Cells.csv", table.to_csv(index=False))
+    truth.check(read(file, "mif"), genes=[f"Intensity_MeanIntensity_{gene}" for gene in truth.genes])
+
+
 def test_qupath(tmp_path):
     truth = make_truth()
     file = write_text(tmp_path / "measurements.tsv", qupath(truth).to_csv(sep="\t", index=False))

@@ -27,6 +27,7 @@ COUNTS_NAME = re.compile(r"count|raw|umi", re.IGNORECASE)
 """Layers that may hold counts."""
 KEYS = ("spatial", "X_spatial", "spatial_coords", "X_spatial_coords", "coordinates", "X_centroids", "X_coordinates")
 """Of obsm, the first that is there: scanpy and squidpy; Curio Seeker and the converters of Seurat objects; others."""
+ON_ARRAY = ("array_col", "array_row")
 OF_SLIDE = "spatial_fov"
 """squidpy's reader of CosMx writes coordinates inside each field of view as ``spatial``, those on the slide as this."""
 SAMPLED = 1 << 20
@@ -190,7 +191,7 @@ def in_order(stored) -> tuple[np.ndarray, list[str]]:
     """Coordinates with x first where the names of columns tell which it is, and a note about it."""
     if not isinstance(stored, pd.DataFrame):
         return np.asarray(stored), []
-    pair = spatial_pair(stored.columns)
+    pair = spatial_pair(stored.columns) or (ON_ARRAY if set(ON_ARRAY) <= set(stored.columns) else None)
     if pair is None:
         return stored.to_numpy(), []
     return stored[list(pair[:2])].to_numpy(np.float64), [f"coordinates: x is {pair[0]}, y is {pair[1]}"]

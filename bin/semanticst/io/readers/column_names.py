@@ -19,7 +19,7 @@ NAMED_PAIRS = (
     ("pxl_col_in_fullres", "pxl_row_in_fullres", "px"), ("pxl_col", "pxl_row", "px"), ("imagecol", "imagerow", "px"),
     ("centroid-1", "centroid-0", "unknown"), ("centroid_1", "centroid_0", "unknown"),
     ("spatial1", "spatial2", "unknown"), ("spatial_1", "spatial_2", "unknown"), ("col", "row", "unknown"),
-    ("column", "row", "unknown"), ("array_col", "array_row", "unknown"),
+    ("column", "row", "unknown"),
 )  # fmt: skip
 """x, y and unit of names that do not say x and y. Images are counted by row (down) and column: in scikit-image, and so
 in steinbock and ark, ``centroid-0`` is the row."""
@@ -58,6 +58,13 @@ COMPARTMENT = re.compile(r"^(cell|nucleus|cytoplasm|membrane)\s*:\s*", re.IGNORE
 """How QuPath begins the name of a measurement."""
 STATISTIC = r".+\b(mean|median|min|max|sum|range|std\.? ?dev\.?|variance)$"
 QUPATH_INTENSITY = re.compile(COMPARTMENT.pattern + STATISTIC, re.IGNORECASE)
+CELLPROFILER = re.compile(
+    r"(AreaShape|Children|Classify|Correlation|FileName|Granularity|Location|Metadata|Neighbors|Number|ObjectSkeleton"
+    r"|Overlap|Parent|PathName|RadialDistribution|Texture)_\w+"
+)
+"""How CellProfiler begins the names of what is no intensity."""
+CELLPROFILER_INTENSITY = re.compile(r"Intensity_[A-Za-z]+Intensity(Edge)?_|Intensity_(MassDisplacement|MADIntensity)_")
+CELLPROFILER_MEAN = "Intensity_MeanIntensity_"
 
 
 def spatial_pair(columns: Iterable[str], besides: Iterable[str] = ()) -> tuple[str, str, str] | None:
@@ -125,6 +132,7 @@ def is_no_feature(column: str) -> bool:
         or names & (SHAPES | OTHERS | SECTION_COLUMNS)
         or re.fullmatch(r"(bbox|bboxes|boundingbox|centroid)\d(nuclear)?", plain(column))
         or is_axis(column)
+        or CELLPROFILER.fullmatch(column)
     )
 
 

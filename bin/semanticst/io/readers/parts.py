@@ -64,6 +64,9 @@ FOREIGN = {
     ".bam": "it is reads; give what the instrument's software made of them",
     ".geojson": "it is outlines without counts; give the table of cells",
     ".json": "it is no table of cells",
+    **dict.fromkeys(
+        (".7z", ".rar", ".bz2", ".xz", ".zst"), "it is packed; unpack it (.zip, .tar and .gz are read packed)"
+    ),
 }
 """Ending, in lower case: what it is, and what to do."""
 MATRIX_FOLDER = re.compile(r"(^|[_.-])((filtered|raw)_feature_(bc|cell)_matrix|cell_feature_matrix)$", re.IGNORECASE)

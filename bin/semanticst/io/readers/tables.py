@@ -18,6 +18,8 @@ from semanticst.io.readers.assembly import assemble, only_once, pair_up, rows_of
 from semanticst.io.readers.base import Reader, ReadError, Wanted
 from semanticst.io.readers.column_names import (
     AREAS,
+    CELLPROFILER_INTENSITY,
+    CELLPROFILER_MEAN,
     IDS,
     QUPATH_INTENSITY,
     TYPES,
@@ -199,7 +201,10 @@ def _is_id(column: str) -> bool:
 
 
 def _other_statistics(columns: list[str]) -> list[str]:
-    """Measurements of QuPath that are not the mean of a marker over the cell: other statistics and compartments."""
+    """Measurements of QuPath and CellProfiler that are not the mean of a marker over the cell: other statistics and
+    compartments."""
+    if any(column.startswith(CELLPROFILER_MEAN) for column in columns):
+        return [c for c in columns if CELLPROFILER_INTENSITY.match(c) and not c.startswith(CELLPROFILER_MEAN)]
     measured = [c for c in columns if QUPATH_INTENSITY.match(c)]
     for compartment in ("cell", "nucleus", "cytoplasm", "membrane"):
         means = {c for c in measured if c.lower().startswith(compartment) and c.lower().endswith("mean")}
