@@ -87,6 +87,17 @@ def test_model_can_be_loaded_without_running_code(cohort):
     assert model["basis"]["features"] == [f"gene_{i}" for i in sorted(range(20), key=str)]
 
 
+def test_cells_that_are_like_no_others_are_drawn_and_counted(cohort):
+    of_samples = pd.read_csv(cohort / "niche_fit.csv")
+    section = json.loads((cohort / "niche_fit_mqc.json").read_text())
+    worst = of_samples.sort_values(["outside", "sample"], ascending=[False, True]).iloc[0]
+    assert f"{worst['outside']:.0%} in {worst['sample']}" in section["description"]
+    assert section["data"].count("<figure") == 3
+    fit = pd.read_csv(cohort / "niches.csv.gz").groupby("sample")["fit"]
+    counted = of_samples.set_index("sample")["outside"]
+    pd.testing.assert_series_equal(fit.apply(lambda own: (own < 0.05).mean()), counted, check_names=False, atol=0.02)
+
+
 def test_known_samples_are_mapped_to_their_own_niches(cohort, tmp_path):
     chain(cohort, tmp_path, ["s1.qc.h5ad"], model=cohort / "model.pt")
     mapped = pd.read_csv(tmp_path / "niches.csv.gz").set_index("cell_id")["niche"]

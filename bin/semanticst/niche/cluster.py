@@ -19,7 +19,7 @@ from semanticst.niche.choose_k import choose_number, not_supported, number_curve
 from semanticst.niche.consensus import Consensus, numbered_by_size, vote
 from semanticst.niche.deciding_cells import deciding_cells, mark_deciding_cells
 from semanticst.niche.fit import learn_fit, tell_fit
-from semanticst.niche.mapped_section import report_fit, report_mapping
+from semanticst.niche.mapped_section import report_fit, report_mapping, report_own_fit
 from semanticst.niche.mixture import Mixture
 from semanticst.niche.niche_model import NicheModel, graph_settings
 from semanticst.niche.other_numbers import other_number_counts
@@ -163,6 +163,8 @@ def cluster_niches(
     elif not decided.all():
         validated = set(whole.obs[Obs.SAMPLE][~decided].astype(str))
         report_fit(adata, fit, of_samples[of_samples["sample"].isin(validated)], niches, outdir)
+    else:
+        report_own_fit(adata, fit, of_samples, outdir)
     added = AddedNiches.none(niches.k)
     if model is not None and additional:
         added = add_niches(adata, niches, fit, additional, seed)

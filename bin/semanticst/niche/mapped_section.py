@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from semanticst.constants import UNS, Obs, Obsm, has_network
-from semanticst.mqc.multiqc import INTEGRATION, Column, Section, gallery, lines, table
+from semanticst.mqc.multiqc import INTEGRATION, NICHES, Column, Section, gallery, lines, table
 from semanticst.niche.fit_of_samples import ENOUGH_CELLS, OUTSIDE, Limits
 from semanticst.niche.niche_model import NicheModel
 from semanticst.plotting.palette import niche_name
@@ -17,6 +17,8 @@ from semanticst.plotting.section_axes import dot_diameter, draw_bar, extent, fit
 
 MAPS = 12
 """Samples that are drawn, those with the most cells outside."""
+OWN_MAPS = 6
+"""The same of the samples that niches were found on."""
 MOST_DOTS = 20_000
 USUAL, UNUSUAL = "#D9D9D9", "#B2182B"
 
@@ -39,7 +41,30 @@ def report_fit(
 ) -> None:
     """Write the fit of the mapped samples ``of_samples``, and maps of those with the most cells outside."""
     _samples(of_samples, niches, outdir)
-    _maps(adata, of_cells, of_samples, outdir)
+    section = Section(
+        "mapped_maps",
+        INTEGRATION,
+        "Cells outside of the model",
+        f"Cells whose fit is below {OUTSIDE:g} are red, the others grey; the {min(len(of_samples), MAPS)} samples with "
+        "most of them. Patches of red are tissue that no sample of the model had.",
+    )
+    _maps(adata, of_cells, of_samples, section, outdir, MAPS)
+
+
+def report_own_fit(adata: ad.AnnData, of_cells: np.ndarray, of_samples: pd.DataFrame, outdir: Path) -> None:
+    """Write maps of the cells of a cohort that fit least, of the samples with most of them; arguments as above."""
+    measured = "each sample measured against the others" if len(of_samples) > 1 else "of this one sample"
+    worst = of_samples.sort_values(["outside", "sample"], ascending=[False, True]).iloc[0]
+    section = Section(
+        "niche_fit",
+        NICHES,
+        "Cells that are like no others",
+        f"Red: cells whose surroundings are less usual than those of 95 % of all cells ({measured}; fit below "
+        f"{OUTSIDE:g}), so 5 % are red on average, and {worst['outside']:.0%} in {worst['sample']}. Patches of red are "
+        f"tissue that other samples do not have: whatever their niche is called, read it with care. The "
+        f"{min(len(of_samples), OWN_MAPS)} samples with most of them; all are in <code>niches/niche_fit.csv</code>.",
+    )
+    _maps(adata, of_cells, of_samples, section, outdir, OWN_MAPS)
 
 
 def model_card(model: dict) -> dict[str, str]:
@@ -171,16 +196,11 @@ def _few(samples: list[str]) -> str:
     return f"{', '.join(samples[:5])}{' and others' if len(samples) > 5 else ''}"
 
 
-def _maps(adata: ad.AnnData, of_cells: np.ndarray, of_samples: pd.DataFrame, outdir: Path) -> None:
+def _maps(
+    adata: ad.AnnData, of_cells: np.ndarray, of_samples: pd.DataFrame, section: Section, outdir: Path, most: int
+) -> None:
     rows_of = {str(s): r for s, r in adata.obs.groupby(Obs.SAMPLE, observed=True, sort=True).indices.items()}
-    worst = of_samples.sort_values(["outside", "sample"], ascending=[False, True]).head(MAPS)
-    section = Section(
-        "mapped_maps",
-        INTEGRATION,
-        "Cells outside of the model",
-        f"Cells whose fit is below {OUTSIDE:g} are red, the others grey; the {len(worst)} samples with most of them. "
-        "Patches of red are tissue that no sample of the model had.",
-    )
+    worst = of_samples.sort_values(["outside", "sample"], ascending=[False, True]).head(most)
     xy, unit = np.asarray(adata.obsm[Obsm.SPATIAL]), str(adata.uns[UNS]["spatial_unit"])
     with tempfile.TemporaryDirectory() as folder:
         pictures = []
