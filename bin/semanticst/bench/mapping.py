@@ -20,6 +20,7 @@ from semanticst.bench.material.bad_cases import BAD_CASES, BAD_SETTINGS, ONLY_CO
 from semanticst.bench.material.bad_models import BAD_MODELS
 from semanticst.bench.material.left_out import Mapped, as_types, map_onto, train
 from semanticst.bench.material.mapped_parts import part_table
+from semanticst.bench.material.same_sign import STRONG, as_joint, same_sign
 from semanticst.bench.measuring.scores import annotated
 from semanticst.bench.niches import DOMAIN, cell_table, prepare
 from semanticst.cli import EXISTING_FILE, step
@@ -27,6 +28,8 @@ from semanticst.constants import UNS, FeatureType
 from semanticst.errors import BadInput, Problem
 from semanticst.io.internal import read_sample
 
+ENOUGH_UNITS = 4
+"""Units left out from which on halves of them are compared."""
 AGREEMENT, TRUTH, TIME = 0.85, 0.03, 0.05
 """Wanted: ARI with the joint training, loss of ARI with the truth at most, part of the time of training at most."""
 
@@ -70,14 +73,20 @@ def bench_mapping(
         chosen = list(units)[:most]
         joint, _ = train(samples, k, seed, folder / "joint", niche_starts)
         click.echo(f"{len(samples)} samples, {len(joint.cells):,d} cells, {k} niches, {len(units)} {leave_out}s\n")
-        rows, models = [], {}
+        rows, models, own = [], {}, {}
         for number, unit in enumerate(chosen):
             rest = [path for name, paths in units.items() if name != unit for path in paths]
             trained, found = train(rest, k, seed, folder / f"without{number}", niche_starts)
             models[unit] = (units[unit], found)
             mapped = map_onto(units[unit], found, folder / f"mapped{number}")
             rows.append(row_of(unit, mapped, joint, trained, truth))
+            if not mapped.cells.empty:
+                own[unit] = as_joint(mapped.cells["niche"], trained.cells["niche"], joint.cells["niche"])
         click.echo(leave_out_table(pd.DataFrame(rows), agreement))
+        if len(own) >= ENOUGH_UNITS:
+            strong, same, r = same_sign(own, joint.cells["niche"])
+            said = f"{same} of {strong} with |t| >= {STRONG:g} have the same sign mapped, correlation of all {r:.3f}"
+            click.echo(f"\nDifferences between halves of the {leave_out}s, joint training: {said}")
         if left := list(units)[len(chosen) :]:
             click.echo(f"\nNot run (--most {most}): {', '.join(left)}")
         if parts:

@@ -11,6 +11,7 @@ from semanticst.bench.mapping import leave_out_table, row_of
 from semanticst.bench.material.bad_cases import BAD_CASES, BAD_SETTINGS
 from semanticst.bench.material.bad_models import BAD_MODELS, TOLD_ONLY
 from semanticst.bench.material.left_out import Mapped, train
+from semanticst.bench.material.same_sign import as_joint, same_sign
 from semanticst.errors import BadInput
 from semanticst.features.mapped import model_parts
 from semanticst.model.store import load_network, load_whole_model
@@ -43,6 +44,23 @@ def test_what_is_wanted_and_does_not_hold_is_said():
     assert "truth within 0.03: no truth" in text
     assert "at most 0.05 of the time: NO" in text
     assert "95 % of the samples fit: NO" in text
+
+
+def of_unit(unit, first, n=100):
+    """Niches of ``n`` cells, ``first`` of them of niche 1."""
+    return pd.Series([1] * first + [2] * (n - first), index=[f"{unit}:c{i}" for i in range(n)])
+
+
+def test_signs_of_mapped_units_are_compared_under_the_numbers_of_the_joint_training():
+    joint = {unit: of_unit(unit, first) for unit, first in {"a": 20, "b": 24, "c": 70, "d": 76}.items()}
+    together = pd.concat(joint.values())
+    other_numbers = {1: 2, 2: 1}
+    trained, mapped = together.map(other_numbers), {u: cells.map(other_numbers) for u, cells in joint.items()}
+    found = {u: as_joint(cells, trained, together) for u, cells in mapped.items()}
+    assert all(found[u].equals(joint[u]) for u in joint)
+    strong, same, r = same_sign(found, together)
+    assert (strong, same, r) == (2, 2, pytest.approx(1))
+    assert same_sign(mapped, together)[1] == 0
 
 
 @pytest.mark.parametrize("name", BAD_CASES)
