@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst.bench._ablations import VARIANTS
-from semanticst.bench._measure import measured
+from semanticst.bench.measuring.measured_command import measured
 
 BIN = Path(__file__).resolve().parents[2]
 CHECKOUT = BIN.parent

@@ -15,8 +15,8 @@ import h5py
 import numpy as np
 from anndata.io import read_elem
 
-from semanticst.bench._measure import measured
 from semanticst.bench.material.synthetic_folders import write_visium_hd, write_xenium
+from semanticst.bench.measuring.measured_command import measured
 from semanticst.cli import seed_option, step
 
 log = logging.getLogger(__name__)

@@ -19,9 +19,9 @@ import click
 import numpy as np
 import pandas as pd
 
-from semanticst.bench._measure import Measured, measured
 from semanticst.bench._methods import BIN, CHECKOUT, METHODS, Limits, Peer, run_method
 from semanticst.bench._options import max_gb_option, max_minutes_option
+from semanticst.bench.measuring.measured_command import Measured, measured
 from semanticst.bench.measuring.trace import by_step
 from semanticst.bench.niches import prepare
 from semanticst.cli import seed_option, step

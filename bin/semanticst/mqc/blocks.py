@@ -7,7 +7,7 @@ import html
 from collections.abc import Sequence
 from pathlib import Path
 
-from semanticst.mqc.pictures import picture_address
+from semanticst.mqc.packed_picture import picture_address
 from semanticst.mqc.sections import Html, markup
 
 

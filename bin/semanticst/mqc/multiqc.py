@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from semanticst.mqc.pictures import picture_address
+from semanticst.mqc.packed_picture import picture_address
 from semanticst.mqc.sections import (
     ASSOCIATION,
     INTEGRATION,

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from helpers import invoke
-from semanticst.bench._measure import measured
 from semanticst.bench.input import bench_input
 from semanticst.bench.material.synthetic_folders import write_visium_hd, write_xenium
+from semanticst.bench.measuring.measured_command import measured
 from semanticst.io.ingest import ingest_sample
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from helpers import ROOT
 from semanticst.bench import _methods
-from semanticst.bench._measure import measured
 from semanticst.bench._methods import METHODS, PEERS, Limits, Peer, run_method
+from semanticst.bench.measuring.measured_command import measured
 
 GOOD = """
 import json, sys, time

@@ -4,7 +4,7 @@ import pytest
 
 from helpers import invoke
 from semanticst.bench import scale
-from semanticst.bench._measure import Measured
+from semanticst.bench.measuring.measured_command import Measured
 from semanticst.bench.measuring.trace import by_step, megabytes, seconds
 
 TRACE = """\
