@@ -17,10 +17,10 @@ from scipy import stats
 from semanticst.association.stats.results import benjamini_hochberg
 from semanticst.bench import _rival_tests
 from semanticst.bench._docs_tables import WHOLE, write_report
-from semanticst.bench._kept import Part, done
 from semanticst.bench.hard_cohorts.hard_rows import HARD
 from semanticst.bench.hard_cohorts.hard_tests import chunk, rows
 from semanticst.bench.material.simulated_counts import N_NICHES, PLANTED, Cohort, Layout, draw
+from semanticst.bench.measuring.kept import Part, done
 from semanticst.cli import seed_option, step
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
