@@ -188,7 +188,7 @@ def _maps(outdir: Path, cohort: Cohort, sheet: Path, n_shown: int) -> None:
     unit = (
         "The bars are in micrometres or millimetres."
         if cohort.spatial_unit == MICROMETRE
-        else "The input does not say the unit of its coordinates, so the bars are in the units of the input."
+        else "The input does not say the unit of its coordinates, so the bars are in coordinate units (unknown)."
     )
     section = Section(
         "niche_maps",

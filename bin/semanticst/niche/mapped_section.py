@@ -59,7 +59,7 @@ def report_own_fit(adata: ad.AnnData, of_cells: np.ndarray, of_samples: pd.DataF
         "niche_fit",
         NICHES,
         "Cells that are like no others",
-        f"Red: cells whose surroundings are less usual than those of 95 % of all cells ({measured}; fit below "
+        f"Red: cells whose neighbourhood is less usual than those of 95 % of all cells ({measured}; fit below "
         f"{OUTSIDE:g}), so 5 % are red on average, and {worst['outside']:.0%} in {worst['sample']}. Patches of red are "
         f"tissue that other samples do not have: whatever their niche is called, read it with care. The "
         f"{min(len(of_samples), OWN_MAPS)} samples with most of them; all are in <code>niches/niche_fit.csv</code>.",
@@ -164,7 +164,7 @@ def _samples(of_samples: pd.DataFrame, niches: NicheModel, outdir: Path) -> None
         "mapped_fit",
         INTEGRATION,
         "Fit to the model",
-        f"{said} The fit of a cell is the share of the model's own cells whose surroundings are less usual: below "
+        f"{said} The fit of a cell is the share of the model's own cells whose neighbourhood is less usual: below "
         f"{OUTSIDE:g} it counts as outside. A sample fits with at most {limits.outside:.0%} of its cells outside, "
         f"moved by batch correction by at most {limits.shift:.2f} of the spread of the model's cells, with variances "
         f"of the components that change by at most {limits.change:.2f} (mean of |log ratio|), and with correlations "

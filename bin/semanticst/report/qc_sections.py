@@ -36,11 +36,11 @@ _ASIDE = ("ribo_share", "cell_area", "cell_density")
 """Medians that the table of samples shows when asked to."""
 _LIMITS = {
     "min_counts": "Minimum counts",
-    "min_features": "Fewest features",
-    "max_mito": "Largest mito. fraction",
-    "max_control": "Largest control fraction",
-    "min_area": "Smallest area",
-    "max_area": "Largest area",
+    "min_features": "Minimum features",
+    "max_mito": "Maximum mito. fraction",
+    "max_control": "Maximum control fraction",
+    "min_area": "Minimum area",
+    "max_area": "Maximum area",
 }
 _SHARES = {
     "local_share": ("Local outliers", "Cells far poorer than the 36 around them, of all cells that are not empty."),
