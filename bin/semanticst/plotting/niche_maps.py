@@ -24,6 +24,8 @@ _RASTER_ABOVE = 50_000
 _PANELS_PER_ROW = 4
 _DOT_ON_TISSUE = 0.6
 """Diameter of a dot against one that touches its neighbours: tissue is seen between them, and colours stay true."""
+_BELOW = 0.02
+"""How far a picture goes on below the cells, of the longer side."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ def section_figure(section: SectionMap) -> Figure:
     total_width, total_height = figure.get_size_inches()
     axes = figure.add_axes((0.2 / total_width, 0.45 / total_height, map_width / total_width, map_height / total_height))
     if section.tissue:
-        draw_thumbnail(axes, section.tissue)
+        # a scale bar would be lost on a dark picture
+        draw_thumbnail(axes, section.tissue, section.xy[:, 1].max() + _BELOW * max(width, height))
     draw_section(axes, section, dot=_DOT_ON_TISSUE if section.tissue else 1.0)
     title = section.sample if section.sample == section.patient else f"{section.sample} (patient {section.patient})"
     figure.text(
@@ -183,7 +186,8 @@ def draw_section(
             linestyle="none",
             marker=niche_marker(int(niche)),
             markersize=diameter,
-            markeredgewidth=0,
+            markeredgewidth=0 if dot == 1 else 0.12 * diameter,
+            markeredgecolor="white",
             color=colour(int(niche)),
             rasterized=len(section.xy) > _RASTER_ABOVE,
         )

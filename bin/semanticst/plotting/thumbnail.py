@@ -117,15 +117,19 @@ def write_thumbnail(thumbnail: Thumbnail, folder: Path, sample: str, unit: str) 
     )
 
 
-def draw_thumbnail(axes: "Axes", path: Path) -> None:
-    """Draw the picture of a ``{sample}.json`` that `write_thumbnail` wrote, behind all else and at its place."""
+def draw_thumbnail(axes: "Axes", path: Path, bottom: float) -> None:
+    """Draw the picture of a ``{sample}.json`` that `write_thumbnail` wrote, behind all else and at its place.
+
+    ``bottom``: largest y of it, in the unit of the coordinates.
+    """
     from PIL import Image
 
     about = json.loads(Path(path).read_text(encoding="utf-8"))
     x, y, step = about["x"], about["y"], about["units_per_px"]
-    place = (x, x + about["width"] * step, y + about["height"] * step, y)
+    n_rows = int(np.clip(np.ceil((bottom - y) / step), 1, about["height"]))
+    place = (x, x + about["width"] * step, y + n_rows * step, y)
     with Image.open(Path(path).with_name(about["file"])) as image:
-        shown = np.asarray(image)
+        shown = np.asarray(image)[:n_rows]
     axes.imshow(shown, extent=place, origin="upper", cmap="gray", aspect="auto", zorder=0)
 
 

@@ -64,7 +64,11 @@ def test_the_picture_of_the_tissue_lies_under_the_map_where_the_cells_are(tmp_pa
     write_thumbnail(Thumbnail(picture, *low, 2.0, "he.tif"), tmp_path, "s1", "um")
     axes = section_figure(replace(plain, tissue=tmp_path / "s1.json")).axes[0]
     [image] = axes.get_images()
-    assert image.get_extent() == [low[0], low[0] + 2 * width, low[1] + 2 * height, low[1]]
+    bottom = image.get_extent()[2]
+    assert image.get_extent() == [low[0], low[0] + 2 * width, bottom, low[1]]
+    # it ends between the cells and the scale bar, which is dark as some pictures are, and is not stretched
+    assert plain.xy[:, 1].max() < bottom < axes.lines[-1].get_ydata()[0]
+    assert bottom - low[1] == 2 * len(image.get_array())
     assert all(image.get_zorder() < line.get_zorder() for line in axes.lines)
     # the frame is that of the cells, upright, with and without a picture
     without = section_figure(plain).axes[0]
