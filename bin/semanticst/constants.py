@@ -72,6 +72,8 @@ class Obsm(StrEnum):
     """float32, n_cells x n_components: the same after Harmony (equal to ``X_pca`` where Harmony is off)."""
     PROFILE = "X_profile"
     """float32, n_cells x n_profile: neighbourhood profile (means of the components over 1, 2, ... hops)."""
+    SPREAD = "X_spread"
+    """float32, n_cells x n_spread: second moments of the components in the neighbourhood; while niches are found."""
     EMBEDDING = "X_semantic"
     """float32, n_cells x n_latent: fused embedding of the network, where there is one. In reference mode its
     reconstruction of the components, n_cells x n_components."""
@@ -145,6 +147,9 @@ STAINING = frozenset({"codex", "mibi", "imc", "cycif", "mif"})
 
 SHARES = (FeatureType.BINARY, FeatureType.ONEHOT)
 """Feature types whose average over cells is a share of them."""
+SPREAD_COMPONENTS = 12
+"""Components whose spread in the neighbourhood is taken: their 78 products need more cells than two hops have (19 on a
+lattice)."""
 
 
 UNS = "semanticst"

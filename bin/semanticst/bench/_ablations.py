@@ -1,6 +1,6 @@
 """The default of the benchmark of niches, and the same with one part switched off."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from semanticst.model.run import run_embedding, run_training
 from semanticst.niche.cluster import SHRINKAGE, fit_niches
 from semanticst.niche.consensus import Consensus
 from semanticst.niche.mixture import fit_mixture
-from semanticst.niche.representations import fit_representations, principal_loadings
+from semanticst.niche.neighbourhood_spread import add_spread, has_spread
+from semanticst.niche.representations import fit_representations, is_reference, principal_loadings
 from semanticst.niche.spatial_refinement import HmrfInputs
 
 
@@ -59,7 +60,10 @@ def embed(samples: Sequence[Path], variant: Variant, seed: int, folder: Path) ->
     graphs = sorted(folder.glob("*.graphs.h5ad"))
     run_training(graphs, folder, contexts=",".join(variant.contexts), device="cpu", seed=seed, **variant.training)
     run_embedding(graphs, folder / "network.pt", folder, device="cpu")
-    return ad.read_h5ad(folder / "cohort.embedding.h5ad")
+    cohort = ad.read_h5ad(folder / "cohort.embedding.h5ad")
+    if has_spread(cohort) and not is_reference(cohort):
+        add_spread(cohort)
+    return cohort
 
 
 def default_niches(cohort: ad.AnnData, k: int, inputs: HmrfInputs | None, starts: int, seed: int) -> Consensus:
@@ -70,21 +74,24 @@ def default_niches(cohort: ad.AnnData, k: int, inputs: HmrfInputs | None, starts
 def parts_of(cohort: ad.AnnData, k: int, inputs: HmrfInputs | None, starts: int, seed: int) -> dict[str, np.ndarray]:
     """Niches (n,) of the halves of the consensus, and of what has no tissue in it.
 
-    ``without network``: the mixtures on neighbourhood profiles alone; without refinement this is the training-free
-    baseline. ``network alone``: the mixtures on the embedding. ``no space``: one mixture on the corrected components.
+    ``without network``: the mixtures on neighbourhood profiles and their spread alone; without refinement this is the
+    training-free baseline. ``without spread``: those on the profiles, and on the embedding where it is taken. ``network
+    alone``: the mixtures on the embedding. ``no space``: one mixture on the corrected components.
     """
     representations = fit_representations(cohort, learned=True)
 
-    def consensus(learned: bool) -> Consensus:
-        chosen = [r for r in representations if (r.source == Obsm.EMBEDDING) == learned]
+    def consensus(sources: Collection[str]) -> Consensus:
+        chosen = [r for r in representations if r.source in sources]
         return fit_niches(cohort, chosen, k, inputs, starts, seed)[1]
 
-    profiles = consensus(learned=False)
+    profiles = consensus((Obsm.PROFILE, Obsm.SPREAD))
     components = np.asarray(cohort.obsm[Obsm.HARMONY], dtype=np.float64)
     own = components @ principal_loadings(components, 20)
+    means = {r.source for r in fit_representations(cohort)} - {Obsm.SPREAD}
     return {
         "without network": profiles.labels,
+        "without spread": consensus(means).labels,
         "without network or refinement": profiles.consensus_labels,
-        "network alone": consensus(learned=True).labels,
+        "network alone": consensus((Obsm.EMBEDDING,)).labels,
         "no space": fit_mixture(own, k, shrinkage=SHRINKAGE, starts=starts, seed=seed).predict(own),
     }

@@ -9,6 +9,7 @@ import numpy as np
 from semanticst.constants import SHARES, UNS, Obsm, TrainMode
 from semanticst.niche.deciding_cells import deciding_cells
 from semanticst.niche.em import Cells
+from semanticst.niche.neighbourhood_spread import spread_hops
 
 WIDTHS = (10, 20, 30, 40, 50)
 """Principal components of the representations. Near-equal partitions win or lose by the noise of a few; more widths
@@ -57,8 +58,8 @@ def is_reference(adata: ad.AnnData) -> bool:
 def fit_representations(
     adata: ad.AnnData, widths: tuple[int, ...] | None = None, learned: bool | None = None
 ) -> list[Representation]:
-    """The neighbourhood profile at each hop from the second on, and the network's embedding where there is one, at some
-    ``widths``.
+    """The neighbourhood profile at each hop from the second on, its spread at the widest where ``adata`` has it, and the
+    network's embedding where there is one, at some ``widths``.
 
     One hop is left out where there are more: it still says more of the cell than of its neighbourhood. So does the
     embedding of a panel of cell types, which is left out too; ``learned`` states whether it is taken. In reference mode
@@ -110,3 +111,8 @@ def _sources(adata: ad.AnnData, learned: bool) -> Iterator[tuple[str, str, tuple
     p = adata.obsm[Obsm.PROFILE].shape[1] // hops
     for hop in range(min(2, hops), hops + 1):
         yield f"profile{hop}", str(Obsm.PROFILE), ((hop - 1) * p, hop * p)
+    if Obsm.SPREAD in adata.obsm:
+        widest = spread_hops(hops)
+        width = adata.obsm[Obsm.SPREAD].shape[1] // len(widest)
+        for i, hop in enumerate(widest):
+            yield f"spread{hop}", str(Obsm.SPREAD), (i * width, (i + 1) * width)

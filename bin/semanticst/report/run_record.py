@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from semanticst.constants import SHARES, FeatureType, TrainMode
+from semanticst.constants import SHARES, SPREAD_COMPONENTS, FeatureType, TrainMode
 from semanticst.errors import BadInput, Problem
 
 MODELS = {
@@ -71,6 +71,7 @@ def run_facts(
             "ran_matches": (given.get("train_matches") or None) if record["n_samples"] > 1 else None,
             # None where it was not done: 0 would count as given
             "ran_components": None if record["shares"] else record["n_components"],
+            "ran_spread": _spread(record, given),
             "ran_shares": record["n_features"] if record["shares"] else None,
             "ran_features": record["n_features"],
             "ran_limited": _of(len(record.get("cells_with_a_say", ())), record["n_samples"]),
@@ -112,6 +113,12 @@ def run_facts(
         "ran_batch_blocks": "compared inside batches only" in warnings,
         "ran_batch_withheld": "batch is nested in the contrast (" in warnings and "not testable: batch" in warnings,
     }
+
+
+def _spread(record: dict, given: dict) -> int | None:
+    """Components whose spread in the neighbourhood is a representation of the cells; None where it is not."""
+    widened = int(given.get("graph_hops") or 4) > 1
+    return min(SPREAD_COMPONENTS, record["n_components"]) if widened and record["feature_type"] not in SHARES else None
 
 
 def _numbers(path: Path | None) -> dict[str, object]:

@@ -89,7 +89,14 @@ def test_a_row_for_every_part(cohort, monkeypatch):
     assert head.startswith("2 samples, ")
     assert head.endswith("annotated, 3 niches")
     rows = {line.split("|")[1].strip(): line.split("|")[2:-1] for line in result.stdout.splitlines()[4:]}
-    parts = ["without refinement", "without network", "without network or refinement", "network alone", "no space"]
+    parts = [
+        "without refinement",
+        "without network",
+        "without spread",
+        "without network or refinement",
+        "network alone",
+        "no space",
+    ]
     assert list(rows) == ["default", *parts]
     assert all(row[0].strip() == "1" for row in rows.values())
     columns = [name.strip() for name in result.stdout.splitlines()[2].split("|")[2:-1]]

@@ -128,10 +128,11 @@ def _analyses(material: Material, log_total: pd.Series, model: Model) -> Iterato
 
 
 def _base_clustering(member: str) -> str:
-    """``profile3-10`` and ``embedding-50`` in words."""
-    profile = re.fullmatch(r"profile(\d+)-(\d+)", member)
-    if profile:
-        return f"base clustering: {profile[1]} hops, {profile[2]} components"
+    """``profile3-10``, ``spread3-10`` and ``embedding-50`` in words."""
+    around = re.fullmatch(r"(profile|spread)(\d+)-(\d+)", member)
+    if around:
+        what = "spread over " if around[1] == "spread" else ""
+        return f"base clustering: {what}{around[2]} hops, {around[3]} components"
     embedding = re.fullmatch(r"embedding-(\d+)", member)
     return f"base clustering: embedding, {embedding[1]} components" if embedding else f"base clustering: {member}"
 
