@@ -6,9 +6,10 @@ around cell i, with the weights w_ij of the mean m_i over the same hops:
 
     C_i = sum_j w_ij (x_j - m_i)(x_j - m_i)',        S_i = sum_j w_ij (x_j - x)(x_j - x)'
 
-the covariance around the neighbourhood's own mean and the second moment around the mean x of the section. Both are shrunk by a tenth to the sphere of the same trace, and of the matrix square root the lower triangle is
-taken, off the diagonal times sqrt(2): distances between cells are those of Frobenius then. Second moments of
-neighbourhoods are from CoSMIM (2026); the two together, and the hops, were chosen here (docs/benchmarks.md).
+the covariance around the neighbourhood's own mean and the second moment around the mean x of the section. Both
+are shrunk by a tenth to the sphere of the same trace, and of the matrix square root the lower triangle is taken, off
+the diagonal times sqrt(2): distances between cells are those of Frobenius then. Second moments of neighbourhoods are
+from CoSMIM (2026); the two together, and the hops, were chosen here (docs/benchmarks_appendix.md, "Spread").
 """
 
 import logging
