@@ -58,7 +58,7 @@ def is_reference(adata: ad.AnnData) -> bool:
 def fit_representations(
     adata: ad.AnnData, widths: tuple[int, ...] | None = None, learned: bool | None = None
 ) -> list[Representation]:
-    """The neighbourhood profile at each hop from the second on, its spread at the widest where ``adata`` has it, and the
+    """The neighbourhood profile at each hop from the second on, its spread at the widest where there is one, and the
     network's embedding where there is one, at some ``widths``.
 
     One hop is left out where there are more: it still says more of the cell than of its neighbourhood. So does the
