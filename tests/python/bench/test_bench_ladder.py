@@ -239,10 +239,10 @@ def test_command_prints_both_tables_and_goes_on_where_it_was(tmp_path, monkeypat
     lines = [line for line in first.stdout.splitlines() if line.startswith("| 0% | 1 | 0.25 | 1 |")]
     assert [line.split("|")[5].strip() for line in lines][:2] == ["default", "without refinement"]
     for line in lines:
-        with_batch, free, change = (float(v.strip("()")) for v in line.split("|")[5].replace("/", " ").split())
+        with_batch, free, change = (float(v.strip("()")) for v in line.split("|")[6].replace("/", " ").split())
         assert change == pytest.approx(with_batch - free, abs=0.002)
-    assert lines[0].split("|")[7].strip()  # iLISI, which a part has not
-    assert not lines[1].split("|")[7].strip()
+    assert lines[0].split("|")[8].strip()  # iLISI, which a part has not
+    assert not lines[1].split("|")[8].strip()
     stored = pd.read_csv(scores)
     assert sorted(stored.loc[stored["method"] == "without network", "shift"]) == [0, 0.25]
 
