@@ -87,6 +87,19 @@ def test_a_niche_lights_up_everywhere_and_all_again(page, made):
     assert page.evaluate("explorer.state.lit") == [3]
 
 
+def test_several_niches_and_views_that_move_together(page):
+    niche = "document.querySelector('#niches button[data-niche=\"{}\"]')"
+    page.evaluate(f"{niche.format(1)}.click()")
+    page.evaluate(f"{niche.format(3)}.dispatchEvent(new MouseEvent('click', {{shiftKey: true}}))")
+    assert page.evaluate("explorer.state.lit") == [1, 3]
+    page.evaluate("document.getElementById('together').click()")
+    before = page.evaluate("panels.map(p => p.view.x)")
+    point = place(page, "s2", 20, 30)
+    page.drag(point, (point[0] + 40, point[1]))
+    moved = np.subtract(before, page.evaluate("panels.map(p => p.view.x)"))
+    assert moved == pytest.approx(40 / np.array(page.evaluate("panels.map(p => p.view.scale)")))
+
+
 def test_hover_shows_the_cell_as_the_tables_have_it(page, made):
     cells = made.cells("s2")
     for cell in cells.index[[5, 77]]:
