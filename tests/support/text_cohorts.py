@@ -298,7 +298,7 @@ def make_cohorts(folder: Path) -> dict[str, TextCohort]:
     types = simulate(folder / "onehot", 1)
     as_cell_types(types)
     integrate(types, trained=False)
-    associate(types, types, ("response",))
+    associate(types, types, ("response",), "proportion,cell_types")
     stains = simulate(folder / "intensities", 2, "--intensities")
     integrate(stains)
     associate(stains, stains, ("age",))
@@ -311,7 +311,7 @@ def make_cohorts(folder: Path) -> dict[str, TextCohort]:
         TextCohort(
             "counts", counts, SETTINGS | {"clinical_features": "proportion,entropy,contacts,fragmentation"}, ran
         ),
-        TextCohort("onehot", types, SETTINGS, untrained),
+        TextCohort("onehot", types, SETTINGS | {"clinical_features": "proportion,cell_types"}, untrained),
         TextCohort("intensities", stains, SETTINGS, ran),
         TextCohort("mapped", mapped, SETTINGS | {"model": "model.pt"}, untrained),
     ]
