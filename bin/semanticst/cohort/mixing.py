@@ -30,6 +30,15 @@ LABELS = (Obs.BATCH, Obs.PATIENT, Obs.SAMPLE)
 STAGES = {"before": Obsm.COMPONENTS, "after": Obsm.HARMONY}
 
 
+def apart(points: np.ndarray, seed: int) -> np.ndarray:
+    """Points moved by a thousandth of their spread.
+
+    Cells of one type are one point in panels of cell types: the nearest of them would be those that come first in the
+    file, which are of one sample.
+    """
+    return points + np.random.default_rng(seed).normal(scale=1e-3 * max(float(points.std()), 1e-12), size=points.shape)
+
+
 @dataclass(frozen=True)
 class Drawn:
     """Some cells of a cohort: their labels (n rows), and the components at each stage (float32, n x p)."""
@@ -72,6 +81,7 @@ def map_of_cells(drawn: Drawn, seed: int = 0) -> pd.DataFrame:
 
     table = drawn.cells.copy()
     for stage, points in drawn.stages.items():
+        points = apart(points, seed)
         n_neighbours = min(NEIGHBOURS, len(points) - 1)
         if n_neighbours < 2:
             place = np.zeros((len(points), 2))
@@ -105,7 +115,7 @@ def mixing(drawn: Drawn, seed: int = 0) -> pd.DataFrame:
     both = pd.concat([known, shuffled.add_suffix(" expected")], axis=1)
     found = []
     for stage, points in drawn.stages.items():
-        points = points[rows]
+        points = apart(points[rows], seed)
         values = harmonypy.compute_lisi(points, both, list(both), perplexity=PERPLEXITY).mean(axis=0)
         lisi = dict(zip(both, values))
         near = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(points).kneighbors(return_distance=False)

@@ -61,6 +61,15 @@ def test_tissue_that_one_batch_has_alone_is_not_said_to_mix_badly():
     assert row["lisi_expected"] == pytest.approx(1, abs=0.01)
 
 
+def test_cells_of_one_type_that_are_one_point_mix():
+    rng = np.random.default_rng(0)
+    batch = np.repeat(["a", "b", "c"], 200)
+    points = np.eye(3, dtype="float32")[rng.integers(0, 3, 600)]
+    cells = pd.DataFrame({"sample": "s", "patient": "p", "batch": batch, "niche": 1})
+    [row] = mixing(Drawn(cells, {"before": points})).to_dict("records")
+    assert row["lisi"] == pytest.approx(row["lisi_expected"], rel=0.05)
+
+
 def test_map_and_its_section(made):
     table = pd.read_csv(made / "integration_map.csv.gz")
     assert len(table) == 3 * 144
