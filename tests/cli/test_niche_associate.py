@@ -45,7 +45,7 @@ def test_files(cohort, tmp_path, contrast, figure):
         f"{contrast}.association.json",
         f"association_{contrast}_mqc.json",
     }
-    for drawn in ("forest", figure):
+    for drawn in ("composition", "forest", figure):
         expected |= {f"{contrast}_{drawn}.png", f"{contrast}_{drawn}.pdf", f"association_{contrast}_{drawn}_mqc.json"}
     assert names == expected
     table = pd.read_csv(tmp_path / "out" / f"{contrast}.csv", keep_default_na=False)

@@ -75,7 +75,9 @@ def fit_representations(
     for name, source, columns in _sources(adata, usual if learned is None else learned):
         block = np.asarray(adata.obsm[source][deciding_cells(adata), columns[0] : columns[1]], dtype=np.float64)
         mean, loadings = block.mean(0), principal_loadings(block, max(widths))
-        for width in sorted({min(w, loadings.shape[1]) for w in widths}):
+        # no wider than the means: of a panel of few features there is one width of these, and spread would outvote them
+        widest = min(loadings.shape[1], adata.obsm[Obsm.HARMONY].shape[1] if source == Obsm.SPREAD else max(widths))
+        for width in sorted({min(w, widest) for w in widths}):
             representations.append(Representation(f"{name}-{width}", source, columns, mean, loadings[:, :width]))
     return representations
 

@@ -52,11 +52,11 @@ def test_same_mean_another_arrangement():
     assert agreement(neighbourhood_profile(X.astype(np.float32), spatial, 3)[:, -4:]) < 0.3
 
 
-def cohort(feature_type: str = "counts", hops: int = 4) -> ad.AnnData:
+def cohort(feature_type: str = "counts", hops: int = 4, components: int = 50) -> ad.AnnData:
     rng = np.random.default_rng(2)
     xy = lattice(8)
     two = sp.block_diag([spatial_context(xy, 6)] * 2, format="csr")
-    X = rng.normal(size=(128, 15)).astype(np.float32)
+    X = rng.normal(size=(128, components)).astype(np.float32)
     return ad.AnnData(
         obs=pd.DataFrame({"sample": ["b"] * 64 + ["a"] * 64}, index=[str(i) for i in range(128)]),
         obsm={
@@ -87,6 +87,14 @@ def test_representations_of_the_widest_hops():
     assert [r.name for r in added] == [f"spread{h}-{w}" for h in (3, 4) for w in (10, 20, 30, 40, 50)]
     assert [r.columns for r in added] == [(0, 156)] * 5 + [(156, 312)] * 5
     assert added[0].matrix(adata).shape == (128, 10)
+
+
+def test_spread_is_no_wider_than_the_means_beside_it():
+    """Of few components the means have one width a hop: five of the spread would outvote them."""
+    adata = cohort(components=6)
+    add_spread(adata)
+    names = [r.name for r in fit_representations(adata, learned=False)]
+    assert names == ["profile2-6", "profile3-6", "profile4-6", "spread3-6", "spread4-6"]
 
 
 @pytest.mark.parametrize(("hops", "expected"), [(1, []), (2, [2]), (3, [2, 3]), (4, [3, 4]), (6, [5, 6])])

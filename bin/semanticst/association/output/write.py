@@ -84,7 +84,7 @@ def write_association(
     >>> tables = {name: folder / f"{name}.csv" for name in ("contrasts", "clinical", "samplesheet", "counts")}
     >>> write_association(associate("arm", **tables, permutations=99), folder)
     >>> sorted(path.name for path in folder.glob("arm*.png"))
-    ['arm_forest.png', 'arm_patients.png']
+    ['arm_composition.png', 'arm_forest.png', 'arm_patients.png']
     """
     if markers is not None:
         result = replace(result, top_markers=top_markers_text(markers))
