@@ -6,7 +6,9 @@ const MOST_OPEN = 12;
 explorer.state = structuredClone(START);
 
 explorer.choice = () => explorer.choices().find((c) => c.id === explorer.state.colour) || explorer.choices()[0];
-explorer.finding = () => explorer.about.findings.find((f) => f.id === explorer.state.finding);
+// the address may leave the comparison out
+explorer.finding = () => explorer.state.finding && (explorer.about.findings.find((f) => f.id === explorer.state.finding)
+  || explorer.about.findings.find((f) => f.id.startsWith(`${explorer.state.finding}/`)));
 
 // ---- address: only what differs from the start
 function address() {
@@ -35,10 +37,17 @@ function recall() {
   for (const part of location.hash.slice(1).split("&").filter(Boolean)) {
     const [name, ...rest] = part.split("=");
     if (!(name in START)) continue;
-    let value = decodeURIComponent(rest.join("="));
-    try { if (typeof START[name] !== "string" && name !== "finding") value = JSON.parse(value); } catch { continue; }
+    let value;
+    try {
+      value = decodeURIComponent(rest.join("="));
+      if (typeof START[name] !== "string" && name !== "finding") value = JSON.parse(value);
+    } catch { continue; }
+    if (value === null) continue;
     if (name === "finding" || (Array.isArray(value) === Array.isArray(START[name]) && typeof value === typeof START[name])) state[name] = value;
   }
+  const sound = (values, fine) => Object.fromEntries(Object.entries(values).filter(([, v]) => Array.isArray(v) && fine(v)));
+  state.filters = sound(state.filters, () => true);
+  state.views = sound(state.views, (v) => v.length === 3 && v.every(Number.isFinite) && v[2] > 0);
   state.open = state.open.filter((s) => explorer.sections.has(s)).slice(0, MOST_OPEN);
   state.lit = state.lit.filter((n) => explorer.about.niches.some((x) => x.number === n));
   return state;
@@ -152,8 +161,10 @@ explorer.light = (niche, add) => {
   explorer.show();
 };
 explorer.follow = async (id) => {
-  const { state } = explorer, finding = explorer.about.findings.find((f) => f.id === id);
-  state.finding = finding ? id : null;
+  const { state } = explorer;
+  state.finding = id;
+  const finding = explorer.finding();
+  state.finding = finding ? finding.id : null;
   if (!finding) { state.lit = []; return explorer.show(); }
   Object.assign(state, { lit: [finding.niche], colour: "niche", sort: "lit", down: true, views: {} });
   const own = explorer.about.sections.filter((s) => !finding.sections.length || finding.sections.includes(s.sample));
@@ -293,7 +304,7 @@ async function go(state) {
     if (saved) panel.view = { x: saved[0], y: saved[1], scale: saved[2] };
   }
   fillFilters();
-  if (follow && explorer.about.findings.some((f) => f.id === follow)) return explorer.follow(follow);
+  if (follow && explorer.finding()) return explorer.follow(follow);
   const first = explorer.kept().slice(0, 2).map((s) => s.sample);
   await openOnly(state.open.length ? state.open : before.length ? before : first);
 }

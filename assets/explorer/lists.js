@@ -150,6 +150,8 @@ function fillNiches() {
 }
 
 const number = (v) => (v === null ? "" : Math.abs(v) >= 0.001 || v === 0 ? String(+v.toPrecision(3)) : v.toExponential(1));
+// Which groups are compared, where a contrast has several pairs
+const among = (f) => explorer.about.findings.some((o) => o.contrast === f.contrast && o.comparison !== f.comparison) ? `, ${f.comparison}` : "";
 function fillFindings() {
   const { findings, niches } = explorer.about;
   byId("findings-part").hidden = !findings.length;
@@ -159,7 +161,7 @@ function fillFindings() {
     const what = f.feature === "proportion" ? "" : ` ${f.feature}`;
     return make("li", {}, make("button", { "aria-pressed": explorer.state.finding === f.id, "data-finding": f.id, title: f.sentence,
       class: f.found ? "found" : "", onclick: () => explorer.follow(explorer.state.finding === f.id ? null : f.id) },
-    dot, make("span", { class: "name", text: `${f.contrast}: ${niche.name}${what}` }),
+    dot, make("span", { class: "name", text: `${f.contrast}: ${niche.name}${what}${among(f)}` }),
     make("span", { class: "notes", text: f.q === null ? `p = ${number(f.p)}` : `q = ${number(f.q)}` })));
   }), ...(findings.length > 6 ? [make("li", {}, make("button", { class: "more", text: explorer.allFindings ? "fewer" : `all ${findings.length} tests`,
     onclick: () => { explorer.allFindings = !explorer.allFindings; fillFindings(); } }))] : []));

@@ -55,7 +55,8 @@ function pan(panel, dx, dy) {
 }
 function zoom(panel, factor, px = panel.box.width / 2, py = panel.box.height / 2) {
   change(panel, ({ view, box, section }) => {
-    const least = 0.1 * Math.min(box.width / section.extent[0], box.height / section.extent[1]), most = 200 / section.spacing;
+    const [w, h] = section.extent.map((v) => Math.max(v, section.spacing)); // one cell has no extent
+    const least = 0.1 * Math.min(box.width / w, box.height / h), most = 200 / section.spacing;
     const scale = Math.max(least, Math.min(most, view.scale * factor));
     view.x += (px - box.width / 2) * (1 / view.scale - 1 / scale);
     view.y += (py - box.height / 2) * (1 / view.scale - 1 / scale);

@@ -55,6 +55,16 @@ def test_what_ingest_warns_of_is_a_reason_to_look(tmp_path):
     ]
 
 
+def test_zeros_and_ones_of_an_instrument_that_counts(tmp_path):
+    adata = make_internal(kind="binary")
+    adata.uns["semanticst"] |= {"platform": "xenium"}
+    assert qc(tmp_path, adata).exit_code == 0
+    assert (
+        "values are all 0 or 1, though xenium counts molecules: a mask? Bring counts"
+        in records(tmp_path)["s1"]["reasons"]
+    )
+
+
 def test_kind_of_the_cohort_decides_which_cells_are_empty(tmp_path):
     """No cell of this image has two markers: alone it is a typing, in a cohort of binary markers it is not."""
     typed = with_rows(make_internal(kind="onehot"), {3: 0, 4: 0})

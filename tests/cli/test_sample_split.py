@@ -107,6 +107,12 @@ def test_one_piece_is_nothing_to_split_and_leaves_nothing(tmp_path):
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_too_few_cells_are_no_piece(tmp_path):
+    result = split(tmp_path, tissue_array(n_rows=1, n_columns=1, n_cells=5)[0][:5])
+    assert result.exit_code == 3
+    assert "no piece of tissue is found among" in result.stderr
+
+
 def ingest(folder, adata):
     adata.write_h5ad(folder / "array.h5ad")
     row = {"sample": "s1", "patient": "p1", "path": str(folder / "array.h5ad")}

@@ -64,6 +64,7 @@ def write_exports(path: Path, samples: Sequence[Path], formats: Collection[str],
             own = columns.iloc[rows]
             write_store(partial, section, own, next(values), cohort.features, len(cohort.niches))
             store.parent.mkdir(exist_ok=True)
+            shutil.rmtree(store, ignore_errors=True)
             partial.rename(store)
     log.info("%d sections for %s", len(cohort.samples), ", ".join(f for f in FORMATS if f in formats) or "nobody")
 

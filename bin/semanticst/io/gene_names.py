@@ -111,7 +111,9 @@ def drop_nameless(X: sp.csr_matrix, var: pd.DataFrame) -> tuple[sp.csr_matrix, p
 
 
 def _are_nameless(names: pd.Index) -> np.ndarray:
-    return np.array([bool(NAMELESS.match(name)) or name in MISSING_NAMES for name in names], dtype=bool)
+    # one feature called NA may be sodium, several are R's missing names
+    missing = (*MISSING_NAMES, "NA") if (names == "NA").sum() > 1 else MISSING_NAMES
+    return np.array([bool(NAMELESS.match(name)) or name in missing for name in names], dtype=bool)
 
 
 def unique_genes(X: sp.csr_matrix, var: pd.DataFrame, kind: FeatureType) -> tuple[sp.csr_matrix, pd.DataFrame, str]:

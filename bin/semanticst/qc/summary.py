@@ -104,6 +104,8 @@ def input_warnings(own: dict, kind: FeatureType) -> list[str]:
         found.append(
             f"values are no whole numbers, though {own['platform']} counts molecules: logarithms? Bring counts"
         )
+    if kind == FeatureType.BINARY and own["platform"] in PLATFORMS:
+        found.append(f"values are all 0 or 1, though {own['platform']} counts molecules: a mask? Bring counts")
     return found
 
 

@@ -60,7 +60,8 @@ def _told(finding: dict, contrast: dict, explorer: bool) -> str:
     """A finding in words, with the way to its sections where there is an explorer."""
     if not explorer:
         return finding["sentence"]
-    where = quote(f"{contrast['contrast']}/{finding['niche']}/{finding['feature']}", safe="")
+    of = (contrast["contrast"], finding["niche"], finding["feature"], finding["comparison"])
+    where = quote("/".join(map(str, of)), safe="")
     return blocks.joined([finding["sentence"], blocks.outside(f"{EXPLORER}#finding={where}", "see the sections")])
 
 

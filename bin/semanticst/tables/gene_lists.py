@@ -1,10 +1,10 @@
 """Lists of genes under names, of a CSV with one gene a row: sets of genes, markers of cell types."""
 
-import csv
 from collections.abc import Collection
 from pathlib import Path
 
 from semanticst.errors import BadInput, Problem
+from semanticst.tables.delimited import read_table
 
 
 def read_gene_lists(path: Path, column: str, noun: str, taken: Collection[str] = ()) -> dict[str, list[str]]:
@@ -15,14 +15,14 @@ def read_gene_lists(path: Path, column: str, noun: str, taken: Collection[str] =
 
     Raises BadInput for other columns, a row that lacks one of the two, a name that is taken, or a file without names.
     """
-    rows = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())
-    absent = [name for name in (column, "gene") if name not in (rows.fieldnames or [])]
+    table = read_table(path, (column, "gene"))
+    absent = [name for name in (column, "gene") if name not in table.columns]
     if absent:
         raise BadInput([Problem(path, "this column must exist", row=1, column=name) for name in absent])
     found: dict[str, list[str]] = {}
     problems = []
-    for number, row in enumerate(rows, start=2):
-        name, gene = (row[column] or "").strip(), (row["gene"] or "").strip()
+    for number, row in zip(table.lines, table.rows):
+        name, gene = row[column], row["gene"]
         if not name or not gene:
             problems.append(Problem(path, f"both the {noun} and the gene are needed", row=number))
         elif name.casefold() in taken:

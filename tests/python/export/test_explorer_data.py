@@ -56,7 +56,7 @@ def test_what_the_page_knows_of_the_cohort(about):
     values = {s["sample"]: s["values"] for s in about["sections"]}
     assert values == {HOSTILE: [HOSTILE, 50, "a"], "s2": ["b", 50, "a"], "s3": ["b", 60, "b"], "s4": ["b", 70, "b"]}
     first, second = about["findings"]
-    assert first["id"] == f"{CONTRAST}/1/proportion"
+    assert first["id"] == f"{CONTRAST}/1/proportion/a vs b"
     assert (first["p"], first["q"], first["found"], first["effect"]) == (0.004, 0.012, True, 1.25)
     assert (second["niche"], second["found"]) == (2, False)
     assert [bool(s["picture"]) for s in about["sections"]] == [s["sample"] == "s2" for s in about["sections"]]

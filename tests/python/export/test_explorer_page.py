@@ -182,7 +182,7 @@ def test_sections_are_filtered_and_sorted_by_clinical_variables(page):
 
 
 def test_a_finding_leads_to_its_sections(page, made):
-    page.click_on(f"[data-finding={json.dumps(CONTRAST + '/1/proportion')}]")
+    page.click_on(f"[data-finding={json.dumps(CONTRAST + '/1/proportion/a vs b')}]")
     page.wait(f"{OPEN}.length === 4")
     share = {s: (made.cells(s)["niche"] == 1).mean() for s in SAMPLES}
     assert page.evaluate(OPEN) == sorted(share, key=share.get, reverse=True)
@@ -226,7 +226,10 @@ def test_the_address_holds_the_view(page, browser, made):  # noqa: F811
     scale = "panels[1].view.scale"
     assert again.evaluate(scale) == pytest.approx(page.evaluate(scale), rel=1e-4)
     broken = browser.open(
-        f"{made.url}#open=%5B%22gone%22%5D&lit=%5B99%5D&colour=gone&finding=gone&views=%7B&x=1", 1280, 800
+        f"{made.url}#open=%5B%22s2%22%5D&lit=%5B99%5D&colour=%&finding=gone&views=%7B%22s2%22:%22x%22%7D"
+        "&filters=%7B%22group%22:5%7D&sort=%&x=1",
+        1280,
+        800,
     )
     broken.wait(READY)
     assert broken.errors == again.errors == []

@@ -329,3 +329,20 @@ def test_names_that_contradict_the_matrix_are_refused(tmp_path):
         ad.io.write_elem(file, "X", np.ones((120, 7)))
     with pytest.raises(ReadError, match="damaged: X is 120 x 7, but there are 120 x 20 names"):
         ingest_sample({"sample": "s1", "patient": "p1", "path": str(tmp_path / "s.h5ad")})
+
+
+@pytest.mark.parametrize("mask", ["counts_binary", "counts", "ambiguous_counts"])
+def test_a_mask_or_a_part_of_the_counts_does_not_win_over_them(tmp_path, mask):
+    sample = make_sample()
+    sample.layers[mask] = (sample.X > 0).astype(np.float32)
+    sample.layers["raw_counts"] = sample.X.copy()
+    counts = logs(sample)
+    adata = ingest(tmp_path, sample)
+    assert (counts != adata.X).nnz == 0
+
+
+def test_several_features_called_na_are_nameless(tmp_path):
+    sample = make_sample(n_features=5)
+    sample.var_names = ["CD3E", "NA", "NA", "CD4", "CD8A"]
+    adata = ingest(tmp_path, sample)
+    assert adata.var_names.tolist() == ["CD3E", "CD4", "CD8A"]

@@ -54,3 +54,8 @@ def test_ids(columns, found):
 )
 def test_markers_and_genes_are_features(name):
     assert not is_no_feature(name)
+
+
+def test_two_units_are_no_pair():
+    assert spatial_pair(["x_mm", "y_um"]) is None
+    assert spatial_pair(["X_um", "y_um"]) == ("X_um", "y_um", "um")

@@ -111,6 +111,12 @@ def test_what_is_no_selection(tmp_path, cells):
         chosen(cells, cells=far)
 
 
+def test_ids_that_are_no_cells_are_told(tmp_path, cells, caplog):
+    (tmp_path / "some.csv").write_text("cell_id\nc1\nc2\nx1\n")
+    assert len(chosen(cells, cells=tmp_path / "some.csv")) == 2
+    assert "some.csv: 1 of 3 ids are no cells of the input (first: x1)" in caplog.text
+
+
 def test_classes_of_qupath_are_kept(tmp_path):
     assert read_selection(outline(tmp_path / "t.geojson", LEFT_HALF, "Tumour")).names == ["Tumour"]
 

@@ -92,3 +92,8 @@ def test_bad_tables_of_markers(tmp_path, text, message):
     (tmp_path / "markers.csv").write_text(text)
     with pytest.raises(BadInput, match=message):
         read_markers(tmp_path / "markers.csv")
+
+
+def test_markers_of_a_german_spreadsheet(tmp_path):
+    (tmp_path / "markers.csv").write_text("cell_type;gene\nT;CD3D\nT;CD3E\nB;MS4A1\n")
+    assert read_markers(tmp_path / "markers.csv") == {"T": ["CD3D", "CD3E"], "B": ["MS4A1"]}

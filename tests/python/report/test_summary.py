@@ -2,6 +2,7 @@
 
 import json
 import re
+from urllib.parse import quote
 
 import pandas as pd
 import pytest
@@ -168,7 +169,9 @@ def test_a_finding_leads_to_its_sections_in_the_explorer(tmp_path):
     contrast["contrast"] = 'a/b "c"'
     write_page(tmp_path, summary, [], explorer=True)
     page = json.loads((tmp_path / "summary_page_mqc.json").read_text())["data"]
-    address = "../explorer/index.html#finding=a%2Fb%20%22c%22%2F2%2Fproportion"
+    address = "../explorer/index.html#finding=a%2Fb%20%22c%22%2F2%2Fproportion%2F" + quote(
+        contrast["findings"][0]["comparison"], safe=""
+    )
     assert f'<a href="{address}">see the sections</a>' in page
     write_page(tmp_path, summary, [])
     assert "explorer" not in (tmp_path / "summary_page_mqc.json").read_text()

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from semanticst.association.design.tables import read_text_table
@@ -30,7 +31,7 @@ def variables(sheet: Path, clinical: Path | None) -> tuple[list[dict[str, Any]],
     for name, values in columns.items():
         values = values.where(values.notna() & (values.astype(str) != ""), None).astype(object)
         known = values.dropna()
-        numbers = pd.to_numeric(known, errors="coerce")
+        numbers = pd.to_numeric(known, errors="coerce").replace([np.inf, -np.inf], np.nan)  # JSON has no infinity
         if known.nunique() < 2 or (numbers.isna().any() and known.nunique() > MOST_VALUES):
             continue
         is_number = not numbers.isna().any() and known.nunique() > 2

@@ -17,7 +17,7 @@ _TEXTS = ("comparison", "effect_type", "feature", "warnings")
 def read_findings(records: Sequence[Path]) -> list[dict[str, Any]]:
     """Tests of single niches that have a p, from ``{contrast}.association.json`` of every contrast.
 
-    ``id`` (of the address: ``contrast/niche/feature``), ``contrast``, ``variable`` (column that is compared),
+    ``id`` (of the address: ``contrast/niche/feature/comparison``), ``contrast``, ``variable`` (column compared),
     ``niche``, effect, interval, p and q as in the tables, ``found`` (q < 0.05), ``sentence`` where the report has one,
     ``sections`` (of the contrast). Raises BadInput when a record cannot be read.
     """
@@ -37,7 +37,7 @@ def read_findings(records: Sequence[Path]) -> list[dict[str, Any]]:
         record = about[row["contrast"]]
         listed.append(
             {
-                "id": f"{row['contrast']}/{row['niche']}/{row['feature']}",
+                "id": "/".join(str(row[name]) for name in _KEY),
                 "contrast": row["contrast"],
                 "variable": record["contrast"].get("column") or record["contrast"].get("event") or "",
                 "niche": int(row["niche"]),
@@ -54,6 +54,8 @@ def read_findings(records: Sequence[Path]) -> list[dict[str, Any]]:
 def _read(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_text())
-        return record if record["contrast"]["name"] and isinstance(record["rows"], list) else {}
+        if not record["contrast"]["name"] or not isinstance(record["rows"], list):
+            raise ValueError("no name, or no rows")
+        return record
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInput(Problem(path, f"cannot be read ({error}); expected the record of a contrast")) from error

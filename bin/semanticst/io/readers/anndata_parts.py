@@ -25,6 +25,8 @@ from semanticst.io.sparse import load_csr
 
 COUNTS_NAME = re.compile(r"count|raw|umi", re.IGNORECASE)
 """Layers that may hold counts."""
+NO_COUNTS_NAME = re.compile(r"log|norm|scaled|binar|mask|unspliced|ambiguous|smooth|imput|denois", re.IGNORECASE)
+"""Of these, layers that do not, whole as their numbers may be."""
 KEYS = ("spatial", "X_spatial", "spatial_coords", "X_spatial_coords", "coordinates", "X_centroids", "X_coordinates")
 """Of obsm, the first that is there: scanpy and squidpy; Curio Seeker and the converters of Seurat objects; others."""
 ON_ARRAY = ("array_col", "array_row")
@@ -84,12 +86,14 @@ def values_of(group, stated: str) -> tuple[str, list[str]]:
     usual = [f"layers/{LAYER_COUNTS}"] if LAYER_COUNTS in layers else []
     usual += ["X"] if "X" in group else []
     others = ["raw/X"] if "raw" in group and "X" in group["raw"] and "var" in group["raw"] else []
-    others += [f"layers/{name}" for name in layers if name != LAYER_COUNTS and COUNTS_NAME.search(name)]
+    others += [f"layers/{name}" for name in layers if _may_hold_counts(name)]
     if not usual + others:
         raise ReadError("there is no X and no layers['counts']")
     candidates = usual + others
     if stated in ("", FeatureType.COUNTS):
-        counts = next((path for path in candidates if holds_counts(group[path])), None)
+        # what is all 0 and 1 may be a mask beside the counts; it may also be counts of few molecules
+        of = [path for path in candidates if holds_counts(group[path])]
+        counts = next((path for path in of if holds_counts(group[path], least=2)), next(iter(of), None))
     else:
         counts = None
     taken = counts or candidates[0]
@@ -98,6 +102,10 @@ def values_of(group, stated: str) -> tuple[str, list[str]]:
     if taken == f"layers/{LAYER_COUNTS}" or counts is None:
         return taken, [f"{taken} is taken, not X"]
     return taken, [f"{taken} is taken, not {usual[0] if usual else 'X'}: it holds whole numbers (counts)"]
+
+
+def _may_hold_counts(layer: str) -> bool:
+    return layer != LAYER_COUNTS and bool(COUNTS_NAME.search(layer)) and not NO_COUNTS_NAME.search(layer)
 
 
 def perhaps_counts(group, taken: str, stated: str) -> list[str]:

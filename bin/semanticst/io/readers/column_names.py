@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from itertools import product
 
 from semanticst.io.gene_names import NAMELESS
 from semanticst.io.several_sections import SECTION_COLUMNS, plain
@@ -83,8 +84,10 @@ def spatial_pair(columns: Iterable[str], besides: Iterable[str] = ()) -> tuple[s
             found.setdefault(unit, (x, mirrors[0]))
     if not found:  # spelled differently
         by_axis = {axis: [c for c in columns if without_unit(c)[0] in _axis(axis)] for axis in "xy"}
-        if by_axis["x"] and by_axis["y"]:
-            return by_axis["x"][0], by_axis["y"][0], "unknown"
+        for x, y in product(by_axis["x"], by_axis["y"]):
+            of_x, of_y = without_unit(x)[1], without_unit(y)[1]
+            if "unknown" in (of_x, of_y) or of_x == of_y:  # mm beside um is no pair
+                return x, y, of_x if of_x == of_y else "unknown"
     lower = {column.lower(): column for column in reversed(columns)}
     for x, y, unit in NAMED_PAIRS:
         if x in lower and y in lower:

@@ -4,6 +4,7 @@ A row names its part by one of: fields of view (``fovs``), a value of a column o
 ``part_value``), or a file (``cells``) with ids of cells or an outline.
 """
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from semanticst.errors import Problem, ReadError
 from semanticst.io.columns import listed
 from semanticst.io.several_sections import FIELDS, plain
 from semanticst.tables.delimited import Table, clean_value
+
+log = logging.getLogger(__name__)
 
 PART_COLUMNS = ("fovs", "part_column", "part_value", "cells")
 """Columns of the samplesheet that name a part."""
@@ -257,4 +260,8 @@ def _with_ids(ids: pd.Index, wanted: pd.Index, file: str) -> np.ndarray:
         raise ReadError(
             f"{file}: {n_strange} of {len(wanted)} ids are no cells (first: {first}); is it of another section?"
         )
+    if n_strange:
+        first = wanted[~wanted.isin(ids)][0]
+        log.warning("%s: %d of %d ids are no cells of the input (first: %s) and are left out",
+                    file, n_strange, len(wanted), first)  # fmt: skip
     return chosen

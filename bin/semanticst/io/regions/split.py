@@ -86,7 +86,8 @@ def _stem(path: Path) -> str:
 
 def _one_piece(pieces: Pieces, n_cells: int, unit: str, gap: float | None) -> str:
     if not pieces.n:
-        return f"no piece of tissue is found among {n_cells} cells; give a wider --gap than {gap:g} {unit}"
+        way = "state with --gap how wide a gap is" if gap is None else f"give a wider --gap than {gap:g} {unit}"
+        return f"no piece of tissue is found among {n_cells} cells; {way}"
     told = "no gap in it is clearly wider than the others" if gap is None else f"no gap is wider than {gap:g} {unit}"
     return (
         f"this is one piece of tissue ({n_cells} cells; {told}): there is nothing to split. If there are several "
