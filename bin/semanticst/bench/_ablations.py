@@ -14,8 +14,8 @@ from semanticst.model.run import run_embedding, run_training
 from semanticst.niche.cluster import SHRINKAGE, fit_niches
 from semanticst.niche.consensus import Consensus
 from semanticst.niche.mixture import fit_mixture
-from semanticst.niche.neighbourhood_spread import add_spread, has_spread
-from semanticst.niche.representations import fit_representations, is_reference, principal_loadings
+from semanticst.niche.neighbourhood_spread import add_spread
+from semanticst.niche.representations import fit_representations, principal_loadings
 from semanticst.niche.spatial_refinement import HmrfInputs
 
 
@@ -61,8 +61,7 @@ def embed(samples: Sequence[Path], variant: Variant, seed: int, folder: Path) ->
     run_training(graphs, folder, contexts=",".join(variant.contexts), device="cpu", seed=seed, **variant.training)
     run_embedding(graphs, folder / "network.pt", folder, device="cpu")
     cohort = ad.read_h5ad(folder / "cohort.embedding.h5ad")
-    if has_spread(cohort) and not is_reference(cohort):
-        add_spread(cohort)
+    add_spread(cohort)
     return cohort
 
 

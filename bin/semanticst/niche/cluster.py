@@ -21,7 +21,7 @@ from semanticst.niche.deciding_cells import deciding_cells, mark_deciding_cells
 from semanticst.niche.fit import learn_fit, tell_fit
 from semanticst.niche.mapped_section import report_fit, report_mapping, report_own_fit
 from semanticst.niche.mixture import Mixture
-from semanticst.niche.neighbourhood_spread import add_spread, has_spread
+from semanticst.niche.neighbourhood_spread import add_spread
 from semanticst.niche.niche_model import NicheModel, graph_settings
 from semanticst.niche.other_numbers import other_number_counts
 from semanticst.niche.representations import (
@@ -99,8 +99,7 @@ def cluster_niches(
     2
     """
     whole = ad.read_h5ad(embedding)
-    if has_spread(whole) and not is_reference(whole):
-        add_spread(whole)
+    add_spread(whole)
     decided = np.ones(whole.n_obs, dtype=bool) if model is not None else _discovery(whole)
     adata = whole if decided.all() else whole[decided].copy()
     jaccard, others = None, {}

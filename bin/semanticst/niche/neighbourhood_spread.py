@@ -21,11 +21,10 @@ import scipy.sparse as sp
 from semanticst.constants import SHARES, SPREAD_COMPONENTS, UNS, Context, Obs, Obsm, graph_key
 from semanticst.graph.contexts import smoothing_operator
 from semanticst.niche.mixture import rows_of_each
+from semanticst.niche.representations import is_reference, spread_hops
 
 log = logging.getLogger(__name__)
 
-LAST_HOPS = 2
-"""Hops, the widest, at which it is taken."""
 SPHERE = 0.1
 """Shrinkage to the sphere: a neighbourhood of few cells has a covariance of low rank."""
 BLOCK = 20_000
@@ -33,17 +32,19 @@ BLOCK = 20_000
 
 
 def has_spread(adata: ad.AnnData) -> bool:
-    """Whether spread says more than the mean: not of panels of cell types, whose shares decide their covariance."""
-    return adata.uns[UNS]["feature_type"] not in SHARES and int(adata.uns[UNS]["graph_hops"]) > 1
-
-
-def spread_hops(hops: int) -> range:
-    """Hops at which spread is taken, of a profile of ``hops``: the widest, but never the first."""
-    return range(max(2, hops - LAST_HOPS + 1), hops + 1)
+    """Whether spread is a representation: not of panels of cell types, whose shares decide their covariance, and not in
+    reference mode."""
+    several_hops = int(adata.uns[UNS]["graph_hops"]) > 1
+    return several_hops and adata.uns[UNS]["feature_type"] not in SHARES and not is_reference(adata)
 
 
 def add_spread(adata: ad.AnnData) -> None:
-    """Put the spread of each neighbourhood into ``obsm['X_spread']``: float32, (n, hops * 2 * p (p + 1) / 2)."""
+    """Put the spread of each neighbourhood into ``obsm['X_spread']``: float32, (n, hops * 2 * p (p + 1) / 2).
+
+    Nothing where it is no representation, see `has_spread`.
+    """
+    if not has_spread(adata):
+        return
     hops = spread_hops(int(adata.uns[UNS]["graph_hops"]))
     X = np.asarray(adata.obsm[Obsm.HARMONY], dtype=np.float32)[:, :SPREAD_COMPONENTS]
     spatial = sp.csr_matrix(adata.obsp[graph_key(Context.SPATIAL)])

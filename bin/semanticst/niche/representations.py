@@ -9,13 +9,14 @@ import numpy as np
 from semanticst.constants import SHARES, UNS, Obsm, TrainMode
 from semanticst.niche.deciding_cells import deciding_cells
 from semanticst.niche.em import Cells
-from semanticst.niche.neighbourhood_spread import spread_hops
 
 WIDTHS = (10, 20, 30, 40, 50)
 """Principal components of the representations. Near-equal partitions win or lose by the noise of a few; more widths
 make the vote the same for every seed, and cost nothing where a niche is rare."""
 SHARES_WIDTHS = (10, 20)
 """The same where neighbourhoods are proportions of cell types: the components behind these are single rare types."""
+SPREAD_HOPS = 2
+"""Hops, the widest, at which the spread of the neighbourhood is taken."""
 BLOCK = 50_000
 """Cells that are held in float64 at once."""
 REFERENCE_WIDTH = 20
@@ -48,6 +49,11 @@ class Representation:
     def cells(self, adata: ad.AnnData) -> Cells:
         """The same as ``matrix``, as EM wants it."""
         return Cells.of_blocks(((block - self.mean) @ self.loadings for block in self.blocks(adata)), adata.n_obs)
+
+
+def spread_hops(hops: int) -> range:
+    """Hops at which spread is taken, of a profile of ``hops``: the widest, but never the first."""
+    return range(max(2, hops - SPREAD_HOPS + 1), hops + 1)
 
 
 def is_reference(adata: ad.AnnData) -> bool:
