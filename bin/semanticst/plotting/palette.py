@@ -31,6 +31,11 @@ def niche_marker(niche: int) -> str:
     return "o^sD"[(niche - 1) // len(_COLOURS) % 4]
 
 
+def niche_hatch(niche: int) -> str | None:
+    """Hatch of a niche's bars: none while colours differ, one where the list of colours repeats."""
+    return "////" if niche > len(_COLOURS) else None
+
+
 _NAMES: ContextVar[Mapping[int, str] | None] = ContextVar("names of niches", default=None)
 
 

@@ -6,11 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from semanticst.association.associate import Association
-from semanticst.plotting.palette import niche_colour, niche_name
+from semanticst.plotting.palette import niche_colour, niche_hatch, niche_name
 from semanticst.plotting.style import FAINT, new_figure
 
-COLOURS = 20
-"""Niches that differ in colour; further ones are hatched."""
 MOST_NAMED = 60
 """Patients that are named below their bar."""
 
@@ -60,7 +58,7 @@ def _bars(ax: Axes, table: pd.DataFrame, title: str, named: bool) -> None:
         number = int(niche)
         ax.bar(
             place, table[niche].fillna(0), bottom=below, width=0.9, color=niche_colour(number), edgecolor="white",
-            linewidth=0.3, label=niche_name(number), hatch="////" if number > COLOURS else None,
+            linewidth=0.3, label=niche_name(number), hatch=niche_hatch(number),
         )  # fmt: skip
         below = below + table[niche].fillna(0).to_numpy()
     ax.set_title(title, loc="left", fontsize=9)

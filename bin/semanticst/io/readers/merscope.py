@@ -12,6 +12,7 @@ from semanticst.io.gene_names import NAMELESS
 from semanticst.io.readers.assembly import assemble, pair_up, rows_of
 from semanticst.io.readers.base import Reader, ReadError, Wanted, needed_file
 from semanticst.io.readers.tabular import (
+    R_IDS,
     Layout,
     layout_of,
     nameless_ids,
@@ -21,8 +22,8 @@ from semanticst.io.readers.tabular import (
 )
 
 COUNTS, METADATA = "*cell_by_gene.csv*", "*cell_metadata.csv*"
-NAMED_IDS, R_IDS = ("EntityID", "cell", "cell_id"), ("X",)
-"""Names of the column of ids: of the vendor, and after R wrote the table again; it may also have none. The first that
+NAMED_IDS = ("EntityID", "cell", "cell_id")
+"""Names of the column of ids, beside those that R gives; it may also have none. The first that
 is there holds the ids; none of them is a feature."""
 CONTROLS = r"Blank[-_.]"
 

@@ -32,6 +32,7 @@ from semanticst.io.readers.column_names import (
 )
 from semanticst.io.readers.mtx import read_mtx
 from semanticst.io.readers.tabular import (
+    R_IDS,
     Layout,
     layout_of,
     nameless_ids,
@@ -47,8 +48,6 @@ COORDINATES = re.compile(
     r"(^|[_.-])(coordinates|coords|positions|spatial|cells|centroids|locations|regionprops)" + TABLE, re.IGNORECASE
 )
 MTX = re.compile(r"(^|[_.-])matrix\.mtx(\.gz)?$", re.IGNORECASE)
-R_IDS = ("X",)
-"""What R calls a nameless column of ids when it reads and writes a table."""
 KEPT = SECTION_COLUMNS | {"intissue", "arrayrow", "arraycol"}
 """Columns that become columns of obs as they are: what tells sections and tissue."""
 

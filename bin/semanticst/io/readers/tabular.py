@@ -24,6 +24,9 @@ from semanticst.io.readers.files import encoding_of, not_utf8, open_text, readin
 
 log = logging.getLogger(__name__)
 
+R_IDS = ("X",)
+"""What R calls a nameless column of ids when it reads and writes a table."""
+
 BLOCK = 1 << 23
 """Values that are parsed at once."""
 SEPARATORS = (",", "\t", ";")
