@@ -11,6 +11,12 @@ import pandas as pd
 
 from semanticst.errors import ReadError
 
+
+def _numbered(*names: str) -> set[str]:
+    """As columns are called that number sections: slide_no, section number."""
+    return {name + end for name in names for end in ("no", "nr", "num", "number", "idx")}
+
+
 SECTION_COLUMNS = frozenset({
     "libraryid", "library", "sample", "sampleid", "samplename", "section", "sectionid", "slice", "sliceid", "image",
     "imageid", "imagename", "imagenumber", "filename", "slide", "slideid", "slideidnumeric", "roi", "roiid", "core",
@@ -18,16 +24,16 @@ SECTION_COLUMNS = frozenset({
     "regionid", "batch", "dataset", "origident", "donor", "donorid", "patient", "patientid", "subject", "subjectid",
     "mouse", "mouseid", "animal", "animalid", "specimen", "specimenid", "pointid", "point", "scene", "sectionname",
     "slidename", "imagefile", "capturearea", "samplelabel", "tissuesection",
-})  # fmt: skip
+} | _numbered("slide", "section", "sample", "image", "core", "fov", "tile", "patient", "slice", "roi"))  # fmt: skip
 """Columns that tell sections apart, in lower-case letters. Several values are no fault in themselves: the fields of
 view of a slide lie side by side."""
 SIDE_BY_SIDE_IS_USUAL = frozenset({"fov", "fovid", "tile", "tileid", "region", "regionid", "pointid", "roi", "roiid"})
 PLAINLY_SECTIONS = frozenset({
     "libraryid", "library", "sample", "sampleid", "samplename", "section", "sectionid", "sectionname", "tissuesection",
     "core", "coreid", "tmacore", "puck", "capturearea", "mouse", "mouseid", "animal", "animalid", "specimen",
-})  # fmt: skip
+} | _numbered("section", "sample", "core"))  # fmt: skip
 """Several values of these are several sections wherever they lie; an image or a batch may be a part of one."""
-PATIENTS = frozenset({"donor", "donorid", "patient", "patientid", "subject", "subjectid"})
+PATIENTS = frozenset({"donor", "donorid", "patient", "patientid", "patientno", "subject", "subjectid"})
 GIVE_EACH_A_ROW = (
     "give each a row of the samplesheet with a part of the path (docs/usage.md, Several samples from one folder)"
 )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from semanticst.io.readers.column_names import id_column, is_no_feature, spatial_pair
+from semanticst.io.readers.column_names import id_column, spatial_pair
 
 
 @pytest.mark.parametrize(
@@ -47,13 +47,6 @@ def test_micrometres_of_qupath():
 )
 def test_ids(columns, found):
     assert id_column(columns.split()) == found
-
-
-@pytest.mark.parametrize(
-    "name", ["CD3E", "MT-CO1", "Ki67", "DNA1", "HLA-DR", "Cell: CD3 mean", "AREG", "IDH1", "XIST", "COL1A1"]
-)
-def test_markers_and_genes_are_features(name):
-    assert not is_no_feature(name)
 
 
 def test_two_units_are_no_pair():

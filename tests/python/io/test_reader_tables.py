@@ -122,7 +122,7 @@ def test_one_table(tmp_path):
     assert adata.obs["cell_type"].tolist() == kinds
     assert adata.uns["notes"][:2] == [
         "taken for features: 4 columns, CD3E to VIM",
-        "neither used nor features: z, Eccentricity",
+        "columns left out, as no features: places (z); shape and size (Eccentricity)",
     ]
 
 
@@ -229,7 +229,7 @@ def test_measures_of_shape_are_no_markers(tmp_path):
     file = write_single(tmp_path / "cells.csv", truth, **dict.fromkeys(SHAPES, 0.5))
     adata = read(file)
     truth.check(adata)
-    assert "neither used nor features: MajorAxisLength, Extent" in adata.uns["notes"][1]
+    assert "as no features: shape and size (MajorAxisLength, Extent" in adata.uns["notes"][1]
 
 
 @pytest.mark.parametrize("name", ["", "Unnamed: 0", "X", "...1", "index", "row_number", "any name at all"])

@@ -1,11 +1,10 @@
-"""Names of columns in tables of cells: ids, coordinates, cell types, areas, and what is no feature."""
+"""Names of columns in tables of cells: ids, coordinates, cell types, areas."""
 
 import re
 from collections.abc import Iterable
 from itertools import product
 
-from semanticst.io.gene_names import NAMELESS
-from semanticst.io.several_sections import SECTION_COLUMNS, plain
+from semanticst.io.several_sections import plain
 
 IDS = (
     "cellid", "cell", "cells", "barcode", "barcodes", "spot", "spotid", "bead", "objectid", "objectnumber", "object",
@@ -20,7 +19,9 @@ NAMED_PAIRS = (
     ("pxl_col_in_fullres", "pxl_row_in_fullres", "px"), ("pxl_col", "pxl_row", "px"), ("imagecol", "imagerow", "px"),
     ("centroid-1", "centroid-0", "unknown"), ("centroid_1", "centroid_0", "unknown"),
     ("spatial1", "spatial2", "unknown"), ("spatial_1", "spatial_2", "unknown"), ("col", "row", "unknown"),
-    ("column", "row", "unknown"),
+    ("column", "row", "unknown"), ("column_centroid", "row_centroid", "unknown"),
+    ("col_centroid", "row_centroid", "unknown"), ("centroid_column", "centroid_row", "unknown"),
+    ("centroid_col", "centroid_row", "unknown"), ("center_col", "center_row", "unknown"),
 )  # fmt: skip
 """x, y and unit of names that do not say x and y. Images are counted by row (down) and column: in scikit-image, and so
 in steinbock and ark, ``centroid-0`` is the row."""
@@ -29,43 +30,6 @@ UNITS = {"um": "um", "micron": "um", "microns": "um", "micrometer": "um", "micro
 TYPES = ("celltype", "celltypes", "annotation", "phenotype", "celltypeannotation", "cellclass", "cellmetacluster",
          "predictedcelltype", "class", "classification")  # fmt: skip
 AREAS = ("area", "cellarea", "areaum2", "cellareaum2")
-SHAPES = frozenset({
-    "area", "cellarea", "cellsize", "size", "volume", "perimeter", "eccentricity", "solidity", "extent",
-    "orientation", "angle", "circularity", "roundness", "compactness", "formfactor", "elongation", "aspectratio",
-    "length", "width", "height", "diameter", "maxdiameter", "mindiameter", "diametermax", "diametermin",
-    "equivalentdiameter", "diameterequivalent", "equivalentdiameterarea", "majoraxislength", "minoraxislength",
-    "axismajorlength", "axisminorlength", "majoraxis", "minoraxis", "majoraxislen", "minoraxislen", "convexarea",
-    "areaconvex", "convexhullarea", "convexhullresid", "filledarea", "areafilled", "areabbox", "bboxarea",
-    "feretdiameter", "feretdiametermax", "maxferetdiameter", "minferetdiameter", "maxcaliper", "mincaliper",
-    "eulernumber", "numconcavities", "centroiddif", "perimsquareoverarea", "majorminoraxisratio",
-    "majoraxisequivdiamratio", "ncratio", "nucleuscellarearatio", "nuclearea", "nucleusarea", "nucleararea",
-    "cytoplasmarea", "membranearea", "minx", "miny", "maxx", "maxy", "minz", "maxz", "xmin", "xmax", "ymin", "ymax",
-    "boundingboxx", "boundingboxy",
-})  # fmt: skip
-"""Measures of shape and size, of scikit-image (MCMICRO, steinbock, ark), QuPath, CellProfiler and HALO."""
-OTHERS = frozenset({
-    "z", "cluster", "clusters", "leiden", "louvain", "seuratclusters", "domain", "layer", "niche", "ncounts",
-    "ngenes", "nfeatures", "ncountrna", "nfeaturerna", "ncountspatial", "nfeaturespatial", "totalcounts",
-    "ngenesbycounts", "transcriptcounts", "ntranscripts", "numtranscripts", "transcriptcount", "controlprobecounts",
-    "genomiccontrolcounts", "controlcodewordcounts", "unassignedcodewordcounts", "deprecatedcodewordcounts",
-    "nucleuscount", "pctcountsmt", "percentmt", "barcodecount", "density", "localdensity", "numneighbors",
-    "nneighbors", "avgconfidence", "avgassignmentconfidence", "maxclusterfrac", "lifespan", "confidence", "scale",
-    "population", "originalcellid", "intissue", "arrayrow", "arraycol", "objecttype", "name", "parent", "tmamissing",
-    "segmentationmethod", "response", "treatment", "time", "stage", "group", "condition", "labelid",
-    "cellmetaclusterrename", "pixelmetacluster",
-})  # fmt: skip
-"""Plain names (lower case, letters and digits) of columns that are neither features nor used."""
-COMPARTMENT = re.compile(r"^(cell|nucleus|cytoplasm|membrane)\s*:\s*", re.IGNORECASE)
-"""How QuPath begins the name of a measurement."""
-STATISTIC = r".+\b(mean|median|min|max|sum|range|std\.? ?dev\.?|variance)$"
-QUPATH_INTENSITY = re.compile(COMPARTMENT.pattern + STATISTIC, re.IGNORECASE)
-CELLPROFILER = re.compile(
-    r"(AreaShape|Children|Classify|Correlation|FileName|Granularity|Location|Metadata|Neighbors|Number|ObjectSkeleton"
-    r"|Overlap|Parent|PathName|RadialDistribution|Texture)_\w+"
-)
-"""How CellProfiler begins the names of what is no intensity."""
-CELLPROFILER_INTENSITY = re.compile(r"Intensity_[A-Za-z]+Intensity(Edge)?_|Intensity_(MassDisplacement|MADIntensity)_")
-CELLPROFILER_MEAN = "Intensity_MeanIntensity_"
 
 
 def spatial_pair(columns: Iterable[str], besides: Iterable[str] = ()) -> tuple[str, str, str] | None:
@@ -122,21 +86,6 @@ def id_column(columns: Iterable[str]) -> str | None:
     for column in columns:
         by_name.setdefault(plain(column), column)
     return next((by_name[name] for name in IDS if name in by_name), None)
-
-
-def is_no_feature(column: str) -> bool:
-    """Whether a column is known as something else than a feature: ids, places, types, shapes, row numbers."""
-    bare = COMPARTMENT.sub("", latin(column))
-    names = {plain(column), plain(column).removesuffix("nuclear"), plain(bare)}
-    names.add(plain(re.sub(r"\s*\bum(\^?2)?$", "", bare)))
-    return bool(
-        NAMELESS.match(column.strip())
-        or names & {*IDS, *TYPES, *AREAS}
-        or names & (SHAPES | OTHERS | SECTION_COLUMNS)
-        or re.fullmatch(r"(bbox|bboxes|boundingbox|centroid)\d(nuclear)?", plain(column))
-        or is_axis(column)
-        or CELLPROFILER.fullmatch(column)
-    )
 
 
 def is_axis(column: str) -> bool:

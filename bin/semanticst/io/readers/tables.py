@@ -12,24 +12,20 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from semanticst.io.columns import listed
 from semanticst.io.gene_names import NAMELESS
 from semanticst.io.readers.assembly import assemble, only_once, pair_up, rows_of
 from semanticst.io.readers.base import Reader, ReadError, Wanted
 from semanticst.io.readers.column_names import (
     AREAS,
-    CELLPROFILER_INTENSITY,
-    CELLPROFILER_MEAN,
     IDS,
-    QUPATH_INTENSITY,
     TYPES,
     depth_column,
     id_column,
     is_axis,
-    is_no_feature,
     latin,
     spatial_pair,
 )
+from semanticst.io.readers.column_roles import roles, told_roles
 from semanticst.io.readers.mtx import read_mtx
 from semanticst.io.readers.tabular import (
     R_IDS,
@@ -48,6 +44,7 @@ COORDINATES = re.compile(
     r"(^|[_.-])(coordinates|coords|positions|spatial|cells|centroids|locations|regionprops)" + TABLE, re.IGNORECASE
 )
 MTX = re.compile(r"(^|[_.-])matrix\.mtx(\.gz)?$", re.IGNORECASE)
+BOX = ("xmin", "xmax", "ymin", "ymax")
 KEPT = SECTION_COLUMNS | {"intissue", "arrayrow", "arraycol"}
 """Columns that become columns of obs as they are: what tells sections and tissue."""
 
@@ -75,13 +72,13 @@ def join_tables(counts_file: Path, places_of: Callable[[Path], Path], part_colum
     """Read a table of counts, cells x features, and the table of the places of its cells, which is found beside it."""
     counts = layout_of(counts_file)
     ids_in = _counts_id_column(counts)
-    others = {ids_in, *(column for column in counts.columns if NAMELESS.match(column))}
-    ids, names, X = read_counts(counts, others)
+    no_features = roles(counts.columns)
+    ids, names, X = read_counts(counts, {ids_in, *no_features})
     names, X, notes = without_row_numbers(names, X, counts.file)
     places = layout_of(places_of(counts_file))
     ids = pd.Index(ids.iloc[:, list(ids.columns).index(ids_in)], dtype=object)
     adata = place_counts(X, ids, names, counts.file, places, ids_in, part_columns)
-    adata.uns["notes"] += notes
+    adata.uns["notes"] += notes + told_roles({c: role for c, role in no_features.items() if c and c != ids_in})
     return adata
 
 
@@ -97,18 +94,17 @@ def read_single(file: Path, wanted: Wanted) -> ad.AnnData:
     table = layout_of(file)
     ids_in = _id_column(table)
     cells, spatial, unit = _cells(table, ids_in, wanted.part_columns)
-    known = {ids_in, *cells.columns, *(c for c in table.columns if is_no_feature(c)), *_other_statistics(table.columns)}
-    _, features, X = read_counts(table, known)
+    no_features = roles(table.columns)
+    _, features, X = read_counts(table, {ids_in, *cells.columns, *no_features})
     features, X, notes = without_row_numbers(features, X, file)
     obs, ids = _obs(cells, unit, wanted.part_columns), pd.Index(cells[ids_in], dtype=object)
     if not wanted.in_parts:
         # ids of several images repeat: which of them the table holds, says more
         check_sections(ids, pd.DataFrame(obs, index=cells.index), cells[list(spatial[:2])].to_numpy())
         only_once(ids, file)
-    others = [c for c in table.columns if c in known and c not in (ids_in, *spatial) and plain(latin(c)) not in _USED]
     notes.insert(0, f"taken for features: {len(features)} columns, {features[0]} to {features[-1]}")
-    shown = listed([column or "a column without a name" for column in others], 20)
-    notes += [f"neither used nor features: {shown}"] if others else []
+    used = {ids_in, *spatial, *(c for c in cells if plain(latin(c)) in _USED or _is_part(c, wanted.part_columns))}
+    notes += told_roles({c: role for c, role in no_features.items() if c not in used})
     return assemble(
         X, ids, features, cells[list(spatial)].to_numpy(), unit=unit, notes=notes + _unit_notes(unit, spatial), obs=obs
     )
@@ -152,6 +148,9 @@ def place_counts(
 def _cells(table: Layout, ids_in: str, part_columns: tuple[str, ...] = ()) -> tuple[pd.DataFrame, tuple[str, ...], str]:
     """Ids, coordinates, cell type, area, and what tells sections; names of the coordinates, x, y and z; their unit."""
     found = spatial_pair(table.columns, besides=(ids_in,))
+    box = {plain(c): c for c in table.columns if plain(c) in BOX}
+    if found is None and len(box) == len(BOX):
+        return _boxed_cells(table, ids_in, box, part_columns)
     if found is None:
         raise ReadError(
             f"{table.file.name}: there are no columns of coordinates: a pair such as x and y, x_um and y_um, or "
@@ -160,15 +159,35 @@ def _cells(table: Layout, ids_in: str, part_columns: tuple[str, ...] = ()) -> tu
     x, y, unit = found
     z = depth_column(table.columns, x)
     spatial = (x, y) if z is None else (x, y, z)
-    free = [c for c in table.columns if c not in (ids_in, *spatial)]
+    cells = _described(table, ids_in, spatial, spatial[2:], part_columns)
+    if z is not None and (cells[z].isna().any() or np.ptp(cells[z].to_numpy()) == 0):
+        spatial = (x, y)
+    return cells, spatial, unit
+
+
+def _boxed_cells(
+    table: Layout, ids_in: str, box: dict[str, str], part_columns: tuple[str, ...]
+) -> tuple[pd.DataFrame, tuple[str, ...], str]:
+    """As `_cells`, with the centres of the boxes around the cells, which is all that HALO writes."""
+    cells = _described(table, ids_in, tuple(box.values()), (), part_columns)
+    centres = []
+    for axis in "xy":
+        ends = [box[f"{axis}{end}"] for end in ("min", "max")]
+        centres.append(f"the middle of {ends[0]} and {ends[1]}")
+        cells[centres[-1]] = cells[ends].mean(axis=1)
+    return cells.drop(columns=list(box.values())), tuple(centres), "unknown"
+
+
+def _described(
+    table: Layout, ids_in: str, places: tuple[str, ...], gaps: tuple[str, ...], part_columns: tuple[str, ...]
+) -> pd.DataFrame:
+    """Ids, ``places`` (``gaps`` of them may be empty), cell type, area, and what tells sections."""
+    free = [c for c in table.columns if c not in (ids_in, *places)]
     kinds = [c for c in free if plain(c) in TYPES][:1]
     areas = sorted((c for c in free if plain(latin(c)) in AREAS), key=lambda c: AREAS[::-1].index(plain(latin(c))))[:1]
     kept = [c for c in free if plain(c) in KEPT or _is_part(c, part_columns)]
     text = list(dict.fromkeys([ids_in, *kinds, *(c for c in kept if c not in areas)]))
-    cells = read_columns(table, text, [*spatial, *areas], gaps=[*areas, *spatial[2:]])
-    if z is not None and (cells[z].isna().any() or np.ptp(cells[z].to_numpy()) == 0):
-        spatial = (x, y)
-    return cells, spatial, unit
+    return read_columns(table, text, [*places, *areas], gaps=[*areas, *gaps])
 
 
 def _counts_id_column(table: Layout) -> str:
@@ -197,19 +216,6 @@ def _id_column(table: Layout, or_first: bool = False) -> str:
 
 def _is_id(column: str) -> bool:
     return bool(NAMELESS.match(column)) or plain(column) in IDS
-
-
-def _other_statistics(columns: list[str]) -> list[str]:
-    """Measurements of QuPath and CellProfiler that are not the mean of a marker over the cell: other statistics and
-    compartments."""
-    if any(column.startswith(CELLPROFILER_MEAN) for column in columns):
-        return [c for c in columns if CELLPROFILER_INTENSITY.match(c) and not c.startswith(CELLPROFILER_MEAN)]
-    measured = [c for c in columns if QUPATH_INTENSITY.match(c)]
-    for compartment in ("cell", "nucleus", "cytoplasm", "membrane"):
-        means = {c for c in measured if c.lower().startswith(compartment) and c.lower().endswith("mean")}
-        if means:
-            return [c for c in measured if c not in means]
-    return []
 
 
 def _is_part(column: str, part_columns: tuple[str, ...]) -> bool:

@@ -1,0 +1,109 @@
+"""Measurements of one marker by several statistics and in several compartments, of which one is taken.
+
+QuPath writes "Nucleus: CD3 mean" or "CD3: Nucleus: Mean", inForm "Entire Cell CD3 (Opal 520) Mean (Normalized Counts,
+Total Weighting)", HALO "CD3 Cell Intensity", MCMICRO with several masks "CD3_cellMask", ark "CD3_nuclear", CellProfiler
+"Intensity_MeanIntensity_CD3" or "Cells_Intensity_MeanIntensity_CD3".
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+COMPARTMENT = re.compile(r"^(cell|nucleus|cytoplasm|membrane)\s*:\s*", re.IGNORECASE)
+"""How QuPath begins the name of a measurement."""
+COMPARTMENTS = ("cell", "", "nucleus", "cytoplasm", "membrane", "ring")
+"""The best first: a marker may be in any compartment of a cell."""
+STATISTICS = ("mean", "", "median", "sum", "other")
+"""The best first; without a word it is the mean."""
+_PART = {
+    r"(entire|whole)?[ _]?cells?([ _]?mask)?": "cell",
+    r"nucle(us|i|ar)([ _]?mask)?": "nucleus",
+    r"cyto(plasm)?(ic)?([ _]?mask)?": "cytoplasm",
+    r"membrane([ _]?mask)?": "membrane",
+    r"(cell|nuclei|nucleus|cyto)[ _]?ring([ _]?mask)?": "ring",
+}
+_STATISTIC = {
+    r"mean|average|avg|intensity|od": "mean",
+    r"median": "median",
+    r"sum|total|integrated": "sum",
+    r"min(imum)?|max(imum)?|range|std\.?[ _]?dev\.?|std|sd|variance|gini([ _]index)?|(percentile|p)[ _:]*\d+": "other",
+}
+_WEIGHTED = re.compile(r"\s*\([^()]*(weighting|counts|pixels)[^()]*\)$", re.IGNORECASE)
+"""What inForm adds behind the statistic."""
+_CELLPROFILER = re.compile(r"(?:([A-Za-z]+)_)?Intensity_([A-Za-z]+?)(?:Intensity)?(Edge)?_(.+)")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a column measures. ``compartment`` and ``statistic`` are empty where the name does not say them."""
+
+    marker: str
+    compartment: str
+    statistic: str
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        return STATISTICS.index(self.statistic), COMPARTMENTS.index(self.compartment)
+
+
+def repeated_markers(columns: Iterable[str]) -> tuple[list[str], set[str]]:
+    """Columns that measure a marker once more than is needed, and the best ones of tables that name all they measure.
+
+    The latter are columns that say both statistic and compartment (or are of CellProfiler); empty where fewer than two
+    do, and columns that say less may be features.
+    """
+    best: dict[str, tuple[Measurement, str]] = {}
+    worse, named = [], set()
+    for column in columns:
+        found = measurement_of(column)
+        if found is None:
+            continue
+        if found.compartment and found.statistic:
+            named.add(column)
+        marker = found.marker
+        if marker not in best:
+            best[marker] = found, column
+        elif found != best[marker][0]:
+            behind = column
+            if found.rank < best[marker][0].rank:
+                behind, best[marker] = best[marker][1], (found, column)
+            worse.append(behind)
+    return worse, named - set(worse) if len(named) > 1 else set()
+
+
+def measurement_of(column: str) -> Measurement | None:
+    """Marker, compartment and statistic that a name says; None where nothing is left for a marker."""
+    if found := _CELLPROFILER.fullmatch(column):
+        objects, statistic, edge, channel = found.groups()
+        kind = "other" if edge else _told(statistic, _STATISTIC) or "other"
+        return Measurement(channel, _told(objects or "cell", _PART) or "cell", kind)
+    rest, compartment, statistic = _WEIGHTED.sub("", column).strip(), "", ""
+    while True:
+        rest, part = _peeled(rest, _PART)
+        shorter, kind = _peeled(rest, _STATISTIC)
+        if not part and not kind:
+            break
+        # "Max Intensity" is no mean
+        compartment, statistic, rest = part or compartment, max(kind, statistic, key=_how_special), shorter
+    front = re.match(r"(entire cell|whole cell|cell|nucleus|cytoplasm|membrane)(\s*:\s*|\s+)(?=\S)", rest, re.I)
+    if front and (":" in front[2] or statistic):
+        compartment, rest = _told(front[1], _PART), rest[front.end() :]
+    if statistic == "sum" and not compartment:  # "S6 total" is a protein beside "S6 phosphorylated"
+        return Measurement(column, "", "")
+    return Measurement(rest, compartment, statistic) if rest else None
+
+
+def _how_special(statistic: str) -> int:
+    return ("", "mean", "sum", "median", "other").index(statistic)
+
+
+def _peeled(name: str, words: dict[str, str]) -> tuple[str, str]:
+    """The name without one of ``words`` at its end, and what that word means (empty where there is none)."""
+    for pattern, meaning in words.items():
+        if found := re.search(rf"(?<=.)[\s:_]+({pattern})$", name, re.IGNORECASE):
+            return name[: found.start()].strip(), meaning
+    return name, ""
+
+
+def _told(word: str, words: dict[str, str]) -> str:
+    return next((meaning for pattern, meaning in words.items() if re.fullmatch(pattern, word, re.IGNORECASE)), "")

@@ -1,0 +1,110 @@
+"""What columns are no features, by their names, in the tables of the programs that write them."""
+
+import pytest
+
+from semanticst.io.readers.column_roles import odd_features, roles
+from semanticst.io.readers.tables import SINGLE, Wanted
+from vendor_helpers import make_truth, write_single
+
+INFORM = "(Normalized Counts, Total Weighting)"
+TABLES = {
+    "QuPath": (
+        ["Nucleus: DAPI mean", "Cell: CD3 mean", "Cell: CD8 mean"],
+        ["Object ID", "Detection probability", "Distance to annotation with Tumor µm", "Signed distance to Tumor µm",
+         "Delaunay: Num neighbors", "Delaunay: Mean distance", "Cluster mean: Nucleus: Area", "Cluster size",
+         "ROI: 2.00 µm per pixel: Hematoxylin: Haralick Angular second moment (F0)", "Nucleus: Solidity",
+         "Subcellular: Channel 2: Num spots estimated", "Smoothed: 25 µm: Cell: CD3 mean", "Nucleus: Area µm^2",
+         "Nucleus: CD3 mean", "Cell: CD3 max", "a column of one's own"],
+    ),
+    "QuPath, since InstanSeg (PhenoCycler-Fusion)": (
+        ["DAPI: Nucleus: Mean", "CD3: Cell: Mean"],
+        ["DAPI: Nucleus: Std.Dev.", "CD3: Nucleus: Mean", "CD3: Cell: Median", "CD3: Cell: Percentile: 80.0",
+         "Nucleus: Length µm", "Nucleus/Cell area ratio", "Detection probability"],
+    ),
+    "MCMICRO, two masks": (
+        ["DNA1_cellMask", "CD3_cellMask"],
+        ["CellID", "DNA1_nucleiMask", "CD3_nucleiMask", "X_centroid", "Y_centroid", "column_centroid", "row_centroid",
+         "Area", "Extent"],
+    ),
+    "MCMICRO, several statistics": (["DNA1", "CD3"], ["CellID", "DNA1_intensity_median", "CD3_gini_index"]),
+    "steinbock and ark": (
+        ["CD3", "CD45", "H3K27me3"],
+        ["Object", "label", "CD3_nuclear", "bbox-0", "bbox_min_row", "cell_size", "centroid-0", "moments_hu-0",
+         "inertia_tensor-0-0", "weighted_centroid-1", "area_nuclear", "nc_ratio", "max_feret_diameter", "slide_no"],
+    ),
+    "CellProfiler": (
+        ["Cells_Intensity_MeanIntensity_CD3", "Cells_Intensity_MeanIntensity_CD8"],
+        ["ObjectNumber", "Nuclei_Intensity_MeanIntensity_CD3", "Cells_Intensity_MeanIntensityEdge_CD3",
+         "Cells_Intensity_IntegratedIntensity_CD8", "Cells_AreaShape_Area", "Cells_Neighbors_NumberOfNeighbors_5"],
+    ),
+    "HALO": (
+        ["CD3 Cell Intensity", "DAPI Cell Intensity"],
+        ["Object Id", "XMin", "YMax", "CD3 Positive Classification", "CD3 Nucleus Intensity", "Classifier Label",
+         "CD3 % Nucleus Completeness", "Cell Area (µm²)", "Nucleus Perimeter (µm)"],
+    ),
+    "inForm": (
+        [f"Entire Cell CD3 (Opal 520) Mean {INFORM}", f"Entire Cell DAPI Mean {INFORM}"],
+        ["Cell ID", "Phenotype", f"Nucleus CD3 (Opal 520) Mean {INFORM}", f"Entire Cell DAPI Total {INFORM}",
+         "Entire Cell Area (pixels)", "Nucleus Axis Ratio", "Distance from Process Region Edge (microns)",
+         "Tissue Category", "Confidence"],
+    ),
+    "objects in R and Python": (
+        ["CD3", "PC", "ICA1"],
+        ["UMAP_1", "UMAP2", "X_umap1", "tSNE 1", "PC_1", "n_genes_by_counts", "nCount_RNA", "percent.mt",
+         "leiden_res1", "cell_density", "dist_to_border", "doublet_score"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("program", TABLES)
+def test_each_marker_once_and_nothing_else(program):
+    markers, others = TABLES[program]
+    found = roles([*others[:2], *markers, *others[2:]])
+    assert [name for name in markers if name in found] == []
+    assert [name for name in others if name not in found] == []
+
+
+@pytest.mark.parametrize("name", [
+    "CD3E", "MT-CO1", "Ki67", "DNA1", "HLA-DR", "Cell: CD3 mean", "AREG", "IDH1", "XIST", "COL1A1", "IDS", "N_Cadherin",
+    "Total-Tau", "S6 total", "Collagen 4", "Col1", "PCA", "Membrane protein", "Pan-cytokeratin", "Nuclear pore",
+    "beta-actin", "MDS2", "PC", "LBP", "Granzyme B",
+])  # fmt: skip
+def test_markers_and_genes_are_features(name):
+    assert roles([name]) == {}
+
+
+def test_names_that_are_nearly_alike_are_no_repeats():
+    assert roles(["HLA-A", "HLA.A", "Cd3", "CD3", "S6", "S6 total", "A", "B", "A"]) == {}
+
+
+def test_what_was_left_out_and_why_is_told(tmp_path):
+    truth = make_truth()
+    file = write_single(
+        tmp_path / "cells.csv", truth, UMAP_1=0.5, Area=3, CD3E_nucleus=7, dist_to_border=3.5, slide_no=4
+    )
+    adata = SINGLE.read(file, Wanted())
+    truth.check(adata)
+    assert adata.uns["notes"][1:3] == [
+        "columns left out, as no features: derived by software (UMAP_1, dist_to_border)",
+        "1 columns left out: another statistic or compartment of a marker that is taken already (CD3E_nucleus)",
+    ]
+    assert list(adata.obs) == ["slide_no"]
+
+
+def test_shapes_among_the_features_of_an_object_are_a_warning():
+    assert odd_features(["CD3E", "Eccentricity", "UMAP_1"]) == [
+        "features that look like measures of shape, places or derived values, and no markers: Eccentricity, UMAP_1"
+    ]
+    assert odd_features(["CD3E", "IDS", "MDS2"]) == []
+
+
+def test_boxes_of_halo_have_a_centre(tmp_path):
+    truth = make_truth()
+    x, y = truth.spatial.T
+    frame = truth.frame.set_axis([f"{name} Cell Intensity" for name in truth.genes], axis=1)
+    frame = frame.assign(**{"Object Id": truth.ids, "XMin": x - 4, "XMax": x + 4, "YMin": y - 2, "YMax": y + 2})
+    file = tmp_path / "object_data.csv"
+    frame.assign(**{"CD3 Positive": 1, "Cell Area (µm²)": 7}).to_csv(file, index=False)
+    adata = SINGLE.read(file, Wanted())
+    truth.check(adata, genes=list(frame.columns[: len(truth.genes)]))
+    assert adata.uns["notes"][1].startswith("columns left out, as no features: places (XMin, XMax, YMin, YMax);")
