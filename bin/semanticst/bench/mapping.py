@@ -29,7 +29,7 @@ from semanticst.errors import BadInput, Problem
 from semanticst.io.internal import read_sample
 
 ENOUGH_UNITS = 4
-"""Units left out from which on halves of them are compared."""
+"""Units left out from which on groups of them are compared."""
 AGREEMENT, TRUTH, TIME = 0.85, 0.03, 0.05
 """Wanted: ARI with the joint training, loss of ARI with the truth at most, part of the time of training at most."""
 
@@ -45,6 +45,8 @@ AGREEMENT, TRUTH, TIME = 0.85, 0.03, 0.05
 @click.option("--most", type=click.IntRange(1), help="Left out at most, the first ones by name [default: each].")
 @click.option("--patients", type=click.IntRange(2), help="Only the first so many patients of the cohort.")
 @click.option("--niche-k", type=click.IntRange(2), help="Number of niches [default: as many as there are domains].")
+@click.option("--clinical", type=EXISTING_FILE, help="CSV of patient and --group: associations are between its groups.")
+@click.option("--group", help="Column of --clinical.")
 @click.option("--bad-cases", is_flag=True, help="Also map changed versions of the first one left out.")
 @click.option("--parts", is_flag=True, help="Also map half of the domains, and crops of few cells, of those left out.")
 @click.option("--unseen", is_flag=True, help="Also leave each domain of the first one left out out of the training.")
@@ -59,9 +61,24 @@ AGREEMENT, TRUTH, TIME = 0.85, 0.03, 0.05
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @niche_starts_option
 def bench_mapping(
-    sheet, kind, leave_out, most, patients, niche_k, bad_cases, parts, unseen, agreement, keep, seed, niche_starts
+    sheet,
+    kind,
+    leave_out,
+    most,
+    patients,
+    niche_k,
+    clinical,
+    group,
+    bad_cases,
+    parts,
+    unseen,
+    agreement,
+    keep,
+    seed,
+    niche_starts,
 ):
     """Samples that are mapped against the same samples in the joint training, and what does not fit."""
+    groups = _groups(clinical, group, leave_out)
     with tempfile.TemporaryDirectory(prefix="semanticst-bench-") as place:
         folder = keep or Path(place)
         folder.mkdir(parents=True, exist_ok=True)
@@ -84,9 +101,7 @@ def bench_mapping(
                 own[unit] = as_joint(mapped.cells["niche"], trained.cells["niche"], joint.cells["niche"])
         click.echo(leave_out_table(pd.DataFrame(rows), agreement))
         if len(own) >= ENOUGH_UNITS:
-            strong, same, r = same_sign(own, joint.cells["niche"])
-            said = f"{same} of {strong} with |t| >= {STRONG:g} have the same sign mapped, correlation of all {r:.3f}"
-            click.echo(f"\nDifferences between halves of the {leave_out}s, joint training: {said}")
+            click.echo("\n" + sign_line(own, joint.cells["niche"], groups, group or f"halves of the {leave_out}s"))
         if left := list(units)[len(chosen) :]:
             click.echo(f"\nNot run (--most {most}): {', '.join(left)}")
         if parts:
@@ -95,6 +110,29 @@ def bench_mapping(
             click.echo("\n" + bad_case_table(units[chosen[0]][0], models[chosen[0]][1], folder / "bad"))
         if unseen:
             click.echo("\n" + unseen_table(units, chosen[0], truth, k, seed, niche_starts, folder / "unseen"))
+
+
+def _groups(clinical: Path | None, group: str | None, leave_out: str) -> dict[str, str] | None:
+    """Group of each patient, None where none is given."""
+    if (clinical is None) != (group is None) or (clinical is not None and leave_out != "patient"):
+        raise click.UsageError("--clinical and --group go together, and with --leave-out patient")
+    if clinical is None:
+        return None
+    table = pd.read_csv(clinical, dtype=str, keep_default_na=False)
+    if absent := {"patient", str(group)} - set(table):
+        raise BadInput(Problem(clinical, f"has no column {', '.join(sorted(absent))}"))
+    return dict(zip(table["patient"], table[group], strict=True))
+
+
+def sign_line(own: dict[str, pd.Series], joint: pd.Series, groups: dict[str, str] | None, between: str) -> str:
+    """Whether the mapped units, ``own``, are associated ``between`` groups as in the joint training."""
+    if groups is not None:
+        groups = {unit: groups.get(unit, "") for unit in own}
+        sizes = pd.Series(groups).value_counts().sort_index()
+        between += f" ({', '.join(f'{n} {name}' for name, n in sizes.items())})"
+    strong, same, r = same_sign(own, joint, groups)
+    said = f"{same} of {strong} with |t| >= {STRONG:g} have the same sign mapped, correlation of all {r:.3f}"
+    return f"Differences between {between}, joint training: {said}"
 
 
 def _samples(sheet: Path | None, kind: str, seed: int, folder: Path) -> list[Path]:

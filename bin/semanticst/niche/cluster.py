@@ -99,12 +99,14 @@ def cluster_niches(
     2
     """
     whole = ad.read_h5ad(embedding)
-    add_spread(whole)
-    decided = np.ones(whole.n_obs, dtype=bool) if model is not None else _discovery(whole)
+    given = None if model is None else NicheModel.from_arrays(model["mixture"])
+    if given is None or given.has_spread:
+        add_spread(whole)
+    decided = _discovery(whole) if given is None else np.ones(whole.n_obs, dtype=bool)
     adata = whole if decided.all() else whole[decided].copy()
     jaccard, others = None, {}
-    if model is not None:
-        niches = NicheModel.from_arrays(model["mixture"])
+    if given is not None:
+        niches = given
         if niches.fit is None:
             raise BadInput(Problem("the model", "does not say what fits it; give integration/model.pt of a run"))
         labels, stability = niches.assign(adata)

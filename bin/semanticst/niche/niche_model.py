@@ -7,7 +7,7 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 
-from semanticst.constants import GRAPH_SETTINGS, QUALITY, UNS
+from semanticst.constants import GRAPH_SETTINGS, QUALITY, UNS, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.niche.base_clusterings import assign_parts
 from semanticst.niche.consensus import count_votes
@@ -40,6 +40,11 @@ class NicheModel:
     @property
     def k(self) -> int:
         return self.mapping.shape[1]
+
+    @property
+    def has_spread(self) -> bool:
+        """Whether the spread of neighbourhoods is among its representations: earlier models have none."""
+        return any(representation.source == Obsm.SPREAD for representation in self.representations)
 
     def assign(self, adata: ad.AnnData) -> tuple[np.ndarray, np.ndarray]:
         """Niche (n,) 0..K-1 and stability (n,) of the cells of ``adata``.

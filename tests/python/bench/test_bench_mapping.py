@@ -12,6 +12,7 @@ from semanticst.bench.material.bad_cases import BAD_CASES, BAD_SETTINGS
 from semanticst.bench.material.bad_models import BAD_MODELS, TOLD_ONLY
 from semanticst.bench.material.left_out import Mapped, train
 from semanticst.bench.material.same_sign import as_joint, same_sign
+from semanticst.constants import has_network
 from semanticst.errors import BadInput
 from semanticst.features.mapped import model_parts
 from semanticst.model.store import load_network, load_whole_model
@@ -63,6 +64,23 @@ def test_signs_of_mapped_units_are_compared_under_the_numbers_of_the_joint_train
     assert same_sign(mapped, together)[1] == 0
 
 
+def test_groups_that_are_given_are_compared_and_no_halves():
+    joint = {unit: of_unit(unit, first) for unit, first in {"a": 20, "b": 70, "c": 24, "d": 76, "e": 90}.items()}
+    groups = {"a": "low", "b": "high", "c": "low", "d": "high", "e": "alone"}
+    together = pd.concat(joint.values())
+    assert same_sign(joint, together, groups) == (2, 2, pytest.approx(1))
+    turned = joint | {unit: joint[unit].map({1: 2, 2: 1}) for unit in ("b", "d")}
+    assert same_sign(turned, together, groups)[:2] == (2, 2)
+    assert same_sign({u: cells.map({1: 2, 2: 1}) for u, cells in joint.items()}, together, groups)[:2] == (2, 0)
+    said = mapping.sign_line(joint, together, groups, "class")
+    assert "between class (1 alone, 2 high, 2 low), joint training: 2 of 2" in said
+
+
+def test_halves_of_many_units_are_drawn():
+    joint = {f"u{i}": of_unit(f"u{i}", 20 + i) for i in range(20)}
+    assert np.isfinite(same_sign(joint, pd.concat(joint.values()))[2])
+
+
 @pytest.mark.parametrize("name", BAD_CASES)
 def test_a_bad_case_changes_what_it_says(name):
     adata, before = make_internal(), make_internal()
@@ -96,6 +114,19 @@ def test_models_of_an_earlier_run_are_taken(trained):
     again, _ = train(samples, 2, 0, folder / "model", **SMALL)
     assert model.stat().st_mtime_ns == before
     assert len(again.cells) == 400
+
+
+def test_a_network_is_trained_where_the_pipeline_trains_one(trained, tmp_path):
+    samples = []
+    for sample in ("s0", "s2"):
+        adata = two_tissues(sample, sample, int(sample[1]))
+        adata.X = (adata.X > 3).astype(np.float32)
+        adata.uns["semanticst"]["feature_type"] = "binary"
+        samples.append(tmp_path / f"{sample}.qc.h5ad")
+        adata.write_h5ad(samples[-1])
+    _, model = train(samples, 2, 0, tmp_path / "model", **SMALL)
+    assert [has_network(load_whole_model(found)) for found in (model, trained[1])] == [False, True]
+    assert len(mapping.map_onto(samples[:1], model, tmp_path / "mapped").cells) == 200
 
 
 def opened(path):

@@ -207,6 +207,22 @@ def test_fit_stands_in_the_tables(mapped):
     assert samples["outside"] == pytest.approx((cells["fit"] < OUTSIDE).mean(), abs=0.01)
 
 
+def test_spread_is_made_only_for_a_model_that_has_it(mapped, tmp_path, caplog):
+    folder, model, _ = mapped
+    whole = NicheModel.from_arrays(model["mixture"])
+    kept = [i for i, r in enumerate(whole.representations) if r.source != "X_spread"]
+    fewer = replace(whole, representations=[whole.representations[i] for i in kept],
+                    mixtures=[whole.mixtures[i] for i in kept], mapping=whole.mapping[kept],
+                    weights=whole.weights[kept])  # fmt: skip
+    caplog.set_level("INFO")
+    for stored, said in ((whole, True), (fewer, False)):
+        caplog.clear()
+        new = folder / "new" / "cohort.embedding.h5ad"
+        cluster_niches(new, tmp_path, model=model | {"mixture": stored.arrays()})
+        assert ("spread of neighbourhoods" in caplog.text) == said
+        assert len(pd.read_csv(tmp_path / "niches.csv.gz"))
+
+
 def test_cells_outside_are_clustered_behind_the_models_niches_on_request(mapped):
     folder, model, new = mapped
     cells = pd.read_csv(folder / "new" / "niches.csv.gz")

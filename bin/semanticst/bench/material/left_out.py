@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from semanticst.constants import CONTEXTS, UNS, FeatureType
+from semanticst.constants import CONTEXTS, SHARES, UNS, FeatureType
 from semanticst.errors import BadInput, ExitCode
 from semanticst.features.build import build_components
 from semanticst.graph.build import build_graphs
+from semanticst.io.internal import read_sample
 from semanticst.model.run import run_embedding, run_training
 from semanticst.model.store import assemble_model, load_whole_model
 from semanticst.niche.cluster import cluster_niches
@@ -48,7 +49,8 @@ def train(
 ) -> tuple[Mapped, Path]:
     """Train on ``{sample}.qc.h5ad``; the niches and ``model.pt``. What an earlier run left in ``folder`` is taken.
 
-    ``training``: of ``TrainSettings``, where they are not the defaults.
+    As with ``--train_mode auto`` there is no network of panels of cell types and binary markers. ``training``: of
+    ``TrainSettings``, where they are not the defaults.
     """
     asked = {"samples": sorted(path.name for path in samples), "niche_k": k, "seed": seed, "niche_starts": starts}
     asked |= training
@@ -61,17 +63,23 @@ def train(
     build_components(samples, folder, seed=seed)
     build_graphs(sorted(folder.glob("*.components.h5ad")), folder, seed=seed)
     graphs = sorted(folder.glob("*.graphs.h5ad"))
-    run_training(graphs, folder, contexts=",".join(CONTEXTS), device="cpu", seed=seed, **training)
-    run_embedding(graphs, folder / "network.pt", folder, device="cpu")
+    network = None if _of_shares(samples) else folder / "network.pt"
+    if network is not None:
+        run_training(graphs, folder, contexts=",".join(CONTEXTS), device="cpu", seed=seed, **training)
+    run_embedding(graphs, network, folder, device="cpu")
     embedding = folder / "cohort.embedding.h5ad"
     cluster_niches(embedding, folder, niche_k=str(k), starts=starts, bootstraps=0, seed=seed)
     seconds = time.process_time() - start
-    basis, network, mixture = (folder / name for name in ("cohort.basis.npz", "network.pt", "niche_mixture.npz"))
-    assemble_model(basis, network, mixture, folder / "model.pt")
+    assemble_model(folder / "cohort.basis.npz", network, folder / "niche_mixture.npz", folder / "model.pt")
     for graphs_or_components in (*folder.glob("*.graphs.h5ad"), *folder.glob("*.components.h5ad")):
         graphs_or_components.unlink()  # large, and nobody reads them again
     kept.write_text(json.dumps({"asked": asked, "seconds": round(seconds, 1)}))
     return _read(folder, seconds, ""), folder / "model.pt"
+
+
+def _of_shares(samples: Sequence[Path]) -> bool:
+    """Whether features are cell types or binary markers, as `isTrained` of the pipeline asks."""
+    return any(read_sample(path).uns[UNS]["feature_type"] in SHARES for path in samples)
 
 
 def as_types(sample: Path) -> None:

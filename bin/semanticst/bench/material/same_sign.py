@@ -1,6 +1,7 @@
 """Whether mapped units are associated with groups as they are in the joint training."""
 
 from itertools import combinations
+from math import comb
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,8 @@ from scipy.optimize import linear_sum_assignment
 
 STRONG = 2.0
 """|t| in the joint training from which on a difference is counted as one."""
+MOST_HALVES = 500
+"""Splits into halves, at most."""
 
 
 def as_joint(mapped: pd.Series, trained: pd.Series, joint: pd.Series) -> pd.Series:
@@ -17,28 +20,43 @@ def as_joint(mapped: pd.Series, trained: pd.Series, joint: pd.Series) -> pd.Seri
     return mapped.map(dict(zip(shared.index[own], shared.columns[theirs], strict=True)))
 
 
-def same_sign(mapped: dict[str, pd.Series], joint: pd.Series) -> tuple[int, int, float]:
-    """Over all splits of the units into halves and all niches: differences in the mean log proportion with |t| of at
-    least ``STRONG`` in the joint training, how many of them have the same sign mapped, and the correlation of all.
+def same_sign(
+    mapped: dict[str, pd.Series], joint: pd.Series, groups: dict[str, str] | None = None
+) -> tuple[int, int, float]:
+    """Differences in the mean log proportion with |t| of at least ``STRONG`` in the joint training, how many of them
+    have the same sign mapped, and the correlation of all: of all niches, between each two of the ``groups``, or over
+    splits of the units into halves.
 
-    ``mapped``: niches of the cells of each unit, under the numbers of ``joint``.
+    ``mapped``: niches of the cells of each unit, under the numbers of ``joint``. ``groups``: that of each unit.
     """
     niches = sorted(joint.unique())
     both = [
         np.array([_log_proportions(cells, niches) for cells in of_units])
         for of_units in ([joint.loc[cells.index] for cells in mapped.values()], mapped.values())
     ]
-    units = range(len(mapped))
-    differences = []
-    for half in combinations(units, len(mapped) // 2):
-        if len(mapped) % 2 == 0 and 0 not in half:
-            continue  # the other half of a split that was looked at
-        inside = np.isin(units, half)
-        differences.append([_difference(values, inside) for values in both])
+    sides = _halves(len(mapped)) if groups is None else _pairs([groups[unit] for unit in mapped])
+    differences = [[_difference(values, a, b) for values in both] for a, b in sides]
     (d_joint, t), (d_mapped, _) = (np.concatenate([d[i] for d in differences], axis=1) for i in (0, 1))
     strong = np.abs(t) >= STRONG
     same = np.sign(d_joint[strong]) == np.sign(d_mapped[strong])
     return int(strong.sum()), int(same.sum()), float(np.corrcoef(d_joint, d_mapped)[0, 1])
+
+
+def _pairs(groups: list[str]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Units of each two groups that have two units at least."""
+    of_group = np.array(groups)
+    levels = [level for level, n in zip(*np.unique(of_group, return_counts=True)) if level and n > 1]
+    return [(of_group == a, of_group == b) for a, b in combinations(levels, 2)]
+
+
+def _halves(n: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Splits of n units into halves: each once, or ``MOST_HALVES`` at random where there are more."""
+    if comb(n, n // 2) <= 2 * MOST_HALVES:
+        found = [np.isin(range(n), half) for half in combinations(range(n), n // 2) if n % 2 or 0 in half]
+    else:
+        rng = np.random.default_rng(0)
+        found = [rng.permutation(n) < n // 2 for _ in range(MOST_HALVES)]
+    return [(half, ~half) for half in found]
 
 
 def _log_proportions(niche: pd.Series, niches: list) -> np.ndarray:
@@ -46,9 +64,9 @@ def _log_proportions(niche: pd.Series, niches: list) -> np.ndarray:
     return np.log(counts / counts.sum())
 
 
-def _difference(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Mean of the units inside less that of the others, and its t (Welch), (2, niches)."""
-    a, b = values[inside], values[~inside]
+def _difference(values: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Mean of the units of ``one`` less that of the ``other``, and its t (Welch), (2, niches)."""
+    a, b = values[one], values[other]
     d = a.mean(0) - b.mean(0)
     error = np.sqrt(a.var(0, ddof=1) / len(a) + b.var(0, ddof=1) / len(b))
     return np.array([d, d / np.maximum(error, 1e-12)])
