@@ -22,7 +22,7 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     "--explorer-genes",
     default="markers",
     show_default=True,
-    help="Features to colour by, comma-separated; 'markers' stands for the 12 best of the niches, 'none' for none.",
+    help="Features to colour by, comma-separated; 'markers': the 12 best of the niches, 'none' or '': none.",
 )
 @click.option("--niche-names", type=EXISTING_FILE, help="CSV with niche and name: how niches are called.")
 @seed_option
@@ -33,7 +33,7 @@ def explorer_build(cohort, page, samplesheet, clinical, described, associations,
     from semanticst.export.explorer.build_explorer import Inputs, build_explorer
     from semanticst.plotting.niche_names import names_from
 
-    pictures = sorted(thumbnails.iterdir()) if thumbnails else []
+    pictures = sorted(path for path in thumbnails.iterdir() if path.is_file()) if thumbnails else []
     records = sorted(associations.glob("*.association.json")) if associations else []
     markers, overview = (
         found if described and (found := described / f"niche_{name}.csv").is_file() else None

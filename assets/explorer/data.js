@@ -90,7 +90,7 @@ explorer.ids = async (section) => {
     if (length) {
       const n = bytes.length / length, id = new Uint8Array(length);
       section.ids = Array.from({ length: n }, (_, i) => text.decode(id.map((_, k) => bytes[k * n + i])));
-    } else section.ids = text.decode(bytes).split("\n");
+    } else section.ids = JSON.parse(text.decode(bytes));
     section.packedIds = null;
   }
   return section.ids;

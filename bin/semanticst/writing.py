@@ -50,6 +50,38 @@ def atomic(path: str | Path, about: int | None = None) -> Iterator[Path]:
             partial.unlink()
 
 
+@contextmanager
+def together(folder: Path, wholes: tuple[str, ...] = ()) -> Iterator[Path]:
+    """Yield an empty folder; on success all files in it go to the same places in ``folder``, on failure none does.
+
+    ``wholes``: endings of folders that are one thing: they replace those of their name, and leave nothing of them.
+    Raises CannotWrite when ``folder`` takes no files.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(dir=folder, prefix=".partial-"))
+    except OSError as error:
+        room = shutil.disk_usage(folder).free if folder.is_dir() else 0
+        raise cannot_write(folder, error, disk_error(error), room, _needed(None, 0)) from error
+    try:
+        yield partial
+        _move(partial, folder, wholes)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _move(source: Path, target: Path, wholes: tuple[str, ...]) -> None:
+    for path in sorted(source.iterdir()):
+        place = target / path.name
+        if path.is_dir() and path.suffix not in wholes:
+            place.mkdir(exist_ok=True)
+            _move(path, place, wholes)
+            continue
+        if place.is_dir():
+            shutil.rmtree(place)
+        os.replace(path, place)
+
+
 def _needed(about: int | None, written: int) -> str:
     if about is not None and about > written:
         return f"about {size(about)} are needed"

@@ -123,10 +123,10 @@ def columns(path: Path) -> dict[str, np.ndarray]:
     scores = sorted(name for name in found if name.startswith("score"))
     found[scores[-1]] = (found[scores[-1]] - sum(found[name] for name in scores[:-1])) % 256
     raw, length = zlib.decompress(base64.b64decode(content["ids"]["data"])), content["ids"]["length"]
-    lines = (
-        raw.split(b"\n")
-        if not length
-        else np.frombuffer(raw, np.uint8).reshape(length, -1).T.copy().view(f"S{length}").ravel()
-    )
-    found["ids"] = np.array([line.decode() for line in lines])
+    if length:
+        letters = np.frombuffer(raw, np.uint8).reshape(length, -1).T.copy()
+        lines = [line.decode() for line in letters.view(f"S{length}").ravel()]
+    else:
+        lines = json.loads(raw)
+    found["ids"] = np.array(lines, dtype=object)
     return found

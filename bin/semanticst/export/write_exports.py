@@ -1,7 +1,6 @@
 """Files of all sections for other programs, one folder per format."""
 
 import logging
-import shutil
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from semanticst.export.cell_groups import loupe_categories, xenium_groups
 from semanticst.export.qupath import qupath_annotations
 from semanticst.export.section_cells import Section, cell_columns, cell_ids, records, sections_of
 from semanticst.export.tissuumaps import tissuumaps_project, tissuumaps_table
-from semanticst.writing import write_json, write_table
+from semanticst.writing import together, write_json, write_table
 
 log = logging.getLogger(__name__)
 
@@ -45,27 +44,25 @@ def write_exports(path: Path, samples: Sequence[Path], formats: Collection[str],
     values = columns = None
     if "spatialdata" in formats:
         values, columns = cohort.values_by_sample(), cell_columns(path)
-    for (_, rows), section in zip(cohort.sample_rows(), sections_of(cohort, ids, about)):
-        if "xenium_explorer" in formats:
-            _table(outdir / "xenium_explorer", section, xenium_groups, ("xenium",))
-        if "loupe" in formats:
-            _table(outdir / "loupe", section, loupe_categories, ("visium", "visium_hd"))
-        if "qupath" in formats:
-            write_json(outdir / "qupath" / f"{section.sample}.niches.geojson", qupath_annotations(section))
-        if "tissuumaps" in formats:
-            name = f"{section.sample}.cells.csv"
-            write_table(outdir / "tissuumaps" / name, tissuumaps_table(section))
-            write_json(outdir / "tissuumaps" / f"{section.sample}.tmap", tissuumaps_project(section, name))
-        if values is not None and columns is not None:
-            from semanticst.export.spatialdata_store import write_store  # with zarr and pyarrow
+    with together(outdir, wholes=(".zarr",)) as folder:
+        for (_, rows), section in zip(cohort.sample_rows(), sections_of(cohort, ids, about)):
+            if "xenium_explorer" in formats:
+                _table(folder / "xenium_explorer", section, xenium_groups, ("xenium",))
+            if "loupe" in formats:
+                _table(folder / "loupe", section, loupe_categories, ("visium", "visium_hd"))
+            if "qupath" in formats:
+                write_json(folder / "qupath" / f"{section.sample}.niches.geojson", qupath_annotations(section))
+            if "tissuumaps" in formats:
+                name = f"{section.sample}.cells.csv"
+                write_table(folder / "tissuumaps" / name, tissuumaps_table(section))
+                write_json(folder / "tissuumaps" / f"{section.sample}.tmap", tissuumaps_project(section, name))
+            if values is not None and columns is not None:
+                from semanticst.export.spatialdata_store import write_store  # with zarr and pyarrow
 
-            store, partial = outdir / "spatialdata" / f"{section.sample}.zarr", outdir / f".partial-{section.sample}"
-            shutil.rmtree(partial, ignore_errors=True)
-            own = columns.iloc[rows]
-            write_store(partial, section, own, next(values), cohort.features, len(cohort.niches))
-            store.parent.mkdir(exist_ok=True)
-            shutil.rmtree(store, ignore_errors=True)
-            partial.rename(store)
+                store = folder / "spatialdata" / f"{section.sample}.zarr"
+                store.parent.mkdir(exist_ok=True)
+                write_store(store, section, columns.iloc[rows], next(values), cohort.features, len(cohort.niches))
+        _tell_of_others(folder, outdir)
     log.info("%d sections for %s", len(cohort.samples), ", ".join(f for f in FORMATS if f in formats) or "nobody")
 
 
@@ -80,3 +77,14 @@ def _table(
             "%s: no file for %s, since its cells have other names (%s) than the program gives them",
             section.sample, folder.name, section.cell_ids[0],
         )  # fmt: skip
+
+
+def _tell_of_others(written: Path, outdir: Path) -> None:
+    """Files of an earlier run may be somebody's work by now, so they are told and stay."""
+    for folder in sorted(written.iterdir()):
+        before = outdir / folder.name
+        new = {path.name for path in folder.iterdir()}
+        old = sorted(path.name for path in before.iterdir() if path.name not in new) if before.is_dir() else []
+        if old:
+            log.warning("%s also holds %d files that this cohort did not write (first: %s)",
+                        folder.name, len(old), old[0])  # fmt: skip

@@ -90,9 +90,13 @@ def conditions(contrast: Contrast) -> list[tuple[str, Condition]]:
 def read_text_table(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
     """Read a CSV with every value as stripped text, missing as None; whole numbers lose a trailing ``.0``.
 
-    Raises BadInput when a required column is absent.
+    Raises BadInput when the file is no table, or a required column is absent.
     """
-    table = tidied(pd.read_csv(path, dtype=str, keep_default_na=False)).rename(columns=unguarded)
+    try:
+        raw = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:  # not text, no columns, rows of different lengths
+        raise BadInput(Problem(path, f"cannot be read as a table ({' '.join(str(error).split())})")) from error
+    table = tidied(raw).rename(columns=unguarded)
     table = table.apply(lambda column: column.map(lambda value: unguarded(value) if value else value))
     absent = [c for c in required if c not in table.columns]
     if absent:

@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,15 +17,18 @@ import pandas as pd
 from semanticst import __version__
 from semanticst.cohort.read_cohort import Cohort, read_cohort
 from semanticst.constants import Obs
+from semanticst.errors import BadInput, Problem
 from semanticst.export.explorer.chosen_features import Feature, read_features, wanted_features
 from semanticst.export.explorer.clinical_variables import variables
 from semanticst.export.explorer.listed_findings import read_findings
+from semanticst.export.explorer.niche_tables import read_overview
+from semanticst.export.explorer.page_parts import TissuePicture, page_files, read_pictures
 from semanticst.export.explorer.quantise import along_a_curve, hundredths, packed, packed_ids, positions, sum_for_last
 from semanticst.export.niche_outlines import median_spacing
 from semanticst.export.section_cells import cell_ids
-from semanticst.plotting.palette import niche_colour, niche_name
+from semanticst.plotting.palette import niche_colour, niche_marker, niche_name
 from semanticst.units import MICROMETRE
-from semanticst.writing import atomic
+from semanticst.writing import atomic, together
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +38,7 @@ MOST_TYPES = 250
 """Cell types that have a name; the rarer ones are shown as one."""
 FIT = "fit"
 _OTHERS = "other types"
+_DATA_FILE = re.compile(r"(section|picture)_\d{4,}\.js")
 
 
 @dataclass(frozen=True)
@@ -58,58 +63,78 @@ class Inputs:
 def build_explorer(inputs: Inputs, page: Path, outdir: Path, seed: int = 0) -> None:
     """Write the page (the files of the folder ``page``), ``data/cohort.js`` and ``data/section_NNNN.js``.
 
-    Raises BadInput when a file cannot be read or a feature is not there.
+    All of it appears at once, and files of sections of an earlier explorer in ``outdir`` are removed. Raises BadInput
+    when a file cannot be read or a feature is not there; nothing is written then.
     """
+    parts = page_files(page)
     cohort = read_cohort(inputs.cohort)
     ids, more = cell_ids(inputs.cohort), _further(inputs.cohort)
     features = read_features(cohort, wanted_features(cohort, inputs.markers, inputs.genes))
     types = _type_names(cohort)
     about, by_sample = variables(inputs.samplesheet, inputs.clinical)
-    pictures = _pictures(inputs.thumbnails)
-    data = outdir / "data"
-    data.mkdir(parents=True, exist_ok=True)
+    strange = [name for name, _ in cohort.sample_rows() if name not in by_sample]
+    if strange:
+        raise BadInput([Problem(inputs.samplesheet, "this sample of the cohort has no row", column="sample", value=name)
+                        for name in strange])  # fmt: skip
+    pictures = read_pictures(inputs.thumbnails)
+    niches = _niches(cohort, read_overview(inputs.overview) if inputs.overview else {})
+    findings = read_findings(inputs.associations, len(cohort.niches))
     rng = np.random.default_rng(seed)
     sections: list[dict[str, Any]] = []
-    for number, (sample, rows) in enumerate(cohort.sample_rows(), start=1):
-        name = f"section_{number:04d}"
-        kept = rows if len(rows) <= MOST_CELLS else np.sort(rng.choice(rows, MOST_CELLS, replace=False))
-        spacing = median_spacing(np.unique(cohort.xy[kept], axis=0))
-        steps, corner, step = positions(cohort.xy[kept], spacing)
-        order, gaps = along_a_curve(steps)
-        kept = kept[order]
-        content = packed({"gap": gaps} | _columns(cohort, kept, types, features, more))
-        content["ids"] = packed_ids(ids[kept])
-        _script(data / f"{name}.js", "section", {"number": number, **content})
-        counts = np.bincount(cohort.cells[Obs.NICHE].to_numpy()[rows], minlength=len(cohort.niches) + 1)[1:]
-        sections.append({
-            "number": number, "sample": sample, "patient": str(cohort.cells[Obs.PATIENT].iloc[rows[0]]),
-            "file": f"data/{name}.js", "cells": len(rows), "shown": len(kept), "corner": corner, "step": step,
-            "extent": np.ptp(cohort.xy[kept], axis=0).tolist(), "counts": counts.tolist(),
-            "spacing": spacing,
-            "values": by_sample.get(sample, [None] * len(about)),
-            "picture": _picture(pictures.get(sample), number, data),
+    with together(outdir) as folder:
+        data = folder / "data"
+        data.mkdir()
+        for number, (sample, rows) in enumerate(cohort.sample_rows(), start=1):
+            name = f"section_{number:04d}"
+            kept = rows if len(rows) <= MOST_CELLS else np.sort(rng.choice(rows, MOST_CELLS, replace=False))
+            spacing = median_spacing(np.unique(cohort.xy[kept], axis=0))
+            steps, corner, step = positions(cohort.xy[kept], spacing)
+            order, gaps = along_a_curve(steps)
+            kept = kept[order]
+            content = packed({"gap": gaps} | _columns(cohort, kept, types, features, more))
+            content["ids"] = packed_ids(ids[kept])
+            _script(data / f"{name}.js", "section", {"number": number, **content})
+            counts = np.bincount(cohort.cells[Obs.NICHE].to_numpy()[rows], minlength=len(cohort.niches) + 1)[1:]
+            sections.append({
+                "number": number, "sample": sample, "patient": str(cohort.cells[Obs.PATIENT].iloc[rows[0]]),
+                "file": f"data/{name}.js", "cells": len(rows), "shown": len(kept), "corner": corner, "step": step,
+                "extent": np.ptp(cohort.xy[kept], axis=0).tolist(), "counts": counts.tolist(),
+                "spacing": spacing,
+                "values": by_sample[sample],
+                "picture": _picture(pictures.get(sample), number, data),
+            })  # fmt: skip
+        _script(data / "cohort.js", "cohort", {
+            "version": __version__,
+            "unit": "um" if cohort.spatial_unit == MICROMETRE else "",
+            "niches": niches,
+            "types": types,
+            "contexts": list(cohort.scores.columns) if cohort.scores is not None else [],
+            "columns": [c for c in (Obs.STABILITY, FIT) if c in cohort.cells or c in more],
+            "features": [_about(feature) for feature in features],
+            "kind": str(cohort.feature_type),
+            "variables": about,
+            "sections": sections,
+            "findings": findings,
         })  # fmt: skip
-    _script(data / "cohort.js", "cohort", {
-        "version": __version__,
-        "unit": "um" if cohort.spatial_unit == MICROMETRE else "",
-        "niches": _niches(cohort, inputs.overview),
-        "types": types,
-        "contexts": list(cohort.scores.columns) if cohort.scores is not None else [],
-        "columns": [c for c in (Obs.STABILITY, FIT) if c in cohort.cells or c in more],
-        "features": [_about(feature) for feature in features],
-        "kind": str(cohort.feature_type),
-        "variables": about,
-        "sections": sections,
-        "findings": read_findings(inputs.associations),
-    })  # fmt: skip
-    for file in sorted(page.iterdir()):
-        if file.is_file():
-            shutil.copyfile(file, outdir / file.name)
-    size = sum(path.stat().st_size for path in outdir.rglob("*") if path.is_file())
+        for file in parts:
+            shutil.copyfile(file, folder / file.name)
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        written = {path.name for path in data.iterdir()}
+    _remove_earlier(outdir / "data", written)
     thinned = [s["sample"] for s in sections if s["shown"] < s["cells"]]
     log.info("%d sections, %d features, %.1f MB", len(sections), len(features), size / 1e6)
     if thinned:
         log.warning("shown with %d cells drawn at random: %s", MOST_CELLS, ", ".join(thinned))
+
+
+def _remove_earlier(data: Path, written: set[str]) -> None:
+    """Remove sections and pictures of an explorer that was built here before: who hands the folder on would hand
+    them on too."""
+    earlier = [p for p in data.iterdir() if _DATA_FILE.fullmatch(p.name) and p.name not in written]
+    for path in earlier:
+        path.unlink()
+    if earlier:
+        log.info("%d data files of an earlier explorer removed", len(earlier))
 
 
 def _columns(
@@ -154,19 +179,15 @@ def _type_names(cohort: Cohort) -> list[str]:
     return names if len(names) <= MOST_TYPES else [*names[:MOST_TYPES], _OTHERS]
 
 
-def _niches(cohort: Cohort, overview: Path | None) -> list[dict[str, Any]]:
-    """Number, name, colour and size of each niche, and where they are known markers, cell types and reproducibility."""
-    texts = ("markers", "cell_types", "reading")
-    told: dict[int, dict[str, str]] = {}
-    if overview:
-        table = pd.read_csv(overview, keep_default_na=False, dtype=dict.fromkeys(texts, str))
-        told = {int(row["niche"]): {t: row[t] for t in texts if row.get(t)} for row in table.to_dict("records")}
+def _niches(cohort: Cohort, told: dict[int, dict[str, str]]) -> list[dict[str, Any]]:
+    """Number, name, colour, shape and size of each niche; what the overview tells of it."""
     sizes = cohort.cells[Obs.NICHE].value_counts()
     return [
         {
             "number": n,
             "name": niche_name(n),
             "colour": niche_colour(n),
+            "shape": niche_marker(n),
             "cells": int(sizes.get(n, 0)),
             **told.get(n, {}),
         }
@@ -183,29 +204,14 @@ def _further(path: Path) -> pd.DataFrame:
         backed.file.close()
 
 
-def _pictures(files: Sequence[Path]) -> dict[str, tuple[Path, dict[str, Any]]]:
-    """Picture of the tissue and its place, by sample."""
-    found = {}
-    by_name = {path.name: path for path in files}
-    for path in files:
-        if path.suffix == ".json":
-            place = json.loads(path.read_text())
-            picture = by_name.get(str(place.get("file", path.with_suffix(".jpg").name)))
-            if picture is not None:
-                found[str(place.get("sample", path.stem))] = (picture, place)
-    return found
-
-
-def _picture(picture: tuple[Path, dict[str, Any]] | None, number: int, data: Path) -> dict[str, Any] | None:
+def _picture(picture: TissuePicture | None, number: int, data: Path) -> dict[str, Any] | None:
     """Write a picture of the tissue as a script: what a page from a file drew of other pictures it may not save."""
     if picture is None:
         return None
-    path, place = picture
-    kind = "png" if path.suffix.lower() == ".png" else "jpeg"
-    text = f"data:image/{kind};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
+    text = f"data:image/{picture.kind};base64,{base64.b64encode(picture.raw).decode('ascii')}"
     name = f"picture_{number:04d}.js"
     _script(data / name, "picture", {"number": number, "data": text})
-    return {"file": f"data/{name}", **{k: float(place[k]) for k in ("x", "y", "width", "height", "units_per_px")}}
+    return {"file": f"data/{name}", **picture.place}
 
 
 def _script(path: Path, name: str, content: dict[str, Any]) -> None:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from semanticst.cohort.read_cohort import Cohort
 from semanticst.errors import BadInput, Problem
+from semanticst.export.explorer.niche_tables import numbers, read_niche_table
 from semanticst.export.explorer.quantise import MISSING, Levels, codes_of, levels_of
 
 MARKERS, NONE = "markers", "none"
+PARAMETER = "--explorer_genes"
 MOST_MARKERS = 12
 MOST_FEATURES = 200
 """Each costs up to a byte a cell."""
@@ -36,12 +37,15 @@ class Feature:
 def wanted_features(cohort: Cohort, markers: Path | None, choice: str) -> list[str]:
     """Names (as a reader calls them) of the features to show.
 
-    choice : ``none``, or names, comma-separated, among which ``markers`` stands for the best of each niche in turn,
-    12 at most. Raises BadInput for names that the cohort does not have, or too many.
+    choice : ``none`` or empty, or names, comma-separated, among which ``markers`` stands for the best of each niche in
+    turn, 12 at most. Raises BadInput for names that the cohort does not have, too many, commas without any, or ``none``
+    beside others.
     """
     words = [word.strip() for word in choice.split(",") if word.strip()]
-    if words == [NONE]:
+    if words == [NONE] or not choice.strip():
         return []
+    if not words:
+        raise BadInput(Problem(PARAMETER, "holds no name; write none for no feature, or markers", value=choice))
     known = {str(feature): str(symbol) for feature, symbol in zip(cohort.features, cohort.symbols)}
     known |= {str(symbol): str(symbol) for symbol in cohort.symbols}
     called = protein_names(cohort)
@@ -52,24 +56,31 @@ def wanted_features(cohort: Cohort, markers: Path | None, choice: str) -> list[s
             found += best_markers(markers, known) if markers else []
         elif word in known:
             found.append(known[word])
+        elif word == NONE:
+            raise BadInput(Problem(PARAMETER, "none stands alone: leave it out, or the names beside it", value=choice))
         else:
             near = sorted(name for name in known if name.lower() == word.lower())
             hint = f", did you mean {near[0]}?" if near else "; give names of features as they are in niche_markers.csv"
-            raise BadInput(Problem("--explorer_genes", f"no sample has this feature{hint}", value=word))
+            raise BadInput(Problem(PARAMETER, f"no sample has this feature{hint}", value=word))
     found = list(dict.fromkeys(found))
     if len(found) > MOST_FEATURES:
-        raise BadInput(Problem("--explorer_genes", f"names {len(found)} features, {MOST_FEATURES} are the most"))
+        raise BadInput(Problem(PARAMETER, f"names {len(found)} features, {MOST_FEATURES} are the most"))
     return found
 
 
 def best_markers(path: Path, known: dict[str, str]) -> list[str]:
-    """The best marker of each niche, then the second, and so on, of those that are higher inside, proteins too."""
-    table = pd.read_csv(path, dtype={"feature": str, "symbol": str, "modality": str}, keep_default_na=False)
-    effects = [table[c].replace("", "nan").astype(float) for c in ("log2_fold_change", "difference") if c in table]
+    """The best marker of each niche, then the second, and so on, of those that are higher inside, proteins too.
+
+    Raises BadInput when it is not such a table.
+    """
+    table = read_niche_table(path, ("niche", "feature", "rank"))
+    effects = [numbers(table, name) for name in ("log2_fold_change", "difference") if name in table.columns]
+    if not effects:
+        raise BadInput(Problem(path, "this column must exist, or difference", table.header_line, "log2_fold_change"))
     higher = np.nanmax(np.column_stack(effects), axis=1, initial=-np.inf) > 0
-    table = table[higher].sort_values(["rank", "niche"], kind="stable")
-    protein = table["modality"].eq("protein") if "modality" in table else pd.Series(False, table.index)
-    names = [f"{name} (protein)" if of_protein else name for name, of_protein in zip(table["feature"], protein)]
+    order = np.lexsort((numbers(table, "niche"), numbers(table, "rank")))
+    rows = [table.rows[i] for i in order if higher[i]]
+    names = [f"{row['feature']} (protein)" if row.get("modality") == "protein" else row["feature"] for row in rows]
     return list(dict.fromkeys(known[name] for name in names if name in known))[:MOST_MARKERS]
 
 

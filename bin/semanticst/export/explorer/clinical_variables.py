@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from semanticst.association.design.tables import read_text_table
+from semanticst.association.design.tables import read_clinical, read_text_table
+from semanticst.errors import BadInput, Problem
 
 MOST_VALUES = 20
 """Text with more values is left out: a name, a date or a code sorts nothing."""
@@ -19,11 +20,17 @@ def variables(sheet: Path, clinical: Path | None) -> tuple[list[dict[str, Any]],
     """Variables (``name``, ``kind``: number or text, ``values`` of a text); their values by sample, None if missing.
 
     sheet : ``samplesheet.valid.csv``. clinical : ``clinical.valid.csv``, or None: clinical columns are not shown.
+    Raises BadInput when a column is not there, a sample has two rows, or a patient contradicting ones.
     """
-    samples = read_text_table(sheet, ("sample", "patient")).set_index("sample")
+    rows = read_text_table(sheet, ("sample", "patient"))
+    twice = rows[rows["sample"].duplicated()]
+    if len(twice):
+        raise BadInput([Problem(sheet, "this sample has a row already; one is expected", int(i) + 2, "sample", name)
+                        for i, name in twice["sample"].items()])  # fmt: skip
+    samples = rows.set_index("sample")
     columns = {name: samples[name] for name in samples.columns if name not in OWN and not name.startswith("qc_")}
     if clinical is not None:
-        patients = read_text_table(clinical, ("patient",)).set_index("patient")
+        patients = read_clinical(clinical)
         for name in patients.columns:
             columns.setdefault(name, samples["patient"].map(patients[name]))
     found: list[dict[str, Any]] = []

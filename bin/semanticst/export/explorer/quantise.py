@@ -4,6 +4,7 @@ A page that is opened from a file may not fetch binary files, so bytes travel as
 """
 
 import base64
+import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -90,11 +91,11 @@ def text_of(raw: bytes) -> str:
 
 def packed_ids(ids: Sequence[str]) -> dict[str, Any]:
     """Ids as one packed text: those of one ``length`` (bytes) as all first letters, then all second ones, which packs
-    better; of different ones (``length`` 0) a line each."""
+    better; of different ones (``length`` 0) a JSON list, since an id may hold any sign."""
     letters = [name.encode() for name in ids]
     length = len(letters[0]) if letters else 0
-    if any(len(name) != length for name in letters):
-        return {"length": 0, "data": text_of(b"\n".join(letters))}
+    if not length or any(len(name) != length for name in letters):
+        return {"length": 0, "data": text_of(json.dumps(list(ids), ensure_ascii=False, separators=(",", ":")).encode())}
     return {
         "length": length,
         "data": text_of(np.frombuffer(b"".join(letters), np.uint8).reshape(len(letters), -1).T.tobytes()),

@@ -1,0 +1,252 @@
+"""What the explorer and the exports do with files that cannot be used: every problem told, and nothing half written."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from explorer_helpers import columns, handed_over, make_explorer, record
+from export_helpers import write_cohort_with_ids, write_samples
+from helpers import ASSETS, invoke
+from semanticst.writing import together
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return make_explorer(tmp_path_factory.mktemp("explorer"))
+
+
+def build(made, tmp_path, **instead):
+    """Build with some files in place of those of ``made``; the folder must stay empty when that fails."""
+    arguments = list(made.arguments)
+    for name, value in instead.items():
+        if name == "cohort":
+            arguments[0] = value
+        else:
+            arguments[arguments.index(f"--{name}") + 1] = value
+    result = invoke("explorer_build", *arguments, "--outdir", tmp_path / "out")
+    if result.exit_code:
+        assert list((tmp_path / "out").iterdir()) == []
+    return result
+
+
+MARKERS = "niche,feature,symbol,log2_fold_change,rank\n1,FLAT,FLAT,1.5,1\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("niche_markers.csv", MARKERS.replace("rank", "place"), "row 1, column 'rank': this column must exist"),
+        ("niche_markers.csv", MARKERS.replace("log2_fold_change", "x"), "column 'log2_fold_change': this column must"),
+        (
+            "niche_markers.csv",
+            MARKERS.replace("1.5", "high"),
+            "column 'log2_fold_change': found 'high': a number",
+        ),
+        ("niche_markers.csv", MARKERS.replace(",1\n", ",first\n"), "row 2, column 'rank': found 'first': a number"),
+        ("niche_markers.csv", "", "the file is empty"),
+        ("niche_overview.csv", "number,markers\n1,A\n", "row 1, column 'niche': this column must exist"),
+        ("niche_overview.csv", "niche,markers\none,A\n", "row 2, column 'niche': found 'one': a number is expected"),
+        ("niche_overview.csv", "niche,markers\n1.5,A\n", "found '1.5': the number of a niche is expected"),
+        ("niche_overview.csv", b"niche,markers\n1,\xff\xfe\n", "row 2: not UTF-8 text"),
+    ],
+)
+def test_tables_of_niches(made, tmp_path, name, text, said):
+    described = tmp_path / "described"
+    described.mkdir()
+    (described / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    result = build(made, tmp_path, described=described)
+    assert result.exit_code == 3, result.stderr
+    assert f"{name}" in result.stderr
+    assert said in result.stderr
+
+
+PLACE = {"sample": "s2", "file": "s2.jpg", "x": 0, "y": 0, "width": 60, "height": 60, "units_per_px": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("about", "picture", "said"),
+    [
+        ("{", True, "s2.json: is no place of a picture (JSONDecodeError"),
+        ("[1]", True, "s2.json: is no place of a picture (TypeError"),
+        ({k: v for k, v in PLACE.items() if k != "width"}, True, "KeyError: 'width'"),
+        (PLACE | {"x": "left"}, True, "could not convert string to float: 'left'"),
+        (PLACE | {"x": float("nan")}, True, "no place"),
+        (PLACE | {"units_per_px": 0}, True, "no place"),
+        (PLACE, False, "found 's2.jpg': the picture is not there"),
+        (PLACE, b"not a picture", "found 's2.jpg': the picture is no JPEG or PNG file"),
+    ],
+)
+def test_pictures_of_the_tissue(made, tmp_path, about, picture, said):
+    thumbnails = tmp_path / "thumbnails"
+    thumbnails.mkdir()
+    (thumbnails / "s2.json").write_text(about if isinstance(about, str) else json.dumps(about))
+    if picture:
+        (thumbnails / "s2.jpg").write_bytes(picture if isinstance(picture, bytes) else b"\xff\xd8\xff")
+    result = build(made, tmp_path, thumbnails=thumbnails)
+    assert result.exit_code == 3, result.stderr
+    assert said in result.stderr
+
+
+def test_a_picture_without_its_place_is_told(made, tmp_path):
+    thumbnails = tmp_path / "thumbnails"
+    thumbnails.mkdir()
+    (thumbnails / "s9.jpg").write_bytes(b"\xff\xd8\xff")
+    result = build(made, tmp_path, thumbnails=thumbnails)
+    assert result.exit_code == 0
+    assert "not shown, since no .json says where they lie: s9.jpg" in result.stderr
+
+
+def test_a_page_that_is_none(made, tmp_path):
+    file, empty, part = tmp_path / "page.html", tmp_path / "empty", tmp_path / "part"
+    file.touch()
+    empty.mkdir()
+    part.mkdir()
+    shutil.copy(ASSETS / "explorer" / "index.html", part)
+    said = {file: "is no folder", empty: "has no index.html", part: "draw.js is missing there"}
+    for page, words in said.items():
+        result = build(made, tmp_path, page=page)
+        assert result.exit_code == 3, result.stderr
+        assert words in result.stderr
+        assert "give assets/explorer of the pipeline" in result.stderr
+
+
+def change(**row):
+    return record() | {"rows": [record()["rows"][0] | row]}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("{", "cannot be read"),
+        (record() | {"rows": [{"p": 1}]}, "a test without niche, feature, comparison"),
+        (record() | {"found": [{"niche": "1"}]}, "a test without feature, comparison"),
+        (change(p="small"), "could not convert string to float: 'small'"),
+        (change(effect="up"), "could not convert string to float: 'up'"),
+        (change(niche="9"), "niche 9 is not among the 3 of the cohort: of another run?"),
+    ],
+)
+def test_records_of_contrasts(made, tmp_path, content, said):
+    folder = tmp_path / "associations"
+    folder.mkdir()
+    (folder / "c.association.json").write_text(content if isinstance(content, str) else json.dumps(content))
+    result = build(made, tmp_path, associations=folder)
+    assert result.exit_code == 3, result.stderr
+    assert "c.association.json: cannot be read" in result.stderr
+    assert said in result.stderr
+
+
+def test_an_interval_without_an_end(made, tmp_path):
+    folder = tmp_path / "associations"
+    folder.mkdir()
+    (folder / "c.association.json").write_text(json.dumps(change(ci_high=float("inf"), effect=float("nan"))))
+    assert build(made, tmp_path, associations=folder).exit_code == 0
+    (finding,) = handed_over(tmp_path / "out/data/cohort.js")["findings"]
+    assert (finding["effect"], finding["ci_low"], finding["ci_high"]) == (None, 0.5, None)
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "said"),
+    [
+        ("samplesheet", "sample,patient\ns2,p1\ns2,p1\n", "row 3, column 'sample': found 's2': this sample has a row"),
+        ("samplesheet", "sample,patient\ns2,p1\n", "found 's4': this sample of the cohort has no row"),
+        ("samplesheet", "sample\ns2\n", "column 'patient': this column must exist"),
+        ("samplesheet", "", "cannot be read as a table"),
+        ("clinical", "patient,age\np1,50\np1,60\n", "patient p1 has several values"),
+        ("clinical", b"patient,age\np1,\xff\n", "cannot be read as a table"),
+    ],
+)
+def test_tables_of_samples_and_patients(made, tmp_path, option, text, said):
+    path = tmp_path / "table.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    result = build(made, tmp_path, **{option: path})
+    assert result.exit_code == 3, result.stderr
+    assert said in result.stderr
+
+
+@pytest.mark.parametrize(("choice", "code", "said"), [
+    ("", 0, "4 sections, 0 features"), (" ", 0, "4 sections, 0 features"), (",", 3, "holds no name"),
+    ("none,FLAT", 3, "none stands alone"),
+])  # fmt: skip
+def test_a_list_of_features_that_names_none(made, tmp_path, choice, code, said):
+    result = invoke("explorer_build", *made.arguments, "--explorer-genes", choice, "--outdir", tmp_path)
+    assert (result.exit_code, said in result.stderr) == (code, True), result.stderr
+
+
+def test_an_explorer_takes_the_place_of_an_earlier_one(made, tmp_path):
+    """Sections that are no longer in the cohort go, and what is somebody else's stays."""
+    data = tmp_path / "out" / "data"
+    data.mkdir(parents=True)
+    for name in ("section_0004.js", "section_0005.js", "picture_0007.js", "mine.js"):
+        (data / name).write_text("earlier")
+    result = build(made, tmp_path)
+    assert result.exit_code == 0
+    assert "2 data files of an earlier explorer removed" in result.stderr
+    assert {p.name for p in data.iterdir()} == {
+        "cohort.js", "mine.js", "picture_0002.js", *(f"section_000{i}.js" for i in range(1, 5))
+    }  # fmt: skip
+    assert handed_over(data / "section_0004.js")["number"] == 4
+    assert not list((tmp_path / "out").glob(".partial*"))
+
+
+@pytest.mark.parametrize("ids", [["a\nb", "c", "", "d\r\n"], ["ab\nc", "defg"], ["", ""], ["\u00e9\u2028x", '"\\']])
+def test_ids_hold_any_sign(made, tmp_path, ids):
+    cohort = made.cohort.copy()
+    cohort.obs["cell_id"] = [ids[i % len(ids)] for i in range(cohort.n_obs)]
+    cohort.write_h5ad(tmp_path / "cohort.h5ad")
+    assert build(made, tmp_path, cohort=tmp_path / "cohort.h5ad").exit_code == 0
+    own = cohort[(cohort.obs["sample"] == "s2").to_numpy()]
+    found = columns(tmp_path / "out/data/section_0002.js")
+    about = handed_over(tmp_path / "out/data/cohort.js")["sections"][1]
+    assert about["sample"] == "s2"
+    place = np.column_stack([about["corner"][k] + about["step"] * found[axis] for k, axis in enumerate("xy")])
+    truth = {tuple(xy): name for xy, name in zip(own.obsm["spatial"].tolist(), own.obs["cell_id"])}
+    assert {tuple(xy): name for xy, name in zip(place.round().tolist(), found["ids"])} == truth
+
+
+def test_exports_appear_together(tmp_path):
+    """The file of the last sample is missing: nothing of the others is left, and what was there stays."""
+    cohort, out = write_cohort_with_ids(tmp_path), tmp_path / "out"
+    samples = write_samples(tmp_path, {"s1": {}, "s2": {}})
+    switches = ("--export-spatialdata", "--export-tissuumaps", "--outdir", out)
+    result = invoke("export_write", cohort, *samples, *switches)
+    assert result.exit_code == 3
+    assert list(out.iterdir()) == []
+    samples = write_samples(tmp_path, {"s1": {}, "s2": {}, "s3": {}})
+    (out / "qupath").mkdir()
+    (out / "qupath" / "s0.niches.geojson").touch()
+    (out / "spatialdata" / "s1.zarr" / "old").mkdir(parents=True)
+    result = invoke("export_write", cohort, *samples, *switches)
+    assert result.exit_code == 0, result.stderr
+    assert "qupath also holds 1 files that this cohort did not write (first: s0.niches.geojson)" in result.stderr
+    assert sorted(p.name for p in out.iterdir()) == ["qupath", "spatialdata", "tissuumaps"]
+    assert not (out / "spatialdata" / "s1.zarr" / "old").exists()
+    assert len(list((out / "tissuumaps").iterdir())) == 6
+
+
+def test_a_folder_is_filled_at_once(tmp_path):
+    (tmp_path / "kept").write_text("before")
+
+    def fill():
+        with together(tmp_path) as folder:
+            (folder / "kept").write_text("after")
+            (folder / "gone").read_text()
+
+    with pytest.raises(FileNotFoundError):
+        fill()
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {"kept": "before"}
+    with together(tmp_path) as folder:
+        (folder / "sub").mkdir()
+        (folder / "sub" / "new").write_text("after")
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["kept", "new", "sub"]
+
+
+def test_tables_that_are_none_are_bad_input_everywhere(tmp_path):
+    from semanticst.association.design.tables import read_text_table
+    from semanticst.errors import BadInput
+
+    for text in (b"", b"\xff\xfe\xfa", b'a,b\n"x,y\n', b"a\n1,2\n3,4,5\n"):
+        (tmp_path / "t.csv").write_bytes(text)
+        with pytest.raises(BadInput, match="cannot be read as a table"):
+            read_text_table(tmp_path / "t.csv", ())
