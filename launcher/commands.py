@@ -21,40 +21,8 @@ from launcher.messages import NoPlace, SetupError, UsageError, say
 from launcher.peers import peer_names, ready_peer
 from launcher.preflight import answered, check_parameters, check_places, check_tables, given_parameters, preview_tables
 from launcher.processes import exit_code_of, replace_by
+from launcher.usage import HELP, OWN, PARAMETERS_OF_RUN
 from launcher.verify import verify as verify_outputs
-
-HELP = """\
-Usage: ./semanticst COMMAND [ARGUMENTS]
-
-  demo [ARGS]        run the pipeline on a simulated cohort; results in ./results_demo
-  test [ARGS]        run all tests (ARGS go to pytest)
-  test --containers [STEPS]
-                     build the images and run the pipeline from them (Debian, root; without STEPS: what there is)
-  run ARGS           run the pipeline: nextflow run <this checkout> ARGS; parameters and tables are checked first
-  check --input SHEET [--clinical TABLE --contrasts TABLE ...] [--read_samples | --no_files] [--json]
-                     what a run would compare, from its tables alone: groups, events, who is left out and why, batches;
-                     --read_samples: read every sample, and say what was understood (format, values, unit, left out);
-                     --no_files: the samples are not here; exit code 3 with problems, 0 with none. Writes nothing
-  split FOLDER       find the pieces of tissue in a folder or file (cores of a tissue array) and draft a samplesheet
-  verify OUTDIR      whether an output folder is what its run left there: whole, damaged, left over from earlier runs
-  nextflow ARGS      the workflow engine itself
-  python ARGS        the Python of the pipeline's environment, with its library in reach
-  lint               check the workflow, and the style and types of the Python code
-  bench [NAME ARGS]  run a benchmark; without a name: list them
-  setup [--torch cpu|default] [--peers [NAMES]]
-                     install everything now; 'cpu' takes PyTorch's smaller CPU build from its own index; --peers: also
-                     the methods that 'bench niches' compares with (else when first used)
-  help               this text
-
-The first command installs what is missing into a cache: a Python environment (3 GB to download, 7 GB on disk) and,
-where the machine has none that fits, Nextflow and Java. Later commands and other checkouts use it again.
-
-  SEMANTICST_CACHE   the cache; default $XDG_CACHE_HOME/semanticst or ~/.cache/semanticst. Delete it to remove all.
-  SEMANTICST_MAVEN   address of a Maven mirror, for Nextflow
-  PIP_INDEX_URL, PIP_CERT, PIP_PROXY or pip's configuration files: mirror of the Python package index
-  NXF_OFFLINE=false  let Nextflow use the network
-"""
-
 
 MOST_WORKERS = 8
 """Of the tests; each holds the scientific libraries in memory, and the slowest group takes its time anyway."""
@@ -148,7 +116,13 @@ def verify(place: Place, arguments: Sequence[str]) -> int:
 
 
 def split(place: Place, arguments: Sequence[str]) -> int:
-    return python(place, [str(CHECKOUT / "bin" / "sample_split.py"), *arguments])
+    return named(place, "split", [str(CHECKOUT / "bin" / "sample_split.py"), *arguments])
+
+
+def named(place: Place, name: str, arguments: Sequence[str]) -> int:
+    """Run a command of the library, which calls itself ``./semanticst NAME`` in its help and messages."""
+    variables = place.activated() | {"SEMANTICST_COMMAND": f"./semanticst {name}"}
+    return replace_by([str(python_of(place.environment())), *arguments], variables)
 
 
 def python(place: Place, arguments: Sequence[str]) -> int:
@@ -205,11 +179,11 @@ def bench(place: Place, arguments: Sequence[str]) -> int:
         return 0
     if arguments[0] not in names:
         raise UsageError(f"no benchmark '{arguments[0]}'; there are {', '.join(names)}")
-    return python(place, ["-m", f"semanticst.bench.{arguments[0]}", *arguments[1:]])
+    return named(place, f"bench {arguments[0]}", ["-m", f"semanticst.bench.{arguments[0]}", *arguments[1:]])
 
 
 def setup(place: Place, arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="semanticst setup", description="Install everything now.")
+    parser = argparse.ArgumentParser(prog="./semanticst setup", description="Install everything now.")
     parser.add_argument("--torch", choices=TORCH_BUILDS, help="build of torch; kept for later commands")
     parser.add_argument("--peers", nargs="*", metavar="NAME", help="methods for benchmarks; all when none is named")
     parsed = parser.parse_args(arguments)
@@ -229,8 +203,12 @@ def setup(place: Place, arguments: Sequence[str]) -> int:
 
 
 def show_help(place: Place, arguments: Sequence[str]) -> int:
-    print(HELP, end="")
-    return 0
+    """The whole, or that of one command: ``help NAME`` is ``NAME --help``."""
+    if not arguments or arguments[0] in ("help", "-h", "--help"):
+        print(HELP, end="")
+        return 0
+    name, *rest = arguments
+    return call(place, name, ["--help", *rest] if name in PARAMETERS_OF_RUN | {"run"} else [*rest, "--help"])
 
 
 COMMANDS: dict[str, Callable[[Place, Sequence[str]], int]] = {
@@ -251,13 +229,31 @@ COMMANDS: dict[str, Callable[[Place, Sequence[str]], int]] = {
 }
 
 
+def asks_for_help(name: str, arguments: Sequence[str]) -> bool:
+    """Is the help of the command itself asked for? Not that of a parameter, a benchmark, or what pytest is given."""
+    if name in PARAMETERS_OF_RUN:
+        at = next((place for place, one in enumerate(arguments) if one in ("-h", "--help")), None)
+        return at is not None and all(one.startswith("-") for one in arguments[at + 1 : at + 2])
+    return list(arguments) in (["--help"], ["-h"])
+
+
+def call(place: Place, name: str, arguments: Sequence[str]) -> int:
+    """Run a command, or print its help. Raises UsageError when there is none of this name."""
+    if name not in COMMANDS:
+        raise UsageError(f"no command '{name}'; there are {', '.join(n for n in COMMANDS if n[0] != '-')}")
+    if name in OWN and asks_for_help(name, arguments):
+        print(OWN[name].format(names=", ".join(bench_names(CHECKOUT))), end="")
+        return 0
+    if name == "run" and list(arguments) == ["-h"]:  # else that of the engine's command, without a parameter of ours
+        arguments = ["--help"]
+    return COMMANDS[name](place, arguments)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run one command; its own exit code, or 2 wrong usage, 3 wrong tables, 4 no place, 1 not installed."""
     name, *rest = arguments or ["help"]
     try:
-        if name not in COMMANDS:
-            raise UsageError(f"no command '{name}'; there are {', '.join(n for n in COMMANDS if n[0] != '-')}")
-        return COMMANDS[name](Place(), rest)
+        return call(Place(), name, rest)
     except UsageError as error:
         say(f"ERROR: {error}")
         return 2
@@ -267,6 +263,9 @@ def main(arguments: Sequence[str]) -> int:
     except SetupError as error:
         say(f"ERROR: {error}")
         return 1
+    except BrokenPipeError:  # help | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
     except KeyboardInterrupt:
         say("interrupted; the next command goes on from here")
         return 130

@@ -26,6 +26,8 @@ from semanticst.errors import BadInput, CannotWrite, ExitCode, folded
 from semanticst.shortage import disk_error, shortage
 from semanticst.threads import limit_threads
 
+CALLED = "SEMANTICST_COMMAND"
+"""Variable with the name that a user knows a command by, such as ``./semanticst split``."""
 EXISTING = click.Path(exists=True, path_type=Path)
 EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -51,6 +53,12 @@ class Step(click.Command):
     """
 
     is_process = False
+
+    def main(self, *args, **kwargs):
+        # for this process alone, and none that it starts
+        if name := os.environ.pop(CALLED, ""):
+            kwargs["prog_name"] = name
+        return super().main(*args, **kwargs)
 
     def invoke(self, ctx: click.Context):
         start_logging(ctx.command_path)

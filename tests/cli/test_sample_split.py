@@ -129,3 +129,10 @@ def test_a_tissue_array_is_no_sample(tmp_path):
     assert "./semanticst split" in result.stderr
     adata.obs["fov"] = core  # fields of view that lie apart are chosen places of one section
     assert ingest(tmp_path, adata).exit_code == 0
+
+
+def test_help_has_the_name_that_a_user_typed(monkeypatch):
+    monkeypatch.setenv("SEMANTICST_COMMAND", "./semanticst split")
+    assert invoke("sample_split", "--help").stdout.startswith("Usage: ./semanticst split ")
+    # and it is not handed on to commands that this one starts
+    assert not invoke("sample_split", "--help").stdout.startswith("Usage: ./semanticst")

@@ -204,6 +204,21 @@ def test_the_check_reads_samples_and_gives_numbers_of_what_is_left_out(tmp_path)
     assert "5 cells left out; 2 features left out" in text
 
 
+def test_the_check_shows_the_kind_that_the_cohort_decides(tmp_path):
+    # no cell of the first image has two markers: alone it is a typing
+    one = "".join(f"c{i},{i},{i % 7},{i % 2},{(i + 1) % 2}\n" for i in range(60))
+    both = "".join(f"c{i},{i},{i % 7},1,{i % 2}\n" for i in range(60))
+    for name, rows in {"a": one, "b": both}.items():
+        (tmp_path / f"{name}.csv").write_text("cell_id,x_um,y_um,CD3,CD20\n" + rows)
+    write(tmp_path, sheet="sample,patient,path\ns1,p1,a.csv\n")
+    alone = check(tmp_path, "--read-samples", "--preview", "text", files=True).stdout
+    assert "s1: table, values from a.csv; onehot (from the values)" in alone
+    write(tmp_path, sheet="sample,patient,path\ns1,p1,a.csv\ns2,p2,b.csv\n")
+    text = check(tmp_path, "--read-samples", "--preview", "text", files=True).stdout
+    assert "s1: table, values from a.csv; binary (as in the other samples)" in text
+    assert "s2: table, values from b.csv; binary (from the values)" in text
+
+
 def test_the_check_tells_all_samples_that_cannot_be_read(tmp_path):
     for name in ("a", "b"):
         (tmp_path / f"{name}.h5ad").write_bytes(b"no")

@@ -193,7 +193,40 @@ def test_help(arguments):
         assert f"\n  {name} " in done.stdout
 
 
-@pytest.mark.parametrize("arguments", [["walk"], ["lint", "x"], ["setup", "--torch", "gpu"], ["setup", "x"]])
+@pytest.mark.parametrize(
+    ("arguments", "first"),
+    [
+        *(([name, "--help"], f"Usage: ./semanticst {name} ") for name in ("check", "demo", "test", "bench", "verify")),
+        (["lint", "-h"], "Usage: ./semanticst lint\n"),
+        (["setup", "--help"], "usage: ./semanticst setup "),
+        (["check", "--input", "s.csv", "--help"], "Usage: ./semanticst check "),
+        (["check", "--help", "device"], "--device\n"),
+        (["help", "check"], "Usage: ./semanticst check "),
+        (["help", "run"], "Usage: nextflow run "),
+        (["run", "-h"], "Usage: nextflow run "),
+        (["run", "--help", "device"], "--device\n"),
+    ],
+)
+def test_each_command_has_its_own_help_without_an_environment(arguments, first, monkeypatch, capsys):
+    monkeypatch.setattr(commands.Place, "environment", lambda self: pytest.fail("the environment was asked for"))
+    try:
+        code = commands.main(arguments)
+    except SystemExit as done:  # argparse
+        code = done.code
+    assert code == 0
+    assert capsys.readouterr().out.startswith(first)
+
+
+def test_commands_of_the_library_are_called_by_the_name_that_users_know(place, monkeypatch):
+    _, variables = commands.main(["split", "folder"])
+    assert variables["SEMANTICST_COMMAND"] == "./semanticst split"
+    _, variables = commands.main(["help", "bench", "input"])
+    assert variables["SEMANTICST_COMMAND"] == "./semanticst bench input"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["help", "walk"], ["walk"], ["lint", "x"], ["setup", "--torch", "gpu"], ["setup", "x"]]
+)
 def test_bad_commands_are_exit_2(arguments, tmp_path):
     done = _launch(*arguments, SEMANTICST_CACHE=str(tmp_path))
     assert done.returncode == 2

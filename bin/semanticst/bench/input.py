@@ -74,15 +74,21 @@ def measure_sample(place: Path, platform: str, scale: float, seed: int) -> None:
     }
     if platform in IN_CORES:
         steps[CORES] = ("sample_ingest.py", ["--manifest", place / CORES_MANIFEST, "--outdir", place])
+    cpu_s: dict[str, float] = {}
     for step_name, (script, arguments) in steps.items():
         log.info("%s: %s", platform, step_name)
         if step_name == CORES:
             (place / CORES_MANIFEST).write_text(json.dumps(cores_of(place, platform, source)))
         used = measured([sys.executable, BIN / script, *arguments], place / f"{platform}.{step_name}.log")
+        cpu_s[step_name] = used.cpu_s
         click.echo(
             f"| {platform} | {cells:,} x {genes:,} | {matrix_mb:,.0f} | {step_name} | {used.peak_mb:,.0f} | "
             f"{used.peak_mb / matrix_mb:.1f} | {used.wall_s:.0f} | {used.cpu_s:.0f} |"
         )
+    if CORES in cpu_s:
+        times = cpu_s[CORES] / cpu_s["ingest"]
+        log.info("%s: %s takes %.2f times the CPU seconds of one reading (%.1f, %.1f)",
+                 platform, CORES, times, cpu_s[CORES], cpu_s["ingest"])  # fmt: skip
 
 
 def cores_of(place: Path, platform: str, source: Path) -> list[dict[str, str]]:

@@ -87,3 +87,13 @@ def feature_type(adata: "ad.AnnData") -> FeatureType:
 def possible_feature_types(recorded: Mapping) -> list[str]:
     """What the values of a sample may be, that for which it was taken among them. recorded : its ``uns``."""
     return [str(kind) for kind in recorded.get("feature_types", [recorded["feature_type"]])]
+
+
+def take_kind(own: dict, cohort_kind: FeatureType | None) -> None:
+    """Take the values of a sample for what those of the cohort are. own : ``uns['semanticst']``, changed in place."""
+    alone = own["feature_type"]
+    if cohort_kind is None or cohort_kind == alone or cohort_kind not in possible_feature_types(own):
+        return
+    own |= {"feature_type": cohort_kind.value, "feature_type_source": "cohort"}
+    note = f"values are taken for {cohort_kind}, as those of the other samples; alone they would be {alone}"
+    own["notes"] = [*own.get("notes", ()), note]

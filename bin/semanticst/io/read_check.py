@@ -8,6 +8,7 @@ from pathlib import Path
 from semanticst.constants import UNS
 from semanticst.errors import BadInput, Problem
 from semanticst.io.ingest import ingest_input, inputs_of
+from semanticst.io.internal import take_kind
 from semanticst.io.readers import ReadError
 from semanticst.io.samplesheet import FILES, REMOTE
 from semanticst.io.understood import facts_of, in_a_line
@@ -37,22 +38,25 @@ def look_at_samples(rows: list[dict[str, str]], sheet: Path) -> tuple[list[dict]
     rows = [_placed(row, sheet.resolve().parent) for row in rows if not row["path"].startswith(REMOTE)]
     problems: list[Problem] = []
     possible: dict[str, list[str]] = {}
-    found: list[dict] = []
+    read: list[tuple[dict, int, int]] = []
     with tempfile.TemporaryDirectory(prefix="semanticst-read-") as scratch:
         for shared in inputs_of(rows):
             try:
                 for row, adata, _picture in ingest_input(shared, Path(scratch), Path(scratch), problems):
                     own = adata.uns[UNS]
                     possible[row["sample"]] = list(own["feature_types"])
-                    found.append(facts_of(own, adata.n_obs, adata.n_vars))
+                    read.append((own, adata.n_obs, adata.n_vars))
             except (ReadError, OSError) as error:
                 problems.append(Problem(sheet, f"sample {shared[0]['sample']}: {error}", value=shared[0]["path"]))
-    if possible and not problems and cohort_type(possible.values()) is None:
+    kind = cohort_type(possible.values()) if possible else None
+    for own, *_ in read:
+        take_kind(own, kind)  # as the quality control of a run does: what a sample seems to be alone is not what counts
+    if possible and not problems and kind is None:
         kinds = sorted({kinds[0] for kinds in possible.values()})
         names = {kind: next(name for name, own in possible.items() if own[0] == kind) for kind in kinds}
         examples = ", ".join(f"{kind} ({name})" for kind, name in names.items())
         problems.append(Problem(sheet, f"the samples hold several kinds of values: {examples}", column="feature_type"))
-    return found, problems
+    return [facts_of(*sample) for sample in read], problems
 
 
 def _placed(row: Mapping[str, str], folder: Path) -> dict[str, str]:

@@ -8,7 +8,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from semanticst.constants import CELL_AREA, UNS, FeatureType, Obs, Obsm
-from semanticst.io.internal import feature_type, possible_feature_types
+from semanticst.io.internal import feature_type, take_kind
 from semanticst.qc.fingerprint import fingerprint
 from semanticst.qc.metrics import cell_metrics
 from semanticst.qc.platforms import platform_defaults
@@ -98,16 +98,6 @@ def check_sample(
     record |= {"status": status, "reason": "; ".join(reasons), "reasons": reasons}
     record["fingerprint"] = fingerprint(adata, judged.kept)
     return None if lacking else _kept(adata, judged, status, limits), record, judged
-
-
-def take_kind(own: dict, cohort_kind: FeatureType | None) -> None:
-    """Take the values of a sample for what those of the cohort are. own : ``uns['semanticst']``, changed in place."""
-    alone = own["feature_type"]
-    if cohort_kind is None or cohort_kind == alone or cohort_kind not in possible_feature_types(own):
-        return
-    own |= {"feature_type": cohort_kind.value, "feature_type_source": "cohort"}
-    note = f"values are taken for {cohort_kind}, as those of the other samples; alone they would be {alone}"
-    own["notes"] = [*own.get("notes", ()), note]
 
 
 def in_regions(obs: pd.DataFrame, names: tuple[str, ...]) -> np.ndarray:
