@@ -188,8 +188,8 @@ def test_controls_are_set_apart(tmp_path):
         ("px", {}, "px", 1.0),
         ("mm", {}, "um", 1000.0),
         ("", {"um_per_px": "0.5"}, "um", 0.5),
-        ("um", {"um_per_px": "0.5"}, "um", 1.0),
-        ("px", {"spatial_unit": "um"}, "um", 1.0),
+        ("nm", {}, "um", 0.001),
+        ("", {"spatial_unit": "nm"}, "um", 0.001),
         ("", {}, "unknown", 1.0),
     ],
 )
@@ -202,6 +202,33 @@ def test_coordinates_become_micrometres_where_the_scale_is_known(tmp_path, unit,
     adata = read_sample(tmp_path / "out" / "s1.ingest.h5ad")
     assert adata.uns["semanticst"]["spatial_unit"] == recorded
     np.testing.assert_allclose(adata.obsm["spatial"], sample.obsm["spatial"] * factor)
+
+
+@pytest.mark.parametrize(
+    ("unit", "columns", "message"),
+    [
+        ("um", {"um_per_px": "0.5"}, "um_per_px 0.5 is given, but the coordinates are micrometres, as the file says"),
+        ("", {"um_per_px": "0.5", "spatial_unit": "mm"}, "but the coordinates are millimetres, stated in the sample"),
+        ("px", {"spatial_unit": "um"}, "spatial_unit um is stated, but the coordinates are pixels, as the file says"),
+        ("um", {"spatial_unit": "px"}, "spatial_unit px is stated, but the coordinates are micrometres"),
+        ("nm", {"spatial_unit": "um"}, "spatial_unit um is stated, but the coordinates are nanometres"),
+    ],
+)
+def test_units_that_contradict_one_another_are_one_problem(tmp_path, unit, columns, message):
+    sample = make_sample()
+    if unit:
+        sample.uns["spatial_unit"] = unit
+    result = ingest(tmp_path, sample, **columns)
+    assert result.exit_code == 3
+    assert result.stderr.count(message) == 1, result.stderr
+
+
+def test_a_unit_that_nobody_knows_is_told(tmp_path):
+    sample = make_sample()
+    sample.uns["spatial_unit"] = "furlong"
+    assert ingest(tmp_path, sample).exit_code == 0
+    own = read_sample(tmp_path / "out" / "s1.ingest.h5ad").uns["semanticst"]
+    assert (own["spatial_unit"], own["um_per_unit_source"]) == ("unknown", "the file says 'furlong': no known unit")
 
 
 def test_genes_named_by_ensembl_id_get_their_symbols(tmp_path):

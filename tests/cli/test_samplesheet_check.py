@@ -140,6 +140,10 @@ def test_all_problems_of_all_tables_at_once(tmp_path):
         ("sample,patient,path\nNA,p1,x\n", ["row 2, column 'sample'...nothing is given"]),
         ("sample,patient,path,qc_min_cells\ns1,p1,x,1.5\n", ["column 'qc_min_cells'...'1.5'...a whole number"]),
         ("sample,patient,path,qc_mads\ns1,p1,x,inf\n", ["column 'qc_mads'...'inf'"]),
+        (
+            "sample,patient,path,spatial_unit,um_per_px\ns1,p1,x,µm,0.5\ns2,p2,y,px,0.5\n",
+            ["row 2, column 'um_per_px'...'0.5'...spatial_unit says um; leave one of them empty"],
+        ),
         ("sample,patient,path,feature_type\ns1,p1,x,umi\n", ["column 'feature_type'...one of counts, binary"]),
     ],
 )

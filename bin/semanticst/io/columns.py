@@ -8,7 +8,8 @@ import pandas as pd
 from semanticst.errors import ReadError
 
 TRUE = frozenset({"true", "t", "yes", "y", "1", "1.0"})
-FALSE = frozenset({"false", "f", "no", "n", "0", "0.0", "", "nan", "na", "none", "<na>"})
+MISSING = frozenset({"", "nan", "na", "none", "<na>", "null"})
+FALSE = frozenset({"false", "f", "no", "n", "0", "0.0"}) | MISSING
 """Spellings in lower case; what is missing counts as false."""
 
 
@@ -25,6 +26,13 @@ def as_bool(column: pd.Series, name: str) -> np.ndarray:
         if word not in TRUE | FALSE:
             raise ReadError(f"{name} holds {value!r}; true and false (or 1 and 0) are expected")
     return np.array([word in TRUE for word in words], dtype=bool)[codes]
+
+
+def are_missing(column: pd.Series) -> np.ndarray:
+    """Where (bool) a column has no value, or a text that programs write for none."""
+    codes, values = pd.factorize(column.astype(object), use_na_sentinel=False)
+    gone = [pd.isna(value) or str(value).strip().lower() in MISSING for value in values]
+    return np.array(gone, dtype=bool)[codes]
 
 
 def plain_frame(frame: pd.DataFrame) -> pd.DataFrame:

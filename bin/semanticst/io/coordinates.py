@@ -6,11 +6,18 @@ import numpy as np
 
 from semanticst.errors import ReadError
 
-UNITS = {"um": "um", "µm": "um", "μm": "um", "micrometre": "um", "micrometer": "um", "micrometers": "um",
-         "micron": "um", "microns": "um", "mm": "mm", "px": "px", "pixel": "px", "pixels": "px"}  # fmt: skip
+UNITS = {
+    **dict.fromkeys(
+        ("um", "µm", "μm", "micrometre", "micrometres", "micrometer", "micrometers", "micron", "microns"), "um"
+    ),
+    **dict.fromkeys(("mm", "millimetre", "millimetres", "millimeter", "millimeters"), "mm"),
+    **dict.fromkeys(("nm", "nanometre", "nanometres", "nanometer", "nanometers"), "nm"),
+    **dict.fromkeys(("px", "pixel", "pixels"), "px"),
+}
 """Spellings of units in files."""
 
-UM_PER_MM = 1000.0
+UM_PER = {"um": 1.0, "mm": 1000.0, "nm": 0.001}
+NAMES = {"um": "micrometres", "mm": "millimetres", "nm": "nanometres", "px": "pixels"}
 
 
 @dataclass(frozen=True)
@@ -29,20 +36,31 @@ class Scale:
 def scale_of(file_unit: str, file_scale: float, file_source: str, sheet_unit: str, um_per_px: str) -> Scale:
     """Scale from what the file says (``file_scale`` = 0 for nothing) and what the samplesheet says (empty for nothing).
 
-    The samplesheet goes first: its unit, and its micrometres per pixel.
+    The samplesheet goes first: its micrometres per pixel, and its unit. Raises ReadError when it contradicts itself or
+    the unit that the file names; a scale that was found in a file of pixels may be of coordinates that were converted.
     """
-    unit = sheet_unit or UNITS.get(file_unit.strip().lower(), "unknown")
+    named = UNITS.get(file_unit.strip().lower(), "unknown")
+    unit = sheet_unit or named
     stated = "stated in the samplesheet" if sheet_unit else "as the file says"
-    if unit == "um":
-        return Scale("um", 1.0, stated)
-    if unit == "mm":
-        return Scale("um", UM_PER_MM, f"millimetres, {stated}")
+    if sheet_unit in NAMES and named in NAMES and sheet_unit != named and not file_scale:
+        raise ReadError(
+            f"spatial_unit {sheet_unit} is stated, but the coordinates are {NAMES[named]}, as the file says ({named}); "
+            "leave spatial_unit empty, or correct the names in the file"
+        )
+    if um_per_px and unit in UM_PER:
+        raise ReadError(
+            f"um_per_px {um_per_px} is given, but the coordinates are {NAMES[unit]}, {stated}, and no pixels; leave "
+            "one of them empty"
+        )
+    if unit in UM_PER:
+        return Scale("um", UM_PER[unit], stated if unit == "um" else f"{NAMES[unit]}, {stated}")
     if um_per_px:
         return Scale("um", float(um_per_px), "um_per_px of the samplesheet")
     # a scale of the file goes with the unit of the file
     if file_scale > 0 and not sheet_unit:
         return Scale("um", float(file_scale), file_source)
-    return Scale(unit, 0.0, stated if unit != "unknown" else "nothing says the unit")
+    strange = file_unit.strip().lower() not in ("", "unknown") and f"the file says {file_unit.strip()!r}: no known unit"
+    return Scale(unit, 0.0, stated if unit != "unknown" else strange or "nothing says the unit")
 
 
 FLAT = 0.05

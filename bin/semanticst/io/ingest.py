@@ -13,7 +13,7 @@ import pandas as pd
 
 from semanticst.constants import THUMBNAILS, UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
-from semanticst.io.columns import as_bool, plain_frame
+from semanticst.io.columns import are_missing, as_bool, plain_frame
 from semanticst.io.coordinates import Scale, check_coordinates, scale_of
 from semanticst.io.gene_names import drop_nameless, gene_table, split_controls, unique_genes
 from semanticst.io.proteins import split_proteins
@@ -203,8 +203,9 @@ def ingest_sample(row: dict[str, str], scratch: Path | None = None) -> ad.AnnDat
 def internal_form(raw: ad.AnnData, reader: Reader, row: dict[str, str]) -> ad.AnnData:
     """What a reader found, judged and named as all later steps expect it. Raises ReadError."""
     notes, warnings = (list(raw.uns.get(kind, ())) for kind in ("notes", "warnings"))
-    raw, note = _in_tissue(raw)
+    raw, note, warning = _in_tissue(raw)
     notes += [note] if note else []
+    warnings += [warning] if warning else []
     cells = _unique_cells(raw.obs_names)
     obs, var = plain_frame(raw.obs), plain_frame(raw.var)
 
@@ -318,18 +319,24 @@ def _log_sample(adata: ad.AnnData, stated: bool) -> None:
         log.warning("%s: %s", own["sample"], warning)
 
 
-def _in_tissue(raw: ad.AnnData) -> tuple[ad.AnnData, str]:
-    """The object without what lies beside the tissue, as scanpy and CELLxGENE tell it in ``obs['in_tissue']``."""
+def _in_tissue(raw: ad.AnnData) -> tuple[ad.AnnData, str, str]:
+    """The object without what lies beside the tissue, as scanpy and CELLxGENE tell it in ``obs['in_tissue']``; a note.
+
+    And a warning about cells of which nothing tells whether they do: they stay.
+    """
     name = next((name for name in raw.obs.columns if plain(name) == "intissue"), None)
     if name is None:
-        return raw, ""
-    kept = as_bool(raw.obs[name], f"obs['{name}']")
+        return raw, "", ""
+    unknown, warning = are_missing(raw.obs[name]), ""
+    if unknown.any():
+        warning = f"{unknown.sum()} of {len(unknown)} cells have no value in obs['{name}'] and are kept"
+    kept = as_bool(raw.obs[name], f"obs['{name}']") | unknown
     if kept.all():
-        return raw, ""
+        return raw, "", warning
     if kept.sum() < 2:
         raise ReadError(f"{kept.sum()} of {len(kept)} cells are in the tissue (obs['{name}']); at least 2 are needed")
     note = f"{(~kept).sum()} of {len(kept)} cells are not in the tissue (obs['{name}']) and left out"
-    return raw[kept].copy(), cells_left_out((~kept).sum(), note)
+    return raw[kept].copy(), cells_left_out((~kept).sum(), note), warning
 
 
 def _annotated(row: dict[str, str], spatial: np.ndarray, scale: Scale) -> tuple[pd.Categorical, list[str]]:

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from semanticst.constants import FeatureType
 from semanticst.errors import ReadError
+from semanticst.io.columns import listed
 from semanticst.io.feature_roles import named_controls, proteins, types_of
 from semanticst.io.sparse import regroup_columns
 from semanticst.io.understood import features_left_out
@@ -22,6 +23,8 @@ COLOURS = frozenset({"r", "g", "b", "a", "red", "green", "blue", "alpha", "0", "
 ISOTYPE = re.compile(r"isotype|IgG.*(control|ctrl)|(control|ctrl).*IgG", re.IGNORECASE)
 """Further names of isotype controls, among proteins: IgG1_control, Isotype_MOPC.21."""
 MIN_CELLS = 2
+MOST_MISSING = 0.5
+"""Share of the measured cells; a protein that is missing in more is left out."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Proteins:
     names: list[str]
     isotypes: np.ndarray | None
     """float32: sum of the isotype controls of each cell; None where there are none."""
+    n_isotypes: int
 
     @property
     def kind(self) -> FeatureType:
@@ -70,9 +74,9 @@ def split_proteins(
         frame, where = obsm[key], f"obsm['{key}']"
         if set(map(str.lower, frame.columns.astype(str))) <= COLOURS:
             return X, var, None, [f"{where} is left out: the colours of a picture"]
-    found = _checked(frame, where)
-    notes = [f"{len(found.names)} proteins are kept beside the genes ({found.kind.value}; by {where})"]
-    if isotypes := frame.shape[1] - len(found.names):
+    found, gaps = _checked(frame, where)
+    notes = [f"{len(found.names)} proteins are kept beside the genes ({found.kind.value}; by {where})", *gaps]
+    if isotypes := found.n_isotypes:
         notes.append(features_left_out(isotypes, f"{isotypes} isotype controls set apart"))
     return X, var, found, notes
 
@@ -83,20 +87,41 @@ def protein_key(names) -> str | None:
     return next((by_name[key] for key in KEYS if key in by_name), None)
 
 
-def _checked(frame: pd.DataFrame, where: str) -> Proteins:
+def _checked(frame: pd.DataFrame, where: str) -> tuple[Proteins, list[str]]:
+    """The proteins, and notes about values that are missing.
+
+    A protein that lacks a value in more than half of the measured cells is left out, so that it does not cost the
+    others theirs. Then cells that lack any are not measured: sums and means over some of the proteins are those of no
+    other cell. The cells themselves stay.
+    """
     try:
         values = frame.to_numpy(np.float32, na_value=np.nan)
     except (TypeError, ValueError) as error:
         raise ReadError(f"the proteins ({where}) are no numbers ({error})") from None
     if np.isinf(values).any():
         raise ReadError(f"the proteins ({where}) hold values that are not finite")
-    lacking = np.isnan(values).any(axis=1)
+    names = ad.utils.make_index_unique(pd.Index(frame.columns.astype(str), dtype=object))
+    missing, notes = np.isnan(values), []
+    measured = ~missing.all(axis=1)
+    rare = missing[measured].mean(axis=0) > MOST_MISSING if measured.any() else np.zeros(len(names), bool)
+    if rare.any() and not rare.all():
+        text = f"{rare.sum()} proteins are left out: most cells have no value of them ({listed(names[rare], 6)})"
+        notes.append(features_left_out(rare.sum(), text))
+        names, values, missing = names[~rare], values[:, ~rare], missing[:, ~rare]
+    lacking = missing.any(axis=1)
     if lacking.sum() > len(values) - MIN_CELLS:
         raise ReadError(f"the proteins ({where}) are missing in {lacking.sum()} of {len(values)} cells")
+    partly = lacking & ~missing.all(axis=1)
+    if partly.any():
+        of = listed(names[missing[partly].any(axis=0)], 6)
+        notes.append(
+            f"{partly.sum()} of {len(values)} cells lack a value of some proteins ({of}): they stay, with their "
+            "genes, and count as without a measurement of proteins"
+        )
     values[lacking] = np.nan
-    names = ad.utils.make_index_unique(pd.Index(frame.columns.astype(str), dtype=object))
     isotype = named_controls(names) | np.array([bool(ISOTYPE.search(name)) for name in names])
     if isotype.all():
         raise ReadError(f"the proteins ({where}) are isotype controls only")
     control = values[:, isotype].sum(axis=1) if isotype.any() else None
-    return Proteins(np.ascontiguousarray(values[:, ~isotype]), [str(name) for name in names[~isotype]], control)
+    kept = [str(name) for name in names[~isotype]]
+    return Proteins(np.ascontiguousarray(values[:, ~isotype]), kept, control, int(isotype.sum())), notes

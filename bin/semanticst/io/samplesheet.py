@@ -12,6 +12,7 @@ import pandas as pd
 
 from semanticst.constants import DISCOVERY, VALIDATION
 from semanticst.errors import MOST_ALIKE, Problem
+from semanticst.io.coordinates import UM_PER
 from semanticst.io.exclusion import EXCLUDE, check_reasons, exclusion_reason, split_excluded
 from semanticst.io.regions.section_parts import check_parts
 from semanticst.tables.delimited import MISSING, Table, clean_value, read_table
@@ -61,6 +62,7 @@ def check_samplesheet(
     problems += _repeated(table, "sample", "each sample has one row")
     problems += _patients_by_case(table)
     problems += check_study_parts(used)
+    problems += _scales(used)
     if "path" in table.columns:
         problems += check_parts(used, lambda path: _place(used, path, check_files))
         missing = {**(missing or {}), **(_missing_files(used) if check_files else {})}
@@ -116,6 +118,21 @@ def _repeated(table: Table, column: str, rule: str) -> list[Problem]:
             problems.append(Problem(table.file, message, line, column, value))
         first.setdefault(value.casefold(), (value, line))
     return problems
+
+
+def _scales(table: Table) -> list[Problem]:
+    """Rows that give a size of pixels and say that the coordinates are no pixels."""
+    return [
+        Problem(
+            table.file,
+            f"um_per_px is for pixels, but spatial_unit says {unit}; leave one of them empty",
+            line,
+            "um_per_px",
+            row["um_per_px"],
+        )
+        for line, row in zip(table.lines, table.rows)
+        if (unit := clean_value(row.get("spatial_unit", ""))) in UM_PER and clean_value(row.get("um_per_px", ""))
+    ]
 
 
 def _place(table: Table, path: str, look: bool) -> str:

@@ -108,6 +108,18 @@ def test_in_tissue_that_tells_nothing(tmp_path, value, message):
         ingest(tmp_path, sample)
 
 
+@pytest.mark.parametrize(("missing", "form"), [(np.nan, float), ("", str), ("NA", "category")])
+def test_spots_of_which_nothing_tells_whether_they_are_in_the_tissue_stay(tmp_path, missing, form):
+    """As where objects with and without the column were joined."""
+    sample = make_sample()
+    column = pd.Series([1, 0, missing] * 40, index=sample.obs_names, dtype=object)
+    sample.obs["in_tissue"] = column.astype(str if form == "category" else form).astype(form)
+    adata = ingest(tmp_path, sample)
+    assert adata.n_obs == 80
+    assert "40 of 120 cells have no value in obs['in_tissue'] and are kept" in adata.uns[UNS]["warnings"]
+    assert "40 of 120 cells are not in the tissue (obs['in_tissue']) and left out" in notes(adata)
+
+
 @pytest.mark.parametrize(
     "columns", [("y", "x"), ("pxl_row_in_fullres", "pxl_col_in_fullres"), ("imagerow", "imagecol"), ("Y_um", "X_um"),
                 ("centroid-0", "centroid-1"), ("row", "col"), ("array_row", "array_col")],

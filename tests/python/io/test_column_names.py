@@ -19,6 +19,8 @@ from semanticst.io.readers.column_names import id_column, spatial_pair
         ("centroid-0 centroid-1", ("centroid-1", "centroid-0", "unknown")),
         ("imagerow imagecol", ("imagecol", "imagerow", "px")),
         ("Location_Center_X Location_Center_Y", ("Location_Center_X", "Location_Center_Y", "unknown")),
+        ("x_nm y_nm", ("x_nm", "y_nm", "nm")),
+        ("row_centroid column_centroid", ("column_centroid", "row_centroid", "unknown")),
         ("x z", None),
         ("MAX MAY", None),
     ],

@@ -12,7 +12,9 @@ import pytest
 from helpers import make_sample
 from semanticst.constants import UNS
 from semanticst.io.ingest import ingest_sample
-from semanticst.io.readers import ReadError, Wanted, packed, reader_for
+from semanticst.io.readers import ReadError, Wanted, packed, reader_for, tabular, unpacking_limit
+from semanticst.io.readers.matrix_market import read_matrix_market
+from semanticst.io.regions.outlines import read_outlines
 from vendor_helpers import make_truth, write_cosmx, write_pair, write_spatialdata
 
 
@@ -129,7 +131,7 @@ def test_links_in_a_zip_are_refused(tmp_path):
 
 @pytest.mark.parametrize("kind", ["zip", "tar", "gz"])
 def test_a_bomb_is_stopped(tmp_path, monkeypatch, kind):
-    monkeypatch.setattr(packed, "FREELY", 1000)
+    monkeypatch.setattr(unpacking_limit, "FREELY", 1000)
     (tmp_path / "place").mkdir()
     zeros = "0" * 2_000_000
     if kind == "zip":
@@ -141,6 +143,52 @@ def test_a_bomb_is_stopped(tmp_path, monkeypatch, kind):
         (tmp_path / "a.h5ad.gz").write_bytes(gzip.compress(zeros.encode()))
     with pytest.raises(ReadError, match="unsafe: .* bytes unpack to more than"):
         packed.unpack(next(tmp_path.glob("a.*")), tmp_path / "place")
+
+
+@pytest.mark.parametrize("name", ["counts.csv.gz", "matrix.mtx.gz", "a.gem.gz", "outlines.geojson.gz", "cells.csv.zip"])
+def test_a_bomb_in_a_file_of_any_reader_is_stopped(tmp_path, monkeypatch, name):
+    """Each file that is read as it is unpacked, at whatever place of the text the limit lies."""
+    monkeypatch.setattr(unpacking_limit, "FREELY", 200_000)
+    row = {"mtx": "1 1 1\n", "gem": "A\t1\t1\t1\n", "geojson": "0,\n"}.get(name.split(".")[1], "1,2,3,0,0\n")
+    head = {
+        "mtx": "%%MatrixMarket matrix coordinate integer general\n9000000 9 9000000\n",
+        "gem": "geneID\tx\ty\tMIDCount\n",
+        "geojson": "[",
+    }.get(name.split(".")[1], "cell_id,x,y,CD3,CD8\n")
+    text = (head + row * 2_000_000).encode()
+    if name.endswith(".zip"):
+        with zipfile.ZipFile(tmp_path / name, "w", zipfile.ZIP_DEFLATED) as opened:
+            opened.writestr("cells.csv", text)
+    else:
+        (tmp_path / name).write_bytes(gzip.compress(text))
+    reading = {"matrix.mtx.gz": read_matrix_market, "outlines.geojson.gz": read_outlines}.get(name, read)
+    with pytest.raises(ReadError, match="unsafe: .* bytes unpack to more than"):
+        reading(tmp_path / name)
+
+
+def test_archives_in_archives_have_one_limit_and_an_end(tmp_path, monkeypatch):
+    inner = tmp_path / "s.csv"
+    inner.write_text("cell_id,x,y,A,B\n1,1,2,3,4\n2,3,4,5,6\n3,5,5,1,0\n")
+    for number in range(4):
+        outer = tmp_path / f"{number}.zip"
+        with zipfile.ZipFile(outer, "w") as opened:
+            opened.write(inner, inner.name)
+        inner = outer
+    assert read(tmp_path / "2.zip").shape == (3, 2)
+    with pytest.raises(ReadError, match="an archive in 3 others"):
+        read(tmp_path / "3.zip")
+    monkeypatch.setattr(unpacking_limit, "FREELY", 300)
+    monkeypatch.setattr(unpacking_limit, "RATIO", 0)
+    assert read(tmp_path / "0.zip").shape == (3, 2)
+    with pytest.raises(ReadError, match="unsafe"):
+        read(tmp_path / "2.zip")
+
+
+def test_a_line_without_end_is_no_table(tmp_path, monkeypatch):
+    monkeypatch.setattr(tabular, "LONGEST", 1000)
+    (tmp_path / "cells.csv").write_text("1," * 1000)
+    with pytest.raises(ReadError, match=r"cells.csv: a line is longer than 1,000 characters"):
+        read(tmp_path / "cells.csv")
 
 
 def test_more_than_fits_and_too_many_files_are_refused(tmp_path, monkeypatch):

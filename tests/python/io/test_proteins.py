@@ -157,3 +157,23 @@ def test_cells_without_proteins_have_none(tmp_path):
     assert result.exit_code == 0, result.output
     (record,) = json.loads((tmp_path / "all.qc.json").read_text())
     assert any(reason == "33% of the cells have no protein" for reason in record["reasons"])
+
+
+def test_a_missing_value_costs_neither_the_cell_nor_its_genes_and_is_counted(tmp_path):
+    sample = make_sample()
+    measured = np.random.default_rng(0).random((sample.n_obs, 4)).astype(np.float32)
+    measured[:60, 3] = measured[100:] = np.nan  # a protein that most measured cells lack; cells without any
+    measured[[2, 5], 1] = np.nan
+    sample.obsm["protein"] = pd.DataFrame(measured, sample.obs_names, ["CD3", "CD8", "CD4", "PD1"])
+    sample.write_h5ad(tmp_path / "s.h5ad")
+    adata = read(tmp_path / "s.h5ad")
+    assert adata.n_obs == sample.n_obs
+    assert list(adata.uns["semanticst"]["protein_names"]) == ["CD3", "CD8", "CD4"]
+    lacking = np.flatnonzero(np.isnan(adata.obsm["protein"]).any(axis=1))
+    assert lacking.tolist() == [2, 5, *range(100, 120)]
+    notes = list(adata.uns["semanticst"]["notes"])
+    assert "1 proteins are left out: most cells have no value of them (PD1)" in notes
+    assert (
+        "2 of 120 cells lack a value of some proteins (CD8): they stay, with their genes, and count as without a "
+        "measurement of proteins"
+    ) in notes

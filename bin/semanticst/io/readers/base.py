@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from semanticst.errors import ReadError
+from semanticst.io.readers.unpacking_limit import UnpackingLimit
 
 if TYPE_CHECKING:
     import anndata as ad
@@ -27,6 +28,10 @@ class Wanted:
     """Whether samples are parts of the input: then several sections in it are what is expected."""
     part_columns: tuple[str, ...] = ()
     """Names of the columns of the cells that tell the parts; kept in ``obs`` under their own names."""
+    n_packed: int = 0
+    """Archives that the input was unpacked from, one in the other."""
+    limit: UnpackingLimit | None = None
+    """Of these archives together."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from itertools import product
 
+from semanticst.io.coordinates import UNITS
 from semanticst.io.several_sections import plain
 
 IDS = (
@@ -25,17 +26,15 @@ NAMED_PAIRS = (
 )  # fmt: skip
 """x, y and unit of names that do not say x and y. Images are counted by row (down) and column: in scikit-image, and so
 in steinbock and ark, ``centroid-0`` is the row."""
-UNITS = {"um": "um", "micron": "um", "microns": "um", "micrometer": "um", "micrometers": "um", "mm": "mm", "px": "px",
-         "pixel": "px", "pixels": "px"}  # fmt: skip
 TYPES = ("celltype", "celltypes", "annotation", "phenotype", "celltypeannotation", "cellclass", "cellmetacluster",
          "predictedcelltype", "class", "classification")  # fmt: skip
 AREAS = ("area", "cellarea", "areaum2", "cellareaum2")
 
 
 def spatial_pair(columns: Iterable[str], besides: Iterable[str] = ()) -> tuple[str, str, str] | None:
-    """Names of x and y and their unit (um, mm, px, unknown), told by the names; None where there is no such pair.
+    """Names of x and y and their unit (um, mm, nm, px, unknown), told by the names; None where there is no such pair.
 
-    Micrometres go before mm, pixels, and no unit. x and y are spelled alike: of ``X``, ``x``, ``y`` the first is a
+    Micrometres go before mm, nm, pixels, and no unit. x and y are spelled alike: of ``X``, ``x``, ``y`` the first is a
     column of row numbers that R named.
     """
     columns = [column for column in map(str, columns) if column not in set(besides)]
@@ -56,7 +55,7 @@ def spatial_pair(columns: Iterable[str], besides: Iterable[str] = ()) -> tuple[s
     for x, y, unit in NAMED_PAIRS:
         if x in lower and y in lower:
             found.setdefault(unit, (lower[x], lower[y]))
-    best = next((unit for unit in ("um", "mm", "px", "unknown") if unit in found), None)
+    best = next((unit for unit in ("um", "mm", "nm", "px", "unknown") if unit in found), None)
     return None if best is None else (*found[best], best)
 
 

@@ -11,6 +11,7 @@ from typing import BinaryIO, cast
 import pandas as pd
 
 from semanticst.io.readers.base import ReadError, damaged, find_file, needed_columns
+from semanticst.io.readers.unpacking_limit import UnpackingLimit
 
 HEAD = 1 << 16
 """Bytes of a text by which its encoding is told."""
@@ -41,10 +42,41 @@ def not_utf8(file: Path, error: UnicodeDecodeError) -> ReadError:
 
 
 def open_bytes(file: Path) -> BinaryIO:
-    """Open a file that may be gzipped; its content tells, since downloads are unpacked without being renamed."""
+    """Open a file that may be gzipped; its content tells, since downloads are unpacked without being renamed.
+
+    What is read of a gzipped one raises ReadError beyond the limits of `semanticst.io.readers.unpacking_limit`.
+    """
     with file.open("rb") as opened:
         zipped = opened.read(2) == b"\x1f\x8b"
-    return cast(BinaryIO, gzip.open(file, "rb") if zipped else file.open("rb"))
+    return cast(BinaryIO, io.BufferedReader(_Unzipped(file), HEAD) if zipped else file.open("rb"))
+
+
+class _Unzipped(io.RawIOBase):
+    """A gzipped file that is not unpacked without end."""
+
+    def __init__(self, file: Path):
+        self.zipped, self.limit = gzip.GzipFile(file), UnpackingLimit(file.stat().st_size)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        n = self.zipped.readinto(buffer)
+        self.limit.take(max(0, self.zipped.tell() - self.limit.taken))  # what is read again is counted once
+        return n
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self.zipped.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self.zipped.tell()
+
+    def close(self) -> None:
+        self.zipped.close()
+        super().close()
 
 
 def open_text(file: Path) -> BinaryIO:

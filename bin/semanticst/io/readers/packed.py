@@ -12,6 +12,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -20,11 +21,10 @@ import anndata as ad
 
 from semanticst.io.readers.base import PACKED, Reader, ReadError, Wanted
 from semanticst.io.readers.files import open_bytes
+from semanticst.io.readers.unpacking_limit import UnpackingLimit
 
-FREELY = 1 << 30
-"""Bytes that are unpacked without a look at the ratio."""
-RATIO = 200
-"""Most bytes per packed byte beyond that. Tables of counts reach 50, deflate at most 1032."""
+MOST_NESTED = 3
+"""Archives within one another, as a .h5ad.gz in the .tar of GEO; one that holds itself has no end."""
 MOST_FILES = 2_000_000
 """A store of a large sample holds as many chunks; a bomb may hold more."""
 SPARE = 1 << 30
@@ -43,23 +43,29 @@ def read_packed(path: Path, wanted: Wanted) -> ad.AnnData:
     """Unpack a sample and read what is in it. Raises ReadError, also for archives that are unsafe or hold no sample."""
     from semanticst.io.readers import reader_for
 
+    if wanted.n_packed >= MOST_NESTED:
+        raise ReadError(f"an archive in {MOST_NESTED} others; unpack the outer ones, and give what was in them")
     with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=wanted.scratch) as place:
-        inside = unpack(path, Path(place))
+        limit = wanted.limit or UnpackingLimit(path.stat().st_size)
+        inside = unpack(path, Path(place), limit)
         reader = reader_for(inside, wanted.platform)
-        adata = reader.read(inside, wanted)
+        adata = reader.read(inside, replace(wanted, n_packed=wanted.n_packed + 1, limit=limit))
         if "picture" in adata.uns:
             adata.uns["picture"] = adata.uns["picture"].held()
     adata.uns["format"] = reader.name
     return adata
 
 
-def unpack(path: Path, place: Path) -> Path:
+def unpack(path: Path, place: Path, limit: UnpackingLimit | None = None) -> Path:
     """Unpack ``path`` into the empty folder ``place``; returns the file or folder that holds the sample.
+
+    limit : of this archive and those that it is in together; that of this one alone where there is none.
 
     Raises ReadError when an entry would leave the folder, is a link or no file, when the archive is damaged, protected
     by a password, or grows without measure.
     """
-    limit = _Limit(path.stat().st_size, shutil.disk_usage(place).free - SPARE)
+    limit = limit or UnpackingLimit(path.stat().st_size)
+    limit.free = limit.taken + shutil.disk_usage(place).free - SPARE
     try:
         if ONE_FILE.search(path.name):
             _write(place, path.name[:-3], False, partial(open_bytes, path), limit)
@@ -84,7 +90,7 @@ def unpack(path: Path, place: Path) -> Path:
     return folder
 
 
-def _write(place: Path, name: str, is_folder: bool, opened: Callable[[], IO[bytes]], limit: "_Limit") -> None:
+def _write(place: Path, name: str, is_folder: bool, opened: Callable[[], IO[bytes]], limit: UnpackingLimit) -> None:
     target = place / _inside(name)
     if is_folder:
         target.mkdir(parents=True, exist_ok=True)
@@ -94,24 +100,6 @@ def _write(place: Path, name: str, is_folder: bool, opened: Callable[[], IO[byte
         while block := source.read(BLOCK):
             limit.take(len(block))
             out.write(block)
-
-
-class _Limit:
-    """What may still be unpacked. packed : bytes of the archive. free : of the disk."""
-
-    def __init__(self, packed: int, free: int):
-        self.packed, self.free, self.taken = packed, free, 0
-
-    def take(self, n: int) -> None:
-        """Count ``n`` more bytes. Raises ReadError beyond the limits."""
-        self.taken += n
-        if self.taken > max(FREELY, RATIO * self.packed):
-            raise ReadError(
-                f"unsafe: {self.packed:,} bytes unpack to more than {self.taken:,}; if you trust it, unpack it, and "
-                "give what was in it"
-            )
-        if self.taken > self.free:
-            raise ReadError(f"more is packed in it than the {max(0, self.free):,} bytes that are free on the disk")
 
 
 def _inside(name: str) -> PurePosixPath:

@@ -29,6 +29,8 @@ R_IDS = ("X",)
 
 BLOCK = 1 << 23
 """Values that are parsed at once."""
+LONGEST = 1 << 25
+"""Characters of a line that is a header or a row; 50,000 genes take 1 million."""
 SEPARATORS = (",", "\t", ";")
 DAMAGE = (OSError, EOFError, ValueError, zlib.error, csv.Error)
 """What text that is cut off, not gzip, not UTF-8, or not rectangular makes Python and pandas raise."""
@@ -59,7 +61,7 @@ def layout_of(file: Path) -> Layout:
     Raises ReadError when there is no row, or only one column.
     """
     with reading(file, "a table"), open_text(file) as opened:
-        lines = io.TextIOWrapper(opened, encoding="utf-8", newline="")
+        lines = _lines(io.TextIOWrapper(opened, encoding="utf-8", newline=""))
         comments, n_skipped, header = [], 0, ""
         for line in lines:
             n_skipped += 1
@@ -84,6 +86,14 @@ def layout_of(file: Path) -> Layout:
     if len(values) != len(columns):
         raise ReadError(f"{file.name}: the header has {len(columns)} columns, the first row has {len(values)}")
     return Layout(file, columns, separator, n_skipped, comments)
+
+
+def _lines(opened: io.TextIOWrapper) -> Iterator[str]:
+    """The lines of a text, none of them without end."""
+    while line := opened.readline(LONGEST):
+        if len(line) == LONGEST:
+            raise ReadError(f"a line is longer than {LONGEST:,} characters; this is no table")
+        yield line
 
 
 def chunks_of(table: Layout, types: dict[int, type], rows: int | None = None) -> Iterator[pd.DataFrame]:
