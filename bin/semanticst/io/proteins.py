@@ -101,7 +101,8 @@ def _checked(frame: pd.DataFrame, where: str) -> tuple[Proteins, list[str]]:
     if np.isinf(values).any():
         raise ReadError(f"the proteins ({where}) hold values that are not finite")
     names = ad.utils.make_index_unique(pd.Index(frame.columns.astype(str), dtype=object))
-    missing, notes = np.isnan(values), []
+    missing = np.isnan(values)
+    notes: list[str] = []
     measured = ~missing.all(axis=1)
     rare = missing[measured].mean(axis=0) > MOST_MISSING if measured.any() else np.zeros(len(names), bool)
     if rare.any() and not rare.all():
