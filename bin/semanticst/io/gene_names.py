@@ -24,9 +24,10 @@ JOINED = r"^(?P<id>ENS[A-Z]{0,6}G\d{11}(?:\.\d+)?)[_|:-](?P<symbol>.+)$"
 
 IDS = ("geneid", "geneids", "ensemblid", "ensembl", "ensemblgeneid", "featureid", "id", "ids")
 SYMBOLS = ("symbol", "symbols", "genesymbol", "genesymbols", "genename", "genenames", "featurename", "realgenename",
-           "hgncsymbol", "mgisymbol", "externalgenename", "geneshortname", "gene", "name")  # fmt: skip
+           "hgncsymbol", "mgisymbol", "externalgenename", "geneshortname", "gene", "name",
+           "features", "feature", "genes", "varnames")  # fmt: skip
 """Columns of ``var`` under which files keep the other name of a gene, in lower-case letters: ``Symbol`` of
-Bioconductor, ``feature_name`` of CELLxGENE, ``real_gene_name`` of stereopy."""
+Bioconductor, ``feature_name`` of CELLxGENE, ``real_gene_name`` of stereopy, ``features`` of Seurat's converters."""
 NO_NAME = ("", "nan", "NaN", "NA", "None", "<NA>", "-")
 MISSING_NAMES = ("nan", "NaN", "None", "<NA>")
 """What Python makes of a missing name; NA may be sodium."""
@@ -54,8 +55,12 @@ def gene_table(var: pd.DataFrame) -> pd.DataFrame:
         return _names_taken_apart(var, names, joined)
     plain = var.set_axis(names.rename(None), axis=0)
     if not are_ensembl(names):
-        if len(names) and names.str.fullmatch(r"\d+").all() and (symbols := _symbols(plain)) is not None:
-            return plain.set_axis(pd.Index(symbols.where(symbols != "", names.to_numpy()).to_numpy()), axis=0)
+        if len(names) and names.str.fullmatch(r"\d+").all():
+            named = _symbols(plain)
+            named = _ids(plain) if named is None else named
+            if named is not None:
+                named = named.where(named != "", names.to_numpy()).to_numpy()
+                return gene_table(plain.set_axis(pd.Index(named, dtype=object), axis=0))
         ids = next((c for c in _columns(plain, IDS) if are_ensembl(pd.Index(c))), None)
         return plain if ids is None else plain.assign(gene_id=_without_version(ids).to_numpy())
     ids = _without_version(names.to_series())
@@ -78,6 +83,11 @@ def _symbols(var: pd.DataFrame) -> pd.Series | None:
         if len(given) and not are_ensembl(pd.Index(given)) and not given.str.fullmatch(r"[\d.]+").all():
             return column
     return None
+
+
+def _ids(var: pd.DataFrame) -> pd.Series | None:
+    """Ensembl ids from the first column that has them, whatever it is called."""
+    return next((ids for ids in _columns(var, (*IDS, *SYMBOLS)) if are_ensembl(pd.Index(ids))), None)
 
 
 def _columns(var: pd.DataFrame, wanted: tuple[str, ...]) -> Iterator[pd.Series]:

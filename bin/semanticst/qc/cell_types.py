@@ -1,6 +1,9 @@
 """Cell types predicted from markers, where the input brings none."""
 
+import difflib
 import logging
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +12,8 @@ import pandas as pd
 import scipy.sparse as sp
 
 from semanticst.constants import UNS, FeatureType, Obs
+from semanticst.errors import BadInput, Problem
+from semanticst.io.columns import listed
 from semanticst.io.internal import feature_type
 from semanticst.tables.gene_lists import read_gene_lists
 
@@ -51,7 +56,51 @@ def predict_types(adata: "ad.AnnData", markers: dict[str, list[str]]) -> str:
     adata.obs[Obs.CELL_TYPE.value] = pd.Categorical(names)
     known = (names != f"{UNKNOWN}{PREDICTED}").mean()
     told = f"{scores.shape[1]} of {len(markers)} types"
-    return f"cell types are predicted from markers of {told}: {known:.0%} of the cells, the others are unknown"
+    note = f"cell types are predicted from markers of {told}: {known:.0%} of the cells, the others are unknown"
+    absent = absent_markers(adata.var_names, markers)
+    return f"{note}; no features are {in_words(absent)}" if absent else note
+
+
+def absent_markers(features: Iterable[str], markers: dict[str, list[str]]) -> dict[str, str]:
+    """Markers that are no features, with the feature that is spelled most like each; empty where none is near."""
+    by_name = {str(name).upper(): str(name) for name in features}
+    absent = dict.fromkeys(g for genes in markers.values() for g in genes if g.upper() not in by_name)
+    return {gene: by_name.get(_nearest(gene.upper(), by_name), "") for gene in absent}
+
+
+def _nearest(gene: str, names: Iterable[str]) -> str:
+    # names that begin otherwise are other genes, and a whole transcriptome takes half a second for each marker
+    alike = [name for name in names if name[:2] == gene[:2]]
+    letters = {re.sub("[^A-Z0-9]", "", name): name for name in alike}
+    near = difflib.get_close_matches(re.sub("[^A-Z0-9]", "", gene), letters, n=1, cutoff=0.7)
+    return letters[near[0]] if near else ""
+
+
+def in_words(absent: dict[str, str], most: int = 8) -> str:
+    """Markers that are no features, with what may have been meant."""
+    return listed((f"{gene} ({near}?)" if near else gene for gene, near in absent.items()), most)
+
+
+def check_markers(records: list[dict]) -> None:
+    """Log which markers no sample has. records : of the quality control of all samples.
+
+    Raises BadInput when there are samples whose types were to be predicted, and none of them has any marker.
+    """
+    own = [record["markers"] for record in records if record.get("markers")]
+    if not own:
+        return
+    absent = {gene: near for gene, near in own[0]["absent"].items() if all(gene in told["absent"] for told in own)}
+    near = {gene: next((told["absent"][gene] for told in own if told["absent"][gene]), "") for gene in absent}
+    if not any(told["n_found"] for told in own):
+        raise BadInput(
+            Problem(
+                "--cell_type_markers",
+                f"none of the {len(absent)} genes is a feature of any of the {len(own)} samples without cell types: "
+                f"{in_words(near)}; are they spelled as in the data?",
+            )
+        )
+    if absent:
+        log.warning("--cell_type_markers: no sample has %s", in_words(near, 30))
 
 
 def marker_scores(adata: "ad.AnnData", markers: dict[str, list[str]]) -> pd.DataFrame:
@@ -96,10 +145,18 @@ def score_genes(X: sp.csr_matrix, genes: np.ndarray) -> np.ndarray:
     return X @ weights
 
 
-def take_types(adata: "ad.AnnData", markers: dict[str, list[str]]) -> None:
-    """`predict_types`, with its note among those of the sample."""
+def take_types(adata: "ad.AnnData", markers: dict[str, list[str]]) -> dict:
+    """`predict_types`, with its note among those of the sample.
+
+    Returns ``n_found`` markers and those that are ``absent`` (see `absent_markers`); nothing where the sample brings
+    types of its own.
+    """
+    if Obs.CELL_TYPE in adata.obs:
+        return {}
+    absent = absent_markers(adata.var_names, markers)
     note = predict_types(adata, markers)
     if note:
         own = adata.uns[UNS]
         own["notes"] = [*own.get("notes", ()), note]
         log.info("%s: %s", own["sample"], note)
+    return {"n_found": len({g for genes in markers.values() for g in genes}) - len(absent), "absent": absent}

@@ -62,8 +62,9 @@ def check_samples(
             clean, record, judged = check_sample(adata, settings, cohort_kind)
             del adata
             if markers and clean is not None:
-                take_types(clean, markers)
+                told = take_types(clean, markers)
                 own = clean.uns[UNS]
+                record |= {"markers": told} if told else {}
                 record |= {"notes": [str(note) for note in own.get("notes", ())], "understood": understood(own)}
             records.append(record)
             _log_sample(record)

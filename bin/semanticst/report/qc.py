@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from semanticst.errors import BadInput, Problem
+from semanticst.qc.cell_types import check_markers
 from semanticst.qc.map import MAP_ENDING
 from semanticst.qc.mix_ups import mix_ups
 from semanticst.qc.summary import PASS, WARN
@@ -49,9 +50,12 @@ def report_qc(
 
     sexes : JSON, patient -> female or male, where the tables tell it. Samples that may be mixed up get a warning.
 
-    Raises BadInput when one cannot be read or lacks a key, or when a sample appears twice.
+    Raises BadInput when one cannot be read or lacks a key, when a sample appears twice, and when no sample has any of
+    the markers by which cell types were to be predicted.
     """
-    records = warned(read_records(files), json.loads(sexes.read_text()) if sexes else {})
+    found = read_records(files)
+    check_markers(found)
+    records = warned(found, json.loads(sexes.read_text()) if sexes else {})
     left_out = read_excluded(excluded)
     frame = qc_table(records)
     limits = threshold_table(records)

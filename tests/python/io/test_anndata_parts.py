@@ -295,6 +295,17 @@ def test_numbers_as_names_give_way_to_symbols(tmp_path):
     assert ingest(tmp_path, sample).var_names.tolist() == ["CD3E", "CD4", "VIM"]
 
 
+def test_features_of_objects_that_came_from_seurat(tmp_path):
+    """var['features'] beside the numbers of the rows: symbols, or ids of Ensembl."""
+    sample = make_sample(n_features=3)
+    sample.var_names = ["0", "1", "2"]
+    sample.var["features"] = ["CD3E", "MT-CO1", "VIM"]
+    assert ingest(tmp_path, sample).var_names.tolist() == ["CD3E", "MT-CO1", "VIM"]
+    sample.var["features"] = [f"ENSG{j:011d}.2" for j in range(3)]
+    adata = ingest(tmp_path, sample)
+    assert adata.var_names.tolist() == adata.var["gene_id"].tolist() == [f"ENSG{j:011d}" for j in range(3)]
+
+
 @pytest.mark.parametrize("nameless", ["", "nan", "<NA>"])
 def test_nameless_features_go_by_their_ids_or_are_left_out(tmp_path, nameless):
     sample = make_sample(n_features=5)

@@ -11,7 +11,7 @@ from helpers import invoke, make_sample
 from semanticst.errors import ReadError
 from semanticst.io.internal import read_sample
 from semanticst.io.regions.outlines import read_selection
-from semanticst.io.regions.section_parts import cells_of, part_of, same_cells
+from semanticst.io.regions.section_parts import cells_of, part_of, same_cells, with_categories
 
 LEFT_HALF = [[0, 0], [50, 0], [50, 100], [0, 100], [0, 0]]
 
@@ -45,6 +45,20 @@ def test_fields_of_view(cells, fovs, expected):
 def test_values_of_a_column_whose_name_is_spelled_freely(cells):
     assert set(cells[1].loc[chosen(cells, part_column="core_id", part_value="A-1"), "Core ID"]) == {"A-1"}
     assert len(chosen(cells, part_column="Core ID", part_value="A-1;B-1")) == 100
+
+
+@pytest.mark.parametrize("stored", [bool, str, int, "boolean", "category"])
+@pytest.mark.parametrize("written", ["True", "TRUE", "true", "1"])
+def test_truth_values_are_found_however_they_are_spelled(cells, stored, written):
+    ids, obs, points = cells
+    left = obs["Core ID"] == "A-1"
+    section = ids, with_categories(obs.assign(tumour=left.astype(stored)), []), points
+    assert set(chosen(section, part_column="tumour", part_value=written)) == set(ids[left])
+    named = part_of({"part_column": "tumour", "part_value": written})
+    categories = with_categories(section[1], [named])
+    assert set(chosen((ids, categories, points), part_column="tumour", part_value=written)) == set(ids[left])
+    with pytest.raises(ReadError, match="no cell has maybe; values of tumour in the input: False, True"):
+        chosen(section, part_column="tumour", part_value="maybe")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from helpers import invoke, make_internal
 from semanticst.errors import BadInput
 from semanticst.io.internal import read_sample
-from semanticst.qc.cell_types import read_markers, score_genes, transform
+from semanticst.qc.cell_types import check_markers, read_markers, score_genes, transform
 
 
 def planted(n_cells: int = 90):
@@ -73,6 +73,32 @@ def test_types_of_the_input_are_kept(tmp_path):
     adata = planted()
     adata.obs["cell_type"] = "mine"
     assert set(typed(tmp_path, adata).obs["cell_type"]) == {"mine"}
+
+
+def gathered(folder):
+    return invoke("report_qc", folder / "samples.qc.json", "--outdir", folder / "report")
+
+
+def test_markers_that_no_sample_has_are_told_with_what_may_be_meant(tmp_path):
+    clean = typed(tmp_path, planted(), "cell_type,gene\nT,CD3D\nT,CD3\nB,MS4-A1\nB,CD79A\nNK,NCAM1\n")
+    assert clean.uns["semanticst"]["notes"][-1].endswith("; no features are CD3 (CD3E?), MS4-A1 (Ms4a1?), NCAM1")
+    result = gathered(tmp_path)
+    assert result.exit_code == 0, result.stderr
+    assert "--cell_type_markers: no sample has CD3 (CD3E?), MS4-A1 (Ms4a1?), NCAM1" in result.stderr
+
+
+def test_markers_of_which_no_sample_has_any_are_refused(tmp_path):
+    typed(tmp_path, planted(), "cell_type,gene\nT,CD3\nNK,NCAM1\n")
+    result = gathered(tmp_path)
+    assert result.exit_code == 3
+    assert "none of the 2 genes is a feature of any of the 1 samples without cell types: CD3 (CD3" in result.stderr
+
+
+def test_markers_that_only_another_sample_has_are_no_fault(caplog):
+    absent = [{"CD3": "", "NCAM1": ""}, {"CD8": "", "NCAM1": "NCAM2"}]
+    check_markers([{"markers": {"n_found": 1, "absent": own}} for own in absent] + [{"sample": "with types"}])
+    assert caplog.messages == ["--cell_type_markers: no sample has NCAM1 (NCAM2?)"]
+    check_markers([{"sample": "with types"}])
 
 
 def test_without_any_marker_there_is_no_type(tmp_path):

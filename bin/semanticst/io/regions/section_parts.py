@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst.errors import Problem, ReadError
-from semanticst.io.columns import listed
+from semanticst.io.columns import FALSE, TRUE, listed
 from semanticst.io.several_sections import FIELDS, plain
 from semanticst.tables.delimited import Table, clean_value
 
@@ -235,6 +235,9 @@ def _with_values(column: pd.Series, values: Iterable[str], what: str) -> np.ndar
     known = column if isinstance(column.dtype, pd.CategoricalDtype) else column.astype(object).astype("category")
     codes, used = known.cat.codes.to_numpy(), np.unique(known.cat.codes)
     texts = [_tidy(value) for value in known.cat.categories]
+    if len(texts) <= 2 and all(text.lower() in TRUE | FALSE for text in texts):
+        # True in Python, TRUE in R and spreadsheets, 1 in both
+        texts, values = [_truth(text) for text in texts], [_truth(value) for value in values]
     there = {texts[code] for code in used if code >= 0}
     missing = [value for value in values if value not in there]
     if missing:
@@ -243,6 +246,10 @@ def _with_values(column: pd.Series, values: Iterable[str], what: str) -> np.ndar
         )
     chosen = np.array([text in set(values) for text in texts] + [False])  # the last for code -1, a missing value
     return chosen[codes]
+
+
+def _truth(text: str) -> str:
+    return "True" if text.lower() in TRUE else "False" if text.lower() in FALSE else text
 
 
 def _with_ids(ids: pd.Index, wanted: pd.Index, file: str) -> np.ndarray:
