@@ -35,17 +35,27 @@ explorer.choices = () => {
   return list;
 };
 
-// RGBA of the codes 0 to 255 of a choice
+const CODES = 1024; // of a palette: more niches than anybody looks at
+// Shapes of dots by matplotlib's names: a circle, and another one each time that a list of colours repeats, as in the report's maps
+const SHAPES = "o^sD";
+
+// Colour, and as a fourth number the shape, of each code of a choice
 explorer.palette = (choice) => {
-  const about = explorer.about, table = new Uint8Array(256 * 4).fill(255);
-  const put = (code, colour) => { if (code < 256) table.set(colour, code * 4); };
-  if (choice.kind === "niche") about.niches.forEach((n) => put(n.number, rgb(n.colour)));
-  else if (choice.kind === "type") about.types.forEach((_, i) => put(i, explorer.typeColour(i)));
-  else for (let code = 0; code < 256; code++) put(code, explorer.shade(choice, code));
+  const table = new Uint8Array(CODES * 4);
+  const put = (code, colour, shape) => { if (code < CODES) table.set([...colour, shape], code * 4); };
+  const named = explorer.named(choice);
+  if (named) for (const { code, colour, shape } of named) put(code, rgb(colour), shape);
+  else for (let code = 0; code < 256; code++) put(code, explorer.shade(choice, code), 0);
   return table;
 };
 
-explorer.typeColour = (i) => rgb(TAB20[i % TAB20.length]);
+// Niches or cell types of a choice: code, name, colour (hex) and shape; null where it is coloured by numbers
+explorer.named = (choice) => {
+  const { niches, types } = explorer.about;
+  if (choice.kind === "niche") return niches.map((n) => ({ code: n.number, name: n.name, colour: n.colour, shape: Math.max(0, SHAPES.indexOf(n.shape)) }));
+  if (choice.kind === "type") return types.map((name, i) => ({ code: i, name, colour: `#${TAB20[i % TAB20.length]}`, shape: Math.floor(i / TAB20.length) % SHAPES.length }));
+  return null;
+};
 
 // Colours of numbers: 0 to 1 for shares; features from the lowest value to the 99th percentile, counts by log(1 + x)
 explorer.shade = (choice, code) => {

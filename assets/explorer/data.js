@@ -3,27 +3,32 @@
 
 const explorer = { about: null, sections: new Map(), times: {} };
 
-explorer.cohort = (about) => {
-  explorer.about = about;
-  for (const section of about.sections) explorer.sections.set(section.sample, section);
-  explorer.start();
-};
+explorer.cohort = (about) => explorer.start(about);
 
 // Promises of sections that are on their way, by number
 const waiting = new Map();
 
-explorer.section = (content) => waiting.get(content.number).resolve(content);
-explorer.picture = (content) => waiting.get(`picture ${content.number}`).resolve(content.data);
+// What a script hands over that nobody waits for is of another explorer
+function hand(key, content) {
+  const entry = waiting.get(key);
+  if (entry) Object.assign(entry, { done: true }).resolve(content);
+}
+explorer.section = (content) => hand(content.number, content);
+explorer.picture = (content) => hand(`picture ${content.number}`, content.data);
 
+const missing = (file) => new Error(`${file} is missing or cannot be read: copy the whole folder of the explorer.`);
+const damaged = (file, why = "") => new Error(`${file} is damaged, or of another explorer${why && ` (${why})`}: copy the folder again, or build it again.`);
+
+// A file that fails may be mended, and is asked for again then
 function loadScript(key, file) {
   if (!waiting.has(key)) {
-    const entry = {};
+    const entry = {}, failed = (error) => { waiting.delete(key); entry.reject(error); };
     entry.promise = new Promise((resolve, reject) => Object.assign(entry, { resolve, reject }));
     waiting.set(key, entry);
     const script = document.createElement("script");
     script.src = file;
-    script.onload = () => script.remove();
-    script.onerror = () => entry.reject(new Error(`${file} is missing: copy the whole folder of the explorer`));
+    script.onload = () => { script.remove(); if (!entry.done) failed(damaged(file)); };
+    script.onerror = () => { script.remove(); failed(missing(file)); };
     document.head.append(script);
   }
   return waiting.get(key).promise;
@@ -55,31 +60,44 @@ function placesOf(gaps) {
   return { x, y };
 }
 
-// The columns of a section by name (Uint8Array, Uint16Array), once
+// The columns of a section by name (Uint8Array, Uint16Array)
+async function columnsOf(section, content) {
+  const bytes = await unpacked(content.data), columns = {};
+  let at = 0;
+  for (const [name, width, n] of content.fields) {
+    if (width === 1) {
+      columns[name] = bytes.subarray(at, at + n);
+    } else {
+      const values = width === 2 ? new Uint16Array(n) : new Uint32Array(n);
+      for (let k = 0; k < width; k++) for (let i = 0; i < n; i++) values[i] |= bytes[at + k * n + i] << (8 * k);
+      columns[name] = values;
+    }
+    at += width * n;
+  }
+  for (const name of ["gap", ...explorer.choices().map((c) => c.column)]) {
+    if (columns[name]?.length !== section.shown) throw new Error(`${name}: ${columns[name]?.length ?? 0} of ${section.shown} cells`);
+  }
+  Object.assign(columns, placesOf(columns.gap));
+  delete columns.gap;
+  // of the last score the sum of all is stored
+  const scores = explorer.about.contexts.map((_, i) => columns[`score${i}`]), last = scores.pop();
+  for (const score of scores) for (let i = 0; i < last.length; i++) last[i] -= score[i];
+  return columns;
+}
+
+// A section with its columns, which are unpacked once
 explorer.load = async (section) => {
   if (!section.columns) {
     const content = await loadScript(section.number, section.file);
-    const bytes = await unpacked(content.data);
-    const columns = {};
-    let at = 0;
-    for (const [name, width, n] of content.fields) {
-      if (width === 1) {
-        columns[name] = bytes.subarray(at, at + n);
-      } else {
-        const values = width === 2 ? new Uint16Array(n) : new Uint32Array(n);
-        for (let k = 0; k < width; k++) for (let i = 0; i < n; i++) values[i] |= bytes[at + k * n + i] << (8 * k);
-        columns[name] = values;
-      }
-      at += width * n;
+    try {
+      section.columns = await columnsOf(section, content);
+      section.packedIds = content.ids;
+      section.index = gridIndex(section);
+    } catch (error) {
+      section.columns = null;
+      waiting.delete(section.number);
+      throw damaged(section.file, error.message);
     }
-    Object.assign(columns, placesOf(columns.gap));
-    delete columns.gap;
-    // of the last score the sum of all is stored
-    const scores = explorer.about.contexts.map((_, i) => columns[`score${i}`]), last = scores.pop();
-    for (const score of scores) for (let i = 0; i < last.length; i++) last[i] -= score[i];
-    section.packedIds = content.ids;
-    section.columns = columns;
-    section.index = gridIndex(section);
   }
   return section;
 };
@@ -100,7 +118,7 @@ explorer.loadPicture = async (section) => {
   if (!section.picture || section.image) return section.image;
   const image = new Image();
   image.src = await loadScript(`picture ${section.number}`, section.picture.file);
-  await image.decode();
+  try { await image.decode(); } catch { waiting.delete(`picture ${section.number}`); throw damaged(section.picture.file); }
   section.image = image;
   return image;
 };
@@ -145,4 +163,17 @@ explorer.nearest = (section, px, py, reach) => {
     if (d <= least) { least = d; best = i; }
   });
   return best;
+};
+
+// The next cell in a direction (dx, dy: 1, 0 or -1), the nearest with a preference for those straight ahead; -1 at the border
+explorer.toward = (section, cell, dx, dy) => {
+  const { x, y } = section.columns, most = Math.max(...section.extent) / section.step + 1;
+  for (let reach = 2 * section.spacing / section.step; ; reach *= 2) {
+    let best = -1, least = Infinity;
+    explorer.within(section, x[cell] - reach, y[cell] - reach, x[cell] + reach, y[cell] + reach, (i) => {
+      const u = x[i] - x[cell], v = y[i] - y[cell], along = u * dx + v * dy, across = Math.abs(u * dy) + Math.abs(v * dx);
+      if (along > 0 && across <= along && along + 2 * across < least) { least = along + 2 * across; best = i; }
+    });
+    if (best >= 0 || reach > most) return best;
+  }
 };

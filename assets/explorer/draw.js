@@ -5,21 +5,30 @@ const VERTEX = `#version 300 es
 in vec2 position; in float code; in float niche;
 uniform vec2 scale, offset; uniform float size, layer, some;
 uniform highp sampler2D palette, lit;
-out vec4 colour;
+out vec4 colour; flat out float shape;
 void main() {
   float on = some > 0.5 ? texelFetch(lit, ivec2(int(niche), 0), 0).r : 1.0;
   bool here = layer > 0.5 ? on > 0.5 : on < 0.5;
   gl_Position = here ? vec4(position * scale + offset, 0, 1) : vec4(2, 2, 2, 1);
   gl_PointSize = layer > 0.5 ? size : max(1.0, size * 0.7);
-  colour = layer > 0.5 ? texelFetch(palette, ivec2(int(code), 0), 0) : vec4(0.83, 0.83, 0.83, 1.0);
+  vec4 entry = texelFetch(palette, ivec2(int(code), 0), 0);
+  colour = layer > 0.5 ? vec4(entry.rgb, 1.0) : vec4(0.83, 0.83, 0.83, 1.0);
+  shape = layer > 0.5 ? floor(255.0 * entry.a + 0.5) : 0.0;
 }`;
 const FRAGMENT = `#version 300 es
 precision highp float;
-in vec4 colour; uniform float size; out vec4 shown;
+in vec4 colour; flat in float shape; uniform float size; out vec4 shown;
+// How far inside a circle, triangle, square or diamond, in sizes of the dot
+float depth(vec2 p) {
+  vec2 a = abs(p);
+  if (shape < 0.5) return 0.5 - length(p);
+  if (shape < 1.5) return min(0.5 - p.y, 0.447 * (p.y + 0.5) - 0.894 * a.x);
+  if (shape < 2.5) return 0.44 - max(a.x, a.y);
+  return 0.707 * (0.5 - a.x - a.y);
+}
 void main() {
-  vec2 p = gl_PointCoord - 0.5;
-  // round, with an edge of one pixel that fades
-  float inside = size > 3.0 ? clamp((0.5 - length(p)) * size + 0.5, 0.0, 1.0) : 1.0;
+  // an edge of one pixel that fades
+  float inside = size > 3.0 ? clamp(depth(gl_PointCoord - 0.5) * size + 0.5, 0.0, 1.0) : 1.0;
   if (inside <= 0.0) discard;
   shown = vec4(colour.rgb, 1.0) * inside;
 }`;
@@ -45,13 +54,14 @@ class Drawing {
     // the drawing is kept until the next, so that a picture of it can be saved
     this.gl = canvas.getContext("webgl2", { antialias: false, alpha: true, premultipliedAlpha: true, preserveDrawingBuffer: true });
     if (!this.gl) throw new Error("This browser has no WebGL 2: the cells cannot be drawn.");
+    if (typeof DecompressionStream === "undefined") throw new Error("This browser is of before 2023 and cannot unpack the cells.");
     const gl = this.gl;
     this.cells = twgl.createProgramInfo(gl, [VERTEX, FRAGMENT]);
     this.image = twgl.createProgramInfo(gl, [IMAGE_VERTEX, IMAGE_FRAGMENT]);
     this.square = twgl.createVertexArrayInfo(gl, this.image, twgl.createBufferInfoFromArrays(gl, { position: { numComponents: 2, data: [0, 0, 1, 0, 0, 1, 0, 1, 1, 0, 1, 1] } }));
     const texture = { minMag: gl.NEAREST, wrap: gl.CLAMP_TO_EDGE, auto: false };
-    this.palette = twgl.createTexture(gl, { ...texture, width: 256, height: 1, src: new Uint8Array(1024) });
-    this.lit = twgl.createTexture(gl, { ...texture, width: 1024, height: 1, src: new Uint8Array(4096) });
+    this.palette = twgl.createTexture(gl, { ...texture, width: CODES, height: 1, src: new Uint8Array(4 * CODES) });
+    this.lit = twgl.createTexture(gl, { ...texture, width: CODES, height: 1, src: new Uint8Array(4 * CODES) });
     this.texture = texture;
     this.most = gl.getParameter(gl.ALIASED_POINT_SIZE_RANGE)[1];
     this.loaded = new Map();
@@ -59,14 +69,14 @@ class Drawing {
   }
 
   setPalette(colours) {
-    twgl.setTextureFromArray(this.gl, this.palette, colours, { ...this.texture, width: 256, height: 1 });
+    twgl.setTextureFromArray(this.gl, this.palette, colours, { ...this.texture, width: CODES, height: 1 });
   }
 
   // niches: Set of those that are lit; empty: all are
   setLit(niches) {
-    const mask = new Uint8Array(4096);
+    const mask = new Uint8Array(4 * CODES);
     for (const n of niches) mask[n * 4] = 255;
-    twgl.setTextureFromArray(this.gl, this.lit, mask, { ...this.texture, width: 1024, height: 1 });
+    twgl.setTextureFromArray(this.gl, this.lit, mask, { ...this.texture, width: CODES, height: 1 });
     this.some = niches.size ? 1 : 0;
   }
 

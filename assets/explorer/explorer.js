@@ -1,7 +1,7 @@
 // The state of the page, which is also its address, and what changes it.
 "use strict";
 
-const START = { colour: "niche", lit: [], open: [], filters: {}, sort: "sample", down: false, finding: null, together: false, size: 1, image: 0.8, views: {} };
+const START = { colour: "niche", lit: [], open: [], filters: {}, sort: "sample", down: false, finding: null, together: false, several: false, size: 1, image: 0.8, views: {} };
 const MOST_OPEN = 12;
 explorer.state = structuredClone(START);
 
@@ -86,22 +86,24 @@ explorer.show = () => {
   const { state, drawing } = explorer, choice = explorer.choice();
   drawing.setPalette(explorer.palette(choice));
   drawing.setLit(new Set(state.lit));
-  for (const panel of panels) drawing.hold(panel.section, choice);
+  for (const panel of panels) if (!panel.broken) drawing.hold(panel.section, choice);
   byId("colour").value = choice.id;
   byId("sort").value = state.sort;
   byId("order").setAttribute("aria-pressed", state.down);
   byId("together").checked = state.together;
+  byId("several").checked = state.several;
   byId("size").value = state.size;
   byId("image").value = state.image;
   byId("image-control").hidden = !panels.some((p) => p.section.picture);
   byId("empty").hidden = panels.length > 0;
+  byId("empty").textContent = explorer.kept().length ? "Choose a section in the list." : "No section passes the filters.";
   fillSections(); fillScale(); fillNiches(); fillFindings(); fillBanner();
-  for (const { element, target, section } of panels) {
+  for (const { element, target, section, broken } of panels) {
     const first = explorer.finding()?.variable; // what is compared is told first
     const about = explorer.about.variables.map((v, i) => [v.name, section.values[i]]).filter(([, v]) => v !== null)
       .sort((a, b) => (b[0] === first) - (a[0] === first)).slice(0, 4);
     element.querySelector(".who").textContent = [...(section.patient === section.sample ? [] : [section.patient]), ...about.map(([k, v]) => `${k} ${v}`)].join(" \u00b7 ");
-    target.setAttribute("aria-label", `${section.sample}, ${section.cells} cells, coloured by ${choice.label}. Arrows move, plus and minus zoom.`);
+    target.setAttribute("aria-label", `${section.sample}, ${section.cells} cells, ${broken ? "which cannot be shown" : `coloured by ${choice.label}. Arrows move, plus and minus zoom, Enter reads cells, v counts those in view`}.`);
   }
   layout();
   explorer.drawNow();
@@ -115,15 +117,25 @@ explorer.open = async (sample, { quiet = false } = {}) => {
     if (state.open.length >= MOST_OPEN) return say(`At most ${MOST_OPEN} sections fit side by side: close one first.`);
     state.open.push(sample);
   }
-  const section = await explorer.load(explorer.sections.get(sample)).catch((error) => { state.open = state.open.filter((s) => s !== sample); fail(error); });
-  if (!section || !state.open.includes(sample) || panels.some((p) => p.section === section)) return;
+  const section = explorer.sections.get(sample), problem = await explorer.load(section).then(() => null, (error) => error);
+  if (!state.open.includes(sample) || panels.some((p) => p.section === section)) return;
   const panel = newPanel(section), saved = state.views[sample];
+  if (problem) {
+    console.error(problem);
+    panel.broken = true;
+    panel.bar.remove();
+    tellProblem(panel, problem.message, () => { explorer.close(sample); explorer.open(sample); });
+  }
   if (saved) Object.assign(panel, { view: { x: saved[0], y: saved[1], scale: saved[2] }, touched: true });
   panels.push(panel);
   panels.sort((a, b) => state.open.indexOf(a.section.sample) - state.open.indexOf(b.section.sample));
   byId("panels").append(panel.element);
+  layout(); // others may be on their way for long, and it is drawn before they come
   if (!quiet) explorer.show();
-  explorer.loadPicture(section).then((image) => image && explorer.redraw(), fail);
+  explorer.loadPicture(section).then((image) => image && explorer.redraw(), (error) => {
+    console.error(error);
+    tellProblem(panel, `No picture of the tissue: ${error.message}`);
+  });
 };
 explorer.close = (sample) => {
   explorer.state.open = explorer.state.open.filter((s) => s !== sample);
@@ -167,16 +179,20 @@ explorer.follow = async (id) => {
   state.finding = finding ? finding.id : null;
   if (!finding) { state.lit = []; return explorer.show(); }
   Object.assign(state, { lit: [finding.niche], colour: "niche", sort: "lit", down: true, views: {} });
-  const own = explorer.about.sections.filter((s) => !finding.sections.length || finding.sections.includes(s.sample));
+  const all = explorer.about.sections.filter((s) => !finding.sections.length || finding.sections.includes(s.sample));
+  const kept = explorer.kept(), passing = all.filter((s) => kept.includes(s)), own = passing.length ? passing : all;
+  if (!passing.length) { state.filters = {}; fillFilters(); }
   own.sort((a, b) => share(b, state.lit) - share(a, state.lit));
   const n = Math.min(2, Math.floor(own.length / 2));
   const chosen = n ? [...own.slice(0, n), ...own.slice(-n)] : own;
   await openOnly(chosen.map((s) => s.sample));
-  say(`${finding.contrast}: ${chosen.length} sections opened, those with most and least of the niche`);
+  say(`${finding.contrast}: ${counted(chosen.length, "section")} opened, those with most and least of the niche${
+    !passing.length ? "; filters are off, no section passed them" : own.length < all.length ? " of those that pass the filters" : ""}`);
 };
 
 // ---- chosen cells: counts of niches in a rectangle
 explorer.choose = (panel, a, b) => {
+  if (panel.broken) return;
   const { section } = panel, [cx, cy] = section.corner, { niche, type } = section.columns;
   const steps = (v, corner) => (v - corner) / section.step, counts = new Map(), types = new Map();
   let n = 0;
@@ -191,82 +207,37 @@ explorer.choose = (panel, a, b) => {
     make("table", {}, ...rows(counts, (k) => explorer.about.niches.find((x) => x.number === k).name)),
     ...(type ? [make("table", {}, ...rows(types, (k) => explorer.about.types[k]))] : []));
   byId("chosen-part").hidden = false;
+  drawer("side", true); // on a tablet it may be out of sight
+  byId("chosen-part").scrollIntoView({ block: "nearest" });
+  const most = [...counts].sort((x, y) => y[1] - x[1]).slice(0, 3).map(([k, v]) => `${explorer.about.niches.find((x) => x.number === k).name} ${percent(v / n)}`);
+  say([`${counted(n, "cell")} of ${section.sample}`, ...most].join(", "));
 };
-
-// ---- a picture of the view: sections, titles, scale bars, legend
-explorer.image = () => {
-  explorer.drawNow();
-  const ratio = window.devicePixelRatio || 1, gl = explorer.drawing.canvas, legend = explorer.choice().kind === "niche" ? explorer.about.niches.map((n) => [n.name, n.colour])
-    : explorer.choice().kind === "type" ? explorer.about.types.map((t, i) => [t, css(explorer.typeColour(i))]) : [];
-  const wide = 190 * ratio, canvas = make("canvas");
-  Object.assign(canvas, { width: gl.width + wide, height: gl.height });
-  const c = canvas.getContext("2d");
-  c.fillStyle = "#fff";
-  c.fillRect(0, 0, canvas.width, canvas.height);
-  c.drawImage(gl, 0, 0);
-  c.scale(ratio, ratio);
-  const text = (words, x, y, font = "13px sans-serif") => { c.font = font; c.fillStyle = "#222"; c.fillText(words, x, y); };
-  for (const panel of panels) {
-    const { left, top, height, width } = panel.box, bar = barOf(panel);
-    c.save();
-    c.beginPath();
-    c.rect(left, top - TITLE, width, height + TITLE);
-    c.clip();
-    text(`${panel.section.sample}  ${panel.element.querySelector(".who").textContent}`, left + 8, top - 8, "600 13px sans-serif");
-    c.fillStyle = "#222";
-    c.fillRect(left + 12, top + height - 14, bar.pixels, 3);
-    text(bar.label, left + 20 + bar.pixels, top + height - 9, "12px sans-serif");
-    c.restore();
-  }
-  const x = gl.width / ratio + 14;
-  text(explorer.choice().label, x, 22, "600 13px sans-serif");
-  legend.slice(0, 40).forEach(([name, colour], i) => {
-    c.fillStyle = colour;
-    c.beginPath();
-    c.arc(x + 6, 40 + 20 * i, 5.5, 0, 7);
-    c.fill();
-    text(name.length > 24 ? `${name.slice(0, 23)}\u2026` : name, x + 18, 44.5 + 20 * i);
-  });
-  if (!legend.length) {
-    for (let i = 0; i < 140; i++) { c.fillStyle = css(viridis(i / 139)); c.fillRect(x + i, 34, 1.5, 12); }
-    const ends = document.querySelectorAll("#scale .ends span");
-    text(ends[0].textContent, x, 62, "12px sans-serif");
-    text(ends[2].textContent, x + 80, 62, "12px sans-serif");
-  }
-  return canvas;
-};
-function save() {
-  explorer.image().toBlob((blob) => {
-    const a = make("a", { href: URL.createObjectURL(blob), download: `explorer_${explorer.state.colour.replace(/\W+/g, "_")}.png` });
-    a.click();
-    setTimeout(() => URL.revokeObjectURL(a.href), 10000);
-    say("Saved as PNG");
-  });
+// Beside the sections on a wide screen, over them on others
+function drawer(part, on) {
+  byId(`show-${part}`).setAttribute("aria-expanded", document.body.classList.toggle(`with-${part}`, on));
 }
+
 async function copyLink() {
   history.replaceState(null, "", `#${address()}`);
   try { await navigator.clipboard.writeText(location.href); say("The address of this view is copied"); }
   catch { say("Copy the address from the browser's address bar: it holds this view"); }
 }
 
-function fail(error) {
-  console.error(error);
-  say(error.message);
-}
-
-const KEYS = [["drag, arrows", "move"], ["wheel, pinch, + and \u2212", "zoom"], ["0", "all of each section"], ["point, tap", "the cell"], ["Shift and drag", "count the cells in a rectangle"],
-  ["n, p", "next, previous section of the list in place of this one"], ["x", "close the section"], ["1 to 9", "light up a niche everywhere; Shift and click: several"], ["c", "next colouring"],
+const KEYS = [["drag, arrows", "move"], ["wheel, pinch, + and \u2212", "zoom"], ["0", "all of each section"], ["point, tap", "the cell"], ["Enter, then arrows", "read out the cell in the middle, then the next one; Esc or Enter ends it"],
+  ["Shift and drag, Count cells (r)", "count the cells in a rectangle"], ["v", "count the cells that are in view"],
+  ["n, p", "next, previous section of the list in place of this one"], ["x", "close the section"], ["1 to 9", "light up a niche everywhere; Shift and click, or \"several\": more than one"], ["c", "next colouring"],
   ["Esc", "light up all"], ["s", "save as PNG"], ["?", "this help"]];
 
 function globalKeys(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName) || byId("keys").open) return;
   const { state } = explorer;
-  if (/^[1-9]$/.test(event.key) && explorer.about.niches.some((n) => n.number === +event.key)) explorer.light(+event.key, false);
+  if (/^[1-9]$/.test(event.key) && explorer.about.niches.some((n) => n.number === +event.key)) explorer.light(+event.key, state.several);
   else if (event.key === "c") {
     const all = explorer.choices();
     state.colour = all[(all.findIndex((x) => x.id === explorer.choice().id) + 1) % all.length].id;
     explorer.show();
-  } else if (event.key === "Escape") { Object.assign(state, { lit: [], finding: null }); byId("chosen-part").hidden = true; explorer.show(); }
+  } else if (event.key === "Escape") { Object.assign(state, { lit: [], finding: null }); byId("chosen-part").hidden = true; chooseByDragging(false); explorer.show(); }
+  else if (event.key === "r") chooseByDragging(!choosing);
   else if (event.key === "0") fit();
   else if (event.key === "s") save();
   else if (event.key === "?") byId("keys").showModal();
@@ -278,6 +249,10 @@ function wire() {
   on("sort", "change", (e) => { explorer.state.sort = e.target.value; explorer.state.down = ["lit", "cells"].includes(e.target.value); explorer.show(); });
   on("order", "click", () => { explorer.state.down = !explorer.state.down; explorer.show(); });
   on("together", "change", (e) => { explorer.state.together = e.target.checked; explorer.remember(); });
+  on("several", "change", (e) => { explorer.state.several = e.target.checked; explorer.remember(); });
+  on("choose", "click", () => chooseByDragging(!choosing));
+  on("forget", "click", () => { byId("chosen-part").hidden = true; });
+  on("clear", "click", explorer.clearFilters);
   on("size", "input", (e) => { explorer.state.size = +e.target.value; explorer.redraw(); explorer.remember(); });
   on("image", "input", (e) => { explorer.state.image = +e.target.value; explorer.redraw(); explorer.remember(); });
   on("fit", "click", fit);
@@ -285,9 +260,7 @@ function wire() {
   on("link", "click", copyLink);
   on("help", "click", () => byId("keys").showModal());
   on("all", "click", () => { Object.assign(explorer.state, { lit: [], finding: null }); explorer.show(); });
-  for (const [button, part] of [["show-sections", "sections"], ["show-side", "side"]]) {
-    on(button, "click", () => byId(button).setAttribute("aria-expanded", document.body.classList.toggle(`with-${part}`)));
-  }
+  for (const part of ["sections", "side"]) on(`show-${part}`, "click", () => drawer(part));
   byId("key-list").replaceChildren(...KEYS.flatMap(([key, what]) => [make("dt", { text: key }), make("dd", { text: what })]));
   document.addEventListener("keydown", globalKeys);
   new ResizeObserver(() => { layout(); explorer.redraw(); }).observe(byId("stage"));
@@ -305,26 +278,41 @@ async function go(state) {
   }
   fillFilters();
   if (follow && explorer.finding()) return explorer.follow(follow);
-  const first = explorer.kept().slice(0, 2).map((s) => s.sample);
-  await openOnly(state.open.length ? state.open : before.length ? before : first);
+  const kept = explorer.kept().map((s) => s.sample), passing = (samples) => samples.filter((s) => kept.includes(s));
+  const wanted = [state.open, before, kept.slice(0, 2)].map(passing).find((samples) => samples.length);
+  await openOnly(wanted || []);
 }
 
-explorer.start = async () => {
-  const { about } = explorer;
-  const cells = about.sections.reduce((sum, s) => sum + s.cells, 0);
-  byId("about").textContent = `${counted(about.sections.length, "section")}, ${cells.toLocaleString("en")} cells, ${counted(about.niches.length, "niche")}`;
+// What a reader should know of what is shown
+function limitsOf(about) {
   const thinned = about.sections.filter((s) => s.shown < s.cells).length, rounded = about.features.filter((f) => !f.exact).length;
-  byId("limits").textContent = ["Shares have two decimals.", thinned ? `Cells drawn at random are shown of ${counted(thinned, "section")}.` : "All cells are shown.",
-    "While a view moves, a slow machine shows a part of them.", `${counted(about.features.length, "feature")} in it (--explorer_genes).`, rounded ? `${rounded} of them are rounded to 255 levels.` : ""].filter(Boolean).join(" ");
+  return ["Shares have two decimals.", thinned ? `Cells drawn at random are shown of ${counted(thinned, "section")}.` : "All cells are shown.",
+    "While a view moves, a slow machine shows a part of them.", `${counted(about.features.length, "feature")} in it (--explorer_genes).`, rounded ? `${rounded} of them are rounded to 255 levels.` : "",
+    Math.max(about.niches.length, about.types.length) > 20 ? "Colours repeat after 20 niches or cell types; the shapes of dots tell them apart." : ""].filter(Boolean).join(" ");
+}
+function stop(text) {
+  byId("empty").hidden = false;
+  byId("empty").textContent = text;
+}
+
+explorer.start = async (about) => {
   try {
+    explorer.about = about;
+    for (const section of about.sections) explorer.sections.set(section.sample, section);
+    const cells = about.sections.reduce((sum, s) => sum + s.cells, 0);
+    byId("about").textContent = `${counted(about.sections.length, "section")}, ${cells.toLocaleString("en")} cells, ${counted(about.niches.length, "niche")}`;
+    byId("limits").textContent = limitsOf(about);
     explorer.drawing = new Drawing(byId("picture"));
+    // a tablet takes the card away from a page that is out of sight
+    byId("picture").addEventListener("webglcontextlost", (event) => event.preventDefault());
+    byId("picture").addEventListener("webglcontextrestored", () => { history.replaceState(null, "", `#${address()}`); location.reload(); });
     fillSort(); fillColours(); wire();
     await go(recall());
     explorer.times.first = performance.now();
     document.body.dataset.ready = "true";
   } catch (error) {
-    fail(error);
-    byId("empty").hidden = false;
-    byId("empty").textContent = error.message;
+    console.error(error);
+    stop(error instanceof TypeError || error instanceof ReferenceError ? damaged("A file of the page, or data/cohort.js", error.message).message : error.message);
   }
 };
+addEventListener("load", () => { if (!explorer.about) stop(missing("data/cohort.js").message); });

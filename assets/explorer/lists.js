@@ -1,4 +1,4 @@
-// The lists beside the sections: sections with filters and order, colours, niches, findings.
+// The lists beside the sections: sections in their order, colours, niches, findings.
 "use strict";
 
 const share = (section, niches) => niches.reduce((sum, n) => sum + section.counts[n - 1], 0) / section.cells;
@@ -15,68 +15,20 @@ function valueOf(section, name) {
   return section.values[explorer.about.variables.findIndex((v) => v.name === name)];
 }
 
-// Sections that pass all filters, in the chosen order
-explorer.kept = () => {
-  const { filters, sort, down } = explorer.state;
-  const passes = (section) => Object.entries(filters).every(([name, wanted]) => {
-    const value = valueOf(section, name), variable = explorer.about.variables.find((v) => v.name === name);
-    if (!variable) return true;
-    if (variable.kind === "number") return value !== null && (wanted[0] === null || value >= wanted[0]) && (wanted[1] === null || value <= wanted[1]);
-    return wanted.includes(value);
-  });
-  const key = (section) => {
-    if (sort === "lit") return explorer.state.lit.length ? share(section, explorer.state.lit) : 0;
-    if (sort === "cells" || sort === "patient" || sort === "sample") return section[sort];
-    return valueOf(section, sort.slice(4));
-  };
-  const compare = (a, b) => {
-    const u = key(a), v = key(b);
-    if (u === null || v === null || u === undefined || v === undefined) return (u == null) - (v == null);
-    return (typeof u === "string" ? u.localeCompare(v, undefined, { numeric: true }) : u - v) * (down ? -1 : 1);
-  };
-  return explorer.about.sections.filter(passes).sort((a, b) => compare(a, b) || a.number - b.number);
-};
-
 function fillSort() {
   const options = [["sample", "sample"], ["patient", "patient"], ["cells", "cells"], ["lit", "lit niches"],
     ...explorer.about.variables.map((v) => [`var:${v.name}`, v.name])];
   byId("sort").replaceChildren(...options.map(([value, text]) => make("option", { value, text })));
 }
 
-function fillFilters() {
-  const boxes = explorer.about.variables.map((variable) => {
-    const set = (wanted) => {
-      const { filters } = explorer.state;
-      if (wanted) filters[variable.name] = wanted; else delete filters[variable.name];
-      explorer.show();
-    };
-    const wanted = explorer.state.filters[variable.name];
-    let inputs;
-    if (variable.kind === "number") {
-      const [low, high] = [0, 1].map((i) => make("input", { type: "number", step: "any", "aria-label": `${variable.name}, ${i ? "to" : "from"}`,
-        placeholder: i ? "to" : "from", value: wanted && wanted[i] !== null ? wanted[i] : "" }));
-      const read = () => {
-        const both = [low, high].map((e) => (e.value === "" ? null : Number(e.value)));
-        set(both.some((v) => v !== null) ? both : null);
-      };
-      low.addEventListener("change", read);
-      high.addEventListener("change", read);
-      inputs = [make("span", { class: "range" }, low, high)];
-    } else {
-      const ticks = variable.values.map((value) => {
-        const tick = make("input", { type: "checkbox", value });
-        tick.checked = !wanted || wanted.includes(value);
-        tick.addEventListener("change", () => {
-          const chosen = ticks.filter((t) => t.checked).map((t) => t.value);
-          set(chosen.length === ticks.length ? null : chosen);
-        });
-        return tick;
-      });
-      inputs = ticks.map((tick) => make("label", {}, tick, ` ${tick.value}`));
-    }
-    return make("fieldset", {}, make("legend", { text: variable.name }), ...inputs);
-  });
-  byId("filter-list").replaceChildren(...(boxes.length ? boxes : [make("p", { text: "The tables hold no variable that tells sections apart." })]));
+// A dot of a legend: its colour, and its shape where colours repeat
+function dotOf({ colour, shape }) {
+  const dot = make("i", { class: `dot ${["", "triangle", "square", "diamond"][shape]}` });
+  dot.style.background = colour;
+  return dot;
+}
+function nicheDot(number) {
+  return dotOf(explorer.named({ kind: "niche" }).find((n) => n.code === number));
 }
 
 function composition(section) {
@@ -84,8 +36,9 @@ function composition(section) {
   explorer.about.niches.forEach((niche) => {
     const part = section.counts[niche.number - 1] / section.cells;
     if (!part) return;
-    const piece = make("i");
-    Object.assign(piece.style, { width: `${100 * part}%`, background: !lit.length || lit.includes(niche.number) ? niche.colour : "#d4d4d4" });
+    const shown = !lit.length || lit.includes(niche.number), repeats = SHAPES.indexOf(niche.shape) > 0;
+    const piece = make("i", { class: shown && repeats ? `hatch ${SHAPES.indexOf(niche.shape) === 2 ? "other" : ""}` : "", title: `${niche.name}: ${percent(part)}` });
+    Object.assign(piece.style, { width: `${100 * part}%`, backgroundColor: shown ? niche.colour : "#d4d4d4" });
     strip.append(piece);
   });
   return strip;
@@ -105,6 +58,7 @@ function fillSections() {
   const focused = document.activeElement?.dataset?.sample;
   byId("list").replaceChildren(...listed);
   if (focused) [...byId("list").querySelectorAll("button")].find((b) => b.dataset.sample === focused)?.focus();
+  byId("clear").hidden = !Object.keys(explorer.state.filters).length;
   byId("kept").textContent = kept.length === all ? `(${counted(all, "section")})` : `(${kept.length} of ${counted(all, "section")})`;
 }
 
@@ -121,11 +75,7 @@ function fillScale() {
   const choice = explorer.choice(), scale = byId("scale");
   if (choice.kind === "niche") return scale.replaceChildren();
   if (choice.kind === "type") {
-    return scale.replaceChildren(make("ul", { class: "types" }, ...explorer.about.types.map((name, i) => {
-      const dot = make("i", { class: "dot" });
-      dot.style.background = css(explorer.typeColour(i));
-      return make("li", {}, dot, ` ${name}`);
-    })));
+    return scale.replaceChildren(make("ul", { class: "types" }, ...explorer.named(choice).map((type) => make("li", {}, dotOf(type), ` ${type.name}`))));
   }
   const stops = Array.from({ length: 11 }, (_, i) => css(viridis(i / 10))).join(",");
   const bar = make("div", { class: "gradient" });
@@ -138,12 +88,10 @@ function fillScale() {
 function fillNiches() {
   const total = explorer.about.niches.reduce((sum, n) => sum + n.cells, 0), lit = explorer.state.lit;
   byId("niches").replaceChildren(...explorer.about.niches.map((niche) => {
-    const dot = make("i", { class: "dot" });
-    dot.style.background = niche.colour;
     const about = [niche.cell_types, niche.markers, niche.reading && `reproducibility ${niche.reading}`].filter(Boolean).join("\n");
     return make("li", {}, make("button", { "aria-pressed": lit.includes(niche.number), "data-niche": niche.number, title: about,
-      onclick: (event) => explorer.light(niche.number, event.shiftKey || event.ctrlKey || event.metaKey) },
-    dot, make("span", { class: "name", text: niche.name }), make("span", { class: "notes", text: percent(niche.cells / total) }),
+      onclick: (event) => explorer.light(niche.number, explorer.state.several || event.shiftKey || event.ctrlKey || event.metaKey) },
+    nicheDot(niche.number), make("span", { class: "name", text: niche.name }), make("span", { class: "notes", text: percent(niche.cells / total) }),
     make("small", { text: niche.cell_types || niche.markers || "" })));
   }));
   byId("all").hidden = !lit.length;
@@ -156,12 +104,11 @@ function fillFindings() {
   const { findings, niches } = explorer.about;
   byId("findings-part").hidden = !findings.length;
   byId("findings").replaceChildren(...findings.slice(0, explorer.allFindings ? findings.length : 6).map((f) => {
-    const niche = niches.find((n) => n.number === f.niche), dot = make("i", { class: "dot" });
-    dot.style.background = niche.colour;
+    const niche = niches.find((n) => n.number === f.niche);
     const what = f.feature === "proportion" ? "" : ` ${f.feature}`;
     return make("li", {}, make("button", { "aria-pressed": explorer.state.finding === f.id, "data-finding": f.id, title: f.sentence,
       class: f.found ? "found" : "", onclick: () => explorer.follow(explorer.state.finding === f.id ? null : f.id) },
-    dot, make("span", { class: "name", text: `${f.contrast}: ${niche.name}${what}${among(f)}` }),
+    nicheDot(f.niche), make("span", { class: "name", text: `${f.contrast}: ${niche.name}${what}${among(f)}` }),
     make("span", { class: "notes", text: f.q === null ? `p = ${number(f.p)}` : `q = ${number(f.q)}` })));
   }), ...(findings.length > 6 ? [make("li", {}, make("button", { class: "more", text: explorer.allFindings ? "fewer" : `all ${findings.length} tests`,
     onclick: () => { explorer.allFindings = !explorer.allFindings; fillFindings(); } }))] : []));

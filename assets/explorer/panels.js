@@ -77,6 +77,13 @@ function placeOf(panel, event) {
   return { px, py, x: view.x + (px - box.width / 2) / view.scale, y: view.y + (py - box.height / 2) / view.scale };
 }
 
+let choosing = false; // whether to drag is to choose cells: with Shift it always is
+function chooseByDragging(on) {
+  choosing = on;
+  byId("choose").setAttribute("aria-pressed", on);
+  document.body.classList.toggle("choosing", on);
+}
+
 function newPanel(section) {
   const title = make("div", { class: "title" },
     make("strong", { text: section.sample }), make("span", { class: "who" }),
@@ -84,10 +91,18 @@ function newPanel(section) {
       onclick: () => explorer.close(section.sample) }));
   const bar = make("div", { class: "scale-bar" }, make("i"), make("span"));
   const box = make("div", { class: "box", hidden: "" });
-  const view = make("div", { class: "view", tabindex: "0", role: "img" }, bar, box);
-  const panel = { section, view: null, box: null, element: make("div", { class: "panel" }, title, view), bar, selection: box, target: view };
+  const mark = make("div", { class: "mark", hidden: "" });
+  // keys are its own business, whatever a reader of the screen does with them elsewhere
+  const view = make("div", { class: "view", tabindex: "0", role: "application" }, bar, box, mark);
+  const panel = { section, view: null, box: null, element: make("div", { class: "panel" }, title, view), bar, selection: box, mark, target: view, reading: null, broken: false };
   listen(panel);
   return panel;
+}
+// What a section cannot show, in its own place
+function tellProblem(panel, text, again) {
+  const words = make("p", { class: "problem", role: "alert", text, onpointerdown: (event) => event.stopPropagation() });
+  if (again) words.append(make("button", { text: "Try again", onclick: again }));
+  panel.target.append(words);
 }
 
 function listen(panel) {
@@ -101,14 +116,17 @@ function listen(panel) {
   target.addEventListener("pointerdown", (event) => {
     target.setPointerCapture(event.pointerId);
     fingers.set(event.pointerId, event);
-    start = { ...placeOf(panel, event), choose: event.shiftKey };
+    start = { ...placeOf(panel, event), choose: event.shiftKey || choosing };
     moved = false;
+    explorer.stopReading(panel);
     hideTip();
   });
   target.addEventListener("pointermove", (event) => {
     const before = fingers.get(event.pointerId);
     if (!before) { if (event.pointerType === "mouse") hover(panel, event); return; }
     if (fingers.size === 2) {
+      panel.selection.hidden = true;
+      start.choose = false;
       const other = [...fingers.values()].find((f) => f.pointerId !== event.pointerId);
       const apart = (a, b) => Math.hypot(a.clientX - b.clientX, a.clientY - b.clientY);
       const { px, py } = placeOf(panel, { clientX: (event.clientX + other.clientX) / 2, clientY: (event.clientY + other.clientY) / 2 });
@@ -131,17 +149,25 @@ function listen(panel) {
   target.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && hideTip());
   target.addEventListener("dblclick", (event) => { const { px, py } = placeOf(panel, event); zoom(panel, 2, px, py); });
   target.addEventListener("keydown", (event) => keys(panel, event));
+  target.addEventListener("blur", () => explorer.stopReading(panel));
 }
 
 const STEP = 60;
 function keys(panel, event) {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target !== panel.target) return;
   const act = {
     ArrowLeft: () => pan(panel, STEP, 0), ArrowRight: () => pan(panel, -STEP, 0), ArrowUp: () => pan(panel, 0, STEP), ArrowDown: () => pan(panel, 0, -STEP),
     "+": () => zoom(panel, 1.3), "=": () => zoom(panel, 1.3), "-": () => zoom(panel, 1 / 1.3), 0: fit, Home: fit,
     n: () => explorer.step(panel, 1), p: () => explorer.step(panel, -1), x: () => explorer.close(panel.section.sample),
+    v: () => chooseSeen(panel),
   }[event.key];
-  if (act) { event.preventDefault(); event.stopPropagation(); act(); }
+  const taken = !panel.broken && readingKey(panel, event.key);
+  if (!taken) act?.();
+  if (taken || act) { event.preventDefault(); event.stopPropagation(); }
+}
+function chooseSeen(panel) {
+  const { view, box } = panel, u = box.width / 2 / view.scale, v = box.height / 2 / view.scale;
+  explorer.choose(panel, { x: view.x - u, y: view.y - v }, { x: view.x + u, y: view.y + v });
 }
 
 function drawSelection(panel, a, b) {
@@ -150,43 +176,6 @@ function drawSelection(panel, a, b) {
   Object.assign(box.style, { left: `${Math.min(a.px, b.px)}px`, top: `${Math.min(a.py, b.py)}px`,
     width: `${Math.abs(a.px - b.px)}px`, height: `${Math.abs(a.py - b.py)}px` });
 }
-
-// What is known of the cell under the pointer
-let hovered = 0;
-async function hover(panel, event) {
-  const ticket = ++hovered, { section } = panel, place = placeOf(panel, event);
-  const cell = explorer.nearest(section, place.x, place.y, Math.max(0.8 * section.spacing, 8 / panel.view.scale));
-  if (cell < 0) return hideTip();
-  const ids = await explorer.ids(section);
-  if (ticket !== hovered) return;
-  const rows = explorer.describe(section, cell).map(([name, value]) => [make("dt", { text: name }), make("dd", { text: value })]);
-  const tip = byId("tip");
-  tip.replaceChildren(make("strong", { text: ids[cell] }), make("dl", {}, ...rows.flat()));
-  tip.dataset.cell = ids[cell];
-  tip.dataset.sample = section.sample;
-  tip.hidden = false;
-  const { width, height } = tip.getBoundingClientRect();
-  tip.style.left = `${Math.min(event.clientX + 14, innerWidth - width - 4)}px`;
-  tip.style.top = `${event.clientY + 14 + height < innerHeight ? event.clientY + 14 : Math.max(4, event.clientY - height - 10)}px`;
-}
-function hideTip() { hovered++; byId("tip").hidden = true; }
-
-// Values of a cell as the tables have them; numbers with as many digits as are stored
-explorer.describe = (section, cell) => {
-  const about = explorer.about, columns = section.columns, rows = [["Sample", section.sample]];
-  const niche = about.niches.find((n) => n.number === columns.niche[cell]);
-  rows.push(["Niche", niche.name]);
-  if (columns.type) rows.push(["Cell type", about.types[columns.type[cell]]]);
-  const share = (code) => (code === 255 ? "not known" : (code / 100).toFixed(2));
-  for (const name of about.columns) rows.push([name === "fit" ? "Fit" : "Stability", share(columns[name][cell])]);
-  about.contexts.forEach((name, i) => rows.push([`Attention to ${name}`, share(columns[`score${i}`][cell])]));
-  const shown = explorer.choice();
-  about.features.forEach((f, i) => {
-    const value = f.levels[columns[`feature${i}`][cell]];
-    if (value === undefined) { if (shown.feature === f) rows.push([f.name, "not measured"]); } else if (value || shown.feature === f) rows.push([f.name, `${f.exact ? "" : "about "}${+value.toPrecision(4)}`]);
-  });
-  return rows;
-};
 
 // The largest of 1, 2, 5 times a power of ten that takes at most a quarter of the width
 function barOf(panel) {
@@ -203,4 +192,5 @@ function scaleBars() {
     line.style.width = `${pixels}px`;
     text.textContent = label;
   }
+  placeMarks();
 }

@@ -83,6 +83,33 @@ def make_explorer(folder: Path, *more: object) -> Made:
     return Made(folder / "explorer", adata, arguments, result.stderr)
 
 
+def make_many(folder: Path) -> Made:
+    """Four sections of 320 cells with 80 niches and 27 cell types; two patients lack a value, ids hold line breaks."""
+    samples = {"s1": "p1", "s2": "p2", "s3": "p3", "s4": "p4"}
+    column, row = np.meshgrid(np.arange(20), np.arange(16))
+    xy = np.column_stack([column.ravel(), row.ravel()]) * 10.0
+    n = len(xy)
+    number = np.tile(np.arange(n), len(samples))
+    obs = pd.DataFrame({
+        "sample": np.repeat(list(samples), n), "patient": np.repeat(list(samples.values()), n),
+        "niche": number % 80 + 1, "cell_type": [f"type {k % 27:02d}" for k in number],
+        "cell_id": [f"cell\n{k}" for k in number],
+    }, index=[f"c{i}" for i in range(4 * n)])  # fmt: skip
+    adata = ad.AnnData(np.ones((4 * n, 1), np.float32), obs, pd.DataFrame(index=["GENE"]))
+    adata.obsm["spatial"] = np.tile(xy, (4, 1))
+    adata.uns["semanticst"] = {"feature_type": "counts", "spatial_unit": "um"}
+    adata.write_h5ad(folder / "cohort.h5ad")
+    sheet, clinical = folder / "samplesheet.valid.csv", folder / "clinical.valid.csv"
+    pd.DataFrame({"sample": samples.keys(), "patient": samples.values()}).to_csv(sheet, index=False)
+    table = pd.DataFrame({"patient": samples.values(), "age": [50, "", 60, 70], "group": ["a", "b", "", "b"]})
+    table.to_csv(clinical, index=False)
+    page = ("--page", ASSETS / "explorer", "--samplesheet", sheet, "--clinical", clinical)
+    arguments = (folder / "cohort.h5ad", *page, "--explorer-genes", "none")
+    result = invoke("explorer_build", *arguments, "--outdir", folder / "explorer")
+    assert result.exit_code == 0, result.stderr
+    return Made(folder / "explorer", adata, arguments, result.stderr)
+
+
 def make_markers(adata: ad.AnnData) -> pd.DataFrame:
     rows = [(n, name, 1.5 if n == i + 1 else -1.0, 1 if n == i + 1 else 2 + i)
             for n in (1, 2, 3) for i, name in enumerate(adata.var_names[:3])]  # fmt: skip
