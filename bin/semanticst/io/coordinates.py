@@ -63,6 +63,15 @@ def scale_of(file_unit: str, file_scale: float, file_source: str, sheet_unit: st
     return Scale(unit, 0.0, stated if unit != "unknown" else strange or "nothing says the unit")
 
 
+Extent = tuple[np.ndarray, np.ndarray]
+"""Lowest and highest x and y."""
+
+
+def extent_of(points: np.ndarray) -> Extent:
+    """Of points (float, n x 2 or more; NaN where there is none)."""
+    return np.nanmin(points[:, :2], axis=0), np.nanmax(points[:, :2], axis=0)
+
+
 FLAT = 0.05
 """A third coordinate that spans less than this share of x and y is the thickness of one section."""
 

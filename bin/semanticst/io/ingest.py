@@ -14,7 +14,7 @@ import pandas as pd
 from semanticst.constants import THUMBNAILS, UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.io.columns import are_missing, as_bool, plain_frame
-from semanticst.io.coordinates import Scale, check_coordinates, scale_of
+from semanticst.io.coordinates import Extent, Scale, check_coordinates, extent_of, scale_of
 from semanticst.io.gene_names import drop_nameless, gene_table, split_controls, unique_genes
 from semanticst.io.proteins import split_proteins
 from semanticst.io.pseudonyms import anonymous, anonymous_picture
@@ -117,14 +117,17 @@ def ingest_input(
         except ReadError as error:
             problems.append(_problem([row], error))
     obs, masks = with_categories(raw.obs, parts.values()), {}
+    doubtful: dict[str, list[str]] = {row["sample"]: [] for row in rows}
     for row in rows:
         part = parts.get(row["sample"])
         if part is None:
             continue
         try:
-            masks[row["sample"]] = cells_of(part, raw.obs_names, obs, points, scale_of_input(raw, row).um_per_unit or 0)
+            um = scale_of_input(raw, row).um_per_unit or 0
+            masks[row["sample"]] = cells_of(part, raw.obs_names, obs, points, um, doubtful[row["sample"]])
         except ReadError as error:
             problems.append(_problem([row], error))
+    raw.uns["extent"] = extent_of(points)
     left = count_parts(list(masks.values()), list(masks)) if masks else 0
     for row in rows:
         cells = masks.get(row["sample"])
@@ -138,6 +141,9 @@ def ingest_input(
         note = f"part of {Path(row['path']).name} ({parts[row['sample']]}): {int(cells.sum())} of {len(cells)} cells"
         others = f"; {left} are in no sample" if left else ""
         adata.uns[UNS]["notes"] = [note + others, *adata.uns[UNS]["notes"]]
+        adata.uns[UNS]["warnings"] = [*doubtful[row["sample"]], *adata.uns[UNS]["warnings"]]
+        for text in doubtful[row["sample"]]:
+            log.warning("%s: %s", row["sample"], text)
         log.info("%s: %s%s", row["sample"], note, others)
         yield row, adata, picture
     if masks and not problems:
@@ -240,8 +246,9 @@ def internal_form(raw: ad.AnnData, reader: Reader, row: dict[str, str]) -> ad.An
     if control is not None:
         obs[Obs.CONTROL.value] = control
     if row.get("annotation"):
-        obs[Obs.ANNOTATION.value], found = _annotated(row, spatial, scale)
+        obs[Obs.ANNOTATION.value], found, doubtful = _annotated(row, spatial, scale, raw.uns.get("extent"))
         notes += found
+        warnings += doubtful
     adata = ad.AnnData(X, obs=obs, var=var, obsm={Obsm.SPATIAL.value: spatial * (scale.um_per_unit or 1.0)})
     named = {}
     if proteins is not None:
@@ -339,12 +346,14 @@ def _in_tissue(raw: ad.AnnData) -> tuple[ad.AnnData, str, str]:
     return raw[kept].copy(), cells_left_out((~kept).sum(), note), warning
 
 
-def _annotated(row: dict[str, str], spatial: np.ndarray, scale: Scale) -> tuple[pd.Categorical, list[str]]:
+def _annotated(
+    row: dict[str, str], spatial: np.ndarray, scale: Scale, extent: Extent | None
+) -> tuple[pd.Categorical, list[str], list[str]]:
     # with shapely, which most samples do without
     from semanticst.io.regions.annotation import annotated_regions
 
     drawn = float(row["outline_um_per_px"]) if row.get("outline_um_per_px") else None
-    return annotated_regions(Path(row["annotation"]), spatial, outline_scale(drawn, scale.um_per_unit or 0))
+    return annotated_regions(Path(row["annotation"]), spatial, outline_scale(drawn, scale.um_per_unit or 0), extent)
 
 
 def _need_features(var: pd.DataFrame, when: str) -> None:

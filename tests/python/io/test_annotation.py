@@ -24,8 +24,9 @@ def test_smallest_outline_counts_in_any_order(tmp_path):
     outlines = [square(2, 4, "fold"), square(0, 8, "Tumour")]
     for order in (outlines, outlines[::-1]):
         (tmp_path / "r.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": order}))
-        regions, notes = annotated_regions(tmp_path / "r.geojson", POINTS, 1.0)
+        regions, notes, warnings = annotated_regions(tmp_path / "r.geojson", POINTS, 1.0)
         assert list(regions) == ["Tumour"] * 2 + ["fold"] * 2 + ["Tumour"] * 4 + [""] * 2
+    assert warnings == []
     assert notes == [
         "regions of r.geojson: Tumour 6 cells, fold 2 cells; 2 in none",
         "2 cells lie in outlines of several regions: the smallest outline counts",

@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 
 from semanticst.errors import ReadError
-from semanticst.io.regions.outlines import points_in, read_outlines, span
+from semanticst.io.coordinates import Extent, extent_of
+from semanticst.io.regions.outline_fit import corner_doubt, doubts
+from semanticst.io.regions.outlines import placed, points_in, read_outlines, span
 
 UNNAMED = "region"
 """Name of outlines that have neither a class nor a name."""
@@ -17,25 +19,34 @@ def region_names(file: Path) -> list[str]:
     return sorted({name or UNNAMED for name in read_outlines(file).names})
 
 
-def annotated_regions(file: Path, points: np.ndarray, scale: float) -> tuple[pd.Categorical, list[str]]:
-    """The region of each cell, empty where it lies in none, and notes: cells by region, and those in several.
+def annotated_regions(
+    file: Path, points: np.ndarray, scale: float, extent: Extent | None = None
+) -> tuple[pd.Categorical, list[str], list[str]]:
+    """The region of each cell, empty where it lies in none; notes: cells by region, and those in several; warnings.
 
-    points : float, n x 2. scale : what the outlines' numbers are multiplied with to become coordinates of the cells.
+    points : float, n x 2. extent : of the input that these cells are a part of, which the outlines may be of.
+    scale : what the outlines' numbers are multiplied with to become coordinates of the cells.
     Where outlines overlap the smallest one counts, as in QuPath: a fold inside the tumour is a fold.
 
-    Raises ReadError when the file is no GeoJSON of outlines, and when no cell lies in any.
+    Raises ReadError when the file is no GeoJSON of outlines, when no cell lies in any, and when they do not fit the
+    cells (`semanticst.io.regions.outline_fit`).
     """
     found = read_outlines(file)
     names = [name or UNNAMED for name in found.names]
     region = np.zeros(len(points), dtype=np.int32)
     known = ["", *dict.fromkeys(names)]
     times = np.zeros(len(points), dtype=np.int32)
+    held = np.zeros(len(names), dtype=np.int64)
     for place in sorted(range(len(names)), key=lambda i: -found.polygons[i].area):
         cells = points_in(found.polygons[place], points, scale)
+        held[place] = cells.sum()
         times += cells & (region != known.index(names[place]))
         region[cells] = known.index(names[place])
     if not region.any():
         raise ReadError(f"{file.name}: no cell lies in an outline{span(found, scale, points)}")
+    outlines, extent = placed(found.polygons, scale), extent or extent_of(points)
+    doubtful = doubts(outlines, held, (region > 0).mean(), extent, file.name)
+    doubtful = doubtful or (corner_doubt(outlines, extent, file.name) if scale == 1 else [])
     counts = np.bincount(region, minlength=len(known))
     notes = [
         f"regions of {file.name}: "
@@ -44,4 +55,4 @@ def annotated_regions(file: Path, points: np.ndarray, scale: float) -> tuple[pd.
     ]
     if (several := int((times > 1).sum())) > 0:
         notes.append(f"{several} cells lie in outlines of several regions: the smallest outline counts")
-    return pd.Categorical.from_codes(region, known), notes
+    return pd.Categorical.from_codes(region, known), notes, doubtful

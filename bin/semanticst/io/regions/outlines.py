@@ -11,8 +11,10 @@ import shapely
 from shapely.geometry import shape
 
 from semanticst.errors import ReadError
+from semanticst.io.coordinates import extent_of
 from semanticst.io.readers.column_names import id_column, spatial_pair
 from semanticst.io.readers.files import open_text, reading
+from semanticst.io.regions.outline_fit import doubts
 from semanticst.io.several_sections import plain
 
 GEOJSON = (".geojson", ".json")
@@ -86,17 +88,25 @@ def read_outlines(file: Path) -> Selection:
     return Selection(polygons=polygons, names=names)
 
 
-def inside(selection: Selection, points: np.ndarray, scale: float, file: str) -> np.ndarray:
-    """Which points (float, n x 2) lie in any outline, bool. scale : what an outline's numbers are multiplied with.
+def inside(selection: Selection, points: np.ndarray, scale: float, file: str) -> tuple[np.ndarray, list[str]]:
+    """Which points (float, n x 2) lie in any outline, bool, and warnings of `semanticst.io.regions.outline_fit`.
 
-    Raises ReadError when none does, with both extents: most often the units differ.
+    scale : what an outline's numbers are multiplied with. Raises ReadError when no point does, with both extents: most
+    often the units differ; and when the outlines do not fit the points.
     """
-    found = np.zeros(len(points), dtype=bool)
+    found, held = np.zeros(len(points), dtype=bool), []
     for polygon in selection.polygons:
-        found |= points_in(polygon, points, scale)
+        cells = points_in(polygon, points, scale)
+        held.append(int(cells.sum()))
+        found |= cells
     if not found.any():
         raise ReadError(f"{file}: no cell lies in the outline{span(selection, scale, points)}")
-    return found
+    return found, doubts(placed(selection.polygons, scale), held, found.mean(), extent_of(points), file)
+
+
+def placed(polygons: list[shapely.Geometry], scale: float) -> list[shapely.Geometry]:
+    """Outlines in the coordinates of the cells."""
+    return [shapely.transform(polygon, lambda corners: corners * scale) for polygon in polygons]
 
 
 def span(selection: Selection, scale: float, points: np.ndarray) -> str:
@@ -111,7 +121,7 @@ def span(selection: Selection, scale: float, points: np.ndarray) -> str:
 
 def points_in(polygon: shapely.Geometry, points: np.ndarray, scale: float) -> np.ndarray:
     """Which points (float, n x 2) lie in one outline or on its line: bool, n."""
-    polygon = shapely.transform(polygon, lambda corners: corners * scale)
+    (polygon,) = placed([polygon], scale)
     shapely.prepare(polygon)
     return np.asarray(shapely.intersects_xy(polygon, points[:, 0], points[:, 1]))
 

@@ -127,13 +127,21 @@ def _against_earlier(file: Path, earlier: list, line: int, row: dict[str, str], 
     return []
 
 
-def cells_of(part: Part, ids: pd.Index, obs: pd.DataFrame, points: np.ndarray, um_per_unit: float) -> np.ndarray:
-    """Which cells are in the part: bool, n_cells.
+def cells_of(
+    part: Part,
+    ids: pd.Index,
+    obs: pd.DataFrame,
+    points: np.ndarray,
+    um_per_unit: float,
+    warnings: list[str] | None = None,
+) -> np.ndarray:
+    """Which cells are in the part: bool, n_cells. What is doubtful about its outline is added to ``warnings``.
 
     ids, obs, points : of the cells of the whole input; points n_cells x 2 or more, in the unit of the file.
     um_per_unit : micrometres of that unit, 0 where it is not known; needed where an outline has pixels of its own.
 
-    Raises ReadError when there is no such column, field, value or id, and when no cell is in the outline.
+    Raises ReadError when there is no such column, field, value or id, when no cell is in the outline, and when the
+    outline does not fit the cells.
     """
     if part.fovs:
         column = _field_column(obs)
@@ -147,7 +155,11 @@ def cells_of(part: Part, ids: pd.Index, obs: pd.DataFrame, points: np.ndarray, u
     selection = read_selection(Path(part.cells))
     if selection.ids is not None:
         return _with_ids(ids, selection.ids, Path(part.cells).name)
-    return inside(selection, points[:, :2], outline_scale(part.um_per_px, um_per_unit), Path(part.cells).name)
+    scale = outline_scale(part.um_per_px, um_per_unit)
+    found, doubtful = inside(selection, points[:, :2], scale, Path(part.cells).name)
+    if warnings is not None:
+        warnings += doubtful
+    return found
 
 
 def outline_scale(um_per_px: float | None, um_per_unit: float) -> float:
