@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import shapely
+from numpy.typing import ArrayLike
 
 from semanticst.errors import ReadError
 from semanticst.io.coordinates import Extent
@@ -25,7 +26,7 @@ TO_MEND = "if they were drawn in pixels of an image, outline_um_per_px in the sa
 
 
 def doubts(
-    polygons: Sequence[shapely.Geometry], n_inside: Sequence[int], share_inside: float, extent: Extent, file: str
+    polygons: Sequence[shapely.Geometry], n_inside: ArrayLike, share_inside: float, extent: Extent, file: str
 ) -> list[str]:
     """Warnings about outlines that may not be of these cells, or not in their unit.
 
@@ -43,13 +44,13 @@ def doubts(
     if share < LEAST_INSIDE and share_inside < AROUND_ALL:
         raise ReadError(
             f"{file}: {1 - share:.0%} of the area of the outlines that hold cells lies beside the section: they span "
-            f"{_span(shapes)}, the cells {_told(low, high)}; {TO_MEND}"
+            f"{_span(polygons)}, the cells {_told(low, high)}; {TO_MEND}"
         )
     if share < USUALLY_INSIDE:
         return [f"{file}: {1 - share:.0%} of the area of the outlines lies beside the section; {TO_MEND}"]
     if 2 * within.sum() < area.sum() or 2 * held.sum() < len(held):
         empty = f"{int((~held).sum())} of {len(held)} outlines hold no cell"
-        return [f"{file}: {empty}; are they of this section? They span {_span(shapes)}, the cells {_told(low, high)}"]
+        return [f"{file}: {empty}; are they of this section? They span {_span(polygons)}, the cells {_told(low, high)}"]
     return []
 
 
