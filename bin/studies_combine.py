@@ -8,13 +8,18 @@ from semanticst.cli import EXISTING_FILE, outdir_option, step
 
 @step()
 @click.argument("tables", nargs=-1, required=True, type=EXISTING_FILE, metavar="CONTRAST.csv...")
-@click.option("--study", "names", multiple=True, help="Name of a study, in the order of the tables; else their paths.")
+@click.option(
+    "--study",
+    "names",
+    multiple=True,
+    help="Name of a study, in the order of the tables; else their paths, which the results then show.",
+)
 @outdir_option
 def studies_combine(tables, names, outdir):
     """Pool CONTRAST.csv of several runs; writes combined.csv, combined_studies.csv, combined_forest.png and .pdf."""
     from pathlib import Path
 
-    from semanticst.association.output.pooling import forest_of_studies, pool, read_studies
+    from semanticst.association.output.pooling import forest_of_studies, nothing_in_common, pool, read_studies
     from semanticst.errors import BadInput, Problem
     from semanticst.plotting.section_axes import save
     from semanticst.writing import write_table
@@ -29,8 +34,7 @@ def studies_combine(tables, names, outdir):
     rows = read_studies(dict(zip(found, map(Path, tables))))
     pooled = pool(rows)
     if pooled.empty:
-        message = "no niche, feature and comparison is in two of the tables; contrasts must ask the same in all studies"
-        raise BadInput(Problem(tables[0], message))
+        raise BadInput(Problem("the tables", nothing_in_common(rows)))
     write_table(outdir / "combined.csv", pooled)
     write_table(outdir / "combined_studies.csv", rows)
     figure = forest_of_studies(rows, pooled)

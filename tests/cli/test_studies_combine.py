@@ -85,6 +85,39 @@ def test_table_without_standard_errors_is_refused(tmp_path):
     assert "column 'se'" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"se": np.nan}, "no row has an effect and its standard error"),
+        ({"se": "0,43"}, "row 2, column 'se': found '0,43': is no number with a decimal point"),
+        ({"n_patients": np.nan}, "row 2, column 'n_patients': is empty"),
+        ({"niche": "1"}, "row 3, column 'niche': found '1': stands there twice, for proportion, b vs a"),
+        ({}, "has the very numbers of Bern"),
+    ],
+)
+def test_what_would_mislead_is_refused_and_says_which_study(tmp_path, changes, said):
+    places = [tmp_path / city for city in ("bern", "oslo")]
+    for place in places:
+        place.mkdir()
+    tables = table(places[0] / "arm.csv", [1.0, 2.0]), table(places[1] / "arm.csv", [1.0, 2.0], **changes)
+    result = invoke("studies_combine", *tables, "--study", "Bern", "--study", "Oslo", "--outdir", tmp_path / "out")
+    assert result.exit_code == 3
+    assert f"Oslo ({places[1]}" in result.stderr
+    assert said in result.stderr
+
+
+def test_questions_that_differ_are_shown_side_by_side(tmp_path):
+    tables = table(tmp_path / "a.csv", [1.0]), table(tmp_path / "b.csv", [1.0], comparison="per SD of age")
+    result = invoke("studies_combine", *tables, "--study", "Bern", "--study", "Oslo", "--outdir", tmp_path / "out")
+    assert "Bern: b vs a (clr_difference); Oslo: per SD of age (clr_difference)" in result.stderr
+
+
+def test_tables_that_a_spreadsheet_wrote_anew_are_read(tmp_path):
+    one, two = table(tmp_path / "a.csv", [1.0]), table(tmp_path / "b.csv", [3.0])
+    pd.read_csv(two).to_csv(two, sep=";", index=False)
+    assert combined(tmp_path, one, two).loc["1", "effect"] == pytest.approx(2)
+
+
 def test_one_table_or_one_name_twice_is_wrong_usage(tmp_path):
     one = table(tmp_path / "a.csv", [1.0])
     assert invoke("studies_combine", one, "--outdir", tmp_path / "out").exit_code == 2

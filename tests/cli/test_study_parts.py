@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 
 import anndata as ad
 import numpy as np
@@ -139,6 +140,13 @@ def test_discovery_and_validation_stand_side_by_side(cohort, validated, tmp_path
     text = (out / "association_arm_validation_mqc.json").read_text()
     assert "confirmed" in text
     assert "discovery and validation" in text
+
+
+def test_tables_that_are_handed_on_name_no_patient_and_no_sample(cohort, validated, tmp_path):
+    out = associated(with_parts(cohort, validated), tmp_path)
+    names = {*cohort.sections["patient"], *cohort.sections.index}
+    for name in ("arm.csv", "arm_validation.csv"):
+        assert not names & set(re.split(r"\W+", (out / name).read_text())), name
 
 
 def test_tables_of_both_parts_have_the_names_of_niches(cohort, validated, tmp_path):

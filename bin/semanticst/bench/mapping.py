@@ -105,7 +105,9 @@ def bench_mapping(
         if left := list(units)[len(chosen) :]:
             click.echo(f"\nNot run (--most {most}): {', '.join(left)}")
         if parts:
-            click.echo("\n" + part_table(models, joint, truth, folder / "parts"))
+            of_models = {unit: model for unit, (_, model) in models.items()}
+            place = folder / "parts"
+            click.echo("\n" + part_table(units, of_models, joint, truth, k, seed, niche_starts, place))
         if bad_cases:
             click.echo("\n" + bad_case_table(units[chosen[0]][0], models[chosen[0]][1], folder / "bad"))
         if unseen:

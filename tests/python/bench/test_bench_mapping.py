@@ -1,5 +1,6 @@
 """The benchmark of mapping: its tables, and that every bad case is a change."""
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +9,7 @@ from chain_helpers import two_tissues
 from helpers import make_internal
 from semanticst.bench import mapping
 from semanticst.bench.mapping import leave_out_table, row_of
+from semanticst.bench.material import mapped_parts
 from semanticst.bench.material.bad_cases import BAD_CASES, BAD_SETTINGS
 from semanticst.bench.material.bad_models import BAD_MODELS, TOLD_ONLY
 from semanticst.bench.material.left_out import Mapped, train
@@ -15,6 +17,7 @@ from semanticst.bench.material.same_sign import as_joint, same_sign
 from semanticst.constants import has_network
 from semanticst.errors import BadInput
 from semanticst.features.mapped import model_parts
+from semanticst.io.internal import read_sample
 from semanticst.model.store import load_network, load_whole_model
 from semanticst.niche.niche_model import NicheModel
 
@@ -127,6 +130,35 @@ def test_a_network_is_trained_where_the_pipeline_trains_one(trained, tmp_path):
     _, model = train(samples, 2, 0, tmp_path / "model", **SMALL)
     assert [has_network(load_whole_model(found)) for found in (model, trained[1])] == [False, True]
     assert len(mapping.map_onto(samples[:1], model, tmp_path / "mapped").cells) == 200
+
+
+def test_parts_are_samples_of_their_own_and_compared_with_a_training_that_has_them(trained, tmp_path, monkeypatch):
+    folder, model = trained
+    units = {sample: [folder / f"{sample}.qc.h5ad"] for sample in ("s0", "s2", "s3")}
+    adata = ad.read_h5ad(units["s3"][0])
+    truth = pd.concat([pd.Series(a.obs["truth"].to_numpy(str), index=s + ":" + a.obs_names)
+                       for s, (path,) in units.items() for a in [ad.read_h5ad(path)]])  # fmt: skip
+    joint = Mapped(pd.DataFrame({"niche": (truth == "left") + 1}), pd.DataFrame(), 1.0, "")
+    asked = []
+
+    def trained_on(samples, k, seed, place, starts):
+        asked.append(sorted(path.name.removesuffix(".qc.h5ad") for path in samples))
+        parts = [read_sample(path) for path in samples if ".part" in path.name]
+        assert all(
+            part.n_obs == 25 and (part.obs["sample"] == part.uns["semanticst"]["sample"]).all() for part in parts
+        )
+        cells = [f"{part.uns['semanticst']['sample']}:{cell}" for part in parts for cell in part.obs_names]
+        return Mapped(pd.DataFrame({"niche": 1}, index=cells), pd.DataFrame(), 1.0, ""), model
+
+    monkeypatch.setattr(mapped_parts, "train", trained_on)
+    monkeypatch.setattr(mapped_parts, "PARTS", {"25 cells": mapped_parts.PARTS["25 cells, 6 crops"]})
+    text = mapped_parts.part_table(units, {"s3": model}, joint, truth, 2, 0, 1, tmp_path)
+    assert asked == [["s0", "s2", *(f"s3.part{i}" for i in range(6))]]
+    found = [float(value) for value in text.splitlines()[2].split(" | ")[2].split(" / ")]
+    assert found[0] > 0.5, "mapped"
+    assert found[1:] == [0, 1], "one niche in the training with the parts, the truth in that with the whole"
+    assert adata.uns["semanticst"]["batch"] == "s3"
+    assert read_sample(tmp_path / "0-s3" / "s3.part2.qc.h5ad").uns["semanticst"]["batch"] == "s3.part2"
 
 
 def opened(path):

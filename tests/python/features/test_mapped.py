@@ -82,6 +82,17 @@ def test_further_genes_of_a_mapped_sample_change_nothing(tmp_path, model):
     np.testing.assert_array_equal(alone.obsm["X_pca_harmony"], wide.obsm["X_pca_harmony"])
 
 
+def test_a_further_mapped_sample_leaves_the_others_as_they_are(tmp_path, model):
+    """No byte of theirs: with -resume their graphs are not made anew."""
+    one, other = counts("one", 9), counts("other", 10)
+    mapped(tmp_path / "alone", one, model)
+    paths = [stored(tmp_path, adata) for adata in (one, other)]
+    (tmp_path / "both").mkdir()
+    build_components(paths, tmp_path / "both", model=model)
+    alone, both = (tmp_path / name / "one.components.h5ad" for name in ("alone/out", "both"))
+    assert alone.read_bytes() == both.read_bytes()
+
+
 def test_further_genes_of_one_sample_change_nothing_in_training(tmp_path):
     samples = [counts(f"s{i}", i) for i in range(3)]
     found = []

@@ -7,6 +7,8 @@ than studies, and never narrower than without their correction. Heterogeneity: C
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +17,12 @@ from matplotlib.figure import Figure
 from scipy import stats
 from statsmodels.stats.meta_analysis import combine_effects
 
-from semanticst.association.design.tables import read_text_table
+from semanticst.association.design.tables import tidied
 from semanticst.association.output.summary_text import feature_name
 from semanticst.association.stats.results import OMNIBUS, PAIRWISE, PRIMARY, benjamini_hochberg
 from semanticst.errors import BadInput, Problem
 from semanticst.plotting.style import FAINT, INK, new_figure, row_colour
+from semanticst.tables.delimited import read_table
 
 log = logging.getLogger(__name__)
 
@@ -32,32 +35,85 @@ MOST_ROWS = 12
 def read_studies(studies: Mapping[str, Path]) -> pd.DataFrame:
     """Rows with an effect and its standard error of all studies, with a column ``study``.
 
-    Raises BadInput for a table that is none, has no ``se`` or no digest, or is of another model than the first.
+    Raises BadInput, with all problems, for a table that is none, has no ``se``, no digest or a row twice, is of another
+    model than the first, or has the numbers of another one.
     """
-    problems, tables, digests = [], [], {}
+    problems, tables, digests = [], {}, {}
     for study, path in studies.items():
-        table = read_text_table(path, NEEDED)
-        found = table["model_digest"].dropna().unique()
-        if len(found) != 1:
-            message = "expected one model_digest in all rows; give the {contrast}.csv that a run has written"
-            problems.append(Problem(path, message, column="model_digest", value=", ".join(found) or None))
-            continue
-        digests[study] = found[0]
-        for column in ("effect", "se", "n_patients"):
-            table[column] = pd.to_numeric(table[column], errors="coerce")
-        usable = table["family"].isin([PRIMARY, PAIRWISE]) & (table["comparison"] != OMNIBUS)
-        usable &= np.isfinite(table["effect"]) & np.isfinite(table["se"]) & (table["se"] > 0)
-        tables.append(table.loc[usable, [*KEYS, "effect", "se", "n_patients"]].assign(study=study))
-    first = next(iter(digests.values()), "")
-    for study, digest in digests.items():
-        if digest != first:
-            message = (
-                f"its niches are of another model than those of {next(iter(digests))} ({first}); map onto one model"
-            )
-            problems.append(Problem(studies[study], message, column="model_digest", value=digest))
+        place = study if study == str(path) else f"{study} ({path})"
+        try:
+            tables[place], digests[place] = _read_study(path)
+        except BadInput as error:
+            problems += [replace(problem, file=place) for problem in error.problems]
+    first = next(iter(digests), "")
+    for place, digest in digests.items():
+        if digest != digests[first]:
+            message = f"its niches are of another model than those of {first} ({digests[first]}); map onto one model"
+            problems.append(Problem(place, message, column="model_digest", value=digest))
+    for place, other in combinations(tables, 2):
+        if _in_order(tables[place]).equals(_in_order(tables[other])):
+            message = f"has the very numbers of {place}: one study would count twice; give each study once"
+            problems.append(Problem(other, message))
     if problems:
         raise BadInput(problems)
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat([t.assign(study=s) for s, t in zip(studies, tables.values(), strict=True)], ignore_index=True)
+
+
+def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.sort_values(KEYS, ignore_index=True)
+
+
+def _read_study(path: Path) -> tuple[pd.DataFrame, str]:
+    """Usable rows of a table, and the digest of its model."""
+    read = read_table(path, NEEDED)
+    table = tidied(read.frame())
+    absent = [column for column in NEEDED if column not in table]
+    if absent:
+        message = "this column must exist; give the {contrast}.csv that a run has written into association/"
+        raise BadInput([Problem(path, message, row=read.header_line, column=column) for column in absent])
+    found = table["model_digest"].dropna().unique()
+    if len(found) != 1:
+        message = "expected one model_digest in all rows; give the {contrast}.csv that a run has written"
+        raise BadInput(Problem(path, message, column="model_digest", value=", ".join(found) or None))
+    for column in ("effect", "se", "n_patients"):
+        numbers = pd.to_numeric(table[column], errors="coerce")
+        if wrong := np.flatnonzero(numbers.isna() & table[column].notna()).tolist():
+            message = "is no number with a decimal point; give the table as the run has written it"
+            problem = Problem(
+                path, message, row=read.lines[wrong[0]], column=column, value=table[column].iloc[wrong[0]]
+            )
+            raise BadInput(problem)
+        table[column] = numbers
+    usable = table["family"].isin([PRIMARY, PAIRWISE]) & (table["comparison"] != OMNIBUS)
+    usable &= np.isfinite(table["effect"]) & np.isfinite(table["se"]) & (table["se"] > 0)
+    kept = table.loc[usable, [*KEYS, "effect", "se", "n_patients"]]
+    if kept.empty:
+        message = (
+            "no row has an effect and its standard error: nothing of it can be pooled; its column warnings says why"
+        )
+        raise BadInput(Problem(path, message, column="se"))
+    if (twice := kept.duplicated(KEYS)).any():
+        row = kept[twice].iloc[0]
+        message = (
+            f"stands there twice, for {row['feature']}, {row['comparison']}; give the table as the run has written it"
+        )
+        raise BadInput(
+            Problem(path, message, row=read.lines[int(kept.index[twice][0])], column="niche", value=row["niche"])
+        )
+    if (unknown := kept["n_patients"].isna()).any():
+        raise BadInput(Problem(path, "is empty", row=read.lines[int(kept.index[unknown][0])], column="n_patients"))
+    return kept, str(found[0])
+
+
+def nothing_in_common(rows: pd.DataFrame) -> str:
+    """Why nothing was pooled: what each study asks."""
+    asked = [
+        f"{study}: {', '.join(sorted({f'{c} ({e})' for c, e in zip(own['comparison'], own['effect_type'])}))}"
+        for study, own in rows.groupby("study", sort=False)
+    ]
+    return "no niche, feature and comparison is in two of the tables; contrasts must ask the same in all studies. " + (
+        "They ask: " + "; ".join(asked)
+    )
 
 
 def pool(rows: pd.DataFrame) -> pd.DataFrame:
@@ -75,7 +131,8 @@ def pool(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _pooled(group: pd.DataFrame) -> dict:
     effect, variance = group["effect"].to_numpy(float), group["se"].to_numpy(float) ** 2
-    found = combine_effects(effect, variance, method_re="iterated", use_t=True)
+    with np.errstate(divide="ignore"):  # I^2 of effects that are the same is 1 - 1 / 0
+        found = combine_effects(effect, variance, method_re="iterated", use_t=True)
     k = len(effect)
     se = max(float(found.sd_eff_w_re), float(found.sd_eff_w_re_hksj))
     half, half_fixed = stats.t.ppf(0.975, k - 1) * se, stats.norm.ppf(0.975) * float(found.sd_eff_w_fe)

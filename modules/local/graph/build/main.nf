@@ -3,6 +3,8 @@ process GRAPH_BUILD {
     label 'process_low'
     memory { (2.GB + 24.KB * (meta.cells ?: 0)) * task.attempt }
     time { (1.h + 20.s * ((meta.cells ?: 0) / 1000)) * task.attempt }
+    // by content: a further sample that is mapped leaves the components of the others as they are
+    cache 'deep'
 
     conda "${moduleDir}/environment.yml"
     container 'nf-semanticst/torch:0.1.0'
