@@ -106,6 +106,19 @@ def test_what_would_mislead_is_refused_and_says_which_study(tmp_path, changes, s
     assert said in result.stderr
 
 
+def test_slopes_are_pooled_per_unit_of_the_variable(tmp_path):
+    """Each study states them per SD of its own patients: these have SDs of 2 and 4 and the same slope of 0.5."""
+    tables = [
+        table(tmp_path / f"{sd}.csv", [0.5 * sd], se=0.1 * sd, effect_type="clr_slope_per_sd",
+              comparison=f"per SD of age (years) ({sd})", n_patients=10 * sd)
+        for sd in (2, 4)
+    ]  # fmt: skip
+    found = combined(tmp_path, *tables).loc["1"]
+    assert (found["comparison"], found["effect_type"]) == ("per unit of age (years)", "clr_slope_per_unit")
+    assert (found["effect"], found["tau2"]) == (pytest.approx(0.5), 0)
+    assert found["ci_high_fixed"] - found["effect_fixed"] == pytest.approx(1.959964 * 0.1 / np.sqrt(2))
+
+
 def test_questions_that_differ_are_shown_side_by_side(tmp_path):
     tables = table(tmp_path / "a.csv", [1.0]), table(tmp_path / "b.csv", [1.0], comparison="per SD of age")
     result = invoke("studies_combine", *tables, "--study", "Bern", "--study", "Oslo", "--outdir", tmp_path / "out")

@@ -149,6 +149,26 @@ def test_tables_that_are_handed_on_name_no_patient_and_no_sample(cohort, validat
         assert not names & set(re.split(r"\W+", (out / name).read_text())), name
 
 
+def test_slopes_of_both_parts_are_per_sd_of_the_discovery(cohort, validated, tmp_path):
+    paths = with_parts(cohort, validated).write(tmp_path, ROWS + "trend,continuous,x,,,,,,,,,,\n")
+    options = [item for name, path in paths.items() for item in (f"--{name}", path)]
+    more = ("--clinical-permutations", 99, "--outdir", tmp_path)
+    assert invoke("niche_associate", "--contrast", "trend", *options, *more).exit_code == 0
+    both, discovery, validation = (
+        pd.read_csv(tmp_path / f"trend{name}.csv").astype({"niche": str}).set_index("niche")
+        for name in ("_replication", "", "_validation")
+    )
+    x = cohort.sections.drop_duplicates("patient").set_index("patient")["x"].astype(float)
+    sds = x[~x.index.isin(validated)].std(), x[validated].std()
+    assert discovery.loc[both.index, "comparison"].unique().tolist() == [f"per SD of x ({sds[0]:.3g})"]
+    np.testing.assert_allclose(both["effect_discovery"], discovery.loc[both.index, "effect"])
+    for column in ("effect", "ci_low"):
+        expected = validation.loc[both.index, column] * sds[0] / sds[1]
+        np.testing.assert_allclose(both[f"{column}_validation"], expected, rtol=0.01)
+    assert both["p_validation"].notna().all()
+    assert set(both["same_direction"]) <= {"yes", "no"}
+
+
 def test_tables_of_both_parts_have_the_names_of_niches(cohort, validated, tmp_path):
     (tmp_path / "names.csv").write_text("niche,name\n2,Border\n")
     out = associated(with_parts(cohort, validated), tmp_path, "--niche-names", tmp_path / "names.csv")

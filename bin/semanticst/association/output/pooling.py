@@ -19,6 +19,7 @@ from statsmodels.stats.meta_analysis import combine_effects
 
 from semanticst.association.design.tables import tidied
 from semanticst.association.output.summary_text import feature_name
+from semanticst.association.stats.per_sd import without_sd
 from semanticst.association.stats.results import OMNIBUS, PAIRWISE, PRIMARY, benjamini_hochberg
 from semanticst.errors import BadInput, Problem
 from semanticst.plotting.style import FAINT, INK, new_figure, row_colour
@@ -86,7 +87,7 @@ def _read_study(path: Path) -> tuple[pd.DataFrame, str]:
         table[column] = numbers
     usable = table["family"].isin([PRIMARY, PAIRWISE]) & (table["comparison"] != OMNIBUS)
     usable &= np.isfinite(table["effect"]) & np.isfinite(table["se"]) & (table["se"] > 0)
-    kept = table.loc[usable, [*KEYS, "effect", "se", "n_patients"]]
+    kept = _per_unit(table.loc[usable, [*KEYS, "effect", "se", "n_patients"]])
     if kept.empty:
         message = (
             "no row has an effect and its standard error: nothing of it can be pooled; its column warnings says why"
@@ -103,6 +104,18 @@ def _read_study(path: Path) -> tuple[pd.DataFrame, str]:
     if (unknown := kept["n_patients"].isna()).any():
         raise BadInput(Problem(path, "is empty", row=read.lines[int(kept.index[unknown][0])], column="n_patients"))
     return kept, str(found[0])
+
+
+def _per_unit(rows: pd.DataFrame) -> pd.DataFrame:
+    """Slopes per SD of a study's own patients, per unit of the variable: ``clr_slope_per_unit``."""
+    shared, sd = without_sd(rows["comparison"])
+    slope, divisor = sd.notna() & (sd > 0), sd.where(sd > 0, 1.0)
+    return rows.assign(
+        comparison=shared.str.replace("per SD of", "per unit of").where(slope, rows["comparison"]),
+        effect_type=rows["effect_type"].str.replace("per_sd", "per_unit").where(slope, rows["effect_type"]),
+        effect=rows["effect"] / divisor,
+        se=rows["se"] / divisor,
+    )
 
 
 def nothing_in_common(rows: pd.DataFrame) -> str:

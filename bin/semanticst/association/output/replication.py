@@ -10,6 +10,7 @@ from statsmodels.stats.multitest import multipletests
 from semanticst.association.associate import Association
 from semanticst.association.design.tables import read_text_table
 from semanticst.association.output.summary_text import feature_name
+from semanticst.association.stats.per_sd import without_sd
 from semanticst.association.stats.results import PAIRWISE, SIGNIFICANT
 from semanticst.constants import VALIDATION, Obs
 from semanticst.mqc import multiqc
@@ -34,10 +35,11 @@ def side_by_side(discovery: pd.DataFrame, validation: pd.DataFrame | None) -> pd
 
     ``found``: q < 0.05 in the discovery. ``same_direction``: the signs of both effects agree. ``p_holm``: p of the
     validation, adjusted by Holm over what was found. ``confirmed``: found, same direction, and p_holm < 0.05.
+    Slopes per SD of a variable are per SD of the discovery in both.
     """
     ours = discovery.loc[discovery["family"] != "composition", [*KEYS, "effect_type", "family", *SHOWN]]
     theirs = pd.DataFrame(columns=[*KEYS, *SHOWN]) if validation is None else validation[[*KEYS, *SHOWN]]
-    both = ours.merge(theirs, on=KEYS, how="left", suffixes=("_discovery", "_validation"))
+    both = _merged(ours, theirs)
     found = (both["q_discovery"] < SIGNIFICANT).to_numpy(bool)
     effects = both[["effect_discovery", "effect_validation"]].to_numpy(float)
     known = np.isfinite(effects).all(axis=1)
@@ -52,6 +54,21 @@ def side_by_side(discovery: pd.DataFrame, validation: pd.DataFrame | None) -> pd
     confirmed = found & same & (both["p_holm"] < SIGNIFICANT).to_numpy(bool)
     both["confirmed"] = np.where(found, np.where(confirmed, "yes", "no"), "")
     return both.drop(columns=["q_validation"])
+
+
+def _merged(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
+    """Rows of ``ours`` beside those of ``theirs``, whose slopes are brought to the SD of ours."""
+    parts = []
+    for rows in (ours, theirs):
+        shared, sd = without_sd(rows["comparison"])
+        parts.append(rows.assign(shared=shared, sd=sd))
+    theirs_shared = parts[1].drop(columns="comparison")
+    on = ["niche", "feature", "shared"]
+    both = parts[0].merge(theirs_shared, on=on, how="left", suffixes=("_discovery", "_validation"))
+    factor = (both["sd_discovery"] / both["sd_validation"]).fillna(1.0)
+    for column in ("effect", "ci_low", "ci_high"):
+        both[f"{column}_validation"] = both[f"{column}_validation"].astype(float) * factor
+    return both.drop(columns=["shared", "sd_discovery", "sd_validation"])
 
 
 def write_replication(result: Association, validation: Association | None, reason: str, outdir: Path) -> None:

@@ -17,6 +17,7 @@ from semanticst.association.stats.linear_contrast import (
     untestable_feature,
 )
 from semanticst.association.stats.omnibus import indicators, omnibus_test
+from semanticst.association.stats.per_sd import per_sd
 from semanticst.association.stats.permutation import MODELLED, PERMUTED, Rearrangements
 from semanticst.association.stats.results import OMNIBUS, PAIRWISE, PRIMARY
 
@@ -90,7 +91,7 @@ def compare_continuous(design: Design, features: Features, settings: Settings) -
     for row in rows if is_plain(design) else ():
         if "effect" in row:
             row["p_rank"] = _kendall(x, features.modelled[row["feature"], row["niche"]])
-    comparison = f"per SD of {design.contrast.column} ({spread:.3g})"
+    comparison = per_sd(design.contrast.column, spread)
     _describe(rows, features, None, "", "", comparison, PRIMARY, "slope_per_sd")
     return rows
 
