@@ -10,6 +10,8 @@ import scipy.sparse as sp
 from PIL import Image
 
 from helpers import invoke
+from semanticst.errors import ReadError
+from semanticst.io.regions.pieces import need_one_section
 
 
 def tissue_array(n_rows=3, n_columns=4, n_cells=150, radius=200.0, pitch=700.0, turn=0.0, missing=(), stray=0, seed=0):
@@ -136,3 +138,40 @@ def test_help_has_the_name_that_a_user_typed(monkeypatch):
     assert invoke("sample_split", "--help").stdout.startswith("Usage: ./semanticst split ")
     # and it is not handed on to commands that this one starts
     assert not invoke("sample_split", "--help").stdout.startswith("Usage: ./semanticst")
+
+
+def fields_of_view(n_rows, n_columns, side=200.0, gap=120.0, n_cells=100, seed=0):
+    """Places of cells in squares with gaps between them."""
+    rng = np.random.default_rng(seed)
+    corners = [(column * (side + gap), row * (side + gap)) for row in range(n_rows) for column in range(n_columns)]
+    return np.concatenate([rng.uniform(0, side, (n_cells, 2)) + corner for corner in corners])
+
+
+def test_fields_of_view_in_a_grid_are_told_from_cores():
+    fields = fields_of_view(3, 4)
+    with pytest.raises(ReadError, match="12 pieces .* 3 x 4, as fields of view do.* tell them by a column fov"):
+        need_one_section(fields, pd.DataFrame(index=range(len(fields))))
+    assert need_one_section(fields, pd.DataFrame({"fov": np.repeat(range(12), 100)})) == []
+    cores, _ = tissue_array()
+    with pytest.raises(ReadError, match="12 pieces .* 3 x 4, as the cores of a tissue array do"):
+        need_one_section(cores, pd.DataFrame(index=range(len(cores))))
+
+
+def test_split_says_when_pieces_look_like_fields_of_view(tmp_path):
+    assert "the pieces fill rectangles, as fields of view do" in split(tmp_path, fields_of_view(2, 3)).stderr
+    assert "rectangles" not in split(tmp_path, tissue_array(2, 3)[0]).stderr
+
+
+def test_large_pieces_far_apart_are_warned_of_and_fragments_are_not():
+    rng = np.random.default_rng(0)
+    one, other = rng.uniform(0, 1000, (2, 400, 2))
+    (told,) = need_one_section(np.concatenate([one, other + [4000, 0]]), pd.DataFrame(index=range(800)))
+    assert told.startswith("2 large pieces of tissue lie far apart (50%, 50% of the cells; 30")
+    assert "'./semanticst split'" in told
+    # a torn section; a needle biopsy in two; a floating speck far away
+    for points in (
+        np.concatenate([one, other + [1300, 0]]),
+        np.concatenate([one * [8, 0.5], other * [8, 0.5] + [9500, 100]]),
+        np.concatenate([one, other[:35] * 0.1 + [5000, 0]]),
+    ):
+        assert need_one_section(points, pd.DataFrame(index=range(len(points)))) == []

@@ -233,7 +233,7 @@ def internal_form(raw: ad.AnnData, reader: Reader, row: dict[str, str]) -> ad.An
     spatial, warning = check_coordinates(raw.obsm[Obsm.SPATIAL], cells)
     warnings += [warning] if warning else []
     if part_of(row) is None:
-        need_one_section(spatial, obs)
+        warnings += need_one_section(spatial, obs)
     warnings += check_sections(cells, obs, spatial, fields=not raw.uns.get("platform"))
     scale = scale_of_input(raw, row)
 

@@ -23,7 +23,9 @@ SECTION_COLUMNS = frozenset({
     "coreid", "tmacore", "fov", "fovid", "tile", "tileid", "acquisition", "acquisitionid", "puck", "region",
     "regionid", "batch", "dataset", "origident", "donor", "donorid", "patient", "patientid", "subject", "subjectid",
     "mouse", "mouseid", "animal", "animalid", "specimen", "specimenid", "pointid", "point", "scene", "sectionname",
-    "slidename", "imagefile", "capturearea", "samplelabel", "tissuesection",
+    "slidename", "imagefile", "capturearea", "samplelabel", "tissuesection", "bregma", "bregmalevel", "sectionlabel",
+    "sectionnumber", "sectionindex", "slicelabel", "slicename", "slicenumber", "sliceindex", "brainsection",
+    "brainsectionlabel", "brainslice", "tissueid", "tissuepiece", "piece",
 } | _numbered("slide", "section", "sample", "image", "core", "fov", "tile", "patient", "slice", "roi"))  # fmt: skip
 """Columns that tell sections apart, in lower-case letters. Several values are no fault in themselves: the fields of
 view of a slide lie side by side."""
@@ -31,8 +33,12 @@ SIDE_BY_SIDE_IS_USUAL = frozenset({"fov", "fovid", "tile", "tileid", "region", "
 PLAINLY_SECTIONS = frozenset({
     "libraryid", "library", "sample", "sampleid", "samplename", "section", "sectionid", "sectionname", "tissuesection",
     "core", "coreid", "tmacore", "puck", "capturearea", "mouse", "mouseid", "animal", "animalid", "specimen",
+    "slice", "sliceid", "slicelabel", "slicename", "slicenumber", "sliceindex", "bregma", "bregmalevel",
+    "sectionlabel", "sectionnumber", "sectionindex", "brainsection", "brainsectionlabel", "brainslice",
 } | _numbered("section", "sample", "core"))  # fmt: skip
 """Several values of these are several sections wherever they lie; an image or a batch may be a part of one."""
+DEPTHS = frozenset({"z", "zlevel", "zplane", "zindex", "zslice", "zposition", "zcoord", "centerz", "plane", "depth"})
+"""A few levels of these on top of each other are sections of a block, or optical planes of one section."""
 PATIENTS = frozenset({"donor", "donorid", "patient", "patientid", "patientno", "subject", "subjectid"})
 GIVE_EACH_A_ROW = (
     "give each a row of the samplesheet with a part of the path (docs/usage.md, Several samples from one folder)"
@@ -72,6 +78,8 @@ def check_sections(ids: pd.Index, obs: pd.DataFrame, points: np.ndarray, fields:
     warnings = []
     for name in obs.columns:
         kind = plain(name)
+        if kind in DEPTHS:
+            warnings += _levels(name, obs[name], points)
         if kind not in SECTION_COLUMNS or (kind in FIELDS and not fields):
             continue
         labels = _labels(obs[name])
@@ -89,6 +97,18 @@ def check_sections(ids: pd.Index, obs: pd.DataFrame, points: np.ndarray, fields:
         if kind not in SIDE_BY_SIDE_IS_USUAL:
             warnings.append(f"several sections side by side? {where}")
     return warnings
+
+
+def _levels(name: str, column: pd.Series, points: np.ndarray) -> list[str]:
+    """A warning where cells lie at a few depths, those of each all over the section."""
+    labels = _labels(column)
+    sizes = np.bincount(labels[labels >= 0])
+    if len(sizes) < 2 or np.median(sizes) < FEWEST or overlap(labels, points) < OVERLAP:
+        return []
+    return [
+        f"several sections on top of each other? the column {name} has {len(sizes)} levels: planes of one section may; "
+        f"if they are sections, {how_to_split(name)}"
+    ]
 
 
 def how_to_split(column: str) -> str:

@@ -35,7 +35,22 @@ def test_sections_side_by_side_are_a_warning_and_fields_of_view_none():
     assert overlap(pd.factorize(HALVES)[0], points) == 0
 
 
-@pytest.mark.parametrize("column", ["library_id", "Sample ID", "TMA core", "puck"])
+def test_levels_of_bregma_are_sections():
+    levels = np.repeat([-0.29, 0.06, 0.11, 0.26], N // 4)
+    with pytest.raises(ReadError, match="on top of each other: the column Bregma tells 4 apart .* part_column Bregma"):
+        check(Bregma=levels)
+
+
+def test_levels_of_z_are_planes_or_sections():
+    (told,) = check(z=np.repeat([0.0, 10.0, 20.0, 30.0], N // 4))
+    assert told.startswith("several sections on top of each other? the column z has 4 levels")
+    assert "part_column z" in told
+    # the depth of each cell, and one that falls from left to right
+    assert check(z=np.random.default_rng(1).uniform(0, 30, N)) == []
+    assert check(z=(PLACES[:, 0] // 250)) == []
+
+
+@pytest.mark.parametrize("column", ["library_id", "Sample ID", "TMA core", "puck", "slice_id", "Bregma"])
 def test_samples_named_by_a_column_are_refused_wherever_they_lie(column):
     points = PLACES + np.column_stack([np.repeat([0, 600], N // 2), np.zeros(N)])
     message = f"several sections in one sample: the column {column} tells 2 apart .* part_column {column}"

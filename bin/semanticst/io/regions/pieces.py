@@ -23,6 +23,13 @@ SAME_LINE = 0.5
 """Centres that are nearer than this share of their usual distance, across a line of the grid, are on one line."""
 FEWEST_CORES = 6
 """Pieces in a grid that are plainly the cores of a tissue array, and no sections of one block."""
+FAR, LARGE = 0.5, 0.1
+"""Gap over the diagonal of a piece, from which it is far from the others; share of the cells that a large piece has."""
+CORNER = 0.14
+"""Side of squares in the corners of a rectangle, as a share of its own, which a disc in it does not reach."""
+FIELDS_OF_ONE = (
+    "Fields of view of one section, imaged with gaps: tell them by a column fov of the cells, and they are one sample"
+)
 LOOKED_AT = 20_000
 """Cells that are looked at to tell whether a sample is a tissue array."""
 
@@ -78,23 +85,66 @@ def find_pieces(points: np.ndarray, gap: float | None = None) -> Pieces:
     return _ordered(label, points, gap)
 
 
-def need_one_section(points: np.ndarray, obs: pd.DataFrame) -> None:
-    """Raise ReadError when cells (float, n x 2 or 3) plainly lie in the cores of a tissue array.
+def need_one_section(points: np.ndarray, obs: pd.DataFrame) -> list[str]:
+    """Warnings about cells (float, n x 2 or 3) that lie in pieces of tissue far apart.
 
-    Fields of view that were chosen here and there form grids too: where a column of obs tells them, nothing is said.
+    Raises ReadError when they plainly lie in the cores of a tissue array. Fields of view that were chosen here and
+    there form grids too: where a column of obs tells them, nothing is said. Pieces that are far apart may be two
+    sections, and as well the fragments of one biopsy: a warning.
     """
     fields = [name for name in obs.columns if plain(name) in FIELDS]
     some = points[np.isfinite(points[:, :2]).all(axis=1), :2][:: max(1, len(points) // LOOKED_AT)]
-    if len(some) < FEWEST_CORES * FEWEST_CELLS or any(obs[name].nunique() >= FEWEST_CORES for name in fields):
-        return
-    pieces = find_pieces(np.asarray(some, dtype=np.float64))
+    some = np.asarray(some, dtype=np.float64)
+    n_fields = max((obs[name].nunique() for name in fields), default=0)
+    if len(some) < 2 * FEWEST_CELLS or n_fields >= FEWEST_CORES:
+        return []
+    pieces = find_pieces(some)
     if pieces.row is not None and pieces.column is not None and pieces.n >= FEWEST_CORES:
         rows, columns = int(pieces.row.max()) + 1, int(pieces.column.max()) + 1
+        looks = "as fields of view do" if rectangles(some, pieces) else "as the cores of a tissue array do"
         raise ReadError(
-            f"{pieces.n} pieces of tissue lie in a grid of {rows} x {columns}, as the cores of a tissue array do, and "
-            "a sample is one section. './semanticst split' with this path writes a samplesheet with a row for each "
-            "core (docs/usage.md, Several samples from one folder)"
+            f"{pieces.n} pieces of tissue lie in a grid of {rows} x {columns}, {looks}, and a sample is one section. "
+            "Cores: './semanticst split' with this path writes a samplesheet with a row for each (docs/usage.md, "
+            f"Several samples from one folder). {FIELDS_OF_ONE}"
         )
+    return far_apart(some, pieces) if n_fields < 2 else []
+
+
+def far_apart(points: np.ndarray, pieces: Pieces) -> list[str]:
+    """A warning where large pieces lie farther from each other than tissue that was torn does."""
+    from scipy.spatial import cKDTree
+
+    sizes = np.bincount(pieces.label[pieces.label >= 0], minlength=pieces.n)
+    large = [number for number in range(pieces.n) if sizes[number] >= LARGE * sizes.sum()]
+    if len(large) < 2:
+        return []
+    of_piece = [points[pieces.label == number] for number in large]
+    wide = [float(np.hypot(*np.ptp(own, axis=0))) for own in of_piece]
+    for i, own in enumerate(of_piece):
+        others = np.concatenate(of_piece[:i] + of_piece[i + 1 :])
+        gap = float(cKDTree(others).query(own)[0].min())
+        if gap >= FAR * wide[i]:
+            shares = ", ".join(f"{sizes[number] / len(points):.0%}" for number in large)
+            return [
+                f"{len(large)} large pieces of tissue lie far apart ({shares} of the cells; {gap:.4g} units of the "
+                f"coordinates beside a piece that is {wide[i]:.4g} wide): fragments of one section may, but are these "
+                "several sections, './semanticst split' with this path writes a samplesheet with a row for each"
+            ]
+    return []
+
+
+def rectangles(points: np.ndarray, pieces: Pieces) -> bool:
+    """Whether most pieces fill the rectangle around them, as fields of view do and cores (pi / 4 of it) do not.
+
+    points : float, n x 2. Told by the cells in the corners, where a disc has none.
+    """
+    full = 0
+    for number in range(pieces.n):
+        own = points[pieces.label == number]
+        place = (own - own.min(axis=0)) / np.maximum(np.ptp(own, axis=0), 1e-12)
+        in_corners = (np.abs(place - 0.5) > 0.5 - CORNER).all(axis=1).mean()
+        full += in_corners > 0.5 * (2 * CORNER) ** 2
+    return full > 0.75 * pieces.n
 
 
 def row_letters(row: int) -> str:

@@ -11,7 +11,7 @@ from semanticst.errors import BadInput, Problem
 from semanticst.io.coordinates import check_coordinates
 from semanticst.io.ingest import read_raw, scale_of_input
 from semanticst.io.readers import ReadError
-from semanticst.io.regions.pieces import Pieces, find_pieces
+from semanticst.io.regions.pieces import FIELDS_OF_ONE, Pieces, find_pieces, rectangles
 from semanticst.plotting.part_maps import draw_parts
 from semanticst.units import MICROMETRE
 from semanticst.writing import write_table
@@ -57,6 +57,8 @@ def split_sample(path: Path, settings: dict[str, str], gap: float | None, outdir
         "%d pieces%s, %d to %d cells, parted by more than %.4g %s; %d of %d cells are in none",
         pieces.n, grid, sizes.min(), sizes.max(), pieces.gap, unit, (pieces.label < 0).sum(), len(points),
     )  # fmt: skip
+    if grid and rectangles(points, pieces):
+        log.warning("the pieces fill rectangles, as fields of view do and cores do not. %s", FIELDS_OF_ONE)
     log.info("look at %s, then fill in the column patient of %s", outdir / PICTURE, outdir / SHEET)
     return pieces
 
