@@ -11,10 +11,11 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from semanticst.constants import THUMBNAILS, UNS, Obs, Obsm
+from semanticst.constants import STAINING, THUMBNAILS, UNS, FeatureType, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.io.columns import are_missing, as_bool, plain_frame
 from semanticst.io.coordinates import Extent, Scale, check_coordinates, extent_of, scale_of
+from semanticst.io.count_like import why_no_counts
 from semanticst.io.gene_names import drop_nameless, gene_table, split_controls, unique_genes
 from semanticst.io.proteins import split_proteins
 from semanticst.io.pseudonyms import anonymous, anonymous_picture
@@ -224,8 +225,11 @@ def internal_form(raw: ad.AnnData, reader: Reader, row: dict[str, str]) -> ad.An
     _need_features(var, "without controls")
     platform = row.get("platform") or str(raw.uns.get("platform", ""))
     stated = row.get("feature_type", "")
-    kinds = check_values(X, cells, var.index, stated, platform)
+    why = why_no_counts(X) if stated in ("", FeatureType.COUNTS) else ""
+    kinds = check_values(X, cells, var.index, stated, platform, bool(why))
     kind = kinds[0]
+    if why and platform not in STAINING:  # whole numbers of a microscope are intensities
+        warnings.append(no_counts(why, bool(stated)))
     X, var, note = unique_genes(X, var, kind)
     notes += [note] if note else []
     _need_features(var, "after those of one name were added up")
@@ -354,6 +358,12 @@ def _annotated(
 
     drawn = float(row["outline_um_per_px"]) if row.get("outline_um_per_px") else None
     return annotated_regions(Path(row["annotation"]), spatial, outline_scale(drawn, scale.um_per_unit or 0), extent)
+
+
+def no_counts(why: str, stated: bool) -> str:
+    """A warning about whole numbers that are no counts; ``stated``: though the samplesheet says that they are."""
+    told = "counts are stated" if stated else "read as continuous; if they are counts, feature_type says so"
+    return f"the values are whole numbers and no counts: {why}; {told}. Bring the raw counts"
 
 
 def _need_features(var: pd.DataFrame, when: str) -> None:

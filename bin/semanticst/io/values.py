@@ -29,7 +29,9 @@ def as_csr(values) -> sp.csr_matrix:
     return matrix
 
 
-def check_values(X: sp.csr_matrix, cells, features, stated: str, platform: str = "") -> tuple[FeatureType, ...]:
+def check_values(
+    X: sp.csr_matrix, cells, features, stated: str, platform: str = "", no_counts: bool = False
+) -> tuple[FeatureType, ...]:
     """What the values may be, see `possible_types`; only that which the samplesheet states (``""`` = not stated).
 
     Raises ReadError when a value is not finite, negative though not stated to be continuous, or at odds with what is
@@ -57,16 +59,17 @@ def check_values(X: sp.csr_matrix, cells, features, stated: str, platform: str =
         if stated == FeatureType.ONEHOT and X.shape[0] and np.diff(X.indptr).max() > 1:
             cell = cells[int(np.diff(X.indptr).argmax())]
             raise ReadError(f"feature_type onehot is stated, but cell {cell} has more than one feature")
-    return (FeatureType(stated),) if stated else possible_types(X, platform)
+    return (FeatureType(stated),) if stated else possible_types(X, platform, no_counts)
 
 
-def possible_types(X: sp.csr_matrix, platform: str = "") -> tuple[FeatureType, ...]:
+def possible_types(X: sp.csr_matrix, platform: str = "", no_counts: bool = False) -> tuple[FeatureType, ...]:
     """What non-negative values (without stored zeros) of a sample may be; the first is what it is taken for alone.
 
     All 0 or 1 with one feature per cell is a typing (a few cells may have no type), other 0 and 1 are binary markers,
     whole numbers are counts, anything else is continuous. But one sample does not tell all: a typing may be binary
     markers of a section in which no cell has two, 0 and 1 may be sparse counts, and whole numbers intensities. Which of
-    them it is follows from the other samples of the cohort (`cohort_type`).
+    them it is follows from the other samples of the cohort (`cohort_type`). no_counts : whether whole numbers cannot be
+    counts (`semanticst.io.count_like`).
     """
     if not X.nnz:
         # cells without anything fit whatever the other samples hold
@@ -82,7 +85,7 @@ def possible_types(X: sp.csr_matrix, platform: str = "") -> tuple[FeatureType, .
         if expected_above_one(X) >= SURELY_SEEN:
             return marks
         return (FeatureType.COUNTS,) if platform in COUNTING else (*marks, FeatureType.COUNTS)
-    if first_where(X.data, lambda v: v != np.floor(v)) is not None:
+    if no_counts or first_where(X.data, lambda v: v != np.floor(v)) is not None:
         return (FeatureType.CONTINUOUS,)
     return (FeatureType.COUNTS, FeatureType.CONTINUOUS) if platform in STAINING else (FeatureType.COUNTS,)
 
