@@ -62,6 +62,7 @@ function placesOf(gaps) {
 
 // The columns of a section by name (Uint8Array, Uint16Array)
 async function columnsOf(section, content) {
+  if (content.digest !== section.digest) throw new Error("not of the same build");
   const bytes = await unpacked(content.data), columns = {};
   let at = 0;
   for (const [name, width, n] of content.fields) {

@@ -2,6 +2,7 @@
 published, and a name or a clinical column that changes repeats only what shows it."""
 
 import csv
+import json
 import re
 import stat
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 
 from engine_helpers import Run, pipeline, write_sheet
+from explorer_helpers import handed_over
 from helpers import invoke
 from published import published
 
@@ -110,8 +112,11 @@ def test_what_is_sought_would_be_found(first, cohort):
         "qc/qc.csv",
         "multiqc/multiqc_report.html",
         f"integration/denoised/{code}.denoised.h5ad",
+        "explorer/data/cohort.js",
+        f"the name exports/qupath/{code}.niches.geojson",
     }
     assert expected <= holding  # fmt: skip
+    assert [name for name in holding if name.startswith("explorer/data/section_")]
     with h5py.File(first.outdir / "integration/cohort.h5ad") as file:
         assert not {"orig.ident", "ward"} & set(file["obs"])
 
@@ -160,6 +165,12 @@ def test_names_are_shown_everywhere(first):
     cohort = ad.read_h5ad(folder / "integration/cohort.h5ad")
     assert cohort.obs["niche_name"].cat.categories.tolist() == ["Niche 1", NAME, "Niche 3", "Niche 4"]
     assert cohort.uns["niche_name_colors"].tolist() == list(cohort.uns["niche_colors"])
+    shown = handed_over(folder / "explorer/data/cohort.js")["niches"]
+    assert [n["name"] for n in shown] == ["Niche 1", f"Niche 2 ({NAME})", "Niche 3", "Niche 4"]
+    assert [n["colour"] for n in shown] == list(cohort.uns["niche_colors"])
+    for file in sorted((folder / "exports/qupath").iterdir()):
+        classes = [f["properties"]["classification"]["name"] for f in json.loads(file.read_text())["features"]]
+        assert set(classes) <= {n["name"] for n in shown}
 
 
 def test_the_object_has_what_the_tables_know(first, second, cohort):
@@ -176,6 +187,10 @@ def test_the_object_has_what_the_tables_know(first, second, cohort):
     assert not (info / "clinical.valid.csv").exists()
     assert "timepoint" not in pd.read_csv(info / "samplesheet.used.csv")
     assert (first.outdir / "pipeline_info/clinical.valid.csv").exists()
+    known = [{v["name"] for v in handed_over(run.outdir / "explorer/data/cohort.js")["variables"]}
+             for run in (first, second)]  # fmt: skip
+    assert {"age", "response", "timepoint"} <= known[0]
+    assert not {"age", "response", "timepoint"} & known[1]
 
 
 def test_a_name_and_a_clinical_column_repeat_only_what_shows_them(second):

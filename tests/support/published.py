@@ -10,6 +10,8 @@ from pathlib import Path
 
 import h5py
 
+from explorer_helpers import columns
+
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{64,}={0,2}")
 _PDF_SHOWN = re.compile(rb"\[((?:\((?:\\.|[^()\\])*\)|[^\]()])*)\]\s*TJ", re.S)
 _PDF_TEXT = re.compile(rb"\(((?:\\.|[^()\\])*)\)")
@@ -25,6 +27,8 @@ def published(outdir: Path) -> Iterator[tuple[str, bytes]]:
             yield from inside(name, path.read_bytes())
             if path.suffix == ".h5ad":
                 yield name, b"\n".join(_texts_of_hdf5(path))
+            if name.startswith("explorer/data/section_"):
+                yield name, "\n".join(columns(path)["ids"]).encode()
 
 
 def inside(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:

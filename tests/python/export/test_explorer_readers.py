@@ -211,11 +211,10 @@ def test_files_that_are_missing_or_damaged_are_told_where_they_would_be(browser,
     whole = make_explorer(tmp_path)
     data = whole.folder / "data"
     good = {path.name: path.read_text() for path in data.iterdir()}
-    text = good["section_0003.js"]
+    text, other = good["section_0003.js"], good["section_0002.js"].replace('"number":2', '"number":4')
     (data / "section_0001.js").unlink()
     (data / "section_0003.js").write_text(text[: len(text) // 2])  # no script
-    other = text.replace('"number":3', '"number":4').replace('"data":"', '"data":"AAAA', 1)
-    (data / "section_0004.js").write_text(other)
+    (data / "section_0004.js").write_text(other)  # of as many cells, from another explorer
     (data / "picture_0002.js").write_text(good["picture_0002.js"].replace("base64,", "base64,AAAA"))
     page = browser.open(whole.url, 1280, 800)
     page.wait(READY)
@@ -225,15 +224,19 @@ def test_files_that_are_missing_or_damaged_are_told_where_they_would_be(browser,
     assert told[0].startswith("data/section_0001.js is missing or cannot be read: copy the whole folder")
     assert told[1].startswith("No picture of the tissue: data/picture_0002.js is damaged")
     assert told[2].startswith("data/section_0003.js is damaged, or of another explorer: copy the folder again")
-    assert told[3].startswith("data/section_0004.js is damaged, or of another explorer (")
+    assert told[3].startswith("data/section_0004.js is damaged, or of another explorer (not of the same build)")
     assert page.evaluate("panels.map(p => p.broken)") == [True, False, True, True]
     page.evaluate("(panels[0].target.focus(), explorer.state.colour = 'type', explorer.show(), explorer.image(), 0)")
     for key in ("Enter", "v", "ArrowLeft", "+", "0"):
         page.press(key)
-    (data / "section_0003.js").write_text(text)
+    (data / "section_0003.js").write_text(text.replace('"data":"', '"data":"AAAA', 1))
     page.evaluate("panels[2].target.querySelector('.problem button').scrollIntoView()")
     page.evaluate("panels[2].element.id = 'third'")
     page.click_on("#third .problem button")
+    again = "panels.find(p => p.section.sample === 's3')?.target.querySelector('.problem')?.firstChild.textContent"
+    page.wait(f"{again}?.includes('or of another explorer (')")
+    (data / "section_0003.js").write_text(text)
+    page.evaluate("panels.find(p => p.section.sample === 's3').target.querySelector('.problem button').click()")
     page.wait("panels.find(p => p.section.sample === 's3')?.broken === false")
     assert not [error for error in page.errors if "TypeError" in error and "section_" not in error]
 

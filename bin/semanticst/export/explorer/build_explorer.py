@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import shutil
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,11 +94,13 @@ def build_explorer(inputs: Inputs, page: Path, outdir: Path, seed: int = 0) -> N
             kept = kept[order]
             content = packed({"gap": gaps} | _columns(cohort, kept, types, features, more))
             content["ids"] = packed_ids(ids[kept])
-            _script(data / f"{name}.js", "section", {"number": number, **content})
+            digest = f"{zlib.crc32(json.dumps(content).encode()):08x}"  # the page shows no cells of another explorer
+            _script(data / f"{name}.js", "section", {"number": number, "digest": digest, **content})
             counts = np.bincount(cohort.cells[Obs.NICHE].to_numpy()[rows], minlength=len(cohort.niches) + 1)[1:]
             sections.append({
                 "number": number, "sample": sample, "patient": str(cohort.cells[Obs.PATIENT].iloc[rows[0]]),
-                "file": f"data/{name}.js", "cells": len(rows), "shown": len(kept), "corner": corner, "step": step,
+                "file": f"data/{name}.js", "digest": digest,
+                "cells": len(rows), "shown": len(kept), "corner": corner, "step": step,
                 "extent": np.ptp(cohort.xy[kept], axis=0).tolist(), "counts": counts.tolist(),
                 "spacing": spacing,
                 "values": by_sample[sample],
