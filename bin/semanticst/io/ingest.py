@@ -15,7 +15,6 @@ from semanticst.constants import STAINING, THUMBNAILS, UNS, FeatureType, Obs, Ob
 from semanticst.errors import BadInput, Problem
 from semanticst.io.columns import are_missing, as_bool, plain_frame
 from semanticst.io.coordinates import Extent, Scale, check_coordinates, extent_of, scale_of
-from semanticst.io.count_like import why_no_counts
 from semanticst.io.gene_names import drop_nameless, gene_table, split_controls, unique_genes
 from semanticst.io.proteins import split_proteins
 from semanticst.io.pseudonyms import anonymous, anonymous_picture
@@ -26,7 +25,7 @@ from semanticst.io.regions.section_parts import cells_of, count_parts, outline_s
 from semanticst.io.samplesheet import OVERRIDES
 from semanticst.io.several_sections import check_sections, plain
 from semanticst.io.understood import cells_left_out, numbers_left_out
-from semanticst.io.values import as_csr, check_values
+from semanticst.io.values import as_csr, check_values, why_no_counts
 from semanticst.plotting.picture import Picture
 from semanticst.progress import Progress
 from semanticst.writing import write_h5ad, write_json

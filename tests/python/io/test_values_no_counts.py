@@ -6,8 +6,8 @@ import scipy.sparse as sp
 
 from helpers import make_sample, real_data
 from semanticst.constants import UNS
-from semanticst.io.count_like import why_no_counts
 from semanticst.io.ingest import ingest_sample, read_raw
+from semanticst.io.values import why_no_counts
 
 CHANGES = {
     "log(1 + x)": lambda X, total: np.log1p(X),
