@@ -32,10 +32,11 @@ def mapped(niches, told="", seconds=1.0, fits=True):
 def test_scores_are_of_the_cells_that_were_left_out():
     joint = mapped([1, 1, 2, 2, 3, 3])
     truth = pd.Series(["a", "a", "b", "b", "c", "c"], index=joint.cells.index)
-    row = row_of("p1", mapped([2, 2, 1, 1]), joint, mapped([1], seconds=40.0), truth)
+    row = row_of("p1", mapped([2, 2, 1, 1]), joint, mapped([3, 3, 1, 1, 1, 1], seconds=40.0), truth)
     assert (row["agreement"], row["truth"], row["truth joint"]) == (1, 1, 1)
+    assert row["retrained"] == pytest.approx(4 / 9)
     text = leave_out_table(pd.DataFrame([row]), 0.93)
-    assert "| p1 | 1.000 | 1.000 / 1.000 | 1.0 / 40 | 0.020 | - |" in text
+    assert "| p1 | 1.000 | 0.444 | 1.000 / 1.000 | 1.0 / 40 | 0.020 | - |" in text
     assert "NO" not in text
 
 

@@ -87,7 +87,7 @@ def _of_whole(cells: pd.Index) -> pd.Index:
 
 
 def _written(samples: list[Path], cut: Callable, truth: pd.Series, folder: Path) -> Iterator[Path]:
-    """Files of the parts of the samples, each a sample of its own, and a batch where the sample is one."""
+    """Files of the parts of the samples, each a sample and a batch of its own, as it is where it is mapped alone."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in samples:
         adata = read_sample(path)
@@ -96,8 +96,7 @@ def _written(samples: list[Path], cut: Callable, truth: pd.Series, folder: Path)
             part, name = adata[kept].copy(), f"{sample}{PART}{number}"
             part.uns[UNS]["sample"] = name
             part.obs[Obs.SAMPLE] = pd.Categorical([name] * part.n_obs)
-            if part.uns[UNS]["batch"] == sample:
-                part.uns[UNS]["batch"] = name
-                part.obs[Obs.BATCH] = pd.Categorical([name] * part.n_obs)
+            part.uns[UNS]["batch"] = name
+            part.obs[Obs.BATCH] = pd.Categorical([name] * part.n_obs)
             part.write_h5ad(folder / f"{name}.qc.h5ad")
             yield folder / f"{name}.qc.h5ad"
