@@ -152,6 +152,15 @@ SPREAD_COMPONENTS = 12
 lattice)."""
 
 
+OTHER_NUMBER = "k="
+"""What a member of ``niche_member_counts.csv`` begins with that is another number of niches, no base clustering of the
+consensus."""
+ALONE = ", one base clustering"
+"""What it ends with where it is no consensus of several."""
+WITHOUT_HARMONY = "without Harmony"
+"""The member that is found on components before Harmony."""
+
+
 UNS = "semanticst"
 """Key in ``uns`` under which a step records what it was given and what it decided (a flat dict)."""
 THUMBNAILS = "thumbnails"

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from semanticst.constants import DISCOVERY, UNS, VALIDATION, Obs, Obsm
+from semanticst.constants import DISCOVERY, OTHER_NUMBER, UNS, VALIDATION, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.niche.added import AddedNiches, add_niches
+from semanticst.niche.alternatives import alternative_clusterings, alternative_counts
 from semanticst.niche.base_clusterings import assign_parts, base_clustering_counts, fit_base_clusterings
 from semanticst.niche.bootstrap import bootstrap_jaccard, stability_table
 from semanticst.niche.choose_k import choose_number, not_supported, number_curve, report_curve, unjudged
@@ -23,7 +24,6 @@ from semanticst.niche.mapped_section import report_fit, report_mapping, report_o
 from semanticst.niche.mixture import Mixture
 from semanticst.niche.neighbourhood_spread import add_spread
 from semanticst.niche.niche_model import NicheModel, graph_settings
-from semanticst.niche.other_numbers import other_number_counts
 from semanticst.niche.representations import (
     Representation,
     fit_representations,
@@ -134,7 +134,11 @@ def cluster_niches(
         )
         reference, fit = learn_fit(adata, seed)
         niches = replace(niches, fit=reference)
-        others = {k: c.labels for k, (_, c) in found.items() if k != chosen}
+        others = {f"{OTHER_NUMBER}{k}": c.labels for k, (_, c) in sorted(found.items()) if k != chosen}
+        others |= alternative_clusterings(
+            adata, representations, chosen, found, shrinkage=shrinkage_of(adata), starts=starts, seed=seed,
+            threads=threads,
+        )  # fmt: skip
         if len(found) > 1:
             cells = adata.obs[[Obs.SAMPLE, Obs.CELL_ID]].astype(str).reset_index(drop=True)
             write_table(
@@ -151,7 +155,7 @@ def cluster_niches(
         niches = replace(niches, quality=_quality(curve, by_niche))
     niches.save(outdir / "niche_mixture.npz")
     by_niche = stability_table(labels, stability, jaccard, niches.k)
-    under_others = other_number_counts(adata.obs[Obs.SAMPLE].astype(str).to_numpy(), labels, others)
+    under_others = alternative_counts(adata.obs[Obs.SAMPLE].astype(str).to_numpy(), labels, others)
     if not decided.all():
         validation = whole[~decided].copy()
         of_validation = (*niches.assign(validation), reference.cells(validation))

@@ -7,7 +7,7 @@ import pytest
 from clinical_helpers import make_cohort, row_of
 from semanticst.association.associate import examine
 from semanticst.association.design.tables import Contrast
-from semanticst.niche.other_numbers import other_number_counts
+from semanticst.niche.alternatives import alternative_counts
 
 GROUPS = Contrast("c", "groups", column="group")
 
@@ -25,6 +25,8 @@ def result():
         "profile3-50": cohort.counts + rng.poisson(3, cohort.counts.shape),
         "embedding-10": shuffled,
         "k=4": merged,
+        "k=6, one base clustering": cohort.counts,
+        "without Harmony": shuffled,
     }
     return examine(
         GROUPS, cohort.sections, cohort.counts, base_clusterings=members, permutations=499, log_cells="false"
@@ -41,7 +43,7 @@ def test_a_finding_agrees_where_its_sign_and_p_do(result):
     assert own.loc["base clustering: 2 hops, 10 components", "agrees"]
     row = row_of(result, 2)
     assert (row["n_analyses"], row["n_agree"]) == (len(done), int(agrees.sum()))
-    assert len(done) == 10
+    assert len(done) == 12
 
 
 def test_the_table_names_what_was_done_and_why_the_rest_was_not(result):
@@ -49,13 +51,14 @@ def test_the_table_names_what_was_done_and_why_the_rest_was_not(result):
     choices = (
         *("0.0001 added to shares, not 0.001", "0.01 added to shares, not 0.001", "median niche as the reference"),
         *("arcsine of the square root of shares", "adjusted for log cells", "sections of a patient count alike"),
-        "4 niches",
+        *("4 niches", "6 niches, one base clustering", "without Harmony"),
     )
     for analysis in choices:
         assert np.isfinite(own.loc[("2", analysis), "p"]), analysis
-    assert "--features_harmony false" in own.loc[("2", "without Harmony"), "note"]
+    assert not own.loc[("2", "without Harmony"), "agrees"]
+    assert own.loc[("2", "6 niches, one base clustering"), "agrees"]
     assert own.loc[("4", "4 niches"), "note"] == "no counterpart"
-    assert row_of(result, 4)["n_analyses"] == 9
+    assert row_of(result, 4)["n_analyses"] == 11
 
 
 def test_a_base_clustering_agrees_with_itself(result):
@@ -98,12 +101,12 @@ def test_parts_of_another_number_count_for_the_niche_that_they_are_mostly_in():
     labels = np.array([0, 0, 1, 0, 1, 2])
     finer = np.array([0, 1, 2, 1, 2, 3])
     coarser = np.array([0, 0, 1, 0, 1, 1])
-    found = other_number_counts(samples, labels, {4: finer, 2: coarser}).set_index(["member", "niche", "sample"])[
-        "n_cells"
-    ]
+    found = alternative_counts(samples, labels, {"k=4": finer, "k=2": coarser}).set_index(
+        ["member", "niche", "sample"]
+    )["n_cells"]
     assert found["k=4", 1].to_dict() == {"a": 2, "b": 1}
     assert found["k=4", 3].to_dict() == {"a": 0, "b": 1}
     assert found["k=2", 2].to_dict() == {"a": 1, "b": 2}
     assert ("k=2", 3) not in found.index.droplevel("sample")
-    assert other_number_counts(samples, labels, {}).empty
+    assert alternative_counts(samples, labels, {}).empty
     assert isinstance(found, pd.Series)

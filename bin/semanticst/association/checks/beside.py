@@ -18,11 +18,10 @@ from semanticst.association.stats.group_contrasts import slope_variable
 from semanticst.association.stats.mixed_model import add_mixed
 from semanticst.association.stats.results import PRIMARY
 from semanticst.association.stats.sensitivity import sensitivity_to_clustering
+from semanticst.constants import OTHER_NUMBER, WITHOUT_HARMONY
 
 FROM_COUNTS = ("proportion", "entropy")
 """Features that niche counts alone give: for the mixed model of sections, and for each base clustering."""
-OTHER_NUMBER = "k="
-"""What a member of ``niche_member_counts.csv`` begins with that is another number of niches, no base clustering."""
 
 Model = Callable[[Design, Features], list[dict]]
 
@@ -67,7 +66,8 @@ def add_checks(
     kinds
         Of features.
     members
-        ``counts`` under the niches of each base clustering, and under other numbers of niches (named ``k=5``).
+        ``counts`` under the niches of each base clustering, under other numbers of niches (named ``k=5``, or
+        ``k=5, one base clustering``), and without Harmony.
     types
         Cells per unit, niche and type; None where types are not known.
     quick
@@ -82,6 +82,7 @@ def add_checks(
     if simple:
         repeats = {name: quick(design, units.features(units.sum(own), simple)) for name, own in members.items()}
         numbers = {n.removeprefix(OTHER_NUMBER): r for n, r in repeats.items() if n.startswith(OTHER_NUMBER)}
+        uncorrected = repeats.pop(WITHOUT_HARMONY, None)
         clusterings = {name: r for name, r in repeats.items() if not name.startswith(OTHER_NUMBER)}
         sensitivity_to_clustering(rows, list(clusterings.values()))
         x = slope_variable(design)
@@ -89,7 +90,8 @@ def add_checks(
             by_section = build_features(counts.loc[units.of.index], simple)
             add_mixed([row for row in rows if row["family"] == PRIMARY], design, x, features, by_section)
         # a single base clustering is the result itself
-        material = Material(asked, design, counts, units, clusterings if len(clusterings) > 1 else {}, numbers)
+        several = clusterings if len(clusterings) > 1 else {}
+        material = Material(asked, design, counts, units, several, numbers, uncorrected)
         if "proportion" in simple:
             sensitivity = sensitivity_table(rows, material, cells.log_total, quick)
     return Checks(sensitivity, None if types is None else compare_cell_types(design, types, units, quick))

@@ -1,8 +1,8 @@
 """Sensitivity of a finding to how it was analysed: the same test under other choices, and in how many it holds.
 
 Choices of the test itself (what is added to shares, the reference, the scale, numbers of cells, weights of sections)
-and of the niches (every base clustering alone: another representation, other hops; other numbers of niches). What a run
-cannot say is listed with its reason.
+and of the niches (every base clustering alone: another representation, other hops; other numbers of niches; components
+before Harmony). What a run cannot say is listed with its reason.
 """
 
 import re
@@ -23,6 +23,7 @@ from semanticst.association.features.summed_units import Units
 from semanticst.association.stats.cell_numbers import LOG_CELLS
 from semanticst.association.stats.results import OMNIBUS, PRIMARY
 from semanticst.association.stats.sensitivity import LEVEL
+from semanticst.constants import WITHOUT_HARMONY
 
 PSEUDO_SHARES = (0.0001, 0.01)
 """Added to shares in place of ``PSEUDO_SHARE``."""
@@ -39,11 +40,8 @@ COLUMNS = (
     "agrees",
     "note",
 )
-NO_HARMONY = (
-    "not in this run: run again with --features_harmony false into another folder, and compare (a run of one batch has "
-    "no Harmony)"
-)
-NO_NUMBERS = "not in this run: give several numbers, such as --niche_k 5,7,9"
+NO_HARMONY = "not in this run: Harmony moved no cell (one batch, or switched off), or niches are those of a model"
+NO_NUMBERS = "not in this run: niches are those of a model"
 
 Model = Callable[[Design, Features], list[dict]]
 
@@ -54,7 +52,8 @@ class Material:
 
     ``unadjusted`` and ``design`` without and with what is adjusted for; cells per section and niche (``counts``), and
     the units whose cells are summed (``units``); the rows of the same tests under the niches of each base clustering
-    (``base_clusterings``) and under other numbers of niches (``numbers``), numbered as the niches.
+    (``base_clusterings``), under other numbers of niches (``numbers``) and of components that Harmony has not seen
+    (``uncorrected``, None where there are none), numbered as the niches.
     """
 
     unadjusted: Design
@@ -63,6 +62,7 @@ class Material:
     units: Units
     base_clusterings: Mapping[str, list[dict]]
     numbers: Mapping[str, list[dict]]
+    uncorrected: list[dict] | None = None
 
     @property
     def share(self) -> pd.DataFrame:
@@ -121,10 +121,11 @@ def _analyses(material: Material, log_total: pd.Series, model: Model) -> Iterato
     for member, rows in material.base_clusterings.items():
         yield _base_clustering(member), rows, ""
     for number, rows in material.numbers.items():
-        yield f"{number} niches", rows, ""
+        k, comma, how = number.partition(",")
+        yield f"{k} niches{comma}{how}", rows, ""
     if not material.numbers:
         yield "other numbers of niches", [], NO_NUMBERS
-    yield "without Harmony", [], NO_HARMONY
+    yield WITHOUT_HARMONY, material.uncorrected or [], "" if material.uncorrected else NO_HARMONY
 
 
 def _base_clustering(member: str) -> str:
