@@ -10,7 +10,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from semanticst.constants import FeatureType
-from semanticst.io.columns import as_bool
+from semanticst.io.columns import as_bool, listed
 from semanticst.io.feature_roles import named_controls, others_note, roles, types_of
 from semanticst.io.sparse import regroup_columns
 from semanticst.io.understood import features_left_out
@@ -31,6 +31,12 @@ Bioconductor, ``feature_name`` of CELLxGENE, ``real_gene_name`` of stereopy, ``f
 NO_NAME = ("", "nan", "NaN", "NA", "None", "<NA>", "-")
 MISSING_NAMES = ("nan", "NaN", "None", "<NA>")
 """What Python makes of a missing name; NA may be sodium."""
+DATE = re.compile(
+    r"^(\d{1,2}[-/ ](jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+    r"|(mar|sep|dec|oct|apr)[a-z]*[-/ ]\d{1,2}|\d{4}-\d{2}-\d{2}( 00:00:00)?|\d{1,2}/\d{1,2}/\d{2,4})$",
+    re.IGNORECASE,
+)
+"""What spreadsheets make of MARCH1, SEPT2, DEC1, OCT4 and APR1."""
 NAMELESS = re.compile(
     r"^(Unnamed: \d+(_level_\d+|\.\d+)?|\.\.\.\d+|level_\d+|index|row[ _.]?(names?|numbers?|id))?$", re.I
 )
@@ -176,6 +182,15 @@ def split_controls(
         return X, var, counts, notes
     target = np.where(kept, np.cumsum(kept) - 1, -1).astype(np.int32)
     return regroup_columns(X, target, int(kept.sum())), var[kept], counts, notes
+
+
+def dates_among(names: pd.Index) -> list[str]:
+    """A warning about names of genes that a spreadsheet made dates of."""
+    dates = [str(name) for name in names if DATE.match(str(name))]
+    if not dates:
+        return []
+    shown = listed(dates, 4)
+    return [f"features are called as dates are, since a spreadsheet changed their names (MARCH1, SEPT2, DEC1): {shown}"]
 
 
 def _without_version(ids: pd.Series) -> pd.Series:

@@ -15,7 +15,7 @@ from semanticst.constants import STAINING, THUMBNAILS, UNS, FeatureType, Obs, Ob
 from semanticst.errors import BadInput, Problem
 from semanticst.io.columns import are_missing, as_bool, plain_frame
 from semanticst.io.coordinates import Extent, Scale, check_coordinates, extent_of, scale_of
-from semanticst.io.gene_names import drop_nameless, gene_table, split_controls, unique_genes
+from semanticst.io.gene_names import dates_among, drop_nameless, gene_table, split_controls, unique_genes
 from semanticst.io.proteins import split_proteins
 from semanticst.io.pseudonyms import anonymous, anonymous_picture
 from semanticst.io.readers import Reader, ReadError, Wanted, reader_for
@@ -232,7 +232,7 @@ def internal_form(raw: ad.AnnData, reader: Reader, row: dict[str, str]) -> ad.An
     X, var, note = unique_genes(X, var, kind)
     notes += [note] if note else []
     _need_features(var, "after those of one name were added up")
-    warnings += odd_features(var.index)
+    warnings += odd_features(var.index) + dates_among(var.index)
     spatial, warning = check_coordinates(raw.obsm[Obsm.SPATIAL], cells)
     warnings += [warning] if warning else []
     if part_of(row) is None:

@@ -155,22 +155,33 @@ def why_no_counts(X: sp.csr_matrix) -> str:
     if (X.data != np.floor(X.data)).any():
         return ""
     X = X.astype(np.float64)  # squares of intensities
-    times = np.bincount(X.data[X.data < MOST_VALUES].astype(np.int64))
-    kind = "rounded logarithms" if X.data.max() <= HIGHEST_LOGARITHM else "counts that were scaled"
-    return _common_factor(X, times) or _too_frequent(X, times, kind) or _too_even(X)
+    return strange_frequencies(X.data, float(X.shape[0]) * X.shape[1] - X.nnz) or _too_even(X)
 
 
-def _common_factor(X: sp.csr_matrix, times: np.ndarray) -> str:
-    values = np.flatnonzero(times)
-    if len(times) == 0 or times.sum() < X.nnz or (factor := int(np.gcd.reduce(values))) < 2:
+def strange_frequencies(values: np.ndarray, n_zero: float = math.inf) -> str:
+    """Why whole numbers are no counts by how often each occurs; empty where they may be.
+
+    values : finite, 0 or more, of any number of axes. n_zero : zeros beside them; of any number if it is not known.
+    """
+    values = np.asarray(values).ravel()
+    values = values[(values > 0) & (values < np.inf)]
+    if len(values) < FEWEST or values.max() <= 1:
         return ""
-    return f"all are multiples of {factor}, as counts that were multiplied by it"
+    times = np.bincount(values[values < MOST_VALUES].astype(np.int64))
+    kind = "rounded logarithms" if values.max() <= HIGHEST_LOGARITHM else "counts that were scaled"
+    common = _common_factor(times) if times.sum() == len(values) else ""
+    return common or _too_frequent(times, n_zero, kind)
 
 
-def _too_frequent(X: sp.csr_matrix, times: np.ndarray, kind: str) -> str:
+def _common_factor(times: np.ndarray) -> str:
+    factor = int(np.gcd.reduce(np.flatnonzero(times)))
+    return f"all are multiples of {factor}, as counts that were multiplied by it" if factor > 1 else ""
+
+
+def _too_frequent(times: np.ndarray, n_zero: float, kind: str) -> str:
     """A value that is more frequent than its neighbours allow."""
     times = times.astype(np.float64)
-    times[:1] = float(X.shape[0]) * X.shape[1] - X.nnz
+    times[:1] = n_zero
     k = np.arange(1, len(times) - 1)
     at, below, above = np.maximum(times[1:-1], 1), times[:-2] + 1, times[2:] + 1
     ratio = np.log(below) + np.log(above) + np.log1p(1 / k) - 2 * np.log(at)

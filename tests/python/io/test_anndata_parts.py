@@ -295,6 +295,48 @@ def test_numbers_as_names_give_way_to_symbols(tmp_path):
     assert ingest(tmp_path, sample).var_names.tolist() == ["CD3E", "CD4", "VIM"]
 
 
+@pytest.mark.parametrize("where", ["obs", "obsm"])
+@pytest.mark.parametrize(("unit", "factor"), [("um", 1), ("mm", 1000), ("nm", 0.001)])
+def test_names_of_coordinates_tell_their_unit(tmp_path, where, unit, factor):
+    sample = make_sample()
+    named = pd.DataFrame(sample.obsm["spatial"], sample.obs_names, [f"x_{unit}", f"y_{unit}"])
+    if where == "obsm":
+        sample.obsm["spatial"] = named
+    else:
+        sample.obs = sample.obs.join(named)
+    points = named.to_numpy()
+    if where == "obs":
+        del sample.obsm["spatial"]
+    adata = ingest(tmp_path, sample)
+    assert adata.uns[UNS]["spatial_unit"] == "um"
+    np.testing.assert_allclose(adata.obsm["spatial"], points * factor)
+
+
+def test_coordinates_that_are_stored_sparse(tmp_path):
+    sample = make_sample()
+    points = np.asarray(sample.obsm["spatial"])
+    sample.obsm["spatial"] = sp.csr_matrix(points)
+    assert np.array_equal(ingest(tmp_path, sample).obsm["spatial"], points)
+
+
+def test_counts_go_before_rounded_logarithms(tmp_path):
+    sample = make_sample(n_cells=600)
+    counts = np.random.default_rng(0).poisson(8, sample.shape).astype(np.float32)
+    sample.X = sp.csr_matrix(counts)
+    sample.raw = sample.copy()
+    sample.X = sp.csr_matrix(np.rint(np.log1p(counts * 40)))
+    adata = ingest(tmp_path, sample)
+    assert np.array_equal(adata.X.toarray(), counts)
+    assert adata.uns[UNS]["matrix"] == "raw/X"
+
+
+def test_names_that_a_spreadsheet_made_dates_of_are_a_warning(tmp_path):
+    sample = make_sample(n_features=6)
+    sample.var_names = ["1-Mar", "Sep-02", "2022-12-01", "MARCH1", "DEC1", "CD3E"]
+    (warning,) = ingest(tmp_path, sample).uns[UNS]["warnings"]
+    assert warning.endswith("(MARCH1, SEPT2, DEC1): 1-Mar, Sep-02, 2022-12-01")
+
+
 def test_features_of_objects_that_came_from_seurat(tmp_path):
     """var['features'] beside the numbers of the rows: symbols, or ids of Ensembl."""
     sample = make_sample(n_features=3)

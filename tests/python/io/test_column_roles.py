@@ -26,6 +26,10 @@ TABLES = {
         ["CellID", "DNA1_nucleiMask", "CD3_nucleiMask", "X_centroid", "Y_centroid", "column_centroid", "row_centroid",
          "Area", "Extent"],
     ),
+    "MCMICRO, rings": (
+        ["DNA1_cellRingMask", "CD3_cellRingMask"],
+        ["CellID", "DNA1_nucleiRingMask", "CD3_nucleiRingMask"],
+    ),
     "MCMICRO, several statistics": (["DNA1", "CD3"], ["CellID", "DNA1_intensity_median", "CD3_gini_index"]),
     "steinbock and ark": (
         ["CD3", "CD45", "H3K27me3"],

@@ -343,6 +343,57 @@ def test_a_stack_of_sections_in_one_table_is_refused(tmp_path, pair):
     assert np.array_equal(adata.obsm["spatial"][adata.obs_names.get_indexer(truth.ids)], truth.spatial)
 
 
+@pytest.mark.parametrize(("counted", "placed"), [
+    ("AAACAAGTATCTCCCA.{i}", "AAACAAGTATCTCCCA-{i}"), ("{i}", "{i}.0"), ("X{i}", "{i}"), ("Cell_{i}", "cell {i}"),
+])  # fmt: skip
+@pytest.mark.parametrize("header", ["X", "cell_id"])
+def test_ids_that_programs_spell_differently(tmp_path, counted, placed, header):
+    truth = make_truth()
+    write_pair(tmp_path, truth)
+    for file, ids, name in (("counts", counted, header), ("coordinates", placed, "cell_id")):
+        frame = pd.read_csv(tmp_path / f"{file}.csv")
+        frame = frame.rename(columns={frame.columns[0]: name})
+        frame[name] = [ids.format(i=i) for i in frame[name]]
+        frame.to_csv(tmp_path / f"{file}.csv", index=False)
+    adata = read(tmp_path)
+    ids = [
+        int(name.translate(str.maketrans({"X": "", "C": ""})).split(".")[-1].split("_")[-1]) for name in adata.obs_names
+    ]
+    adata.obs_names = [str(i) for i in ids]
+    truth.check(adata)
+    assert adata.uns["notes"][0].startswith("ids are spelled differently in counts.csv and coordinates.csv, and match")
+
+
+@pytest.mark.parametrize("spelled", [("True", "False"), ("TRUE", "FALSE")])
+@pytest.mark.parametrize("last", [True, False])
+def test_positive_cells_as_truth_values(tmp_path, spelled, last):
+    truth = make_truth()
+    frame = truth.frame.gt(0).replace({True: spelled[0], False: spelled[1]})
+    frame.insert(0, "cell_id", truth.ids)
+    frame[["x", "y"]] = truth.spatial
+    if not last:
+        frame = frame[["cell_id", "x", "y", *truth.genes]]
+    adata = read(write_text(tmp_path / "t.csv", frame.to_csv(index=False)))
+    assert np.array_equal(adata.X.toarray(), truth.frame.gt(0).to_numpy())
+    frame.iloc[4, list(frame.columns).index("VIM")] = "maybe"
+    with pytest.raises(ReadError, match="row 6, column VIM: 'maybe' is no true or false"):
+        read(write_text(tmp_path / "t.csv", frame.to_csv(index=False)))
+
+
+def test_columns_of_codex_are_called_twice(tmp_path):
+    truth = make_truth()
+    frame = truth.frame.assign(x=truth.spatial[:, 0], y=truth.spatial[:, 1], cell_id=truth.ids, tile_num=1)
+    frame.columns = [f"{name}:{name}" for name in frame.columns]
+    truth.check(read(write_text(tmp_path / "t.csv", frame.to_csv(index=False))))
+
+
+def test_a_folder_of_tables_tells_them(tmp_path):
+    for name in ("core1.csv", "core2.csv"):
+        write_single(tmp_path / name, make_truth())
+    with pytest.raises(ReadError, match="give one of them: core1.csv, core2.csv"):
+        read(tmp_path)
+
+
 def test_counts_without_ids_are_refused(tmp_path):
     truth = make_truth(40)
     write_pair(tmp_path, truth)

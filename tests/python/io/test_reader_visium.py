@@ -316,6 +316,14 @@ def test_positions_with_row_numbers_in_front(tmp_path):
     assert read(tmp_path / "s").obs_names.tolist() == list(barcodes)
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_positions_that_a_spreadsheet_saved(tmp_path, separator):
+    X, barcodes = write_visium(tmp_path / "s")
+    file = tmp_path / "s" / "spatial" / "tissue_positions.csv"
+    pd.read_csv(file).to_csv(file, index=False, sep=separator)
+    assert read(tmp_path / "s").obs_names.tolist() == list(barcodes)
+
+
 @pytest.mark.parametrize("packed", [True, False])
 def test_a_folder_spatial_that_is_missing_or_still_packed(tmp_path, packed):
     write_visium(tmp_path / "s")

@@ -7,6 +7,7 @@ once, for all formats, by `semanticst.io.ingest`. To add a format, write a modul
 
 from pathlib import Path
 
+from semanticst.io.columns import listed
 from semanticst.io.readers.base import Reader, ReadError, Wanted
 from semanticst.io.readers.cosmx import COSMX
 from semanticst.io.readers.h5ad import H5AD
@@ -98,6 +99,11 @@ def _samples_inside(folder: Path) -> str:
     """That samples lie in the folder, which is mostly one too far up; empty when none does."""
     below = sorted(p for p in folder.iterdir() if p.is_dir() or p.suffix.lower() in SAMPLE_FILES)[:MOST_BELOW]
     names = [p.name for p in below if not p.name.startswith(".") and _is_sample(p)]
+    if not names and not below:
+        tables = sorted(p for p in folder.iterdir() if SINGLE.recognises(p) and not p.name.startswith("."))
+        names = [p.name for p in tables[:MOST_BELOW] if _is_sample(p)]
+        if names:
+            return f"it holds tables that are no pair of counts and coordinates; give one of them: {listed(names, 4)}"
     return f"it is the folder above a sample; give {', '.join(names[:4])}, each with a row" if names else ""
 
 

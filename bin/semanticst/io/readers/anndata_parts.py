@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from anndata.io import read_elem
 
 from semanticst.constants import LAYER_COUNTS, UNS, FeatureType, Obsm
+from semanticst.io.coordinates import UM_PER
 from semanticst.io.gene_names import IDS, SYMBOLS
 from semanticst.io.proteins import protein_key
 from semanticst.io.readers.base import ReadError, Wanted
@@ -22,6 +23,7 @@ from semanticst.io.readers.pictures import object_picture
 from semanticst.io.readers.visium import MIRRORED, SPOT_UM, is_mirrored, spacing_scale
 from semanticst.io.several_sections import plain
 from semanticst.io.sparse import load_csr
+from semanticst.io.values import strange_frequencies
 
 COUNTS_NAME = re.compile(r"count|raw|umi", re.IGNORECASE)
 """Layers that may hold counts."""
@@ -33,6 +35,7 @@ ON_ARRAY = ("array_col", "array_row")
 OF_SLIDE = "spatial_fov"
 """squidpy's reader of CosMx writes coordinates inside each field of view as ``spatial``, those on the slide as this."""
 SAMPLED = 1 << 20
+UNKNOWN = "unknown"
 
 Check = Callable[[object], None]
 """Called with every stored array before it is read."""
@@ -64,13 +67,13 @@ def read_object(group, wanted: Wanted, check: Check = lambda array: None) -> ad.
     adata = ad.AnnData(X, obs=obs, var=var, uns={"notes": notes, "matrix": values})
     if doubts:
         adata.uns["warnings"] = doubts
-    points, found = coordinates_of(group, obs, check)
+    points, found, unit = coordinates_of(group, obs, check)
     if points is not None:
         adata.obsm[Obsm.SPATIAL.value] = points
         adata.uns["notes"] += found
     if (key := protein_key(group.get("obsm", ()))) is not None:
         adata.obsm[key] = _proteins(group, key, adata.obs_names, check)
-    adata.uns |= _scale(group, adata, wanted.platform)
+    adata.uns |= _scale(group, adata, wanted.platform, unit)
     if picture := object_picture(group.get("uns", {})):
         adata.uns["picture"] = picture
     return adata
@@ -120,8 +123,10 @@ def perhaps_counts(group, taken: str, stated: str) -> list[str]:
 
 
 def holds_counts(stored, least: float = 0) -> bool:
-    """Whether whole numbers above 0 are stored, of which one reaches ``least``; looks at the first and the last of many
-    values."""
+    """Whether whole numbers above 0 are stored, of which one reaches ``least``, and which are no rounded logarithms.
+
+    Looks at the first and the last of many values.
+    """
     values = stored if _is_array(stored) else stored.get("data")
     if values is None or values.dtype.kind not in "biuf" or not np.prod(values.shape):
         return False
@@ -131,7 +136,9 @@ def holds_counts(stored, least: float = 0) -> bool:
         pieces.append(np.asarray(values[-rows:]))
     # an empty layer is none of counts
     return any(piece.any() and piece.max() >= least for piece in pieces) and all(
-        piece.dtype.kind == "b" or bool((piece >= 0).all() and (piece == np.floor(piece)).all()) for piece in pieces
+        piece.dtype.kind == "b"
+        or bool((piece >= 0).all() and (piece == np.floor(piece)).all() and not strange_frequencies(piece))
+        for piece in pieces
     )
 
 
@@ -163,24 +170,25 @@ def _proteins(group, key: str, cells: pd.Index, check: Check) -> pd.DataFrame | 
     return values.reshape(len(cells), -1)
 
 
-def coordinates_of(group, obs: pd.DataFrame, check: Check) -> tuple[np.ndarray | None, list[str]]:
-    """n_cells x 2 or more, and notes; None where neither obsm nor columns of obs hold them."""
+def coordinates_of(group, obs: pd.DataFrame, check: Check) -> tuple[np.ndarray | None, list[str], str]:
+    """n_cells x 2 or more, notes, and the unit where names of columns tell it, else unknown; None where neither obsm
+    nor columns of obs hold them."""
     obsm = list(group["obsm"]) if "obsm" in group else []
     key = next((k for k in KEYS if k in obsm), None)
     if key is not None:
         stored = group[f"obsm/{key}"]
         _check_all(stored, check)
-        points, notes = in_order(read_elem(stored))
+        points, notes, unit = in_order(read_elem(stored))
         if OF_SLIDE in obsm:
             _refuse_inside_fields(points, in_order(read_elem(group[f"obsm/{OF_SLIDE}"]))[0], obs)
         if key != Obsm.SPATIAL:
             notes.append(f"coordinates: obsm['{key}']")
-        return points, notes
+        return points, notes, unit
     numbers = [name for name in obs.columns if pd.api.types.is_numeric_dtype(obs[name].dtype)]
     pair = spatial_pair(numbers)
     if pair is None:
-        return None, []
-    return obs[list(pair[:2])].to_numpy(np.float64), [f"coordinates: columns {pair[0]} and {pair[1]} of obs"]
+        return None, [], UNKNOWN
+    return obs[list(pair[:2])].to_numpy(np.float64), [f"coordinates: columns {pair[0]} and {pair[1]} of obs"], pair[2]
 
 
 def _refuse_inside_fields(points: np.ndarray, others: np.ndarray, obs: pd.DataFrame) -> None:
@@ -195,21 +203,26 @@ def _refuse_inside_fields(points: np.ndarray, others: np.ndarray, obs: pd.DataFr
         )
 
 
-def in_order(stored) -> tuple[np.ndarray, list[str]]:
-    """Coordinates with x first where the names of columns tell which it is, and a note about it."""
+def in_order(stored) -> tuple[np.ndarray, list[str], str]:
+    """Coordinates with x first where the names of columns tell which it is, a note about it, and their unit."""
     if not isinstance(stored, pd.DataFrame):
-        return np.asarray(stored), []
-    pair = spatial_pair(stored.columns) or (ON_ARRAY if set(ON_ARRAY) <= set(stored.columns) else None)
+        return stored.toarray() if sp.issparse(stored) else np.asarray(stored), [], UNKNOWN
+    pair = spatial_pair(stored.columns) or ((*ON_ARRAY, UNKNOWN) if set(ON_ARRAY) <= set(stored.columns) else None)
     if pair is None:
-        return stored.to_numpy(), []
-    return stored[list(pair[:2])].to_numpy(np.float64), [f"coordinates: x is {pair[0]}, y is {pair[1]}"]
+        return stored.to_numpy(), [], UNKNOWN
+    return stored[list(pair[:2])].to_numpy(np.float64), [f"coordinates: x is {pair[0]}, y is {pair[1]}"], pair[2]
 
 
-def _scale(group, adata: ad.AnnData, platform: str) -> dict:
-    """What the object says about the unit of its coordinates, as `semanticst.io.readers.base.Reader` describes it."""
+def _scale(group, adata: ad.AnnData, platform: str, unit: str) -> dict:
+    """What the object says about the unit of its coordinates, as `semanticst.io.readers.base.Reader` describes it.
+
+    unit : what names of columns say of it.
+    """
     uns = group.get("uns", {})
     if "spatial_unit" in uns:
         return {"spatial_unit": str(read_elem(uns["spatial_unit"]))}
+    if unit in UM_PER:
+        return {"spatial_unit": unit}
     points = adata.obsm.get(Obsm.SPATIAL)
     if points is None:
         return {}
@@ -218,7 +231,9 @@ def _scale(group, adata: ad.AnnData, platform: str) -> dict:
     if not found and platform in ("", "stereoseq") and "bin_type" in uns and "resolution" in uns:
         nanometres = float(np.ravel(read_elem(uns["resolution"]))[0])
         found = (nanometres / 1000, "uns['resolution'], nm") if nanometres > 0 else None
-    return {} if not found else {"spatial_unit": "px", "um_per_unit": found[0], "um_per_unit_source": found[1]}
+    if not found:
+        return {} if unit == UNKNOWN else {"spatial_unit": unit}
+    return {"spatial_unit": "px", "um_per_unit": found[0], "um_per_unit_source": found[1]}
 
 
 def _visium_scale(

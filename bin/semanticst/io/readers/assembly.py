@@ -32,7 +32,15 @@ def pair_up(
     """
     only_once(cells, counts)
     only_once(placed, positions)
+    notes: list[str] = []
     at = placed.get_indexer(cells)
+    if not (at >= 0).any() and (alike := same_spelling(cells, placed)) is not None:
+        at = alike[1].get_indexer(alike[0])
+        first = int(np.argmax(at >= 0))
+        notes.append(
+            f"ids are spelled differently in {counts.name} and {positions.name}, and matched: {cells[first]} is "
+            f"{placed[at[first]]}"
+        )
     found = at >= 0
     n = int(found.sum())
     if 2 * n < min(len(cells), len(placed)) or n == 0:
@@ -40,7 +48,6 @@ def pair_up(
             f"{counts.name} and {positions.name} have {n} ids in common, of {len(cells)} (first: {cells[0]}) and "
             f"{len(placed)} (first: {placed[0]}); are they of one sample, and whole?"
         )
-    notes: list[str] = []
     if n < len(cells):
         note = f"{len(cells) - n} of {len(cells)} cells are left out: {positions.name} has no position for them"
         notes.append(cells_left_out(len(cells) - n, note))
@@ -48,6 +55,22 @@ def pair_up(
         note = f"{len(placed) - n} of {len(placed)} cells of {positions.name} have no counts and are left out"
         notes.append(cells_left_out(len(placed) - n, note))
     return np.flatnonzero(found), at[found], notes
+
+
+def same_spelling(cells: pd.Index, placed: pd.Index) -> tuple[pd.Index, pd.Index] | None:
+    """Both lists of ids without what programs change in them: R writes AAAC.1 for AAAC-1, pandas 7.0 for 7, and spaces
+    and case get lost. None where ids of one list would become one, or fewer than half are in both even so."""
+    plain = [
+        pd.Index(
+            ids.astype(str).str.replace(r"^(\d+)\.0+$", r"\1", regex=True).str.replace(r"^X(?=\d)", "", regex=True)
+        )
+        for ids in (cells, placed)
+    ]
+    plain = [ids.str.replace(r"[^A-Za-z0-9]+", "-", regex=True).str.strip("-").str.lower() for ids in plain]
+    if not all(ids.is_unique for ids in plain):
+        return None
+    n = int(plain[0].isin(plain[1]).sum())
+    return (plain[0], plain[1]) if 2 * n >= min(len(cells), len(placed)) and n else None
 
 
 def assemble(

@@ -1,8 +1,8 @@
 """Measurements of one marker by several statistics and in several compartments, of which one is taken.
 
 QuPath writes "Nucleus: CD3 mean" or "CD3: Nucleus: Mean", inForm "Entire Cell CD3 (Opal 520) Mean (Normalized Counts,
-Total Weighting)", HALO "CD3 Cell Intensity", MCMICRO with several masks "CD3_cellMask", ark "CD3_nuclear", CellProfiler
-"Intensity_MeanIntensity_CD3" or "Cells_Intensity_MeanIntensity_CD3".
+Total Weighting)", HALO "CD3 Cell Intensity", MCMICRO with several masks "CD3_cellMask" or "CD3_cellRingMask", ark
+"CD3_nuclear", CellProfiler "Intensity_MeanIntensity_CD3" or "Cells_Intensity_MeanIntensity_CD3".
 """
 
 import re
@@ -11,16 +11,15 @@ from dataclasses import dataclass
 
 COMPARTMENT = re.compile(r"^(cell|nucleus|cytoplasm|membrane)\s*:\s*", re.IGNORECASE)
 """How QuPath begins the name of a measurement."""
-COMPARTMENTS = ("cell", "", "nucleus", "cytoplasm", "membrane", "ring")
+COMPARTMENTS = ("cell", "", "nucleus", "cytoplasm", "membrane")
 """The best first: a marker may be in any compartment of a cell."""
 STATISTICS = ("mean", "", "median", "sum", "other")
 """The best first; without a word it is the mean."""
 _PART = {
-    r"(entire|whole)?[ _]?cells?([ _]?mask)?": "cell",
-    r"nucle(us|i|ar)([ _]?mask)?": "nucleus",
-    r"cyto(plasm)?(ic)?([ _]?mask)?": "cytoplasm",
+    r"(entire|whole)?[ _]?cells?([ _]?ring)?([ _]?mask)?": "cell",
+    r"nucle(us|i|ar)([ _]?ring)?([ _]?mask)?": "nucleus",
+    r"cyto(plasm)?(ic)?([ _]?ring)?([ _]?mask)?": "cytoplasm",
     r"membrane([ _]?mask)?": "membrane",
-    r"(cell|nuclei|nucleus|cyto)[ _]?ring([ _]?mask)?": "ring",
 }
 _STATISTIC = {
     r"mean|average|avg|intensity|od": "mean",

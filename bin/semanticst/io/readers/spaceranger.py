@@ -84,9 +84,11 @@ def _read_csv(file: Path) -> pd.DataFrame:
     """The table with a header (Space Ranger 2 and later) or without one (Space Ranger 1)."""
     with reading(file, "a table of positions"), open_text(file) as opened:
         # row numbers of pandas or R may stand in front
-        headed = b"barcode" in re.split(rb'["\s,]+', opened.readline())[:3]
+        first = opened.readline()
+        headed = b"barcode" in re.split(rb'["\s,;]+', first)[:3]
+        separator = max(",;\t", key=first.decode(errors="replace").count)  # Excel writes semicolons in many countries
     with reading(file, "a table of positions"), open_text(file) as opened:
-        table = pd.read_csv(opened, header=0 if headed else None, dtype={"barcode": str, 0: str})
+        table = pd.read_csv(opened, sep=separator, header=0 if headed else None, dtype={"barcode": str, 0: str})
         if not headed and table.shape[1] != len(COLUMNS):
             raise ReadError(f"{len(COLUMNS)} columns are expected ({', '.join(COLUMNS)}), {table.shape[1]} are there")
     if headed:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst.io.gene_names import NAMELESS
-from semanticst.io.readers.assembly import assemble, only_once, pair_up, rows_of
+from semanticst.io.readers.assembly import assemble, only_once, pair_up, rows_of, same_spelling
 from semanticst.io.readers.base import Reader, ReadError, Wanted
 from semanticst.io.readers.column_names import (
     AREAS,
@@ -132,7 +132,8 @@ def place_counts(
     placed = pd.Index(cells[places_id], dtype=object)
     if not ids.isin(placed).any() and pd.Index(names).isin(placed).any():
         raise ReadError(f"{counts.name}: the cells are in the columns; transpose it: one row per cell is expected")
-    if not _is_id(ids_in) and (2 * ids.isin(placed).sum() < len(ids) or not ids.is_unique):
+    known = ids.isin(placed).any() or same_spelling(ids, placed) is None
+    if not _is_id(ids_in) and known and (2 * ids.isin(placed).sum() < len(ids) or not ids.is_unique):
         raise ReadError(
             f"{counts.name}: there is no column of cell ids: cell_id, cell, id, barcode, or a first column without a "
             f"name is expected, with the ids of {places.file.name}; the first column is {ids_in}"

@@ -27,10 +27,14 @@ log = logging.getLogger(__name__)
 R_IDS = ("X",)
 """What R calls a nameless column of ids when it reads and writes a table."""
 
+DOUBLED = re.compile(r"^(.+):\1$")
+"""How columns are called in tables of CODEX that went through FCS files: cell_id:cell_id, x:x."""
 BLOCK = 1 << 23
 """Values that are parsed at once."""
 LONGEST = 1 << 25
 """Characters of a line that is a header or a row; 50,000 genes take 1 million."""
+TRUTH = {"true": 1.0, "false": 0.0}
+"""Positive and negative cells of a marker, as R and Python write them."""
 SEPARATORS = (",", "\t", ";")
 DAMAGE = (OSError, EOFError, ValueError, zlib.error, csv.Error)
 """What text that is cut off, not gzip, not UTF-8, or not rectangular makes Python and pandas raise."""
@@ -47,6 +51,8 @@ class Layout:
     n_skipped: int
     """Lines before the first row: comments and the header."""
     comments: list[str]
+    first: tuple[str, ...] = ()
+    """The values of the first row."""
 
     def positions(self, names: Collection[str]) -> list[int]:
         """Positions of the columns that have one of ``names``, in the order of the file."""
@@ -81,11 +87,12 @@ def layout_of(file: Path) -> Layout:
     if not first:
         raise ReadError(f"{file.name} has a header and no rows")
     columns, values = (_split(line, separator) for line in (header, first))
+    columns = [DOUBLED.sub(r"\1", column) for column in columns]
     if len(values) == len(columns) + 1:
         columns = ["", *columns]
     if len(values) != len(columns):
         raise ReadError(f"{file.name}: the header has {len(columns)} columns, the first row has {len(values)}")
-    return Layout(file, columns, separator, n_skipped, comments)
+    return Layout(file, columns, separator, n_skipped, comments, tuple(values))
 
 
 def _lines(opened: io.TextIOWrapper) -> Iterator[str]:
@@ -153,17 +160,34 @@ def read_counts(table: Layout, others: Collection[str]) -> tuple[pd.DataFrame, l
     if not features:
         raise ReadError(f"{table.file.name}: there are no columns of features, only {', '.join(table.columns)}")
     names, blocks = [], []
-    if text == list(range(len(text))):
+    truth = [i for i in features if table.first[i : i + 1] and table.first[i].strip('"').lower() in TRUTH]
+    if text == list(range(len(text))) and not truth:
         pieces = _lines_of(table, len(text), features)
     else:
-        chunks = chunks_of(table, dict.fromkeys(features, np.float32) | dict.fromkeys(text, str))
-        pieces = ((chunk[text], chunk[features].to_numpy(np.float32)) for chunk in chunks)
+        types = dict.fromkeys(features, np.float32) | dict.fromkeys([*text, *truth], str)
+        pieces = _chunk_pieces(table, types, text, features, truth)
     for some, values in pieces:
         names.append(some)
         blocks.append(sp.csr_matrix(values))
     ids = pd.concat(names, ignore_index=True).set_axis([table.columns[i] for i in text], axis=1)
     X = sp.vstack(blocks, format="csr") if len(blocks) > 1 else blocks[0]
     return ids, [table.columns[i] for i in features], X
+
+
+def _chunk_pieces(
+    table: Layout, types: dict[int, type], text: list[int], features: list[int], truth: list[int]
+) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
+    """Columns of text, and features as float32; ``truth``: those of them that hold True and False, 1 and 0."""
+    n_before = 0
+    for chunk in chunks_of(table, types):
+        for column in truth:
+            values = chunk[column].str.strip().str.lower().map(TRUTH)
+            if values.isna().any():
+                row = int(values.isna().to_numpy().argmax())
+                raise _no_value(table, n_before + row, table.columns[column], chunk[column].iloc[row], "true or false")
+            chunk[column] = values
+        yield chunk[text], chunk[features].to_numpy(np.float32)
+        n_before += len(chunk)
 
 
 def nameless_ids(table: Layout, also: Collection[str] = ()) -> str | None:
@@ -286,9 +310,9 @@ def _first_wrong(table: Layout, numbers: list[int], n_good: int) -> ReadError | 
     return None
 
 
-def _no_value(table: Layout, row: int, column: str, value: object) -> ReadError:
+def _no_value(table: Layout, row: int, column: str, value: object, wanted: str = "number") -> ReadError:
     """row : 0 for the first row after the header."""
-    shown = "the cell is empty, or the row is cut off" if pd.isna(value) or value == "" else f"'{value}' is no number"
+    shown = "the cell is empty, or the row is cut off" if pd.isna(value) or value == "" else f"'{value}' is no {wanted}"
     if re.fullmatch(r"-?\d+,\d+", str(value)):
         shown += "; a decimal comma? Export the table with a point"
     return ReadError(f"{table.file.name}: row {table.n_skipped + row + 1}, column {column}: {shown}")
