@@ -164,7 +164,7 @@ def read_counts(table: Layout, others: Collection[str]) -> tuple[pd.DataFrame, l
     if text == list(range(len(text))) and not truth:
         pieces = _lines_of(table, len(text), features)
     else:
-        types = dict.fromkeys(features, np.float32) | dict.fromkeys([*text, *truth], str)
+        types: dict[int, type] = {**dict.fromkeys(features, np.float32), **dict.fromkeys([*text, *truth], str)}
         pieces = _chunk_pieces(table, types, text, features, truth)
     for some, values in pieces:
         names.append(some)
