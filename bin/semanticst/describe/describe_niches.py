@@ -23,6 +23,7 @@ from semanticst.describe.overview import overview_table
 from semanticst.plotting import niche_maps
 from semanticst.plotting.niche_maps import SectionMap
 from semanticst.plotting.niche_names import names_from, with_names
+from semanticst.plotting.tissue_place import read_places
 from semanticst.writing import write_table
 
 log = logging.getLogger(__name__)
@@ -95,7 +96,7 @@ def _describe(
 
 def section_maps(cohort: Cohort, thumbnails: Path | None = None) -> list[SectionMap]:
     """Return the sections of a cohort, sorted by sample, each with its picture of the tissue where there is one."""
-    tissue = {path.stem: path for path in thumbnails.glob("*.json")} if thumbnails else {}
+    tissue = read_places(thumbnails) if thumbnails else {}
     patient = dict(zip(cohort.samples[Obs.SAMPLE], cohort.samples[Obs.PATIENT]))
     niche = cohort.cells[Obs.NICHE].to_numpy()
     return [

@@ -126,9 +126,9 @@ def records(samples: Sequence[Path]) -> dict[str, dict[str, Any]]:
                     for k, v in file[f"uns/{UNS}"].items()
                     if isinstance(v, h5py.Dataset) and not v.shape
                 }
+                found[str(own["sample"])] = own
         except (OSError, KeyError) as error:
             raise BadInput(Problem(path, f"not a sample that sample_qc.py wrote ({error})")) from error
-        found[str(own["sample"])] = own
     return found
 
 

@@ -1,7 +1,6 @@
 """Thumbnail of the tissue: the picture that came with a sample, cut to its cells, with its scale."""
 
 import io
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from semanticst.plotting.picture import MOST_PIXELS, Level, Picture, stretched
+from semanticst.plotting.tissue_place import read_place
 from semanticst.units import MICROMETRE
 from semanticst.writing import atomic, write_json
 
@@ -124,11 +124,11 @@ def draw_thumbnail(axes: "Axes", path: Path, bottom: float) -> None:
     """
     from PIL import Image
 
-    about = json.loads(Path(path).read_text(encoding="utf-8"))
-    x, y, step = about["x"], about["y"], about["units_per_px"]
-    n_rows = int(np.clip(np.ceil((bottom - y) / step), 1, about["height"]))
-    place = (x, x + about["width"] * step, y + n_rows * step, y)
-    with Image.open(Path(path).with_name(about["file"])) as image:
+    about = read_place(Path(path))
+    x, y, step = about.x, about.y, about.units_per_px
+    n_rows = int(np.clip(np.ceil((bottom - y) / step), 1, about.height))
+    place = (x, x + about.width * step, y + n_rows * step, y)
+    with Image.open(about.picture) as image:
         shown = np.asarray(image)[:n_rows]
     axes.imshow(shown, extent=place, origin="upper", cmap="gray", aspect="auto", zorder=0)
 

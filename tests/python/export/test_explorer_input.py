@@ -3,12 +3,16 @@
 import json
 import shutil
 
+import h5py
 import numpy as np
 import pytest
 
 from explorer_helpers import columns, handed_over, make_explorer, record
 from export_helpers import write_cohort_with_ids, write_samples
 from helpers import ASSETS, invoke
+from semanticst.association.design.tables import read_text_table
+from semanticst.association.output.summary_text import top_markers_text
+from semanticst.errors import BadInput
 from semanticst.writing import together
 
 
@@ -87,6 +91,28 @@ def test_pictures_of_the_tissue(made, tmp_path, about, picture, said):
     result = build(made, tmp_path, thumbnails=thumbnails)
     assert result.exit_code == 3, result.stderr
     assert said in result.stderr
+
+
+def test_pictures_under_the_maps(made, tmp_path):
+    """The step of the maps reads the same files, before it writes anything."""
+    (tmp_path / "thumbnails").mkdir()
+    (tmp_path / "thumbnails" / "s2.json").write_text("{")
+    (tmp_path / "thumbnails" / "s3.json").write_text(json.dumps(PLACE | {"file": "none.jpg"}))
+    options = ("--thumbnails", tmp_path / "thumbnails", "--outdir", tmp_path / "out")
+    result = invoke("niche_describe", made.arguments[0], *options)
+    assert result.exit_code == 3, result.stderr
+    assert "2 problems" in result.stderr
+    assert "s2.json: is no place of a picture" in result.stderr
+    assert "s3.json: found 'none.jpg': the picture is not there" in result.stderr
+
+
+def test_a_sample_of_another_step(tmp_path):
+    (sample,) = write_samples(tmp_path, {"s1": {}})
+    with h5py.File(sample, "r+") as file:
+        del file["uns/semanticst/sample"]
+    result = invoke("export_write", write_cohort_with_ids(tmp_path), sample, "--outdir", tmp_path / "out")
+    assert result.exit_code == 3, result.stderr
+    assert "s1.qc.h5ad: not a sample that sample_qc.py wrote ('sample')" in result.stderr
 
 
 def test_a_picture_without_its_place_is_told(made, tmp_path):
@@ -243,9 +269,9 @@ def test_a_folder_is_filled_at_once(tmp_path):
 
 
 def test_tables_that_are_none_are_bad_input_everywhere(tmp_path):
-    from semanticst.association.design.tables import read_text_table
-    from semanticst.errors import BadInput
-
+    (tmp_path / "m.csv").write_text("niche,symbol,score,rank\n1,A,high,1\n")
+    with pytest.raises(BadInput, match="row 2, column 'score': found 'high': a number is expected"):
+        top_markers_text(tmp_path / "m.csv")
     for text in (b"", b"\xff\xfe\xfa", b'a,b\n"x,y\n', b"a\n1,2\n3,4,5\n"):
         (tmp_path / "t.csv").write_bytes(text)
         with pytest.raises(BadInput, match="cannot be read as a table"):

@@ -11,6 +11,7 @@ from semanticst.association.design.tables import Contrast, read_text_table
 from semanticst.association.features.within_niche import CELL_TYPE, GENE_SET
 from semanticst.association.stats.results import COMPOSITION, OMNIBUS, SIGNIFICANT
 from semanticst.constants import Modality
+from semanticst.errors import BadInput, Problem
 from semanticst.plotting.palette import niche_name
 
 SAME_SIGN = 0.9
@@ -351,7 +352,13 @@ def top_markers_text(path: Path) -> dict[str, str]:
     table = read_text_table(path, ("niche", "symbol", "score", "rank"))
     if "modality" in table:
         table = table[table["modality"] != Modality.PROTEIN].copy()
-    table[["rank", "score"]] = table[["rank", "score"]].apply(pd.to_numeric)
+    for column in ("rank", "score"):
+        numbers = pd.to_numeric(table[column], errors="coerce")
+        wrong = numbers.isna() & table[column].notna()
+        if wrong.any():
+            raise BadInput([Problem(path, "a number is expected", int(i) + 2, column, value)
+                            for i, value in table.loc[wrong, column].items()])  # fmt: skip
+        table[column] = numbers
     best = table[(table["rank"] <= NAMED_MARKERS) & (table["score"] > 0)].sort_values(["niche", "rank"], kind="stable")
     return {str(niche): joined(rows["symbol"].tolist()) for niche, rows in best.groupby("niche", sort=True)}
 

@@ -23,11 +23,12 @@ from semanticst.export.explorer.chosen_features import Feature, read_features, w
 from semanticst.export.explorer.clinical_variables import variables
 from semanticst.export.explorer.listed_findings import read_findings
 from semanticst.export.explorer.niche_tables import read_overview
-from semanticst.export.explorer.page_parts import TissuePicture, page_files, read_pictures
+from semanticst.export.explorer.page_parts import page_files, read_pictures
 from semanticst.export.explorer.quantise import along_a_curve, hundredths, packed, packed_ids, positions, sum_for_last
 from semanticst.export.niche_outlines import median_spacing
 from semanticst.export.section_cells import cell_ids
 from semanticst.plotting.palette import niche_colour, niche_marker, niche_name
+from semanticst.plotting.tissue_place import PLACE, TissuePlace
 from semanticst.units import MICROMETRE
 from semanticst.writing import atomic, together
 
@@ -207,14 +208,14 @@ def _further(path: Path) -> pd.DataFrame:
         backed.file.close()
 
 
-def _picture(picture: TissuePicture | None, number: int, data: Path) -> dict[str, Any] | None:
+def _picture(place: TissuePlace | None, number: int, data: Path) -> dict[str, Any] | None:
     """Write a picture of the tissue as a script: what a page from a file drew of other pictures it may not save."""
-    if picture is None:
+    if place is None:
         return None
-    text = f"data:image/{picture.kind};base64,{base64.b64encode(picture.raw).decode('ascii')}"
+    text = f"data:image/{place.kind};base64,{base64.b64encode(place.picture.read_bytes()).decode('ascii')}"
     name = f"picture_{number:04d}.js"
     _script(data / name, "picture", {"number": number, "data": text})
-    return {"file": f"data/{name}", **picture.place}
+    return {"file": f"data/{name}", **{key: float(getattr(place, key)) for key in PLACE}}
 
 
 def _script(path: Path, name: str, content: dict[str, Any]) -> None:
