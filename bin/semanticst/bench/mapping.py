@@ -7,6 +7,8 @@ the user is told. Without ``--input`` the cohort is the first level of ``bench l
 """
 
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -58,6 +60,8 @@ AGREEMENT, TRUTH, TIME = 0.85, 0.03, 0.05
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder in which the trained models stay; those that it has of an earlier run are not trained again.",
 )
+@click.option("--train-mode", type=click.Choice(["auto", "none"]), default="auto", show_default=True,
+              help="none: without a network.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @niche_starts_option
 def bench_mapping(
@@ -74,11 +78,13 @@ def bench_mapping(
     unseen,
     agreement,
     keep,
+    train_mode,
     seed,
     niche_starts,
 ):
     """Samples that are mapped against the same samples in the joint training, and what does not fit."""
     groups = _groups(clinical, group, leave_out)
+    fit = partial(train, seed=seed, starts=niche_starts, network=train_mode == "auto")
     with tempfile.TemporaryDirectory(prefix="semanticst-bench-") as place:
         folder = keep or Path(place)
         folder.mkdir(parents=True, exist_ok=True)
@@ -88,12 +94,12 @@ def bench_mapping(
         truth = cell_table(samples, need_domains=niche_k is None)[DOMAIN]
         k = niche_k or truth[annotated(truth)].nunique()
         chosen = list(units)[:most]
-        joint, _ = train(samples, k, seed, folder / "joint", niche_starts)
+        joint, _ = fit(samples, k, folder=folder / "joint")
         click.echo(f"{len(samples)} samples, {len(joint.cells):,d} cells, {k} niches, {len(units)} {leave_out}s\n")
         rows, models, own = [], {}, {}
         for number, unit in enumerate(chosen):
             rest = [path for name, paths in units.items() if name != unit for path in paths]
-            trained, found = train(rest, k, seed, folder / f"without{number}", niche_starts)
+            trained, found = fit(rest, k, folder=folder / f"without{number}")
             models[unit] = (units[unit], found)
             mapped = map_onto(units[unit], found, folder / f"mapped{number}")
             rows.append(row_of(unit, mapped, joint, trained, truth))
@@ -107,11 +113,11 @@ def bench_mapping(
         if parts:
             of_models = {unit: model for unit, (_, model) in models.items()}
             place = folder / "parts"
-            click.echo("\n" + part_table(units, of_models, joint, truth, k, seed, niche_starts, place))
+            click.echo("\n" + part_table(units, of_models, joint, truth, partial(fit, k=k), place))
         if bad_cases:
             click.echo("\n" + bad_case_table(units[chosen[0]][0], models[chosen[0]][1], folder / "bad"))
         if unseen:
-            click.echo("\n" + unseen_table(units, chosen[0], truth, k, seed, niche_starts, folder / "unseen"))
+            click.echo("\n" + unseen_table(units, chosen[0], truth, k, fit, folder / "unseen"))
 
 
 def _groups(clinical: Path | None, group: str | None, leave_out: str) -> dict[str, str] | None:
@@ -248,10 +254,11 @@ def _told(mapped: Mapped, clean: pd.Series | None) -> tuple[str, str, str, int, 
     return (*numbers, int(mapped.code), mapped.told or "-")
 
 
-def unseen_table(
-    units: dict[str, list[Path]], unit: str, truth: pd.Series, k: int, seed: int, starts: int, folder: Path
-) -> str:
-    """Markdown: domains of ``unit`` that the model never saw, and how well the fit finds their cells."""
+def unseen_table(units: dict[str, list[Path]], unit: str, truth: pd.Series, k: int, fit: Callable, folder: Path) -> str:
+    """Markdown: domains of ``unit`` that the model never saw, and how well the fit finds their cells.
+
+    ``fit`` is `train`, with its settings.
+    """
     lines = [
         "| domain not in the training | cells | AUROC of the fit | outside: these / others | told |",
         "|---|--:|--:|--:|---|",
@@ -272,7 +279,7 @@ def unseen_table(
             if kept.sum() > k:
                 adata[kept].copy().write_h5ad(place / path.name)
                 rest.append(place / path.name)
-        _, model = train(rest, max(2, k - 1), seed, place / "trained", starts)
+        _, model = fit(rest, max(2, k - 1), folder=place / "trained")
         mapped = map_onto(units[unit], model, place / "mapped")
         fit, held = mapped.cells["fit"], own[mapped.cells.index] == domain
         outside = [f"{(fit[rows] < 0.05).mean():.2f}" for rows in (held, ~held)]

@@ -129,7 +129,8 @@ def test_a_network_is_trained_where_the_pipeline_trains_one(trained, tmp_path):
         samples.append(tmp_path / f"{sample}.qc.h5ad")
         adata.write_h5ad(samples[-1])
     _, model = train(samples, 2, 0, tmp_path / "model", **SMALL)
-    assert [has_network(load_whole_model(found)) for found in (model, trained[1])] == [False, True]
+    _, asked = train([trained[0] / "s0.qc.h5ad"], 2, 0, tmp_path / "asked", network=False, **SMALL)
+    assert [has_network(load_whole_model(found)) for found in (model, asked, trained[1])] == [False, False, True]
     assert len(mapping.map_onto(samples[:1], model, tmp_path / "mapped").cells) == 200
 
 
@@ -142,7 +143,7 @@ def test_parts_are_samples_of_their_own_and_compared_with_a_training_that_has_th
     joint = Mapped(pd.DataFrame({"niche": (truth == "left") + 1}), pd.DataFrame(), 1.0, "")
     asked = []
 
-    def trained_on(samples, k, seed, place, starts):
+    def trained_on(samples, folder):
         asked.append(sorted(path.name.removesuffix(".qc.h5ad") for path in samples))
         parts = [read_sample(path) for path in samples if ".part" in path.name]
         assert all(
@@ -151,9 +152,8 @@ def test_parts_are_samples_of_their_own_and_compared_with_a_training_that_has_th
         cells = [f"{part.uns['semanticst']['sample']}:{cell}" for part in parts for cell in part.obs_names]
         return Mapped(pd.DataFrame({"niche": 1}, index=cells), pd.DataFrame(), 1.0, ""), model
 
-    monkeypatch.setattr(mapped_parts, "train", trained_on)
     monkeypatch.setattr(mapped_parts, "PARTS", {"25 cells": mapped_parts.PARTS["25 cells, 6 crops"]})
-    text = mapped_parts.part_table(units, {"s3": model}, joint, truth, 2, 0, 1, tmp_path)
+    text = mapped_parts.part_table(units, {"s3": model}, joint, truth, trained_on, tmp_path)
     assert asked == [["s0", "s2", *(f"s3.part{i}" for i in range(6))]]
     found = [float(value) for value in text.splitlines()[2].split(" | ")[2].split(" / ")]
     assert found[0] > 0.5, "mapped"

@@ -45,15 +45,15 @@ class _Told(logging.Handler):
 
 
 def train(
-    samples: Sequence[Path], k: int, seed: int, folder: Path, starts: int = 12, **training
+    samples: Sequence[Path], k: int, seed: int, folder: Path, starts: int = 12, network: bool = True, **training
 ) -> tuple[Mapped, Path]:
     """Train on ``{sample}.qc.h5ad``; the niches and ``model.pt``. What an earlier run left in ``folder`` is taken.
 
-    As with ``--train_mode auto`` there is no network of panels of cell types and binary markers. ``training``: of
-    ``TrainSettings``, where they are not the defaults.
+    As with ``--train_mode auto`` there is no network of panels of cell types and binary markers, and none of others
+    without ``network``. ``training``: of ``TrainSettings``, where they are not the defaults.
     """
     asked = {"samples": sorted(path.name for path in samples), "niche_k": k, "seed": seed, "niche_starts": starts}
-    asked |= training
+    asked |= training | ({} if network else {"train_mode": "none"})
     kept = folder / "trained.json"
     if kept.exists() and (earlier := json.loads(kept.read_text()))["asked"] == asked:
         return _read(folder, earlier["seconds"], ""), folder / "model.pt"
@@ -63,14 +63,14 @@ def train(
     build_components(samples, folder, seed=seed)
     build_graphs(sorted(folder.glob("*.components.h5ad")), folder, seed=seed)
     graphs = sorted(folder.glob("*.graphs.h5ad"))
-    network = None if _of_shares(samples) else folder / "network.pt"
-    if network is not None:
+    trained = folder / "network.pt" if network and not _of_shares(samples) else None
+    if trained is not None:
         run_training(graphs, folder, contexts=",".join(CONTEXTS), device="cpu", seed=seed, **training)
-    run_embedding(graphs, network, folder, device="cpu")
+    run_embedding(graphs, trained, folder, device="cpu")
     embedding = folder / "cohort.embedding.h5ad"
     cluster_niches(embedding, folder, niche_k=str(k), starts=starts, bootstraps=0, seed=seed)
     seconds = time.process_time() - start
-    assemble_model(folder / "cohort.basis.npz", network, folder / "niche_mixture.npz", folder / "model.pt")
+    assemble_model(folder / "cohort.basis.npz", trained, folder / "niche_mixture.npz", folder / "model.pt")
     for graphs_or_components in (*folder.glob("*.graphs.h5ad"), *folder.glob("*.components.h5ad")):
         graphs_or_components.unlink()  # large, and nobody reads them again
     kept.write_text(json.dumps({"asked": asked, "seconds": round(seconds, 1)}))

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import adjusted_rand_score
 
-from semanticst.bench.material.left_out import Mapped, map_onto, train
+from semanticst.bench.material.left_out import Mapped, map_onto
 from semanticst.bench.measuring.scores import annotated
 from semanticst.constants import UNS, Obs
 from semanticst.io.internal import read_sample
@@ -50,13 +50,12 @@ def part_table(
     models: dict[str, Path],
     joint: Mapped,
     truth: pd.Series,
-    k: int,
-    seed: int,
-    starts: int,
+    fit: Callable,
     folder: Path,
 ) -> str:
     """Markdown: parts of the samples of each unit (of ``units``), mapped onto the model of the others (``models``),
-    beside a joint training of the others and these parts. Parts of a unit are scored together."""
+    beside a joint training (``fit``: `train` for samples and a folder) of the others and these parts. Parts of a unit
+    are scored together."""
     heads = ("part", "units", "truth mapped / joint with the parts / joint with the whole, ARI", "lost", "lost at most",
              "told")  # fmt: skip
     lines = ["| " + " | ".join(heads) + " |", "|---|--:|--:|--:|--:|--:|"]
@@ -68,7 +67,7 @@ def part_table(
             mapped = [map_onto([part], model, place / f"mapped{i}") for i, part in enumerate(parts)]
             told += sum("does not fit" in one.told for one in mapped)
             rest = [path for other, paths in units.items() if other != unit for path in paths]
-            together, _ = train([*rest, *parts], k, seed, place / "joint", starts)
+            together, _ = fit([*rest, *parts], folder=place / "joint")
             niche = pd.concat([one.cells["niche"] for one in mapped])
             whole = _of_whole(niche.index)
             known = np.asarray(annotated(truth[whole]))
