@@ -128,7 +128,9 @@ def test_validation_changes_no_byte_of_the_discoverys_associations(cohort, valid
 
 def test_discovery_and_validation_stand_side_by_side(cohort, validated, tmp_path):
     out = associated(with_parts(cohort, validated), tmp_path)
-    both = pd.read_csv(out / "arm_replication.csv", keep_default_na=False).astype({"niche": str}).set_index("niche")
+    both = pd.read_csv(out / "arm_replication.csv", dtype={"n_patients_validation": str}, keep_default_na=False)
+    both = both.astype({"niche": str}).set_index("niche")
+    assert both["n_patients_validation"].unique().tolist() == ["16"]
     discovery, validation = (
         pd.read_csv(out / f"{name}.csv").astype({"niche": str}).set_index("niche") for name in ("arm", "arm_validation")
     )

@@ -68,6 +68,7 @@ def _merged(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
     factor = (both["sd_discovery"] / both["sd_validation"]).fillna(1.0)
     for column in ("effect", "ci_low", "ci_high"):
         both[f"{column}_validation"] = both[f"{column}_validation"].astype(float) * factor
+    both["n_patients_validation"] = both["n_patients_validation"].astype("Int64")
     return both.drop(columns=["shared", "sd_discovery", "sd_validation"])
 
 
