@@ -281,9 +281,9 @@ def unseen_table(units: dict[str, list[Path]], unit: str, truth: pd.Series, k: i
                 rest.append(place / path.name)
         _, model = fit(rest, max(2, k - 1), folder=place / "trained")
         mapped = map_onto(units[unit], model, place / "mapped")
-        fit, held = mapped.cells["fit"], own[mapped.cells.index] == domain
-        outside = [f"{(fit[rows] < 0.05).mean():.2f}" for rows in (held, ~held)]
-        found = f"{roc_auc_score(held, -fit):.3f} | {' / '.join(outside)}"
+        of_cells, held = mapped.cells["fit"], own[mapped.cells.index] == domain
+        outside = [f"{(of_cells[rows] < 0.05).mean():.2f}" for rows in (held, ~held)]
+        found = f"{roc_auc_score(held, -of_cells):.3f} | {' / '.join(outside)}"
         lines.append(f"| {domain} | {held.sum()} | {found} | {mapped.told[:120] or '-'} |")
     return "\n".join(lines)
 
