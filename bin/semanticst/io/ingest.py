@@ -232,7 +232,7 @@ def internal_form(raw: ad.AnnData, reader: Reader, row: dict[str, str]) -> ad.An
     X, var, note = unique_genes(X, var, kind)
     notes += [note] if note else []
     _need_features(var, "after those of one name were added up")
-    warnings += odd_features(var.index) + dates_among(var.index)
+    warnings += odd_features(var.index, kind is FeatureType.COUNTS) + dates_among(var.index)
     spatial, warning = check_coordinates(raw.obsm[Obsm.SPATIAL], cells)
     warnings += [warning] if warning else []
     if part_of(row) is None:

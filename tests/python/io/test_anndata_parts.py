@@ -328,6 +328,10 @@ def test_counts_go_before_rounded_logarithms(tmp_path):
     adata = ingest(tmp_path, sample)
     assert np.array_equal(adata.X.toarray(), counts)
     assert adata.uns[UNS]["matrix"] == "raw/X"
+    sample.layers["counts"], sample.X, sample.raw = sample.X, sp.csr_matrix(counts), None
+    adata = ingest(tmp_path, sample)
+    assert np.array_equal(adata.X.toarray(), counts)
+    assert adata.uns[UNS]["matrix"] == "X"
 
 
 def test_names_that_a_spreadsheet_made_dates_of_are_a_warning(tmp_path):

@@ -55,7 +55,7 @@ TABLES = {
     "objects in R and Python": (
         ["CD3", "PC", "ICA1"],
         ["UMAP_1", "UMAP2", "X_umap1", "tSNE 1", "PC_1", "n_genes_by_counts", "nCount_RNA", "percent.mt",
-         "leiden_res1", "cell_density", "dist_to_border", "doublet_score"],
+         "leiden_res1", "cell_density", "dist_to_border", "doublet_score", "spatial_kmeans", "tumor_ROI"],
     ),
 }  # fmt: skip
 
@@ -100,6 +100,12 @@ def test_shapes_among_the_features_of_an_object_are_a_warning():
         "features that look like measures of shape, places or derived values, and no markers: Eccentricity, UMAP_1"
     ]
     assert odd_features(["CD3E", "IDS", "MDS2"]) == []
+
+
+def test_antibodies_among_genes_are_a_warning():
+    (warning,) = odd_features(["CD3E", "ADT_CD3", "adt-CD4", "CD8_TotalSeqB", "ADTRP"], counted=True)
+    assert warning.startswith("3 features are called as antibodies are, among genes: ADT_CD3, adt-CD4, CD8_TotalSeqB;")
+    assert odd_features(["CD3E", "ADT_CD3"]) == []
 
 
 def test_boxes_of_halo_have_a_centre(tmp_path):

@@ -184,6 +184,12 @@ def test_archives_in_archives_have_one_limit_and_an_end(tmp_path, monkeypatch):
         read(tmp_path / "2.zip")
 
 
+def test_what_is_packed_twice_is_told(tmp_path):
+    (tmp_path / "cells.csv.gz").write_bytes(gzip.compress(gzip.compress(b"cell_id,x,y,A,B\n1,1,2,3,4\n")))
+    with pytest.raises(ReadError, match=r"cells.csv.gz: it is packed twice \(.gz in .gz\); unpack it once"):
+        read(tmp_path / "cells.csv.gz")
+
+
 def test_a_line_without_end_is_no_table(tmp_path, monkeypatch):
     monkeypatch.setattr(tabular, "LONGEST", 1000)
     (tmp_path / "cells.csv").write_text("1," * 1000)

@@ -65,9 +65,12 @@ DERIVED_WORDS = frozenset({
     "distance", "distances", "dist", "nearest", "neighbor", "neighbors", "neighbour", "neighbours", "neighborhood",
     "neighbourhood", "delaunay", "voronoi", "haralick", "subcellular", "smoothed", "probability", "prob", "cluster",
     "clusters", "metacluster", "leiden", "louvain", "phenograph", "flowsom", "density", "confidence", "classifier",
-    "completeness", "score", "texture", "homogeneity", "embedding", "umap", "tsne",
+    "completeness", "score", "texture", "homogeneity", "embedding", "umap", "tsne", "kmeans", "gmm", "lda", "spatial",
+    "roi",
 })  # fmt: skip
 """A name with one of these is no measurement of a marker."""
+ANTIBODY = re.compile(r"^(ADT|HTO)[-_.]|TotalSeq", re.IGNORECASE)
+"""How CITE-seq and Seurat call antibodies and hashtags beside genes."""
 EMBEDDING = re.compile(
     r"^(x[ _.-]?)?((umap|t[ _.-]?sne|pca?|phate|trimap|diffmap|harmony|scvi|latent)([ _.-]?(dim|component))?[ _.-]?"
     r"|(mds|lsi|ica?|nmf|lda|dc)[ _.-])(\d+|[xy])$",
@@ -106,7 +109,8 @@ def roles(columns: Sequence[str]) -> dict[str, str]:
     repeated, named = repeated_markers(columns)
     found = {column: role_of(column) for column in columns}
     found = {column: role if role or not named or column in named else UNKNOWN for column, role in found.items()}
-    return {column: role for column, role in (found | dict.fromkeys(repeated, MEASURED)).items() if role}
+    found |= {column: MEASURED for column in repeated if not role_of(column)}
+    return {column: role for column, role in found.items() if role}
 
 
 def told_roles(dropped: dict[str, str]) -> list[str]:
@@ -125,12 +129,23 @@ def told_roles(dropped: dict[str, str]) -> list[str]:
     return notes
 
 
-def odd_features(names: Iterable[str]) -> list[str]:
-    """A warning about features of an object that are none by their names: what its columns were before it was made."""
-    odd = [name for name in map(str, names) if role_of(name) in (SHAPE, DERIVED, PLACE)]
-    if not odd:
-        return []
-    return [f"features that look like measures of shape, places or derived values, and no markers: {listed(odd, 6)}"]
+def odd_features(names: Iterable[str], counted: bool = False) -> list[str]:
+    """Warnings about features of an object that are none by their names: what its columns were before it was made.
+
+    counted : whether the values are counts, among which antibodies are another kind.
+    """
+    names, found = [str(name) for name in names], []
+    if odd := [name for name in names if role_of(name) in (SHAPE, DERIVED, PLACE)]:
+        found.append(
+            f"features that look like measures of shape, places or derived values, and no markers: {listed(odd, 6)}"
+        )
+    antibodies = [name for name in names if ANTIBODY.search(name)] if counted else []
+    if antibodies and len(antibodies) < len(names):
+        found.append(
+            f"{len(antibodies)} features are called as antibodies are, among genes: {listed(antibodies, 4)}; proteins "
+            "belong into obsm['protein'], or var['feature_types'] says what each feature is"
+        )
+    return found
 
 
 @cache

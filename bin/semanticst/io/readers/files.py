@@ -101,6 +101,8 @@ def encoding_of(file: Path) -> str:
         start = opened.read(HEAD)
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
+    if start.startswith(b"\x1f\x8b"):
+        raise ReadError("it is packed twice (.gz in .gz); unpack it once")
     if b"\0" in start:
         raise ReadError("no text, or UTF-16 without its mark; save it as CSV UTF-8")
     try:
