@@ -19,11 +19,19 @@ class Cohort:
     clinical: list[str]
 
     def ask(
-        self, type: str, permutations: int = 499, seed: int = 0, kinds=("proportion",), log_cells="false", **contrast
+        self,
+        type: str,
+        permutations: int = 499,
+        seed: int = 0,
+        kinds=("proportion",),
+        log_cells="false",
+        with_checks: bool = True,
+        **contrast,
     ) -> Association:
         """Test one contrast in memory, not adjusted for numbers of cells: closed forms do not know of them."""
-        asked, drawn = Contrast("c", type, **contrast), {"permutations": permutations, "seed": seed}
-        return examine(asked, self.sections, self.counts, kinds=kinds, log_cells=log_cells, **drawn)
+        asked = Contrast("c", type, **contrast)
+        options = {"permutations": permutations, "seed": seed, "log_cells": log_cells, "with_checks": with_checks}
+        return examine(asked, self.sections, self.counts, kinds=kinds, **options)
 
     def write(self, folder: Path, contrasts: str) -> dict[str, Path]:
         """Write the tables as the pipeline does; returns the options of the command."""

@@ -16,7 +16,7 @@ from semanticst.association.features.composition import build_features
 from semanticst.association.stats.cox import permutation_test
 from semanticst.association.stats.linear_contrast import Question, compare
 
-N_COHORTS = 120
+N_COHORTS = 90
 
 
 def bounds(n_tests: int) -> tuple[float, float]:
@@ -91,7 +91,7 @@ def test_without_an_effect_five_in_a_hundred_are_below_five_per_cent(sizes, n_se
 def test_survival_without_an_effect():
     rng = np.random.default_rng(0)
     p = []
-    for i in range(300):
+    for i in range(200):
         lifetime = rng.exponential(size=33)
         censoring = np.quantile(lifetime, 0.3) * rng.uniform(0.5, 1.7, 33)
         event = (lifetime <= censoring).astype(float)
@@ -119,7 +119,7 @@ def test_interval_covers_the_truth(sizes, effect):
     truth[1] += effect
     rng = np.random.default_rng(0)
     covered = []
-    for _ in range(250):
+    for _ in range(160):
         level = np.linspace(2, 0, 5) + 0.7 * rng.normal(size=(sum(sizes), 5))
         level[sizes[0] :, 1] += effect
         share = np.exp(level) / np.exp(level).sum(axis=1, keepdims=True)
@@ -134,7 +134,7 @@ def test_interval_of_a_large_effect_in_few_patients():
     """Handing patients to the other group must not let a large effect shorten its own interval."""
     rng = np.random.default_rng(1)
     covered = []
-    for _ in range(400):
+    for _ in range(250):
         level = np.linspace(0.5, 0, 5) + 0.2 * rng.normal(size=(8, 5))
         level[4:, 1] += 2.5
         share = np.exp(level) / np.exp(level).sum(axis=1, keepdims=True)
@@ -153,6 +153,6 @@ def test_planted_niche_ranks_first():
 
 def test_without_an_effect_no_niche_passes_the_false_discovery_rate_in_most_cohorts():
     """With q < 0.05 at most about one null cohort in twenty shows any finding."""
-    tables = [c.ask("groups", column="group", permutations=199).primary for c in null_cohorts((8, 8), 1)[:60]]
+    tables = [c.ask("groups", column="group", permutations=199, with_checks=False).primary for c in null_cohorts((8, 8), 1)[:60]]
     found = [(table["q"] < 0.05).any() for table in tables]
     assert np.mean(found) <= stats.binom.ppf(0.999, 60, 0.05) / 60
