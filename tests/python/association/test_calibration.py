@@ -153,6 +153,9 @@ def test_planted_niche_ranks_first():
 
 def test_without_an_effect_no_niche_passes_the_false_discovery_rate_in_most_cohorts():
     """With q < 0.05 at most about one null cohort in twenty shows any finding."""
-    tables = [c.ask("groups", column="group", permutations=199, with_checks=False).primary for c in null_cohorts((8, 8), 1)[:60]]
+    tables = [
+        c.ask("groups", column="group", permutations=199, with_checks=False).primary
+        for c in null_cohorts((8, 8), 1)[:60]
+    ]
     found = [(table["q"] < 0.05).any() for table in tables]
     assert np.mean(found) <= stats.binom.ppf(0.999, 60, 0.05) / 60
