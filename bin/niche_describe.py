@@ -13,13 +13,6 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @step()
 @click.argument("cohort", type=EXISTING_FILE)
 @click.option(
-    "--niche-maps",
-    type=click.IntRange(0),
-    default=12,
-    show_default=True,
-    help="Most sample maps in the report (0 = none). Full-size maps of all samples are always written.",
-)
-@click.option(
     "--clinical-gene-sets",
     type=EXISTING_FILE,
     help="Sets of genes (GMT, or CSV with gene_set and gene) whose mean in each niche of each sample is written.",
@@ -28,11 +21,11 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--thumbnails", type=FOLDER, help="Folder with {sample}.jpg and {sample}.json, drawn under the maps.")
 @threads_option
 @outdir_option
-def niche_describe(cohort, niche_maps, clinical_gene_sets, niche_names, thumbnails, threads, outdir):
+def niche_describe(cohort, clinical_gene_sets, niche_names, thumbnails, threads, outdir):
     """Describe the niches of COHORT (cohort.h5ad): tables, a map of each section, and their part of the report."""
     from semanticst.describe.describe_niches import describe_niches
 
-    describe_niches(cohort, outdir, niche_maps, threads, clinical_gene_sets, niche_names, thumbnails)
+    describe_niches(cohort, outdir, threads, clinical_gene_sets, niche_names, thumbnails)
 
 
 if __name__ == "__main__":

@@ -16,16 +16,23 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     "--described", type=FOLDER, help="Folder with niche_overview.csv, niche_counts.csv, niche_k.csv and niches.csv.gz."
 )
 @click.option("--associations", type=FOLDER, help="Folder with the {contrast}.association.json.")
+@click.option(
+    "--niche-maps",
+    type=click.IntRange(0),
+    default=12,
+    show_default=True,
+    help="Most sample maps in the report (0 = none). Full-size maps of all samples are always written.",
+)
 @click.option("--niche-names", type=EXISTING_FILE, help="CSV with niche and name: how niches are called.")
 @click.option("--explorer", is_flag=True, help="The run has an explorer: findings lead to their sections in it.")
 @outdir_option
-def report_summary(qc, described, associations, niche_names, explorer, outdir):
-    """Write what a run found: summary.json, and the section that leads the report (summary_page_mqc.json)."""
+def report_summary(qc, described, associations, niche_maps, niche_names, explorer, outdir):
+    """Write what a run found: summary.json, and sections of the report: its first page, and maps by group."""
     from semanticst.plotting.niche_names import names_from
     from semanticst.report.write_summary import write_summary
 
     with names_from(niche_names):
-        write_summary(qc, outdir, described, associations, explorer)
+        write_summary(qc, outdir, described, associations, explorer, niche_maps)
 
 
 if __name__ == "__main__":

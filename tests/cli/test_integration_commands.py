@@ -39,7 +39,7 @@ def test_proteins_that_samples_share_are_in_the_cohort_and_describe_niches(cohor
         rows, part = whole[whole.obs["sample"] == sample], ad.read_h5ad(cohort / f"{sample}.qc.h5ad")
         assert np.array_equal(rows.obsm["protein"], part[rows.obs["cell_id"]].obsm["protein"][:, :2])
     assert np.isnan(whole[whole.obs["sample"] == "s1"].obsm["protein"]).all()
-    done(invoke("niche_describe", cohort / "cohort.h5ad", "--niche-maps", 1, "--outdir", tmp_path))
+    done(invoke("niche_describe", cohort / "cohort.h5ad", "--outdir", tmp_path))
     table = pd.read_csv(tmp_path / "niche_markers.csv")
     assert table["modality"].value_counts().to_dict() == {"gene": 40, "protein": 4}
     proteins = table[table["modality"] == "protein"].set_index(["niche", "rank"])
@@ -190,7 +190,7 @@ def test_niches_without_a_network(without_network, tmp_path):
     members = pd.read_csv(without_network / "niche_member_counts.csv")["member"].unique()
     others = {name for name in members if not name.startswith(("profile", "spread"))}
     assert others - {"without Harmony"} == {"k=3, one base clustering"}
-    done(invoke("niche_describe", without_network / "cohort.h5ad", "--niche-maps", 1, "--outdir", tmp_path))
+    done(invoke("niche_describe", without_network / "cohort.h5ad", "--outdir", tmp_path))
     assert (tmp_path / "niche_markers.csv").is_file()
     assert not list(tmp_path.glob("*semantic_scores*"))
 

@@ -29,7 +29,6 @@ SECTIONS = (
     "markers",
     "markers_dots",
     "scores",
-    "maps",
     "overview",
     "cell_types",
     "contacts",
@@ -38,7 +37,7 @@ SECTIONS = (
 
 
 def test_all_files(tmp_path):
-    result = invoke("niche_describe", write_cohort(tmp_path), "--niche-maps", 2, "--outdir", tmp_path / "out")
+    result = invoke("niche_describe", write_cohort(tmp_path), "--outdir", tmp_path / "out")
     assert result.exit_code == 0, result.stderr
     out = tmp_path / "out"
     for name, columns in EXPECTED.items():
@@ -49,7 +48,7 @@ def test_all_files(tmp_path):
     }  # fmt: skip
     maps = {path.name for path in (out / "maps").iterdir()}
     assert maps == {f"{s}.niches.{e}" for s in ("s1", "s2", "s3") for e in ("png", "pdf")} | {
-        "niche_maps.png", "niche_markers.png", "niche_markers.pdf",
+        "niche_markers.png", "niche_markers.pdf",
     }  # fmt: skip
 
 
@@ -58,7 +57,7 @@ def test_reference_mode_has_numbered_graphs_and_no_stability(tmp_path):
     adata.obsm["semantic_scores"] = np.full((adata.n_obs, 4), 0.25, dtype=np.float32)
     names = ["graph1", "graph2", "graph3", "graph4"]
     adata.uns["semanticst"] |= {"train_mode": "reference", "contexts": names}
-    result = invoke("niche_describe", write_cohort(tmp_path, adata), "--niche-maps", 0, "--outdir", tmp_path / "out")
+    result = invoke("niche_describe", write_cohort(tmp_path, adata), "--outdir", tmp_path / "out")
     assert result.exit_code == 0, result.stderr
     assert sorted(pd.read_csv(tmp_path / "out" / "niche_scores.csv")["context"].unique()) == names
     assert not (tmp_path / "out" / "niche_stability_mqc.json").exists()
@@ -70,20 +69,20 @@ def test_reference_mode_has_numbered_graphs_and_no_stability(tmp_path):
 def test_the_table_of_niches_says_whether_they_come_back(tmp_path):
     adata = make_cohort_object()
     adata.obs["niche_jaccard"] = adata.obs["niche"].map({1: 0.9, 2: 0.75, 3: 0.3}).astype("float32")
-    result = invoke("niche_describe", write_cohort(tmp_path, adata), "--niche-maps", 0, "--outdir", tmp_path / "out")
+    result = invoke("niche_describe", write_cohort(tmp_path, adata), "--outdir", tmp_path / "out")
     assert result.exit_code == 0, result.stderr
     table = json.loads((tmp_path / "out" / "niche_overview_mqc.json").read_text())
     assert [row["reading"] for row in table["data"].values()] == ["very high", "high", "not reproducible"]
     # as with --niche_bootstraps 0
     adata.obs["niche_jaccard"] = np.float32(np.nan)
-    invoke("niche_describe", write_cohort(tmp_path, adata), "--niche-maps", 0, "--outdir", tmp_path / "none")
+    invoke("niche_describe", write_cohort(tmp_path, adata), "--outdir", tmp_path / "none")
     headers = json.loads((tmp_path / "none" / "niche_overview_mqc.json").read_text())["headers"]
     assert not {"jaccard", "reading"} & set(headers)
 
 
 def test_gene_sets(tmp_path):
     (tmp_path / "sets.gmt").write_text("A\tx\tMARK1\tABSENT\nB\tx\tMARK2\n")
-    options = ("--clinical-gene-sets", tmp_path / "sets.gmt", "--niche-maps", 0, "--outdir", tmp_path / "out")
+    options = ("--clinical-gene-sets", tmp_path / "sets.gmt", "--outdir", tmp_path / "out")
     result = invoke("niche_describe", write_cohort(tmp_path), *options)
     assert result.exit_code == 0, result.stderr
     assert "gene set A: 1 of 2 genes are in the cohort" in result.stderr
@@ -132,4 +131,4 @@ def test_a_file_that_is_no_anndata_is_bad_input(tmp_path):
 
 def test_usage_errors(tmp_path):
     assert invoke("niche_describe", tmp_path / "absent.h5ad").exit_code == 2
-    assert invoke("niche_describe", write_cohort(tmp_path), "--niche-maps", -1).exit_code == 2
+    assert invoke("niche_describe", write_cohort(tmp_path), "--threads", -1).exit_code == 2

@@ -97,13 +97,13 @@ def test_configuration_of_an_institution(small):
     assert re.search(
         r"configuration +: Example institute, Slurm, Singularity, nodes of 32 cores and 256 GB\n", run.output
     )
-    assert run.executed["NICHE_DESCRIBE"] == 1
-    assert run.executed["NICHE_CLUSTER"] == 0
-    described = next(task for task in run.trace if "NICHE_DESCRIBE" in task["name"])
-    command = next(folder.glob(f"work/{described['hash']}*/.command.sh")).read_text()
+    assert run.executed["REPORT_SUMMARY"] == 1
+    assert run.executed["NICHE_DESCRIBE"] == 0
+    summed_up = next(task for task in run.trace if "REPORT_SUMMARY" in task["name"])
+    command = next(folder.glob(f"work/{summed_up['hash']}*/.command.sh")).read_text()
     assert command.count("--niche-maps") == command.count("--niche-maps 3") == 1
     _, log = nextflow(folder, "log", "institution", "-f", "process,memory")
-    assert any(line.endswith("NICHE_DESCRIBE\t3 GB") for line in log.splitlines()), log
+    assert any(line.endswith("REPORT_SUMMARY\t3 GB") for line in log.splitlines()), log
 
 
 def test_a_run_that_was_killed_in_training_goes_on_there(tmp_path):

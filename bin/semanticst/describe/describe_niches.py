@@ -32,7 +32,6 @@ log = logging.getLogger(__name__)
 def describe_niches(
     path: Path,
     outdir: Path,
-    n_maps: int = 12,
     threads: int = 1,
     gene_sets: Path | None = None,
     names: Path | None = None,
@@ -43,9 +42,8 @@ def describe_niches(
     Tables ``niche_overview``, ``niche_counts``, ``niche_markers``, ``niche_contacts``, ``niche_patches``, and where the
     input allows ``niche_tree``, ``niche_agreement``, ``niche_scores``, ``niche_cell_types``,
     ``niche_sample_cell_types``, ``niche_regions`` and ``niche_gene_sets`` (CSV); a map of each section under ``maps/``;
-    one sheet with at most ``n_maps`` of them (``maps/niche_maps.png``); custom content for MultiQC. ``names``: table of
-    names of niches, see `semanticst.plotting.niche_names`. ``thumbnails``: folder with ``{sample}.jpg`` and
-    ``{sample}.json``, which lie under the maps of these samples.
+    custom content for MultiQC. ``names``: table of names of niches, see `semanticst.plotting.niche_names`.
+    ``thumbnails``: folder with ``{sample}.jpg`` and ``{sample}.json``, which lie under the maps of these samples.
 
     Raises BadInput when the object lacks niches or positions, or the gene sets or names cannot be used.
     """
@@ -54,13 +52,12 @@ def describe_niches(
     cohort = read_cohort(path)
     log.info("%d cells, %d samples, %d niches", len(cohort.cells), len(cohort.samples), len(cohort.niches))
     with names_from(names, len(cohort.niches)):
-        _describe(cohort, outdir, n_maps, threads, sets, gene_sets, thumbnails)
+        _describe(cohort, outdir, threads, sets, gene_sets, thumbnails)
 
 
 def _describe(
     cohort: Cohort,
     outdir: Path,
-    n_maps: int,
     threads: int,
     sets: dict[str, list[str]] | None,
     gene_sets: Path | None,
@@ -87,11 +84,7 @@ def _describe(
 
     sections = section_maps(cohort, thumbnails)
     niche_maps.write_maps(sections, outdir / "maps", threads)
-    chosen = niche_maps.choose_sections(sections, n_maps)
-    sheet = outdir / "maps" / "niche_maps.png"
-    if chosen:
-        niche_maps.write_thumbnails(chosen, cohort.niches, sheet)
-    write_niche_sections(outdir, cohort, tables, sheet if chosen else None, len(chosen))
+    write_niche_sections(outdir, cohort, tables)
 
 
 def section_maps(cohort: Cohort, thumbnails: Path | None = None) -> list[SectionMap]:

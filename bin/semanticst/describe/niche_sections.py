@@ -1,4 +1,4 @@
-"""Sections of the report about niches: sizes, maps, markers, contacts, stability."""
+"""Sections of the report about niches: which there are, how sure they are, what samples are made of."""
 
 from pathlib import Path
 
@@ -6,59 +6,47 @@ import numpy as np
 import pandas as pd
 
 from semanticst.cohort.read_cohort import Cohort
-from semanticst.constants import FeatureType, Obs
-from semanticst.describe.marker_dots import draw_marker_dots
-from semanticst.describe.markers import effect_name
+from semanticst.constants import Obs
+from semanticst.describe.contact_sections import attention_section, contact_section, recognised
+from semanticst.describe.marker_sections import cell_type_section, marker_section
 from semanticst.describe.niche_tree import report_tree
-from semanticst.describe.overview import UNSURE, by_modality, top_markers
+from semanticst.describe.overview import UNSURE, by_modality
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import NICHES, QC, Column, Section
-from semanticst.plotting.palette import given_names, niche_colour, niche_name
-from semanticst.units import MICROMETRE
+from semanticst.plotting.palette import niche_colour, niche_name
 
 LOW_AGREEMENT = 0.5
 """Intraclass correlation below which most of a section is its own."""
-_HEATMAP_FEATURES = 40
 _FIRM, _FAIR = 0.9, 0.6
 
-_EFFECT_WORDS = {"log2_fold_change": "log2 fold change", "difference": "Difference, inside minus outside"}
-_CONTEXT_WORDS = {
-    "spatial": "the cells next to it",
-    "expression": "cells of the same sample with similar expression",
-    "domain": "cells of the same sample with similar neighbourhoods",
-}
 
-
-def write_niche_sections(
-    outdir: Path, cohort: Cohort, tables: dict[str, pd.DataFrame | None], sheet: Path | None, n_shown: int
-) -> None:
+def write_niche_sections(outdir: Path, cohort: Cohort, tables: dict[str, pd.DataFrame | None]) -> None:
     """Write the custom content of the niche part, and the columns of the table of samples.
 
-    ``tables`` as made by `semanticst.describe.describe_niches`; ``sheet`` is the picture with ``n_shown`` small maps.
+    ``tables`` as made by `semanticst.describe.describe_niches`. Maps are in `semanticst.report.overview_maps`, which
+    knows the groups.
     """
     names = recognised(tables["niche_overview"])
     _sample_overview(outdir, cohort, tables["niche_counts"])
     _overview(outdir, cohort, tables["niche_overview"])
     if tables["niche_agreement"] is not None:
         _agreement(outdir, tables["niche_agreement"])
-    if sheet is not None:
-        _maps(outdir, cohort, sheet, n_shown)
     _composition(outdir, tables["niche_counts"])
     markers, proteins = by_modality(tables["niche_markers"])
-    _markers(outdir, cohort, markers, "niche_markers", "Marker genes")
+    marker_section(outdir, cohort, markers, "niche_markers", "Marker genes")
     beside = cohort.proteins()
     if beside is not None:
-        _markers(outdir, beside, proteins, "niche_marker_proteins", "Marker proteins")
+        marker_section(outdir, beside, proteins, "niche_marker_proteins", "Marker proteins")
     if tables["niche_cell_types"] is not None:
-        _cell_types(outdir, tables["niche_cell_types"])
+        cell_type_section(outdir, tables["niche_cell_types"])
     if Obs.STABILITY in cohort.cells:
         _stability(outdir, cohort)
     if len(cohort.niches) > 1:
-        _contacts(outdir, tables["niche_contacts"], names)
+        contact_section(outdir, tables["niche_contacts"], names)
     if tables["niche_tree"] is not None:
         report_tree(outdir, tables["niche_tree"])
     if tables["niche_scores"] is not None:
-        _scores(outdir, tables["niche_scores"], names)
+        attention_section(outdir, tables["niche_scores"], names)
 
 
 def _agreement(outdir: Path, table: pd.DataFrame) -> None:
@@ -180,26 +168,6 @@ def advice(overview: pd.DataFrame) -> str:
     return f" <b>Do not interpret {which}: other patients may not show them again. Try fewer niches (--niche_k).</b>"
 
 
-def _maps(outdir: Path, cohort: Cohort, sheet: Path, n_shown: int) -> None:
-    n = len(cohort.samples)
-    shown = (
-        "All samples are shown." if n_shown == n else f"{n_shown} of {n} samples are shown, as many patients as fit."
-    )
-    unit = (
-        "The bars are in micrometres or millimetres."
-        if cohort.spatial_unit == MICROMETRE
-        else "The input does not say the unit of its coordinates, so the bars are in coordinate units (unknown)."
-    )
-    section = Section(
-        "niche_maps",
-        NICHES,
-        "Where the niches are",
-        f"Every dot is a cell (or spot) in its place in the section, in the colour of its niche. {shown} {unit} "
-        "Maps of every sample in full size (PNG, PDF) lie in the folder <code>niches/maps</code> of the results.",
-    )
-    multiqc.image(outdir, section, sheet, alt=f"Maps of the niches in {n_shown} tissue sections")
-
-
 def _composition(outdir: Path, counts: pd.DataFrame) -> None:
     names = [niche_name(niche) for niche in counts["niche"].unique()]
     cells = counts.pivot_table(index="sample", columns="niche", values="n_cells", aggfunc="sum")
@@ -213,62 +181,6 @@ def _composition(outdir: Path, counts: pd.DataFrame) -> None:
     )
     colours = {niche_name(niche): niche_colour(niche) for niche in counts["niche"].unique()}
     multiqc.bars(outdir, section, cells.to_dict("index"), y="Cells (number or %)", colours=colours)
-
-
-def _markers(outdir: Path, cohort: Cohort, markers: pd.DataFrame, name: str, title: str) -> None:
-    effect = effect_name(cohort.feature_type)
-    each = int(np.clip(_HEATMAP_FEATURES // len(cohort.niches), 2, 6))
-    chosen = dict.fromkeys(
-        name for niche in cohort.niches for name in top_markers(markers, niche, each, cohort.feature_type)
-    )
-    frame = markers.pivot_table(index="niche", columns="symbol", values=effect)
-    frame = frame.reindex(columns=list(chosen))
-    if frame.empty or not len(chosen):
-        return
-    frame.index = [niche_name(niche) for niche in frame.index]
-    what = {
-        FeatureType.COUNTS: "log2 fold change, 1 is twice as much inside the niche as outside, -1 half as much",
-        FeatureType.CONTINUOUS: "difference of the mean arcsinh(value / typical size), 0.6 is about twice the value",
-    }.get(cohort.feature_type, "proportion of positive cells inside the niche minus the proportion outside it")
-    n_replicates = int(markers["n_replicates"].max())
-    n_patients = cohort.samples["patient"].nunique()
-    replicates = "patients" if n_patients > 1 else "samples of the one patient"
-    section = Section(
-        name,
-        NICHES,
-        title,
-        f"The best {each} markers of each niche; red is higher inside the niche, blue is lower. Colour: {what}. "
-        "All features are in <code>niches/niche_markers.csv</code>.",
-        help=f"Inside and outside are compared within each patient and then averaged (here over up to {n_replicates} "
-        f"{replicates}). Markers are ranked by the average difference divided by its spread between patients, so that "
-        "a feature that is high in one patient only does not come first. Niches were made from the same data, "
-        "therefore no p-values are given here.",
-    )
-    multiqc.heatmap(outdir, section, frame, x="Feature", y="Niche", z=_EFFECT_WORDS[effect], diverging=True)
-    dots = outdir / "maps" / name
-    draw_marker_dots(markers, list(chosen), _EFFECT_WORDS[effect].lower(), dots)
-    section = Section(
-        f"{name}_dots",
-        NICHES,
-        f"{title}: dot plot",
-        "The same markers as a figure to print (<code>niches/maps</code>: PNG, PDF). Size: mean inside the niche, of "
-        "the largest mean in any niche. Colour: the difference from all other cells.",
-    )
-    multiqc.image(outdir, section, dots.with_suffix(".png"), f"Dot plot of the {title.lower()} of each niche")
-
-
-def _cell_types(outdir: Path, types: pd.DataFrame) -> None:
-    frame = types.pivot_table(index="niche", columns="cell_type", values="share", fill_value=0)
-    common = types.drop_duplicates("cell_type").set_index("cell_type")["share_all"]
-    frame = frame[common.sort_values(ascending=False, kind="stable").index[:_HEATMAP_FEATURES]]
-    frame.index = [niche_name(niche) for niche in frame.index]
-    section = Section(
-        "niche_cell_types",
-        NICHES,
-        "Cell types of niches",
-        "Proportion of each cell type among the cells of a niche; a row sums to 1. Cell types are those of the input.",
-    )
-    multiqc.heatmap(outdir, section, frame, x="Cell type", y="Niche", z="Proportion of the niche's cells", low=0)
 
 
 def _stability(outdir: Path, cohort: Cohort) -> None:
@@ -294,72 +206,6 @@ def _stability(outdir: Path, cohort: Cohort) -> None:
         "a niche with other patients of the same kind is in the table of the niches.",
     )
     multiqc.bars(outdir, section, cells.to_dict("index"), y="Cells", colours=colours)
-
-
-def recognised(overview: pd.DataFrame) -> dict[int, str]:
-    """Names of niches with what they are known by: a name that was given, else the first cell type or marker.
-
-    overview : ``niche_overview``.
-    """
-    known = overview["cell_types"] if "cell_types" in overview else overview["markers"]
-    # "T cell 40 %, B cell 9 %" or "CD3E, VIM"
-    first = known.fillna("").str.split(", ").str[0].str.replace(r" \d+%$", "", regex=True)
-    named = given_names()
-    return {
-        niche: niche_name(niche) if niche in named or not word else f"{niche_name(niche)}: {word}"
-        for niche, word in zip(overview["niche"], first)
-    }
-
-
-def _contacts(outdir: Path, contacts: pd.DataFrame, names: dict[int, str]) -> None:
-    frame = border_proportions(contacts)
-    frame.columns = [niche_name(niche) for niche in frame.index]
-    frame.index = frame.index.map(names)
-    section = Section(
-        "niche_contacts",
-        NICHES,
-        "Which niche lies beside which",
-        "Of the contacts that a niche (row) has with other niches, the proportion that is with each of them (column); "
-        "a row sums to 1. Cells inside a niche are left out: a niche touches itself most, since it is a region.",
-        help="Each cell is joined to its 6 nearest cells of the same sample; edges between two niches are summed over "
-        "samples. A large niche has more border and so a darker column. Neighbourhood enrichment, log2 of the edges "
-        "over those of shuffled cells, is in <code>niches/niche_contacts.csv</code> for every sample.",
-    )
-    words = "Proportion of the contacts with other niches"
-    multiqc.heatmap(
-        outdir, section, frame, "Beside", "Niche", words, low=0, high=float(np.nanmax([*frame.max(), 0.01]))
-    )
-
-
-def border_proportions(contacts: pd.DataFrame) -> pd.DataFrame:
-    """Of the edges that leave a niche (row) the proportion to each other one (column), NaN for itself.
-
-    contacts : ``niche_contacts``, one row per sample and pair. A niche without such edges has NaN in its row.
-    """
-    pooled = contacts.groupby(["niche_a", "niche_b"], as_index=False)["edges"].sum()
-    mirrored = pooled.rename(columns={"niche_a": "niche_b", "niche_b": "niche_a"})
-    frame = pd.concat([pooled, mirrored]).drop_duplicates(["niche_a", "niche_b"])
-    frame = frame.pivot_table(index="niche_a", columns="niche_b", values="edges", dropna=False).astype(float)
-    values = frame.to_numpy(copy=True)
-    np.fill_diagonal(values, np.nan)
-    total = np.nansum(values, axis=1, keepdims=True)
-    return pd.DataFrame(values / np.where(total > 0, total, np.nan), frame.index, frame.columns)
-
-
-def _scores(outdir: Path, scores: pd.DataFrame, names: dict[int, str]) -> None:
-    frame = scores.pivot_table(index="niche", columns="context", values="mean", sort=False)
-    frame.index = frame.index.map(names)
-    meanings = [f"<b>{name}</b>: {_CONTEXT_WORDS[name]}" for name in frame.columns if name in _CONTEXT_WORDS]
-    if not meanings:
-        meanings = ["The contexts are learned weights of the same spatial neighbours and have a number only"]
-    section = Section(
-        "niche_scores",
-        NICHES,
-        "Attention weights",
-        "The network sees each cell in several contexts and learns how much each of them counts. Mean weight "
-        f"(attention) of each context in each niche; a row sums to 1. {'; '.join(meanings)}.",
-    )
-    multiqc.heatmap(outdir, section, frame, x="Context", y="Niche", z="Mean attention", low=0, high=1)
 
 
 def _s(n: int) -> str:

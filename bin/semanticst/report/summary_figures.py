@@ -1,7 +1,5 @@
 """The three pictures of the first page: maps, effects and patients; without a contrast composition and niches."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +14,11 @@ from semanticst.association.output.forest_plot import TICKS
 from semanticst.association.output.representative_sections import read_sections_of
 from semanticst.association.output.summary_text import feature_name, is_share, p_text
 from semanticst.association.stats.results import OMNIBUS, PAIRWISE, PRIMARY, SIGNIFICANT
-from semanticst.plotting.niche_maps import SectionMap, choose_sections, draw_section
+from semanticst.plotting.niche_maps import draw_section
 from semanticst.plotting.palette import niche_colour, niche_name
 from semanticst.plotting.section_axes import save_small
 from semanticst.plotting.style import FAINT, INK, STYLE, new_figure, row_colour
+from semanticst.report.overview_maps import groups_of, sections_to_show
 
 MAPS, ROWS, MOST_SAMPLES = 4, 8, 40
 """Sections in the first picture; niches in the second; bars without a contrast."""
@@ -51,33 +50,8 @@ def draw_summary(
     return made
 
 
-def groups_of(record: dict | None) -> dict[str, tuple[str, str]]:
-    """Group of each section, in which turn maps are shown, and what its title says; empty without a contrast."""
-    if record is None:
-        return {}
-    said, kind = record["section_values"], record["contrast"]["type"]
-    if kind == "survival":
-        return {section: (words.rpartition(", ")[2], words) for section, words in said.items()}
-    if kind == "continuous":
-        values = pd.Series(said, dtype=float)
-        high = values > values.median()
-        return {s: ("high" if high[s] else "low", f"{record['contrast']['column']} {said[s]}") for s in values.index}
-    return {section: (words, words) for section, words in said.items()}
-
-
-def with_groups(sections: Sequence[SectionMap], groups: Mapping[str, tuple[str, str]]) -> list[SectionMap]:
-    """The sections with what a contrast knows of them."""
-    unknown = ("", "")
-    return [replace(s, group=groups.get(s.sample, unknown)[0], note=groups.get(s.sample, unknown)[1]) for s in sections]
-
-
 def _maps(niches: Path, counts: pd.DataFrame, record: dict | None) -> tuple[str, Figure]:
-    named = counts[["sample", "patient"]].drop_duplicates("sample")
-    nothing = np.empty((0, 2)), np.empty(0, int)
-    empty = [SectionMap(s, p, *nothing, "") for s, p in zip(named["sample"], named["patient"])]
-    groups = groups_of(record)
-    known = [s for s in with_groups(empty, groups) if s.group] or empty
-    chosen = choose_sections(known, MAPS)
+    chosen = sections_to_show(counts, groups_of(record), MAPS)
     drawn = read_sections_of(niches, {section.sample for section in chosen})
     figure = new_figure(*_SIZE)
     axes = figure.subplots(2, -(-len(chosen) // 2), squeeze=False)
@@ -86,7 +60,10 @@ def _maps(niches: Path, counts: pd.DataFrame, record: dict | None) -> tuple[str,
     for ax, section in zip(axes.ravel(), chosen):
         draw_section(ax, drawn[section.sample], font_size=6)
         ax.set_title(_short(section.title), fontsize=8, loc="left")
-    return f"Where the niches are: {len(chosen)} of {len(named)} samples, a colour for each niche.", figure
+    return (
+        f"Where the niches are: {len(chosen)} of {counts['sample'].nunique()} samples, a colour for each niche.",
+        figure,
+    )
 
 
 def _effects(record: dict) -> tuple[str, Figure]:

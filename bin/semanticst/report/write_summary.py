@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from semanticst.report.batches import batch_section, batch_table, own_batches
+from semanticst.report.overview_maps import overview_section
 from semanticst.report.summary_facts import leading, read_inputs, summarise
 from semanticst.report.summary_figures import draw_summary
 from semanticst.report.summary_page import write_page
@@ -17,9 +18,14 @@ log = logging.getLogger(__name__)
 
 
 def write_summary(
-    qc: Path, outdir: Path, described: Path | None = None, associations: Path | None = None, explorer: bool = False
+    qc: Path,
+    outdir: Path,
+    described: Path | None = None,
+    associations: Path | None = None,
+    explorer: bool = False,
+    n_maps: int = 12,
 ) -> None:
-    """Write ``summary.json``, ``summary_page_mqc.json`` and, of several batches, ``batches_mqc.json`` into ``outdir``.
+    """Write ``summary.json``, and sections of the report: the first page, maps of ``n_maps`` sections, batches.
 
     qc : ``qc.csv``. described : folder with ``niche_overview.csv``, ``niche_counts.csv`` and ``niches.csv.gz``, or None
     where the run ended before. associations : folder with ``{contrast}.association.json``, or None.
@@ -38,8 +44,10 @@ def write_summary(
     first = leading(summary["contrasts"])
     record = next((r for r in inputs.records if first and r["contrast"]["name"] == first["contrast"]), None)
     niches, counts = _file(described, "niches.csv.gz"), _file(described, "niche_counts.csv")
+    table = pd.read_csv(counts, dtype={"sample": str, "patient": str}, keep_default_na=False) if counts else None
+    if niches is not None and table is not None:
+        overview_section(outdir, niches, table, record, n_maps)
     with tempfile.TemporaryDirectory() as folder:
-        table = pd.read_csv(counts, dtype={"sample": str, "patient": str}, keep_default_na=False) if counts else None
         write_page(outdir, summary, draw_summary(Path(folder), summary, record, niches, table), explorer)
     log.info("%s %s", summary["text"]["cohort"], summary["text"]["findings"])
 

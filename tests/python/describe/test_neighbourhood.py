@@ -8,8 +8,8 @@ import pytest
 
 from report_helpers import make_cohort_object, write_cohort
 from semanticst.cohort.read_cohort import read_cohort
+from semanticst.describe.contact_sections import border_proportions
 from semanticst.describe.neighbourhood import count_edges, expected_edges, log2_ratio, neighbour_edges, niche_contacts
-from semanticst.describe.niche_sections import border_proportions
 
 
 def edges_of(xy, k):

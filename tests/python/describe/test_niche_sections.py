@@ -2,8 +2,9 @@
 
 import pandas as pd
 
+from semanticst.describe.contact_sections import recognised
 from semanticst.describe.marker_dots import LARGEST, draw_marker_dots
-from semanticst.describe.niche_sections import advice, recognised
+from semanticst.describe.niche_sections import advice
 from semanticst.plotting.palette import named_niches
 
 

@@ -132,7 +132,7 @@ def test_image_is_packed_into_the_section_without_a_loss(tmp_path):
 @pytest.fixture(scope="module")
 def described(tmp_path_factory):
     folder = tmp_path_factory.mktemp("described")
-    describe_niches(write_cohort(folder), folder, n_maps=2)
+    describe_niches(write_cohort(folder), folder)
     return folder
 
 
@@ -162,7 +162,13 @@ def test_multiqc_makes_one_offline_page_in_the_right_order(described, tmp_path):
     page = (tmp_path / "report.html").read_text()
 
     headings = re.findall(r"<h[23][^>]*id=\"[^\"]*\"[^>]*>\s*([^<]*?)\s*(?:<|$)", page)
-    expected = ["Quality control", "Tissue niches", "Niches", "Where the niches are", "Ground truth and result"]
+    expected = [
+        "Quality control",
+        "Tissue niches",
+        "Niches",
+        "Marker genes",
+        "Ground truth and result",
+    ]
     places = [headings.index(title) for title in expected]
     assert places == sorted(places)
     assert "forty-two" in page
@@ -189,11 +195,9 @@ def test_only_differences_worth_naming_are_markers():
 def test_a_cohort_without_types_scores_and_stability_has_no_such_sections(tmp_path):
     adata = make_cohort_object(cell_types=False)
     del adata.obs["stability"], adata.obsm["semantic_scores"]
-    describe_niches(write_cohort(tmp_path, adata), tmp_path, n_maps=0)
+    describe_niches(write_cohort(tmp_path, adata), tmp_path)
     made = {path.name for path in tmp_path.glob("niche_*")}
-    assert made.isdisjoint(
-        {"niche_cell_types.csv", "niche_scores.csv", "niche_maps_mqc.json", "niche_stability_mqc.json"}
-    )
+    assert made.isdisjoint({"niche_cell_types.csv", "niche_scores.csv", "niche_stability_mqc.json"})
     assert {"niche_counts.csv", "niche_markers.csv", "niche_contacts.csv", "niche_overview_mqc.json"} <= made
     assert len(list((tmp_path / "maps").glob("*.niches.png"))) == 3
 

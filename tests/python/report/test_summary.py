@@ -13,9 +13,9 @@ from report_helpers import write_cohort
 from semanticst.association.output.write import record
 from semanticst.errors import BadInput
 from semanticst.report.batches import batch_table, own_batches
+from semanticst.report.overview_maps import groups_of, sections_to_show
 from semanticst.report.render import summary_first
 from semanticst.report.summary_facts import Inputs, leading, read_inputs, summarise
-from semanticst.report.summary_figures import groups_of
 from semanticst.report.summary_page import write_page
 from semanticst.report.write_summary import write_summary
 from semanticst.writing import write_json
@@ -102,12 +102,24 @@ def test_maps_are_shown_by_group_of_each_kind_of_contrast():
     assert groups_of(None) == {}
 
 
+def test_the_overview_shows_groups_in_turn_with_patient_and_group(written):
+    counts = pd.read_csv(written / "d/niche_counts.csv", dtype=str)
+    told = json.loads((written / "a/c.association.json").read_text())
+    chosen = sections_to_show(counts, groups_of(told), 6)
+    assert [section.group for section in chosen] == ["g0", "g1"] * 3
+    assert chosen[0].title == "p00_0, p00, g0"
+    assert [s.sample for s in sections_to_show(counts, {}, 2)] == ["p00_0", "p01_0"]
+    shown = json.loads((written / "niche_maps_mqc.json").read_text())
+    assert "12 of 16 samples are shown, groups of contrast c in turn" in shown["description"]
+    assert (written / "maps/niche_maps.png").stat().st_size > 1000
+
+
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     """The folder of a summary with niches and a contrast."""
     folder = tmp_path_factory.mktemp("summary")
     samples = {f"p{i:02d}_0": f"p{i:02d}" for i in range(16)}
-    found = invoke("niche_describe", write_cohort(folder, samples=samples), "--niche-maps", 0, "--outdir", folder / "d")
+    found = invoke("niche_describe", write_cohort(folder, samples=samples), "--outdir", folder / "d")
     assert found.exit_code == 0, found.stderr
     cells = [(s, p, i, float(i % 9), float(i // 9), 1 + i % 3, "um") for s, p in samples.items() for i in range(90)]
     columns = ["sample", "patient", "cell_id", "x", "y", "niche", "coordinate_unit"]

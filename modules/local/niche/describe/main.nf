@@ -39,6 +39,6 @@ process NICHE_DESCRIBE {
     """
     mkdir maps
     touch maps/stub.niches.png niche_counts.csv niche_contacts.csv niche_patches.csv niche_markers.csv niche_scores.csv
-    touch niche_composition_mqc.json niche_markers_mqc.json niche_scores_mqc.json niche_maps_mqc.png sample_overview_mqc.json
+    touch niche_composition_mqc.json niche_markers_mqc.json niche_scores_mqc.json sample_overview_mqc.json
     """
 }

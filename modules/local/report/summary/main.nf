@@ -14,6 +14,7 @@ process REPORT_SUMMARY {
     output:
     tuple val(meta), path('summary.json'), emit: summary
     tuple val(meta), path('*_mqc.*')     , emit: report
+    tuple val(meta), path('maps/*')      , emit: maps, optional: true
     tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
     tuple val("${task.process}"), val('matplotlib'), eval('python3 -c "from importlib.metadata import version; print(version(\'matplotlib\'))"'), topic: versions
 
@@ -29,6 +30,6 @@ process REPORT_SUMMARY {
 
     stub:
     """
-    touch summary.json summary_page_mqc.json
+    touch summary.json summary_page_mqc.json niche_maps_mqc.json
     """
 }
