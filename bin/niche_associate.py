@@ -52,8 +52,8 @@ from semanticst.constants import PERMUTATIONS
     type=click.Choice(["auto", "true", "false"]),
     default="auto",
     show_default=True,
-    help="Log cells per patient as a covariate; auto: where they go with the contrast (correlation at least 0.3). "
-    "With false what is inside niches is not adjusted for their size either.",
+    help="Log cells per patient as a covariate; auto: where they are associated with the contrast (correlation at "
+    "least 0.3). With false what is inside niches is not adjusted for their size either.",
 )
 @click.option(
     "--clinical-permutations",

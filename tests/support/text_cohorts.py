@@ -154,7 +154,7 @@ def integrate(folder: Path, model: Path | None = None, trained: bool = True) -> 
         "--basis", folder / "cohort.basis.npz", *network, "--mixture", folder / "niche_mixture.npz",
         "--outdir", folder,
     )  # fmt: skip
-    done("niche_describe", folder / "cohort.h5ad", "--niche-maps", 0, "--outdir", folder)
+    done("niche_describe", folder / "cohort.h5ad", "--outdir", folder)
 
 
 def plant_niches(folder: Path) -> None:
@@ -283,10 +283,12 @@ def stopped_run(folder: Path) -> TextCohort:
     folder.mkdir()
     reasons = {"excluded": "folded", "fail": "12 cells are left"}
     rows = [
-        f"s{i},p{i},b,xenium,{status},{reasons.get(status, '')},{'' if status == 'excluded' else 1000}\n"
+        f"s{i},p{i},b,xenium,counts,{status},{reasons.get(status, '')},{'' if status == 'excluded' else 1000}\n"
         for i, status in enumerate(("pass", "excluded", "warn", "fail", "pass", "pass"))
     ]
-    (folder / "qc.csv").write_text("sample,patient,batch,platform,status,reason,n_cells_kept\n" + "".join(rows))
+    (folder / "qc.csv").write_text(
+        "sample,patient,batch,platform,feature_type,status,reason,n_cells_kept\n" + "".join(rows)
+    )
     return TextCohort("stopped", folder, SETTINGS | {"stop_after": "qc"}, ("SAMPLE_QC", "REPORT_QC"))
 
 

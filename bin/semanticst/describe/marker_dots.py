@@ -44,8 +44,8 @@ def draw_marker_dots(markers: pd.DataFrame, chosen: list[str], words: str, path:
         figure.colorbar(dots, ax=axes, label=words, shrink=0.9, aspect=12)
         sizes = [axes.scatter([], [], s=LARGEST * part, c="#BBBBBB", label=f"{part:.0%}") for part in (0.25, 0.5, 1)]
         figure.legend(
-            handles=sizes, loc="outside lower left", ncols=3, fontsize=8, title="mean, of the largest in any niche",
-            title_fontsize=8,
+            handles=sizes, loc="outside lower left", ncols=3, fontsize=8, title_fontsize=8,
+            title="mean inside, % of the largest of any niche",
         )  # fmt: skip
         for ending in ("png", "pdf"):
             save(figure, path.with_name(f"{path.name}.{ending}"), dpi=150)

@@ -18,8 +18,13 @@ _HEATMAP_FEATURES = 40
 _EFFECT_WORDS = {"log2_fold_change": "log2 fold change", "difference": "Difference, inside minus outside"}
 
 
-def marker_section(outdir: Path, cohort: Cohort, markers: pd.DataFrame, name: str, title: str) -> None:
-    """Heat map and dot plot of the best markers of each niche, of one modality. name : id of the section."""
+def marker_section(
+    outdir: Path, cohort: Cohort, markers: pd.DataFrame, name: str, title: str, names: dict[int, str]
+) -> None:
+    """Heat map and dot plot of the best markers of each niche, of one modality.
+
+    name : id of the section. names : of `contact_sections.recognised`.
+    """
     effect = effect_name(cohort.feature_type)
     each = int(np.clip(_HEATMAP_FEATURES // len(cohort.niches), 2, 6))
     chosen = dict.fromkeys(
@@ -29,7 +34,7 @@ def marker_section(outdir: Path, cohort: Cohort, markers: pd.DataFrame, name: st
     frame = frame.reindex(columns=list(chosen))
     if frame.empty or not len(chosen):
         return
-    frame.index = [niche_name(niche) for niche in frame.index]
+    frame.index = frame.index.map(names)
     what = {
         FeatureType.COUNTS: "log2 fold change, 1 is twice as much inside the niche as outside, -1 half as much",
         FeatureType.CONTINUOUS: "difference of the mean arcsinh(value / typical size), 0.6 is about twice the value",

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst.cohort.read_cohort import Cohort
-from semanticst.constants import Obs
+from semanticst.constants import FeatureType, Obs
 from semanticst.describe.contact_sections import attention_section, contact_section, recognised
 from semanticst.describe.marker_sections import cell_type_section, marker_section
 from semanticst.describe.niche_tree import report_tree
@@ -33,10 +33,11 @@ def write_niche_sections(outdir: Path, cohort: Cohort, tables: dict[str, pd.Data
         _agreement(outdir, tables["niche_agreement"])
     _composition(outdir, tables["niche_counts"])
     markers, proteins = by_modality(tables["niche_markers"])
-    marker_section(outdir, cohort, markers, "niche_markers", "Marker genes")
+    title = "Marker genes" if cohort.feature_type is FeatureType.COUNTS else "Markers"
+    marker_section(outdir, cohort, markers, "niche_markers", title, names)
     beside = cohort.proteins()
     if beside is not None:
-        marker_section(outdir, beside, proteins, "niche_marker_proteins", "Marker proteins")
+        marker_section(outdir, beside, proteins, "niche_marker_proteins", "Marker proteins", names)
     if tables["niche_cell_types"] is not None:
         cell_type_section(outdir, tables["niche_cell_types"])
     if Obs.STABILITY in cohort.cells:
@@ -180,7 +181,7 @@ def _composition(outdir: Path, counts: pd.DataFrame) -> None:
         "compared with the clinical outcome.",
     )
     colours = {niche_name(niche): niche_colour(niche) for niche in counts["niche"].unique()}
-    multiqc.bars(outdir, section, cells.to_dict("index"), y="Cells (number or %)", colours=colours)
+    multiqc.bars(outdir, section, cells.to_dict("index"), y="Cells", colours=colours)
 
 
 def _stability(outdir: Path, cohort: Cohort) -> None:

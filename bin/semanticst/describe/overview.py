@@ -13,14 +13,9 @@ _READING = ((0.85, "very high"), (0.75, "high"), (0.6, "moderate"), (0.5, "low")
 """Words from a Jaccard index on."""
 UNSURE = ("low", "not reproducible")
 """Readings of niches that should not be interpreted."""
-_LEAST_EFFECT = {
-    FeatureType.COUNTS: 0.25,
-    FeatureType.BINARY: 0.05,
-    FeatureType.ONEHOT: 0.05,
-    FeatureType.CONTINUOUS: 0.0,
-}
-"""Smallest log2 fold change, or difference of shares, of a feature that is named as a marker. Continuous features are
-anything from raw intensities to logarithms."""
+LEAST_EFFECT = {"log2_fold_change": 0.25, "difference": 0.05}
+"""Smallest effect of a feature that is named as a marker, here and in the sentences of the association. A difference is
+one of proportions, or of continuous values on a scale where 0.6 is about twice the value."""
 _LEAST_SHARE = 0.05
 """Share of a niche that a cell type has where it is named."""
 
@@ -55,8 +50,8 @@ def by_modality(markers: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def top_markers(markers: pd.DataFrame, niche: int, n: int, feature_type: FeatureType) -> list[str]:
     """Symbols of the ``n`` best markers of a niche, of those that are higher inside it by a difference worth naming."""
-    effect = markers[effect_name(feature_type)]
-    own = markers[(markers["niche"] == niche) & (effect > 0) & (effect >= _LEAST_EFFECT[feature_type])]
+    name = effect_name(feature_type)
+    own = markers[(markers["niche"] == niche) & (markers[name] >= LEAST_EFFECT[name])]
     return own.nsmallest(n, "rank")["symbol"].tolist()
 
 

@@ -92,8 +92,8 @@ def bars(
     content = {
         "plot_type": "bargraph",
         "pconfig": {
-            "title": markup(y),
-            "ylab": markup(y),
+            # one axis for both sides of the switch
+            "ylab": markup(f"{y} (number or %)"),
             "cpswitch_c_active": not percent_first,
             "sort_samples": False,
         },

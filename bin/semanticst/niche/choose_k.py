@@ -91,7 +91,7 @@ def not_supported(curve: pd.DataFrame) -> str:
         return ""
     several = len(curve) > 1 and not curve["supported"].any()
     what = "No number of niches is supported" if several else f"{chosen['k'].iloc[0]} niches are not supported"
-    return f"{what} by the tissue: they come back no better than niches of shuffled cells"
+    return f"{what} by the tissue: they are no more reproducible than niches of shuffled cells"
 
 
 def unjudged(numbers: Sequence[int]) -> pd.DataFrame:

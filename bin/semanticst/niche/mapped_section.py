@@ -133,16 +133,16 @@ def _niches(niches: NicheModel, outdir: Path) -> None:
         "mapped_niches",
         INTEGRATION,
         "Niches of the model",
-        "How well the niches came back where the model was trained: stability is the mean fraction of votes, the "
-        "Jaccard index that over bootstraps of its patients (below 0.5: not reproducible). Neither says anything of "
-        "the new samples.",
+        "How reproducible the niches were where the model was trained: stability is the mean assignment confidence, "
+        "the Jaccard index that over bootstraps of its patients (below 0.5: not reproducible). Neither says anything "
+        "of the new samples.",
     )
     frame = niche_quality(niches)
     frame.index = pd.Index([niche_name(n) for n in frame.index])
     frame["n_cells"] = frame["n_cells"].fillna(0).astype(int)
     columns = {
         "n_cells": Column("Cells", "Cells of the model's own samples", "{:,d}"),
-        "stability": Column("Stability", "Mean fraction of votes", "{:.2f}"),
+        "stability": Column("Stability", "Mean assignment confidence", "{:.2f}"),
         "jaccard": Column("Jaccard", "Bootstrap Jaccard index", "{:.2f}"),
     }
     table(outdir, section, frame, columns, "Niche")
@@ -164,7 +164,7 @@ def _samples(of_samples: pd.DataFrame, niches: NicheModel, outdir: Path) -> None
         "mapped_fit",
         INTEGRATION,
         "Fit to the model",
-        f"{said} The fit of a cell is the share of the model's own cells whose neighbourhood is less usual: below "
+        f"{said} The fit of a cell is the proportion of the model's own cells whose neighbourhood is less usual: below "
         f"{OUTSIDE:g} it counts as outside. A sample fits with at most {limits.outside:.0%} of its cells outside, "
         f"moved by batch correction by at most {limits.shift:.2f} of the spread of the model's cells, with variances "
         f"of the components that change by at most {limits.change:.2f} (mean of |log ratio|), and with correlations "
@@ -177,7 +177,7 @@ def _samples(of_samples: pd.DataFrame, niches: NicheModel, outdir: Path) -> None
     columns = {
         "verdict": Column("Verdict", "Whether the sample fits the model"),
         "outside": Column(
-            "Outside", "Share of the cells with a fit below the limit", "{:.2f}", scale="Reds", low=0, high=1
+            "Outside", "Proportion of the cells with a fit below the limit", "{:.2f}", scale="Reds", low=0, high=1
         ),
         "shift": Column("Shift", "How far batch correction moved it, of the spread of the model's cells", "{:.2f}"),
         "change": Column("Change", "Of the variances of the components: mean of |log ratio| to the model's", "{:.2f}"),
@@ -207,7 +207,7 @@ def _maps(
         for number, row in enumerate(worst.itertuples()):
             cells, png = rows_of[row.sample], Path(folder) / f"{number}.png"
             _draw(xy[cells], of_cells[cells] < OUTSIDE, unit, png)
-            pictures.append((f"{row.sample}: {row.outside:.0%} outside", png))
+            pictures.append((f"{row.sample}: {row.outside:.0%} of the cells", png))
         gallery(outdir, section, pictures)
 
 

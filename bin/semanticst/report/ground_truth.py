@@ -157,19 +157,19 @@ def _write_text(
     outdir: Path, planted: dict, agreement: dict, findings: list[Finding], n_cells: int, n_domains: int
 ) -> None:
     paragraphs = [
-        f"<b>Niches.</b> {n_domains} niches were planted in the tissue. The niches found agree with them with an "
-        f"adjusted Rand index of <b>{agreement['ari']:.2f}</b> (1 = all cells as planted, 0 = chance) and a normalised "
-        f"mutual information of {agreement['nmi']:.2f}, over {n_cells:,} cells."
+        f"<b>Niches.</b> {n_domains} domains were simulated in the tissue. The niches found agree with them with an "
+        f"adjusted Rand index of <b>{agreement['ari']:.2f}</b> (1 = all cells as simulated, 0 = chance) and a "
+        f"normalised mutual information of {agreement['nmi']:.2f}, over {n_cells:,} cells."
     ]
     paragraphs += [_sentence(finding, planted["contrasts"][finding.contrast]) for finding in findings]
     others = sum(len(finding.others) for finding in findings)
     if others:
         paragraphs.append(
-            "Proportions of a sample sum to 1: when the planted niche takes more room, the others have less. Further "
-            "niches below the limit are such side effects or false alarms."
+            "Proportions of a sample sum to 1: when the simulated domain takes more room, the others have less. "
+            "Further niches below the limit are such side effects or false alarms."
         )
     section = Section(
-        "planted", PLANTED, "The answer", "Planted is what the simulation did, found is what this run says."
+        "planted", PLANTED, "Agreement", "Ground truth is what the simulation did, result is what this run found."
     )
     multiqc.text(outdir, section, paragraphs)
 
@@ -180,9 +180,9 @@ def _sentence(finding: Finding, contrast: dict) -> str:
     if finding.domain is None:
         below = f"below q = {Q_LIMIT}"
         outcome = f"{others} {below}: false alarm." if others else f"no niche {below}: right."
-        return multiqc.Html(f"{head}Planted: no niche is associated with it. Found: {outcome}")
+        return multiqc.Html(f"{head}Ground truth: no niche is associated with it. Result: {outcome}")
     meaning = _meaning(finding.direction, contrast)
-    planted = f"{head}Planted: {finding.domain} {meaning}. Found: "
+    planted = f"{head}Ground truth: {finding.domain} {meaning}. Result: "
     if finding.niche is None:
         return f"{planted}no niche holds {finding.domain}, so it is <b>missed</b>."
     name = html.escape(niche_name(finding.niche))
@@ -210,9 +210,9 @@ def _write_matches(outdir: Path, matches: pd.DataFrame) -> None:
         niche=["none" if niche is None else niche_name(niche) for niche in matches["niche"]],
     )
     columns = {
-        "n_cells": Column("Cells", "Cells of the planted domain that passed quality control.", "{:,d}"),
+        "n_cells": Column("Cells", "Cells of the simulated domain that passed quality control.", "{:,d}"),
         "colour": Column("Colour", "Colour of the niche in this report."),
-        "niche": Column("Found as", "The niche that overlaps most with it, each niche used once."),
+        "niche": Column("Niche", "The niche that overlaps most with it, each niche used once."),
         "recovered": Column(
             "Recovered", "Proportion of its cells that are in that niche.", "{:.0%}", "", "Greens", 0, 1
         ),
@@ -220,8 +220,10 @@ def _write_matches(outdir: Path, matches: pd.DataFrame) -> None:
             "Pure", "Proportion of the cells of that niche that belong to it.", "{:.0%}", "", "Greens", 0, 1
         ),
     }
-    section = Section("planted_domains", PLANTED, "Niche by niche", "Each planted domain and the niche that holds it.")
-    multiqc.table(outdir, section, frame, columns, row_title="Planted")
+    section = Section(
+        "planted_domains", PLANTED, "Niche by niche", "Each simulated domain and the niche that holds it."
+    )
+    multiqc.table(outdir, section, frame, columns, row_title="Domain")
 
 
 def _read_table(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:

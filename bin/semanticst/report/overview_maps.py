@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst.association.output.representative_sections import read_sections_of
+from semanticst.association.output.time_words import outcome_words
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import NICHES, Section
 from semanticst.plotting.niche_maps import SectionMap, choose_sections, write_thumbnails
@@ -23,7 +24,9 @@ def groups_of(record: dict | None) -> Groups:
         return {}
     said, kind = record["section_values"], record["contrast"]["type"]
     if kind == "survival":
-        return {section: (words.rpartition(", ")[2], words) for section, words in said.items()}
+        parts = {section: words.rpartition(", ") for section, words in said.items()}
+        column = record["contrast"]["time"]
+        return {s: (outcome, outcome_words(time, outcome, column)) for s, (time, _, outcome) in parts.items()}
     if kind == "continuous":
         values = pd.Series(said, dtype=float)
         high = values > values.median()
@@ -50,7 +53,7 @@ def sections_to_show(counts: pd.DataFrame, groups: Groups, n: int) -> list[Secti
 
 
 def overview_section(outdir: Path, niches: Path, counts: pd.DataFrame, record: dict | None, n: int) -> None:
-    """Write the sheet ``maps/niche_maps.png`` and its section; nothing for ``n`` = 0.
+    """Write the sheet ``niche_maps.png`` and its section; nothing for ``n`` = 0.
 
     niches : ``niches.csv.gz``. counts : ``niche_counts.csv``. record : ``{contrast}.association.json`` of the contrast
     whose groups are shown in turn, or None.
@@ -60,8 +63,7 @@ def overview_section(outdir: Path, niches: Path, counts: pd.DataFrame, record: d
         return
     cells = read_sections_of(niches, {section.sample for section in chosen})
     drawn = [replace(cells[s.sample], group=s.group, note=s.note) for s in chosen]
-    sheet = outdir / "maps" / "niche_maps.png"
-    sheet.parent.mkdir(exist_ok=True)
+    sheet = outdir / "niche_maps.png"
     write_thumbnails(drawn, sorted(counts["niche"].astype(int).unique()), sheet)
     text = _text(drawn, counts["sample"].nunique(), record)
     section = Section("niche_maps", NICHES, "Where the niches are", text)

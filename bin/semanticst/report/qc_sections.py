@@ -289,20 +289,27 @@ def density(histogram: dict, whole: bool) -> dict[float, float]:
 
 
 def map_section(outdir: Path, frame: pd.DataFrame, maps: dict[str, Path], most: int) -> None:
-    """Maps of what was removed and flagged, of the samples that need a look first. maps : sample -> PNG."""
-    chosen = first_to_look_at(frame[frame.index.isin(maps)]).iloc[:most]
+    """Maps of what was removed and flagged, of the samples that need a look first. maps : sample -> PNG.
+
+    Samples that passed whole and without a flag are left out.
+    """
+    shown = frame[frame.index.isin(maps)]
+    # a map of nothing but grey says nothing
+    flagged = shown.reindex(columns=list(_SHARES)).fillna(0).gt(0).any(axis=1)
+    shown = shown[(shown["status"] != "pass") | (shown["n_cells_kept"] < shown["n_cells_input"]) | flagged]
+    chosen = first_to_look_at(shown).iloc[:most]
     if not len(chosen):
         return
     pictures = [
         (f"{name}: {status}{f', {reason}' if reason else ''}", maps[name])
         for name, status, reason in zip(chosen.index, chosen["status"], chosen["reason"])
     ]
-    shown = "All samples." if len(chosen) == len(maps) else f"The {len(chosen)} of {len(maps)} that need a look first."
+    told = "All samples." if len(chosen) == len(maps) else f"The {len(chosen)} of {len(maps)} that need a look first."
     section = Section(
         "qc_maps",
         QC,
         "Filtered cells",
-        f"{shown} Every cell of the input is drawn once: grey when it passed, else in the colour of the "
+        f"{told} Every cell of the input is drawn once: grey when it passed, else in the colour of the "
         "reason; the legend counts all cells with that reason. In full size and for all samples: "
         "<code>qc/maps/</code>.",
         help="Removed cells should lie scattered, or on debris and folds. Those that trace an anatomical structure are "

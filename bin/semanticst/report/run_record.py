@@ -62,7 +62,8 @@ def run_facts(
         )
         facts |= {
             "ran_harmony": record["harmony"],
-            "ran_counts": record["feature_type"] == FeatureType.COUNTS,
+            "ran_counts": (counts := record["feature_type"] == FeatureType.COUNTS),
+            "ran_flags": facts["ran_flags"] if qc else counts,
             "ran_continuous": record["feature_type"] == FeatureType.CONTINUOUS,
             "ran_network": (network := record.get("network_of_model", trained)),
             "ran_representations": REPRESENTATIONS if network and record["feature_type"] not in SHARES else PROFILES,
@@ -143,15 +144,20 @@ def _numbers(path: Path | None) -> dict[str, object]:
 
 
 def _left_out(path: Path | None) -> dict[str, object]:
-    """``ran_excluded`` and ``ran_failed``: how many samples the sheet and quality control left out; None where none."""
+    """``ran_excluded`` and ``ran_failed``: how many samples the sheet and quality control left out; None where none.
+
+    ``ran_flags``: were cells looked at for their place? That is done on counts only.
+    """
     if path is None:
-        return {"ran_excluded": None, "ran_failed": None}
+        return {"ran_excluded": None, "ran_failed": None, "ran_flags": True}
     try:
-        status = pd.read_csv(path)["status"]
+        table = pd.read_csv(path)
+        status, kinds = table["status"], table["feature_type"]
     except (OSError, ValueError, KeyError) as error:
         raise BadInput(Problem(Path(path), f"cannot be read ({error}); expected qc.csv of a run")) from error
     excluded, failed = int((status == "excluded").sum()), int((status == "fail").sum())
-    return {"ran_excluded": _of(excluded, len(status)), "ran_failed": _of(failed, len(status) - excluded)}
+    left_out = {"ran_excluded": _of(excluded, len(status)), "ran_failed": _of(failed, len(status) - excluded)}
+    return left_out | {"ran_flags": bool((kinds == FeatureType.COUNTS).any())}
 
 
 def _of(n: int, total: int) -> str | None:

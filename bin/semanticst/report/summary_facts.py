@@ -19,7 +19,7 @@ from semanticst.spreadsheet import unguarded
 FORMAT = 1
 """Of ``summary.json``; raised when a key changes its meaning or goes."""
 ARBITRARY_CUTS = (
-    "The tissue does not support this number: they come back no better than niches of shuffled cells. "
+    "The tissue does not support this number: they are no more reproducible than niches of shuffled cells. "
     "They are arbitrary cuts, not to be interpreted."
 )
 FEW_PATIENTS = 10
@@ -122,13 +122,14 @@ def niches_sentence(niches: dict | None) -> str:
     if not niches["supported"]:
         return f"{text} {ARBITRARY_CUTS}"
     if not niches["judged"]:
-        return f"{text} Whether they would come back with other patients was not judged."
+        return f"{text} Their reproducibility with other patients was not judged."
     unsure, sure = niches["unsure"], number - len(niches["unsure"])
     if not unsure:
-        return f"{text} All of them come back when patients are drawn anew."
+        return f"{text} All of them are reproducible when patients are resampled (bootstrap)."
     names = _numbers(unsure)
     advice = f"Do not interpret {names}; try fewer niches (--niche_k)."
-    return f"{text} {sure} of them come back when patients are drawn anew. {advice}"
+    verb = "is" if sure == 1 else "are"
+    return f"{text} {sure} of them {verb} reproducible when patients are resampled (bootstrap). {advice}"
 
 
 def findings_sentence(contrasts: list[dict], tests: pd.DataFrame) -> str:
@@ -229,7 +230,7 @@ def _cautions(inputs: Inputs, cohort: dict, niches: dict | None, contrasts: list
         found = contrast["findings"]
         shaky = sorted({int(f["niche"]) for f in found if str(f["niche"]) in unsure})
         if shaky:
-            text = f"{contrast['contrast']}: found for {_numbers(shaky)}, which may not come back with other patients."
+            text = f"{contrast['contrast']}: found for {_numbers(shaky)}, of low reproducibility with other patients."
             said.append(_caution(text, "niche_overview"))
         sensitive = [f for f in found if f["members_same_sign"] is not None and f["members_same_sign"] < SAME_SIGN]
         if sensitive:

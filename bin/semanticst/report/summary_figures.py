@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from semanticst.association.output.forest_plot import TICKS
 from semanticst.association.output.representative_sections import read_sections_of
 from semanticst.association.output.summary_text import feature_name, is_share, p_text
+from semanticst.association.output.time_words import time_label
 from semanticst.association.stats.results import OMNIBUS, PAIRWISE, PRIMARY, SIGNIFICANT
 from semanticst.plotting.niche_maps import draw_section
 from semanticst.plotting.palette import niche_colour, niche_name
@@ -118,7 +119,7 @@ def _patients(record: dict) -> tuple[str, Figure]:
     contrast = record["contrast"]
     if contrast["type"] == "survival":
         _curves(ax, units, y, row)
-        ax.set_xlabel(contrast["time"])
+        ax.set_xlabel(time_label(contrast["time"]))
         caption = f"{name}: patients above and below the median"
     else:
         if contrast["type"] == "continuous":
@@ -141,7 +142,7 @@ def _by_level(ax: Axes, units: pd.DataFrame, y: np.ndarray, levels: list[str], c
         x = i + 0.5 * (np.arange(len(own)) / max(len(own) - 1, 1) - 0.5)
         ax.scatter(x, own, s=26, color=colour, edgecolor=INK, linewidth=0.6, zorder=3)
         ax.hlines(np.median(own), i - 0.35, i + 0.35, color=INK, lw=2, zorder=2)
-    ax.set_xticks(range(len(levels)), [_short(level, 16) for level in levels])
+    ax.set_xticks(range(len(levels)), [_short(level, 48 // len(levels)) for level in levels])
     ax.set_xlim(-0.6, len(levels) - 0.4)
 
 

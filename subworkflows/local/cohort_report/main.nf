@@ -82,7 +82,7 @@ workflow COHORT_REPORT {
         publishedIn('qc', REPORT_QC.out.table),
         publishedIn('qc', REPORT_QC.out.thresholds),
         publishedIn('multiqc', REPORT_SUMMARY.out.summary),
-        publishedIn('niches/maps', REPORT_SUMMARY.out.maps),
+        publishedIn('multiqc', REPORT_SUMMARY.out.maps),
     )
     ch_left_over = ch_made
         .toList()

@@ -166,7 +166,7 @@ def test_types_too_rare_for_niches_of_so_different_size_are_refused_with_the_rea
         assert np.isnan(table.loc[rare, "p"])
         assert np.isnan(table.loc[rare, "effect"])
         assert table.loc[rare, "warnings"].startswith("not testable: 0.")
-        assert "cells of the niche go with the contrast (r = 0.9" in table.loc[rare, "warnings"]
+        assert "cells of the niche are associated with the contrast (r = 0.9" in table.loc[rare, "warnings"]
     assert table.loc["cell_type:C", "p"] > 0
     # niches of one size can be compared, however rare the type
     alike = types_inside(0, (50, 50))

@@ -49,8 +49,9 @@ def test_a_finding_agrees_where_its_sign_and_p_do(result):
 def test_the_table_names_what_was_done_and_why_the_rest_was_not(result):
     own = result.checks.sensitivity.set_index(["niche", "analysis"])
     choices = (
-        *("0.0001 added to shares, not 0.001", "0.01 added to shares, not 0.001", "median niche as the reference"),
-        *("arcsine of the square root of shares", "adjusted for log cells", "sections of a patient count alike"),
+        *("0.0001 added to proportions, not 0.001", "0.01 added to proportions, not 0.001"),
+        "median niche as the reference",
+        *("arcsine of the square root of proportions", "adjusted for log cells", "sections of a patient count alike"),
         *("4 niches", "6 niches, one base clustering", "without Harmony"),
     )
     for analysis in choices:
@@ -73,7 +74,7 @@ def test_the_least_pseudo_share_widens_the_effect_of_a_niche_that_some_lack():
     cohort.counts.loc[cohort.sections["group"] == "g1", 2] = 0
     result = examine(GROUPS, cohort.sections, cohort.counts, permutations=499, log_cells="false")
     own = result.checks.sensitivity.set_index(["niche", "analysis"])["effect"]
-    least, most = own["2", "0.0001 added to shares, not 0.001"], own["2", "0.01 added to shares, not 0.001"]
+    least, most = own["2", "0.0001 added to proportions, not 0.001"], own["2", "0.01 added to proportions, not 0.001"]
     assert least < row_of(result, 2)["effect"] < most < 0
     assert least - row_of(result, 2)["effect"] == pytest.approx(
         np.log(0.1) * 0.8, abs=0.1

@@ -221,7 +221,7 @@ def test_survival_curves_have_numbers_at_risk():
     assert str(40 - above) in numbers
     # confidence bands of both curves
     assert len(axes[0].collections) == 2
-    assert axes[1].get_xlabel() == "time (time, in the unit of this column)"
+    assert axes[1].get_xlabel() == "time (time, unit as given)"
 
 
 def test_rows_about_all_niches_have_no_niche_colour():
@@ -284,8 +284,10 @@ def test_markup_in_the_users_words_is_escaped(tmp_path):
 
 def test_sentence_says_what_the_niche_is_rich_in(tmp_path):
     path = tmp_path / "niche_markers.csv"
-    path.write_text("niche,feature,symbol,score,rank\n2,f1,CD8A,9,1\n2,f2,CD4,5,2\n2,f3,KRT,-1,3\n1,f1,CD8A,3,1\n")
+    path.write_text("niche,symbol,log2_fold_change,rank\n2,CD8A,2,1\n2,CD4,0.3,2\n2,KRT,0.2,3\n1,CD8A,-1,1\n")
     result = make_cohort((10, 10), effect=2.5).ask("groups", column="group")
+    # niche 1 has no difference worth naming, as in the table of niches
+    assert top_markers_text(path) == {"2": "CD8A and CD4"}
     marked = replace(result, top_markers=top_markers_text(path))
     assert "Niche 2, enriched for CD8A and CD4, covers on average" in paragraph(marked)
     survival = replace(make_cohort((30,)).ask("survival", **SURVIVAL), top_markers={"2": "CD8A"})

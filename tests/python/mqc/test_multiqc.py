@@ -189,7 +189,7 @@ def test_only_differences_worth_naming_are_markers():
     assert top_markers(counts, 1, 1, FeatureType.COUNTS) == ["b"]
     shares = markers.assign(difference=[0.06, 0.04, -0.5, 1.0])
     assert top_markers(shares, 1, 5, FeatureType.BINARY) == ["a"]
-    assert top_markers(shares, 1, 5, FeatureType.CONTINUOUS) == ["a", "b"]
+    assert top_markers(shares, 1, 5, FeatureType.CONTINUOUS) == ["a"]
 
 
 def test_a_cohort_without_types_scores_and_stability_has_no_such_sections(tmp_path):

@@ -194,6 +194,18 @@ def test_maps_of_samples_that_need_a_look_first_are_shown(tmp_path):
     assert not (tmp_path / "qc_maps_mqc.json").exists()
 
 
+def test_a_map_without_anything_on_it_is_not_shown(tmp_path):
+    whole = record("a1") | {"n_cells_kept": record("a1")["n_cells_input"]}
+    files = write(tmp_path, [whole, record("b1", "warn", 1)])
+    maps = [tmp_path / f"{name}.qc_map.png" for name in ("a1", "b1")]
+    for path in maps:
+        Image.new("P", (3, 2)).save(path)
+    report_qc(files, tmp_path, maps, 12)
+    shown = section(tmp_path, "qc_maps")
+    assert "a1" not in shown["data"]
+    assert "The 1 of 2 that need a look first." in shown["description"]
+
+
 def test_shares_of_flags_and_notes(tmp_path):
     found = {
         "local": {"cells": 1, "share": 0.1},

@@ -1,6 +1,6 @@
 """Sensitivity of a finding to how it was analysed: the same test under other choices, and in how many it holds.
 
-Choices of the test itself (what is added to shares, the reference, the scale, numbers of cells, weights of sections)
+Choices of the test itself (what is added to proportions, the reference, the scale, cell numbers, weights of sections)
 and of the niches (every base clustering alone: another representation, other hops; other numbers of niches; components
 before Harmony). What a run cannot say is listed with its reason.
 """
@@ -101,11 +101,11 @@ def _analyses(material: Material, log_total: pd.Series, model: Model) -> Iterato
     design, unadjusted, share = material.design, material.unadjusted, material.share
     for pseudo in PSEUDO_SHARES:
         logs = centred_log_ratio(share, pseudo)
-        yield f"{pseudo:g} added to shares, not {PSEUDO_SHARE:g}", model(design, material.features(logs)), ""
+        yield f"{pseudo:g} added to proportions, not {PSEUDO_SHARE:g}", model(design, material.features(logs)), ""
     logs = centred_log_ratio(share)
     against_median = material.features(logs.sub(logs.median(axis=1), axis=0))
     yield "median niche as the reference", model(design, against_median), ""
-    yield "arcsine of the square root of shares", model(design, material.features(np.arcsin(np.sqrt(share)))), ""
+    yield "arcsine of the square root of proportions", model(design, material.features(np.arcsin(np.sqrt(share)))), ""
     if LOG_CELLS in design.covariates and LOG_CELLS not in unadjusted.covariates:
         yield "not adjusted for log cells", model(unadjusted, material.features(logs)), ""
     elif np.ptp(log_total) > 1e-9:

@@ -184,13 +184,17 @@ def _report(tests: pd.DataFrame, flows: pd.DataFrame, at_baseline: pd.DataFrame,
         )
         names = [f"{row['contrast']}: {feature_name(row)}" for _, row in shown.iterrows()]
         columns = {
-            "effect": Column("Effect", "In the unit of its contrast", "{:.2f}"),
+            "effect": Column("Effect", "In the unit beside it", "{:.2f}"),
+            "interval": Column("95 % interval", "of the effect"),
+            "unit": Column("Unit", "What the effect is. A log hazard ratio of 0.69 is twice the hazard"),
             "p": Column("p", "Two-sided", "{:.2g}"),
             "q": Column("q", "Within the contrast", "{:.2g}"),
             "q_run": Column("q of the run", "Over all contrasts", "{:.2g}"),
             "n_patients": Column("Patients", "In this test", "{:,d}"),
         }
         section = Section("contrasts_tests", ASSOCIATION, "All contrasts", text)
+        interval = [f"{a:.2f} to {b:.2f}" if pd.notna(a) else None for a, b in zip(shown["ci_low"], shown["ci_high"])]
+        shown = shown.assign(interval=interval, unit=shown["effect_type"].str.replace("_", " "))
         multiqc.table(outdir, section, shown.set_index(pd.Index(names)), columns, "Contrast and niche")
     named = flows.assign(name=flows["contrast"] + ": " + flows["step"]).set_index("name")
     columns = {

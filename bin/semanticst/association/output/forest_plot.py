@@ -86,7 +86,7 @@ def _panel(ax: Axes, result: Association, rows: pd.DataFrame, comparison: str) -
         ax.minorticks_off()
     ax.tick_params(axis="x", labelbottom=True)
     ax.set_xlabel(_axis_label(result, comparison, set(rows.index.get_level_values("feature"))))
-    ax.set_title(comparison, loc="left")
+    ax.set_title(comparison.replace(" == ", " = "), loc="left")
 
 
 def _tested(row: pd.Series) -> str:
@@ -100,7 +100,7 @@ def _axis_label(result: Association, comparison: str, features: set[str]) -> str
     if contrast.type == "survival":
         return f"hazard ratio per SD (above 1: shorter time to {contrast.event})"
     shares = features == {"proportion"}
-    what = "log proportion (CLR; +0.69 = twice the share)" if shares else "the feature on its own scale"
+    what = "log proportion (CLR; +0.69 = twice the proportion)" if shares else "the feature on its own scale"
     if comparison.startswith("trend"):
         return f"change of {what} per step of {contrast.column}"
     return f"change of {what} per SD of {contrast.column}" if contrast.type == "continuous" else f"difference of {what}"

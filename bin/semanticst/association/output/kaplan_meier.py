@@ -8,6 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from semanticst.association.associate import Association
 from semanticst.association.output.patient_plot import words_figure
 from semanticst.association.output.summary_text import feature_name, is_share, p_text
+from semanticst.association.output.time_words import time_label
 from semanticst.association.stats.survival import base_frame, kaplan_meier, median_split
 from semanticst.plotting.style import FAINT, INK, new_figure, row_colour
 
@@ -65,7 +66,7 @@ def _curve_panel(part: SubFigure, result: Association, row: pd.Series) -> None:
     table.set_ylim(0, 1)
     table.set_yticks([])
     table.set_xticks(ticks)
-    table.set_xlabel(f"time ({result.contrast.time}, in the unit of this column)")
+    table.set_xlabel(time_label(result.contrast.time))
     table.spines[["left", "bottom"]].set_visible(False)
     table.tick_params(length=0)
 

@@ -1,5 +1,7 @@
 """Patients as points."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -55,6 +57,8 @@ def patients(result: Association) -> Figure:
             ax.set_ylabel("proportion of its cells (%)" if is_share(key[0]) else "value")
         if is_share(key[0]):
             ax.set_ylim(bottom=-0.04 * max(np.nanmax(y), 1e-9))
+        for points in ax.collections:
+            points.set_clip_on(False)  # a point on the edge is a whole one
     if result.contrast.type != "continuous":
         _level_labels(axes, len(panels), result.design.levels)
     label = "proportion of cells (%)" if niches else "value"
@@ -100,12 +104,18 @@ def _points_by_level(ax: Axes, result: Association, y: np.ndarray, colour: str) 
 def _level_labels(axes: np.ndarray, n_panels: int, levels: tuple[str, ...]) -> None:
     """Names of levels under the lowest panel of each column, turned where they would run into each other."""
     n_rows, n_columns = axes.shape
-    turned = sum(len(v) for v in levels) > 20
+    long = sum(len(v) for v in levels) > 20
+    turned: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if long else {"ha": "center"}
     for i, ax in enumerate(axes.ravel()[:n_panels]):
-        if i + n_columns < n_panels:
-            ax.set_xticklabels([])
-        elif turned:
-            ax.set_xticks(ax.get_xticks(), levels, rotation=30, ha="right", rotation_mode="anchor")
+        lowest = i + n_columns >= n_panels
+        ax.set_xticklabels([])
+        for place, level in enumerate(levels if lowest else ()):
+            words = ax.annotate(
+                level, (place, 0), xytext=(0, -6), textcoords="offset points", va="top",
+                xycoords=ax.get_xaxis_transform(), **turned,
+            )  # fmt: skip
+            # those above an empty place of the grid have room, and shall not push the rows apart
+            words.set_in_layout(i // n_columns == n_rows - 1)
 
 
 def _spread(values: np.ndarray, y: np.ndarray, levels: tuple[str, ...]) -> np.ndarray:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from semanticst.association.associate import Association
 from semanticst.association.design.region_parts import samples_of
 from semanticst.association.output.summary_text import p_text
+from semanticst.association.output.time_words import outcome_words
 from semanticst.association.stats.results import SIGNIFICANT
 from semanticst.plotting.niche_maps import SectionMap, draw_section
 from semanticst.plotting.palette import REMOVED, niche_colour, niche_name
@@ -62,7 +63,8 @@ def _outcome(result: Association, unit: str) -> str:
     design, contrast = result.design, result.contrast
     row = design.units.loc[unit]
     if contrast.type == "survival":
-        return f", {row['time']:g} {'event' if row['event'] else 'censored'}"
+        outcome = "event" if row["event"] else "censored"
+        return f", {outcome_words(format(row['time'], 'g'), outcome, contrast.time)}"
     if design.within_patient:
         return ""
     return f", {row['value']:.3g}" if contrast.type == "continuous" else f", {row['value']}"

@@ -11,6 +11,7 @@ from semanticst.association.design.tables import Contrast, read_text_table
 from semanticst.association.features.within_niche import CELL_TYPE, GENE_SET
 from semanticst.association.stats.results import COMPOSITION, OMNIBUS, SIGNIFICANT
 from semanticst.constants import Modality
+from semanticst.describe.overview import LEAST_EFFECT
 from semanticst.errors import BadInput, Problem
 from semanticst.plotting.palette import niche_name
 
@@ -345,21 +346,25 @@ def plural(n: int, noun: str, several: str = "") -> str:
 
 
 def top_markers_text(path: Path) -> dict[str, str]:
-    """Read ``niche_markers.csv``: the best markers of each niche (those above the rest only) as ``A, B and C``.
+    """Read ``niche_markers.csv``: the best markers of each niche as ``A, B and C``, as in the table of niches.
 
-    Where genes and proteins were measured: genes.
+    Where genes and proteins were measured: genes. A niche without a difference worth naming has no entry.
     """
-    table = read_text_table(path, ("niche", "symbol", "score", "rank"))
+    table = read_text_table(path, ("niche", "symbol", "rank"))
     if "modality" in table:
         table = table[table["modality"] != Modality.PROTEIN].copy()
-    for column in ("rank", "score"):
+    effects = [effect for effect in LEAST_EFFECT if effect in table]
+    if not effects:
+        raise BadInput(Problem(path, f"lacks {' and '.join(LEAST_EFFECT)}; expected niche_markers.csv of a run"))
+    for column in ("rank", *effects):
         numbers = pd.to_numeric(table[column], errors="coerce")
         wrong = numbers.isna() & table[column].notna()
         if wrong.any():
             raise BadInput([Problem(path, "a number is expected", int(i) + 2, column, value)
                             for i, value in table.loc[wrong, column].items()])  # fmt: skip
         table[column] = numbers
-    best = table[(table["rank"] <= NAMED_MARKERS) & (table["score"] > 0)].sort_values(["niche", "rank"], kind="stable")
+    large = pd.concat([table[effect] >= LEAST_EFFECT[effect] for effect in effects], axis=1).any(axis=1)
+    best = table[(table["rank"] <= NAMED_MARKERS) & large].sort_values(["niche", "rank"], kind="stable")
     return {str(niche): joined(rows["symbol"].tolist()) for niche, rows in best.groupby("niche", sort=True)}
 
 

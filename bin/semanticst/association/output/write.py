@@ -33,8 +33,8 @@ FIGURES = {
     ),
     "patients": (
         "patients",
-        "Proportion of each niche; a point is a patient, the bold line the median, the box the middle half of 5 and "
-        "more patients. Bold where q < 0.05.",
+        "Proportion of each niche; a point is a patient, the bold line the median, the box the quartiles (of 5 and "
+        "more patients). Bold where q < 0.05.",
     ),
     "kaplan_meier": (
         "survival curves",
@@ -173,6 +173,8 @@ def report_table(result: Association, outdir: Path) -> None:
     means = ["mean_reference", "mean_target", "mean_all"]
     # the report shows means as shares: those of other features are in the CSV
     table = table.assign(**table[means].where(table["feature"].map(is_share)))
+    if table["mean_target"].notna().any():
+        table = table.drop(columns="mean_all")
     points = [f"{a:+.1f} ({b:.1f} to {c:.1f})" if np.isfinite(a) else None for a, b, c in _points(table)]
     agree = [f"{int(k)} of {int(m)}" if pd.notna(m) else None for k, m in zip(table["n_agree"], table["n_analyses"])]
     shown = table.assign(interval=interval, points=points, agrees=agree).set_index(pd.Index(names))
@@ -198,15 +200,15 @@ def _columns(result: Association) -> dict[str, Column]:
     return {
         "effect": Column("Effect", "hazard ratio per SD" if survival else types, "{:.2f}"),
         "interval": Column("95 % interval", "of the effect"),
-        "explained": Column(
-            "Explained", "Part of the variance that the levels explain: partial eta squared, R squared", "{:.0%}"
-        ),
+        "q": Column("q", "p corrected for the number of tests (Benjamini-Hochberg)", "{:.2g}"),
+        "p": Column("p", "Two-sided", "{:.2g}"),
         "points": Column("Percentage points", "Effect on the proportion of cells, with its 95 % interval"),
         "mean_reference": Column(f"Proportion, {low}", "Mean proportion of cells over patients", percent),
         "mean_target": Column(f"Proportion, {high}", "Mean proportion of cells over patients", percent),
         "mean_all": Column("Proportion, all", "Mean proportion of cells over all patients", percent),
-        "p": Column("p", "Two-sided", "{:.2g}"),
-        "q": Column("q", "p corrected for the number of tests (Benjamini-Hochberg)", "{:.2g}"),
+        "explained": Column(
+            "Explained", "Part of the variance that the levels explain: partial eta squared, R squared", "{:.0%}"
+        ),
         "n_patients": Column("Patients", "In this test", "{:,d}"),
         "n_events": Column("Events", "In this test", "{:,d}"),
         "agrees": Column("Agrees", "Other analyses with the same sign and p < 0.05, see the sensitivity table"),

@@ -104,7 +104,7 @@ def account_for_cells(design: Design, cells: Cells) -> Design:
     r = correlation(design, cells.log_total)
     goes = bool(abs(r) >= GOES_WITH)
     if cells.mode == "false":
-        note = f"cells per patient go with the contrast (r = {r:.2f}) and are not adjusted for"
+        note = f"cells per patient are associated with the contrast (r = {r:.2f}) and are not adjusted for"
         return _noted(design, note) if goes else design
     if LOG_CELLS in design.covariates or (cells.mode == "auto" and not goes) or np.ptp(cells.log_total) < 1e-9:
         return design
@@ -179,7 +179,7 @@ def _unless_too_rare(row: dict, expected: Mapping[tuple[str, str], float]) -> di
         return row
     reason = (
         f"not testable: {found:.2g} cells of this type are expected in as many cells of the niche as the patient with "
-        f"fewest has, and cells of the niche go with the contrast (r = {row['cells_correlation']:.2f})"
+        f"fewest has, and cells of the niche are associated with the contrast (r = {row['cells_correlation']:.2f})"
     )
     return without_test(row, reason)
 

@@ -12,9 +12,9 @@ process REPORT_SUMMARY {
     tuple val(meta), path(qc), path(described, stageAs: 'described/*'), path(associations, stageAs: 'associations/*'), path(names, stageAs: 'names/*')
 
     output:
-    tuple val(meta), path('summary.json'), emit: summary
-    tuple val(meta), path('*_mqc.*')     , emit: report
-    tuple val(meta), path('maps/*')      , emit: maps, optional: true
+    tuple val(meta), path('summary.json')  , emit: summary
+    tuple val(meta), path('*_mqc.*')       , emit: report
+    tuple val(meta), path('niche_maps.png'), emit: maps, optional: true
     tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
     tuple val("${task.process}"), val('matplotlib'), eval('python3 -c "from importlib.metadata import version; print(version(\'matplotlib\'))"'), topic: versions
 
