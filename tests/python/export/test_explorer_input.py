@@ -269,8 +269,8 @@ def test_a_folder_is_filled_at_once(tmp_path):
 
 
 def test_tables_that_are_none_are_bad_input_everywhere(tmp_path):
-    (tmp_path / "m.csv").write_text("niche,symbol,score,rank\n1,A,high,1\n")
-    with pytest.raises(BadInput, match="row 2, column 'score': found 'high': a number is expected"):
+    (tmp_path / "m.csv").write_text("niche,symbol,log2_fold_change,rank\n1,A,high,1\n")
+    with pytest.raises(BadInput, match="row 2, column 'log2_fold_change': found 'high': a number is expected"):
         top_markers_text(tmp_path / "m.csv")
     for text in (b"", b"\xff\xfe\xfa", b'a,b\n"x,y\n', b"a\n1,2\n3,4,5\n"):
         (tmp_path / "t.csv").write_bytes(text)

@@ -66,8 +66,8 @@ def real(folder) -> None:
     asked = Cohort(cohort.sections, cohort.counts, cohort.clinical)
     paths = asked.write(folder / "in", "contrast,type,column,reference\nevil,groups,group,=1+1\n")
     arguments = [word for name, path in paths.items() for word in (f"--{name}", path)]
-    markers = [(k, e, e, 1.0, 1) for k, e in zip(range(1, 6), cycle(EVIL))]
-    pd.DataFrame(markers, columns=["niche", "feature", "symbol", "score", "rank"]).to_csv(folder / "m.csv", index=False)
+    markers = [(k, e, 1.0, 1) for k, e in zip(range(1, 6), cycle(EVIL))]
+    pd.DataFrame(markers, columns=["niche", "symbol", "difference", "rank"]).to_csv(folder / "m.csv", index=False)
     asked_for = ("--contrast", "evil", *arguments, "--markers", folder / "m.csv", "--clinical-permutations", 99)
     steps = [("niche_associate", *asked_for, "--outdir", folder / "out")]
     adata = make_cohort_object()
