@@ -18,6 +18,8 @@ from semanticst.io.regions.outline_fit import doubts
 from semanticst.io.several_sections import plain
 
 GEOJSON = (".geojson", ".json")
+OUTLINES = ("Polygon", "MultiPolygon", "GeometryCollection")
+"""Geometries of GeoJSON that may enclose cells; of a collection its polygons."""
 NAMES = ("selection", "selectionname", "name", "region", "class", "group")
 """Columns that tell several outlines of one table apart."""
 
@@ -73,10 +75,10 @@ def read_outlines(file: Path) -> Selection:
         if not isinstance(feature, dict):
             continue
         geometry = feature.get("geometry", feature)
-        if not isinstance(geometry, dict) or geometry.get("type") not in ("Polygon", "MultiPolygon"):
+        if not isinstance(geometry, dict) or geometry.get("type") not in OUTLINES:
             continue
         try:
-            polygon = shapely.make_valid(shape(geometry))
+            polygon = repaired(shape(geometry))
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, shapely.errors.ShapelyError) as error:
             raise ReadError(f"{file.name}: outline {number} is none ({error})") from error
         if polygon.is_empty or polygon.area == 0:
@@ -86,6 +88,18 @@ def read_outlines(file: Path) -> Selection:
     if not polygons:
         raise ReadError(f"{file.name}: there is no outline (Polygon, MultiPolygon) in it; export the annotations again")
     return Selection(polygons=polygons, names=names)
+
+
+def repaired(polygon: shapely.Geometry) -> shapely.Geometry:
+    """An outline as it was meant: what its holes cover is out of it, also where they touch or cross its border, and
+    what rings that cross themselves or parts that overlap enclose is in it.
+
+    The other way of shapely, which takes all lines together, fills a hole that shares an edge with the border.
+    """
+    if polygon.geom_type == "GeometryCollection":
+        parts = [part for part in polygon.geoms if part.geom_type in OUTLINES]
+        return shapely.union_all([repaired(part) for part in parts])
+    return shapely.make_valid(polygon, method="structure", keep_collapsed=False)
 
 
 def inside(selection: Selection, points: np.ndarray, scale: float, file: str) -> tuple[np.ndarray, list[str]]:
@@ -160,7 +174,7 @@ def _outline_table(rows: list[list[str]], x: str, y: str, file: Path) -> Selecti
         corners.setdefault(row[named] if named is not None else "", []).append(corner)
     if small := [name for name, ring in corners.items() if len(ring) < 3]:
         raise ReadError(f"{file.name}: an outline {small[0]} has fewer than 3 corners")
-    polygons = [shapely.make_valid(shapely.Polygon(ring)) for ring in corners.values()]
+    polygons = [repaired(shapely.Polygon(ring)) for ring in corners.values()]
     return Selection(polygons=polygons, names=list(corners))
 
 
