@@ -1,13 +1,27 @@
 """Samples that may be mixed up: twins under two names, sections unlike their patient, genes of the other sex."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 
+from semanticst.qc.swaps import Swaps, find_swaps
+
 LEAST_SHARED = 5
 """Hashes in common; by chance two samples have none."""
+LEAST_PLACES = 8
+"""The same of places; among the 7,140 pairs of 120 images with coordinates in whole pixels none had more than 1."""
+TWINS = {
+    "counts": "cells of the same values",
+    "cells": "cells of the same id and place",
+    "places": "cells among the same neighbours, whatever their ids and however the section is turned,",
+    "patterns": "cells with the same features, whatever their values,",
+}
+"""What two sections have in common, by the sketch that tells it; the plainest first."""
+AT_LEAST = frozenset({"places", "patterns"})
+"""Sketches that cells of one section may miss: one neighbour less, one count more."""
 LEAST_FEATURES = 20
 LEAST_SECTIONS = 6
 MOSTLY = 0.75
@@ -34,37 +48,90 @@ def mix_ups(records: list[dict], sexes: Mapping[str, str] | None = None) -> dict
 def _twins(records: list[dict]) -> list[tuple[str, str]]:
     reasons = []
     for one, other in combinations(records, 2):
-        for kind, words in (("counts", "cells of the same values"), ("cells", "cells of the same id and place")):
-            share = shared(one["fingerprint"][kind], other["fingerprint"][kind])
+        for kind, words in TWINS.items():
+            least = LEAST_PLACES if kind == "places" else LEAST_SHARED
+            share = shared(one["fingerprint"].get(kind, []), other["fingerprint"].get(kind, []), least)
             if share:
-                rest = f"(about {share:.0%} of both): one section under two names?"
+                about = "at least" if kind in AT_LEAST else "about"
+                rest = f"({about} {share:.0%} of both): one section under two names?"
                 pairs = ((one["sample"], other["sample"]), (other["sample"], one["sample"]))
                 reasons += [(name, f"shares {words} with {twin} {rest}") for name, twin in pairs]
                 break
     return reasons
 
 
-def shared(one: list[int], other: list[int]) -> float:
-    """Jaccard index of two sets, estimated from their smallest hashes (Broder 1997); 0 below `LEAST_SHARED`."""
+def shared(one: list[int], other: list[int], least: int = LEAST_SHARED) -> float:
+    """Jaccard index of two sets, estimated from their smallest hashes (Broder 1997); 0 below ``least`` in common."""
     common = set(one) & set(other)
-    if len(common) < LEAST_SHARED:
+    if len(common) < least:
         return 0.0
     smallest = sorted(set(one) | set(other))[: min(len(one), len(other))]
     return len(common.intersection(smallest)) / len(smallest)
 
 
-def _unlike_their_patient(records: list[dict]) -> list[tuple[str, str]]:
-    """Sections that resemble another patient most, in a cohort where most resemble their own."""
+def swaps_not_checked(records: list[dict]) -> str:
+    """Why it cannot be told whether sections were exchanged between patients; empty where it can."""
+    known = [record for record in records if record.get("fingerprint")]
+    if not known:
+        return ""
+    compared = _compared(known)
+    return compared if isinstance(compared, str) else find_swaps(compared.alike, compared.owners).not_checked
+
+
+@dataclass
+class _Compared:
+    names: list[str]
+    owners: np.ndarray
+    alike: np.ndarray
+    """Correlation of profiles, NaN on the diagonal."""
+
+
+def _compared(records: list[dict]) -> _Compared | str:
+    """Resemblance of the sections that did not fail, or why it cannot be told."""
     profiles = pd.DataFrame({r["sample"]: r["fingerprint"]["profile"] for r in records if r["status"] != "fail"})
     profiles = profiles.dropna()
     profiles = profiles[profiles.std(axis=1) > 0]
     if len(profiles) < LEAST_FEATURES:
-        return []
+        return f"{len(profiles)} features that vary are in all samples, at least {LEAST_FEATURES} are needed"
     patient = {r["sample"]: r["patient"] for r in records}
-    owners = np.array([patient[name] for name in profiles])
-    siblings = np.array([(owners == owner).sum() > 1 for owner in owners])
     alike = profiles.sub(profiles.mean(axis=1), axis=0).corr().to_numpy(copy=True)
     np.fill_diagonal(alike, np.nan)
+    return _Compared(list(map(str, profiles)), np.array([patient[name] for name in profiles]), alike)
+
+
+def _unlike_their_patient(records: list[dict]) -> list[tuple[str, str]]:
+    """Sections that were exchanged, and those that resemble another patient most where most resemble their own."""
+    compared = _compared(records)
+    if isinstance(compared, str):
+        return []
+    swaps = find_swaps(compared.alike, compared.owners)
+    reasons, owners = _exchanged(swaps, compared)
+    return reasons + _strangers(compared, owners, {name for name, _ in reasons})
+
+
+def _exchanged(swaps: Swaps, compared: _Compared) -> tuple[list[tuple[str, str]], np.ndarray]:
+    """Reasons of sections that seem exchanged, and the patients of all sections once they are exchanged back."""
+    names, owners, right = compared.names, compared.owners, compared.owners.copy()
+    reasons = []
+    for pair in swaps.pairs:
+        two_each = all((owners == owners[section]).sum() == 2 for section in pair)
+        for one, other in (pair, pair[::-1]):
+            right[one] = owners[other]
+            told = f"{swaps.share:.0%} of the sections then resemble their own patient most"
+            which = "; with two sections each, their others may be the swapped ones" if two_each else ""
+            text = f"seems exchanged with {names[other]} of patient {owners[other]} ({told}{which}): swapped?"
+            reasons.append((names[one], text))
+            if two_each:
+                partner = next(i for i in np.flatnonzero(owners == owners[one]) if i != one)
+                text = f"unlike {names[one]} of its patient, which {text}"
+                reasons.append((names[partner], text))
+    return reasons, right
+
+
+def _strangers(compared: _Compared, owners: np.ndarray, told: set[str]) -> list[tuple[str, str]]:
+    """Single sections that resemble another patient more than their own; not those that were ``told`` already."""
+    alike = compared.alike
+    siblings = np.array([(owners == owner).sum() > 1 for owner in owners])
     names = np.unique(owners)
     # mean over the sections of each patient, a section's own place left out: one swapped section is outvoted
     with np.errstate(invalid="ignore"):
@@ -81,11 +148,12 @@ def _unlike_their_patient(records: list[dict]) -> list[tuple[str, str]]:
         return []
     return [
         (
-            str(profiles.columns[i]),
+            compared.names[i],
             f"resembles patient {nearest[i]} more than the other sections of its own patient "
             f"({own[siblings].mean():.0%} of such sections resemble their own): swapped?",
         )
         for i in np.flatnonzero(siblings & ~own)
+        if compared.names[i] not in told
     ]
 
 

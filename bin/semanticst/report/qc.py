@@ -10,7 +10,7 @@ import pandas as pd
 from semanticst.errors import BadInput, Problem
 from semanticst.qc.cell_types import check_markers
 from semanticst.qc.map import MAP_ENDING
-from semanticst.qc.mix_ups import mix_ups
+from semanticst.qc.mix_ups import mix_ups, swaps_not_checked
 from semanticst.qc.summary import PASS, WARN
 from semanticst.report.qc_sections import (
     EXCLUDED,
@@ -65,7 +65,8 @@ def report_qc(
     general_section(outdir, frame)
     failed_section(outdir, frame)
     excluded_section(outdir, left_out)
-    status_section(outdir, frame, left_out)
+    why = swaps_not_checked(records)
+    status_section(outdir, frame, left_out, why)
     limits_section(outdir, frame, limits)
     removed_section(outdir, frame)
     box_section(outdir, records)
@@ -73,6 +74,8 @@ def report_qc(
     map_section(outdir, frame, {Path(png).name.removesuffix(MAP_ENDING): Path(png) for png in maps}, n_maps)
     understood_section(outdir, records)
     log.info(summary(frame, left_out))
+    if why:
+        log.info("swaps of sections between patients were not checked: %s", why)
 
 
 def warned(records: list[dict], sexes: dict[str, str]) -> list[dict]:

@@ -128,8 +128,9 @@ def excluded_section(outdir: Path, left_out: pd.DataFrame) -> None:
     multiqc.table(outdir, section, left_out, columns)
 
 
-def status_section(outdir: Path, frame: pd.DataFrame, left_out: pd.DataFrame) -> None:
-    """The table of samples with their reasons."""
+def status_section(outdir: Path, frame: pd.DataFrame, left_out: pd.DataFrame, swaps_not_checked: str = "") -> None:
+    """The table of samples with their reasons. swaps_not_checked : why swaps between patients cannot be told."""
+    swaps = f" Swaps of sections between patients were not checked: {swaps_not_checked}." if swaps_not_checked else ""
     counted = (frame["feature_type"] == "counts").any()
     things = things_of(frame)
     columns = {
@@ -163,7 +164,7 @@ def status_section(outdir: Path, frame: pd.DataFrame, left_out: pd.DataFrame) ->
         QC,
         "Samples that were used",
         f"{summary(frame, left_out)} Samples that need a look come first. More columns can be switched on "
-        "under <i>Configure columns</i>; the whole table is <code>qc/qc.csv</code>.",
+        f"under <i>Configure columns</i>; the whole table is <code>qc/qc.csv</code>.{swaps}",
         help="Thresholds are set for each sample from its own cells unless they were given, so that a sample with low "
         "depth is not emptied by the limits of another. A sample that fails is left out of all that follows. Cells are "
         "flagged for their place (local outliers, dead regions, edge artefacts) and not removed for it, unless "

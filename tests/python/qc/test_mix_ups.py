@@ -12,7 +12,7 @@ from helpers import make_internal
 from semanticst.io.clinical_table import sexes_of
 from semanticst.qc.fingerprint import _totals as fingerprint_totals
 from semanticst.qc.fingerprint import fingerprint
-from semanticst.qc.mix_ups import mix_ups, sex_of
+from semanticst.qc.mix_ups import mix_ups, sex_of, swaps_not_checked
 
 
 def record(adata: ad.AnnData) -> dict:
@@ -54,6 +54,68 @@ def test_one_section_under_two_names_is_found_by_its_cells():
     assert mix_ups([record(one), record(other)]) == {}
 
 
+def reprocessed(adata: ad.AnnData, part: float, change) -> ad.AnnData:
+    """Another object of a section: turned, in another unit, with other ids, a part of the cells, other values."""
+    rng = np.random.default_rng(5)
+    other = adata[np.sort(rng.permutation(adata.n_obs)[: int(part * adata.n_obs)])].copy()
+    turn = np.deg2rad(37)
+    other.obsm["spatial"] = (
+        other.obsm["spatial"] @ [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]] / 3 + 7
+    )
+    other.obs_names = [f"renamed_{i}" for i in range(other.n_obs)]
+    other.X = sp.csr_matrix(change(other.X.toarray(), rng)).astype(np.float32)
+    other.uns["semanticst"] |= {"sample": "s2", "patient": "p2", "feature_type": "continuous"}
+    return other
+
+
+def normalised(values, rng):
+    return np.log1p(1e4 * values / values.sum(axis=1, keepdims=True))
+
+
+def few_changed(values, rng):
+    return np.maximum(values + rng.choice([-1, 0, 1], values.shape, p=[0.1, 0.8, 0.1]), 0)
+
+
+def other_values(values, rng):
+    return rng.gamma(2, 1, values.shape)
+
+
+def scattered(n: int, features: int, seed: int, lattice: bool = False) -> ad.AnnData:
+    adata = make_internal("s1", "p1", n_cells=n, n_features=features, seed=seed)
+    rng = np.random.default_rng(seed)
+    adata.X = sp.csr_matrix(rng.poisson(rng.gamma(1, 1, features), (n, features)).astype(np.float32))
+    adata.obsm["spatial"] = rng.uniform(0, 1000, (n, 2))
+    if lattice:
+        adata.obsm["spatial"] = np.array([(x, y) for x in range(20) for y in range(n // 20)], dtype=np.float64)
+    return adata
+
+
+@pytest.mark.parametrize(
+    ("change", "lattice", "part", "words"),
+    [
+        (other_values, False, 1.0, "cells among the same neighbours"),
+        (other_values, False, 0.6, "cells among the same neighbours"),
+        (normalised, True, 0.5, "cells with the same features"),
+        (few_changed, True, 1.0, "cells with the same features"),
+    ],
+)
+def test_one_section_that_was_processed_again_is_found(change, lattice, part, words):
+    one = scattered(1000, 60, 1, lattice)
+    found = mix_ups([record(one), record(reprocessed(one, part, change))])
+    assert set(found) == {"s1", "s2"}
+    assert f"shares {words}" in found["s1"][0]
+    assert "(at least " in found["s1"][0]
+
+
+@pytest.mark.parametrize("lattice", [False, True])
+def test_other_sections_share_no_places_and_no_patterns(lattice):
+    samples = [scattered(1000, 60, seed, lattice) for seed in (1, 2)]
+    if not lattice:  # places in whole pixels
+        samples[0].obsm["spatial"], samples[1].obsm["spatial"] = (a.obsm["spatial"].round() for a in samples)
+    turned = reprocessed(samples[1], 1.0, normalised)
+    assert mix_ups([record(samples[0]), record(turned)]) == {}
+
+
 def test_a_section_that_is_unlike_its_patient_is_named_only_where_patients_are_told_apart():
     # p4 and p5 swapped a section each
     tastes = {"p1": [1, 1, 1], "p2": [2, 2, 2], "p3": [3, 3, 3], "p4": [4, 4, 5], "p5": [5, 5, 4]}
@@ -64,10 +126,56 @@ def test_a_section_that_is_unlike_its_patient_is_named_only_where_patients_are_t
     ]
     found = mix_ups([record(adata) for adata in cohort])
     assert set(found) == {"p4_2", "p5_2"}
-    assert "resembles patient p5 more than the other sections of its own patient (87% of such" in found["p4_2"][0]
+    assert "seems exchanged with p5_2 of patient p5 (100% of the sections then" in found["p4_2"][0]
+    # one that was given to a wrong patient, and none in its place
+    cohort = [adata for adata in cohort if adata.uns["semanticst"]["sample"] != "p5_2"]
+    (named,) = mix_ups([record(adata) for adata in cohort]).items()
+    assert named[0] == "p4_2"
+    assert "resembles patient p5 more than the other sections of its own patient (93% of such" in named[1][0]
 
     same = [section(f"{p}_{i}", p, 0, seed=9 * n + i) for n, p in enumerate(tastes) for i in range(3)]
     assert mix_ups([record(adata) for adata in same]) == {}
+
+
+def cohort_of(tastes: dict[str, list[int]]) -> list[dict]:
+    return [
+        record(section(f"{patient}_{i}", patient, taste, seed=100 * (number + 1) + i))
+        for number, (patient, own) in enumerate(tastes.items())
+        for i, taste in enumerate(own)
+    ]
+
+
+def test_one_swap_among_four_patients_of_two_sections():
+    """Half of all sections then resemble another patient."""
+    records = cohort_of({"p1": [1, 2], "p2": [1, 2], "p3": [3, 3], "p4": [4, 4]})
+    found = mix_ups(records)
+    assert set(found) == {"p1_0", "p1_1", "p2_0", "p2_1"}
+    assert "with two sections each, their others may be the swapped ones" in found["p1_0"][0]
+    assert swaps_not_checked(records) == ""
+    right = cohort_of({f"p{i}": [i, i] for i in range(1, 5)})
+    assert (mix_ups(right), swaps_not_checked(right)) == ({}, "")
+
+
+def test_two_swaps_and_a_ring_of_three_at_once():
+    two = {"p1": [1, 1, 2], "p2": [2, 2, 1], "p3": [3, 3, 4], "p4": [4, 4, 3], "p5": [5, 5, 5]}
+    assert set(mix_ups(cohort_of(two))) == {"p1_2", "p2_2", "p3_2", "p4_2"}
+    ring = {"p1": [1, 1, 2], "p2": [2, 2, 3], "p3": [3, 3, 1], "p4": [4, 4, 4], "p5": [5, 5, 5]}
+    assert set(mix_ups(cohort_of(ring))) == {"p1_2", "p2_2", "p3_2"}
+
+
+@pytest.mark.parametrize(
+    ("tastes", "why"),
+    [
+        ({"p1": [1], "p2": [2], "p3": [3]}, "each patient has one section"),
+        ({"p1": [1, 1], "p2": [2, 2]}, "4 sections have others of their patient, of 2 patients"),
+        ({"p1": [1, 2], "p2": [1, 2], "p3": [3, 3]}, "6 sections of 3 patients are too few"),
+        ({f"p{i}": [0, 0, 0] for i in range(5)}, "profiles do not tell patients apart"),
+    ],
+)
+def test_where_swaps_cannot_be_told_it_is_said(tastes, why):
+    records = cohort_of(tastes)
+    assert mix_ups(records) == {}
+    assert why in swaps_not_checked(records)
 
 
 @pytest.mark.parametrize(("x", "y", "sex"), [(3.0, 0.0, "female"), (0.0, 3.0, "male"), (1.0, 1.0, ""), (0.0, 0.0, "")])
