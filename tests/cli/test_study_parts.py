@@ -12,6 +12,8 @@ import pytest
 from chain_helpers import chain, two_tissues
 from clinical_helpers import Cohort, make_cohort
 from helpers import invoke
+from semanticst.cohort.read_cohort import read_cohort
+from semanticst.describe.gene_sets import niche_gene_sets
 
 DISCOVERY = ("s0", "s1", "s2")
 ROWS = "contrast,type,column,reference,target,levels,time,event,event_value,covariates,strata,block,subset\n"
@@ -60,6 +62,17 @@ def test_validation_changes_no_row_of_the_discovery(two_validations):
     assert len(tables[1]) == 1000
     for name in ("niche_stability.csv", "niche_k.csv"):
         assert digest(two_validations[0] / name) == digest(two_validations[1] / name)
+
+
+def test_validation_changes_no_gene_set_of_the_discovery(two_validations):
+    """Cells are scaled to a median total: one of the validations has twice the counts."""
+    found = []
+    for folder in two_validations:
+        cohort = read_cohort(folder / "cohort.h5ad")
+        table = niche_gene_sets(cohort, {"one": list(cohort.features[:5])}, folder)
+        found.append(table[table["sample"].isin(DISCOVERY)].reset_index(drop=True))
+        assert cohort.decided.sum() == 600
+    pd.testing.assert_frame_equal(*found, check_exact=True)
 
 
 def test_validation_gets_the_niches_of_the_discovery(two_validations):

@@ -10,7 +10,7 @@ import pandas as pd
 
 from semanticst import __version__
 from semanticst.cohort.shared_proteins import join_proteins
-from semanticst.constants import UNS, Obs, Obsm
+from semanticst.constants import UNS, VALIDATION, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.features.harmonise import common_names
 from semanticst.model.sample_graphs import sorted_by_sample
@@ -68,6 +68,8 @@ def assemble_cohort(paths: Sequence[Path], embedding: Path, niches: Path, out: P
         "version": __version__,
         "samples": sorted(cohort.obs[Obs.SAMPLE].astype(str).unique()),
     }
+    if Obs.STUDY_PART in table:
+        own["validation_samples"] = sorted(table.loc[table[Obs.STUDY_PART] == VALIDATION, "sample"].unique())
     if proteins is not None:
         # the parts stand in the cohort one after the other
         cohort.obsm[Obsm.PROTEIN], own["protein_names"] = proteins[:2]

@@ -39,6 +39,7 @@ class Cohort:
     protein_names: tuple[str, ...] = ()
     """Of proteins that were measured beside the features, see `proteins`."""
     protein_type: FeatureType = FeatureType.CONTINUOUS
+    validation_samples: tuple[str, ...] = ()
     file_rows: np.ndarray | None = None
     """int, ascending: the rows of the file that these cells are; None = all."""
 
@@ -62,6 +63,11 @@ class Cohort:
             protein_names=(),
             file_rows=measured,
         )
+
+    @cached_property
+    def decided(self) -> np.ndarray:
+        """Whether cells (n,) are of those on which everything is decided: all but those of a validation."""
+        return ~self.cells[Obs.SAMPLE].isin(self.validation_samples).to_numpy()
 
     @cached_property
     def niches(self) -> list[int]:
@@ -152,6 +158,7 @@ def read_cohort(path: Path) -> Cohort:
             feature_type=FeatureType(settings["feature_type"]),
             modality=Modality.GENE if settings["feature_type"] == FeatureType.COUNTS else Modality.FEATURE,
             protein_names=tuple(str(name) for name in settings.get("protein_names", ())),
+            validation_samples=tuple(str(name) for name in settings.get("validation_samples", ())),
             protein_type=FeatureType(str(settings.get("protein_type", FeatureType.CONTINUOUS))),
         )
     finally:

@@ -136,16 +136,21 @@ def _group_sums(cohort: Cohort, group: np.ndarray, n_groups: int) -> np.ndarray:
 
 
 def scale_of_markers(cohort: Cohort) -> Callable[[sp.csr_matrix], sp.csr_matrix]:
-    """What brings the values of any cells, CSR n_cells x n_features, to the scale on which `niche_markers` compares."""
+    """What brings the values of any cells, CSR n_cells x n_features, to the scale on which `niche_markers` compares.
+
+    The scale is that of the cells without those of a validation, which must change nothing of the others.
+    """
     if cohort.feature_type is FeatureType.COUNTS:
         return partial(transform, feature_type=cohort.feature_type, depth=median_total(cohort))
     if cohort.feature_type is FeatureType.CONTINUOUS:
-        cofactor = cofactors(np.vstack([typical_sizes(values) for values in cohort.values_by_sample()]))
+        samples = zip(cohort.values_by_sample(), cohort.sample_rows(), strict=True)
+        own = [typical_sizes(values) for values, (_, rows) in samples if cohort.decided[rows].all()]
+        cofactor = cofactors(np.vstack(own))
         return partial(transform, feature_type=cohort.feature_type, depth=1.0, cofactor=cofactor)
     return lambda values: values
 
 
 def median_total(cohort: Cohort) -> float:
     """Median total count of the cells that have any (1 where none has): what cells are scaled to."""
-    totals = np.concatenate([np.asarray(values.sum(axis=1)).ravel() for _, values in cohort.blocks()])
+    totals = np.concatenate([np.asarray(values.sum(axis=1)).ravel() for _, values in cohort.blocks()])[cohort.decided]
     return float(np.median(totals[totals > 0])) if (totals > 0).any() else 1.0
