@@ -133,12 +133,14 @@ def test_names_of_files_that_are_one_on_some_disks(tmp_path):
 
 def test_cells_that_spell_one_value_in_several_ways_are_named(tmp_path):
     clinical = CLINICAL.replace("P03,no", "P03,NO").replace("P06,no", "P06,No").replace("P04,yes,44", "P04,yes,>44")
+    clinical = clinical.replace("P05,yes,45", 'P05,yes,"45,5"')
     code, found = look(tmp_path, clinical=clinical)
     assert code == 3
     problems = "\n".join(found["problems"])
     assert "clinical.csv, row 4, column 'response': found 'NO': probably the same as 'no'" in problems
     assert "clinical.csv, row 7, column 'response': found 'No'" in problems
     assert "clinical.csv, row 5, column 'age': found '>44': most values of this column are numbers" in problems
+    assert "clinical.csv, row 6, column 'age': found '45,5': a number with a decimal point is expected" in problems
 
 
 def test_the_launcher_takes_the_parameters_of_the_pipeline(tmp_path, capfd):

@@ -7,7 +7,14 @@ from pathlib import Path
 from semanticst.errors import Problem
 from semanticst.tables.delimited import Table, clean_value, read_table
 from semanticst.tables.schema import check_columns, check_rows, column_names, take_spellings
-from semanticst.tables.spellings import declared, is_number, no_numbers_among, one_value, variable_value
+from semanticst.tables.spellings import (
+    declared,
+    has_decimal_comma,
+    is_number,
+    no_numbers_among,
+    one_value,
+    variable_value,
+)
 
 SURVIVAL_NAME = "survival"
 
@@ -178,8 +185,10 @@ class _Contrast:
         for text, name in self.names("covariates"):
             variable = self.known[name]
             wrong = [] if declared(text)[1] else no_numbers_among(variable.values)
+            commas = {v for v in wrong if has_decimal_comma(v)}
+            problems += variable.problems(commas, "a number with a decimal point is expected, as 40.5 for 40,5")
             message = f"most values of this column are numbers; write factor({name}) if these are categories"
-            problems += variable.problems(set(wrong), message)
+            problems += variable.problems(set(wrong) - commas, message)
         return problems
 
     def _spellings(self) -> list[Problem]:

@@ -11,6 +11,7 @@ MISSING_WORDS = ("unknown", "missing", "not available", "not known", "n.a.", "na
 """Further spellings, in any case, of a missing value of a variable; not ``none``, which is a level of a treatment."""
 
 _FACTOR = re.compile(r"factor\(\s*(.+?)\s*\)", re.IGNORECASE)
+_DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _BETWEEN_LETTERS = re.compile(r"(?<=[^\W\d_])[\s_-]+(?=[^\W\d_])")
 
 
@@ -38,13 +39,24 @@ def is_number(text: str) -> bool:
     return math.isfinite(parsed(text) or 0.0) and parsed(text) is not None
 
 
+def has_decimal_comma(text: str) -> bool:
+    """Is this a number as ``40,5``, which programs outside Excel do not read?"""
+    return _DECIMAL_COMMA.fullmatch(text.strip()) is not None
+
+
+def point_for_comma(text: str) -> str:
+    """What to do about a number with a decimal comma, to be put behind a message; empty for any other text."""
+    return f" (with a decimal point: {text.strip().replace(',', '.')})" if has_decimal_comma(text) else ""
+
+
 def no_numbers_among(values: Iterable[str]) -> list[str]:
     """Distinct values that are no finite numbers in a column that mostly holds numbers.
 
-    So one ``>60`` does not make categories of an age. In a column of categories only infinite numbers are wrong.
+    So one ``>60`` does not make categories of an age, nor do decimal commas. In a column of categories only infinite
+    numbers are wrong.
     """
     values = list(values)
-    mostly = 2 * sum(parsed(v) is not None for v in values) > len(values)
+    mostly = 2 * sum(parsed(v) is not None or has_decimal_comma(v) for v in values) > len(values)
     return list(dict.fromkeys(v for v in values if not is_number(v) and (mostly or parsed(v) is not None)))
 
 

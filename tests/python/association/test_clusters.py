@@ -85,6 +85,9 @@ def test_what_stands_beside_means_of_sites_is_of_sites_too():
     assert row["percentage_points"] == pytest.approx(100 * (means[4:].mean() - means[:4].mean()))
     assert row["percentage_points_high"] - row["percentage_points_low"] == pytest.approx(200 * half)
     assert row["model"].startswith("means of 20 patients over 8 values of site; ")
+    assert np.isnan(row["hedges_g"])
+    assert np.isnan(row["p_rank"])
+    assert "Asked for: in clusters of site." in paragraph(result)
     assert "n = 10" in paragraph(result)
     assert row_of(result, "all")["p"] > 0
     assert len(result.checks.sensitivity)
@@ -92,3 +95,13 @@ def test_what_stands_beside_means_of_sites_is_of_sites_too():
     batches = Cohort(nested, cohort.counts, cohort.clinical).ask("groups", column="group")
     columns = ["effect", "p", "percentage_points_low", "percentage_points_high"]
     assert row_of(batches, 2)[columns].to_list() == pytest.approx(row[columns].to_list())
+
+
+def test_clusters_of_one_patient_each_are_said_to_change_nothing():
+    cohort = make_cohort((8, 8))
+    own = Cohort(
+        cohort.sections.assign(site=[f"site {i}" for i in range(16)]), cohort.counts, (*cohort.clinical, "site")
+    )
+    result = own.ask("groups", column="group", cluster="site")
+    assert "every site has one patient: as clusters they change nothing" in row_of(result, 2)["warnings"]
+    assert row_of(result, 2)["p"] == row_of(cohort.ask("groups", column="group"), 2)["p"]

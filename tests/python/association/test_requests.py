@@ -98,6 +98,15 @@ def test_one_wrong_number_makes_no_categories(wrong):
         replace(cohort, sections=sections).ask("groups", column="group", covariates=("age",))
 
 
+@pytest.mark.parametrize("question", [{"type": "groups", "column": "group"}, DEATH], ids=["groups", "survival"])
+def test_ages_with_decimal_commas_are_no_categories(deaths, question):
+    """Quoted in a file with commas they are text: they made 4 to 23 columns of 0 and 1 without a word."""
+    age = pd.Series([f"{40 + i % 5},5" for i in range(len(deaths.sections))], index=deaths.sections.index)
+    with pytest.raises(BadInput, match=r"'40,5' for \w+ \(with a decimal point: 40\.5\)"):
+        with_columns(deaths, age=age).ask(**question, covariates=("age",), permutations=99)
+    assert with_columns(deaths, age=age).ask(**question, covariates=("factor(age)",), permutations=99).table is not None
+
+
 def test_categories_can_be_declared():
     """Sites 1, 2, 3 are a line unless they are said to be categories."""
     cohort = make_cohort((12, 12))

@@ -69,6 +69,9 @@ def test_three_groups_are_answered_by_the_test_over_all_of_them():
     nothing = make_cohort((6, 6, 6)).ask("groups", column="group")
     assert "Nothing passes a false discovery rate of 5 % (5 tests); smallest q: Niche" in paragraph(nothing)
     assert record(nothing, [])["n_tests"]["pairwise"] == 0
+    # pairs that were not tested have no level, and so no effect that would have been found
+    assert nothing.table["detectable_effect"].isna().all()
+    assert "would have been found" not in paragraph(nothing)
 
 
 def test_smallest_hazard_ratio_that_could_have_been_found():

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst.association.design.tables import Contrast
-from semanticst.tables.spellings import declared, is_number, no_numbers_among
+from semanticst.tables.spellings import declared, is_number, no_numbers_among, point_for_comma
 
 
 def check_numbers(contrast: Contrast, known: pd.DataFrame) -> None:
@@ -20,8 +20,8 @@ def check_numbers(contrast: Contrast, known: pd.DataFrame) -> None:
         if wrong:
             who = known.loc[known[column] == wrong[0], "patient"].iloc[0]
             message = (
-                f"'{column}' is a number for most patients and {wrong[0]!r} for {who}; correct it, leave it empty, or "
-                f"write factor({column}) if these are categories"
+                f"'{column}' is a number for most patients and {wrong[0]!r} for {who}{point_for_comma(wrong[0])}; "
+                f"correct it, leave it empty, or write factor({column}) if these are categories"
             )
             raise contrast.problem("covariates", message, text)
 

@@ -60,12 +60,13 @@ def who_was_compared(result: Association) -> str:
 
 
 def _as_asked(contrast: Contrast) -> str:
-    """Subset, covariates, strata and block of a contrast, as they were asked for."""
+    """Subset, covariates, strata, block and cluster of a contrast, as they were asked for."""
     parts = [f"samples with {contrast.subset}"] if contrast.subset else []
     for words, columns in (
         ("adjusted for", contrast.covariates),
         ("compared inside strata of", contrast.strata),
         ("in blocks of", (contrast.block,) if contrast.block not in ("", "patient") else ()),
+        ("in clusters of", (contrast.cluster,) if contrast.cluster else ()),
     ):
         parts += [f"{words} {', '.join(columns)}"] if columns else []
     return f" Asked for: {'; '.join(parts)}." if parts else ""

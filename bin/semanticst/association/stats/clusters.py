@@ -18,6 +18,9 @@ from semanticst.association.design.tables import require_column
 from semanticst.association.design.variables import MIN_PER_GROUP
 from semanticst.association.features.composition import Features
 
+BY_PATIENT = ("hedges_g", "p_rank")
+"""Columns of a row that speak of patients, not of means over several."""
+
 
 def cluster_of_units(design: Design, sections: pd.DataFrame) -> pd.Series:
     """Cluster of each unit (text, by unit); a patient without one is a cluster alone.
@@ -38,7 +41,7 @@ def account_for_clusters(design: Design, of: pd.Series) -> Design:
     """The design given the cluster of each unit: compared inside clusters, or by their means (``Design.clusters``)."""
     name, n = design.contrast.cluster, of.nunique()
     if n == len(of):
-        return design
+        return _noted(design, f"every {name} has one patient: as clusters they change nothing")
     if design.within_patient:
         return _noted(design, f"compared within patients, so what patients of one {name} share cancels")
     nested = "value" in design.units and design.contrast.type in ("groups", "ordered")
@@ -107,6 +110,8 @@ def compare_clusters(design: Design, features: Features, model: Callable[[Design
             row["n_patients"] = row["n_reference"] + row["n_target"]
         else:
             row["n_patients"] = len(np.unique(design.patients[defined]))
+        # Hedges' g and rank tests of means of clusters would be read as those of patients
+        row.update({name: np.nan for name in BY_PATIENT if name in row})
         if "model" in row:
             averaged = f"means of {row['n_patients']} patients over {len(means.modelled)} {design.cluster_name}"
             row["model"] = f"{averaged}; {row['model']}"

@@ -39,7 +39,7 @@ def add_detectable_effects(table: pd.DataFrame, rows: list[dict]) -> pd.DataFram
     """Fill ``detectable_effect`` of the table of these rows, which have ``se`` and ``df``, at the level of their q."""
     table = table.copy()
     table["detectable_effect"] = [
-        detectable_effect(row["se"], row["df"], int(n)) if "se" in row and not pd.isna(n) else np.nan
+        detectable_effect(row["se"], row["df"], int(n)) if "se" in row and n > 0 else np.nan
         for row, n in zip(rows, table["n_tests"])
     ]
     return table
