@@ -102,7 +102,7 @@ explorer.describe = (section, cell) => {
   const shown = explorer.choice();
   about.features.forEach((f, i) => {
     const value = f.levels[columns[`feature${i}`][cell]];
-    if (value === undefined) { if (shown.feature === f) rows.push([f.name, "not measured"]); } else if (value || shown.feature === f) rows.push([f.name, `${f.exact ? "" : "about "}${+value.toPrecision(4)}`]);
+    if (value === undefined) { if (shown.feature === f) rows.push([f.name, "not measured"]); } else if (value || shown.feature === f) rows.push([f.name, f.exact ? String(value) : `about ${+value.toPrecision(4)}`]);
   });
   return rows;
 };

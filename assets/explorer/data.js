@@ -3,6 +3,9 @@
 
 const explorer = { about: null, sections: new Map(), times: {} };
 
+// What an object has under a name that users bring: a column or a sample may be called constructor or __proto__
+const own = (object, name) => (Object.hasOwn(object, name) ? object[name] : undefined);
+
 explorer.cohort = (about) => explorer.start(about);
 
 // Promises of sections that are on their way, by number
@@ -38,7 +41,7 @@ async function unpacked(text) {
   const letters = atob(text), bytes = new Uint8Array(letters.length);
   for (let i = 0; i < letters.length; i++) bytes[i] = letters.charCodeAt(i);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+  try { return new Uint8Array(await new Response(stream).arrayBuffer()); } catch { throw new Error("it cannot be unpacked"); }
 }
 
 // Every second bit of a number, the lowest first

@@ -1,4 +1,4 @@
-// The state of the page, which is also its address, and what changes it.
+// The state of the page, and what changes it.
 "use strict";
 
 const START = { colour: "niche", lit: [], open: [], filters: {}, sort: "sample", down: false, finding: null, together: false, several: false, size: 1, image: 0.8, views: {} };
@@ -9,49 +9,6 @@ explorer.choice = () => explorer.choices().find((c) => c.id === explorer.state.c
 // the address may leave the comparison out
 explorer.finding = () => explorer.state.finding && (explorer.about.findings.find((f) => f.id === explorer.state.finding)
   || explorer.about.findings.find((f) => f.id.startsWith(`${explorer.state.finding}/`)));
-
-// ---- address: only what differs from the start
-function address() {
-  const parts = {};
-  for (const [name, value] of Object.entries(explorer.state)) {
-    if (name !== "views" && JSON.stringify(value) !== JSON.stringify(START[name])) parts[name] = value;
-  }
-  const views = {};
-  for (const { section, view, touched } of panels) {
-    if (touched) views[section.sample] = [view.x, view.y, view.scale].map((v) => +v.toPrecision(6));
-  }
-  if (Object.keys(views).length) parts.views = views;
-  return Object.entries(parts).map(([k, v]) => `${k}=${encodeURIComponent(typeof v === "string" ? v : JSON.stringify(v))}`).join("&");
-}
-let remembering;
-explorer.remember = () => {
-  clearTimeout(remembering);
-  remembering = setTimeout(() => {
-    const hash = address();
-    if (`#${hash}` !== location.hash) history.replaceState(null, "", `#${hash}`);
-  }, 150);
-};
-// What the address says; what is no longer there is passed over
-function recall() {
-  const state = structuredClone(START);
-  for (const part of location.hash.slice(1).split("&").filter(Boolean)) {
-    const [name, ...rest] = part.split("=");
-    if (!(name in START)) continue;
-    let value;
-    try {
-      value = decodeURIComponent(rest.join("="));
-      if (typeof START[name] !== "string" && name !== "finding") value = JSON.parse(value);
-    } catch { continue; }
-    if (value === null) continue;
-    if (name === "finding" || (Array.isArray(value) === Array.isArray(START[name]) && typeof value === typeof START[name])) state[name] = value;
-  }
-  const sound = (values, fine) => Object.fromEntries(Object.entries(values).filter(([, v]) => Array.isArray(v) && fine(v)));
-  state.filters = sound(state.filters, () => true);
-  state.views = sound(state.views, (v) => v.length === 3 && v.every(Number.isFinite) && v[2] > 0);
-  state.open = state.open.filter((s) => explorer.sections.has(s)).slice(0, MOST_OPEN);
-  state.lit = state.lit.filter((n) => explorer.about.niches.some((x) => x.number === n));
-  return state;
-}
 
 // ---- drawing
 let asked = false;
@@ -119,12 +76,16 @@ explorer.open = async (sample, { quiet = false } = {}) => {
   }
   const section = explorer.sections.get(sample), problem = await explorer.load(section).then(() => null, (error) => error);
   if (!state.open.includes(sample) || panels.some((p) => p.section === section)) return;
-  const panel = newPanel(section), saved = state.views[sample];
+  const panel = newPanel(section), saved = own(state.views, sample);
   if (problem) {
     console.error(problem);
     panel.broken = true;
     panel.bar.remove();
-    tellProblem(panel, problem.message, () => { explorer.close(sample); explorer.open(sample); });
+    tellProblem(panel, problem.message, async () => {
+      explorer.close(sample);
+      await explorer.open(sample);
+      panels.find((p) => p.section.sample === sample)?.target.focus();
+    });
   }
   if (saved) Object.assign(panel, { view: { x: saved[0], y: saved[1], scale: saved[2] }, touched: true });
   panels.push(panel);
@@ -132,26 +93,39 @@ explorer.open = async (sample, { quiet = false } = {}) => {
   byId("panels").append(panel.element);
   layout(); // others may be on their way for long, and it is drawn before they come
   if (!quiet) explorer.show();
-  explorer.loadPicture(section).then((image) => image && explorer.redraw(), (error) => {
-    console.error(error);
-    tellProblem(panel, `No picture of the tissue: ${error.message}`);
-  });
+  showPicture(panel);
 };
+function showPicture(panel) {
+  explorer.loadPicture(panel.section).then((image) => image && explorer.redraw(), (error) => {
+    console.error(error);
+    tellProblem(panel, `No picture of the tissue: ${error.message}`, () => showPicture(panel), true);
+  });
+}
 explorer.close = (sample) => {
   explorer.state.open = explorer.state.open.filter((s) => s !== sample);
   delete explorer.state.views[sample];
-  const at = panels.findIndex((p) => p.section.sample === sample);
-  if (at >= 0) panels.splice(at, 1)[0].element.remove();
-  explorer.drawing.drop(sample);
-  hideTip();
+  const at = panels.findIndex((p) => p.section.sample === sample), focused = document.activeElement;
+  const inside = panels[at]?.element.contains(focused), like = focused.classList.contains("close") ? ".close" : ".view";
+  takeAway(sample);
   explorer.show();
+  // who was in it by keyboard goes on in the next section, else in the list
+  const next = panels[Math.min(at, panels.length - 1)];
+  if (inside) (next?.element.querySelector(like) ?? listButton(sample))?.focus();
 };
-async function openOnly(samples) {
-  for (const sample of explorer.state.open.filter((s) => !samples.includes(s))) {
-    const at = panels.findIndex((p) => p.section.sample === sample);
-    if (at >= 0) panels.splice(at, 1)[0].element.remove();
-    explorer.drawing.drop(sample);
+// Of a section that is no longer open nothing stays
+function takeAway(sample) {
+  const at = panels.findIndex((p) => p.section.sample === sample);
+  if (at >= 0) {
+    const [panel] = panels.splice(at, 1);
+    explorer.stopReading(panel);
+    panel.element.remove();
   }
+  hideTip();
+  explorer.drawing.drop(sample);
+}
+const listButton = (sample) => [...byId("list").querySelectorAll("button")].find((b) => b.dataset.sample === sample);
+async function openOnly(samples) {
+  for (const sample of explorer.state.open.filter((s) => !samples.includes(s))) takeAway(sample);
   explorer.state.open = [...samples];
   await Promise.all(samples.map((s) => explorer.open(s, { quiet: true })));
   explorer.show();
@@ -167,10 +141,22 @@ explorer.step = async (panel, by) => {
 };
 
 // ---- niches and findings
+// A finding of which the niche is not lit is not what is shown
+function leaveUnlit() {
+  if (!explorer.state.lit.includes(explorer.finding()?.niche)) explorer.state.finding = null;
+}
 explorer.light = (niche, add) => {
   const { state } = explorer, on = state.lit.includes(niche);
   state.lit = add ? (on ? state.lit.filter((n) => n !== niche) : [...state.lit, niche]) : on && state.lit.length === 1 ? [] : [niche];
+  leaveUnlit();
   explorer.show();
+};
+// Sections of a finding, those that pass the filters, and the ones of these (or of all) with most and least of its niche
+explorer.sectionsOf = (finding) => {
+  const all = explorer.about.sections.filter((s) => !finding.sections.length || finding.sections.includes(s.sample));
+  const kept = explorer.kept(), passing = all.filter((s) => kept.includes(s)), part = (s) => share(s, [finding.niche]);
+  const sorted = [...(passing.length ? passing : all)].sort((a, b) => part(b) - part(a)), n = Math.min(2, Math.floor(sorted.length / 2));
+  return { all, passing, chosen: n ? [...sorted.slice(0, n), ...sorted.slice(-n)] : sorted };
 };
 explorer.follow = async (id) => {
   const { state } = explorer;
@@ -179,15 +165,11 @@ explorer.follow = async (id) => {
   state.finding = finding ? finding.id : null;
   if (!finding) { state.lit = []; return explorer.show(); }
   Object.assign(state, { lit: [finding.niche], colour: "niche", sort: "lit", down: true, views: {} });
-  const all = explorer.about.sections.filter((s) => !finding.sections.length || finding.sections.includes(s.sample));
-  const kept = explorer.kept(), passing = all.filter((s) => kept.includes(s)), own = passing.length ? passing : all;
+  const { all, passing, chosen } = explorer.sectionsOf(finding);
   if (!passing.length) { state.filters = {}; fillFilters(); }
-  own.sort((a, b) => share(b, state.lit) - share(a, state.lit));
-  const n = Math.min(2, Math.floor(own.length / 2));
-  const chosen = n ? [...own.slice(0, n), ...own.slice(-n)] : own;
   await openOnly(chosen.map((s) => s.sample));
   say(`${finding.contrast}: ${counted(chosen.length, "section")} opened, those with most and least of the niche${
-    !passing.length ? "; filters are off, no section passed them" : own.length < all.length ? " of those that pass the filters" : ""}`);
+    !passing.length ? "; filters are off, no section passed them" : passing.length < all.length ? " of those that pass the filters" : ""}`);
 };
 
 // ---- chosen cells: counts of niches in a rectangle
@@ -217,15 +199,9 @@ function drawer(part, on) {
   byId(`show-${part}`).setAttribute("aria-expanded", document.body.classList.toggle(`with-${part}`, on));
 }
 
-async function copyLink() {
-  history.replaceState(null, "", `#${address()}`);
-  try { await navigator.clipboard.writeText(location.href); say("The address of this view is copied"); }
-  catch { say("Copy the address from the browser's address bar: it holds this view"); }
-}
-
 const KEYS = [["drag, arrows", "move"], ["wheel, pinch, + and \u2212", "zoom"], ["0", "all of each section"], ["point, tap", "the cell"], ["Enter, then arrows", "read out the cell in the middle, then the next one; Esc or Enter ends it"],
-  ["Shift and drag, Count cells (r)", "count the cells in a rectangle"], ["v", "count the cells that are in view"],
-  ["n, p", "next, previous section of the list in place of this one"], ["x", "close the section"], ["1 to 9", "light up a niche everywhere; Shift and click, or \"several\": more than one"], ["c", "next colouring"],
+  ["Shift and drag, Count cells (r)", "count the cells in a rectangle"], ["in a section: v", "count the cells that are in view"],
+  ["in a section: n, p", "next, previous section of the list in place of this one"], ["in a section: x", "close it"], ["1 to 9", "light up a niche everywhere; Shift and click, or \"several\": more than one"], ["c", "next colouring"],
   ["Esc", "light up all"], ["s", "save as PNG"], ["?", "this help"]];
 
 function globalKeys(event) {
@@ -251,15 +227,15 @@ function wire() {
   on("together", "change", (e) => { explorer.state.together = e.target.checked; explorer.remember(); });
   on("several", "change", (e) => { explorer.state.several = e.target.checked; explorer.remember(); });
   on("choose", "click", () => chooseByDragging(!choosing));
-  on("forget", "click", () => { byId("chosen-part").hidden = true; });
-  on("clear", "click", explorer.clearFilters);
+  on("forget", "click", () => { byId("chosen-part").hidden = true; byId("choose").focus(); });
+  on("clear", "click", async () => { await explorer.clearFilters(); byId("filters").querySelector("summary").focus(); });
   on("size", "input", (e) => { explorer.state.size = +e.target.value; explorer.redraw(); explorer.remember(); });
   on("image", "input", (e) => { explorer.state.image = +e.target.value; explorer.redraw(); explorer.remember(); });
   on("fit", "click", fit);
   on("save", "click", save);
   on("link", "click", copyLink);
   on("help", "click", () => byId("keys").showModal());
-  on("all", "click", () => { Object.assign(explorer.state, { lit: [], finding: null }); explorer.show(); });
+  on("all", "click", () => { Object.assign(explorer.state, { lit: [], finding: null }); explorer.show(); byId("niches").querySelector("button").focus(); });
   for (const part of ["sections", "side"]) on(`show-${part}`, "click", () => drawer(part));
   byId("key-list").replaceChildren(...KEYS.flatMap(([key, what]) => [make("dt", { text: key }), make("dd", { text: what })]));
   document.addEventListener("keydown", globalKeys);
@@ -272,12 +248,13 @@ async function go(state) {
   const follow = state.finding && !state.open.length ? state.finding : null;
   Object.assign(explorer.state, state, { open: before });
   for (const panel of panels) {
-    const saved = state.views[panel.section.sample];
+    const saved = own(state.views, panel.section.sample);
     panel.touched = !!saved;
     if (saved) panel.view = { x: saved[0], y: saved[1], scale: saved[2] };
   }
   fillFilters();
   if (follow && explorer.finding()) return explorer.follow(follow);
+  leaveUnlit();
   const kept = explorer.kept().map((s) => s.sample), passing = (samples) => samples.filter((s) => kept.includes(s));
   const wanted = [state.open, before, kept.slice(0, 2)].map(passing).find((samples) => samples.length);
   await openOnly(wanted || []);
@@ -303,6 +280,8 @@ explorer.start = async (about) => {
     byId("about").textContent = `${counted(about.sections.length, "section")}, ${cells.toLocaleString("en")} cells, ${counted(about.niches.length, "niche")}`;
     byId("limits").textContent = limitsOf(about);
     explorer.drawing = new Drawing(byId("picture"));
+    for (const [file, there] of Object.entries({ "cell.js": explorer.describe, "colours.js": explorer.choices, "filters.js": explorer.kept, "picture.js": explorer.image,
+      "explorer.css": getComputedStyle(document.body).display === "flex" })) if (!there) throw missing(file);
     // a tablet takes the card away from a page that is out of sight
     byId("picture").addEventListener("webglcontextlost", (event) => event.preventDefault());
     byId("picture").addEventListener("webglcontextrestored", () => { history.replaceState(null, "", `#${address()}`); location.reload(); });

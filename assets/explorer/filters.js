@@ -39,8 +39,8 @@ explorer.clearFilters = () => {
 };
 
 function setFilter(variable, wanted) {
-  const { filters } = explorer.state;
-  if (wanted) filters[variable.name] = wanted; else delete filters[variable.name];
+  const others = Object.entries(explorer.state.filters).filter(([name]) => name !== variable.name);
+  explorer.state.filters = Object.fromEntries(wanted ? [...others, [variable.name, wanted]] : others);
   return explorer.filter();
 }
 function numberFilter(variable, wanted, unknown) {
@@ -52,7 +52,7 @@ function numberFilter(variable, wanted, unknown) {
   const read = (event) => {
     const both = [low, high].map((e) => (e.value === "" ? null : Number(e.value))), ranged = both.some((v) => v !== null);
     // who begins to ask for numbers means sections that have one
-    if (event.target !== others && ranged && !explorer.state.filters[variable.name]) others.value = "";
+    if (event.target !== others && ranged && !own(explorer.state.filters, variable.name)) others.value = "";
     setFilter(variable, !ranged && (others.value === "with" || !unknown) ? null : unknown ? [...both, others.value] : both);
   };
   for (const element of [low, high, others]) element.addEventListener("change", read);
@@ -76,7 +76,7 @@ function fillFilters() {
   const boxes = explorer.about.variables.map((variable, i) => {
     const unknown = explorer.about.sections.some((s) => s.values[i] === null);
     const make_inputs = variable.kind === "number" ? numberFilter : textFilter;
-    return make("fieldset", {}, make("legend", { text: variable.name }), ...make_inputs(variable, explorer.state.filters[variable.name], unknown));
+    return make("fieldset", {}, make("legend", { text: variable.name }), ...make_inputs(variable, own(explorer.state.filters, variable.name), unknown));
   });
   byId("filter-list").replaceChildren(...(boxes.length ? boxes : [make("p", { text: "The tables hold no variable that tells sections apart." })]));
 }

@@ -21,6 +21,13 @@ function fillSort() {
   byId("sort").replaceChildren(...options.map(([value, text]) => make("option", { value, text })));
 }
 
+// Fill a list; who was at a button of it by keyboard is at the same one afterwards
+function refill(list, ...items) {
+  const name = (button) => JSON.stringify(button.dataset), before = list.contains(document.activeElement) && name(document.activeElement);
+  list.replaceChildren(...items);
+  if (before) [...list.querySelectorAll("button")].find((button) => name(button) === before)?.focus();
+}
+
 // A dot of a legend: its colour, and its shape where colours repeat
 function dotOf({ colour, shape }) {
   const dot = make("i", { class: `dot ${["", "triangle", "square", "diamond"][shape]}` });
@@ -55,9 +62,7 @@ function fillSections() {
     make("span", { class: "name", text: section.sample }), make("span", { class: "notes", text: notes.join(" \u00b7 ") }), composition(section));
     return make("li", {}, button);
   });
-  const focused = document.activeElement?.dataset?.sample;
-  byId("list").replaceChildren(...listed);
-  if (focused) [...byId("list").querySelectorAll("button")].find((b) => b.dataset.sample === focused)?.focus();
+  refill(byId("list"), ...listed);
   byId("clear").hidden = !Object.keys(explorer.state.filters).length;
   byId("kept").textContent = kept.length === all ? `(${counted(all, "section")})` : `(${kept.length} of ${counted(all, "section")})`;
 }
@@ -87,7 +92,7 @@ function fillScale() {
 
 function fillNiches() {
   const total = explorer.about.niches.reduce((sum, n) => sum + n.cells, 0), lit = explorer.state.lit;
-  byId("niches").replaceChildren(...explorer.about.niches.map((niche) => {
+  refill(byId("niches"), ...explorer.about.niches.map((niche) => {
     const about = [niche.cell_types, niche.markers, niche.reading && `reproducibility ${niche.reading}`].filter(Boolean).join("\n");
     return make("li", {}, make("button", { "aria-pressed": lit.includes(niche.number), "data-niche": niche.number, title: about,
       onclick: (event) => explorer.light(niche.number, explorer.state.several || event.shiftKey || event.ctrlKey || event.metaKey) },
@@ -103,7 +108,7 @@ const among = (f) => explorer.about.findings.some((o) => o.contrast === f.contra
 function fillFindings() {
   const { findings, niches } = explorer.about;
   byId("findings-part").hidden = !findings.length;
-  byId("findings").replaceChildren(...findings.slice(0, explorer.allFindings ? findings.length : 6).map((f) => {
+  refill(byId("findings"), ...findings.slice(0, explorer.allFindings ? findings.length : 6).map((f) => {
     const niche = niches.find((n) => n.number === f.niche);
     const what = f.feature === "proportion" ? "" : ` ${f.feature}`;
     return make("li", {}, make("button", { "aria-pressed": explorer.state.finding === f.id, "data-finding": f.id, title: f.sentence,
@@ -121,7 +126,20 @@ function fillBanner() {
   const niche = explorer.about.niches.find((n) => n.number === finding.niche);
   const numbers = [`effect ${number(finding.effect)} (95 % CI ${number(finding.ci_low)} to ${number(finding.ci_high)})`, `p = ${number(finding.p)}`,
     finding.q === null ? "" : `q = ${number(finding.q)}`].filter(Boolean).join(", ");
-  banner.replaceChildren(make("strong", { text: `${finding.contrast}: ${niche.name}` }), make("span", { text: finding.sentence || `${finding.comparison}: ${numbers}` }),
-    make("em", { text: finding.found ? "Open: sections with most and least of it." : "Not significant. Open: sections with most and least of it." }),
-    make("button", { class: "close", "aria-label": "Leave this finding", text: "\u00d7", onclick: () => explorer.follow(null) }));
+  const { open } = explorer.state, wanted = explorer.sectionsOf(finding).chosen;
+  const shown = open.length === wanted.length && wanted.every((section) => open.includes(section.sample));
+  refill(banner, make("strong", { text: `${finding.contrast}: ${niche.name}` }), make("span", { text: finding.sentence || `${finding.comparison}: ${numbers}` }),
+    make("em", { text: [finding.found ? "" : "Not significant.", shown ? "Open: sections with most and least of it." : "Other sections are open."].join(" ").trim() }),
+    ...(shown ? [] : [make("button", { text: "Open its sections", "data-act": "open", onclick: () => openAgain(finding) })]),
+    make("button", { class: "close", "aria-label": "Leave this finding", text: "\u00d7", onclick: () => leaveFinding(finding) }));
+}
+// The button goes, and what is left of the banner is beside it
+async function openAgain(finding) {
+  await explorer.follow(finding.id);
+  byId("banner").querySelector("button")?.focus();
+}
+// The banner goes: back to the finding in the list
+async function leaveFinding(finding) {
+  await explorer.follow(null);
+  [...byId("findings").querySelectorAll("button")].find((button) => button.dataset.finding === finding.id)?.focus();
 }

@@ -35,6 +35,7 @@ function layout() {
     Object.assign(panel.element.style, { left: `${left}px`, top: `${top}px`, width: `${w}px`, height: `${h}px` });
     panel.box = { left, top: top + TITLE, width: w, height: Math.max(20, h - TITLE) };
     if (!panel.touched) panel.view = fitted(panel); // else somebody has chosen what to see
+    else panel.view.scale = scaleWithin(panel, panel.view.scale); // an address may hold any
   });
 }
 
@@ -44,20 +45,29 @@ function fitted({ section, box }) {
     scale: 0.88 * Math.min(box.width / w, (box.height - 24) / h) };
 }
 
+// The nearest scale at which something can be seen
+function scaleWithin({ section, box }, scale) {
+  const [w, h] = section.extent.map((v) => Math.max(v, section.spacing)); // one cell has no extent
+  return Math.max(0.1 * Math.min(box.width / w, box.height / h), Math.min(200 / section.spacing, scale));
+}
+
 // Move a view (and all others with "move together": the same way on the screen, and the same zoom)
 function change(panel, act) {
   for (const other of explorer.state.together ? panels : [panel]) { act(other); other.touched = true; }
+  hideStill();
   explorer.move();
   explorer.remember();
+}
+// What the pointer has asked for is elsewhere once views move; the cell that is read by keyboard takes its words along
+function hideStill() {
+  if (panels.every((panel) => panel.reading === null)) hideTip();
 }
 function pan(panel, dx, dy) {
   change(panel, ({ view }) => { view.x -= dx / view.scale; view.y -= dy / view.scale; });
 }
 function zoom(panel, factor, px = panel.box.width / 2, py = panel.box.height / 2) {
-  change(panel, ({ view, box, section }) => {
-    const [w, h] = section.extent.map((v) => Math.max(v, section.spacing)); // one cell has no extent
-    const least = 0.1 * Math.min(box.width / w, box.height / h), most = 200 / section.spacing;
-    const scale = Math.max(least, Math.min(most, view.scale * factor));
+  change(panel, (other) => {
+    const { view, box } = other, scale = scaleWithin(other, view.scale * factor);
     view.x += (px - box.width / 2) * (1 / view.scale - 1 / scale);
     view.y += (py - box.height / 2) * (1 / view.scale - 1 / scale);
     view.scale = scale;
@@ -65,6 +75,7 @@ function zoom(panel, factor, px = panel.box.width / 2, py = panel.box.height / 2
 }
 function fit() {
   for (const panel of panels) panel.touched = false;
+  hideStill();
   layout();
   explorer.redraw();
   explorer.remember();
@@ -98,10 +109,12 @@ function newPanel(section) {
   listen(panel);
   return panel;
 }
-// What a section cannot show, in its own place
-function tellProblem(panel, text, again) {
+// What a section cannot show, in its own place, and how to ask for it again; light: it can be done without
+function tellProblem(panel, text, again, light = false) {
   const words = make("p", { class: "problem", role: "alert", text, onpointerdown: (event) => event.stopPropagation() });
-  if (again) words.append(make("button", { text: "Try again", onclick: again }));
+  const gone = () => { words.remove(); panel.target.focus(); };
+  words.append(make("button", { text: "Try again", onclick: () => { gone(); again(); } }));
+  if (light) words.append(make("button", { class: "close", "aria-label": "Close this message", text: "\u00d7", onclick: gone }));
   panel.target.append(words);
 }
 

@@ -1,7 +1,7 @@
 // A picture of the view, to be saved: sections, titles, scale bars, legend.
 "use strict";
 
-const ROW = 20, TOP = 40; // pixels of an entry of the legend, and where the first one is
+const ROW = 20, TOP = 40, BAR = 140; // pixels of an entry of the legend, where the first one is, and the length of a bar of colours
 
 // Entries for what the open sections show, in the order of the lists; null where colours are of numbers
 function legendOf(choice) {
@@ -34,15 +34,17 @@ explorer.image = () => {
   c.font = font;
   // as many columns of the legend as its entries need
   const rows = Math.max(1, Math.floor((gl.height / ratio - TOP) / ROW)), columns = Math.max(1, Math.ceil((legend?.length ?? 0) / rows));
-  const column = Math.min(300, Math.max(170, ...(legend ?? []).map(({ name }) => c.measureText(name).width + 36)));
+  const widths = (legend ?? []).map(({ name }) => c.measureText(name).width + 36);
+  c.font = bold;
+  const column = Math.min(300, Math.max(170, c.measureText(choice.label).width / columns + 12, ...widths));
   Object.assign(canvas, { width: gl.width + Math.ceil((14 + columns * column) * ratio), height: gl.height });
   c.fillStyle = "#fff";
   c.fillRect(0, 0, canvas.width, canvas.height);
   c.drawImage(gl, 0, 0);
   c.scale(ratio, ratio);
   const text = (words, x, y, like = font) => { c.font = like; c.fillStyle = "#222"; c.fillText(words, x, y); };
-  const fitting = (words, room) => {
-    c.font = font;
+  const fitting = (words, room, like = font) => {
+    c.font = like;
     let n = words.length;
     while (n > 1 && c.measureText(words.slice(0, n)).width > room) n--;
     return n < words.length ? `${words.slice(0, n - 1)}\u2026` : words;
@@ -63,7 +65,7 @@ explorer.image = () => {
     c.restore();
   }
   const x = gl.width / ratio + 14;
-  text(fitting(choice.label, columns * column), x, 22, bold);
+  text(fitting(choice.label, columns * column - 12, bold), x, 22, bold);
   (legend ?? []).forEach(({ name, colour, shape }, i) => {
     const left = x + column * Math.floor(i / rows), top = TOP + ROW * (i % rows);
     c.fillStyle = colour;
@@ -71,10 +73,11 @@ explorer.image = () => {
     text(fitting(name, column - 24), left + 18, top + 4.5);
   });
   if (!legend) {
-    for (let i = 0; i < 140; i++) { c.fillStyle = css(viridis(i / 139)); c.fillRect(x + i, 34, 1.5, 12); }
+    for (let i = 0; i < BAR; i++) { c.fillStyle = css(viridis(i / (BAR - 1))); c.fillRect(x + i, 34, 1, 12); }
     const ends = document.querySelectorAll("#scale .ends span");
     text(ends[0].textContent, x, 62, small);
-    text(ends[2].textContent, x + 80, 62, small);
+    c.textAlign = "right";
+    text(ends[2].textContent, x + BAR, 62, small);
   }
   return canvas;
 };

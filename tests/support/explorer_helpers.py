@@ -110,6 +110,37 @@ def make_many(folder: Path) -> Made:
     return Made(folder / "explorer", adata, arguments, result.stderr)
 
 
+ODD = {"constructor": "p1", "__proto__": "p2", "toString": "p3", "s4": "p4"}
+BIG, SMALL = "hasOwnProperty", "SMALL"
+
+
+def make_odd(folder: Path) -> Made:
+    """Four sections of 144 cells: what they and columns are called every object of JavaScript has already.
+
+    The feature `BIG` has three large values, `SMALL` is of the order of 1e-6 and differs in each cell.
+    """
+    adata = make_cohort_object(samples=ODD, kind="continuous")
+    values, n = adata.X.toarray(), adata.n_obs
+    values[:, 0] = np.resize([12_345, 0.1, 1_234_567], n)
+    values[:, 1] = np.linspace(1e-6, 9e-6, n)
+    adata.X = values
+    adata.var_names = [BIG, SMALL, *adata.var_names[2:]]
+    adata.obs["cell_id"] = [f"cell {k}" for k in range(n)]
+    adata.write_h5ad(folder / "cohort.h5ad")
+    sheet, clinical = folder / "samplesheet.valid.csv", folder / "clinical.valid.csv"
+    pd.DataFrame({"sample": ODD.keys(), "patient": ODD.values()}).to_csv(sheet, index=False)
+    table = {"patient": ODD.values(), "constructor": ["a", "b", "a", "b"], "__proto__": [50, 60, 70, 80]}
+    pd.DataFrame(table).to_csv(clinical, index=False)
+    (folder / "c.association.json").write_text(json.dumps(record() | {"sections": list(ODD)}))
+    arguments = (
+        folder / "cohort.h5ad", "--page", ASSETS / "explorer", "--samplesheet", sheet, "--clinical", clinical,
+        "--associations", folder, "--explorer-genes", f"{BIG},{SMALL}",
+    )  # fmt: skip
+    result = invoke("explorer_build", *arguments, "--outdir", folder / "explorer")
+    assert result.exit_code == 0, result.stderr
+    return Made(folder / "explorer", adata, arguments, result.stderr)
+
+
 def make_markers(adata: ad.AnnData) -> pd.DataFrame:
     rows = [(n, name, 1.5 if n == i + 1 else -1.0, 1 if n == i + 1 else 2 + i)
             for n in (1, 2, 3) for i, name in enumerate(adata.var_names[:3])]  # fmt: skip

@@ -234,10 +234,17 @@ def test_files_that_are_missing_or_damaged_are_told_where_they_would_be(browser,
     page.evaluate("panels[2].element.id = 'third'")
     page.click_on("#third .problem button")
     again = "panels.find(p => p.section.sample === 's3')?.target.querySelector('.problem')?.firstChild.textContent"
-    page.wait(f"{again}?.includes('or of another explorer (')")
+    page.wait(f"{again}?.includes('or of another explorer (it cannot be unpacked)')")
     (data / "section_0003.js").write_text(text)
     page.evaluate("panels.find(p => p.section.sample === 's3').target.querySelector('.problem button').click()")
     page.wait("panels.find(p => p.section.sample === 's3')?.broken === false")
+    (data / "picture_0002.js").write_text(good["picture_0002.js"])
+    box = "panels.find(p => p.section.sample === 's2').target.querySelector('.problem')"
+    page.evaluate(f"{box}.querySelector('button').click()")
+    page.wait(f"!{box} && panels.find(p => p.section.sample === 's2').section.image && true")
+    page.evaluate("tellProblem(panels.find(p => p.section.sample === 's2'), 'no picture', () => 0, true)")
+    page.evaluate(f"{box}.querySelector('[aria-label=\"Close this message\"]').click()")
+    assert page.evaluate(f"{box} === null")
     assert not [error for error in page.errors if "TypeError" in error and "section_" not in error]
 
 
@@ -247,6 +254,8 @@ def test_files_that_are_missing_or_damaged_are_told_where_they_would_be(browser,
     ("data/cohort.js", "explorer.cohort({});", "data/cohort.js is damaged, or of another explorer"),
     ("explorer.js", None, "Loading. If this stays, files of the explorer are missing"),
     ("twgl.min.js", None, "A file of the page, or data/cohort.js is damaged"),
+    ("picture.js", None, "picture.js is missing or cannot be read"),
+    ("explorer.css", None, "explorer.css is missing or cannot be read"),
 ])  # fmt: skip
 def test_a_page_that_cannot_start_says_so(browser, made, tmp_path, file, content, said):  # noqa: F811
     folder = shutil.copytree(made.folder, tmp_path / "explorer")

@@ -165,7 +165,8 @@ def _columns(
 
 
 def _about(feature: Feature) -> dict[str, Any]:
-    levels = np.round(feature.levels.table, 4).tolist()
+    # the shortest decimals that tell values (float32) apart, however small or large they are
+    levels = [float(str(value)) for value in feature.levels.table.astype(np.float32)]
     return {
         "name": feature.name,
         "kind": feature.kind,
