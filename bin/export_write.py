@@ -27,6 +27,8 @@ def export_write(cohort, samples, niche_names, outdir, **switches):
     from semanticst.plotting.niche_names import names_from
 
     formats = {name.removeprefix("export_") for name, on in switches.items() if on}
+    if not formats:
+        raise click.UsageError("all formats are switched off: nothing would be written")
     with names_from(niche_names):
         write_exports(cohort, samples, formats, outdir)
 

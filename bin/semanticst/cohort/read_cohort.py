@@ -173,6 +173,16 @@ def _problems(path: Path, backed: ad.AnnData) -> list[Problem]:
     ]
     if Obsm.SPATIAL not in backed.obsm:
         problems.append(Problem(path, f"obsm lacks '{Obsm.SPATIAL}': niches cannot be mapped without positions"))
+    else:
+        placed = np.isfinite(np.asarray(backed.obsm[Obsm.SPATIAL], dtype=np.float64)[:, :2]).all(axis=1)
+        if not placed.all():
+            problems.append(
+                Problem(
+                    path,
+                    f"{(~placed).sum()} cells have no place in obsm['{Obsm.SPATIAL}']: two numbers are expected",
+                    value=str(backed.obs_names[~placed][0]),
+                )
+            )
     kind = backed.uns.get(UNS, {}).get("feature_type")
     if kind not in list(FeatureType):
         kinds = ", ".join(FeatureType)

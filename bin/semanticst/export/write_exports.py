@@ -11,6 +11,7 @@ from semanticst.export.cell_groups import loupe_categories, xenium_groups
 from semanticst.export.qupath import qupath_annotations
 from semanticst.export.section_cells import Section, cell_columns, cell_ids, records, sections_of
 from semanticst.export.tissuumaps import tissuumaps_project, tissuumaps_table
+from semanticst.plotting.niche_names import require_niches
 from semanticst.writing import together, write_json, write_table
 
 log = logging.getLogger(__name__)
@@ -36,9 +37,10 @@ def write_exports(path: Path, samples: Sequence[Path], formats: Collection[str],
     Raises
     ------
     BadInput
-        When a file cannot be read or belongs to another run.
+        When a file cannot be read or belongs to another run, or a niche that is named is not there.
     """
     cohort = read_cohort(path)
+    require_niches(len(cohort.niches))
     about, ids = records(samples), cell_ids(path)
     # values are the bulk of the object, and only one format holds them
     values = columns = None

@@ -75,6 +75,14 @@ def names_from(path: Path | None, n_niches: int | None = None) -> Iterator[None]
         yield
 
 
+def require_niches(n_niches: int) -> None:
+    """Raises BadInput when names are given (`names_from`) to niches that a cohort of ``n_niches`` does not have."""
+    strange = sorted(niche for niche in given_names() if niche > n_niches)
+    if strange:
+        raise BadInput([Problem("--niche-names", f"there is no such niche; this run has 1 to {n_niches}",
+                                column="niche", value=niche) for niche in strange])  # fmt: skip
+
+
 def with_names(table: pd.DataFrame) -> pd.DataFrame:
     """The table with ``niche_name`` behind ``niche`` (and behind ``niche_a``, ``niche_b``); as it is without names.
 

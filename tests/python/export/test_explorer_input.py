@@ -251,6 +251,44 @@ def test_exports_appear_together(tmp_path):
     assert len(list((out / "tissuumaps").iterdir())) == 6
 
 
+def test_cells_without_a_place_are_told(made, tmp_path):
+    cohort = made.cohort.copy()
+    cohort.obsm["spatial"][[3, 5], 1] = np.nan
+    cohort.write_h5ad(tmp_path / "cohort.h5ad")
+    result = build(made, tmp_path, cohort=tmp_path / "cohort.h5ad")
+    assert result.exit_code == 3, result.stderr
+    assert "2 cells have no place in obsm['spatial']: two numbers are expected" in result.stderr
+
+
+def test_names_of_niches_that_are_not_there(made, tmp_path):
+    names = tmp_path / "names.csv"
+    names.write_text("niche,name\n1,Tumour\n9,Stroma\n")
+    samples = write_samples(tmp_path, {"s1": {}, "s2": {}, "s3": {}})
+    for command, *arguments in (
+        ("explorer_build", *made.arguments),
+        ("export_write", write_cohort_with_ids(tmp_path), *samples),
+    ):
+        result = invoke(command, *arguments, "--niche-names", names, "--outdir", tmp_path / "out")
+        assert result.exit_code == 3, result.stderr
+        assert "there is no such niche; this run has 1 to 3" in result.stderr
+        assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_markers_that_no_table_tells(made, tmp_path):
+    result = build(made, tmp_path, described=made.folder)
+    assert result.exit_code == 0, result.stderr
+    assert "markers are not shown: no niche_markers.csv" in result.stderr
+    assert "4 sections, 0 features" in result.stderr
+
+
+def test_exports_with_all_formats_off(tmp_path):
+    off = [f"--no-export-{name}" for name in ("xenium-explorer", "loupe", "qupath")]
+    (sample,) = write_samples(tmp_path, {"s1": {}})
+    result = invoke("export_write", write_cohort_with_ids(tmp_path), sample, *off, "--outdir", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "all formats are switched off" in result.stderr
+
+
 def test_a_folder_is_filled_at_once(tmp_path):
     (tmp_path / "kept").write_text("before")
 

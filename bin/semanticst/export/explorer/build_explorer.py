@@ -27,6 +27,7 @@ from semanticst.export.explorer.page_parts import page_files, read_pictures
 from semanticst.export.explorer.quantise import along_a_curve, hundredths, packed, packed_ids, positions, sum_for_last
 from semanticst.export.niche_outlines import median_spacing
 from semanticst.export.section_cells import cell_ids
+from semanticst.plotting.niche_names import require_niches
 from semanticst.plotting.palette import niche_colour, niche_marker, niche_name
 from semanticst.plotting.tissue_place import PLACE, TissuePlace
 from semanticst.units import MICROMETRE
@@ -70,6 +71,7 @@ def build_explorer(inputs: Inputs, page: Path, outdir: Path, seed: int = 0) -> N
     """
     parts = page_files(page)
     cohort = read_cohort(inputs.cohort)
+    require_niches(len(cohort.niches))
     ids, more = cell_ids(inputs.cohort), _further(inputs.cohort)
     features = read_features(cohort, wanted_features(cohort, inputs.markers, inputs.genes))
     types = _type_names(cohort)

@@ -1,5 +1,6 @@
 """Genes, proteins or cell types that the explorer can colour by: which, and their values."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from semanticst.cohort.read_cohort import Cohort
 from semanticst.errors import BadInput, Problem
 from semanticst.export.explorer.niche_tables import numbers, read_niche_table
 from semanticst.export.explorer.quantise import MISSING, Levels, codes_of, levels_of
+
+log = logging.getLogger(__name__)
 
 MARKERS, NONE = "markers", "none"
 PARAMETER = "--explorer_genes"
@@ -53,6 +56,8 @@ def wanted_features(cohort: Cohort, markers: Path | None, choice: str) -> list[s
     found: list[str] = []
     for word in words:
         if word == MARKERS and word not in known:
+            if markers is None:
+                log.warning("markers are not shown: no niche_markers.csv (--described) says which they are")
             found += best_markers(markers, known) if markers else []
         elif word in known:
             found.append(known[word])
