@@ -71,6 +71,46 @@ def test_batch_that_is_the_contrast_is_told_before_a_run(tmp_path):
     assert found["contrasts"][0]["untestable"] == batch["follows"]
 
 
+def test_what_covariates_determine_is_told_before_a_run_and_counted(tmp_path):
+    slides = [f"a{p},p{p},x{p},A,s0\nb{p},p{p},y{p},B,s1\n" for p in range(1, 11)]
+    sheet = "sample,patient,path,batch,half\n" + "".join(slides)
+    clinical = "patient\n" + "".join(f"p{p}\n" for p in range(1, 11))
+    contrasts = "contrast,type,column,block,covariates\nhalves,groups,half,patient,batch\n"
+    code, text = look(tmp_path, sheet=sheet, clinical=clinical, contrasts=contrasts, form="text")
+    reason = "covariates or blocks determine the contrast, or leave no degree of freedom"
+    assert code == 0
+    assert f"  batch     Cramer's V 1.00, not testable: {reason}\n  NOT TESTABLE  {reason}\n" in text
+    assert text.endswith("0 problems, 0 cautions, 1 contrast not testable\n")
+
+
+def test_a_subset_that_nobody_enters_is_counted_as_not_testable(tmp_path):
+    contrasts = HEADER + "old,groups,response,,,,,,age > 99\n"
+    code, text = look(tmp_path, contrasts=contrasts, form="text")
+    assert code == 0
+    assert "  NOT TESTABLE  no patient enters this contrast" in text
+    assert text.endswith(", 1 contrast not testable\n")
+    assert look(tmp_path, contrasts=contrasts)[1]["not_testable"] == ["old"]
+
+
+def test_patients_without_a_clinical_row_are_told_as_such(tmp_path):
+    gone = ("P11", "P12")
+    clinical = "".join(line for line in CLINICAL.splitlines(keepends=True) if not line.startswith(gone))
+    code, text = look(tmp_path, clinical=clinical, form="text")
+    assert code == 0
+    assert text.count("  left out  2 patients, 2 sections: no row in the clinical table\n") == 2
+    assert "2 of 12 patients have no row in clinical.csv and enter no test of its columns: P11, P12" in text
+    renamed = clinical + "P-11,yes,51,11,alive\n"
+    code, found = look(tmp_path, clinical=renamed)
+    assert code == 3
+    assert "found 'P11'" in found["problems"][0]
+    assert "1 of 12 patients have no row in clinical.csv and enter no test of its columns: P12" in found["cautions"]
+
+
+def test_one_is_told_as_one(tmp_path):
+    _, text = look(tmp_path, form="text")
+    assert "  left out  1 patient, 1 section: no age\n" in text
+
+
 def with_parts(of_validation):
     head, *rows = SHEET.splitlines()
     part = {True: "validation", False: "discovery"}
@@ -95,8 +135,8 @@ def test_validation_without_a_group_is_a_caution_and_discovery_without_it_a_prob
     responders = {"P04", "P07", "P10", "P11"}
     code, text = look(tmp_path, sheet=with_parts(responders), form="text")
     assert code == 0
-    assert "response (groups), validation: cannot be tested\n  CAUTION   nothing to compare" in text
-    assert text.endswith("0 problems, 2 cautions\n")
+    assert "response (groups), validation: cannot be tested\n  NOT TESTABLE  nothing to compare" in text
+    assert text.endswith("0 problems, 1 caution, 2 contrasts not testable\n")
     code, text = look(tmp_path, sheet=with_parts({f"P{i:02d}" for i in range(1, 13)} - responders), form="text")
     assert code == 3
     assert "response (groups), discovery: cannot be looked at" in text

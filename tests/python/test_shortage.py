@@ -151,7 +151,7 @@ def test_want_of_memory_is_told_with_what_was_asked_for(tmp_path):
 def test_a_command_without_memory_or_place(tmp_path, monkeypatch):
     sheet = tmp_path / "sheet.csv"
     sheet.write_text("sample,patient,path\na,p,x\n")
-    monkeypatch.setattr("semanticst.association.design.cohort_check.check_cohort", lambda *_: np.zeros(10**15))
+    monkeypatch.setattr("semanticst.association.planning.cohort_check.check_cohort", lambda *_: np.zeros(10**15))
     done = invoke("samplesheet_check", sheet, "--outdir", tmp_path)
     assert done.exit_code == ExitCode.NO_MEMORY
     assert done.stderr.startswith("ERROR: out of memory: Unable to allocate")

@@ -11,8 +11,7 @@ from semanticst.association.checks.arbitrary_cuts import is_supported, of_arbitr
 from semanticst.association.checks.beside import Checks, add_checks
 from semanticst.association.checks.beyond_cell_types import cell_types_of
 from semanticst.association.checks.echo import mark_echoes
-from semanticst.association.design.batch import account_for_batch
-from semanticst.association.design.design import Design, build_design
+from semanticst.association.design.design import Design
 from semanticst.association.design.region_parts import (
     BY_REGION,
     is_by_region,
@@ -41,8 +40,9 @@ from semanticst.association.stats.cell_numbers import (
     compare_beside_cells,
     without_test,
 )
-from semanticst.association.stats.changes import CellChange, changes_of, design_of_changes
-from semanticst.association.stats.clusters import account_for_clusters, cluster_of_units, compare_clusters
+from semanticst.association.stats.changes import CellChange, changes_of
+from semanticst.association.stats.clusters import compare_clusters
+from semanticst.association.stats.design_as_tested import design_as_tested
 from semanticst.association.stats.group_contrasts import (
     compare_continuous,
     compare_groups,
@@ -288,21 +288,15 @@ def examine(
     large = counts.sum(axis=1).reindex(sections.index, fill_value=0) >= min_cells
     if not large.all():
         log.info("%d sections have fewer than %d cells and are left out", (~large).sum(), min_cells)
-    inner = build_design(contrast, sections, usable=large)
-    asks_for_changes = contrast.interaction and not inner.untestable
-    changes = design_of_changes(contrast, inner, sections) if asks_for_changes else None
-    patients, batch = account_for_batch(inner if changes is None else changes)
+    inner, unadjusted, batch = design_as_tested(contrast, sections, large)
+    contrast = unadjusted.contrast
 
-    if changes is None:
-        units = Units(patients.sections["unit"], patients.units.index)
+    if contrast.change:
+        units = Units(inner.sections["unit"], inner.units.index, lambda f: changes_of(inner, unadjusted, f))
     else:
-        units = Units(inner.sections["unit"], inner.units.index, lambda f: changes_of(inner, patients, f))
+        units = Units(unadjusted.sections["unit"], unadjusted.units.index)
     unit_counts = units.sum(counts)
-    cells = Cells(unit_counts, log_cells) if changes is None else CellChange(unit_counts, log_cells, inner)
-    unadjusted = patients
-    if contrast.cluster and not patients.untestable:
-        unadjusted = account_for_clusters(patients, cluster_of_units(patients, sections))
-    contrast = patients.contrast
+    cells = CellChange(unit_counts, log_cells, inner) if contrast.change else Cells(unit_counts, log_cells)
     design = account_for_cells(unadjusted, cells)
     edges = unit_contacts(contacts, units.of) if contacts is not None and "contacts" in kinds else None
     features = units.compared(build_features(unit_counts, kinds, edges, within_niche, units.of, min_cells))
@@ -341,7 +335,7 @@ def examine(
         "log_cells": log_cells,
         "multiplicity": "Benjamini-Hochberg within family; pairs by Holm, in niches whose test over all levels passes",
     }
-    unit = patients.sections["unit"]
+    unit = unadjusted.sections["unit"]
     of_sections = counts.loc[unit.index].sum(axis=1)
     return Association(contrast, design, features, table, chosen, batch.strength, of_sections, checks=checks)
 

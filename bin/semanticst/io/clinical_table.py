@@ -41,6 +41,12 @@ def check_agreement(clinical: Table, sheet: Table) -> list[Problem]:
     in_sheet = dict.fromkeys(clean_value(row["patient"]) for row in sheet.rows)
     without = [p for p in in_sheet if p not in rows]
     meant = near_names(without, [p for p in rows if p not in in_sheet])
+    strangers = [p for p in without if p not in meant]
+    if strangers and (meant or len(without) < len(in_sheet)):
+        log.warning(
+            "%d of %d patients have no row in %s and enter no test of its columns: %s",
+            len(strangers), len(in_sheet), clinical.file.name, listed(strangers, 20),
+        )  # fmt: skip
     if meant:
         lines = {clean_value(row["patient"]): line for line, row in zip(sheet.lines, sheet.rows)}
         return [
@@ -60,11 +66,6 @@ def check_agreement(clinical: Table, sheet: Table) -> list[Problem]:
             f"{listed(in_sheet, 5)}); write patients alike in both"
         )
         return [Problem(clinical.file, message, column="patient")]
-    if without:
-        log.warning(
-            "%d of %d patients have no row in %s and enter no test of its columns: %s",
-            len(without), len(in_sheet), clinical.file.name, ", ".join(without),
-        )  # fmt: skip
     idle = [p for p in rows if p not in in_sheet]
     if idle:
         log.info("%d patients of %s have no sample that is used: %s", len(idle), clinical.file.name, listed(idle, 5))

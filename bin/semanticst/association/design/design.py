@@ -15,7 +15,7 @@ import pandas as pd
 from semanticst.association.design.cautions import event_cautions, pooling_cautions
 from semanticst.association.design.covariates import check_numbers, compared, covariate_matrix, is_category
 from semanticst.association.design.subset import select
-from semanticst.association.design.tables import Contrast, contrast_columns
+from semanticst.association.design.tables import NO_ROW, Contrast, contrast_columns, has_row
 from semanticst.association.design.variables import (
     MIN_PER_GROUP,
     Dropped,
@@ -97,7 +97,8 @@ def build_design(contrast: Contrast, sections: pd.DataFrame, usable: pd.Series |
     inside = select(contrast, sections)
     if usable is not None:
         sections, inside = keep(sections, usable, "too few cells", dropped), inside[usable]
-    sections = keep(sections, inside, "outside the subset", dropped)
+    sections = keep(sections, has_row(contrast, sections), NO_ROW, dropped)
+    sections = keep(sections, inside[sections.index], "outside the subset", dropped)
     notes = event_cautions(contrast, sections) if contrast.type == "survival" else []
 
     own, levels = own_variables(contrast, sections, dropped)

@@ -4,7 +4,7 @@ import difflib
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,9 @@ from semanticst.tables.spellings import declared, is_missing_word, is_number, va
 log = logging.getLogger(__name__)
 
 TYPES = ("groups", "ordered", "continuous", "survival")
+NO_ROW = "no row in the clinical table"
+CLINICAL, WITHOUT_ROW = "clinical", "without_row"
+"""Attributes of joined sections: the columns of the clinical table, and patients that have no row in it."""
 
 
 @dataclass(frozen=True)
@@ -206,14 +209,26 @@ def read_sections(samplesheet: Path, clinical: pd.DataFrame, counts: pd.DataFram
 def join_sections(sheet: pd.DataFrame, clinical: pd.DataFrame) -> pd.DataFrame:
     """Rows of the sheet (index sample) with the clinical columns of their patients (index patient), which win.
 
-    Words for missing values (``unknown``) are None in all variables.
+    Words for missing values (``unknown``) are None in all variables. ``attrs`` say who has no row, see `has_row`.
     """
     double = sheet.columns.intersection(clinical.columns)
     if len(double):
         log.info("taken from the clinical table, not from the samplesheet: %s", ", ".join(double))
     patient = sheet["patient"]
     sections = sheet.drop(columns=[*double, "patient"]).join(clinical.reindex(patient).set_axis(sheet.index))
-    return pd.concat([patient, tidied(sections, variable_value)], axis=1)
+    joined = pd.concat([patient, tidied(sections, variable_value)], axis=1)
+    joined.attrs = {CLINICAL: list(clinical.columns), WITHOUT_ROW: sorted({*patient} - {*clinical.index})}
+    return joined
+
+
+def has_row(contrast: Contrast, sections: pd.DataFrame) -> pd.Series:
+    """Bool per section: has its patient the row of the clinical table without which nobody enters the contrast?
+
+    A patient without a cluster is a cluster alone, and an interaction has its own design: neither is looked at.
+    """
+    needed = contrast_columns(replace(contrast, cluster="", interaction=""))
+    without = sections.attrs.get(WITHOUT_ROW, ()) if needed.intersection(sections.attrs.get(CLINICAL, ())) else ()
+    return ~sections["patient"].isin(without)
 
 
 def require_column(contrast: Contrast, field: str, column: str, sections: pd.DataFrame) -> None:

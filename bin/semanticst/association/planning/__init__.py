@@ -1,1 +1,1 @@
-"""Planning of studies: patients and sections that a study needs."""
+"""What is looked at before a run: the check of the tables, and patients and sections that a study needs."""

@@ -10,6 +10,7 @@ from semanticst.association.design.design import Design
 from semanticst.association.features.composition import Features
 from semanticst.association.stats.linear_contrast import (
     COARSE,
+    DETERMINED,
     Question,
     Settings,
     compare,
@@ -96,9 +97,8 @@ def compare_continuous(design: Design, features: Features, settings: Settings) -
     return rows
 
 
-def _pair(
-    design: Design, features: Features, settings: Settings, reference: str, target: str, family: str
-) -> list[dict]:
+def pair_question(design: Design, reference: str, target: str, settings: Settings) -> tuple[np.ndarray, Question]:
+    """Which units (bool) are compared where two levels are, and the question over them."""
     values = design.units["value"].to_numpy()
     keep = np.isin(values, (reference, target))
     question = build_question(design, (values == target).astype(float), settings)
@@ -106,8 +106,15 @@ def _pair(
         # of more levels, a stratum may have one of these two only: nobody to be compared with
         told = question.where(keep).contrasted
         keep[keep] = told if told.any() else True
+    return keep, question.where(keep)
+
+
+def _pair(
+    design: Design, features: Features, settings: Settings, reference: str, target: str, family: str
+) -> list[dict]:
+    values = design.units["value"].to_numpy()
+    keep, question = pair_question(design, reference, target, settings)
     subset = Features(features.modelled[keep], features.shown[keep])
-    question = question.where(keep)
     rows = compare(subset, question)
     for row in rows if is_plain(design, pairs=True) else ():
         if "effect" not in row:
@@ -163,7 +170,7 @@ def compare_omnibus(design: Design, features: Features, settings: Settings) -> l
                 y[use, None], X, here.blocks, here.covariates, settings.permutations, settings.seed, patients=patients
             )
             if result is None:
-                reason = "not testable: covariates or blocks determine the contrast, or leave no degree of freedom"
+                reason = DETERMINED
         if reason or result is None:
             rows.append({**row, "warnings": [reason]})
             continue

@@ -29,6 +29,7 @@ from semanticst.association.stats.unequal_groups import (
 )
 from semanticst.constants import PERMUTATIONS
 
+DETERMINED = "not testable: covariates or blocks determine the contrast, or leave no degree of freedom"
 COARSE = 0.01
 """A warning is due when no permutation can give a p below this."""
 
@@ -180,14 +181,9 @@ def _compare_complete(values: pd.DataFrame, shown: pd.DataFrame, question: Quest
     usable = np.array([not r for r in reasons])
     if not usable.any():
         return rows
-    reason = too_few(question)
-    Y = values.to_numpy(float)[:, usable]
-    if not reason and question.within_patient and has_courses(question.x, question.patients):
-        question, Y = courses(question, Y)
-    model = question.model
-    if model is None and not reason:
-        reason = "not testable: covariates or blocks determine the contrast, or leave no degree of freedom"
-    if model is None or reason:
+    question, Y, reason = answerable(question, values.to_numpy(float)[:, usable])
+    model = None if reason else question.model
+    if model is None:
         return [{"n_patients": n_patients, "warnings": [reason]} for _ in rows]
 
     # a niche that a whole group lacks has no spread there, though its log-ratio moves with the other niches
@@ -220,6 +216,16 @@ def _compare_complete(values: pd.DataFrame, shown: pd.DataFrame, question: Quest
             ],  # fmt: skip
         }
     return rows
+
+
+def answerable(question: Question, Y: np.ndarray) -> tuple[Question, np.ndarray, str]:
+    """The question and Y (n x k) as they are tested, and why they cannot be (empty when they can), whatever Y holds."""
+    reason = too_few(question)
+    if not reason and question.within_patient and has_courses(question.x, question.patients):
+        question, Y = courses(question, Y)
+    if not reason and question.model is None:
+        reason = DETERMINED
+    return question, Y, reason
 
 
 def courses(question: Question, Y: np.ndarray) -> tuple[Question, np.ndarray]:

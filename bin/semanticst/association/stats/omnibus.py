@@ -63,13 +63,10 @@ def omnibus_test(
     ``patients`` (n) are given where levels are compared within them. Then all signs of a patient are flipped together:
     levels cannot change places where two of them are more alike than a third (no sphericity).
     """
-    nuisance = nuisance_basis(blocks, covariates)
-    own = X - nuisance @ (nuisance.T @ X)
-    left, singular, _ = np.linalg.svd(own, full_matrices=False)
-    effect = left[:, singular > 1e-8 * max(float(np.linalg.norm(X - X.mean(axis=0))), 1e-12)]
-    df_effect, df_rest = effect.shape[1], len(Y) - nuisance.shape[1] - effect.shape[1]
-    if df_effect < 1 or df_rest < 1:
+    parts = parts_of_contrast(X, blocks, covariates)
+    if parts is None:
         return None
+    nuisance, effect = parts
     codes = _row_codes(X)
     if patients is None:
         drawn: Rearrangements = permutations_of(codes, blocks, permutations, seed, covariates.size == 0)
@@ -78,6 +75,20 @@ def omnibus_test(
     spread = covariates.size == 0 and len(np.unique(blocks)) == 1
     groups = codes if len(np.unique(codes)) <= len(Y) / 2 else None
     return _explained(Y, effect, nuisance, drawn, groups, joint, spread, seed)
+
+
+def parts_of_contrast(
+    X: np.ndarray, blocks: np.ndarray, covariates: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Orthonormal bases of blocks and covariates, and of what X (n x d) has beyond them; None where it has nothing, or
+    no residual degree of freedom is left."""
+    nuisance = nuisance_basis(blocks, covariates)
+    own = X - nuisance @ (nuisance.T @ X)
+    left, singular, _ = np.linalg.svd(own, full_matrices=False)
+    effect = left[:, singular > 1e-8 * max(float(np.linalg.norm(X - X.mean(axis=0))), 1e-12)]
+    if effect.shape[1] < 1 or len(X) - nuisance.shape[1] - effect.shape[1] < 1:
+        return None
+    return nuisance, effect
 
 
 def slopes_test(Y: np.ndarray, length: np.ndarray, permutations: int, seed: int) -> OmnibusResult | None:

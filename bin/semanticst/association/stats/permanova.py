@@ -10,7 +10,7 @@ from semanticst.association.features.composition import JOINT
 from semanticst.association.stats.clusters import cluster_means, of_clusters
 from semanticst.association.stats.cox import martingale_residuals
 from semanticst.association.stats.group_contrasts import build_question, steps
-from semanticst.association.stats.linear_contrast import Settings, too_few
+from semanticst.association.stats.linear_contrast import DETERMINED, Settings, too_few
 from semanticst.association.stats.omnibus import indicators, omnibus_test, slopes_test
 from semanticst.association.stats.patient_slopes import has_courses, patient_slopes
 from semanticst.association.stats.permutation import PERMUTED
@@ -60,7 +60,7 @@ def compare_composition(design: Design, log_ratios: pd.DataFrame, settings: Sett
         several = patients if design.within_patient and X.shape[1] > 1 else None
         result = omnibus_test(Y, X, blocks, covariates, settings.permutations, settings.seed, True, several)
     if result is None:
-        reason = "not testable: covariates or blocks determine the contrast, or leave no degree of freedom"
+        reason = DETERMINED
         return {**row, "warnings": [reason]}
     given = f", blocks {'+'.join(design.block_names)}" if design.block_names else ""
     given += f", covariates {'+'.join(design.covariates.columns)}" if covariates.size else ""

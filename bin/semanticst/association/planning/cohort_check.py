@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from semanticst.association.design.batch import BatchCheck, account_for_batch
+from semanticst.association.design.batch import BatchCheck
 from semanticst.association.design.cautions import pooled_columns
-from semanticst.association.design.design import Design, build_design, contrast_problems
+from semanticst.association.design.design import Design, contrast_problems
 from semanticst.association.design.publication import Publication, Tables, pseudonymised, write_published
 from semanticst.association.design.region_parts import is_by_region, split_by_region
 from semanticst.association.design.tables import Contrast, contrast_columns, contrast_of, join_sections, tidied
+from semanticst.association.stats.design_as_tested import design_as_tested
+from semanticst.association.stats.untestable import untestable
 from semanticst.constants import DISCOVERY, VALIDATION
 from semanticst.errors import BadInput, Problem, ReadError
 from semanticst.io.clinical_table import check_agreement, check_clinical, sexes_of
@@ -166,7 +168,8 @@ def _make_design(check: ContrastCheck, file: Path, line: int, cohort: CheckedCoh
             check.problems += found
         else:
             sections = _by_region(contrast, _sections(*used_columns(contrast, cohort.patients, own)), cohort)
-            check.design, check.batch = account_for_batch(build_design(contrast, sections))
+            _, design, check.batch = design_as_tested(contrast, sections)
+            check.design = replace(design, untestable=untestable(design))
     except BadInput as bad:
         check.problems += bad.problems
 

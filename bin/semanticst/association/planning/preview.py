@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from semanticst.association.design.cohort_check import CheckedCohort, ContrastCheck
+from semanticst.association.planning.cohort_check import CheckedCohort, ContrastCheck
 from semanticst.errors import folded
 from semanticst.io.understood import in_a_line
 
@@ -49,6 +49,7 @@ def preview(read: Callable[[], CheckedCohort], samples_of: Path | None = None) -
         cohort = read()
         sections = cohort.sections
         contrasts = [contrast_preview(check) for check in cohort.checks]
+        not_testable = [c.name for c in cohort.checks if c.not_tested or (c.design and c.design.untestable)]
     problems, read_samples = cohort.problems, {}
     if samples_of is not None and not problems:
         from semanticst.io.read_check import look_at_samples  # with all readers, which tables do without
@@ -62,6 +63,7 @@ def preview(read: Callable[[], CheckedCohort], samples_of: Path | None = None) -
         "platforms": _counts(sections, "platform"),
         "batches": _counts(sections, "batch"),
         "contrasts": contrasts,
+        "not_testable": not_testable,
         "cautions": list(dict.fromkeys(cautions)),
         "problems": folded(problems),
     }
@@ -112,21 +114,24 @@ def batch_follows(check: ContrastCheck) -> str:
     """What follows from batch and contrast, in words."""
     if check.batch.strength is None or check.design is None:
         return "cannot be judged: one batch, or batches of one patient each"
+    contrast = check.design.contrast
+    if "batch" in (*contrast.adjusted_columns, *contrast.strata, contrast.block):
+        return check.design.untestable or "accounted for, as the contrast asks"
     said = [text for text in (check.design.untestable, *check.design.warnings) if "batch" in text]
     return said[0] if said else "fine"
 
 
 def preview_text(found: dict) -> str:
     """The preview as lines for people."""
-    lines = [f"{found['samples']} samples of {found['patients']} patients"]
+    lines = [f"{_n(found['samples'], 'sample')} of {_n(found['patients'], 'patient')}"]
     for name in ("platforms", "batches"):
         values = found[name]
         if 0 < len(values) <= 8:
             lines[0] += f"; {name} " + ", ".join(f"{value} ({n})" for value, n in values.items())
         elif values:
             lines[0] += f"; {len(values)} {name}"
-    if found["left_out_samples"]:
-        lines[0] += f"; {found['left_out_samples']} samples are left out by the sheet"
+    if left_out := found["left_out_samples"]:
+        lines[0] += f"; {_n(left_out, 'sample')} {'is' if left_out == 1 else 'are'} left out by the sheet"
     for contrast in found["contrasts"]:
         lines += ["", *_contrast_lines(contrast)]
     if found.get("read"):
@@ -134,10 +139,15 @@ def preview_text(found: dict) -> str:
     lines += (
         [""] + [f"CAUTION  {text}" for text in found["cautions"]] + [f"PROBLEM  {text}" for text in found["problems"]]
     )
-    of_contrasts = sum(len(c.get("cautions", [])) + ("not_tested" in c) for c in found["contrasts"])
-    n, m = len(found["problems"]), len(found["cautions"]) + of_contrasts
-    lines.append(f"{n} problem{'' if n == 1 else 's'}, {m} caution{'' if m == 1 else 's'}")
-    return "\n".join(lines)
+    cautions = len(found["cautions"]) + sum(len(contrast.get("cautions", [])) for contrast in found["contrasts"])
+    last = [_n(len(found["problems"]), "problem"), _n(cautions, "caution")]
+    if not_testable := len(found["not_testable"]):
+        last.append(f"{_n(not_testable, 'contrast')} not testable")
+    return "\n".join([*lines, ", ".join(last)])
+
+
+def _n(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _contrast_lines(contrast: dict) -> list[str]:
@@ -146,14 +156,14 @@ def _contrast_lines(contrast: dict) -> list[str]:
     if "study_part" in contrast:
         head += f", {contrast['study_part']}"
     if "not_tested" in contrast:
-        return [f"{head}: cannot be tested", f"  CAUTION   {contrast['not_tested']}"]
+        return [f"{head}: cannot be tested", f"  NOT TESTABLE  {contrast['not_tested']}"]
     if "patients" not in contrast:
         return [f"{head}: cannot be looked at, see the problems"]
     sizes = ", ".join(f"{v} {n['patients']} ({n['sections']})" for v, n in contrast["groups"].items())
-    text = f"{contrast['patients']} patients ({contrast['sections']} sections)" + (f": {sizes}" if sizes else "")
+    text = f"{_n(contrast['patients'], 'patient')} ({_n(contrast['sections'], 'section')})" + (f": {sizes}" if sizes else "")
     if contrast["events"] is not None:
         part = 100 * contrast["events"] / max(contrast["patients"], 1)
-        text += f", {contrast['events']} events ({asked['event']} = {asked['event_value']}, {part:.0f} %)"
+        text += f", {_n(contrast['events'], 'event')} ({asked['event']} = {asked['event_value']}, {part:.0f} %)"
         text += f", median {asked['time']} {contrast['median_time']:.3g}"
     if contrast["within_patients"]:
         text += ", compared within patients"
@@ -163,10 +173,10 @@ def _contrast_lines(contrast: dict) -> list[str]:
     sections = contrast["left_out_sections"]
     for reason in dict.fromkeys((*contrast["left_out_patients"], *sections)):
         n = contrast["left_out_patients"].get(reason, 0)
-        lines.append(f"  left out  {n} patients, {sections.get(reason, 0)} sections: {reason}")
+        lines.append(f"  left out  {_n(n, 'patient')}, {_n(sections.get(reason, 0), 'section')}: {reason}")
     batch = contrast["batch"]
     value = "" if batch["strength"] is None else f"{batch['measure']} {batch['strength']:.2f}, "
     lines.append(f"  batch     {value}{batch['follows']}")
     if contrast["untestable"]:
-        lines.append(f"  CAUTION   {contrast['untestable']}")
+        lines.append(f"  NOT TESTABLE  {contrast['untestable'].removeprefix('not testable: ')}")
     return lines + [f"  CAUTION   {text}" for text in contrast["cautions"]]
