@@ -51,10 +51,10 @@ def samplesheet_check(
     out, and samplesheet.used.csv with all samples and absolute paths, which starts the same run again.
     samplesheet.json has the rows for the workflow, and published/ the tables as they may be published.
     """
+    from semanticst.association.design.publication import Publication
     from semanticst.association.planning.cohort_check import check_cohort, read_cohort
     from semanticst.association.planning.preview import preview as preview_of
     from semanticst.association.planning.preview import preview_text
-    from semanticst.association.design.publication import Publication
     from semanticst.errors import ExitCode
     from semanticst.io.contrasts_table import Shortcuts
     from semanticst.plotting.niche_names import read_niche_names

@@ -5,8 +5,7 @@ import pytest
 
 from clinical_helpers import make_cohort
 from semanticst.association.design.tables import Contrast
-from semanticst.association.stats.design_as_tested import design_as_tested
-from semanticst.association.stats.untestable import untestable
+from semanticst.association.stats.design_as_tested import design_as_tested, untestable
 
 
 def cohort_with(sizes=(12, 12), n_sections=1, **columns):
@@ -24,28 +23,28 @@ def dummies(n):
 ALIKE = "not testable: covariates or blocks determine the contrast, or leave no degree of freedom"
 BY_SIDE = {"batch": lambda _, s: s["side"].map({"s0": "A", "s1": "B"})}
 CASES = {
-    "a batch per side": (cohort_with((10,), 2, **BY_SIDE), ALIKE, dict(
-        type="groups", column="side", block="patient", covariates=("batch",))),
-    "as many covariates as patients": (cohort_with(**dummies(23)), ALIKE, dict(
-        type="groups", column="group", covariates=tuple(dummies(23)))),
-    "the same of a number": (cohort_with(x=lambda n, _: (n * 7 % 24).astype(str), **dummies(23)), ALIKE, dict(
-        type="continuous", column="x", covariates=tuple(dummies(23)))),
-    "the same of three groups": (cohort_with((6, 6, 6), **dummies(17)), ALIKE, dict(
-        type="groups", column="group", covariates=tuple(dummies(17)))),
-    "groups of two": (cohort_with((2, 9)), "not testable: fewer than 3 patients in a group", dict(
-        type="groups", column="group")),
+    "a batch per side": (cohort_with((10,), 2, **BY_SIDE), ALIKE, {
+        "type": "groups", "column": "side", "block": "patient", "covariates": ("batch",)}),
+    "as many covariates as patients": (cohort_with(**dummies(23)), ALIKE, {
+        "type": "groups", "column": "group", "covariates": tuple(dummies(23))}),
+    "the same of a number": (cohort_with(x=lambda n, _: (n * 7 % 24).astype(str), **dummies(23)), ALIKE, {
+        "type": "continuous", "column": "x", "covariates": tuple(dummies(23))}),
+    "the same of three groups": (cohort_with((6, 6, 6), **dummies(17)), ALIKE, {
+        "type": "groups", "column": "group", "covariates": tuple(dummies(17))}),
+    "groups of two": (cohort_with((2, 9)), "not testable: fewer than 3 patients in a group", {
+        "type": "groups", "column": "group"}),
     "two cages": (cohort_with(cage=lambda n, _: (n // 6).astype(str)),
-                  "not testable: every cage has one group (2 v 2), and 3 in each are needed", dict(
-        type="groups", column="group", cluster="cage")),
+                  "not testable: every cage has one group (2 v 2), and 3 in each are needed", {
+        "type": "groups", "column": "group", "cluster": "cage"}),
     "two patients of a group with a change": (cohort_with((2, 8), 2),
-                                              "not testable: fewer than 3 patients in a group", dict(
-        type="groups", column="side", interaction="group")),
+                                              "not testable: fewer than 3 patients in a group", {
+        "type": "groups", "column": "side", "interaction": "group"}),
     "one event": (cohort_with(months=lambda n, _: (n + 1).astype(str), dead=lambda n, _: np.where(n == 3, "1", "0")),
-                  "not testable: 1 events in 24 patients, 3 in 6 are needed", dict(
-        type="survival", time="months", event="dead", event_value="1")),
-    "two groups": (cohort_with(), "", dict(type="groups", column="group")),
-    "three steps": (cohort_with((6, 6, 6)), "", dict(type="ordered", column="group", levels=("g0", "g1", "g2"))),
-    "sides": (cohort_with((10,), 2), "", dict(type="groups", column="side")),
+                  "not testable: 1 events in 24 patients, 3 in 6 are needed", {
+        "type": "survival", "time": "months", "event": "dead", "event_value": "1"}),
+    "two groups": (cohort_with(), "", {"type": "groups", "column": "group"}),
+    "three steps": (cohort_with((6, 6, 6)), "", {"type": "ordered", "column": "group", "levels": ("g0", "g1", "g2")}),
+    "sides": (cohort_with((10,), 2), "", {"type": "groups", "column": "side"}),
 }  # fmt: skip
 
 

@@ -13,8 +13,7 @@ from semanticst.association.design.design import Design, contrast_problems
 from semanticst.association.design.publication import Publication, Tables, pseudonymised, write_published
 from semanticst.association.design.region_parts import is_by_region, split_by_region
 from semanticst.association.design.tables import Contrast, contrast_columns, contrast_of, join_sections, tidied
-from semanticst.association.stats.design_as_tested import design_as_tested
-from semanticst.association.stats.untestable import untestable
+from semanticst.association.stats.design_as_tested import design_as_tested, untestable
 from semanticst.constants import DISCOVERY, VALIDATION
 from semanticst.errors import BadInput, Problem, ReadError
 from semanticst.io.clinical_table import check_agreement, check_clinical, sexes_of

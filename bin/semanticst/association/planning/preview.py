@@ -160,7 +160,9 @@ def _contrast_lines(contrast: dict) -> list[str]:
     if "patients" not in contrast:
         return [f"{head}: cannot be looked at, see the problems"]
     sizes = ", ".join(f"{v} {n['patients']} ({n['sections']})" for v, n in contrast["groups"].items())
-    text = f"{_n(contrast['patients'], 'patient')} ({_n(contrast['sections'], 'section')})" + (f": {sizes}" if sizes else "")
+    text = f"{_n(contrast['patients'], 'patient')} ({_n(contrast['sections'], 'section')})" + (
+        f": {sizes}" if sizes else ""
+    )
     if contrast["events"] is not None:
         part = 100 * contrast["events"] / max(contrast["patients"], 1)
         text += f", {_n(contrast['events'], 'event')} ({asked['event']} = {asked['event_value']}, {part:.0f} %)"
