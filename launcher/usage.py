@@ -1,4 +1,4 @@
-"""What the commands of ``./semanticst`` say about themselves.
+"""Words of the commands of ``./semanticst`` about themselves.
 
 Not here: parameters of the pipeline (``launcher.parameters``), and commands that print their own help (split, verify,
 setup, a benchmark, the engine, Python).

@@ -230,7 +230,9 @@ def niche_tables(cohort: Cohort, folder):
         ),
         "gene-sets": long[n > 0].assign(gene_set="IFNG", mean=rng.normal(1, 0.3, (n > 0).sum())),
         "base-clusterings": pd.concat([long.assign(member=m) for m in ("embedding-10", "profile2-10")]),
-        "markers": pd.DataFrame({"niche": [2], "symbol": ["CD8A"], "score": [3.0], "rank": [1]}),
+        "markers": pd.DataFrame(
+            {"niche": [2], "symbol": ["CD8A"], "score": [3.0], "log2_fold_change": [2.0], "rank": [1]}
+        ),
     }
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.csv", index=False)

@@ -47,7 +47,8 @@ def untestable(design: Design) -> str:
     if x is None:
         return _of_several_groups(design, settings)
     if design.contrast.type == "groups":
-        question = pair_question(design, *design.levels, settings)[1]
+        reference, target = design.levels
+        question = pair_question(design, reference, target, settings)[1]
     else:
         question = build_question(design, x, settings)
     return _of_slope(question.where(question.contrasted) if question.within_patient else question)
