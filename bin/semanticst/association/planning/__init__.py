@@ -1,1 +1,1 @@
-"""What is looked at before a run: the check of the tables, and patients and sections that a study needs."""
+"""Looks taken before a run: the check of the tables, and patients and sections that a study needs."""
