@@ -1,7 +1,6 @@
 """Niches as they would be under other choices, for the sensitivity of a finding: one niche more and one less, other
 numbers that were asked for, and components that no batch correction has seen."""
 
-import logging
 from collections.abc import Container, Mapping, Sequence
 
 import anndata as ad
@@ -12,10 +11,9 @@ import scipy.sparse as sp
 from semanticst.constants import ALONE, OTHER_NUMBER, UNS, WITHOUT_HARMONY, Context, Obs, Obsm, graph_key
 from semanticst.graph.contexts import neighbourhood_profile
 from semanticst.niche.base_clusterings import assign_parts, fit_base_clusterings
+from semanticst.niche.consensus import overlap
 from semanticst.niche.mixture import rows_of_each
 from semanticst.niche.representations import Representation, fit_representations, is_reference, middle_representation
-
-log = logging.getLogger(__name__)
 
 
 def alternative_clusterings(
@@ -87,11 +85,10 @@ def alternative_counts(samples: np.ndarray, labels: np.ndarray, others: Mapping[
     k = labels.max(initial=-1) + 1
     tables = []
     for name, parts in others.items():
-        overlap = np.zeros((parts.max(initial=-1) + 1, k), dtype=int)
-        np.add.at(overlap, (parts, labels), 1)
-        niche_of_part = overlap.argmax(axis=1)
+        shared = overlap(parts, labels)
+        niche_of_part = shared.argmax(axis=1)
         counts = np.bincount(code * k + niche_of_part[parts], minlength=len(found) * k).reshape(len(found), k)
-        for niche in np.unique(niche_of_part[overlap.sum(axis=1) > 0]):
+        for niche in np.unique(niche_of_part[shared.sum(axis=1) > 0]):
             rows = {"member": name, "sample": found, "niche": niche + 1, "n_cells": counts[:, niche]}
             tables.append(pd.DataFrame(rows))
     if not tables:

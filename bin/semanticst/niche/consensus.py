@@ -87,7 +87,7 @@ def rand_index(a: np.ndarray, b: np.ndarray) -> float:
 
     scikit-learn's checks and sparse matrix take ten times as long, which counts over all pairs of base clusterings.
     """
-    table = _overlap(a, b)
+    table = overlap(a, b)
     n = len(a)
     together, in_a, in_b = ((m * (m - 1.0)).sum() / 2 for m in (table, table.sum(1), table.sum(0)))
     expected, highest = in_a * in_b / max(n * (n - 1) / 2, 1), (in_a + in_b) / 2
@@ -101,7 +101,7 @@ def rand_index_within(a: np.ndarray, b: np.ndarray, samples: np.ndarray) -> floa
     """
     shared = highest = 0.0
     for rows in rows_of_each(samples):
-        table, pairs = _overlap(a[rows], b[rows]), len(rows) * (len(rows) - 1) / 2
+        table, pairs = overlap(a[rows], b[rows]), len(rows) * (len(rows) - 1) / 2
         together, in_a, in_b = ((m * (m - 1.0)).sum() / 2 for m in (table, table.sum(1), table.sum(0)))
         if pairs:
             shared += (together - in_a * in_b / pairs) / pairs
@@ -109,7 +109,7 @@ def rand_index_within(a: np.ndarray, b: np.ndarray, samples: np.ndarray) -> floa
     return float(shared / highest) if highest > 1e-12 else 0.0
 
 
-def _overlap(a: np.ndarray, b: np.ndarray, k: int = 0) -> np.ndarray:
+def overlap(a: np.ndarray, b: np.ndarray, k: int = 0) -> np.ndarray:
     """Cells of each pair of parts, int64 (K, K), of as many parts as there are, at least ``k``."""
     k = max(k, a.max(initial=-1) + 1, b.max(initial=-1) + 1)
     return np.bincount(a * k + b, minlength=k * k).reshape(k, k)
@@ -117,7 +117,7 @@ def _overlap(a: np.ndarray, b: np.ndarray, k: int = 0) -> np.ndarray:
 
 def _align(partition: np.ndarray, reference: np.ndarray, k: int) -> np.ndarray:
     """For each part of ``partition`` the part of ``reference`` it overlaps most with, one to one."""
-    parts, matched = linear_sum_assignment(-_overlap(partition, reference, k))
+    parts, matched = linear_sum_assignment(-overlap(partition, reference, k))
     mapping = np.empty(k, dtype=np.int64)
     mapping[parts] = matched
     return mapping

@@ -60,8 +60,7 @@ def compare_composition(design: Design, log_ratios: pd.DataFrame, settings: Sett
         several = patients if design.within_patient and X.shape[1] > 1 else None
         result = omnibus_test(Y, X, blocks, covariates, settings.permutations, settings.seed, True, several)
     if result is None:
-        reason = DETERMINED
-        return {**row, "warnings": [reason]}
+        return {**row, "warnings": [DETERMINED]}
     given = f", blocks {'+'.join(design.block_names)}" if design.block_names else ""
     given += f", covariates {'+'.join(design.covariates.columns)}" if covariates.size else ""
     outcome = " of the martingale residual" if design.contrast.type == "survival" else ""
