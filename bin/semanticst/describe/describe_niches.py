@@ -89,7 +89,7 @@ def _describe(
 
 def section_maps(cohort: Cohort, thumbnails: Path | None = None) -> list[SectionMap]:
     """Return the sections of a cohort, sorted by sample, each with its picture of the tissue where there is one."""
-    tissue = read_places(thumbnails) if thumbnails else {}
+    tissue = read_places(thumbnails.glob("*.json")) if thumbnails else {}
     patient = dict(zip(cohort.samples[Obs.SAMPLE], cohort.samples[Obs.PATIENT]))
     niche = cohort.cells[Obs.NICHE].to_numpy()
     return [

@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 from semanticst.plotting.palette import given_names, named_niches, niche_colour, niche_marker, niche_name
 from semanticst.plotting.section_axes import bar_length, dot_diameter, draw_bar, extent, fit, save
 from semanticst.plotting.thumbnail import draw_thumbnail
+from semanticst.plotting.tissue_place import TissuePlace
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +42,8 @@ class SectionMap:
     """Sections of different groups are shown in turn: the level of a contrast, event or censored."""
     note: str = ""
     """What a title says of the section beside sample and patient, where it is more than the group."""
-    tissue: Path | None = None
-    """``{sample}.json`` of a picture of the tissue, beside which its ``.jpg`` lies."""
+    tissue: TissuePlace | None = None
+    """A picture of the tissue, and where it lies."""
 
     @property
     def title(self) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from semanticst.plotting.picture import MOST_PIXELS, Level, Picture, stretched
-from semanticst.plotting.tissue_place import read_place
+from semanticst.plotting.tissue_place import TissuePlace
 from semanticst.units import MICROMETRE
 from semanticst.writing import atomic, write_json
 
@@ -117,14 +117,13 @@ def write_thumbnail(thumbnail: Thumbnail, folder: Path, sample: str, unit: str) 
     )
 
 
-def draw_thumbnail(axes: "Axes", path: Path, bottom: float) -> None:
-    """Draw the picture of a ``{sample}.json`` that `write_thumbnail` wrote, behind all else and at its place.
+def draw_thumbnail(axes: "Axes", about: TissuePlace, bottom: float) -> None:
+    """Draw a picture that `write_thumbnail` wrote, behind all else and at its place.
 
     ``bottom``: largest y of it, in the unit of the coordinates.
     """
     from PIL import Image
 
-    about = read_place(Path(path))
     x, y, step = about.x, about.y, about.units_per_px
     n_rows = int(np.clip(np.ceil((bottom - y) / step), 1, about.height))
     place = (x, x + about.width * step, y + n_rows * step, y)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,13 +52,14 @@ def read_place(path: Path) -> TissuePlace:
     return TissuePlace(sample, picture, kind, x, y, int(width), int(height), step)
 
 
-def read_places(folder: Path) -> dict[str, Path]:
-    """The ``{sample}.json`` of a folder by sample. Raises BadInput, with all problems, see `read_place`."""
-    found: dict[str, Path] = {}
+def read_places(files: Iterable[Path]) -> dict[str, TissuePlace]:
+    """Pictures by sample, from their ``{sample}.json``. Raises BadInput, with all problems, see `read_place`."""
+    found: dict[str, TissuePlace] = {}
     problems: list[Problem] = []
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(files):
         try:
-            found[read_place(path).sample] = path
+            place = read_place(path)
+            found[place.sample] = place
         except BadInput as bad:
             problems += bad.problems
     if problems:

@@ -22,6 +22,7 @@ from semanticst.plotting.niche_maps import (
 from semanticst.plotting.palette import niche_colour, niche_marker
 from semanticst.plotting.section_axes import bar_label, bar_length, dot_diameter
 from semanticst.plotting.thumbnail import Thumbnail, write_thumbnail
+from semanticst.plotting.tissue_place import read_place
 
 
 def lattice(columns, rows, step=10.0):
@@ -62,7 +63,7 @@ def test_the_picture_of_the_tissue_lies_under_the_map_where_the_cells_are(tmp_pa
     picture = Image.new("RGB", (width, height), (250, 220, 230))
     picture.paste((90, 20, 90), (0, height // 2, width, height))
     write_thumbnail(Thumbnail(picture, *low, 2.0, "he.tif"), tmp_path, "s1", "um")
-    axes = section_figure(replace(plain, tissue=tmp_path / "s1.json")).axes[0]
+    axes = section_figure(replace(plain, tissue=read_place(tmp_path / "s1.json"))).axes[0]
     [image] = axes.get_images()
     bottom = image.get_extent()[2]
     assert image.get_extent() == [low[0], low[0] + 2 * width, bottom, low[1]]
@@ -76,7 +77,7 @@ def test_the_picture_of_the_tissue_lies_under_the_map_where_the_cells_are(tmp_pa
     # the lower half is dark, as in the picture, and dots leave room for it
     assert np.asarray(image.get_array())[-1, 0, 0] < 110 < np.asarray(image.get_array())[0, 0, 0]
     assert axes.lines[0].get_markersize() == pytest.approx(0.6 * without.lines[0].get_markersize())
-    write_map(replace(plain, tissue=tmp_path / "s1.json"), tmp_path)
+    write_map(replace(plain, tissue=read_place(tmp_path / "s1.json")), tmp_path)
     found = imread(tmp_path / "s1.niches.png")[..., :3] * 255
     assert (np.abs(found - [90, 20, 90]).max(axis=-1) < 25).mean() > 0.1
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from semanticst.errors import BadInput, Problem
-from semanticst.plotting.tissue_place import TissuePlace, read_place
+from semanticst.plotting.tissue_place import TissuePlace, read_places
 
 log = logging.getLogger(__name__)
 
@@ -28,17 +28,8 @@ def page_files(page: Path) -> list[Path]:
 
 
 def read_pictures(files: Sequence[Path]) -> dict[str, TissuePlace]:
-    """Pictures of the tissue by sample, from their files. Raises BadInput with all problems, see `read_place`."""
-    found: dict[str, TissuePlace] = {}
-    problems: list[Problem] = []
-    for path in sorted(path for path in files if path.suffix == ".json"):
-        try:
-            place = read_place(path)
-            found[place.sample] = place
-        except BadInput as bad:
-            problems += bad.problems
-    if problems:
-        raise BadInput(problems)
+    """Pictures of the tissue by sample, from their files. Raises BadInput as `read_places`."""
+    found = read_places(path for path in files if path.suffix == ".json")
     used = {place.picture.name for place in found.values()}
     alone = sorted(path.name for path in files if path.suffix != ".json" and path.name not in used)
     if alone:
