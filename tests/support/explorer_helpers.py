@@ -1,6 +1,7 @@
 """A small explorer whose names are hostile and whose numbers are known."""
 
 import base64
+import io
 import json
 import re
 import zlib
@@ -10,6 +11,7 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 import pandas as pd
+import pytest
 from PIL import Image
 
 from export_helpers import HOSTILE
@@ -19,6 +21,8 @@ from report_helpers import make_cohort_object
 SAMPLES = {HOSTILE: "p1", "s2": "p1", "s3": HOSTILE, "s4": "p4"}
 CONTRAST = "<script>alert(2)</script>"
 GENE = "GENE<b>"
+OPEN = "panels.map(p => p.section.sample)"
+READY = "document.body.dataset.ready"
 
 
 @dataclass(frozen=True)
@@ -188,3 +192,27 @@ def columns(path: Path) -> dict[str, np.ndarray]:
         lines = json.loads(raw)
     found["ids"] = np.array(lines, dtype=object)
     return found
+
+
+@pytest.fixture(scope="module")
+def opened(browser, made):
+    """The page of the explorer that a module has ``made``."""
+    page = browser.open(made.url, 1280, 800)
+    page.wait(READY)
+    return page
+
+
+def place(page, sample: str, x: float, y: float) -> tuple[float, float]:
+    """Pixels of the window of a place of a section."""
+    return tuple(page.evaluate(
+        f"(() => {{const p = panels.find(q => q.section.sample === {json.dumps(sample)});"
+        " const s = document.getElementById('stage').getBoundingClientRect();"
+        f" return [s.left + p.box.left + p.box.width / 2 + ({x} - p.view.x) * p.view.scale,"
+        f" s.top + p.box.top + p.box.height / 2 + ({y} - p.view.y) * p.view.scale]}})()"
+    ))  # fmt: skip
+
+
+def colours(page, sample: str, xy: np.ndarray) -> list[tuple[int, ...]]:
+    """Colours of the page at places of a section."""
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    return [picture.getpixel(tuple(round(v) for v in place(page, sample, x, y))) for x, y in xy]

@@ -6,11 +6,19 @@ import numpy as np
 import pytest
 
 from browser_helpers import browser  # noqa: F401  (a fixture)
-from explorer_helpers import BIG, ODD, SMALL, columns, handed_over, make_odd
+from explorer_helpers import (
+    BIG,
+    ODD,
+    OPEN,
+    READY,
+    SMALL,
+    columns,
+    handed_over,
+    make_odd,
+    opened,  # noqa: F401  (a fixture)
+)
 
-OPEN = "panels.map(p => p.section.sample)"
 LISTED = "[...document.querySelectorAll('#list button')].map(b => b.dataset.sample)"
-READY = "document.body.dataset.ready"
 
 
 @pytest.fixture(scope="module")
@@ -18,15 +26,8 @@ def made(tmp_path_factory):
     return make_odd(tmp_path_factory.mktemp("names"))
 
 
-@pytest.fixture(scope="module")
-def opened(browser, made):  # noqa: F811
-    page = browser.open(made.url, 1280, 800)
-    page.wait(READY, 10)
-    return page
-
-
 @pytest.fixture
-def page(opened):
+def page(opened):  # noqa: F811
     opened.call("Page.bringToFront")
     opened.evaluate(
         "(async () => { await go(structuredClone(START)); await openOnly(['constructor', '__proto__']); fit(); })()"

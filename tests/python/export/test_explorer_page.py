@@ -11,12 +11,19 @@ import pytest
 from PIL import Image
 
 from browser_helpers import browser  # noqa: F401  (a fixture)
-from explorer_helpers import CONTRAST, GENE, SAMPLES, make_explorer
+from explorer_helpers import (
+    CONTRAST,
+    GENE,
+    OPEN,
+    READY,
+    SAMPLES,
+    colours,
+    make_explorer,
+    opened,  # noqa: F401  (a fixture)
+    place,
+)
 from export_helpers import HOSTILE
 from semanticst.plotting.palette import niche_colour
-
-OPEN = "panels.map(p => p.section.sample)"
-READY = "document.body.dataset.ready"
 
 
 @pytest.fixture(scope="module")
@@ -24,37 +31,14 @@ def made(tmp_path_factory):
     return make_explorer(tmp_path_factory.mktemp("page"))
 
 
-@pytest.fixture(scope="module")
-def opened(browser, made):  # noqa: F811
-    page = browser.open(made.url, 1280, 800)
-    page.wait(READY)
-    return page
-
-
 @pytest.fixture
-def page(opened):
+def page(opened):  # noqa: F811
     """The page as at its start, and in front: a browser draws no frames of others."""
     opened.call("Page.bringToFront")
     opened.evaluate("(async () => { await go(structuredClone(START)); await openOnly(['s2', 's4']); fit(); })()")
     yield opened
     assert opened.errors == []
     assert opened.dialogs == []
-
-
-def place(page, sample: str, x: float, y: float) -> tuple[float, float]:
-    """Pixels of the window of a place of a section."""
-    return tuple(page.evaluate(
-        f"(() => {{const p = panels.find(q => q.section.sample === {json.dumps(sample)});"
-        " const s = document.getElementById('stage').getBoundingClientRect();"
-        f" return [s.left + p.box.left + p.box.width / 2 + ({x} - p.view.x) * p.view.scale,"
-        f" s.top + p.box.top + p.box.height / 2 + ({y} - p.view.y) * p.view.scale]}})()"
-    ))  # fmt: skip
-
-
-def colours(page, sample: str, xy: np.ndarray) -> list[tuple[int, ...]]:
-    """Colours of the page at places of a section."""
-    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    return [picture.getpixel(tuple(round(v) for v in place(page, sample, x, y))) for x, y in xy]
 
 
 def rgb(colour: str) -> tuple[int, ...]:

@@ -1,19 +1,15 @@
 """The explorer by keyboard, on a tablet, with many niches, with gaps in tables, and from a damaged folder."""
 
-import io
 import json
 import shutil
 
 import pytest
-from PIL import Image
 
 from browser_helpers import browser  # noqa: F401  (a fixture)
-from explorer_helpers import make_explorer, make_many
+from explorer_helpers import OPEN, READY, colours, make_explorer, make_many, opened  # noqa: F401  (a fixture)
 from semanticst.plotting.palette import niche_colour, niche_marker
 
-OPEN = "panels.map(p => p.section.sample)"
 LISTED = "[...document.querySelectorAll('#list button')].map(b => b.dataset.sample)"
-READY = "document.body.dataset.ready"
 HEARD = "document.getElementById('heard').textContent"
 SAID = "document.getElementById('said').textContent"
 
@@ -23,30 +19,12 @@ def made(tmp_path_factory):
     return make_many(tmp_path_factory.mktemp("many"))
 
 
-@pytest.fixture(scope="module")
-def opened(browser, made):  # noqa: F811
-    page = browser.open(made.url, 1280, 800)
-    page.wait(READY)
-    return page
-
-
 @pytest.fixture
-def page(opened):
+def page(opened):  # noqa: F811
     opened.call("Page.bringToFront")
     opened.evaluate("(async () => { await go(structuredClone(START)); await openOnly(['s1', 's2']); fit(); })()")
     yield opened
     assert opened.errors == []
-
-
-def colours_at(page, xy) -> list[tuple[int, ...]]:
-    """Colours of the page at places of the first open section."""
-    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    places = page.evaluate(
-        "(({box, view}) => {const s = document.getElementById('stage').getBoundingClientRect();"
-        f" return {json.dumps(xy)}.map(([x, y]) => [s.left + box.left + box.width / 2 + (x - view.x) * view.scale,"
-        "  s.top + box.top + box.height / 2 + (y - view.y) * view.scale])})(panels[0])"
-    )
-    return [picture.getpixel((round(x), round(y))) for x, y in places]
 
 
 def tick(page, name: str, label: str) -> None:
@@ -115,7 +93,7 @@ def test_niches_of_one_colour_differ_in_their_shape_as_in_the_maps(page):
         x, y = 10 * ((niche - 1) % 20), 10 * ((niche - 1) // 20)
         page.evaluate(f"(Object.assign(panels[0].view, {{x: {x}, y: {y}}}), explorer.drawNow(), 0)")
         probes = [[x + k * size, y + m * size] for k, m in ((0.33, 0.33), (0.4, 0.4), (0.4, -0.4))]
-        centre, *seen = colours_at(page, [[x, y], *probes])
+        centre, *seen = colours(page, page.evaluate(OPEN)[0], [[x, y], *probes])
         own = tuple(int(niche_colour(1)[i : i + 2], 16) for i in (1, 3, 5))
         assert centre == own
         assert tuple(int(colour == own) for colour in seen) == corners[niche_marker(niche)], niche
