@@ -616,7 +616,7 @@ PARTS = "sample,patient,path,fovs,part_column,part_value,cells\n"
             ["row 3, column 'path'...also in row 2...fovs, or part_column and part_value"],
         ),
         ("s1,p1,a,1-4,,,\ns2,p2,./a,4,,,\n", ["row 3, column 'fovs'...field of view 4 is also in row 2"]),
-        ("s1,p1,a,,core,A,\ns2,p2,a,,core,B;A,\n", ["row 3, column 'part_value'...core A is also in row 2"]),
+        ("s1,p1,a,,core,A;B,\ns2,p2,a,,core,B; A,\n", ["row 3, column 'part_value'...core B;A is also in row 2"]),
         ("s1,p1,a,,,,x.csv\ns2,p2,a,,,,x.csv\n", ["row 3, column 'cells'...x.csv is also in row 2"]),
         ("s1,p1,a,1,core,A,\n", ["row 2...named by fovs and by part_column"]),
         ("s1,p1,a,,core,,\n", ["row 2...part_column is given without part_value"]),
@@ -625,6 +625,20 @@ PARTS = "sample,patient,path,fovs,part_column,part_value,cells\n"
 )
 def test_parts_of_one_path_that_cannot_be(tmp_path, rows, messages):
     assert_bad(check(write(tmp_path, sheet=PARTS + rows)), tmp_path, *messages)
+
+
+def test_files_of_parts_and_regions_that_hold_none_are_told_with_their_row(tmp_path):
+    (tmp_path / "a.h5ad").touch()
+    (tmp_path / "ids.csv").write_text("gene,count\nA,1\n")
+    geometry = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]}
+    cell = {"type": "Feature", "id": "a", "geometry": geometry, "properties": {"objectType": "cell"}}
+    (tmp_path / "r.geojson").write_text(json.dumps([cell]))
+    sheet = "sample,patient,path,cells,annotation\ns1,p1,a.h5ad,ids.csv,r.geojson\n"
+    assert_bad(
+        check(write(tmp_path, sheet=sheet), files=True), tmp_path,
+        "row 2, column 'cells'...neither a column of ids",
+        "row 2, column 'annotation'...it holds 1 cell of QuPath and no annotation",
+    )  # fmt: skip
 
 
 def test_rows_of_one_path_are_read_alike(tmp_path):

@@ -13,6 +13,7 @@ from semanticst.cohort.shared_proteins import join_proteins
 from semanticst.constants import UNS, VALIDATION, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.features.harmonise import common_names
+from semanticst.io.regions.region_names import spelled_alike, told
 from semanticst.model.sample_graphs import sorted_by_sample
 from semanticst.plotting.palette import niche_colour
 from semanticst.writing import write_h5ad
@@ -61,7 +62,7 @@ def assemble_cohort(paths: Sequence[Path], embedding: Path, niches: Path, out: P
     cohort.obs[Obs.STABILITY] = table.loc[cohort.obs_names, "stability"].to_numpy(dtype=np.float32)
     cohort.obs[Obs.NICHE_JACCARD] = table.loc[cohort.obs_names, "niche_jaccard"].to_numpy(dtype=np.float32)
     cohort.obs[Obs.FIT] = table.loc[cohort.obs_names, "fit"].to_numpy(dtype=np.float32)
-    cohort.obs = _storable(cohort.obs)
+    cohort.obs = _with_one_spelling(_storable(cohort.obs))
     own = {
         **{k: embedded.uns[UNS][k] for k in ("train_mode", "graph_hops", "spatial_unit", "feature_type")},
         **{k: embedded.uns[UNS][k] for k in ("contexts",) if k in embedded.uns[UNS]},
@@ -79,6 +80,18 @@ def assemble_cohort(paths: Sequence[Path], embedding: Path, niches: Path, out: P
     cohort.uns = {UNS: own, f"{Obs.NICHE}_colors": colours}
     write_h5ad(out, cohort)
     log.info("%d cells x %d features of %d samples", cohort.n_obs, cohort.n_vars, len(parts))
+
+
+def _with_one_spelling(obs: pd.DataFrame) -> pd.DataFrame:
+    """Annotated regions that sections spell in several ways (Tumor, TUMOR) under one name."""
+    if Obs.ANNOTATION not in obs:
+        return obs
+    names = obs[Obs.ANNOTATION].astype(str)
+    by_section = names.groupby(obs[Obs.SAMPLE].astype(str).to_numpy()).unique()
+    if renamed := spelled_alike(by_section.to_dict()):
+        log.warning(told(renamed))
+        obs[Obs.ANNOTATION] = pd.Categorical(names.map(lambda name: renamed.get(name, name)))
+    return obs
 
 
 def _storable(obs: pd.DataFrame) -> pd.DataFrame:

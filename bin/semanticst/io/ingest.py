@@ -118,13 +118,15 @@ def ingest_input(
             problems.append(_problem([row], error))
     obs, masks = with_categories(raw.obs, parts.values()), {}
     doubtful: dict[str, list[str]] = {row["sample"]: [] for row in rows}
+    told: dict[str, list[str]] = {row["sample"]: [] for row in rows}
     for row in rows:
         part = parts.get(row["sample"])
         if part is None:
             continue
         try:
             um = scale_of_input(raw, row).um_per_unit or 0
-            masks[row["sample"]] = cells_of(part, raw.obs_names, obs, points, um, doubtful[row["sample"]])
+            of_row = doubtful[row["sample"]], told[row["sample"]]
+            masks[row["sample"]] = cells_of(part, raw.obs_names, obs, points, um, *of_row)
         except ReadError as error:
             problems.append(_problem([row], error))
     raw.uns["extent"] = extent_of(points)
@@ -140,11 +142,12 @@ def ingest_input(
             continue
         note = f"part of {Path(row['path']).name} ({parts[row['sample']]}): {int(cells.sum())} of {len(cells)} cells"
         others = f"; {left} are in no sample" if left else ""
-        adata.uns[UNS]["notes"] = [note + others, *adata.uns[UNS]["notes"]]
+        adata.uns[UNS]["notes"] = [note + others, *told[row["sample"]], *adata.uns[UNS]["notes"]]
         adata.uns[UNS]["warnings"] = [*doubtful[row["sample"]], *adata.uns[UNS]["warnings"]]
         for text in doubtful[row["sample"]]:
             log.warning("%s: %s", row["sample"], text)
-        log.info("%s: %s%s", row["sample"], note, others)
+        for text in (note + others, *told[row["sample"]]):
+            log.info("%s: %s", row["sample"], text)
         yield row, adata, picture
     if masks and not problems:
         from semanticst.plotting.part_maps import draw_parts  # half a second that whole samples do without

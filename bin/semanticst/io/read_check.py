@@ -5,11 +5,12 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from semanticst.constants import UNS
+from semanticst.constants import UNS, Obs
 from semanticst.errors import BadInput, Problem
 from semanticst.io.ingest import ingest_input, inputs_of
 from semanticst.io.internal import take_kind
 from semanticst.io.readers import ReadError
+from semanticst.io.regions.region_names import spelled_alike, told
 from semanticst.io.samplesheet import FILES, REMOTE
 from semanticst.io.understood import facts_of, in_a_line
 from semanticst.io.values import cohort_type
@@ -38,6 +39,7 @@ def look_at_samples(rows: list[dict[str, str]], sheet: Path) -> tuple[list[dict]
     rows = [_placed(row, sheet.resolve().parent) for row in rows if not row["path"].startswith(REMOTE)]
     problems: list[Problem] = []
     possible: dict[str, list[str]] = {}
+    regions: dict[str, list[str]] = {}
     read: list[tuple[dict, int, int]] = []
     with tempfile.TemporaryDirectory(prefix="semanticst-read-") as scratch:
         for shared in inputs_of(rows):
@@ -46,11 +48,16 @@ def look_at_samples(rows: list[dict[str, str]], sheet: Path) -> tuple[list[dict]
                     own = adata.uns[UNS]
                     possible[row["sample"]] = list(own["feature_types"])
                     read.append((own, adata.n_obs, adata.n_vars))
+                    if Obs.ANNOTATION in adata.obs:
+                        regions[row["sample"]] = list(adata.obs[Obs.ANNOTATION].cat.categories)
             except (ReadError, OSError) as error:
                 problems.append(Problem(sheet, f"sample {shared[0]['sample']}: {error}", value=shared[0]["path"]))
     kind = cohort_type(possible.values()) if possible else None
     for own, *_ in read:
         take_kind(own, kind)  # as the quality control of a run does: what a sample seems to be alone is not what counts
+    for own in (own for own, *_ in read if own["sample"] in regions):
+        if renamed := {old: new for old, new in spelled_alike(regions).items() if old in regions[own["sample"]]}:
+            own["warnings"] = [*own["warnings"], f"{told(renamed)}, as in other sections"]
     if possible and not problems and kind is None:
         kinds = sorted({kinds[0] for kinds in possible.values()})
         names = {kind: next(name for name, own in possible.items() if own[0] == kind) for kind in kinds}

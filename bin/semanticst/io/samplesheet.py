@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from semanticst.constants import DISCOVERY, VALIDATION
-from semanticst.errors import MOST_ALIKE, Problem
+from semanticst.errors import MOST_ALIKE, Problem, ReadError
 from semanticst.io.coordinates import UM_PER
 from semanticst.io.exclusion import EXCLUDE, check_reasons, exclusion_reason, split_excluded
 from semanticst.io.regions.section_parts import check_parts
@@ -32,6 +32,9 @@ FILES = ("path", "cells", "annotation")
 
 STUDY_PART = "study_part"
 """Column that makes a study of two parts."""
+
+READ_BEFORE = 20_000_000
+"""Bytes of a file of outlines that the check of a sheet reads."""
 
 REMOTE = ("s3://", "gs://", "az://", "http://", "https://", "ftp://")
 
@@ -68,6 +71,7 @@ def check_samplesheet(
         missing = {**(missing or {}), **(_missing_files(used) if check_files else {})}
         problems += _not_found(used, missing)
         problems += _unreadable(used, schema["items"]["properties"]["platform"]["enum"]) if check_files else []
+        problems += _no_outlines(used) if check_files else []
     if "batch" not in table.columns:
         table.columns.append("batch")
     for row in table.rows:
@@ -171,7 +175,7 @@ def _not_found(table: Table, missing: Mapping[str, str]) -> list[Problem]:
 def _unreadable(table: Table, platforms: list[str]) -> list[Problem]:
     """Paths that are there and that no reader knows, or that hold another format than the platform that is stated."""
     # loads anndata, which a check of the table alone does not need
-    from semanticst.io.readers import ReadError, reader_for
+    from semanticst.io.readers import reader_for
 
     problems = []
     for line, row in zip(table.lines, table.rows):
@@ -185,6 +189,31 @@ def _unreadable(table: Table, platforms: list[str]) -> list[Problem]:
         except ReadError as error:
             problems.append(Problem(table.file, str(error), line, "path", row["path"]))
     return problems
+
+
+def _no_outlines(table: Table) -> list[Problem]:
+    """Files of ids and outlines that are there and hold none; large ones are left to the run."""
+    problems = []
+    for line, row in zip(table.lines, table.rows):
+        for column in ("cells", "annotation"):
+            name = clean_value(row.get(column, ""))
+            file = table.file.resolve().parent / name
+            if not name or name.startswith(REMOTE) or not file.is_file() or file.stat().st_size > READ_BEFORE:
+                continue
+            if why := _why_no_outlines(file, column):
+                problems.append(Problem(table.file, why, line, column, row[column]))
+    return problems
+
+
+def _why_no_outlines(file: Path, column: str) -> str:
+    # with shapely and all readers, which most sheets do without
+    from semanticst.io.regions.outlines import read_outlines, read_selection
+
+    try:
+        (read_selection if column == "cells" else read_outlines)(file)
+    except ReadError as error:
+        return str(error)
+    return ""
 
 
 def _patients_by_case(table: Table) -> list[Problem]:

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 
 from semanticst.constants import CELL_AREA, UNS, FeatureType, Obs, Obsm
 from semanticst.io.internal import feature_type, take_kind
+from semanticst.io.regions.region_names import usual_spelling
 from semanticst.qc.fingerprint import fingerprint
 from semanticst.qc.metrics import cell_metrics
 from semanticst.qc.platforms import platform_defaults
@@ -101,11 +102,13 @@ def check_sample(
 
 
 def in_regions(obs: pd.DataFrame, names: tuple[str, ...]) -> np.ndarray:
-    """Which cells lie in annotated regions of these names, whatever their case: bool, n. None without an annotation."""
+    """Which cells lie in annotated regions of these names, however they are spelled (`region_names`): bool, n. None
+    without an annotation."""
     if Obs.ANNOTATION not in obs:
         return np.zeros(len(obs), dtype=bool)
-    wanted = {name.casefold() for name in names}
-    return np.asarray(obs[Obs.ANNOTATION].astype(str).str.casefold().isin(wanted))
+    regions = obs[Obs.ANNOTATION].astype("category").cat.categories.astype(str)
+    wanted = {region for region in regions for name in names if region == name or usual_spelling([region, name])}
+    return np.asarray(obs[Obs.ANNOTATION].astype(str).isin(wanted))
 
 
 def _kept(adata: "ad.AnnData", judged: Judged, status: str, limits: list[Threshold]) -> "ad.AnnData":

@@ -5,9 +5,12 @@ import json
 import numpy as np
 import pytest
 
+from helpers import make_sample
 from semanticst.errors import ReadError
-from semanticst.io.regions.annotation import annotated_regions
+from semanticst.io.read_check import look_at_samples
+from semanticst.io.regions.annotation import annotated_regions, region_names
 from semanticst.io.regions.outlines import points_in, read_outlines
+from semanticst.io.regions.region_names import spelled_alike
 
 
 def square(low, high, name=None, scale=1.0):
@@ -43,6 +46,77 @@ def test_outlines_beside_the_section_are_refused(tmp_path):
     (tmp_path / "r.geojson").write_text(json.dumps([square(50, 60, "stroma")]))
     with pytest.raises(ReadError, match="no cell lies in an outline, which spans 50 to 60"):
         annotated_regions(tmp_path / "r.geojson", POINTS, 1.0)
+
+
+def as_object(feature, kind):
+    """As QuPath exports an object: 0.4 and later, 0.3, and until 0.2."""
+    named = {"objectType": {"objectType": kind}, "object_type": {"object_type": kind}, "id": {}}
+    return [
+        feature
+        | {"properties": feature["properties"] | more}
+        | ({"id": f"Path{kind.title()}Object"} if how == "id" else {})
+        for how, more in named.items()
+    ]
+
+
+@pytest.mark.parametrize("way", range(3))
+def test_cells_detections_and_tiles_of_qupath_are_no_regions(tmp_path, way):
+    objects = [as_object(square(2 + i, 3 + i, "Positive"), kind)[way] for i, kind in enumerate(("cell", "detection"))]
+    objects += [as_object(square(5, 9, "Stroma"), "tile")[way]]
+    drawn = as_object(square(0, 8, "Tumour"), "annotation")[way]
+    (tmp_path / "r.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [*objects, drawn]}))
+    regions, notes, _ = annotated_regions(tmp_path / "r.geojson", POINTS, 1.0)
+    assert list(regions) == ["Tumour"] * 8 + [""] * 2
+    assert notes[-1] == (
+        "r.geojson: 1 cell, 1 detection and 1 tile of QuPath in it are left out: only annotations count"
+    )
+    assert region_names(tmp_path / "r.geojson") == ["Tumour"]
+    (tmp_path / "r.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": objects}))
+    with pytest.raises(ReadError, match=r"r.geojson: it holds 1 cell, 1 detection and 1 tile of QuPath and no anno"):
+        annotated_regions(tmp_path / "r.geojson", POINTS, 1.0)
+
+
+def test_a_region_in_several_spellings_is_one_in_a_section_and_in_a_cohort(tmp_path):
+    outlines = [square(0, 2, "tumor "), square(2, 4, "Tumor"), square(4, 6, "TUMOR"), square(6, 8, "Tumor")]
+    (tmp_path / "r.geojson").write_text(json.dumps(outlines))
+    regions, notes, warnings = annotated_regions(tmp_path / "r.geojson", POINTS, 1.0)
+    assert list(regions) == ["Tumor"] * 8 + [""] * 2
+    assert notes[0] == "regions of r.geojson: Tumor 8 cells; 2 in none"
+    assert warnings == ["r.geojson: regions spelled in several ways are one: TUMOR is Tumor, tumor is Tumor"]
+    assert region_names(tmp_path / "r.geojson") == ["Tumor"]
+    cohort = {"s1": ["Tumor", "stroma"], "s2": ["tumor", ""], "s3": ["Tumor", "immune-rich"], "s4": ["Immune rich"]}
+    assert spelled_alike(cohort) == {"tumor": "Tumor", "immune-rich": "Immune rich"}
+
+
+def test_the_check_tells_regions_that_sections_spell_otherwise(tmp_path):
+    for i, name in enumerate(("Tumor", "Tumor", "tumor")):
+        make_sample().write_h5ad(tmp_path / f"s{i}.h5ad")
+        (tmp_path / f"s{i}.geojson").write_text(json.dumps([square(-1e6, 1e6, name)]))
+    rows = [
+        {"sample": f"s{i}", "patient": f"p{i}", "path": f"s{i}.h5ad", "annotation": f"s{i}.geojson"} for i in (0, 1, 2)
+    ]
+    found, problems = look_at_samples(rows, tmp_path / "sheet.csv")
+    assert problems == []
+    told = "regions spelled in several ways are one: tumor is Tumor, as in other sections"
+    assert [told in sample["warnings"] for sample in found] == [False, False, True]
+
+
+def test_derived_classes_of_qupath_have_several_names(tmp_path):
+    feature = square(0, 8) | {"properties": {"classification": {"names": ["Tumour", "Positive"]}}}
+    (tmp_path / "r.geojson").write_text(json.dumps([feature]))
+    assert region_names(tmp_path / "r.geojson") == ["Tumour: Positive"]
+
+
+def test_outlines_of_cells_that_say_nothing_are_a_warning(tmp_path):
+    points = np.random.default_rng(0).permutation(np.indices((12, 12)).reshape(2, -1).T + 0.5)
+    outlines = [square(0, 1) for _ in points]
+    for feature, (x, y) in zip(outlines, points):
+        feature["geometry"]["coordinates"] = [[[x + a, y + b] for a, b in (ring((0, 0), (0.4, 0), (0, 0.4)))]]
+    (tmp_path / "r.geojson").write_text(json.dumps(outlines))
+    _, _, warnings = annotated_regions(tmp_path / "r.geojson", points + 0.1, 1.0)
+    assert warnings == [
+        "r.geojson: most of its 144 outlines hold one cell: are they outlines of cells, and no regions?"
+    ]
 
 
 def ring(*corners):

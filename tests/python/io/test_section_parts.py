@@ -10,8 +10,10 @@ from PIL import Image
 from helpers import invoke, make_sample
 from semanticst.errors import ReadError
 from semanticst.io.internal import read_sample
+from semanticst.io.read_check import look_at_samples
 from semanticst.io.regions.outlines import read_selection
 from semanticst.io.regions.section_parts import cells_of, part_of, same_cells, with_categories
+from semanticst.io.understood import in_a_line
 
 LEFT_HALF = [[0, 0], [50, 0], [50, 100], [0, 100], [0, 0]]
 
@@ -125,10 +127,76 @@ def test_what_is_no_selection(tmp_path, cells):
         chosen(cells, cells=far)
 
 
-def test_ids_that_are_no_cells_are_told(tmp_path, cells, caplog):
-    (tmp_path / "some.csv").write_text("cell_id\nc1\nc2\nx1\n")
-    assert len(chosen(cells, cells=tmp_path / "some.csv")) == 2
-    assert "some.csv: 1 of 3 ids are no cells of the input (first: x1)" in caplog.text
+def test_ids_that_are_no_cells_are_told_by_the_check_and_the_report(tmp_path):
+    make_sample().write_h5ad(tmp_path / "slide.h5ad")
+    (tmp_path / "some.csv").write_text("cell_id\n" + "\n".join([*make_sample().obs_names[:60], "x1"]))
+    row = {"sample": "s", "patient": "p", "path": "slide.h5ad", "cells": "some.csv"}
+    found, problems = look_at_samples([row], tmp_path / "sheet.csv")
+    assert problems == []
+    assert found[0]["n_cells"] == 60
+    told = "some.csv: 1 of 61 ids are no cells of the input (first: x1) and are left out"
+    assert found[0]["warnings"] == [told]
+    assert f"WARNING: {told}" in in_a_line(found[0])
+
+
+def qupath(kind, ring, number, name=None):
+    """An object as QuPath exports it."""
+    properties = {"objectType": kind} | ({"classification": {"name": name}} if name else {})
+    geometry = {"type": "Polygon", "coordinates": [ring]}
+    return {"type": "Feature", "id": f"{number:08d}", "geometry": geometry, "properties": properties}
+
+
+def dot(x, y):
+    return [[x - 1, y - 1], [x + 1, y - 1], [x + 1, y + 1], [x - 1, y + 1], [x - 1, y - 1]]
+
+
+def test_of_objects_of_qupath_annotations_and_cores_are_selections_and_others_are_counted(tmp_path, cells):
+    detections = [qupath("cell", dot(52 + 10 * i, 52), i) for i in range(4)] + [qupath("tile", dot(52, 52), 9)]
+    left = set(cells[1].index[cells[1]["Core ID"] == "A-1"])
+    for kind in ("annotation", "tma_core"):
+        file = tmp_path / f"{kind}.geojson"
+        file.write_text(json.dumps([*detections, qupath(kind, LEFT_HALF, 10)]))
+        assert set(chosen(cells, cells=file)) == left
+        assert read_selection(file).notes == [
+            f"{kind}.geojson: 4 cells and 1 tile of QuPath in it are left out: only annotations count"
+        ]
+
+
+def test_cells_of_qupath_alone_are_selected_by_their_ids(tmp_path, cells):
+    ids, obs, points = cells
+    named = pd.Index([f"{i:08d}" for i in range(100)], dtype=object), obs, points
+    # their outlines lie over other cells
+    (tmp_path / "some.geojson").write_text(json.dumps([qupath("detection", dot(92, 92), i) for i in (3, 7)]))
+    assert list(chosen(named, cells=tmp_path / "some.geojson")) == ["00000003", "00000007"]
+    assert "those with the ids of its 2 detections" in read_selection(tmp_path / "some.geojson").notes[0]
+    with pytest.raises(ReadError, match=r"none of its 2 ids is a cell.*Object ID.*Selected objects"):
+        chosen(cells, cells=tmp_path / "some.geojson")
+    for objects, message in (
+        ([qupath("tile", dot(2, 2), 1)], "it holds 1 tile of QuPath and no annotation .* Select annotations"),
+        ([qupath("cell", dot(2, 2), 1) | {"id": "PathCellObject"}], "it holds 1 cell of QuPath and no annotation"),
+    ):
+        (tmp_path / "none.geojson").write_text(json.dumps(objects))
+        with pytest.raises(ReadError, match=message):
+            chosen(cells, cells=tmp_path / "none.geojson")
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [("S1;A", {"S1;A"}), ("S1 ; B", {"S1;B"}), ("S1;A;S2", {"S1;A", "S2"}), ("S2;S1;B;S3", {"S2", "S1;B", "S3"})],
+)
+def test_values_may_hold_the_separator(cells, written, expected):
+    ids, obs, points = cells
+    obs = obs.assign(lib=np.array(["S1;A", "S1;B", "S2", "S3"])[obs["fov"] - 1])
+    assert set(obs.loc[chosen((ids, obs, points), part_column="lib", part_value=written), "lib"]) == expected
+    with pytest.raises(ReadError, match="no cell has S1, C; values of lib in the input: S1;A, S1;B, S2, S3"):
+        chosen((ids, obs, points), part_column="lib", part_value="S1;C")
+
+
+def test_fields_whose_names_have_spaces_are_a_column(cells):
+    ids, obs, points = cells
+    obs = obs.assign(fov="FOV " + obs["fov"].astype(str))
+    with pytest.raises(ReadError, match="names with spaces are given as part_column fov and part_value"):
+        chosen((ids, obs, points), fovs="FOV 1")
 
 
 def test_classes_of_qupath_are_kept(tmp_path):
@@ -141,7 +209,9 @@ def test_what_two_parts_have_in_common_by_their_names():
 
     assert same_cells(part(fovs="1-4"), part(fovs="4;9")) == "field of view 4"
     assert same_cells(part(fovs="1-4"), part(fovs="5")) == ""
-    assert same_cells(part(part_column="core", part_value="A;B"), part(part_column="Core", part_value="B")) == "core B"
+    assert same_cells(part(part_column="core", part_value="B"), part(part_column="Core", part_value="B")) == "core B"
+    # they may be the cores "A;B" and "B": the input tells
+    assert same_cells(part(part_column="core", part_value="A;B"), part(part_column="core", part_value="B")) == ""
     assert same_cells(part(cells="a.csv"), part(cells="a.csv")) == "the file a.csv"
 
 

@@ -19,6 +19,7 @@ from semanticst.errors import BadInput, Problem, ReadError
 from semanticst.io.clinical_table import check_agreement, check_clinical, sexes_of
 from semanticst.io.contrasts_table import Shortcuts, add_shortcuts, check_against_variables, check_contrasts, variables
 from semanticst.io.exclusion import EXCLUDE, exclusion_reason, split_excluded
+from semanticst.io.regions.region_names import spelled_alike, told
 from semanticst.io.samplesheet import STUDY_PART, check_samplesheet, checked_frame, restart_frame
 from semanticst.tables.delimited import Table
 from semanticst.tables.schema import column_names, load_schema
@@ -186,16 +187,22 @@ def _regions(cohort: CheckedCohort) -> dict[str, list[str]] | None:
     them is not at hand. Raises BadInput when one is none."""
     if cohort.used is None:
         return {}
-    rows = [row for row in cohort.used.rows if row.get("annotation")]
-    files = {row["sample"]: cohort.used.file.resolve().parent / row["annotation"] for row in rows}
-    if not all(file.is_file() for file in files.values()):
+    rows = [(line, row) for line, row in zip(cohort.used.lines, cohort.used.rows) if row.get("annotation")]
+    folder = cohort.used.file.resolve().parent
+    if not all((folder / row["annotation"]).is_file() for _, row in rows):
         return None
     from semanticst.io.regions.annotation import region_names  # with shapely, which most checks do without
 
-    try:
-        return {sample: region_names(file) for sample, file in files.items()}
-    except ReadError as error:
-        raise BadInput(Problem(cohort.used.file, str(error), column="annotation")) from None
+    found = {}
+    for line, row in rows:
+        try:
+            found[row["sample"]] = region_names(folder / row["annotation"])
+        except ReadError as error:
+            # as the sheet itself is told of it, so that it is told once
+            raise BadInput(Problem(cohort.used.file, str(error), line, "annotation", row["annotation"])) from None
+    if renamed := spelled_alike(found):
+        log.warning("%s: %s", cohort.used.file.name, told(renamed))
+    return {sample: sorted({renamed.get(name, name) for name in names}) for sample, names in found.items()}
 
 
 def _sections(clinical: pd.DataFrame, sheet: pd.DataFrame) -> pd.DataFrame:

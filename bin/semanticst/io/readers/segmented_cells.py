@@ -1,8 +1,5 @@
 """Cells that Space Ranger 4 segments on Visium HD: counts per cell, and outlines as GeoJSON."""
 
-import io
-import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import anndata as ad
@@ -11,7 +8,8 @@ import pandas as pd
 
 from semanticst.io.readers.assembly import assemble, pair_up, rows_of
 from semanticst.io.readers.base import ReadError, needed_file
-from semanticst.io.readers.files import open_text, reading
+from semanticst.io.readers.files import reading
+from semanticst.io.readers.geojson import features_of
 from semanticst.io.readers.pictures import spaceranger_picture
 from semanticst.io.readers.spaceranger import SCALEFACTORS, positive, read_scalefactors, spatial_folder
 from semanticst.io.readers.tenx import find_matrix, read_matrix
@@ -19,10 +17,6 @@ from semanticst.io.readers.tenx import find_matrix, read_matrix
 FOLDER = "segmented_outputs"
 MATRIX = "filtered_feature_cell_matrix"
 OUTLINES = ("cell_segmentations.geojson", "cell_segmentations.geojson.gz", "*cell_segmentations.geojson*")
-BLOCK = 1 << 22
-"""Characters that are parsed at once: the file of a section may hold a gigabyte."""
-BETWEEN = " \t\r\n,"
-"""Letters between features."""
 
 
 def read_segmented_cells(folder: Path) -> ad.AnnData:
@@ -67,43 +61,6 @@ def read_outlines(file: Path) -> pd.DataFrame:
         if not np.isfinite(table.to_numpy()).all():
             raise ReadError("there are outlines without an area")
     return table
-
-
-def features_of(file: Path) -> Iterator[dict]:
-    """Features of a GeoJSON collection one by one; only one of them and a block of text are held.
-
-    Raises ValueError when it ends before it is closed.
-    """
-    decoder = json.JSONDecoder()
-    with open_text(file) as opened:
-        stream = io.TextIOWrapper(opened, encoding="utf-8")
-        text, at = _start(stream), 0
-        while True:
-            while at < len(text) and text[at] in BETWEEN:
-                at += 1
-            if text.startswith("]", at):
-                return
-            try:
-                feature, at = decoder.raw_decode(text, at)
-            except ValueError:
-                more = stream.read(BLOCK)
-                if not more:
-                    raise ValueError("it ends inside the list of features") from None
-                text, at = text[at:] + more, 0
-                continue
-            yield feature
-
-
-def _start(stream: io.TextIOWrapper) -> str:
-    """The text behind the bracket that opens the list of features."""
-    text = ""
-    while block := stream.read(BLOCK):
-        text += block
-        key = text.find('"features"')
-        bracket = text.find("[", key) if key >= 0 else -1
-        if bracket >= 0:
-            return text[bracket + 1 :]
-    raise ValueError("there is no list of features")
 
 
 def _ring(points: np.ndarray) -> np.ndarray:

@@ -8,7 +8,8 @@ import pandas as pd
 from semanticst.errors import ReadError
 from semanticst.io.coordinates import Extent, extent_of
 from semanticst.io.regions.outline_fit import corner_doubt, doubts
-from semanticst.io.regions.outlines import placed, points_in, read_outlines, span
+from semanticst.io.regions.outlines import Selection, placed, points_in, read_outlines, span
+from semanticst.io.regions.region_names import told, usual_spelling
 
 UNNAMED = "region"
 """Name of outlines that have neither a class nor a name."""
@@ -16,7 +17,7 @@ UNNAMED = "region"
 
 def region_names(file: Path) -> list[str]:
     """The regions that a file outlines, sorted. Raises ReadError when it is no GeoJSON of outlines."""
-    return sorted({name or UNNAMED for name in read_outlines(file).names})
+    return sorted(set(_names(read_outlines(file))[0]))
 
 
 def annotated_regions(
@@ -26,13 +27,14 @@ def annotated_regions(
 
     points : float, n x 2. extent : of the input that these cells are a part of, which the outlines may be of.
     scale : what the outlines' numbers are multiplied with to become coordinates of the cells.
-    Where outlines overlap the smallest one counts, as in QuPath: a fold inside the tumour is a fold.
+    Where outlines overlap the smallest one counts, as in QuPath: a fold inside the tumour is a fold. Names that differ
+    by case or spaces are one region.
 
     Raises ReadError when the file is no GeoJSON of outlines, when no cell lies in any, and when they do not fit the
     cells (`semanticst.io.regions.outline_fit`).
     """
     found = read_outlines(file)
-    names = [name or UNNAMED for name in found.names]
+    names, renamed = _names(found)
     region = np.zeros(len(points), dtype=np.int32)
     known = ["", *dict.fromkeys(names)]
     times = np.zeros(len(points), dtype=np.int32)
@@ -55,4 +57,13 @@ def annotated_regions(
     ]
     if (several := int((times > 1).sum())) > 0:
         notes.append(f"{several} cells lie in outlines of several regions: the smallest outline counts")
+    notes += found.notes
+    doubtful += [f"{file.name}: {told(renamed)}"] if renamed else []
     return pd.Categorical.from_codes(region, known), notes, doubtful
+
+
+def _names(found: Selection) -> tuple[list[str], dict[str, str]]:
+    """The region of each outline, and which spellings became another."""
+    names = [name or UNNAMED for name in found.names]
+    renamed = usual_spelling(names)
+    return [renamed.get(name, name) for name in names], renamed

@@ -20,6 +20,8 @@ AROUND_ALL = 0.95
 """Share of the cells in an outline that is drawn around the tissue, however far from it."""
 MARGIN = 0.05
 """What the rectangle is widened by, as a share of its sides: people draw past the edge."""
+MANY = 100
+"""Outlines of people are fewer; where as many hold one cell each, they are outlines of cells."""
 CORNER = 1 / 3
 """Outlines that all end before this share of x and y, counted from 0, may have a smaller unit."""
 TO_MEND = "if they were drawn in pixels of an image, outline_um_per_px in the samplesheet says their size"
@@ -51,6 +53,8 @@ def doubts(
     if 2 * within.sum() < area.sum() or 2 * held.sum() < len(held):
         empty = f"{int((~held).sum())} of {len(held)} outlines hold no cell"
         return [f"{file}: {empty}; are they of this section? They span {_span(polygons)}, the cells {_told(low, high)}"]
+    if held.sum() >= MANY and np.median(np.asarray(n_inside)[held]) <= 1:
+        return [f"{file}: most of its {len(held)} outlines hold one cell: are they outlines of cells, and no regions?"]
     return []
 
 

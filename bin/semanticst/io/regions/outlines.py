@@ -1,7 +1,8 @@
 """Files that people select cells with: ids, or outlines drawn in Xenium Explorer, AtoMx or QuPath."""
 
 import csv
-import json
+import re
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from semanticst.errors import ReadError
 from semanticst.io.coordinates import extent_of
 from semanticst.io.readers.column_names import id_column, spatial_pair
 from semanticst.io.readers.files import open_text, reading
+from semanticst.io.readers.geojson import features_of
 from semanticst.io.regions.outline_fit import doubts
 from semanticst.io.several_sections import plain
 
@@ -22,6 +24,14 @@ OUTLINES = ("Polygon", "MultiPolygon", "GeometryCollection")
 """Geometries of GeoJSON that may enclose cells; of a collection its polygons."""
 NAMES = ("selection", "selectionname", "name", "region", "class", "group")
 """Columns that tell several outlines of one table apart."""
+CELLS = {"cell": "cells", "detection": "detections"}
+NO_REGIONS = CELLS | {"tile": "tiles", "tmacore": "TMA cores", "root": "whole images"}
+"""Objects of QuPath that nobody drew, and what several are called. Its export holds all objects by default."""
+_OLD_TYPE = re.compile(r"(?:Path)?(\w+?)Object")
+"""Until QuPath 0.2 the type stood in the place of the id: PathCellObject, TMACoreObject."""
+EXPORT_ANNOTATIONS = (
+    "in QuPath: Objects, Select, Select annotations, then File, Export objects as GeoJSON, and there Selected objects"
+)
 
 
 @dataclass(frozen=True)
@@ -31,21 +41,38 @@ class Selection:
     ids: pd.Index | None = None
     polygons: list[shapely.Geometry] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What of the file is not in it, and what its objects were taken for."""
+    hint: str = ""
+    """What to do when no cell has one of the ids."""
+
+
+@dataclass
+class _Drawn:
+    """Objects of a GeoJSON file."""
+
+    polygons: list[shapely.Geometry] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    others: Counter[str] = field(default_factory=Counter)
+    """Number of objects of QuPath by kind (`NO_REGIONS`) that are no outlines."""
+    ids: list[str] = field(default_factory=list)
+    """Of those that are cells."""
 
 
 def read_selection(file: Path) -> Selection:
     """Read a file of ids or outlines.
 
-    GeoJSON (QuPath): its polygons, with the name of their class, else their own. A table with a column of ids (``Cell
-    ID`` of Xenium Explorer, ``cell_id``, ``barcode``, ...), or one id per line: ids. A table with columns of x and y:
-    an outline, one per name where a column has names. Lines that begin with # are comments.
+    GeoJSON (QuPath): its annotations and TMA cores, with the name of their class, else their own; where it has none
+    but cells, the ids of these. A table with a column of ids (``Cell ID`` of Xenium Explorer, ``cell_id``, ``barcode``,
+    ...), or one id per line: ids. A table with columns of x and y: an outline, one per name where a column has names.
+    Lines that begin with # are comments.
 
     Raises ReadError when the file is missing, empty, damaged, or holds neither.
     """
     if not file.is_file():
         raise ReadError(f"{file.name}: there is no such file")
     if file.name.lower().removesuffix(".gz").endswith(GEOJSON):
-        return read_outlines(file)
+        return _selected(file)
     rows = _rows(file)
     if not rows:
         raise ReadError(f"{file.name} is empty; ids of cells, or x and y of an outline are expected")
@@ -63,31 +90,90 @@ def read_selection(file: Path) -> Selection:
 
 
 def read_outlines(file: Path) -> Selection:
-    """Polygons of a GeoJSON file, as QuPath exports them: a feature, a list or a collection of features.
+    """Polygons of a GeoJSON file that people drew: a feature, a list or a collection of features.
 
-    Raises ReadError when it is no GeoJSON, when it holds no polygon, and when a coordinate is no number.
+    Of the objects that QuPath exports these are the annotations; a note counts the others (`NO_REGIONS`). Features of
+    other programs, which do not say what they are, all count.
+
+    Raises ReadError when it is no GeoJSON, when it holds no such polygon, and when a coordinate is no number.
     """
-    with reading(file, "GeoJSON"), open_text(file) as opened:
-        found = json.load(opened)
-    features = found.get("features", [found]) if isinstance(found, dict) else found
-    polygons, names = [], []
-    for number, feature in enumerate(features if isinstance(features, list) else [], 1):
-        if not isinstance(feature, dict):
-            continue
-        geometry = feature.get("geometry", feature)
-        if not isinstance(geometry, dict) or geometry.get("type") not in OUTLINES:
-            continue
-        try:
-            polygon = repaired(shape(geometry))
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, shapely.errors.ShapelyError) as error:
-            raise ReadError(f"{file.name}: outline {number} is none ({error})") from error
-        if polygon.is_empty or polygon.area == 0:
-            continue
-        polygons.append(polygon)
-        names.append(_class_name(feature))
-    if not polygons:
-        raise ReadError(f"{file.name}: there is no outline (Polygon, MultiPolygon) in it; export the annotations again")
-    return Selection(polygons=polygons, names=names)
+    drawn = _drawn(file, tuple(NO_REGIONS))
+    if not drawn.polygons:
+        raise _no_outline(file, drawn)
+    return Selection(polygons=drawn.polygons, names=drawn.names, notes=_left_out(file, drawn))
+
+
+def _selected(file: Path) -> Selection:
+    """As `read_outlines`, but the cores of a tissue array are outlines, too; without any, ids of the cells in it."""
+    drawn = _drawn(file, tuple(kind for kind in NO_REGIONS if kind != "tmacore"))
+    if drawn.polygons:
+        return Selection(polygons=drawn.polygons, names=drawn.names, notes=_left_out(file, drawn))
+    if not drawn.ids:
+        raise _no_outline(file, drawn)
+    what = _counted(drawn.others, CELLS)
+    hint = f"; it holds {what} of QuPath, which are matched by their Object ID. To select by an outline, "
+    note = f"{file.name}: the cells are those with the ids of its {what}, which are no outlines of a selection"
+    rest = Counter({kind: n for kind, n in drawn.others.items() if kind not in CELLS})
+    notes = [note, *_left_out(file, _Drawn(others=rest))]
+    return Selection(ids=pd.Index(drawn.ids, dtype=object).unique(), notes=notes, hint=hint + EXPORT_ANNOTATIONS)
+
+
+def _drawn(file: Path, no_outlines: tuple[str, ...]) -> _Drawn:
+    found = _Drawn()
+    with reading(file, "GeoJSON"):
+        for number, feature in enumerate(features_of(file), 1):
+            kind = _object_type(feature)
+            if kind in no_outlines:
+                found.others[kind] += 1
+                if kind in CELLS and feature.get("id") and not _OLD_TYPE.fullmatch(str(feature["id"])):
+                    found.ids.append(str(feature["id"]))
+            elif (polygon := _polygon(feature, number)) is not None:
+                found.polygons.append(polygon)
+                found.names.append(_class_name(feature))
+    return found
+
+
+def _object_type(feature: dict) -> str:
+    """What QuPath says that an object is (``annotation``, ``cell``, ...); empty where nothing says it."""
+    properties = _properties(feature)
+    old = _OLD_TYPE.fullmatch(str(feature.get("id") or ""))
+    return plain(properties.get("objectType") or properties.get("object_type") or (old[1] if old else ""))
+
+
+def _polygon(feature: dict, number: int) -> shapely.Geometry | None:
+    geometry = feature.get("geometry", feature)
+    if not isinstance(geometry, dict) or geometry.get("type") not in OUTLINES:
+        return None
+    try:
+        polygon = repaired(shape(geometry))
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, shapely.errors.ShapelyError) as error:
+        raise ReadError(f"outline {number} is none ({error}); export it again") from error
+    return None if polygon.is_empty or polygon.area == 0 else polygon
+
+
+def _no_outline(file: Path, drawn: _Drawn) -> ReadError:
+    if not drawn.others:
+        return ReadError(
+            f"{file.name}: there is no outline (Polygon, MultiPolygon) in it; export the annotations again"
+        )
+    return ReadError(
+        f"{file.name}: it holds {_counted(drawn.others, NO_REGIONS)} of QuPath and no annotation that encloses an "
+        f"area; export the annotations ({EXPORT_ANNOTATIONS})"
+    )
+
+
+def _left_out(file: Path, drawn: _Drawn) -> list[str]:
+    if not drawn.others:
+        return []
+    return [f"{file.name}: {_counted(drawn.others, NO_REGIONS)} of QuPath in it are left out: only annotations count"]
+
+
+def _counted(objects: Counter[str], names: dict[str, str]) -> str:
+    """``120 cells and 4 tiles``."""
+    texts = [
+        f"{objects[kind]} {name if objects[kind] > 1 else name[:-1]}" for kind, name in names.items() if objects[kind]
+    ]
+    return " and ".join(filter(None, (", ".join(texts[:-1]), *texts[-1:])))
 
 
 def repaired(polygon: shapely.Geometry) -> shapely.Geometry:
@@ -140,10 +226,17 @@ def points_in(polygon: shapely.Geometry, points: np.ndarray, scale: float) -> np
     return np.asarray(shapely.intersects_xy(polygon, points[:, 0], points[:, 1]))
 
 
+def _properties(feature: dict) -> dict:
+    properties = feature.get("properties")
+    return properties if isinstance(properties, dict) else {}
+
+
 def _class_name(feature: dict) -> str:
-    properties = feature.get("properties") or {}
-    classification = properties.get("classification")
-    named = classification.get("name") if isinstance(classification, dict) else classification
+    """Class of an object, else its name; of derived classes QuPath writes ``names`` (Tumour, Positive)."""
+    properties = _properties(feature)
+    named = properties.get("classification")
+    if isinstance(named, dict):
+        named = named.get("name") or ": ".join(map(str, named.get("names") or ()))
     return " ".join(str(named or properties.get("name") or "").split())
 
 

@@ -4,7 +4,6 @@ A row names its part by one of: fields of view (``fovs``), a value of a column o
 ``part_value``), or a file (``cells``) with ids of cells or an outline.
 """
 
-import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,14 +17,12 @@ from semanticst.io.columns import FALSE, TRUE, listed
 from semanticst.io.several_sections import FIELDS, plain
 from semanticst.tables.delimited import Table, clean_value
 
-log = logging.getLogger(__name__)
-
 PART_COLUMNS = ("fovs", "part_column", "part_value", "cells")
 """Columns of the samplesheet that name a part."""
 SHARED = ("platform", "bin_size", "table", "feature_type", "spatial_unit", "um_per_px")
 """Columns that rows of one path agree in: they say how it is read."""
 SEPARATOR = ";"
-"""Between several values of one cell of the samplesheet."""
+"""Between several values of one cell of the samplesheet. A value may hold it, too: the input tells, see `_whole`."""
 _RANGE = re.compile(r"(\d+)\s*-\s*(\d+)")
 _WIDEST_RANGE = 100_000
 
@@ -79,8 +76,8 @@ def same_cells(one: Part, other: Part) -> str:
     """What two parts of one input certainly have in common, as far as their names tell; empty where nothing."""
     if common := set(one.fovs) & set(other.fovs):
         return f"field of view {min(common, key=_in_order)}"
-    if one.column and plain(one.column) == plain(other.column) and (common := set(one.values) & set(other.values)):
-        return f"{one.column} {min(common)}"
+    if one.column and plain(one.column) == plain(other.column) and set(one.values) == set(other.values):
+        return f"{one.column} {SEPARATOR.join(one.values)}"  # of others the input tells, whose values may hold a ;
     return f"the file {one.cells}" if one.cells and one.cells == other.cells else ""
 
 
@@ -134,8 +131,10 @@ def cells_of(
     points: np.ndarray,
     um_per_unit: float,
     warnings: list[str] | None = None,
+    notes: list[str] | None = None,
 ) -> np.ndarray:
-    """Which cells are in the part: bool, n_cells. What is doubtful about its outline is added to ``warnings``.
+    """Which cells are in the part: bool, n_cells. What is doubtful about its file is added to ``warnings``, and what
+    of it does not count to ``notes``.
 
     ids, obs, points : of the cells of the whole input; points n_cells x 2 or more, in the unit of the file.
     um_per_unit : micrometres of that unit, 0 where it is not known; needed where an outline has pixels of its own.
@@ -145,7 +144,7 @@ def cells_of(
     """
     if part.fovs:
         column = _field_column(obs)
-        return _with_values(obs[column], part.fovs, f"fields of view (column {column})")
+        return _with_values(obs[column], part.fovs, f"fields of view (column {column}{_spaced(obs[column])})")
     if part.column:
         column = _named_column(obs, part.column)
         return _with_values(obs[column], part.values, f"values of {column}")
@@ -154,11 +153,14 @@ def cells_of(
 
     selection = read_selection(Path(part.cells))
     if selection.ids is not None:
-        return _with_ids(ids, selection.ids, Path(part.cells).name)
-    scale = outline_scale(part.um_per_px, um_per_unit)
-    found, doubtful = inside(selection, points[:, :2], scale, Path(part.cells).name)
+        found, doubtful = _with_ids(ids, selection.ids, Path(part.cells).name, selection.hint)
+    else:
+        scale = outline_scale(part.um_per_px, um_per_unit)
+        found, doubtful = inside(selection, points[:, :2], scale, Path(part.cells).name)
     if warnings is not None:
         warnings += doubtful
+    if notes is not None:
+        notes += selection.notes
     return found
 
 
@@ -233,6 +235,14 @@ def _field_column(obs: pd.DataFrame) -> str:
     return found[0]
 
 
+def _spaced(fields: pd.Series) -> str:
+    """What to do where names of fields hold what parts them in ``fovs``."""
+    names = fields.astype("category").cat.categories.astype(str)
+    if not names.str.contains("[ ,;]").any():
+        return ""
+    return f"; names with spaces are given as part_column {fields.name} and part_value"
+
+
 def _named_column(obs: pd.DataFrame, name: str) -> str:
     if name in obs.columns:
         return name
@@ -251,6 +261,7 @@ def _with_values(column: pd.Series, values: Iterable[str], what: str) -> np.ndar
         # True in Python, TRUE in R and spreadsheets, 1 in both
         texts, values = [_truth(text) for text in texts], [_truth(value) for value in values]
     there = {texts[code] for code in used if code >= 0}
+    values = _whole(list(values), there)
     missing = [value for value in values if value not in there]
     if missing:
         raise ReadError(
@@ -260,11 +271,33 @@ def _with_values(column: pd.Series, values: Iterable[str], what: str) -> np.ndar
     return chosen[codes]
 
 
+def _whole(pieces: list[str], there: set[str]) -> list[str]:
+    """Pieces of a text between separators as values: the longest run of them that is a value is one.
+
+    there : the values of the input. A piece that is in none of them stays as it is.
+    """
+    spelled = {_closed(value): value for value in sorted(there)}
+    values, start = [], 0
+    while start < len(pieces):
+        ends = range(len(pieces), start, -1)
+        end = next((end for end in ends if SEPARATOR.join(pieces[start:end]) in spelled), start + 1)
+        joined = SEPARATOR.join(pieces[start:end])
+        values.append(spelled.get(joined, joined))
+        start = end
+    return values
+
+
+def _closed(value: str) -> str:
+    """A value without spaces around separators, as `part_of` takes it apart."""
+    return SEPARATOR.join(_tidy(piece) for piece in value.split(SEPARATOR) if piece.strip())
+
+
 def _truth(text: str) -> str:
     return "True" if text.lower() in TRUE else "False" if text.lower() in FALSE else text
 
 
-def _with_ids(ids: pd.Index, wanted: pd.Index, file: str) -> np.ndarray:
+def _with_ids(ids: pd.Index, wanted: pd.Index, file: str, hint: str) -> tuple[np.ndarray, list[str]]:
+    """Which cells have one of the ids, and a warning about ids that no cell has."""
     chosen = np.zeros(len(ids), dtype=bool)
     if ids.is_unique:  # the table of all ids is made once, and kept by pandas for the next part
         at = ids.get_indexer(wanted)
@@ -273,14 +306,16 @@ def _with_ids(ids: pd.Index, wanted: pd.Index, file: str) -> np.ndarray:
         chosen[:] = ids.isin(wanted)
     n_strange = len(wanted) - int(chosen.sum())
     if not chosen.any():
-        raise ReadError(f"{file}: none of its {len(wanted)} ids is a cell ({wanted[0]}, cells are called {ids[0]})")
+        raise ReadError(
+            f"{file}: none of its {len(wanted)} ids is a cell ({wanted[0]}, cells are called {ids[0]}){hint}"
+        )
+    if n_strange <= 0:
+        return chosen, []
+    first = wanted[~wanted.isin(ids)][0]
     if n_strange > len(wanted) / 2:
-        first = wanted[~wanted.isin(ids)][0]
         raise ReadError(
             f"{file}: {n_strange} of {len(wanted)} ids are no cells (first: {first}); is it of another section?"
         )
-    if n_strange:
-        first = wanted[~wanted.isin(ids)][0]
-        log.warning("%s: %d of %d ids are no cells of the input (first: %s) and are left out",
-                    file, n_strange, len(wanted), first)  # fmt: skip
-    return chosen
+    return chosen, [
+        f"{file}: {n_strange} of {len(wanted)} ids are no cells of the input (first: {first}) and are left out"
+    ]
