@@ -11,7 +11,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from semanticst.constants import STAINING, THUMBNAILS, UNS, FeatureType, Obs, Obsm
+from semanticst.constants import CELL_AREA, STAINING, THUMBNAILS, UNS, FeatureType, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.io.columns import are_missing, as_bool, plain_frame
 from semanticst.io.coordinates import Extent, Scale, check_coordinates, extent_of, scale_of
@@ -19,12 +19,13 @@ from semanticst.io.gene_names import dates_among, drop_nameless, gene_table, spl
 from semanticst.io.proteins import split_proteins
 from semanticst.io.pseudonyms import anonymous, anonymous_picture
 from semanticst.io.readers import Reader, ReadError, Wanted, reader_for
+from semanticst.io.readers.base import AREA_IN_UNITS
 from semanticst.io.readers.column_roles import odd_features
 from semanticst.io.regions.pieces import need_one_section
 from semanticst.io.regions.section_parts import cells_of, count_parts, outline_scale, part_of, with_categories
 from semanticst.io.samplesheet import OVERRIDES
 from semanticst.io.several_sections import check_sections, plain
-from semanticst.io.understood import cells_left_out, numbers_left_out
+from semanticst.io.understood import UnitUnknown, cells_left_out, numbers_left_out
 from semanticst.io.values import as_csr, check_values, why_no_counts
 from semanticst.plotting.picture import Picture
 from semanticst.progress import Progress
@@ -242,8 +243,12 @@ def internal_form(raw: ad.AnnData, reader: Reader, row: dict[str, str]) -> ad.An
         warnings += need_one_section(spatial, obs)
     warnings += check_sections(cells, obs, spatial, fields=not raw.uns.get("platform"))
     scale = scale_of_input(raw, row)
+    if scale.unit != "unknown":
+        notes = [note for note in notes if not isinstance(note, UnitUnknown)]
 
     batch = row.get("batch") or row["sample"]
+    obs, note = _with_areas(obs, scale)
+    notes += [note] if note else []
     obs, renamed = _free_names(obs)
     obs = obs.set_axis(cells, axis=0)
     notes += [renamed] if renamed else []
@@ -350,6 +355,17 @@ def _in_tissue(raw: ad.AnnData) -> tuple[ad.AnnData, str, str]:
         raise ReadError(f"{kept.sum()} of {len(kept)} cells are in the tissue (obs['{name}']); at least 2 are needed")
     note = f"{(~kept).sum()} of {len(kept)} cells are not in the tissue (obs['{name}']) and left out"
     return raw[kept].copy(), cells_left_out((~kept).sum(), note), warning
+
+
+def _with_areas(obs: pd.DataFrame, scale: Scale) -> tuple[pd.DataFrame, str]:
+    """Areas in square micrometres, where the scale is known, and a note where it is not."""
+    if AREA_IN_UNITS not in obs:
+        return obs, ""
+    areas = obs[AREA_IN_UNITS]
+    obs = obs.drop(columns=AREA_IN_UNITS)
+    if not scale.um_per_unit:
+        return obs, "areas of cells are not used: their unit is not known (spatial_unit and um_per_px state it)"
+    return obs.assign(**{CELL_AREA: areas * scale.um_per_unit**2}), ""
 
 
 def _annotated(

@@ -24,12 +24,15 @@ SECTION_COLUMNS = frozenset({
     "regionid", "batch", "dataset", "origident", "donor", "donorid", "patient", "patientid", "subject", "subjectid",
     "mouse", "mouseid", "animal", "animalid", "specimen", "specimenid", "pointid", "point", "scene", "sectionname",
     "slidename", "imagefile", "capturearea", "samplelabel", "tissuesection", "bregma", "bregmalevel", "sectionlabel",
+    "imagelocation", "imagefilename", "analysisregion",
     "sectionnumber", "sectionindex", "slicelabel", "slicename", "slicenumber", "sliceindex", "brainsection",
     "brainsectionlabel", "brainslice", "tissueid", "tissuepiece", "piece",
 } | _numbered("slide", "section", "sample", "image", "core", "fov", "tile", "patient", "slice", "roi"))  # fmt: skip
 """Columns that tell sections apart, in lower-case letters. Several values are no fault in themselves: the fields of
 view of a slide lie side by side."""
-SIDE_BY_SIDE_IS_USUAL = frozenset({"fov", "fovid", "tile", "tileid", "region", "regionid", "pointid", "roi", "roiid"})
+SIDE_BY_SIDE_IS_USUAL = frozenset({
+    "fov", "fovid", "tile", "tileid", "region", "regionid", "analysisregion", "pointid", "roi", "roiid",
+})  # fmt: skip
 PLAINLY_SECTIONS = frozenset({
     "libraryid", "library", "sample", "sampleid", "samplename", "section", "sectionid", "sectionname", "tissuesection",
     "core", "coreid", "tmacore", "puck", "capturearea", "mouse", "mouseid", "animal", "animalid", "specimen",
@@ -95,7 +98,7 @@ def check_sections(ids: pd.Index, obs: pd.DataFrame, points: np.ndarray, fields:
         if kind in PLAINLY_SECTIONS and (np.sort(np.bincount(labels[labels >= 0]))[-2:] >= FEWEST).all():
             raise ReadError(f"several sections in one sample: {where}; {how_to_split(name)}")
         if kind not in SIDE_BY_SIDE_IS_USUAL:
-            warnings.append(f"several sections side by side? {where}")
+            warnings.append(f"several sections side by side? {where}; if they are, {_a_row_each(name)}")
     return warnings
 
 
@@ -107,14 +110,18 @@ def _levels(name: str, column: pd.Series, points: np.ndarray) -> list[str]:
         return []
     return [
         f"several sections on top of each other? the column {name} has {len(sizes)} levels: planes of one section may; "
-        f"if they are sections, {how_to_split(name)}"
+        f"if they are sections, {_a_row_each(name)}"
     ]
 
 
 def how_to_split(column: str) -> str:
+    return f"a sample is one section: {_a_row_each(column)}"
+
+
+def _a_row_each(column: str) -> str:
     return (
-        "a sample is one section: give each value a row of the samplesheet with the same path, part_column "
-        f"{column} and the value as part_value (docs/usage.md, Several samples from one folder)"
+        f"give each value a row of the samplesheet with the same path, part_column {column} and the value as "
+        "part_value (docs/usage.md, Several samples from one folder)"
     )
 
 

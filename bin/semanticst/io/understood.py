@@ -16,6 +16,10 @@ class LeftOut(str):
     what: str
 
 
+class UnitUnknown(str):
+    """A note that the input does not say its unit, which goes when the samplesheet does."""
+
+
 def cells_left_out(n: int, text: str) -> LeftOut:
     """A note about ``n`` cells, spots or bins of the input."""
     return _left_out(n, CELLS, text)

@@ -1,7 +1,10 @@
 """What columns are no features, by their names, in the tables of the programs that write them."""
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from semanticst.io.ingest import ingest_sample
 from semanticst.io.readers.column_roles import odd_features, roles
 from semanticst.io.readers.tables import SINGLE, Wanted
 from vendor_helpers import make_truth, write_single
@@ -44,7 +47,12 @@ TABLES = {
     "HALO": (
         ["CD3 Cell Intensity", "DAPI Cell Intensity"],
         ["Object Id", "XMin", "YMax", "CD3 Positive Classification", "CD3 Nucleus Intensity", "Classifier Label",
-         "CD3 % Nucleus Completeness", "Cell Area (µm²)", "Nucleus Perimeter (µm)"],
+         "CD3 % Nucleus Completeness", "Cell Area (µm²)", "Nucleus Perimeter (µm)", "Analysis Region",
+         "Algorithm Name"],
+    ),
+    "HALO, positive calls only": (
+        ["CD3 Positive Classification", "CD8 (Opal 520) Positive Classification"],
+        ["Object Id", "Image Location", "CD3 Positive Nucleus Classification", "CD3+CD8+", "Analysis Region"],
     ),
     "inForm": (
         [f"Entire Cell CD3 (Opal 520) Mean {INFORM}", f"Entire Cell DAPI Mean {INFORM}"],
@@ -92,7 +100,7 @@ def test_what_was_left_out_and_why_is_told(tmp_path):
         "columns left out, as no features: derived by software (UMAP_1, dist_to_border)",
         "1 columns left out: another statistic or compartment of a marker that is taken already (CD3E_nucleus)",
     ]
-    assert list(adata.obs) == ["slide_no"]
+    assert list(adata.obs) == ["slide_no", "cell_area_in_units"]
 
 
 def test_shapes_among_the_features_of_an_object_are_a_warning():
@@ -117,4 +125,31 @@ def test_boxes_of_halo_have_a_centre(tmp_path):
     frame.assign(**{"CD3 Positive": 1, "Cell Area (µm²)": 7}).to_csv(file, index=False)
     adata = SINGLE.read(file, Wanted())
     truth.check(adata, genes=list(frame.columns[: len(truth.genes)]))
-    assert adata.uns["notes"][1].startswith("columns left out, as no features: places (XMin, XMax, YMin, YMax);")
+    assert adata.uns["notes"][1] == "columns left out, as no features: no measurement of a marker (CD3 Positive)"
+    assert list(adata.obs["cell_area"]) == [7] * len(truth.ids)
+
+
+def test_positive_calls_of_halo_alone_are_binary_markers(tmp_path):
+    draw = np.random.default_rng(0)
+    calls = pd.DataFrame(
+        draw.integers(0, 2, (60, 3)), columns=[f"{m} Positive Classification" for m in ("A", "B", "C")]
+    )
+    x, y = draw.random((2, 60)) * 500
+    table = calls.assign(**{"Object Id": range(60), "XMin": x, "XMax": x + 4, "YMin": y, "YMax": y + 4})
+    table.assign(**{"Image Location": "a.ndpi", "Analysis Region": "Layer 1"}).to_csv(tmp_path / "h.csv", index=False)
+    adata = ingest_sample({"sample": "s", "patient": "p", "path": str(tmp_path / "h.csv")})
+    assert adata.uns["semanticst"]["feature_type"] == "binary"
+    assert list(adata.var_names) == list(calls)
+    assert (adata.X.toarray() == calls.to_numpy()).all()
+
+
+@pytest.mark.parametrize("column", ["AreaShape_Area", "cell_size", "Area"])
+def test_areas_have_the_unit_of_the_coordinates(tmp_path, column):
+    file = write_single(tmp_path / "cells.csv", make_truth(), **{column: 8})
+    row = {"sample": "s", "patient": "p", "path": str(file)}
+    adata = ingest_sample(row | {"um_per_px": "0.5"})
+    assert set(adata.obs["cell_area"]) == {2.0}
+    assert not any("unit" in note for note in adata.uns["semanticst"]["notes"])
+    adata = ingest_sample(row)
+    assert "cell_area" not in adata.obs
+    assert any("areas of cells are not used: their unit is not known" in n for n in adata.uns["semanticst"]["notes"])

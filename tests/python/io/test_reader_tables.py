@@ -126,9 +126,17 @@ def test_one_table(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("empty", ["", "NA", "NaN"])
+def test_an_empty_column_is_told_as_one(tmp_path, empty):
+    with pytest.raises(ReadError, match="row 2, column CD4: the column is empty: none of its 12 cells has"):
+        read(write_single(tmp_path / "core1.csv", make_truth(), CD4=empty))
+    with pytest.raises(ReadError, match=r"row 9, column CD4: the cell is empty \(5 of 12 cells of the column are\)"):
+        read(write_single(tmp_path / "core1.csv", make_truth(), CD4=["1"] * 7 + [empty] * 5))
+
+
 def test_text_among_the_features_of_one_table_is_named(tmp_path):
     file = write_single(tmp_path / "core1.csv", make_truth(), Comment="good")
-    with pytest.raises(ReadError, match="core1.csv: row 2, column Comment: 'good' is no number"):
+    with pytest.raises(ReadError, match="core1.csv: row 2, column Comment: 'good' is no number; if the column is no"):
         read(file)
 
 

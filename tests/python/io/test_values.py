@@ -5,7 +5,8 @@ import pytest
 import scipy.sparse as sp
 
 from semanticst.constants import COUNTING, FeatureType
-from semanticst.io.values import as_csr, cohort_type, first_where, possible_types
+from semanticst.errors import ReadError
+from semanticst.io.values import as_csr, check_values, cohort_type, first_where, possible_types
 from semanticst.qc.platforms import PLATFORMS
 
 
@@ -53,6 +54,14 @@ def test_platform_tells_counts_from_marks_and_stainings():
     assert possible_types(as_csr(np.array(ONE_MARKER * 200, float)), "xenium") == ("onehot", "binary")
     assert cohort_type([possible_types(counted, "imc"), possible_types(counted * 0.3, "imc")]) == "continuous"
     assert set(PLATFORMS) == COUNTING
+
+
+def test_a_feature_without_any_value_is_named():
+    X = sp.csr_matrix(np.array([[1.5, np.nan, 2], [1, np.nan, np.nan]], np.float32))
+    with pytest.raises(ReadError, match=r"1 features have no finite value in any cell \(CD4\); take them out"):
+        check_values(X, ["a", "b"], ["CD3", "CD4", "CD8"], "")
+    with pytest.raises(ReadError, match=r"not finite.*\(first: cell b, feature CD8"):
+        check_values(X[:, [0, 2]], ["a", "b"], ["CD3", "CD8"], "")
 
 
 def test_first_where_looks_into_every_block(monkeypatch):

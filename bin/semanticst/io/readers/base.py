@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     import anndata as ad
 
 
+AREA_IN_UNITS = "cell_area_in_units"
+"""Column of ``obs`` with areas in squared units of the coordinates; ``cell_area`` where the scale is known."""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What the samplesheet says about how a sample is to be read; empty where it says nothing."""
@@ -42,8 +46,9 @@ class Reader:
 
     X : sparse (CSR if it costs nothing) or dense, n_cells x n_features, values as they came, control features included.
     obs : index = the vendor's own cell ids, made unique as the vendor does it (``fov_cell``); of the columns only what
-        later steps can use: ``cell_area`` (square micrometres), ``cell_type``, ``array_row``, ``array_col``,
-        ``in_tissue`` (cells with 0 are left out), and what tells sections apart (`semanticst.io.several_sections`).
+        later steps can use: ``cell_area`` (square micrometres) or `AREA_IN_UNITS`, ``cell_type``, ``array_row``,
+        ``array_col``, ``in_tissue`` (cells with 0 are left out), and what tells sections apart
+        (`semanticst.io.several_sections`).
     var : index = gene symbols where there are any (they may repeat), else ids; ``gene_id`` where there is one beside
         the symbol; ``control`` (bool) where the format tells control features (negative probes, blanks, codewords), or
         ``feature_types`` as 10x Genomics names them.

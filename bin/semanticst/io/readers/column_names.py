@@ -28,7 +28,9 @@ NAMED_PAIRS = (
 in steinbock and ark, ``centroid-0`` is the row."""
 TYPES = ("celltype", "celltypes", "annotation", "phenotype", "celltypeannotation", "cellclass", "cellmetacluster",
          "predictedcelltype", "class", "classification")  # fmt: skip
-AREAS = ("area", "cellarea", "areaum2", "cellareaum2")
+AREAS_UM2 = ("areaum2", "cellareaum2", "entirecellareasquaremicrons")
+AREAS = ("areashapearea", "cellareashapearea", "cellsareashapearea", "cellsize", "area", "cellarea", *AREAS_UM2)
+"""The better the name tells, the further behind. Those that are not in `AREAS_UM2` are in units of the coordinates."""
 
 
 def spatial_pair(columns: Iterable[str], besides: Iterable[str] = ()) -> tuple[str, str, str] | None:
@@ -75,8 +77,8 @@ def without_unit(column: str) -> tuple[str, str]:
 
 
 def latin(column: str) -> str:
-    """With u for both micro signs of Unicode."""
-    return re.sub("[µμ]", "u", str(column))
+    """With u for both micro signs of Unicode, and 2 for the raised one."""
+    return re.sub("[µμ]", "u", str(column)).replace("²", "2")
 
 
 def id_column(columns: Iterable[str]) -> str | None:

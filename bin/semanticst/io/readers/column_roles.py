@@ -89,7 +89,7 @@ COUNT_QUALIFIERS = frozenset({
 """Sums over features: n_genes_by_counts, nCount_RNA, pct_counts_mt."""
 ANNOTATIONS = frozenset({
     "objecttype", "name", "parent", "tmamissing", "segmentationmethod", "response", "treatment", "time", "timepoint",
-    "stage", "grade", "group", "condition", "age", "sex", "gender", "roi",
+    "stage", "grade", "group", "condition", "age", "sex", "gender", "roi", "algorithmname", "jobid", "tissuecategory",
 })  # fmt: skip
 OTHER_IDS = frozenset({"originalcellid", "labelid"})
 CELLPROFILER = re.compile(

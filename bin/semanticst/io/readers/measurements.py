@@ -1,8 +1,9 @@
 """Measurements of one marker by several statistics and in several compartments, of which one is taken.
 
 QuPath writes "Nucleus: CD3 mean" or "CD3: Nucleus: Mean", inForm "Entire Cell CD3 (Opal 520) Mean (Normalized Counts,
-Total Weighting)", HALO "CD3 Cell Intensity", MCMICRO with several masks "CD3_cellMask" or "CD3_cellRingMask", ark
-"CD3_nuclear", CellProfiler "Intensity_MeanIntensity_CD3" or "Cells_Intensity_MeanIntensity_CD3".
+Total Weighting)", HALO "CD3 Cell Intensity" and, as 0 and 1, "CD3 Positive Classification", MCMICRO with several masks
+"CD3_cellMask" or "CD3_cellRingMask", ark "CD3_nuclear", CellProfiler "Intensity_MeanIntensity_CD3" or
+"Cells_Intensity_MeanIntensity_CD3".
 """
 
 import re
@@ -13,8 +14,8 @@ COMPARTMENT = re.compile(r"^(cell|nucleus|cytoplasm|membrane)\s*:\s*", re.IGNORE
 """How QuPath begins the name of a measurement."""
 COMPARTMENTS = ("cell", "", "nucleus", "cytoplasm", "membrane")
 """The best first: a marker may be in any compartment of a cell."""
-STATISTICS = ("mean", "", "median", "sum", "other")
-"""The best first; without a word it is the mean."""
+STATISTICS = ("mean", "", "median", "sum", "call", "other")
+"""The best first; without a word it is the mean. A call says whether the cell is positive."""
 _PART = {
     r"(entire|whole)?[ _]?cells?([ _]?ring)?([ _]?mask)?": "cell",
     r"nucle(us|i|ar)([ _]?ring)?([ _]?mask)?": "nucleus",
@@ -29,6 +30,10 @@ _STATISTIC = {
 }
 _WEIGHTED = re.compile(r"\s*\([^()]*(weighting|counts|pixels)[^()]*\)$", re.IGNORECASE)
 """What inForm adds behind the statistic."""
+_CALL = re.compile(
+    r"(?P<marker>.+?)[ _]positive(?:[ _](?P<part>nucleus|cytoplasm|membrane|cell))?(?:[ _]classification)?",
+    re.IGNORECASE,
+)
 _CELLPROFILER = re.compile(r"(?:([A-Za-z]+)_)?Intensity_([A-Za-z]+?)(?:Intensity)?(Edge)?_(.+)")
 
 
@@ -52,13 +57,14 @@ def repeated_markers(columns: Iterable[str]) -> tuple[list[str], set[str]]:
     do, and columns that say less may be features.
     """
     best: dict[str, tuple[Measurement, str]] = {}
-    worse, named = [], set()
+    worse: list[str] = []
+    named: dict[str, str] = {}
     for column in columns:
         found = measurement_of(column)
         if found is None:
             continue
         if found.compartment and found.statistic:
-            named.add(column)
+            named[column] = found.statistic
         marker = found.marker
         if marker not in best:
             best[marker] = found, column
@@ -67,7 +73,9 @@ def repeated_markers(columns: Iterable[str]) -> tuple[list[str], set[str]]:
             if found.rank < best[marker][0].rank:
                 behind, best[marker] = best[marker][1], (found, column)
             worse.append(behind)
-    return worse, named - set(worse) if len(named) > 1 else set()
+    if any(statistic != "call" for statistic in named.values()):  # a marker of 0 and 1 is none beside intensities
+        named = {column: statistic for column, statistic in named.items() if statistic != "call"}
+    return worse, named.keys() - set(worse) if len(named) > 1 else set()
 
 
 def measurement_of(column: str) -> Measurement | None:
@@ -76,6 +84,8 @@ def measurement_of(column: str) -> Measurement | None:
         objects, statistic, edge, channel = found.groups()
         kind = "other" if edge else _told(statistic, _STATISTIC) or "other"
         return Measurement(channel, _told(objects or "cell", _PART) or "cell", kind)
+    if found := _CALL.fullmatch(column):
+        return Measurement(found["marker"], (found["part"] or "cell").lower(), "call")
     rest, compartment, statistic = _WEIGHTED.sub("", column).strip(), "", ""
     while True:
         rest, part = _peeled(rest, _PART)

@@ -16,6 +16,7 @@ from semanticst.io.readers.assembly import assemble, only_once, pair_up, rows_of
 from semanticst.io.readers.base import Reader, ReadError, Wanted, find_file, needed_columns, needed_file
 from semanticst.io.readers.mtx import MATRIX, read_mtx
 from semanticst.io.readers.tabular import Layout, layout_of, read_columns, read_counts
+from semanticst.io.understood import UnitUnknown
 
 CURIO = "*MatchedBeadLocation*.csv*"
 """Curio Seeker, whose pixels are of no stated size."""
@@ -53,12 +54,14 @@ def read_slideseq(folder: Path, wanted: Wanted) -> ad.AnnData:
     spatial = places.to_numpy()[at]
     in_pixels = not curio and np.ptp(spatial, axis=0).max() > PUCK_UM
     if curio:
-        notes.append("Curio Seeker does not say its unit; spatial_unit or um_per_px in the samplesheet states it")
-    elif not in_pixels:
         notes.append(
-            "the beads span less than a puck does in pixels: whether they are pixels of 0.65 um is not certain, so the "
-            "unit is unknown; spatial_unit in the samplesheet states it"
+            UnitUnknown("Curio Seeker does not say its unit; spatial_unit or um_per_px in the samplesheet states it")
         )
+    elif not in_pixels:
+        text = (
+            "the beads span less than a puck does in pixels: whether they are pixels of 0.65 um is not certain, so the "
+        )
+        notes.append(UnitUnknown(text + "unit is unknown; spatial_unit in the samplesheet states it"))
     adata = assemble(
         rows_of(X, rows), beads[rows], genes, spatial, unit="px" if in_pixels else "unknown", platform="slideseq",
         um_per_unit=PIXEL if in_pixels else None, notes=notes, matrix=counts_file.name,

@@ -12,11 +12,13 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from semanticst.constants import CELL_AREA
 from semanticst.io.gene_names import NAMELESS
 from semanticst.io.readers.assembly import assemble, only_once, pair_up, rows_of, same_spelling
-from semanticst.io.readers.base import Reader, ReadError, Wanted
+from semanticst.io.readers.base import AREA_IN_UNITS, Reader, ReadError, Wanted
 from semanticst.io.readers.column_names import (
     AREAS,
+    AREAS_UM2,
     IDS,
     TYPES,
     depth_column,
@@ -37,6 +39,7 @@ from semanticst.io.readers.tabular import (
     without_row_numbers,
 )
 from semanticst.io.several_sections import SECTION_COLUMNS, check_sections, plain
+from semanticst.io.understood import UnitUnknown
 
 TABLE = r"\.(csv|tsv|txt)(\.gz)?$"
 COUNTS = re.compile(r"(^|[_.-])(counts?|expression|matrix|intensities)" + TABLE, re.IGNORECASE)
@@ -103,7 +106,13 @@ def read_single(file: Path, wanted: Wanted) -> ad.AnnData:
         check_sections(ids, pd.DataFrame(obs, index=cells.index), cells[list(spatial[:2])].to_numpy())
         only_once(ids, file)
     notes.insert(0, f"taken for features: {len(features)} columns, {features[0]} to {features[-1]}")
-    used = {ids_in, *spatial, *(c for c in cells if plain(latin(c)) in _USED or _is_part(c, wanted.part_columns))}
+    boxed = BOX if spatial[0] not in table.columns else ()
+    used = {
+        ids_in,
+        *spatial,
+        *(c for c in table.columns if plain(c) in boxed),
+        *(c for c in cells if plain(latin(c)) in _USED or _is_part(c, wanted.part_columns)),
+    }
     notes += told_roles({c: role for c, role in no_features.items() if c not in used})
     return assemble(
         X, ids, features, cells[list(spatial)].to_numpy(), unit=unit, notes=notes + _unit_notes(unit, spatial), obs=obs
@@ -224,14 +233,14 @@ def _is_part(column: str, part_columns: tuple[str, ...]) -> bool:
 
 
 def _obs(cells: pd.DataFrame, unit: str, part_columns: tuple[str, ...] = ()) -> dict[str, object]:
-    """Columns that later steps can use; an area only where it is certainly in square micrometres."""
+    """Columns that later steps can use. An area whose name has no unit is in that of the coordinates, squared."""
     obs: dict[str, object] = {}
     for column in cells:
         name = plain(latin(column))
         if name in TYPES and not _is_part(column, part_columns):
             obs["cell_type"] = cells[column].to_numpy()
-        elif name in AREAS and (unit == "um" or name.endswith("um2")):
-            obs["cell_area"] = cells[column].to_numpy()
+        elif name in AREAS:
+            obs[CELL_AREA if unit == "um" or name in AREAS_UM2 else AREA_IN_UNITS] = cells[column].to_numpy()
         elif name in KEPT or _is_part(column, part_columns):
             obs[column] = cells[column].to_numpy()
     return obs
@@ -240,7 +249,8 @@ def _obs(cells: pd.DataFrame, unit: str, part_columns: tuple[str, ...] = ()) -> 
 def _unit_notes(unit: str, columns: tuple[str, ...]) -> list[str]:
     if unit != "unknown":
         return []
-    return [f"the columns {' and '.join(columns[:2])} do not say their unit; spatial_unit in the samplesheet states it"]
+    which = " and ".join(columns[:2])
+    return [UnitUnknown(f"the columns {which} do not say their unit; spatial_unit in the samplesheet states it")]
 
 
 def _one(folder: Path, pattern: re.Pattern, besides: Path | None = None) -> Path | None:

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from semanticst.io.columns import MISSING
 from semanticst.io.gene_names import NAMELESS
 from semanticst.io.readers.base import ReadError, damaged, needed_columns
 from semanticst.io.readers.files import encoding_of, not_utf8, open_text, reading
@@ -312,7 +313,31 @@ def _first_wrong(table: Layout, numbers: list[int], n_good: int) -> ReadError | 
 
 def _no_value(table: Layout, row: int, column: str, value: object, wanted: str = "number") -> ReadError:
     """row : 0 for the first row after the header."""
-    shown = "the cell is empty, or the row is cut off" if pd.isna(value) or value == "" else f"'{value}' is no {wanted}"
+    place = f"{table.file.name}: row {table.n_skipped + row + 1}, column {column}"
+    if is_empty(value):
+        return ReadError(f"{place}: {_how_empty(table, column)}")
+    shown = f"'{value}' is no {wanted}"
     if re.fullmatch(r"-?\d+,\d+", str(value)):
         shown += "; a decimal comma? Export the table with a point"
-    return ReadError(f"{table.file.name}: row {table.n_skipped + row + 1}, column {column}: {shown}")
+    elif re.search(r"[^\W\d_]", str(value)) and value == table.first[table.columns.index(column)].strip('"'):
+        shown += "; if the column is no marker and no gene, take it out of the table"
+    return ReadError(f"{place}: {shown}")
+
+
+def is_empty(value: object) -> bool:
+    """Whether a cell of a table has no value, or a text that programs write for none."""
+    return bool(pd.isna(value)) or str(value).strip().strip('"').lower() in MISSING
+
+
+def _how_empty(table: Layout, column: str) -> str:
+    """How many cells of a column are empty, and what to do."""
+    position = table.columns.index(column)
+    try:
+        values = pd.concat(chunks_of(table, {position: str}))[position]
+    except ReadError:
+        return "the cell is empty, or the row is cut off"
+    n = int(values.map(is_empty).sum())
+    if n == len(values):
+        return f"the column is empty: none of its {n} cells has a value. Take it out of the table, or export it again"
+    some = f"the cell is empty ({n} of {len(values)} cells of the column are), or the row is cut off"
+    return f"{some}. Fill them, or take out the column or these rows"
