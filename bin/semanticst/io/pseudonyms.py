@@ -34,6 +34,24 @@ KEPT = frozenset(Obs) | {CELL_AREA}
 """Columns of cells that the pipeline makes or uses. Any other may hold an id under another name."""
 _SIGNS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 _LENGTH = 6
+_LONG_NUMBER = 5
+"""Digits from which a whole number that each patient has for itself is taken for one of a hospital."""
+_YEAR, _MONTH, _DAY = r"(?:1[89]|20)\d\d", r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12]\d|3[01])"
+_NAME = "(?:jan|feb|mar|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[a-z]*"
+_DATE = re.compile(
+    rf"(?:{_YEAR}[-/.]{_MONTH}(?:[-/.]{_DAY})?|{_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
+    rf"|{_DAY}[-/.] ?{_DAY}[-/.] ?(?:{_YEAR}|\d\d)|{_MONTH}[-/.]{_YEAR}"
+    rf"|{_DAY}[-. ]*{_NAME}[-., ]*(?:{_YEAR}|\d\d)|{_NAME}[-., ]*(?:{_DAY}[-., ]+)?{_YEAR})"
+    r"(?:[T ]\d{1,2}:\d\d.*)?",
+    re.IGNORECASE,
+)
+_TELLING_HEADINGS = frozenset({
+    "name", "patientname", "fullname", "surname", "lastname", "familyname", "firstname", "forename", "givenname",
+    "initials", "mrn", "patientid", "hospitalnumber", "hospitalid", "casenumber", "medicalrecordnumber",
+    "nhsnumber", "ssn", "socialsecuritynumber", "insurancenumber", "dob", "dateofbirth", "birthdate", "birthday",
+    "address", "street", "postcode", "postalcode", "zip", "zipcode", "phone", "telephone", "email"
+})  # fmt: skip
+"""Headings, without signs and spaces, of columns that tell who a patient is, whatever they hold."""
 _TRIES = 1000
 
 
@@ -179,22 +197,36 @@ def read_key(path: Path) -> Pseudonyms:
 
 
 def telling_columns(table: pd.DataFrame, known: Iterable[str]) -> list[str]:
-    """Columns that tell who a row is about: texts of which nearly every row has its own, or the row's own id.
+    """Columns that tell who a row is about.
 
-    ``known``: columns that are none. Numbers of a hospital, dates of birth, names. Measured values, which are numbers,
-    are none of them.
+    Dates (all but a year alone), also if some are shared; headings that say so (``mrn``, ``surname``); the row's own
+    id; texts, and whole numbers as long as those of a hospital, of which nearly every patient, or every row, has its
+    own. Measured values, which are short or have decimals, are none of them. ``known``: columns that are not looked at.
     """
     known = {*known, "patient", "sample"}
-    found = []
-    for column in [c for c in table if c not in known]:
-        values = table[column].map(clean_value)
-        values = values[values != ""]
-        same = any((table.loc[values.index, kind] == values).mean() > 0.5 for kind in KINDS if kind in table)
-        text = pd.to_numeric(values, errors="coerce").isna().mean() > 0.5
-        many = len(values) >= 5 and values.nunique() > 0.9 * len(values)
-        if len(values) and (same or (text and many)):
-            found.append(column)
-    return found
+    return [column for column in table if column not in known and _tells(table, column)]
+
+
+def _tells(table: pd.DataFrame, column: str) -> bool:
+    values = table[column].map(clean_value)
+    values = values[values != ""]
+    if values.empty:
+        return False
+    if re.sub(r"[\W_]+", "", column).casefold() in _TELLING_HEADINGS or values.str.fullmatch(_DATE).mean() > 0.5:
+        return True
+    if any((table.loc[values.index, kind] == values).mean() > 0.5 for kind in KINDS if kind in table):
+        return True
+    # sections of a patient repeat what tells of the patient
+    of = table.loc[values.index, "patient"] if "patient" in table else values.index
+    pairs = pd.DataFrame({"of": of, "value": values}).drop_duplicates()
+    if pairs["value"].nunique() <= 0.9 * len(pairs):
+        return False
+    whole = values.str.fullmatch(r"\d+(\.0+)?")
+    digits = values[whole].str.replace(r"\.0+$", "", regex=True)
+    numbers = whole.mean() > 0.5 and len(pairs) >= 2
+    if numbers and ((digits.str.len() >= _LONG_NUMBER).mean() > 0.5 or digits.str.match("0\\d").any()):
+        return True
+    return len(pairs) >= 5 and pd.to_numeric(values, errors="coerce").isna().mean() > 0.5
 
 
 def hide_ids(texts: Iterable[str], row: Mapping[str, str]) -> list[str]:

@@ -79,6 +79,40 @@ def test_columns_that_tell_who_it_is():
     assert telling_columns(table, ("mrn",)) == ["born", "same"]
 
 
+@pytest.mark.parametrize(
+    ("column", "values", "tells"),
+    [
+        ("hospital", ["104512", "993321", "510044"], True),
+        ("hospital", ["0412", "0977", "1203"], True),
+        ("hospital", ["104512.0", "993321.0", ""], True),
+        ("born", ["1950-02-01", "1950-02-01", "1961-12-31"], True),
+        ("admitted", ["03/04/21", "03/04/21", "04/04/21"], True),
+        ("admitted", ["3 Mar 2021", "March 3, 2021", "Mar 2021"], True),
+        ("admitted", ["20210303", "20210303", "20210303"], True),
+        ("admitted", ["2021-03", "2021-03", "2021-03"], True),
+        ("operated", ["2021-03-04T10:00:00", "2021-03-04 11:30", ""], True),
+        ("Last name", ["Meier", "Meier", "Meier"], True),
+        ("year", ["2019", "2020", "2021"], False),
+        ("age", ["61", "70", "48"], False),
+        ("days", ["1204", "311", "96"], False),
+        ("ratio", ["104512.25", "993321.5", "510044.1"], False),
+        ("dose", ["10000", "10000", "10000"], False),
+        ("arm", ["a", "b", "c"], False),
+        ("stage", ["pT1a", "pT2", "pT3"], False),
+    ],
+)
+def test_numbers_dates_and_headings_that_tell_who_it_is(column, values, tells):
+    table = pd.DataFrame({"patient": ["p1", "p2", "p3"], column: values})
+    assert (telling_columns(table, ()) == [column]) is tells
+
+
+def test_what_tells_of_a_patient_does_so_in_each_section_of_the_patient():
+    patients = [f"p{i}" for i in range(6) for _ in range(3)]
+    table = pd.DataFrame({"sample": [f"s{i}" for i in range(18)], "patient": patients,
+                          "mrn_no": [f"M-{p}" for p in patients], "visit": ["a", "b", "c"] * 6})  # fmt: skip
+    assert telling_columns(table, ()) == ["mrn_no"]
+
+
 def test_a_telling_column_stays_where_a_contrast_uses_it(tmp_path, caplog):
     patients = pd.DataFrame({"patient": list("abcde"), "born": [f"{i}.1.50" for i in range(5)], "name": list("vwxyz")})
     sheet = pd.DataFrame({"sample": [f"s{i}" for i in range(5)], "patient": list("abcde"), "path": "x", "batch": "1"})
@@ -93,6 +127,11 @@ def test_a_telling_column_stays_where_a_contrast_uses_it(tmp_path, caplog):
     # what reads the samples needs paths and ids
     assert {row["own_sample"] for row in hidden.read} == set(sheet["sample"])
     assert {row["path"] for row in hidden.read} == {"x"}
+    assert "slide" not in caplog.text
+    dated = sheet.assign(slide=[f"H21-{i}455" for i in range(5)])
+    again = Tables(dated, dated.assign(exclude=""), patients, questions, dated.to_dict("records"))
+    pseudonymised(again, None, ["sample", "patient", "path", "batch", "slide", "exclude"], tmp_path)
+    assert "slide: its values are published" in caplog.text
 
 
 def test_a_sample_that_was_read_does_not_tell_whose_it_is(tmp_path):
