@@ -17,41 +17,43 @@ LINES = {
 STATIONS = {
     # process: (column, row, words below)
     "COHORT_SIMULATE": (0, 0, "simulated cohort"),
-    "SAMPLESHEET_CHECK": (0, 1, "tables checked"),
-    "SAMPLE_INGEST": (1, 1, "any format read"),
-    "SAMPLE_QC": (2, 1, "cells judged"),
-    "COHORT_FEATURES": (3, 1, "components, Harmony"),
-    "GRAPH_BUILD": (4, 1, "semantic graphs"),
-    "MODEL_TRAIN": (5, 1, "one network"),
-    "MODEL_EMBED": (6, 1, "embedding"),
-    "MODEL_DENOISE": (7, 0, "denoised values"),
-    "NICHE_CLUSTER": (7, 1, "niches, reproducibility"),
-    "COHORT_ASSEMBLE": (8, 1, "one object, one model"),
-    "COHORT_MIXING": (9, 1, "maps before and after"),
-    "NICHE_DESCRIBE": (9, 2, "markers, maps"),
-    "NICHE_ASSOCIATE": (10, 2, "a task per contrast"),
-    "NICHE_COLLECT": (11, 2, "all contrasts"),
-    "REPORT_PLANTED": (12, 2, "truth (simulated)"),
-    "COHORT_ANNOTATE": (9, 0, "names, clinical columns"),
-    "EXPORT_WRITE": (10, 0, "files for other programs"),
-    "EXPLORER_BUILD": (11, 0, "explorer"),
-    "REPORT_QC": (3, 3, "samples and limits"),
-    "REPORT_SUMMARY": (11, 3, "the answer first"),
-    "REPORT_METHODS": (12, 3, "methods text"),
-    "REPORT_MULTIQC": (13, 3, "the report"),
+    "SAMPLESHEET_CHECK": (1, 1, "tables checked"),
+    "SAMPLE_INGEST": (2, 1, "any format read"),
+    "SAMPLE_QC": (3, 1, "cells judged"),
+    "COHORT_FEATURES": (4, 1, "components, Harmony"),
+    "GRAPH_BUILD": (5, 1, "semantic graphs"),
+    "MODEL_TRAIN": (6, 1, "one network"),
+    "MODEL_EMBED": (7, 1, "embedding"),
+    "MODEL_DENOISE": (8, 0, "denoised values"),
+    "NICHE_CLUSTER": (8, 1, "niches, reproducibility"),
+    "COHORT_ASSEMBLE": (9, 1, "one object, one model"),
+    "COHORT_MIXING": (10, 1, "maps before and after"),
+    "NICHE_DESCRIBE": (10, 2, "markers, maps"),
+    "NICHE_ASSOCIATE": (11, 2, "a task per contrast"),
+    "NICHE_COLLECT": (12, 2, "all contrasts"),
+    "REPORT_PLANTED": (13, 2, "truth (simulated)"),
+    "COHORT_ANNOTATE": (10, 0, "names, clinical columns"),
+    "EXPORT_WRITE": (11, 0, "files for other programs"),
+    "EXPLORER_BUILD": (12, 0, "explorer"),
+    "REPORT_QC": (4, 3, "samples and limits"),
+    "REPORT_SUMMARY": (12, 3, "the answer first"),
+    "REPORT_METHODS": (13, 3, "methods text"),
+    "REPORT_MULTIQC": (14, 3, "the report"),
 }
 ROUTES = [
-    ("samples", ["COHORT_SIMULATE", "SAMPLESHEET_CHECK", "SAMPLE_INGEST", "SAMPLE_QC"]),
-    ("cohort", ["SAMPLE_QC", "COHORT_FEATURES", "GRAPH_BUILD", "MODEL_TRAIN", "MODEL_EMBED", "NICHE_CLUSTER",
-                "COHORT_ASSEMBLE"]),
-    ("cohort", ["COHORT_ASSEMBLE", "COHORT_MIXING"]),
-    ("cohort", ["MODEL_EMBED", "MODEL_DENOISE"]),
+    # those that leave another line are drawn before it
     ("files", ["COHORT_ASSEMBLE", "COHORT_ANNOTATE", "EXPORT_WRITE", "EXPLORER_BUILD"]),
     ("outcome", ["COHORT_ASSEMBLE", "NICHE_DESCRIBE", "NICHE_ASSOCIATE", "NICHE_COLLECT", "REPORT_PLANTED",
                  "REPORT_MULTIQC"]),
     ("report", ["SAMPLE_QC", "REPORT_QC", "REPORT_SUMMARY", "REPORT_METHODS", "REPORT_MULTIQC"]),
+    ("cohort", ["MODEL_EMBED", "MODEL_DENOISE"]),
+    ("cohort", ["SAMPLE_QC", "COHORT_FEATURES", "GRAPH_BUILD", "MODEL_TRAIN", "MODEL_EMBED", "NICHE_CLUSTER",
+                "COHORT_ASSEMBLE", "COHORT_MIXING"]),
+    ("samples", ["COHORT_SIMULATE", "SAMPLESHEET_CHECK", "SAMPLE_INGEST", "SAMPLE_QC"]),
 ]  # fmt: skip
-STEP, TOP, ROW, LEFT = 156, 110, 120, 90
+STEP, TOP, ROW, LEFT = 172, 110, 120, 90
+GAP = 12
+"""Pixels on either side of the middle between two columns that hold no name."""
 ON_REQUEST = ("COHORT_SIMULATE", "MODEL_DENOISE", "REPORT_PLANTED")
 """Stations where only some runs stop: drawn with a thin ring."""
 
@@ -63,7 +65,7 @@ def place(process: str) -> tuple[int, int]:
 
 
 def track(stations: list[str]) -> str:
-    """Path through the stations: straight along a row, a soft curve between rows."""
+    """Path through the stations: straight along a row; between rows a curve in the gap that names of stations leave."""
     x, y = place(stations[0])
     path = [f"M{x} {y}"]
     for process in stations[1:]:
@@ -71,8 +73,8 @@ def track(stations: list[str]) -> str:
         if to_y == y or to_x == x:
             path.append(f"L{to_x} {to_y}")
         else:
-            bend = x + STEP // 2
-            path.append(f"C{bend} {y} {bend} {to_y} {x + STEP} {to_y} L{to_x} {to_y}")
+            start, bend, end = x + STEP // 2 - GAP, x + STEP // 2, x + STEP // 2 + GAP
+            path.append(f"L{start} {y} C{bend} {y} {bend} {to_y} {end} {to_y} L{to_x} {to_y}")
         x, y = to_x, to_y
     return " ".join(path)
 

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from helpers import ROOT
+from pipeline_helpers import modules
 from semanticst import __version__
 
 TEXTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CITATIONS.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -107,3 +108,33 @@ def test_messages_of_the_troubleshooting_are_those_that_are_written():
     longest = {q: max((part.strip() for part in split), key=len) for q, split in parts.items()}
     missing = [part for part in longest.values() if part not in source]
     assert missing == []
+
+
+def published() -> set[str]:
+    """What a run publishes, as its workflows say: paths of files, and of folders whose files have other names."""
+    patterns = {
+        (module.name, emitted): path
+        for module in modules()
+        for path, emitted in re.findall(r"""path\(['"]([^'"]+)['"]\)\s*, emit: (\w+)""", module.block("output"))
+    }
+    paths = {"pipeline_info/software_versions.yml", "pipeline_info/outputs.csv", "pipeline_info/params.json",
+             "pipeline_info/running.json"}  # fmt: skip
+    for text in (path.read_text() for path in ROOT.glob("subworkflows/local/*/main.nf")):
+        for folder, process, emitted in re.findall(r"publishedIn\('([^']+)', (\w+)\.out\.(\w+)\)", text):
+            name = patterns[process, emitted].replace("${meta.id}", "{contrast}").split("/")[-1]
+            several = re.fullmatch(r"\{(\w+,[\w,]+)\}(\..+)", name)
+            names = [f"{one}{several[2]}" for one in several[1].split(",")] if several else [name]
+            paths |= {f"{folder}/{'' if '*' in one or '.' not in one else one}" for one in names}
+    return paths
+
+
+def test_what_each_published_file_discloses_is_told():
+    text = (ROOT / "docs/output.md").read_text()
+    told = text[text.index("## What each file discloses") : text.index("[Sharing results]")]
+    named = set(re.findall(r"`([^`]+)`", told))
+    # a row names its folder once; a folder of files of other names has a row of its own
+    absent = {path for path in published() if not {path, path.rsplit("/", 1)[1] or path} & named}
+    assert absent <= {"niches/", "association/", "pipeline_info/"}, "docs/output.md, 'What each file discloses'"
+    tables = set(re.findall(r"`(?:niches/)?(niches?_\w+\.csv(?:\.gz)?)`", text))
+    assert len(tables) > 12
+    assert tables <= {name.removeprefix("niches/") for name in named}
