@@ -42,7 +42,7 @@ def test_groups_events_and_who_is_left_out(tmp_path):
     assert response["left_out_sections"] == {"outside the subset": 4, "no age": 1}
     assert (survival["patients"], survival["events"], survival["median_time"]) == (12, 6, 6.5)
     assert survival["cautions"][0].startswith(
-        "sections of several timepoint (baseline, week6) are summed in 4 patients"
+        "sections that differ in timepoint (baseline, week6) are added up in 4 patients"
     )
     assert found["problems"] == []
 
@@ -67,7 +67,7 @@ def test_batch_that_is_the_contrast_is_told_before_a_run(tmp_path):
     batch = found["contrasts"][0]["batch"]
     assert code == 0
     assert (batch["measure"], batch["strength"]) == ("Cramer's V", pytest.approx(1.0))
-    assert "not testable: batch is nested in the contrast" in batch["follows"]
+    assert "not testable: each batch holds one group of the contrast only" in batch["follows"]
     assert found["contrasts"][0]["untestable"] == batch["follows"]
 
 

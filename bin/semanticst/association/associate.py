@@ -347,11 +347,11 @@ def _sparse_warning(row: dict, features: Features, min_cells: int) -> list[str]:
     shown = features.shown[row["feature"], row["niche"]]
     if row["feature"] == "proportion":
         n = int((shown > 0).sum())
-        return [f"cells of this niche in {n} units only"] if 0 < n < 3 else []
+        return [f"cells of this niche in {n} patients (or sections) only"] if 0 < n < 3 else []
     n = int(shown.isna().sum())
     contact = row["feature"].startswith("contact_with")
-    few = "too few expected contacts" if contact else f"fewer than {min_cells} cells of this niche"
-    return [f"{n} units have {few}: not used"] if 0 < n < len(shown) else []
+    few = "too few contacts of these niches are expected" if contact else f"fewer than {min_cells} cells of this niche"
+    return [f"{n} of {len(shown)} patients (or sections) left out: {few}"] if 0 < n < len(shown) else []
 
 
 def _ordered(table: pd.DataFrame) -> pd.DataFrame:

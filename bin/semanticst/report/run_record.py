@@ -99,7 +99,7 @@ def run_facts(
         "ran_pseudo_share": settings["pseudo_share"],
         "ran_min_cells": settings["min_cells"],
         "ran_inside": bool({"fragmentation", "cell_types", "gene_sets"} & set(settings["features"])),
-        "ran_log_cells": settings["log_cells"] == "auto" and "adjusted for log cells per patient" in warnings,
+        "ran_log_cells": settings["log_cells"] == "auto" and "adjusted for the number of cells per patient" in warnings,
         "ran_size_terms": settings["log_cells"] != "false"
         and bool({"fragmentation", "contacts"} & set(settings["features"])),
         "ran_draws": "cell_types" in settings["features"],
@@ -112,7 +112,7 @@ def run_facts(
         "ran_batch_means": "batches are compared (" in warnings,
         "ran_cluster_means": "are compared (" in warnings and "means of each " in warnings,
         "ran_batch_blocks": "compared inside batches only" in warnings,
-        "ran_batch_withheld": "batch is nested in the contrast (" in warnings and "not testable: batch" in warnings,
+        "ran_batch_withheld": "not testable: each batch holds one group" in warnings,
     }
 
 

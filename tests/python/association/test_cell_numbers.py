@@ -59,9 +59,7 @@ def test_both_estimates_stand_in_the_row_which_says_so():
     assert (row["ci_low_without_cells"], row["p_without_cells"]) == pytest.approx((other["ci_low"], other["p"]))
     assert row["effect"] != pytest.approx(other["effect"])
     assert LOG_CELLS in row["model"]
-    assert (
-        f"adjusted for log cells per patient (r = {row['cells_correlation']:.2f} with the contrast)" in row["warnings"]
-    )
+    assert f"(log cells, r = {row['cells_correlation']:.2f})" in row["warnings"]
     assert "can hardly be told apart" in row["warnings"]
     assert "are not adjusted for" in other["warnings"]
     assert np.isnan(other["p_without_cells"])

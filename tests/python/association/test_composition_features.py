@@ -149,7 +149,7 @@ def with_batch(cohort: Cohort, batches, **columns) -> Cohort:
 @pytest.mark.parametrize(
     ("batches", "expected"),
     [
-        (["b1"] * 8 + ["b2"] * 8, "nested in the contrast"),
+        (["b1"] * 8 + ["b2"] * 8, "(nested, "),
         ([f"b{i // 2}" for i in range(16)], "batches are compared (4 v 4), each by the mean of its patients"),
         (["b1"] * 7 + ["b2"] + ["b2"] * 7 + ["b1"], "compared inside batches only"),
         (["b1", "b2"] * 8, ""),

@@ -227,7 +227,7 @@ def test_rare_niche_is_pointed_out():
     counts = cohort.counts.copy()
     counts.loc[counts.index[2:], 5] = 0
     row = row_of(Cohort(cohort.sections, counts, cohort.clinical).ask("groups", column="group"), 5)
-    assert "cells of this niche in 2 units only" in row["warnings"]
+    assert "cells of this niche in 2 patients (or sections) only" in row["warnings"]
 
 
 def test_few_permutations_are_pointed_out():

@@ -10,6 +10,7 @@ from semanticst.association.planning.plan import draw_power, given_variance, pla
 from semanticst.association.planning.power import Study, closed_form, power
 from semanticst.association.planning.variance import variance_components
 from semanticst.errors import BadInput
+from semanticst.units import percent
 
 
 @pytest.mark.parametrize(("patients", "effect"), [(8, 1.2), (10, 1.0), (20, 0.5), (20, 1.0)])
@@ -97,8 +98,8 @@ def test_sentence_names_the_smallest_study_that_reaches_the_target(tmp_path):
     row = enough.iloc[0]
     each = f"{row['sections']} section" + ("s" if row["sections"] > 1 else "")
     assert (
-        f"With {row['patients']} patients per group and {each} each the study has {row['power_corrected']:.0%} power"
-        in text
+        f"With {row['patients']} patients per group and {each} each the study has {percent(row['power_corrected'])} "
+        "power" in text
     )
     assert "For a difference of 0.2 in the log-ratio of a niche (about 1.2 times as frequent) none of these" in text
     assert "corrected for 4 niches" in text

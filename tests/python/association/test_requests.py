@@ -43,7 +43,7 @@ def test_strata_hold_within_patients(asked):
     reason = "nobody has several values of side inside patient and batch"
     if not asked.get("strata") and not asked.get("block"):
         # nothing asked, or a covariate: the batch is judged, or goes with the contrast in the model
-        reason = "batch is nested in the contrast" if not asked else "determine the contrast"
+        reason = "each batch holds one group of the contrast only" if not asked else "determine the contrast"
     assert table["warnings"].str.contains(f"not testable: .*{reason}").all()
 
 
@@ -268,7 +268,8 @@ def test_time_points_that_are_added_up_are_said():
     cohort = with_columns(cohort, timepoint=cohort.sections["side"].map({"s0": "baseline", "s1": "week6"}))
     sections = cohort.sections[["patient", "group", "timepoint", "batch"]]
     caution = (
-        "sections of several timepoint (baseline, week6) are summed in 12 patients: choose with subset, or set block"
+        "sections that differ in timepoint (baseline, week6) are added up in 12 patients: choose some with subset, or "
+        "compare them with block"
     )
     assert build_design(Contrast("c", "groups", column="group"), sections).warnings == [caution]
     one = Contrast("c", "groups", column="group", subset="timepoint == baseline")

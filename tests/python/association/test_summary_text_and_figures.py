@@ -82,7 +82,7 @@ def test_smallest_hazard_ratio_that_could_have_been_found():
 
 def test_paragraph_of_untestable_contrast_gives_the_reason():
     text = paragraph(make_cohort((2, 9)).ask("groups", column="group"))
-    assert "Nothing could be tested: not testable: fewer than 3 patients in a group" in text
+    assert "Nothing could be tested: fewer than 3 patients in a group" in text
 
 
 def test_paragraph_names_who_was_left_out_and_what_holds_for_all_rows():
@@ -93,7 +93,7 @@ def test_paragraph_names_who_was_left_out_and_what_holds_for_all_rows():
         Cohort(sections, cohort.counts, cohort.clinical).ask("groups", column="group", covariates=("age",))
     )
     assert "Left out: 1 patient (no age)." in text
-    assert "Nothing could be tested: not testable: batch is nested in the contrast" in text
+    assert "Nothing could be tested: each batch holds one group of the contrast only" in text
 
 
 def test_sentences_of_other_types():

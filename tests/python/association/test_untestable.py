@@ -20,7 +20,7 @@ def dummies(n):
     return {f"d{i}": lambda number, _, i=i: (number == i).astype(int).astype(str) for i in range(n)}
 
 
-ALIKE = "not testable: covariates or blocks determine the contrast, or leave no degree of freedom"
+ALIKE = "not testable: covariates or blocks determine the contrast, or leave too few patients"
 BY_SIDE = {"batch": lambda _, s: s["side"].map({"s0": "A", "s1": "B"})}
 CASES = {
     "a batch per side": (cohort_with((10,), 2, **BY_SIDE), ALIKE, {

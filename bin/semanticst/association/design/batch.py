@@ -130,12 +130,17 @@ def account_for_batch(design: Design) -> tuple[Design, BatchCheck]:
         return design, check
     value = f"{check.measure} = {check.strength:.2f}"
     if check.nested and check.clusters is None:
-        reason = f"not testable: batch is nested in the contrast ({value}): an effect of batch looks the same"
+        reason = (
+            f"not testable: each batch holds one group of the contrast only (nested, {value}), so that an effect of "
+            "the "
+            "batches would look the same"
+        )
         return replace(design, untestable=reason), check
     if check.nested:
         sizes = pd.Series(check.clusters).groupby(design.units["value"].to_numpy()).nunique()
         note = (
-            f"batch is nested in the contrast ({value}): batches are compared ({_versus(design, sizes)}), each by the "
+            f"each batch holds one group of the contrast only (nested, {value}): batches are compared "
+            f"({_versus(design, sizes)}), each by the "
         )
         return _warned(replace(design, clusters=check.clusters), f"{note}mean of its patients"), check
     if check.strength < CONFOUNDED and check.p >= CHANCE:
@@ -143,18 +148,21 @@ def account_for_batch(design: Design) -> tuple[Design, BatchCheck]:
     value += f", p = {check.p:.2g}"
     batch = design.sections.groupby("unit")["batch"]
     if len(design.sections[["unit", "batch"]].drop_duplicates()) > len(design.units):
-        note = f"batch and contrast are confounded ({value}): p may reflect the batch"
+        note = f"the contrast differs between batches (confounded, {value}): p may reflect the batch"
         return _warned(design, note), check
     code = batch.first().loc[design.units.index].astype(str)
     if design.within_patient:
         dummies = pd.get_dummies(code, prefix="batch", drop_first=True, dtype=float)
         covariates = pd.concat([design.covariates, dummies], axis=1)
         design = replace(design, covariates=covariates)
-        return _warned(design, f"batch and contrast are confounded ({value}): adjusted for batch"), check
+        return _warned(design, f"the contrast differs between batches (confounded, {value}): adjusted for batch"), check
     blocks = pd.DataFrame({"block": design.blocks, "batch": code.to_numpy()}).groupby(["block", "batch"]).ngroup()
     design = replace(design, blocks=blocks.to_numpy(), block_names=(*design.block_names, "batch"))
     design = without_uncompared(design)
-    return _warned(design, f"batch and contrast are confounded ({value}): compared inside batches only"), check
+    return _warned(
+        design,
+        (f"the contrast differs between batches (confounded, {value}): patients are compared inside batches only"),
+    ), check
 
 
 def _versus(design: Design, sizes: pd.Series) -> str:

@@ -38,7 +38,9 @@ def pooling_cautions(contrast: Contrast, sections: pd.DataFrame) -> list[str]:
         who = "1 patient" if n == 1 else f"{n} patients"
         values = ", ".join(sorted(sections[column].dropna().unique()))
         cautions.append(
-            f"sections of several {column} ({values}) are summed in {who}: choose with subset, or set block"
+            f"sections that differ in {column} ({values}) are added up in {who}: choose some with subset, or compare "
+            "them "
+            "with block"
         )
     return cautions
 

@@ -214,7 +214,8 @@ def _report(tests: pd.DataFrame, flows: pd.DataFrame, at_baseline: pd.DataFrame,
     wide = words.pivot_table(index="name", columns="group", values="text", aggfunc="first", sort=False).head(MOST_ROWS)
     columns = {group: Column(str(group), "Patients, or median (quartiles)") for group in wide}
     text = (
-        "Who is compared: numbers of patients (percent), or median (quartiles). Differences are described, not tested."
+        "Who is compared: numbers of patients (percent), or median (quartiles). Differences are described, not tested. "
+        "Percentages are rounded, so that they may add up to 99 or 101."
     )
     multiqc.table(
         outdir, Section("contrasts_baseline", ASSOCIATION, "Patients at baseline", text), wide, columns, "Variable"

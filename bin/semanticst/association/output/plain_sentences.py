@@ -6,6 +6,7 @@ import pandas as pd
 from semanticst.association.associate import Association
 from semanticst.association.checks.echo import ECHO
 from semanticst.association.output.summary_text import (
+    borderline,
     compared_levels,
     feature_name,
     is_share,
@@ -56,17 +57,18 @@ def plain_sentence(result: Association, row: pd.Series) -> str:
         explained = f"{100 * row['effect']:.0f} % of its variance explained"
         evidence = f"{explained}, {p_text(row['q'], 'q')}, {patients}"
         return f"{name} differs between {_levels(result)} ({evidence}){_pairs(result, row)}."
+    unsure = borderline(row["ci_low"], row["ci_high"], row["q"])
     if result.contrast.type == "survival":
         course = "shorter" if row["effect"] > 0 else "longer"
         ratio = f"hazard ratio {row['hazard_ratio']:.2f} per SD"
         interval = f"95 % CI {row['hazard_ratio_low']:.2f} to {row['hazard_ratio_high']:.2f}"
         evidence = f"{ratio} ({interval}), {p_text(row['q'], 'q')}, {patients}, {plural(int(row['n_events']), 'event')}"
-        return f"{name}: higher abundance, {course} time to {result.contrast.event}; {evidence}{_echo(row)}."
+        return f"{name}: higher abundance, {course} time to {result.contrast.event}; {evidence}{_echo(row)}.{unsure}"
     if result.contrast.type == "continuous":
         course = "more" if row["effect"] > 0 else "less"
         evidence = f"{_effect(row, ' per SD')}, {patients}{_echo(row)}"
-        return f"{name}: {course} of it with higher {result.contrast.column}; {evidence}."
-    return f"{name}{_means(result, row)}; {_effect(row)}, {patients}{_echo(row)}."
+        return f"{name}: {course} of it with higher {result.contrast.column}; {evidence}.{unsure}"
+    return f"{name}: {_means(result, row)}; {_effect(row)}, {patients}{_echo(row)}.{unsure}"
 
 
 def _entry(result: Association, row: pd.Series) -> dict:
@@ -81,7 +83,7 @@ def _means(result: Association, row: pd.Series) -> str:
     """More or less of it in which group, with the means of both where they go the same way."""
     low, high = compared_levels(result, row)
     course = "more" if row["effect"] > 0 else "less"
-    text = f": {course} in {high} than in {low}"
+    text = f"{course} in {high} than in {low}"
     if result.contrast.change or not is_share(row["feature"]):
         return text
     if not (row["mean_target"] - row["mean_reference"]) * row["effect"] > 0:
@@ -91,28 +93,30 @@ def _means(result: Association, row: pd.Series) -> str:
     )
 
 
-def _effect(row: pd.Series, unit: str = "") -> str:
-    """The effect with its interval; a log-ratio also as how many times the proportion."""
+def _effect(row: pd.Series, unit: str = "", adjusted: str = "q") -> str:
+    """The effect with its interval; a log-ratio also as how many times the proportion. adjusted : what q is called."""
     interval = f"95 % CI {row['ci_low']:.2f} to {row['ci_high']:.2f}"
     if row["feature"] == "proportion":
         times = np.exp(row["effect"])
         words = f"log-ratio {row['effect']:+.2f}{unit} ({interval}; {times:.2g} times)"
-        return f"{words}, {p_text(row['q'], 'q')}"
+        return f"{words}, {p_text(row['q'], adjusted)}"
     words = str(row["effect_type"]).replace("_", " ")
-    return f"{words} {row['effect']:+.2f}{unit} ({interval}), {p_text(row['q'], 'q')}"
+    return f"{words} {row['effect']:+.2f}{unit} ({interval}), {p_text(row['q'], adjusted)}"
 
 
 def _pairs(result: Association, row: pd.Series) -> str:
-    pairs = result.pairs_of(row) if row["q"] < SIGNIFICANT else pd.DataFrame()
-    if pairs.empty:
+    """Which levels differ, each with its effect; where none does by itself, that."""
+    if not row["q"] < SIGNIFICANT:
         return ""
+    pairs = result.pairs_of(row)
+    if pairs.empty:
+        return "; which of them differ cannot be told (no pair passes by itself)"
     said = []
     for _, pair in pairs.iterrows():
-        low, high = compared_levels(result, pair)
-        interval = f"95 % CI {pair['ci_low']:.2f} to {pair['ci_high']:.2f}"
-        course = "more" if pair["effect"] > 0 else "less"
-        said.append(f"{course} in {high} than in {low} ({pair['effect']:+.2f}, {interval})")
-    return f": {'; '.join(said)}"
+        unsure = borderline(pair["ci_low"], pair["ci_high"], pair["q"]).rstrip(".")
+        effect = _effect(pair, adjusted="p adjusted for the pairs")
+        said.append(f"{_means(result, pair)}; {effect}{unsure and f' ({unsure.strip()})'}")
+    return f". {'. '.join(text[:1].upper() + text[1:] for text in said)}"
 
 
 def _levels(result: Association) -> str:

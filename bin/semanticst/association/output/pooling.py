@@ -24,6 +24,7 @@ from semanticst.association.stats.results import OMNIBUS, PAIRWISE, PRIMARY, ben
 from semanticst.errors import BadInput, Problem
 from semanticst.plotting.style import FAINT, INK, new_figure, row_colour
 from semanticst.tables.delimited import read_table
+from semanticst.units import percent
 
 log = logging.getLogger(__name__)
 
@@ -200,7 +201,7 @@ def forest_of_studies(rows: pd.DataFrame, pooled: pd.DataFrame) -> Figure:
             y += 1
         ax.plot([row["ci_low"], row["ci_high"]], [y, y], color=INK, lw=2)
         ax.scatter(row["effect"], y, marker="D", s=40, color=row_colour(str(row["niche"])), edgecolor=INK, zorder=3)
-        labels.append((y, f"{title}, pooled (I\N{SUPERSCRIPT TWO} {row['i2']:.0%})"))
+        labels.append((y, f"{title}, pooled (I\N{SUPERSCRIPT TWO} {percent(row['i2'])})"))
         y += 2
     ax.axvline(0, color=FAINT, lw=1, zorder=1)
     ax.set_yticks([place for place, _ in labels], [text for _, text in labels], parse_math=False)

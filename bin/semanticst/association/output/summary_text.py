@@ -87,7 +87,7 @@ def finding_sentences(result: Association) -> list[str]:
     tested = result.primary[result.primary["p"].notna()].sort_values("p", kind="stable")
     if tested.empty:
         reasons = "; ".join(result.primary["warnings"].drop_duplicates().head(2))
-        return [f"Nothing could be tested: {reasons}."]
+        return [f"Nothing could be tested: {reasons.replace('not testable: ', '')}."]
     n_tests = int(tested["n_tests"].iloc[0])
     found = result.findings
     if found.empty:
@@ -137,6 +137,7 @@ def finding(result: Association, row: pd.Series, adjusted: str = "q") -> str:
     name, evidence = marked_name(result, row), f"{p_text(row['q'], adjusted)}; {int(row['n_patients'])} patients"
     beside = without_cells(row) + given_types(row) + agreement(row)
     interval = f"95 % CI {row['ci_low']:.2f} to {row['ci_high']:.2f}"
+    unsure = borderline(row["ci_low"], row["ci_high"], row["q"])
     share, (verb, scale) = is_share(row["feature"]), wording(row["feature"])
     kind = result.contrast.type
     if kind == "survival":
@@ -146,11 +147,11 @@ def finding(result: Association, row: pd.Series, adjusted: str = "q") -> str:
         events = f"{evidence}, {int(row['n_events'])} events"
         name = name.removesuffix(",")
         course = f"higher abundance, {course} time to {result.contrast.event}"
-        return f"{name}: hazard ratio {ratio}, {events}; {course}{beside}."
+        return f"{name}: hazard ratio {ratio}, {events}; {course}{beside}.{unsure}"
     if kind == "continuous":
         course = "more" if row["effect"] > 0 else "less"
         slope = f"{row['effect']:+.2f} per SD ({interval}){points(row)}, {evidence}{beside}"
-        return f"{name.removesuffix(',')}: {course} of it with higher {result.contrast.column}, {slope}."
+        return f"{name.removesuffix(',')}: {course} of it with higher {result.contrast.column}, {slope}.{unsure}"
     low, high = compared_levels(result, row)
     means = f"{shown(row['mean_target'], share)} in {high} and {shown(row['mean_reference'], share)} in {low}"
     if result.contrast.change:
@@ -159,7 +160,7 @@ def finding(result: Association, row: pd.Series, adjusted: str = "q") -> str:
         verb, scale = f"changes {result.contrast.change} on average by", f"interaction, {scale}"
     step = "change per step" if row["comparison"].startswith("trend") else "difference"
     effect = f"{scale}{step} {row['effect']:+.2f} ({interval}){points(row)}"
-    return f"{name} {verb} {means}: {effect}, {evidence}{beside}.{against_means(row)}"
+    return f"{name} {verb} {means}: {effect}, {evidence}{beside}.{against_means(row)}{unsure}"
 
 
 def without_cells(row: pd.Series) -> str:
@@ -248,6 +249,16 @@ def detectable_sentence(result: Association) -> str:
     n = int(rows["n_tests"].iloc[0])
     level = f"0.05 / {n} (what q asks of the smallest p)" if n > 1 else "0.05"
     return f"With these patients {' or '.join(effects)} would have been found with 80 % power at p < {level}."
+
+
+def borderline(low: float, high: float, adjusted: float, none: float = 0.0) -> str:
+    """Said where a finding (its corrected p) has an interval that includes no effect (``none``); empty elsewhere."""
+    if not (adjusted < SIGNIFICANT and low <= none <= high):
+        return ""
+    return (
+        " Borderline: it passes, yet its interval includes no effect; the two are worked out in different ways, and "
+        "disagree here."
+    )
 
 
 def against_means(row: pd.Series) -> str:

@@ -1,6 +1,5 @@
 """Files of a contrast: table, record for the report, MultiQC table, figures."""
 
-import html
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from semanticst.association.output.summary_text import (
 )
 from semanticst.association.stats.results import COMPOSITION, PAIRWISE
 from semanticst.mqc import multiqc
-from semanticst.mqc.multiqc import ASSOCIATION, Column, Html, Section
+from semanticst.mqc.multiqc import ASSOCIATION, Column, Section
 from semanticst.plotting.niche_names import with_names
 from semanticst.writing import write_json, write_table
 
@@ -179,8 +178,7 @@ def report_table(result: Association, outdir: Path) -> None:
     agree = [f"{int(k)} of {int(m)}" if pd.notna(m) else None for k, m in zip(table["n_agree"], table["n_analyses"])]
     shown = table.assign(interval=interval, points=points, agrees=agree).set_index(pd.Index(names))
     shown = shown.dropna(axis=1, how="all").loc[:, lambda t: (t != "").any()]
-    said = Html(html.escape(paragraph(result)))  # plain text: a group called <b> is not emphasis
-    section = Section(f"association_{result.contrast.name}", ASSOCIATION, title(result), said)
+    section = Section(f"association_{result.contrast.name}", ASSOCIATION, title(result), paragraph(result))
     multiqc.table(outdir, section, shown, _columns(result), row_title="Niche")
 
 

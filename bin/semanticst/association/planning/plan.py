@@ -20,6 +20,7 @@ from semanticst.association.planning.variance import variance_components
 from semanticst.errors import BadInput, Problem
 from semanticst.plotting.palette import niche_colour
 from semanticst.plotting.style import FAINT, STYLE, new_figure
+from semanticst.units import percent
 from semanticst.writing import atomic, write_table
 
 log = logging.getLogger(__name__)
@@ -151,12 +152,12 @@ def sentences(table: pd.DataFrame, variance: Variance, target: float, events: fl
         if enough.empty:
             best = rows.loc[rows["power_corrected"].idxmax()]
             parts.append(
-                f"For {what} none of these sizes reaches {target:.0%} power; {_size(design, best)} give "
-                f"{best['power_corrected']:.0%}."
+                f"For {what} none of these sizes reaches {percent(target)} power; {_size(design, best)} give "
+                f"{percent(best['power_corrected'])}."
             )
             continue
         row = enough.iloc[0]
-        parts.append(f"With {_size(design, row)} the study has {row['power_corrected']:.0%} power to find {what}.")
+        parts.append(f"With {_size(design, row)} the study has {percent(row['power_corrected'])} power to find {what}.")
     test = "a permutation test of the Cox score" if design == "survival" else "a permutation test of patients"
     level = f"two-sided 0.05, corrected for {n_tests} niches" if n_tests > 1 else "two-sided 0.05"
     how = (
@@ -166,7 +167,7 @@ def sentences(table: pd.DataFrame, variance: Variance, target: float, events: fl
     )
     if design == "paired":
         how += f" (and {variance.sd_response:.2f} between patients of the change itself)"
-    how += f", and events in {events:.0%} of the patients." if design == "survival" else "."
+    how += f", and events in {percent(events)} of the patients." if design == "survival" else "."
     return " ".join([*parts, how])
 
 

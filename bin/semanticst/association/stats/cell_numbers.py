@@ -104,18 +104,18 @@ def account_for_cells(design: Design, cells: Cells) -> Design:
     r = correlation(design, cells.log_total)
     goes = bool(abs(r) >= GOES_WITH)
     if cells.mode == "false":
-        note = f"cells per patient are associated with the contrast (r = {r:.2f}) and are not adjusted for"
+        note = f"numbers of cells per patient differ with the contrast (r = {r:.2f}) and are not adjusted for"
         return _noted(design, note) if goes else design
     if LOG_CELLS in design.covariates or (cells.mode == "auto" and not goes) or np.ptp(cells.log_total) < 1e-9:
         return design
     covariates = design.covariates.assign(**{LOG_CELLS: cells.log_total.reindex(design.units.index)})
-    said = f" (r = {r:.2f} with the contrast)" if np.isfinite(r) else ""
-    design = _noted(replace(design, covariates=covariates), f"adjusted for log cells per patient{said}")
+    said = f", which differs with the contrast (log cells, r = {r:.2f})" if np.isfinite(r) else ""
+    design = _noted(replace(design, covariates=covariates), f"adjusted for the number of cells per patient{said}")
     return _noted(design, _inseparable("cells per patient", r)) if abs(r) >= SAME else design
 
 
 def _inseparable(what: str, r: float) -> str:
-    return f"{what} and the contrast go together (r = {r:.2f}): what is due to either can hardly be told apart"
+    return f"{what} rise and fall with the contrast (r = {r:.2f}): what is due to either can hardly be told apart"
 
 
 def _noted(design: Design, note: str) -> Design:

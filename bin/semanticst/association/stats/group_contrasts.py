@@ -194,7 +194,11 @@ def compare_omnibus(design: Design, features: Features, settings: Settings) -> l
 def few_flips(flips: Rearrangements) -> list[str]:
     """What so few patients cannot give: the smallest p is that of two sign flips, the data and all signs turned."""
     smallest = 2 / len(flips)
-    return [f"only {len(flips)} sign flips of patients: no p below {smallest:.2g}"] if smallest > COARSE else []
+    return (
+        [f"so few patients that no p can be below {smallest:.2g} ({len(flips)} sign flips)"]
+        if smallest > COARSE
+        else []
+    )
 
 
 def steps(values: np.ndarray, levels: tuple[str, ...]) -> np.ndarray:

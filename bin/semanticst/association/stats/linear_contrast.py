@@ -29,7 +29,7 @@ from semanticst.association.stats.unequal_groups import (
 )
 from semanticst.constants import PERMUTATIONS
 
-DETERMINED = "not testable: covariates or blocks determine the contrast, or leave no degree of freedom"
+DETERMINED = "not testable: covariates or blocks determine the contrast, or leave too few patients"
 COARSE = 0.01
 """A warning is due when no permutation can give a p below this."""
 
@@ -271,9 +271,9 @@ def floor_warning(permutations: Rearrangements, source: str, below: bool) -> lis
     if not permutations.exact:
         return []
     if source == FLOOR:
-        return [f"smallest p of {len(permutations)} permutations: no smaller one, since a group does not vary"]
+        return [f"no smaller p is possible ({len(permutations)} permutations, and a group that does not vary)"]
     if below or 2 / len(permutations) > COARSE:
-        return [f"only {len(permutations)} permutations of patients: a small p rests on the t distribution"]
+        return [f"so few patients ({len(permutations)} permutations) that a small p rests on the t distribution"]
     return []
 
 

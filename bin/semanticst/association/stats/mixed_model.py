@@ -21,7 +21,7 @@ from semanticst.association.features.composition import Features
 from semanticst.association.stats.linear_model import nuisance_basis
 from semanticst.association.stats.patient_slopes import has_courses
 
-NOT_FITTED = "the mixed model of sections does not converge: see the test of patients"
+NOT_FITTED = "the check by a mixed model of sections failed (it does not converge): the test of patients stands"
 
 
 @dataclass(frozen=True)

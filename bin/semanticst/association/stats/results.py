@@ -38,7 +38,7 @@ OMNIBUS = "omnibus"
 """Comparison of the rows that test all levels at once."""
 SIGNIFICANT = 0.05
 """False discovery rate at which a row is a finding."""
-NOT_PASSED = "pair not tested: the test over all levels does not pass for this feature"
+NOT_PASSED = "pair not tested, since the test over all groups does not pass here"
 
 
 def association_table(rows: Iterable[dict]) -> pd.DataFrame:

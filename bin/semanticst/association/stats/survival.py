@@ -48,7 +48,11 @@ def compare_survival_only(design: Design, features: Features, settings: Settings
             half = stats.norm.ppf(0.975) * fit.se
             row.update(effect=fit.effect, effect_type=EFFECT, ci_low=fit.effect - half, ci_high=fit.effect + half)
             row["p"] = survival_p(base[use], y[use], fit, settings.permutations, settings.seed)[1]
-        row["warnings"] = [reason or "not testable: the Cox model does not converge"] if fit is None else []
+        row["warnings"] = (
+            [reason or "not testable: no hazard ratio fits these data (the Cox model does not converge)"]
+            if fit is None
+            else []
+        )
         rows.append(row)
     return rows
 
@@ -92,16 +96,18 @@ def _row(design: Design, base: pd.DataFrame, y: np.ndarray, shown: np.ndarray, s
     ]
     fit, penalised, per_variable = _fit(base, y)
     if per_variable < EVENTS_PER_VARIABLE:
-        notes.append(f"{per_variable:.1f} events per variable: penalised fit, wide uncertainty")
+        notes.append(
+            f"only {per_variable:.1f} events per variable: the estimate is pulled towards no effect (penalised fit)"
+        )
     elif penalised:
         notes.append("perfect separation of the events: penalised fit")
     if fit is None:
         return {
-            "warnings": ["not testable: the Cox model does not converge (covariates or strata determine the events)"]
+            "warnings": ["not testable: covariates or strata determine the events (the Cox model does not converge)"]
         }
     if fit.p_proportional_hazards < 0.05:
         schoenfeld = f"Schoenfeld p = {fit.p_proportional_hazards:.2g}"
-        notes.append(f"hazards are not proportional ({schoenfeld}): the ratio is an average over time")
+        notes.append(f"the hazard ratio changes over time ({schoenfeld}): an average is given")
     low, high = leave_one_out_range(fit, penalised)
     p_permutation, p, source = survival_p(base, y, fit, settings.permutations, settings.seed)
     half = stats.norm.ppf(0.975) * fit.se
