@@ -19,13 +19,14 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 )
 @click.option("--niche-names", type=EXISTING_FILE, help="CSV with niche and name: how niches are called.")
 @click.option("--thumbnails", type=FOLDER, help="Folder with {sample}.jpg and {sample}.json, drawn under the maps.")
+@click.option("--mapped", is_flag=True, help="The samples were mapped onto a model: its niches are theirs.")
 @threads_option
 @outdir_option
-def niche_describe(cohort, clinical_gene_sets, niche_names, thumbnails, threads, outdir):
+def niche_describe(cohort, clinical_gene_sets, niche_names, thumbnails, mapped, threads, outdir):
     """Describe the niches of COHORT (cohort.h5ad): tables, a map of each section, and their part of the report."""
     from semanticst.describe.describe_niches import describe_niches
 
-    describe_niches(cohort, outdir, threads, clinical_gene_sets, niche_names, thumbnails)
+    describe_niches(cohort, outdir, threads, clinical_gene_sets, niche_names, thumbnails, mapped)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ import pandas as pd
 IDS = ("sample", "patient", "cell_id")
 """Columns that join files. Names of samples and patients that begin so are refused when the tables are checked."""
 _RUNS = re.compile(r"[=+\-@\t\r].")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(\d[\d.,]*|[.,]\d+)([eE][+-]?\d+)?")
+"""A decimal comma and marks between thousands are those of a number: nothing is run by digits and them alone."""
 
 
 def guarded(text: str) -> str:

@@ -91,7 +91,7 @@ def test_cells_that_are_like_no_others_are_drawn_and_counted(cohort):
     of_samples = pd.read_csv(cohort / "niche_fit.csv")
     section = json.loads((cohort / "niche_fit_mqc.json").read_text())
     worst = of_samples.sort_values(["outside", "sample"], ascending=[False, True]).iloc[0]
-    assert f"{worst['outside']:.0%} in {worst['sample']}" in section["description"]
+    assert f"{100 * worst['outside']:.0f} % in {worst['sample']}" in section["description"]
     assert section["data"].count("<figure") == 3
     fit = pd.read_csv(cohort / "niches.csv.gz").groupby("sample")["fit"]
     counted = of_samples.set_index("sample")["outside"]

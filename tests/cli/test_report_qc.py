@@ -54,7 +54,7 @@ def test_samples_that_may_be_mixed_up_have_a_warning(tmp_path):
     assert result.exit_code == 0, result.stderr
     table = pd.read_csv(tmp_path / "out" / "qc.csv").set_index("sample")
     assert set(table["status"]) == {"warn"}
-    assert "with s1 (about 100% of both): one section under two names?" in table.loc["s2", "reason"]
+    assert "with s1 (about 100 % of both): one section under two names?" in table.loc["s2", "reason"]
 
 
 def test_what_was_read_is_told_and_checks_that_did_not_run_are_not(tmp_path):

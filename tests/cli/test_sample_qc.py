@@ -230,7 +230,7 @@ def test_negative_cells_of_a_binary_panel_are_cells(tmp_path):
     record = records(tmp_path)["s1"]
     assert record["n_cells_kept"] == 120
     assert record["status"] == "warn"
-    assert record["reason"] == "50% of the cells have no positive marker"
+    assert record["reason"] == "50 % of the cells have no positive marker"
     qc(tmp_path, adata, options=("--qc-min-features", 1))
     assert records(tmp_path)["s1"]["n_cells_kept"] == 60
 
@@ -246,7 +246,7 @@ def test_doubts_about_a_sample(tmp_path):
     reasons = {name: record["reason"] for name, record in records(tmp_path).items()}
     assert reasons["few"] == "only 30 cells"
     assert "counts per cell" in reasons["poor"]
-    assert reasons["stacked"] == "33% of the cells share their coordinates with another"
+    assert reasons["stacked"] == "33 % of the cells share their coordinates with another"
     assert "gene_0 takes" in reasons["single"]
     assert {record["status"] for record in records(tmp_path).values()} == {"warn"}
 

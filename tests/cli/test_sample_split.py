@@ -166,7 +166,7 @@ def test_large_pieces_far_apart_are_warned_of_and_fragments_are_not():
     rng = np.random.default_rng(0)
     one, other = rng.uniform(0, 1000, (2, 400, 2))
     (told,) = need_one_section(np.concatenate([one, other + [4000, 0]]), pd.DataFrame(index=range(800)))
-    assert told.startswith("2 large pieces of tissue lie far apart (50%, 50% of the cells; 30")
+    assert told.startswith("2 large pieces of tissue lie far apart (50 %, 50 % of the cells; 30")
     assert "'./semanticst split'" in told
     # a torn section; a needle biopsy in two; a floating speck far away
     for points in (

@@ -49,8 +49,9 @@ class TextCohort:
         described = () if self.name == "stopped" else ("--described", source)
         asked = ("--associations", self.folder / "out") if self.associations else ()
         out, table = self.folder / "summary", self.folder / "qc.csv"
+        mapped = ("--mapped",) if self.settings.get("model") else ()
         done("report_summary", "--qc", table if table.is_file() else self.folder / "qc/qc.csv", *described, *asked,
-             "--outdir", out)  # fmt: skip
+             *mapped, "--outdir", out)  # fmt: skip
         page = json.loads((out / "summary_page_mqc.json").read_text())["data"]
         return html.unescape(plain(re.sub(r"<figure>.*?</figure>", "", page)))
 

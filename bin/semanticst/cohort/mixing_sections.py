@@ -35,7 +35,7 @@ def map_section(outdir: Path, table: pd.DataFrame, n_cells: int) -> None:
         if len(stages) > 1
         else "There was no batch correction. "
     )
-    text = (
+    text = multiqc.emphasised(
         f"{shown}, placed by what they express (UMAP of the components). {second}Patients that lie apart where their "
         "batches do may be biology as well: the table below says what composition alone leads to. Distances between "
         "groups, and how large they are drawn, mean nothing. Coordinates: "
@@ -118,7 +118,7 @@ def mixing_section(outdir: Path, table: pd.DataFrame) -> None:
             "Edges across, by composition", "The same, shuffled among the cells of each niche", "{:.0%}"
         ),
     }
-    text = (
+    text = multiqc.emphasised(
         "Do cells of different batches, patients and samples lie among each other? LISI (iLISI of batches, cLISI of "
         "cell types) near <i>by composition</i>: as mixed as their tissue allows. Far below it: they still lie apart. "
         "Cell types should lie apart, LISI near 1, and a correction should not change that."

@@ -23,7 +23,7 @@ def recognised(overview: pd.DataFrame) -> dict[int, str]:
     """
     known = overview["cell_types"] if "cell_types" in overview else overview["markers"]
     # "T cell 40 %, B cell 9 %" or "CD3E, VIM"
-    first = known.fillna("").str.split(", ").str[0].str.replace(r" \d+%$", "", regex=True)
+    first = known.fillna("").str.split(", ").str[0].str.replace(r" \d+ %$", "", regex=True)
     named = given_names()
     return {
         niche: niche_name(niche) if niche in named or not word else f"{niche_name(niche)}: {word}"
@@ -42,9 +42,12 @@ def contact_section(outdir: Path, contacts: pd.DataFrame, names: dict[int, str])
         "Which niche lies beside which",
         "Of the contacts that a niche (row) has with other niches, the proportion that is with each of them (column); "
         "a row sums to 1. Cells inside a niche are left out: a niche touches itself most, since it is a region.",
-        help="Each cell is joined to its 6 nearest cells of the same sample; edges between two niches are summed over "
-        "samples. A large niche has more border and so a darker column. Neighbourhood enrichment, log2 of the edges "
-        "over those of shuffled cells, is in <code>niches/niche_contacts.csv</code> for every sample.",
+        help=multiqc.emphasised(
+            "Each cell is joined to its 6 nearest cells of the same sample; edges between two niches are summed over "
+            "samples. A large niche has more border and so a darker column. Neighbourhood enrichment, log2 of the "
+            "edges "
+            "over those of shuffled cells, is in <code>niches/niche_contacts.csv</code> for every sample."
+        ),
     )
     words = "Proportion of the contacts with other niches"
     multiqc.heatmap(
@@ -78,7 +81,9 @@ def attention_section(outdir: Path, scores: pd.DataFrame, names: dict[int, str])
         "niche_scores",
         NICHES,
         "Attention weights",
-        "The network sees each cell in several contexts and learns how much each of them counts. Mean weight "
-        f"(attention) of each context in each niche; a row sums to 1. {'; '.join(meanings)}.",
+        multiqc.emphasised(
+            "The network sees each cell in several contexts and learns how much each of them counts. Mean weight "
+            f"(attention) of each context in each niche; a row sums to 1. {'; '.join(meanings)}."
+        ),
     )
     multiqc.heatmap(outdir, section, frame, x="Context", y="Niche", z="Mean attention", low=0, high=1)

@@ -36,6 +36,7 @@ def describe_niches(
     gene_sets: Path | None = None,
     names: Path | None = None,
     thumbnails: Path | None = None,
+    mapped: bool = False,
 ) -> None:
     """Write everything that describes the niches of ``cohort.h5ad`` into ``outdir``.
 
@@ -44,6 +45,7 @@ def describe_niches(
     ``niche_sample_cell_types``, ``niche_regions`` and ``niche_gene_sets`` (CSV); a map of each section under ``maps/``;
     custom content for MultiQC. ``names``: table of names of niches, see `semanticst.plotting.niche_names`.
     ``thumbnails``: folder with ``{sample}.jpg`` and ``{sample}.json``, which lie under the maps of these samples.
+    ``mapped``: the samples were mapped onto a model, so how sure its niches are is known of its own samples.
 
     Raises BadInput when the object lacks niches or positions, or the gene sets or names cannot be used.
     """
@@ -52,7 +54,7 @@ def describe_niches(
     cohort = read_cohort(path)
     log.info("%d cells, %d samples, %d niches", len(cohort.cells), len(cohort.samples), len(cohort.niches))
     with names_from(names, len(cohort.niches)):
-        _describe(cohort, outdir, threads, sets, gene_sets, thumbnails)
+        _describe(cohort, outdir, threads, sets, gene_sets, thumbnails, mapped)
 
 
 def _describe(
@@ -62,6 +64,7 @@ def _describe(
     sets: dict[str, list[str]] | None,
     gene_sets: Path | None,
     thumbnails: Path | None,
+    mapped: bool,
 ) -> None:
     markers, types = niche_markers(cohort), niche_cell_types(cohort)
     tables = {
@@ -84,7 +87,7 @@ def _describe(
 
     sections = section_maps(cohort, thumbnails)
     niche_maps.write_maps(sections, outdir / "maps", threads)
-    write_niche_sections(outdir, cohort, tables)
+    write_niche_sections(outdir, cohort, tables, mapped)
 
 
 def section_maps(cohort: Cohort, thumbnails: Path | None = None) -> list[SectionMap]:

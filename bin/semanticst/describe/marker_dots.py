@@ -9,6 +9,7 @@ import pandas as pd
 from semanticst.plotting.palette import niche_colour, niche_name
 from semanticst.plotting.section_axes import save
 from semanticst.plotting.style import STYLE, new_figure
+from semanticst.units import percent
 
 LARGEST = 110.0
 """Area of the largest dot, points squared."""
@@ -42,7 +43,7 @@ def draw_marker_dots(markers: pd.DataFrame, chosen: list[str], words: str, path:
         axes.set_ylim(len(mean) - 0.4, -0.6)
         axes.tick_params(length=0)
         figure.colorbar(dots, ax=axes, label=words, shrink=0.9, aspect=12)
-        sizes = [axes.scatter([], [], s=LARGEST * part, c="#BBBBBB", label=f"{part:.0%}") for part in (0.25, 0.5, 1)]
+        sizes = [axes.scatter([], [], s=LARGEST * part, c="#BBBBBB", label=percent(part)) for part in (0.25, 0.5, 1)]
         figure.legend(
             handles=sizes, loc="outside lower left", ncols=3, fontsize=8, title_fontsize=8,
             title="mean inside, % of the largest of any niche",

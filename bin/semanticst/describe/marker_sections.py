@@ -46,8 +46,10 @@ def marker_section(
         name,
         NICHES,
         title,
-        f"The best {each} markers of each niche; red is higher inside the niche, blue is lower. Colour: {what}. "
-        "All features are in <code>niches/niche_markers.csv</code>.",
+        multiqc.emphasised(
+            f"The best {each} markers of each niche; red is higher inside the niche, blue is lower. Colour: {what}. "
+            "All features are in <code>niches/niche_markers.csv</code>."
+        ),
         help=f"Inside and outside are compared within each patient and then averaged (here over up to {n_replicates} "
         f"{replicates}). Markers are ranked by the average difference divided by its spread between patients, so that "
         "a feature that is high in one patient only does not come first. Niches were made from the same data, "
@@ -60,8 +62,11 @@ def marker_section(
         f"{name}_dots",
         NICHES,
         f"{title}: dot plot",
-        "The same markers as a figure to print (<code>niches/maps</code>: PNG, PDF). Size: mean inside the niche, of "
-        "the largest mean in any niche. Colour: the difference from all other cells.",
+        multiqc.emphasised(
+            "The same markers as a figure to print (<code>niches/maps</code>: PNG, PDF). Size: mean inside the "
+            "niche, of "
+            "the largest mean in any niche. Colour: the difference from all other cells."
+        ),
     )
     multiqc.image(outdir, section, dots.with_suffix(".png"), f"Dot plot of the {title.lower()} of each niche")
 

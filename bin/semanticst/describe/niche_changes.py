@@ -77,7 +77,7 @@ def report_changes(outdir: Path, changes: pd.DataFrame, n_cells: int, names: dic
         "jaccard": Column("Jaccard", "Shared cells over cells of either", "{:.2f}", scale="Greens", low=0, high=1),
         "same": Column("Counterpart", "yes: the two are each other's best"),
     }
-    text = (
+    text = multiqc.emphasised(
         f"Compared over the {n_cells:,} cells that both runs have. Numbers of niches follow from their sizes, so that "
         "they change with the cohort and the number of niches. All pairs: <code>niches/niche_changes.csv</code>."
     )

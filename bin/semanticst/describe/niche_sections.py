@@ -14,21 +14,24 @@ from semanticst.describe.overview import UNSURE, by_modality
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import NICHES, QC, Column, Section
 from semanticst.plotting.palette import niche_colour, niche_name
+from semanticst.units import percent
 
 LOW_AGREEMENT = 0.5
 """Intraclass correlation below which most of a section is its own."""
 _FIRM, _FAIR = 0.9, 0.6
 
 
-def write_niche_sections(outdir: Path, cohort: Cohort, tables: dict[str, pd.DataFrame | None]) -> None:
+def write_niche_sections(
+    outdir: Path, cohort: Cohort, tables: dict[str, pd.DataFrame | None], mapped: bool = False
+) -> None:
     """Write the custom content of the niche part, and the columns of the table of samples.
 
     ``tables`` as made by `semanticst.describe.describe_niches`. Maps are in `semanticst.report.overview_maps`, which
-    knows the groups.
+    knows the groups. mapped : onto a model, whose niches these are.
     """
     names = recognised(tables["niche_overview"])
     _sample_overview(outdir, cohort, tables["niche_counts"])
-    _overview(outdir, cohort, tables["niche_overview"])
+    _overview(outdir, cohort, tables["niche_overview"], mapped)
     if tables["niche_agreement"] is not None:
         _agreement(outdir, tables["niche_agreement"])
     _composition(outdir, tables["niche_counts"])
@@ -77,7 +80,7 @@ def _sample_overview(outdir: Path, cohort: Cohort, counts: pd.DataFrame) -> None
     frame["n_niches"] = counts.groupby("sample")["present"].sum()
     largest = counts.loc[counts.groupby("sample")["n_cells"].idxmax()].set_index("sample")
     frame["largest"] = [
-        f"{niche_name(row.niche)} ({row.n_cells / row.n_cells_sample:.0%})" for row in largest.itertuples()
+        f"{niche_name(row.niche)} ({percent(row.n_cells / row.n_cells_sample)})" for row in largest.itertuples()
     ]
     if Obs.STABILITY in cohort.cells:
         frame["stability"] = cohort.cells.groupby(Obs.SAMPLE)[Obs.STABILITY].mean()
@@ -99,7 +102,7 @@ def _sample_overview(outdir: Path, cohort: Cohort, counts: pd.DataFrame) -> None
     multiqc.general_stats(outdir, "sample_overview", frame, columns, "Niches", place=200)
 
 
-def _overview(outdir: Path, cohort: Cohort, table: pd.DataFrame) -> None:
+def _overview(outdir: Path, cohort: Cohort, table: pd.DataFrame, mapped: bool) -> None:
     frame = table.set_index("niche")
     frame.insert(0, "colour", [multiqc.swatch(niche_colour(niche)) for niche in frame.index])
     frame["markers"] = frame["markers"].replace("", "none stands out")
@@ -131,7 +134,8 @@ def _overview(outdir: Path, cohort: Cohort, table: pd.DataFrame) -> None:
         ),
         "jaccard": Column(
             "Reproducibility",
-            "Bootstrap Jaccard index: patients are drawn with replacement and niches found again, many times; how "
+            ("As it was where the model was trained: bootstrap " if mapped else "Bootstrap ")
+            + "Jaccard index: patients are drawn with replacement and niches found again, many times; how "
             "alike the niche and its best match are on average, 1 = the same cells.",
             "{:.2f}",
             scale="Greens",
@@ -149,24 +153,38 @@ def _overview(outdir: Path, cohort: Cohort, table: pd.DataFrame) -> None:
         "niche_overview",
         NICHES,
         "Niches",
-        "One row per niche. "
-        + ("Read the cell types and markers to recognise the tissue" if named else "The markers tell")
-        + (" behind a niche. " if named else " which tissue is behind a niche. ")
-        + f"The cohort has {n_patients} patient{_s(n_patients)} and {n_samples} sample{_s(n_samples)}; a niche found "
-        "in one patient only says little about the others. Point at a heading for its meaning." + advice(table),
+        multiqc.emphasised(
+            "One row per niche. "
+            + ("Read the cell types and markers to recognise the tissue" if named else "The markers tell")
+            + (" behind a niche. " if named else " which tissue is behind a niche. ")
+            + f"The cohort has {n_patients} patient{_s(n_patients)} and {n_samples} sample{_s(n_samples)}; a niche "
+            "found "
+            "in one patient only says little about the others. Proportions are rounded, so that they may add up to "
+            "99 or 101 %. "
+            "Point at a heading for its meaning." + advice(table, mapped)
+        ),
     )
     multiqc.table(outdir, section, frame, columns, row_title="Niche")
 
 
-def advice(overview: pd.DataFrame) -> str:
-    """What to do where niches would not come back with other patients; empty where all would, or none was judged."""
+def advice(overview: pd.DataFrame, mapped: bool = False) -> str:
+    """What to do where niches would not come back with other patients; empty where all would, or none was judged.
+
+    mapped : onto a model, which brings number and reproducibility of its niches.
+    """
     if "reading" not in overview:
         return ""
     unsure = overview.loc[overview["reading"].isin(UNSURE), "niche"].astype(str).tolist()
     if not unsure:
         return ""
     which = f"niche {unsure[0]}" if len(unsure) == 1 else f"niches {', '.join(unsure[:-1])} and {unsure[-1]}"
-    return f" <b>Do not interpret {which}: other patients may not show them again. Try fewer niches (--niche_k).</b>"
+    again = "it" if len(unsure) == 1 else "them"
+    if mapped:
+        return (
+            f" <b>Do not interpret {which}: resampled patients of the model did not show {again} again. The number of "
+            "niches is that of the model; for another one take another model, or find niches in this cohort.</b>"
+        )
+    return f" <b>Do not interpret {which}: other patients may not show {again} again. Try fewer niches (--niche_k).</b>"
 
 
 def _composition(outdir: Path, counts: pd.DataFrame) -> None:
@@ -190,9 +208,9 @@ def _stability(outdir: Path, cohort: Cohort) -> None:
     )
     cells = pd.crosstab(cohort.cells[Obs.NICHE], level)
     colours = {
-        f"high ({_FIRM:.0%} and more)": "#1B7837",
-        f"medium ({_FAIR:.0%} to {_FIRM:.0%})": "#A6DBA0",
-        f"low (below {_FAIR:.0%})": "#C2A5CF",
+        f"high ({percent(_FIRM)} and more)": "#1B7837",
+        f"medium ({percent(_FAIR)} to {percent(_FIRM)})": "#A6DBA0",
+        f"low (below {percent(_FAIR)})": "#C2A5CF",
     }
     cells = cells.reindex(columns=["high", "medium", "low"], fill_value=0)
     cells.columns = list(colours)

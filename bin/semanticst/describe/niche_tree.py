@@ -88,9 +88,12 @@ def report_tree(outdir: Path, tree: pd.DataFrame) -> None:
         "niche_tree",
         NICHES,
         "Niches within niches",
-        "Niches merged step by step, those first whose cells are most alike (Jensen-Shannon distance of the "
-        "proportions of cell states, 0 = the same, 1 = none in common). Where niches merge near 0, fewer niches would "
-        "say nearly the same; the groups are in <code>niches/niche_tree.csv</code>.",
+        multiqc.emphasised(
+            "Niches merged step by step, those first whose cells are most alike (Jensen-Shannon distance of the "
+            "proportions of cell states, 0 = the same, 1 = none in common). Where niches merge near 0, fewer niches "
+            "would "
+            "say nearly the same; the groups are in <code>niches/niche_tree.csv</code>."
+        ),
     )
     with tempfile.TemporaryDirectory() as folder:
         png = Path(folder) / "niche_tree.png"

@@ -6,6 +6,7 @@ from semanticst.cohort.read_cohort import Cohort
 from semanticst.constants import FeatureType, Modality
 from semanticst.describe.composition import niche_overview
 from semanticst.describe.markers import effect_name
+from semanticst.units import percent
 
 NAMED_MARKERS = 6
 NAMED_PROTEINS = 4
@@ -62,4 +63,4 @@ def reading(jaccard: float) -> str:
 
 def _common_types(types: pd.DataFrame, niche: int) -> str:
     own = types[(types["niche"] == niche) & (types["share"] >= _LEAST_SHARE)].nlargest(3, "share", keep="first")
-    return ", ".join(f"{row.cell_type} {row.share:.0%}" for row in own.itertuples())
+    return ", ".join(f"{row.cell_type} {percent(row.share)}" for row in own.itertuples())

@@ -12,6 +12,7 @@ import pandas as pd
 from semanticst.constants import FeatureType
 from semanticst.errors import BadInput, Problem
 from semanticst.io.gene_names import are_ensembl
+from semanticst.units import percent
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +104,7 @@ def common_panel(features: dict[str, Sequence[str]], types: dict[str, str], min_
             Problem(
                 smallest,
                 f"only {shared[smallest]} of its {len(features[smallest])} features are in "
-                f"{_in_how_many(needed, features)}, at least {MIN_SHARED:.0%} are needed (fewest are in {worst}); "
+                f"{_in_how_many(needed, features)}, at least {percent(MIN_SHARED)} are needed (fewest are in {worst}); "
                 "check that all samples were measured with one panel, or lower --features_min_samples",
             )
         )

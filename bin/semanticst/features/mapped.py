@@ -13,6 +13,7 @@ from anndata.io import read_elem
 from semanticst.constants import GRAPH_SETTINGS, UNS, FeatureType, has_network
 from semanticst.errors import BadInput, Problem
 from semanticst.features.basis import Basis
+from semanticst.units import percent
 
 log = logging.getLogger(__name__)
 
@@ -175,7 +176,7 @@ def dominance(X: sp.csr_matrix, features: pd.Index, basis: Basis) -> float:
 def _too_few(features: pd.Index, missing: pd.Index, basis: Basis, covered: float, least: float) -> str:
     """Why a sample without ``missing`` is refused, and how the names of both look where it may be the names."""
     message = f"lacks {len(missing)} of the {len(basis.features)} features of the model, for example {missing[0]}; "
-    have = f"it has features with {covered:.0%} of the model's variance, at least {least:.0%} are needed; "
+    have = f"it has features with {percent(covered)} of the model's variance, at least {percent(least)} are needed; "
     lower = pd.Index(basis.features.astype(str)).str.lower().isin(features.str.lower()).mean()
     if covered >= least / 2:
         return message + have + "map only samples measured with the same panel, or lower --features_min_samples"

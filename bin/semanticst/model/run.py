@@ -18,7 +18,7 @@ from semanticst.model.reference import ReferenceSettings, read_reference, train_
 from semanticst.model.sample_graphs import SampleGraphs, read_graphs, sorted_by_sample, study_part
 from semanticst.model.store import load_model, load_network, save_network
 from semanticst.model.train import TrainSettings, choose_device, train_network
-from semanticst.mqc.multiqc import INTEGRATION, Section, lines
+from semanticst.mqc.multiqc import INTEGRATION, Section, emphasised, lines
 from semanticst.writing import write_json, write_table
 
 log = logging.getLogger(__name__)
@@ -125,6 +125,6 @@ def _report(history: pd.DataFrame, outdir: Path, mode: TrainMode) -> None:
         "training",
         INTEGRATION,
         "Training of the network",
-        REPORTED[mode],
+        emphasised(REPORTED[mode]),
     )
     lines(outdir, section, data, x="Step", y="Loss")

@@ -5,9 +5,9 @@ Every function writes ``{outdir}/{section.id}_mqc.json``, which MultiQC turns in
     section = Section("training", INTEGRATION, "Training", "The loss of the network over the epochs.")
     lines(outdir, section, {"loss": {1: 3.2, 2: 2.9}}, x="Epoch", y="Loss")
 
-Everything that is shown may hold what a user called it, and is escaped here, except values of type `Html`: row names
-and values of tables wholly; titles, texts, headings and labels but for emphasis (`markup`). Sections of one part stand
-in the order that ``assets/multiqc_config.yml`` gives; those that it does not name (one per contrast) follow by title.
+Everything that is shown may hold what a user called it, and is escaped here, except values of type `Html`: the
+pipeline may emphasise its own words (`emphasised`). Sections of one part stand in the order that
+``assets/multiqc_config.yml`` gives; those that it does not name (one per contrast) follow by title.
 """
 
 import html
@@ -32,6 +32,7 @@ from semanticst.mqc.sections import (
     Html,
     Part,
     Section,
+    emphasised,
     markup,
     swatch,
 )
@@ -39,8 +40,8 @@ from semanticst.writing import write_json
 
 __all__ = [
     "ASSOCIATION", "INTEGRATION", "METHODS", "NICHES", "PARTS", "PLANTED", "QC", "SUMMARY", "Column", "Html", "Part",
-    "Section", "bars", "boxes", "gallery", "general_stats", "heatmap", "image", "lines", "markup", "page", "swatch",
-    "table", "text",
+    "Section", "bars", "boxes", "emphasised", "gallery", "general_stats", "heatmap", "image", "lines", "markup", "page",
+    "swatch", "table", "text",
 ]  # fmt: skip
 
 
@@ -92,8 +93,8 @@ def bars(
     content = {
         "plot_type": "bargraph",
         "pconfig": {
-            # one axis for both sides of the switch
-            "ylab": markup(f"{y} (number or %)"),
+            # one axis for both sides of the switch; a % sign in it would stand at every tick, of numbers too
+            "ylab": markup(f"{y} (number or per cent)"),
             "cpswitch_c_active": not percent_first,
             "sort_samples": False,
         },
@@ -257,15 +258,16 @@ def _anchor(id: str) -> str:
 
 
 def _header(column: Column) -> dict:
+    per_cent = column.is_per_cent
     return _given(
         {
             "title": markup(column.title),
             "description": markup(column.text or column.title),
-            "format": column.format,
-            "suffix": column.suffix or None,
+            "format": column.format.replace("%}", "f}") if per_cent and column.format else column.format,
+            "suffix": " %" if per_cent else column.suffix or None,
             "scale": column.scale or False,
-            "min": column.low,
-            "max": column.high,
+            "min": 100 * column.low if per_cent and column.low is not None else column.low,
+            "max": 100 * column.high if per_cent and column.high is not None else column.high,
             "hidden": column.hidden,
         }
     )
@@ -278,7 +280,8 @@ def _given(settings: Mapping) -> dict:
 def _rows(frame: pd.DataFrame, columns: Mapping[str, Column]) -> dict[str, dict]:
     """Return ``{row: {column: value}}`` without missing values."""
     shown = [key for key in columns if key in frame]
-    records = frame[shown].to_dict("records")
+    hundredths = {key: 100 * frame[key].astype(float) for key in shown if columns[key].is_per_cent}
+    records = frame[shown].assign(**hundredths).to_dict("records")
     return {
         _escaped(str(name)): {key: _escaped(value) for key, value in record.items() if not pd.isna(value)}
         for name, record in zip(frame.index, records)

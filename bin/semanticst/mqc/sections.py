@@ -75,6 +75,11 @@ class Column:
     high: float | None = None
     hidden: bool = False
 
+    @property
+    def is_per_cent(self) -> bool:
+        """Whether the values are proportions, shown as ``18 %`` as in all texts (Python would write ``18%``)."""
+        return self.format is not None and self.format.endswith("%}")
+
 
 class Html(str):
     """Text that is HTML already and must not be escaped."""
@@ -86,12 +91,21 @@ _EMPHASIS = re.compile(r"&lt;(/?(?:b|i|em|code|br))&gt;")
 
 
 def markup(text: str) -> Html:
-    """Text as HTML in which nothing is markup but ``<b>``, ``<i>``, ``<em>``, ``<code>`` and ``<br>``, bare.
+    """Text as HTML in which nothing is markup, but for what is `Html` already.
 
-    Titles, texts and labels pass through here whoever wrote them: the words of the pipeline may be emphasised, and a
-    group called like a script stays a word.
+    Titles, texts and labels pass through here whoever wrote them: a group called like a script, or like ``<b>``, stays
+    a word.
     """
-    return text if isinstance(text, Html) else Html(_EMPHASIS.sub(r"<\1>", html.escape(str(text))))
+    return text if isinstance(text, Html) else Html(html.escape(str(text)))
+
+
+def emphasised(text: str, **names: str) -> Html:
+    """Words of the pipeline in which ``<b>``, ``<i>``, ``<em>``, ``<code>`` and ``<br>``, bare, are emphasis.
+
+    Words of users must not be in ``text``: they are ``names``, filled in where ``{name}`` stands, and no markup.
+    """
+    own = _EMPHASIS.sub(r"<\1>", html.escape(text))
+    return Html(own.format(**{name: markup(value) for name, value in names.items()}) if names else own)
 
 
 def swatch(colour: str) -> Html:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from semanticst.mqc.multiqc import NICHES, Section, lines
+from semanticst.mqc.multiqc import NICHES, Section, emphasised, lines
 from semanticst.niche.consensus import rand_index_within
 from semanticst.niche.em import Cells
 from semanticst.niche.mixture import MixtureSearch
@@ -180,12 +180,19 @@ def report_curve(curve: pd.DataFrame, outdir: Path) -> None:
         "niche_k",
         NICHES,
         "How many niches",
-        f"{unsupported}{chosen} niches were chosen. Stability: how well partitions found on different halves of the "
-        "tissue agree within samples (adjusted Rand index, 1 = the same). Zero line: the same after the cells of each "
-        "sample changed places at random, which leaves no arrangement to be found. A peak, above one niche fewer and "
-        "one more, is a number that the tissue supports where it is clearly above the zero line: the highest from 3 "
-        "niches up is taken, and among peaks about as high the one with the best Bayesian information criterion (BIC, "
-        "in <code>niches/niche_k.csv</code>).",
+        emphasised(
+            f"{unsupported}{chosen} niches were chosen. Stability: how well partitions found on different halves of "
+            "the "
+            "tissue agree within samples (adjusted Rand index, 1 = the same). Zero line: the same after the cells of "
+            "each "
+            "sample changed places at random, which leaves no arrangement to be found. A peak, above one niche fewer "
+            "and "
+            "one more, is a number that the tissue supports where it is clearly above the zero line: the highest "
+            "from 3 "
+            "niches up is taken, and among peaks about as high the one with the best Bayesian information criterion "
+            "(BIC, "
+            "in <code>niches/niche_k.csv</code>)."
+        ),
     )
     data = {
         "Stability": dict(zip(tried["k"].tolist(), tried["stability"])),

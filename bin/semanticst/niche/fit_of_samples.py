@@ -15,6 +15,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from semanticst.constants import UNS, Context, Obs, Obsm, graph_key
+from semanticst.units import percent
 
 OUTSIDE = 0.05
 """Cells with a lower fit count as outside."""
@@ -129,8 +130,8 @@ class UsualSamples:
         """What of a sample is beyond a limit, in words."""
         limits, why = self.limits, []
         if found["outside"] > limits.outside:
-            most = f"at most {limits.outside:.0%}"
-            why.append(f"{found['outside']:.0%} of its cells are outside of what the model knows, {most}")
+            most = f"at most {percent(limits.outside)}"
+            why.append(f"{percent(found['outside'])} of its cells are outside of what the model knows, {most}")
         if found["shift"] > limits.shift:
             why.append(f"it lies {found['shift']:.2f} of the spread away from the model's, at most {limits.shift:.2f}")
         if found["change"] > limits.change + 2 / np.sqrt(n_cells):  # of few cells variances are not known well

@@ -9,11 +9,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from semanticst.constants import UNS, Obs, Obsm, has_network
-from semanticst.mqc.multiqc import INTEGRATION, NICHES, Column, Section, gallery, lines, table
+from semanticst.mqc.multiqc import INTEGRATION, NICHES, Column, Section, emphasised, gallery, lines, table
 from semanticst.niche.fit_of_samples import ENOUGH_CELLS, OUTSIDE, Limits
 from semanticst.niche.niche_model import NicheModel
 from semanticst.plotting.palette import niche_name
 from semanticst.plotting.section_axes import dot_diameter, draw_bar, extent, fit, save
+from semanticst.units import percent
 
 MAPS = 12
 """Samples that are drawn, those with the most cells outside."""
@@ -59,10 +60,14 @@ def report_own_fit(adata: ad.AnnData, of_cells: np.ndarray, of_samples: pd.DataF
         "niche_fit",
         NICHES,
         "Cells that are like no others",
-        f"Red: cells whose neighbourhood is less usual than those of 95 % of all cells ({measured}; fit below "
-        f"{OUTSIDE:g}), so 5 % are red on average, and {worst['outside']:.0%} in {worst['sample']}. Patches of red are "
-        f"tissue that other samples do not have: whatever their niche is called, read it with care. The "
-        f"{min(len(of_samples), OWN_MAPS)} samples with most of them; all are in <code>niches/niche_fit.csv</code>.",
+        emphasised(
+            f"Red: cells whose neighbourhood is less usual than those of 95 % of all cells ({measured}; fit below "
+            f"{OUTSIDE:g}), so 5 % are red on average, and {percent(worst['outside'])} in {{sample}}. Patches of red "
+            "are tissue that other samples do not have: whatever their niche is called, read it with care. The "
+            f"{min(len(of_samples), OWN_MAPS)} samples with most of them; all are in "
+            "<code>niches/niche_fit.csv</code>.",
+            sample=worst["sample"],
+        ),
     )
     _maps(adata, of_cells, of_samples, section, outdir, OWN_MAPS)
 
@@ -165,7 +170,7 @@ def _samples(of_samples: pd.DataFrame, niches: NicheModel, outdir: Path) -> None
         INTEGRATION,
         "Fit to the model",
         f"{said} The fit of a cell is the proportion of the model's own cells whose neighbourhood is less usual: below "
-        f"{OUTSIDE:g} it counts as outside. A sample fits with at most {limits.outside:.0%} of its cells outside, "
+        f"{OUTSIDE:g} it counts as outside. A sample fits with at most {percent(limits.outside)} of its cells outside, "
         f"moved by batch correction by at most {limits.shift:.2f} of the spread of the model's cells, with variances "
         f"of the components that change by at most {limits.change:.2f} (mean of |log ratio|), and with correlations "
         f"between features that correlate with the model's by at least {limits.coexpression:.2f}. Moran's I below "
@@ -207,7 +212,7 @@ def _maps(
         for number, row in enumerate(worst.itertuples()):
             cells, png = rows_of[row.sample], Path(folder) / f"{number}.png"
             _draw(xy[cells], of_cells[cells] < OUTSIDE, unit, png)
-            pictures.append((f"{row.sample}: {row.outside:.0%} of the cells", png))
+            pictures.append((f"{row.sample}: {percent(row.outside)} of the cells", png))
         gallery(outdir, section, pictures)
 
 

@@ -17,6 +17,7 @@ from semanticst.plotting.palette import given_names, named_niches, niche_colour,
 from semanticst.plotting.section_axes import bar_length, dot_diameter, draw_bar, extent, fit, save
 from semanticst.plotting.thumbnail import draw_thumbnail
 from semanticst.plotting.tissue_place import TissuePlace
+from semanticst.units import percent
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ def section_figure(section: SectionMap) -> Figure:
     map_width, map_height = max(width * scale, 1.5), max(height * scale, 1.5)
     figure = Figure(figsize=(map_width + 2.2, map_height + 0.9))
     numbers, sizes = np.unique(section.niche, return_counts=True)
-    labels = [f"{niche_name(k)} ({share:.0%})" for k, share in zip(numbers, sizes / sizes.sum())]
+    labels = [f"{niche_name(k)} ({percent(share)})" for k, share in zip(numbers, sizes / sizes.sum())]
     figure.set_figwidth(map_width + max(2.2, 0.4 + _label_width(labels)))
     total_width, total_height = figure.get_size_inches()
     axes = figure.add_axes((0.2 / total_width, 0.45 / total_height, map_width / total_width, map_height / total_height))

@@ -61,6 +61,8 @@ def _problems(
         problems.append(("name", "the name is empty; write one, or remove the row"))
     elif len(name) > LONGEST:
         problems.append(("name", f"{len(name)} characters; at most {LONGEST} fit beside a figure"))
+    elif (found := re.fullmatch(r"(?:niche[\W_]*)?0*(\d+)", name, re.IGNORECASE)) and found[1] != text:
+        problems.append(("name", f"is how niche {found[1]} is called without a name; choose other words"))
     elif not name.isprintable():
         problems.append(("name", "holds a sign that cannot be printed"))
     elif (before := first.setdefault(name.casefold(), line)) != line:

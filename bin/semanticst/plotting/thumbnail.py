@@ -9,7 +9,7 @@ import numpy as np
 
 from semanticst.plotting.picture import MOST_PIXELS, Level, Picture, stretched
 from semanticst.plotting.tissue_place import TissuePlace
-from semanticst.units import MICROMETRE
+from semanticst.units import MICROMETRE, percent
 from semanticst.writing import atomic, write_json
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def thumbnail_of(
     matrices = [np.diag([um_per_unit or 1.0, um_per_unit or 1.0, 1.0]) @ level.to_file for level in levels]
     inside = _covered(levels[0], matrices[0], points)
     if inside < COVERED:
-        return None, f"no thumbnail: only {inside:.0%} of the cells lie in the picture {picture.source}"
+        return None, f"no thumbnail: only {percent(inside)} of the cells lie in the picture {picture.source}"
     low, high = _box(levels[0], matrices[0], points)
     why = ""
     while levels:

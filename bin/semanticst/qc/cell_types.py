@@ -16,6 +16,7 @@ from semanticst.errors import BadInput, Problem
 from semanticst.io.columns import listed
 from semanticst.io.internal import feature_type
 from semanticst.tables.gene_lists import read_gene_lists
+from semanticst.units import percent
 
 if TYPE_CHECKING:
     import anndata as ad
@@ -56,7 +57,7 @@ def predict_types(adata: "ad.AnnData", markers: dict[str, list[str]]) -> str:
     adata.obs[Obs.CELL_TYPE.value] = pd.Categorical(names)
     known = (names != f"{UNKNOWN}{PREDICTED}").mean()
     told = f"{scores.shape[1]} of {len(markers)} types"
-    note = f"cell types are predicted from markers of {told}: {known:.0%} of the cells, the others are unknown"
+    note = f"cell types are predicted from markers of {told}: {percent(known)} of the cells, the others are unknown"
     absent = absent_markers(adata.var_names, markers)
     return f"{note}; no features are {in_words(absent)}" if absent else note
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst.qc.swaps import Swaps, find_swaps
+from semanticst.units import percent
 
 LEAST_SHARED = 5
 """Hashes in common; by chance two samples have none."""
@@ -53,7 +54,7 @@ def _twins(records: list[dict]) -> list[tuple[str, str]]:
             share = shared(one["fingerprint"].get(kind, []), other["fingerprint"].get(kind, []), least)
             if share:
                 about = "at least" if kind in AT_LEAST else "about"
-                rest = f"({about} {share:.0%} of both): one section under two names?"
+                rest = f"({about} {percent(share)} of both): one section under two names?"
                 pairs = ((one["sample"], other["sample"]), (other["sample"], one["sample"]))
                 reasons += [(name, f"shares {words} with {twin} {rest}") for name, twin in pairs]
                 break
@@ -117,7 +118,7 @@ def _exchanged(swaps: Swaps, compared: _Compared) -> tuple[list[tuple[str, str]]
         two_each = all((owners == owners[section]).sum() == 2 for section in pair)
         for one, other in (pair, pair[::-1]):
             right[one] = owners[other]
-            told = f"{swaps.share:.0%} of the sections then resemble their own patient most"
+            told = f"{percent(swaps.share)} of the sections then resemble their own patient most"
             which = "; with two sections each, their others may be the swapped ones" if two_each else ""
             text = f"seems exchanged with {names[other]} of patient {owners[other]} ({told}{which}): swapped?"
             reasons.append((names[one], text))
@@ -150,7 +151,7 @@ def _strangers(compared: _Compared, owners: np.ndarray, told: set[str]) -> list[
         (
             compared.names[i],
             f"resembles patient {nearest[i]} more than the other sections of its own patient "
-            f"({own[siblings].mean():.0%} of such sections resemble their own): swapped?",
+            f"({percent(own[siblings].mean())} of such sections resemble their own): swapped?",
         )
         for i in np.flatnonzero(siblings & ~own)
         if compared.names[i] not in told

@@ -13,6 +13,7 @@ from semanticst.qc.metrics import histograms, quantiles
 from semanticst.qc.platforms import PLATFORMS
 from semanticst.qc.spatial import CHECKS
 from semanticst.qc.thresholds import QcSettings, Threshold
+from semanticst.units import percent
 
 if TYPE_CHECKING:
     from semanticst.qc.sample import Judged
@@ -115,15 +116,15 @@ def cell_warnings(judged: "Judged") -> list[str]:
     found = []
     lost = 1 - kept.mean()
     if lost > MOST_REMOVED:
-        found.append(f"{lost:.0%} of the cells removed")
+        found.append(f"{percent(lost)} of the cells removed")
     if kept.sum() < FEW_CELLS:
         found.append(f"only {kept.sum()} cells")
     coincident = pd.DataFrame(judged.points[kept]).duplicated(keep=False).mean()
     if coincident > MOST_COINCIDENT:
-        found.append(f"{coincident:.0%} of the cells share their coordinates with another")
+        found.append(f"{percent(coincident)} of the cells share their coordinates with another")
     negative = (judged.metrics.loc[kept, Obs.N_FEATURES] == 0).mean()
     if negative > MOST_NEGATIVE:
-        found.append(f"{negative:.0%} of the cells have no positive marker")
+        found.append(f"{percent(negative)} of the cells have no positive marker")
     return found + protein_warnings(judged.metrics[kept])
 
 
@@ -133,10 +134,10 @@ def protein_warnings(metrics: pd.DataFrame) -> list[str]:
     if Obs.PROTEIN_TOTAL in metrics:
         without = (metrics[Obs.PROTEIN_TOTAL].isna() | (metrics[Obs.PROTEIN_TOTAL] == 0)).mean()
         if without > MOST_WITHOUT_PROTEIN:
-            found.append(f"{without:.0%} of the cells have no protein")
+            found.append(f"{percent(without)} of the cells have no protein")
     isotype = metrics[Obs.ISOTYPE_SHARE].median() if Obs.ISOTYPE_SHARE in metrics else 0
     if isotype > HIGH_MEDIAN_ISOTYPE:
-        found.append(f"median isotype fraction of {isotype:.0%} of the proteins")
+        found.append(f"median isotype fraction of {percent(isotype)} of the proteins")
     return found
 
 
@@ -153,10 +154,10 @@ def count_warnings(adata, judged: "Judged") -> list[str]:
     ):
         given = good[name].dropna() if name in good else pd.Series(dtype=float)
         if len(given) and given.median() > most:
-            found.append(f"median {words} fraction of {given.median():.0%}")
+            found.append(f"median {words} fraction of {percent(given.median())}")
     share = np.asarray(adata.X.sum(axis=0)).ravel() / judged.metrics[Obs.TOTAL].sum()
     if share.max() > DOMINANT_FEATURE:
-        found.append(f"{adata.var_names[share.argmax()]} takes {share.max():.0%} of all counts")
+        found.append(f"{adata.var_names[share.argmax()]} takes {percent(share.max())} of all counts")
     return found
 
 
@@ -165,17 +166,19 @@ def spatial_warnings(judged: "Judged", regions: list[dict]) -> list[str]:
     found = []
     local = judged.metrics.loc[judged.kept, Obs.LOCAL_OUTLIER].mean() if judged.kept.any() else 0
     if local > MOST_LOCAL_OUTLIERS:
-        found.append(f"{local:.0%} of the cells differ from the cells around them")
+        found.append(f"{percent(local)} of the cells differ from the cells around them")
     share = judged.metrics.loc[~judged.removed["empty"], list(CHECKS.values())].mean()
     if regions:
         first = regions[0]
         found.append(
-            f"dead regions hold {share[Obs.DEAD_REGION]:.1%} of the cells (the largest: {first['cells']} cells around "
-            f"x = {first['x']:.0f} and y = {first['y']:.0f} with {first['counts']:.0%} of the usual counts)"
+            f"dead regions hold {percent(share[Obs.DEAD_REGION], 1)} of the cells (the largest: {first['cells']} "
+            "cells around "
+            f"x = {first['x']:.0f} and y = {first['y']:.0f} with {percent(first['counts'])} of the usual counts)"
         )
     if share[Obs.EDGE_ARTEFACT] > MOST_EDGE_ARTEFACTS:
         found.append(
-            f"{share[Obs.EDGE_ARTEFACT]:.1%} of the cells lie in strips along the border that are far poorer than the "
+            f"{percent(share[Obs.EDGE_ARTEFACT], 1)} of the cells lie in strips along the border that are far poorer "
+            "than the "
             "cells inside"
         )
     return found

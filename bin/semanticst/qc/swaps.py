@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from semanticst.units import percent
+
 LEAST_SECTIONS, LEAST_PATIENTS = 6, 3
 TOLD = 0.9
 """Share of the sections that resemble their own patient most once the swapped ones are exchanged back."""
@@ -91,8 +93,10 @@ def find_swaps(alike: np.ndarray, owners: np.ndarray, seed: int = 0) -> Swaps:
     pairs, end = _exchange(like, max(1, min(MOST_SWAPS, len(owner) // ONE_IN)))
     share = float((end[siblings] > 0).mean())
     if share < TOLD:
-        return Swaps(not_checked=f"profiles do not tell patients apart ({(start[siblings] > 0).mean():.0%} of such "
-                     "sections resemble their own patient most)")  # fmt: skip
+        own = percent((start[siblings] > 0).mean())
+        return Swaps(
+            not_checked=f"profiles do not tell patients apart ({own} of such sections resemble their own patient most)"
+        )
     usual = float(np.median(end[siblings]))
     moved = [section for pair in pairs for section in pair]
     if any(start[section] > -CLEAR * usual or end[section] < CLEAR * usual for section in moved):
@@ -106,7 +110,7 @@ def find_swaps(alike: np.ndarray, owners: np.ndarray, seed: int = 0) -> Swaps:
         if (reached + 1) / (SHUFFLES + 1) > (CHANCE_OF_CLEAR if all_clear else CHANCE):
             return Swaps(
                 not_checked=f"{len(owner)} sections of {len(names)} patients are too few: of random assignments of "
-                f"them to patients, {(reached + 1) / (SHUFFLES + 1):.0%} fit as well with {len(pairs)} exchanged"
+                f"them to patients, {percent((reached + 1) / (SHUFFLES + 1))} fit as well with {len(pairs)} exchanged"
             )
     return Swaps(pairs, share=share)
 

@@ -1,6 +1,5 @@
 """Ground truth of a simulated cohort beside the findings."""
 
-import html
 import json
 import logging
 from dataclasses import asdict, dataclass, field
@@ -156,10 +155,13 @@ def _no_effect(effect_type: str) -> float:
 def _write_text(
     outdir: Path, planted: dict, agreement: dict, findings: list[Finding], n_cells: int, n_domains: int
 ) -> None:
-    paragraphs = [
-        f"<b>Niches.</b> {n_domains} domains were simulated in the tissue. The niches found agree with them with an "
-        f"adjusted Rand index of <b>{agreement['ari']:.2f}</b> (1 = all cells as simulated, 0 = chance) and a "
-        f"normalised mutual information of {agreement['nmi']:.2f}, over {n_cells:,} cells."
+    paragraphs: list[str] = [
+        multiqc.emphasised(
+            f"<b>Niches.</b> {n_domains} domains were simulated in the tissue. The niches found agree with them with "
+            "an "
+            f"adjusted Rand index of <b>{agreement['ari']:.2f}</b> (1 = all cells as simulated, 0 = chance) and a "
+            f"normalised mutual information of {agreement['nmi']:.2f}, over {n_cells:,} cells."
+        )
     ]
     paragraphs += [_sentence(finding, planted["contrasts"][finding.contrast]) for finding in findings]
     others = sum(len(finding.others) for finding in findings)
@@ -175,18 +177,18 @@ def _write_text(
 
 
 def _sentence(finding: Finding, contrast: dict) -> str:
-    head = f"<b>Contrast {finding.contrast}.</b> "
-    others = html.escape(", ".join(niche_name(niche) for niche in finding.others))
+    head = multiqc.emphasised("<b>Contrast {name}.</b> ", name=finding.contrast)
+    others = multiqc.markup(", ".join(niche_name(niche) for niche in finding.others))
     if finding.domain is None:
         below = f"below q = {Q_LIMIT}"
         outcome = f"{others} {below}: false alarm." if others else f"no niche {below}: right."
         return multiqc.Html(f"{head}Ground truth: no niche is associated with it. Result: {outcome}")
     meaning = _meaning(finding.direction, contrast)
-    planted = f"{head}Ground truth: {finding.domain} {meaning}. Result: "
+    planted = f"{head}Ground truth: {multiqc.markup(finding.domain)} {meaning}. Result: "
     if finding.niche is None:
-        return f"{planted}no niche holds {finding.domain}, so it is <b>missed</b>."
-    name = html.escape(niche_name(finding.niche))
-    holder = f"{multiqc.swatch(niche_colour(finding.niche))} {name}, which holds {finding.domain},"
+        return multiqc.Html(f"{planted}no niche holds {multiqc.markup(finding.domain)}, so it is <b>missed</b>.")
+    name = multiqc.markup(niche_name(finding.niche))
+    holder = f"{multiqc.swatch(niche_colour(finding.niche))} {name}, which holds {multiqc.markup(finding.domain)},"
     if finding.q is None:
         outcome = "could not be tested"
     else:
@@ -194,14 +196,14 @@ def _sentence(finding: Finding, contrast: dict) -> str:
         what = _meaning(finding.found_direction, contrast)
         outcome = f"{what} (p = {finding.p:.2g}, q = {finding.q:.2g}): <b>{verdict}</b>"
     rest = f" Also below q = {Q_LIMIT}: {others}." if others else f" No other niche is below q = {Q_LIMIT}."
-    return multiqc.Html(f"{planted}{holder} {outcome}.{rest}")  # a swatch; other names are those of the simulation
+    return multiqc.Html(f"{planted}{holder} {outcome}.{rest}")
 
 
 def _meaning(direction: str | None, contrast: dict) -> str:
     if contrast["type"] == "survival":
         return "is associated with a higher hazard" if direction == "up" else "is associated with a lower hazard"
     side = "larger" if direction == "up" else "smaller"
-    return f"is {side} in {contrast['target']} than in {contrast['reference']}"
+    return multiqc.markup(f"is {side} in {contrast['target']} than in {contrast['reference']}")
 
 
 def _write_matches(outdir: Path, matches: pd.DataFrame) -> None:

@@ -80,7 +80,9 @@ def _text(drawn: Sequence[SectionMap], n: int, record: dict | None) -> str:
         if all(section.unit == MICROMETRE for section in drawn)
         else "The input does not say the unit of its coordinates, so the bars are in coordinate units (unknown)."
     )
-    return (
-        f"Every dot is a cell (or spot) in its place in the section, in the colour of its niche. {shown} {unit} "
-        "Maps of every sample in full size (PNG, PDF) lie in the folder <code>niches/maps</code> of the results."
+    return multiqc.emphasised(
+        "Every dot is a cell (or spot) in its place in the section, in the colour of its niche. {shown} {unit} "
+        "Maps of every sample in full size (PNG, PDF) lie in the folder <code>niches/maps</code> of the results.",
+        shown=shown,
+        unit=unit,
     )

@@ -102,15 +102,18 @@ def failed_section(outdir: Path, frame: pd.DataFrame) -> None:
     section = Section(
         "qc_failed", QC, "Samples that failed", "These samples are in no table or figure after quality control."
     )
-    items = [f"<b>{name}</b>: {reason}" for name, reason in failed["reason"].items()]
-    advice = (
+    items = [
+        multiqc.emphasised("<b>{name}</b>: {reason}", name=name, reason=reason)
+        for name, reason in failed["reason"].items()
+    ]
+    advice = multiqc.emphasised(
         "Look at the map of the sample below, and at each of its cells in <code>qc/cells/</code>. A sample that is "
         "sound but small or shallow: give its own limits in its row of the samplesheet (<code>qc_min_cells</code>, "
         "<code>qc_min_counts</code>, ...) and run again with <code>-resume</code>. Values that were normalised before: "
         "bring raw counts. A sample that is damaged: repeat it, or write the reason into the column "
         "<code>exclude</code> of the samplesheet."
     )
-    multiqc.text(outdir, section, ["<br>".join(items), advice])
+    multiqc.text(outdir, section, [multiqc.Html("<br>".join(items)), advice])
 
 
 def excluded_section(outdir: Path, left_out: pd.DataFrame) -> None:
@@ -121,8 +124,10 @@ def excluded_section(outdir: Path, left_out: pd.DataFrame) -> None:
         "qc_excluded",
         QC,
         "Samples excluded in the samplesheet",
-        "The column <code>exclude</code> of the samplesheet gives a reason for leaving out these samples. Their files "
-        "were not read, and they are in no table, figure or test.",
+        multiqc.emphasised(
+            "The column <code>exclude</code> of the samplesheet gives a reason for leaving out these samples. Their "
+            "files were not read, and they are in no table, figure or test."
+        ),
     )
     columns = {"patient": Column("Patient"), "batch": Column("Batch"), "reason": Column("Reason")}
     multiqc.table(outdir, section, left_out, columns)
@@ -163,12 +168,19 @@ def status_section(outdir: Path, frame: pd.DataFrame, left_out: pd.DataFrame, sw
         "qc_status",
         QC,
         "Samples that were used",
-        f"{summary(frame, left_out)} Samples that need a look come first. More columns can be switched on "
-        f"under <i>Configure columns</i>; the whole table is <code>qc/qc.csv</code>.{swaps}",
-        help="Thresholds are set for each sample from its own cells unless they were given, so that a sample with low "
-        "depth is not emptied by the limits of another. A sample that fails is left out of all that follows. Cells are "
-        "flagged for their place (local outliers, dead regions, edge artefacts) and not removed for it, unless "
-        "<code>--qc_remove</code> asked for it.",
+        multiqc.emphasised(
+            "{summary} Samples that need a look come first. More columns can be switched on "
+            "under <i>Configure columns</i>; the whole table is <code>qc/qc.csv</code>.{swaps}",
+            summary=summary(frame, left_out),
+            swaps=swaps,
+        ),
+        help=multiqc.emphasised(
+            "Thresholds are set for each sample from its own cells unless they were given, so that a sample with low "
+            "depth is not emptied by the limits of another. A sample that fails is left out of all that follows. "
+            "Cells are "
+            "flagged for their place (local outliers, dead regions, edge artefacts) and not removed for it, unless "
+            "<code>--qc_remove</code> asked for it."
+        ),
     )
     multiqc.table(outdir, section, first_to_look_at(frame), columns)
 
@@ -187,10 +199,13 @@ def limits_section(outdir: Path, frame: pd.DataFrame, limits: pd.DataFrame) -> N
         "qc_limits",
         QC,
         "Thresholds",
-        "Each threshold of each sample, where it comes from, and what it removed. "
-        "<i>median - 5 MADs</i>: from the sample itself. <i>floor</i>, <i>lowest limit</i>, <i>default</i>: of the "
-        "platform, where the sample's own would be too lax. <i>given</i>: for the run. <i>samplesheet</i>: for this "
-        "sample. As a table: <code>qc/qc_thresholds.csv</code>.",
+        multiqc.emphasised(
+            "Each threshold of each sample, where it comes from, and what it removed. "
+            "<i>median - 5 MADs</i>: from the sample itself. <i>floor</i>, <i>lowest limit</i>, <i>default</i>: of the "
+            "platform, where the sample's own would be too lax. <i>given</i>: for the run. <i>samplesheet</i>: for "
+            "this "
+            "sample. As a table: <code>qc/qc_thresholds.csv</code>."
+        ),
     )
     columns = {
         "value": Column("Value", "Cells beyond it are removed"),
@@ -305,14 +320,20 @@ def map_section(outdir: Path, frame: pd.DataFrame, maps: dict[str, Path], most: 
         (f"{name}: {status}{f', {reason}' if reason else ''}", maps[name])
         for name, status, reason in zip(chosen.index, chosen["status"], chosen["reason"])
     ]
-    told = "All samples." if len(chosen) == len(maps) else f"The {len(chosen)} of {len(maps)} that need a look first."
+    told = (
+        "All samples."
+        if len(chosen) == len(maps)
+        else f"The {len(chosen)} of {len(maps)} with warnings or the largest losses."
+    )
     section = Section(
         "qc_maps",
         QC,
         "Filtered cells",
-        f"{told} Every cell of the input is drawn once: grey when it passed, else in the colour of the "
-        "reason; the legend counts all cells with that reason. In full size and for all samples: "
-        "<code>qc/maps/</code>.",
+        multiqc.emphasised(
+            f"{told} Every cell of the input is drawn once: grey when it passed, else in the colour of the "
+            "reason; the legend counts all cells with that reason. In full size and for all samples: "
+            "<code>qc/maps/</code>."
+        ),
         help="Removed cells should lie scattered, or on debris and folds. Those that trace an anatomical structure are "
         "tissue of another kind: lower the limit for this sample. Straight lines and rectangles are fields of view.",
     )
@@ -334,9 +355,11 @@ def understood_section(outdir: Path, records: list[dict]) -> None:
         "qc_notes",
         QC,
         "What was read",
-        "How the files were understood. A wrong word here is a wrong result later: the columns "
-        "<code>feature_type</code>, <code>spatial_unit</code>, <code>um_per_px</code>, <code>platform</code> and "
-        "<code>table</code> of the samplesheet correct it.",
+        multiqc.emphasised(
+            "How the files were understood. A wrong word here is a wrong result later: the columns "
+            "<code>feature_type</code>, <code>spatial_unit</code>, <code>um_per_px</code>, <code>platform</code> and "
+            "<code>table</code> of the samplesheet correct it."
+        ),
     )
     columns = {
         "format": Column("Format"),

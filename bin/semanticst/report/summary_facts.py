@@ -9,19 +9,25 @@ import pandas as pd
 
 from semanticst.association.checks.arbitrary_cuts import is_supported
 from semanticst.association.output.all_contrasts import all_tests
-from semanticst.association.output.summary_text import SAME_SIGN, joined, plural
-from semanticst.association.stats.results import SIGNIFICANT
+from semanticst.association.output.summary_text import SAME_SIGN, plural
 from semanticst.describe.overview import UNSURE
 from semanticst.errors import BadInput, Problem
 from semanticst.plotting.palette import niche_name
+from semanticst.report.summary_sentences import (
+    cohort_sentence,
+    failed_of,
+    few,
+    findings_sentence,
+    niches_sentence,
+    numbered,
+    samples_sentence,
+)
 from semanticst.spreadsheet import unguarded
 
 FORMAT = 1
 """Of ``summary.json``; raised when a key changes its meaning or goes."""
-ARBITRARY_CUTS = (
-    "The tissue does not support this number: they are no more reproducible than niches of shuffled cells. "
-    "They are arbitrary cuts, not to be interpreted."
-)
+NO_INTERPRETATION = "Not to be interpreted"
+"""How the caveat of a finding begins whose niches mean nothing."""
 FEW_PATIENTS = 10
 """Patients below which a cohort says little about others."""
 _NEEDED = ("contrast", "rows", "found", "nearest", "detectable", "who", "warnings", "n_patients", "n_sections",
@@ -47,13 +53,15 @@ class Inputs:
     """Cautions that a step has for the whole cohort: ``text``, and the ``section`` that shows why."""
     supported: bool = True
     """Whether the number of niches is (``niche_k.csv``)."""
+    mapped: bool = False
+    """Whether the niches are those of a model, onto which the samples were mapped."""
 
 
-def read_inputs(qc: Path, described: Path | None, associations: Path | None) -> Inputs:
+def read_inputs(qc: Path, described: Path | None, associations: Path | None, mapped: bool = False) -> Inputs:
     """Read what a run has written.
 
-    described : folder with ``niche_overview.csv``. associations : folder with the records of contrasts. Raises BadInput
-    when a file cannot be read or lacks what is needed.
+    described : folder with ``niche_overview.csv``. associations : folder with the records of contrasts. mapped : onto a
+    model. Raises BadInput when a file cannot be read or lacks what is needed.
     """
     overview = described / "niche_overview.csv" if described else None
     numbers = described / "niche_k.csv" if described else None
@@ -62,14 +70,15 @@ def read_inputs(qc: Path, described: Path | None, associations: Path | None) -> 
         niches=_table(overview, ("niche", "share", "markers")) if overview and overview.is_file() else None,
         supported=not (numbers and numbers.is_file()) or is_supported(numbers),
         records=[_record(path) for path in sorted(associations.glob("*.association.json"))] if associations else [],
+        mapped=mapped,
     )
 
 
 def summarise(inputs: Inputs) -> dict:
     """Return the content of ``summary.json``, as docs/output.md explains it."""
     tests = all_tests(list(inputs.records))
-    cohort, samples, niches = _cohort(inputs.qc), _left_out(inputs.qc), _niches(inputs.niches, inputs.supported)
-    contrasts = [_contrast(record, tests) for record in inputs.records]
+    cohort, samples, niches = _cohort(inputs.qc), _left_out(inputs.qc), _niches(inputs)
+    contrasts = [_contrast(record, tests, niches) for record in inputs.records]
     return {
         "format": FORMAT,
         "cohort": cohort,
@@ -93,60 +102,6 @@ def leading(contrasts: Sequence[dict]) -> dict | None:
     return min(contrasts, key=key) if contrasts else None
 
 
-def cohort_sentence(cohort: dict) -> str:
-    """How many patients, samples and cells, from where."""
-    used = f"{plural(cohort['samples'], 'sample')} of {plural(cohort['patients'], 'patient')}"
-    platforms = joined(sorted(cohort["platforms"])) if cohort["platforms"] else ""
-    batches = f", in {cohort['batches']} batches" if cohort["batches"] > 1 else ""
-    return f"{used}{f' ({platforms})' if platforms else ''}, {cohort['cells']:,} cells{batches}."
-
-
-def samples_sentence(cohort: dict, left_out: list[dict]) -> str:
-    """Which samples failed, and which the samplesheet leaves out."""
-    failed = [row["sample"] for row in left_out if row["status"] == "fail"]
-    excluded = [row["sample"] for row in left_out if row["status"] == "excluded"]
-    given = cohort["samples"] + len(failed)
-    parts = [f"{_verb(len(failed), given)} quality control: {_few(failed)}."] if failed else []
-    parts = parts or [f"All {plural(given, 'sample')} passed quality control."]
-    if excluded:
-        parts.append(f"Excluded by the samplesheet: {_few(excluded)}.")
-    return " ".join(parts)
-
-
-def niches_sentence(niches: dict | None) -> str:
-    """How many niches, and how sure they are."""
-    if niches is None:
-        return "None were sought: the run ended with quality control, as it was asked to."
-    number = niches["number"]
-    text = f"{plural(number, 'niche')} (kinds of tissue neighbourhood that recur in the cohort)."
-    if not niches["supported"]:
-        return f"{text} {ARBITRARY_CUTS}"
-    if not niches["judged"]:
-        return f"{text} Their reproducibility with other patients was not judged."
-    unsure, sure = niches["unsure"], number - len(niches["unsure"])
-    if not unsure:
-        return f"{text} All of them are reproducible when patients are resampled (bootstrap)."
-    names = _numbers(unsure)
-    advice = f"Do not interpret {names}; try fewer niches (--niche_k)."
-    verb = "is" if sure == 1 else "are"
-    return f"{text} {sure} of them {verb} reproducible when patients are resampled (bootstrap). {advice}"
-
-
-def findings_sentence(contrasts: list[dict], tests: pd.DataFrame) -> str:
-    """How many tests pass, within their contrast and over all of them."""
-    if not contrasts:
-        return ""
-    n, found = int(tests["p"].notna().sum()), int((tests["q"] < SIGNIFICANT).sum())
-    if not n:
-        return "Nothing could be tested."
-    verb = "passes" if found == 1 else "pass"
-    text = f"{found} of {plural(n, 'test')} {verb} a false discovery rate of 5 %"
-    if len(contrasts) == 1:
-        return f"{text}."
-    run = int((tests["q_run"] < SIGNIFICANT).sum())
-    return f"{text} within their contrast ({len(contrasts)} contrasts), {run} over all contrasts together."
-
-
 def _cohort(qc: pd.DataFrame) -> dict:
     used = qc[~qc["status"].isin(["fail", "excluded"])]
     platforms = used["platform"].replace("", None).dropna()
@@ -165,7 +120,8 @@ def _left_out(qc: pd.DataFrame) -> list[dict]:
     return rows[["sample", "patient", "status", "reason"]].fillna("").to_dict("records")
 
 
-def _niches(table: pd.DataFrame | None, supported: bool) -> dict | None:
+def _niches(inputs: Inputs) -> dict | None:
+    table = inputs.niches
     if table is None:
         return None
     judged = "reading" in table and table["reading"].notna().any()
@@ -173,7 +129,8 @@ def _niches(table: pd.DataFrame | None, supported: bool) -> dict | None:
     numbers = table["niche"].astype(int)
     return {
         "number": len(table),
-        "supported": supported,
+        "supported": inputs.supported,
+        "mapped": inputs.mapped,
         "judged": bool(judged),
         "unsure": numbers[table["reading"].isin(UNSURE)].tolist() if judged else [],
         "table": [
@@ -182,14 +139,14 @@ def _niches(table: pd.DataFrame | None, supported: bool) -> dict | None:
     }
 
 
-def _contrast(record: dict, tests: pd.DataFrame) -> dict:
+def _contrast(record: dict, tests: pd.DataFrame, niches: dict | None) -> dict:
     name = record["contrast"]["name"]
     own = tests[tests["contrast"] == name]
     rows = pd.DataFrame(record["rows"])
     rows = rows[rows["family"] == "primary"].merge(own[["niche", "feature", "comparison", "q_run"]], how="left")
     tested = own[own["p"].notna()]
     entries = {"found": record["found"], "nearest": [record["nearest"]] if record["nearest"] else []}
-    said = {kind: [_finding(entry, rows) for entry in found] for kind, found in entries.items()}
+    said = {kind: [_finding(entry, rows, niches) for entry in found] for kind, found in entries.items()}
     return {
         "contrast": name,
         "type": record["contrast"]["type"],
@@ -209,28 +166,57 @@ def _contrast(record: dict, tests: pd.DataFrame) -> dict:
     }
 
 
-def _finding(entry: dict, rows: pd.DataFrame) -> dict:
+def _finding(entry: dict, rows: pd.DataFrame, niches: dict | None) -> dict:
     same = (rows["niche"].astype(str) == str(entry["niche"])) & (rows["feature"] == entry["feature"])
     row = rows[same & (rows["comparison"] == entry["comparison"])].iloc[0]
     values = {key: row.get(key) for key in _EFFECT}
-    return entry | {key: None if pd.isna(value) else value for key, value in values.items()}
+    known = {key: None if pd.isna(value) else value for key, value in values.items()}
+    return entry | known | {"caveat": _caveat(entry, niches)}
+
+
+def _caveat(entry: dict, niches: dict | None) -> str:
+    """Why a row should not be interpreted, though its test may pass; empty where its niches can be."""
+    if niches is None:
+        return ""
+    if not niches["supported"] and not niches["mapped"]:
+        return f"{NO_INTERPRETATION}: the niches are arbitrary cuts (the tissue does not support their number)."
+    unsure = [n for n in niches["unsure"] if str(n) in _niches_of(entry)]
+    if not unsure:
+        return ""
+    verb = "is" if len(unsure) == 1 else "are"
+    return f"{NO_INTERPRETATION}: {numbered(unsure)} {verb} of low reproducibility with other patients."
+
+
+def not_interpretable(niches: dict | None) -> set[str]:
+    """Niches of which findings mean nothing."""
+    if niches is None:
+        return set()
+    if not niches["supported"] and not niches["mapped"]:
+        return {str(row["niche"]) for row in niches["table"]}
+    return {str(niche) for niche in niches["unsure"]}
+
+
+def _niches_of(entry: dict) -> set[str]:
+    """Niches that a row is about: two of a contact."""
+    return {str(entry["niche"]), str(entry["feature"]).removeprefix("contact_with_")}
 
 
 def _cautions(inputs: Inputs, cohort: dict, niches: dict | None, contrasts: list[dict]) -> list[dict]:
     """What a reader must know before a finding is passed on; ``section`` shows why."""
     said = [dict(caution) for caution in inputs.cautions]
-    failed, given = sum(row["status"] == "fail" for row in _left_out(inputs.qc)), len(inputs.qc)
+    failed = sum(row["status"] == "fail" for row in _left_out(inputs.qc))
+    given = cohort["samples"] + failed
     if 5 * failed > given:
-        said.append(_caution(f"{_verb(failed, given)} quality control: look at the reasons first.", "qc_failed"))
+        said.append(_caution(f"{failed_of(failed, given)} quality control: look at the reasons first.", "qc_failed"))
     if cohort["patients"] < FEW_PATIENTS:
         text = f"The cohort has {plural(cohort['patients'], 'patient')}: what is found says little about others."
         said.append(_caution(text, "qc_status"))
     unsure = {str(n) for n in niches["unsure"]} if niches else set()
     for contrast in contrasts:
         found = contrast["findings"]
-        shaky = sorted({int(f["niche"]) for f in found if str(f["niche"]) in unsure})
+        shaky = sorted({int(n) for f in found for n in _niches_of(f) & unsure})
         if shaky:
-            text = f"{contrast['contrast']}: found for {_numbers(shaky)}, of low reproducibility with other patients."
+            text = f"{contrast['contrast']}: found for {numbered(shaky)}, of low reproducibility with other patients."
             said.append(_caution(text, "niche_overview"))
         sensitive = [f for f in found if f["members_same_sign"] is not None and f["members_same_sign"] < SAME_SIGN]
         if sensitive:
@@ -240,26 +226,12 @@ def _cautions(inputs: Inputs, cohort: dict, niches: dict | None, contrasts: list
     for contrast in contrasts:
         for warning in contrast["warnings"]:
             warnings.setdefault(warning, []).append(contrast["contrast"])
-    said += [_caution(f"{_few(names)}: {text}.", f"association_{names[0]}") for text, names in warnings.items()]
+    said += [_caution(f"{few(names)}: {text}.", f"association_{names[0]}") for text, names in warnings.items()]
     return said
 
 
 def _caution(text: str, section: str) -> dict:
     return {"text": text, "section": section}
-
-
-def _verb(n: int, given: int) -> str:
-    return f"{n} of {plural(given, 'sample')} failed"
-
-
-def _numbers(niches: Sequence[int]) -> str:
-    """``niche 4``, ``niches 4 and 6``."""
-    return f"{'niche' if len(niches) == 1 else 'niches'} {joined([str(n) for n in niches])}"
-
-
-def _few(names: Sequence[str], most: int = 5) -> str:
-    more = len(names) - most
-    return joined(list(names)) if more <= 0 else f"{', '.join(names[:most])} and {more} more"
 
 
 def _table(path: Path, columns: Sequence[str]) -> pd.DataFrame:

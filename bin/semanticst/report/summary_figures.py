@@ -20,9 +20,11 @@ from semanticst.plotting.palette import niche_colour, niche_name
 from semanticst.plotting.section_axes import save_small
 from semanticst.plotting.style import FAINT, INK, STYLE, new_figure, row_colour
 from semanticst.report.overview_maps import groups_of, sections_to_show
+from semanticst.report.summary_facts import not_interpretable
 
 MAPS, ROWS, MOST_SAMPLES = 4, 8, 40
 """Sections in the first picture; niches in the second; bars without a contrast."""
+_DAGGER = "\N{DAGGER}"
 _SIZE, _DPI = (4.4, 4.0), 110
 
 
@@ -39,7 +41,7 @@ def draw_summary(
         if niches is not None and counts is not None:
             drawn.append(_maps(niches, counts, record))
         if record is not None and any(row["p"] is not None for row in record["rows"]):
-            drawn += [_effects(record), _patients(record)]
+            drawn += [_effects(record, not_interpretable(summary["niches"])), _patients(record)]
         elif counts is not None:
             drawn += [_composition(counts), _sizes(summary["niches"])]
         made = []
@@ -67,8 +69,8 @@ def _maps(niches: Path, counts: pd.DataFrame, record: dict | None) -> tuple[str,
     )
 
 
-def _effects(record: dict) -> tuple[str, Figure]:
-    """Effects of the leading contrast with intervals, the strongest first."""
+def _effects(record: dict, doubtful: set[str]) -> tuple[str, Figure]:
+    """Effects of the leading contrast with intervals, the strongest first. doubtful : niches not to be interpreted."""
     rows = pd.DataFrame(record["rows"])
     primary = rows[rows["family"] == PRIMARY]
     pairs = rows[rows["family"] == PAIRWISE]
@@ -83,7 +85,7 @@ def _effects(record: dict) -> tuple[str, Figure]:
         effect, low, high = row[columns].astype(float)
         ax.plot([low, high], [i, i], color=INK, lw=1.2)
         ax.scatter(effect, i, s=55, color=row_colour(str(row["niche"])), edgecolor=INK, linewidth=0.8, zorder=3)
-        mark = "*" if row["q"] < SIGNIFICANT else ""
+        mark = ("*" if row["q"] < SIGNIFICANT else "") + (_DAGGER if str(row["niche"]) in doubtful else "")
         pair = f"\n{row['comparison']}" if len(shown["comparison"].unique()) > 1 else ""
         labels.append(_short(f"{feature_name(row)}{mark}", 34) + pair)
     ax.set_yticks(range(len(labels)), labels, fontsize=8)
@@ -99,7 +101,11 @@ def _effects(record: dict) -> tuple[str, Figure]:
     else:
         ax.set_xlabel("effect, 95 % interval (log-ratio; +0.69 = twice)")
     name = record["contrast"]["name"]
-    return f"Contrast {name}: effect of each niche with its 95 % interval; * where q < 0.05.", figure
+    sides = str(shown["comparison"].iloc[0]).split(" vs ")
+    right = "higher hazard" if survival else f"more in {sides[0]}" if len(sides) == 2 and pairs.empty else ""
+    side = f"; to the right: {right}" if right else ""
+    marked = f"; {_DAGGER} not to be interpreted" if any(_DAGGER in label for label in labels) else ""
+    return f"Contrast {name}: effect of each niche with its 95 % interval; * where q < 0.05{side}{marked}.", figure
 
 
 def _patients(record: dict) -> tuple[str, Figure]:

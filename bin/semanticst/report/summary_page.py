@@ -58,28 +58,40 @@ def _answer(contrast: dict, explorer: bool) -> list[Html]:
 
 def _told(finding: dict, contrast: dict, explorer: bool) -> str:
     """A finding in words, with the way to its sections where there is an explorer."""
+    said = _with_caveat(finding)
     if not explorer:
-        return finding["sentence"]
+        return said
     of = (contrast["contrast"], finding["niche"], finding["feature"], finding["comparison"])
     where = quote("/".join(map(str, of)), safe="")
-    return blocks.joined([finding["sentence"], blocks.outside(f"{EXPLORER}#finding={where}", "see the sections")])
+    return blocks.joined([said, blocks.outside(f"{EXPLORER}#finding={where}", "see the sections")])
 
 
 def nothing(contrast: dict) -> str:
     """Why there is no finding, and what would have been one."""
     if contrast["nearest"] is None:
         return f"Nothing could be tested: {contrast['not_testable'].removeprefix('not testable: ')}."
-    parts = ["Nothing passed."]
-    if contrast["detectable"]:
-        parts.append(f"{contrast['detectable'][:1].upper()}{contrast['detectable'][1:]}.")
-    return " ".join([*parts, f"Smallest q: {contrast['nearest']['sentence']}"])
+    return f"Nothing passed. {_would_have_been_found(contrast)} Smallest q: {_with_caveat(contrast['nearest'])}"
+
+
+def _would_have_been_found(contrast: dict) -> str:
+    would = contrast["detectable"] or "what would have been found is not known for this kind of test"
+    return f"{would[:1].upper()}{would[1:]}."
+
+
+def _with_caveat(finding: dict) -> str:
+    return f"{finding['sentence']} {finding['caveat']}".strip()
 
 
 def _all_contrasts(contrasts: Sequence[dict], explorer: bool) -> Html:
     rows = []
     for contrast in contrasts:
-        first = contrast["findings"][:1] or [contrast["nearest"]]
-        told = _told(first[0], contrast, explorer) if first[0] else nothing(contrast)
+        first = next(iter(contrast["findings"]), None)
+        told = nothing(contrast)
+        if first:
+            told = _told(first, contrast, explorer)
+        elif contrast["nearest"]:
+            # that nothing passed, and the smallest q, stand beside it
+            told = f"{_would_have_been_found(contrast)} Nearest: {_with_caveat(contrast['nearest'])}"
         smallest = "" if contrast["smallest_q"] is None else p_text(contrast["smallest_q"], "q")
         rows.append(
             (
@@ -90,7 +102,9 @@ def _all_contrasts(contrasts: Sequence[dict], explorer: bool) -> Html:
                 told,
             )
         )
-    return blocks.small_table(rows, ("Contrast", "Patients", "Found", "Smallest q", "The strongest"))
+    return blocks.small_table(
+        rows, ("Contrast", "Patients", "Found", "Smallest q", "The strongest, or what would have been found")
+    )
 
 
 def _cautions(cautions: Sequence[dict]) -> list[Html]:
@@ -98,7 +112,7 @@ def _cautions(cautions: Sequence[dict]) -> list[Html]:
         return []
     items = [blocks.joined([c["text"], blocks.link(c["section"], "see")]) for c in cautions[:MOST_CAUTIONS]]
     if more := len(cautions) - len(items):
-        items.append(blocks.joined([f"{plural(more, 'caution')} more are in <code>summary.json</code>."]))
+        items.append(multiqc.emphasised(f"{plural(more, 'caution')} more are in <code>summary.json</code>."))
     return [blocks.sentences("What limits these results", "Cautions"), blocks.bullets(items)]
 
 

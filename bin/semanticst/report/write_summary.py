@@ -24,16 +24,17 @@ def write_summary(
     associations: Path | None = None,
     explorer: bool = False,
     n_maps: int = 12,
+    mapped: bool = False,
 ) -> None:
     """Write ``summary.json``, and sections of the report: the first page, maps of ``n_maps`` sections, batches.
 
     qc : ``qc.csv``. described : folder with ``niche_overview.csv``, ``niche_counts.csv`` and ``niches.csv.gz``, or None
     where the run ended before. associations : folder with ``{contrast}.association.json``, or None.
-    explorer : whether the run has one, to which findings lead.
+    explorer : whether the run has one, to which findings lead. mapped : whether samples were mapped onto a model.
 
     Raises BadInput when one of them cannot be read or lacks what is needed.
     """
-    inputs = read_inputs(qc, described, associations)
+    inputs = read_inputs(qc, described, associations, mapped)
     caution = own_batches(inputs.qc)
     if caution:
         inputs = replace(inputs, cautions=[*inputs.cautions, {"text": caution, "section": "batches"}])

@@ -11,7 +11,7 @@ from semanticst.plotting.palette import named_niches
 def test_a_niche_is_known_by_its_name_its_cell_type_or_its_marker():
     overview = pd.DataFrame({"niche": [1, 2, 3], "markers": ["KRT8, EPCAM", "", "CD3E"]})
     assert recognised(overview) == {1: "Niche 1: KRT8", 2: "Niche 2", 3: "Niche 3: CD3E"}
-    types = overview.assign(cell_types=["T cell 40 %, B cell 9 %".replace(" %", "%"), "", "Tumour 90%"])
+    types = overview.assign(cell_types=["T cell 40 %, B cell 9 %", "", "Tumour 90 %"])
     with named_niches({3: "Border"}):
         assert recognised(types) == {1: "Niche 1: T cell", 2: "Niche 2", 3: "Niche 3 (Border)"}
 

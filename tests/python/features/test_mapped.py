@@ -115,7 +115,7 @@ def test_missing_features_are_average_up_to_a_share_of_the_variance(tmp_path, mo
     assert np.corrcoef(found.obsm["X_pca"][:, 0], whole.obsm["X_pca"][:, 0])[0, 1] > 0.98
     many = counts("new", 9)
     many = many[:, ~many.var_names.isin(order[-12:])].copy()
-    with pytest.raises(BadInput, match="lacks 12 of the 40 features.*at least 90% are needed"):
+    with pytest.raises(BadInput, match="lacks 12 of the 40 features.*at least 90 % are needed"):
         mapped(tmp_path / "many", many, model)
     assert mapped(tmp_path / "allowed", many, model, min_samples=0.2).n_obs == 150
 

@@ -66,7 +66,7 @@ def test_outlines_that_fit_are_no_warning(section, column):
 def test_an_outline_far_around_all_cells_is_a_warning(section):
     (warning,) = read(section, square(-200, -200, 600, "all")).uns[UNS]["warnings"]
     assert warning == (
-        "r.geojson: 88% of the area of the outlines lies beside the section; if they were drawn in pixels of an "
+        "r.geojson: 88 % of the area of the outlines lies beside the section; if they were drawn in pixels of an "
         "image, outline_um_per_px in the samplesheet says their size"
     )
 

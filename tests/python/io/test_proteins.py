@@ -156,7 +156,7 @@ def test_cells_without_proteins_have_none(tmp_path):
     result = invoke("sample_qc", tmp_path / "s1.ingest.h5ad", "--prefix", "all", "--outdir", tmp_path)
     assert result.exit_code == 0, result.output
     (record,) = json.loads((tmp_path / "all.qc.json").read_text())
-    assert any(reason == "33% of the cells have no protein" for reason in record["reasons"])
+    assert any(reason == "33 % of the cells have no protein" for reason in record["reasons"])
 
 
 def test_a_missing_value_costs_neither_the_cell_nor_its_genes_and_is_counted(tmp_path):

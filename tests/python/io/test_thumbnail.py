@@ -211,7 +211,7 @@ def test_the_coarsest_copy_that_is_fine_enough_is_decoded():
 def test_a_picture_of_another_place_or_too_large_is_not_shown():
     far = np.random.default_rng(0).uniform(500, 900, (50, 2))
     small = Picture("p.png", (Level(100, 100, scaled(1.0), lambda: Image.new("L", (100, 100))),))
-    assert thumbnail_of(small, far, 0.0) == (None, "no thumbnail: only 0% of the cells lie in the picture p.png")
+    assert thumbnail_of(small, far, 0.0) == (None, "no thumbnail: only 0 % of the cells lie in the picture p.png")
     huge = Picture("huge.tif", (Level(20_000, 20_000, scaled(1.0), lambda: pytest.fail("decoded")),))
     found, note = thumbnail_of(huge, far, 0.0)
     assert found is None

@@ -72,6 +72,19 @@ def test_table_escapes_user_text_keeps_commas_and_leaves_out_gaps(tmp_path):
     assert content["pconfig"]["col1_header"] == "Row"
 
 
+def test_proportions_are_written_as_in_the_texts(tmp_path):
+    frame = pd.DataFrame({"share": [0.184, np.nan]}, index=["a", "b"])
+    content = read(multiqc.table(tmp_path, SECTION, frame, {"share": Column("S", format="{:.1%}", low=0, high=1)}))
+    header = {key: content["headers"]["share"][key] for key in ("format", "suffix", "min", "max")}
+    assert header == {"format": "{:.1f}", "suffix": " %", "min": 0, "max": 100}
+    assert content["data"]["a"]["share"] == pytest.approx(18.4)
+
+
+def test_a_percent_sign_on_the_axis_would_stand_at_numbers_too(tmp_path):
+    content = read(multiqc.bars(tmp_path, SECTION, {"s1": {"used": 3.0}}, y="Cells"))
+    assert "%" not in content["pconfig"]["ylab"]
+
+
 def test_general_stats_have_no_section_of_their_own(tmp_path):
     content = read(
         multiqc.general_stats(tmp_path, "x", pd.DataFrame({"n": [3]}, index=["s"]), {"n": Column("N")}, "src", 7)
@@ -202,7 +215,7 @@ def test_a_cohort_without_types_scores_and_stability_has_no_such_sections(tmp_pa
     assert len(list((tmp_path / "maps").glob("*.niches.png"))) == 3
 
 
-NASTY = '"><img src=x onerror=alert(1)> <script>alert(2)</script> <b onclick=alert(3)>'
+NASTY = '<b>1</b> "><img src=x onerror=alert(1)> <script>alert(2)</script> <b onclick=alert(3)>'
 SHOWN = {
     "table": lambda out, part, name: multiqc.table(
         out, part, pd.DataFrame({"a": [name]}, index=[name]), {"a": multiqc.Column(name, f"What {name} is")}
@@ -214,7 +227,7 @@ SHOWN = {
     "heatmap": lambda out, part, name: multiqc.heatmap(
         out, part, pd.DataFrame([[1.0]], index=[name], columns=[name]), x="x", y="y", z="z"
     ),
-    "text": lambda out, part, name: multiqc.text(out, part, [f"<b>{name}</b>"]),
+    "text": lambda out, part, name: multiqc.text(out, part, [multiqc.emphasised("<b>{x}</b>", x=name)]),
     "gallery": lambda out, part, name: multiqc.gallery(out, part, [(name, out / "p.png")]),
 }
 
@@ -222,9 +235,11 @@ SHOWN = {
 @pytest.mark.parametrize("kind", SHOWN)
 def test_what_users_call_things_is_no_markup_wherever_it_stands(tmp_path, kind):
     Image.new("P", (2, 2)).save(tmp_path / "p.png")
-    part = Section("s", QC, NASTY, f"About {NASTY} in <code>x.csv</code>.", help=NASTY)
+    part = Section("s", QC, NASTY, multiqc.emphasised("About {x} in <code>x.csv</code>.", x=NASTY), help=NASTY)
     content = json.dumps(read(SHOWN[kind](tmp_path, part, NASTY)))
     assert content.count("&lt;script&gt;") >= 4
+    # a group may be called like the emphasis of the pipeline
+    assert "<b>1" not in content
     tags = {re.match(r"</?\w+", tag).group() for tag in re.findall(r"<[^>]*>", content)}
     assert tags <= {"<code", "</code", "<b", "</b", "<p", "</p", "<div", "</div", "<figure", "</figure", "<figcaption",
                     "</figcaption", "<img"}  # fmt: skip
@@ -233,5 +248,7 @@ def test_what_users_call_things_is_no_markup_wherever_it_stands(tmp_path, kind):
 
 
 def test_emphasis_of_the_pipeline_stays():
-    assert multiqc.markup("<b>x</b> in <code>y.csv</code> & z") == "<b>x</b> in <code>y.csv</code> &amp; z"
+    said = multiqc.emphasised("<b>x</b> in <code>y.csv</code> & {name}", name="<b>z</b>")
+    assert said == "<b>x</b> in <code>y.csv</code> &amp; &lt;b&gt;z&lt;/b&gt;"
+    assert multiqc.markup("<b>x</b>") == "&lt;b&gt;x&lt;/b&gt;"
     assert multiqc.markup(Html("<span>x</span>")) == "<span>x</span>"

@@ -24,8 +24,8 @@ from semanticst.writing import write_table
 
 SCRIPT, IMAGE, FORMULA = "<script>alert(1)</script>", '"><img src=x onerror=alert(2)>', "=1+1"
 EVIL = (SCRIPT, IMAGE, FORMULA, "<svg onload=alert(3)>", "a$b_$c", "{7*7}".join("{}"), "javascript:alert(4)")
-FORMULAS = ("=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(1)", '=HYPERLINK("http://x")', "\t=1+1")
-DATA = ("-1.5", "+3", "-", "+", "1e-3", "-4E+2", "GENE-1", "", "a=b", "'quoted'")
+FORMULAS = ("=1+1", "-1,5+A1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(1)", '=HYPERLINK("http://x")', "\t=1+1")
+DATA = ("-1.5", "-1,5", "+1.234,5", "+3", "-", "+", "1e-3", "-4E+2", "GENE-1", "", "a=b", "'quoted'")
 
 
 def named(folder, evil: str) -> None:

@@ -126,12 +126,12 @@ def test_a_section_that_is_unlike_its_patient_is_named_only_where_patients_are_t
     ]
     found = mix_ups([record(adata) for adata in cohort])
     assert set(found) == {"p4_2", "p5_2"}
-    assert "seems exchanged with p5_2 of patient p5 (100% of the sections then" in found["p4_2"][0]
+    assert "seems exchanged with p5_2 of patient p5 (100 % of the sections then" in found["p4_2"][0]
     # one that was given to a wrong patient, and none in its place
     cohort = [adata for adata in cohort if adata.uns["semanticst"]["sample"] != "p5_2"]
     (named,) = mix_ups([record(adata) for adata in cohort]).items()
     assert named[0] == "p4_2"
-    assert "resembles patient p5 more than the other sections of its own patient (93% of such" in named[1][0]
+    assert "resembles patient p5 more than the other sections of its own patient (93 % of such" in named[1][0]
 
     same = [section(f"{p}_{i}", p, 0, seed=9 * n + i) for n, p in enumerate(tastes) for i in range(3)]
     assert mix_ups([record(adata) for adata in same]) == {}

@@ -130,7 +130,7 @@ def test_files(tmp_path):
     assert "Also below q = 0.05: Niche 3." in text
     rows = json.loads((tmp_path / "out" / "planted_domains_mqc.json").read_text())["data"]
     assert rows["D1"]["niche"] == "Niche 2"
-    assert rows["D1"]["recovered"] == 0.75
+    assert rows["D1"]["recovered"] == 75.0
 
 
 def test_cells_of_another_cohort_are_bad_input(tmp_path):

@@ -41,7 +41,13 @@ def test_the_summary_is_one_sheet(browser, tmp_path, n_contrasts):  # noqa: F811
     [contrast] = summary["contrasts"]
     contrast["findings"] = contrast["findings"][:1] * (MOST_FINDINGS + 3)
     contrast["n_found"] = len(contrast["findings"])
-    summary["contrasts"] = [contrast | {"contrast": f"response_to_treatment_{i}"} for i in range(n_contrasts)]
+    contrast["findings"][0]["caveat"] = "Not to be interpreted: niche 2 is of low reproducibility with other patients."
+    without = contrast | {"findings": [], "n_found": 0}
+    assert contrast["nearest"]["sentence"]
+    without["detectable"] = "proportions that differ by 2.0 times and more would have been found with 80 % power (n)"
+    summary["contrasts"] = [
+        (contrast if i % 2 else without) | {"contrast": f"response_to_treatment_{i}"} for i in range(n_contrasts)
+    ]
     summary["cautions"] = [{"text": "What limits a result is said in words. " * 4, "section": "qc"}] * (
         MOST_CAUTIONS + 3
     )

@@ -80,7 +80,7 @@ def test_samples_that_need_a_look_come_first(reported):
 
 def test_general_statistics(reported):
     content = section(reported, "qc_general")
-    assert content["data"]["a1"] == {"status": "warn", "n_cells_input": 10, "kept": 0.4}
+    assert content["data"]["a1"] == {"status": "warn", "n_cells_input": 10, "kept": 40.0}
     assert content["data"]["b1"]["kept"] == 0
 
 
@@ -188,7 +188,7 @@ def test_maps_of_samples_that_need_a_look_first_are_shown(tmp_path):
     assert [content["data"].find(f'alt="{name}') for name in "abcd"][0] == -1
     places = [content["data"].index(f'alt="{name}1: ') for name in "bcd"]
     assert places == sorted(places)
-    assert "The 3 of 4 that need a look first." in content["description"]
+    assert "The 3 of 4 with warnings or the largest losses." in content["description"]
     (tmp_path / "qc_maps_mqc.json").unlink()
     report_qc(files, tmp_path, maps, 0)
     assert not (tmp_path / "qc_maps_mqc.json").exists()
@@ -203,7 +203,7 @@ def test_a_map_without_anything_on_it_is_not_shown(tmp_path):
     report_qc(files, tmp_path, maps, 12)
     shown = section(tmp_path, "qc_maps")
     assert "a1" not in shown["data"]
-    assert "The 1 of 2 that need a look first." in shown["description"]
+    assert "The 1 of 2 with warnings or the largest losses." in shown["description"]
 
 
 def test_shares_of_flags_and_notes(tmp_path):

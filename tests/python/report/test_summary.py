@@ -60,20 +60,68 @@ def test_niches_that_do_not_come_back_are_not_to_be_interpreted():
     assert summary["niches"]["unsure"] == [2, 3]
     assert "Do not interpret niches 2 and 3; try fewer niches (--niche_k)." in summary["text"]["niches"]
     # the planted niche 2 is found, and is one of these
+    [found] = [f for f in summary["contrasts"][0]["findings"] if f["niche"] == "2"]
+    assert found["caveat"] == "Not to be interpreted: niche 2 is of low reproducibility with other patients."
+    assert "; none of them can be interpreted, see there." in summary["text"]["findings"]
     assert any(c["section"] == "niche_overview" and "niche" in c["text"] for c in summary["cautions"])
+    mapped = summarise(Inputs(qc_of(20), niches, mapped=True))["text"]["niches"]
+    assert "1 of them was reproducible when the patients of the model were resampled" in mapped
+    assert "their number is that of the model" in mapped
+    assert "--niche_k" not in mapped
     unjudged = summarise(Inputs(qc_of(20), niches.drop(columns=["jaccard", "reading"])))
     assert "was not judged" in unjudged["text"]["niches"]
 
 
 def test_niches_without_support_are_arbitrary_cuts():
     niches = pd.DataFrame({"niche": [1, 2], "share": 0.5, "markers": "", "jaccard": 0.4, "reading": "not reproducible"})
-    told = summarise(Inputs(qc_of(20), niches, supported=False))
+    told = summarise(Inputs(qc_of(20), niches, [asked(2.5)], supported=False))
+    assert all("arbitrary cuts" in f["caveat"] for f in told["contrasts"][0]["findings"])
+    assert told["text"]["findings"].endswith("none of them can be interpreted, see there.")
     assert told["niches"]["supported"] is False
     assert told["text"]["niches"] == (
         "2 niches (kinds of tissue neighbourhood that recur in the cohort). The tissue does not support this number: "
         "they are no more reproducible than niches of shuffled cells. They are arbitrary cuts, not to be interpreted."
     )
     assert summarise(Inputs(qc_of(20), niches))["niches"]["supported"] is True
+
+
+@pytest.mark.parametrize(
+    ("n", "failed", "excluded", "told"),
+    [
+        (1, 0, 0, "The only sample passed quality control."),
+        (5, 0, 0, "All 5 samples passed quality control."),
+        (5, 2, 0, "2 of 5 samples failed quality control: s0 and s1."),
+        (5, 1, 1, "The samplesheet has 5 samples and excludes 1 of them: s4. "
+         "1 of the other 4 failed quality control: s0."),
+        (5, 0, 2, "The samplesheet has 5 samples and excludes 2 of them: s3 and s4. "
+         "The other 3 passed quality control."),
+        (2, 0, 1, "The samplesheet has 2 samples and excludes 1 of them: s1. The other one passed quality control."),
+        (2, 0, 2, "The samplesheet excludes all 2 samples."),
+    ],
+)  # fmt: skip
+def test_each_number_of_samples_says_of_how_many(n, failed, excluded, told):
+    qc = qc_of(n, failed)
+    qc.loc[qc.index[n - excluded :], "status"] = "excluded"
+    assert summarise(Inputs(qc))["text"]["samples"] == told
+
+
+def test_contrasts_in_a_table_say_what_would_have_been_found(tmp_path):
+    records = [asked(0.0) for _ in range(3)]
+    for name, told in zip("abc", records):
+        told["contrast"]["name"] = name
+    write_page(tmp_path, summarise(Inputs(qc_of(20), records=records)), [])
+    page = json.loads((tmp_path / "summary_page_mqc.json").read_text())["data"]
+    assert page.count("would have been found with 80 % power") == 3
+
+
+def test_a_group_called_like_emphasis_stays_a_word(tmp_path):
+    told = asked(2.5)
+    for part in (told["found"], [told["nearest"]]):
+        for entry in part:
+            entry["sentence"] = entry["sentence"].replace("g1", "<b>")
+    write_page(tmp_path, summarise(Inputs(qc_of(20), records=[told])), [])
+    page = json.loads((tmp_path / "summary_page_mqc.json").read_text())["data"]
+    assert "more in &lt;b&gt; than in g0" in page
 
 
 def test_failed_samples_and_few_patients_are_cautions():

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from semanticst.errors import ReadError
 from semanticst.io.coordinates import Extent
+from semanticst.units import percent
 
 LEAST_INSIDE = 0.5
 """Share of the area of the outlines that hold cells, within the rectangle around all cells. Below, the scale is wrong
@@ -45,11 +46,12 @@ def doubts(
     share = within[held].sum() / area[held].sum()
     if share < LEAST_INSIDE and share_inside < AROUND_ALL:
         raise ReadError(
-            f"{file}: {1 - share:.0%} of the area of the outlines that hold cells lies beside the section: they span "
+            f"{file}: {percent(1 - share)} of the area of the outlines that hold cells lies beside the section: they "
+            "span "
             f"{_span(polygons)}, the cells {_told(low, high)}; {TO_MEND}"
         )
     if share < USUALLY_INSIDE:
-        return [f"{file}: {1 - share:.0%} of the area of the outlines lies beside the section; {TO_MEND}"]
+        return [f"{file}: {percent(1 - share)} of the area of the outlines lies beside the section; {TO_MEND}"]
     if 2 * within.sum() < area.sum() or 2 * held.sum() < len(held):
         empty = f"{int((~held).sum())} of {len(held)} outlines hold no cell"
         return [f"{file}: {empty}; are they of this section? They span {_span(polygons)}, the cells {_told(low, high)}"]

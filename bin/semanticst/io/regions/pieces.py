@@ -8,6 +8,7 @@ from scipy.sparse import coo_matrix
 
 from semanticst.errors import ReadError
 from semanticst.io.several_sections import FIELDS, plain
+from semanticst.units import percent
 
 NEIGHBOURS = 5
 """The distance to this neighbour measures how dense the cells lie: a stray cell between two cores is no bridge."""
@@ -124,7 +125,7 @@ def far_apart(points: np.ndarray, pieces: Pieces) -> list[str]:
         others = np.concatenate(of_piece[:i] + of_piece[i + 1 :])
         gap = float(cKDTree(others).query(own)[0].min())
         if gap >= FAR * wide[i]:
-            shares = ", ".join(f"{sizes[number] / len(points):.0%}" for number in large)
+            shares = ", ".join(f"{percent(sizes[number] / len(points))}" for number in large)
             return [
                 f"{len(large)} large pieces of tissue lie far apart ({shares} of the cells; {gap:.4g} units of the "
                 f"coordinates beside a piece that is {wide[i]:.4g} wide): fragments of one section may, but are these "

@@ -1,0 +1,110 @@
+"""Sentences of the summary of a run: cohort, samples, niches, findings; of the facts in `summary_facts`."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from semanticst.association.output.summary_text import joined, plural
+from semanticst.association.stats.results import SIGNIFICANT
+
+ARBITRARY_CUTS = (
+    "The tissue does not support this number: they are no more reproducible than niches of shuffled cells. "
+    "They are arbitrary cuts, not to be interpreted."
+)
+
+
+def cohort_sentence(cohort: dict) -> str:
+    """How many patients, samples and cells, from where."""
+    used = f"{plural(cohort['samples'], 'sample')} of {plural(cohort['patients'], 'patient')}"
+    platforms = joined(sorted(cohort["platforms"])) if cohort["platforms"] else ""
+    batches = f", in {cohort['batches']} batches" if cohort["batches"] > 1 else ""
+    return f"{used}{f' ({platforms})' if platforms else ''}, {cohort['cells']:,} cells{batches}."
+
+
+def samples_sentence(cohort: dict, left_out: list[dict]) -> str:
+    """Which samples the samplesheet leaves out, and which of the others failed."""
+    failed = [row["sample"] for row in left_out if row["status"] == "fail"]
+    excluded = [row["sample"] for row in left_out if row["status"] == "excluded"]
+    judged = cohort["samples_given"] - len(excluded)
+    if not judged:
+        return f"The samplesheet excludes all {plural(len(excluded), 'sample')}."
+    if excluded:
+        head = f"The samplesheet has {plural(cohort['samples_given'], 'sample')} and excludes {len(excluded)} of them"
+        of = f"the other {judged}" if judged > 1 else "the other one"
+        told = f"{len(failed)} of {of} failed quality control: {few(failed)}." if failed else ""
+        return f"{head}: {few(excluded)}. {told or f'{of[:1].upper()}{of[1:]} passed quality control.'}"
+    if failed:
+        return f"{failed_of(len(failed), judged)} quality control: {few(failed)}."
+    return "The only sample passed quality control." if judged == 1 else f"All {judged} samples passed quality control."
+
+
+def niches_sentence(niches: dict | None) -> str:
+    """How many niches, and how sure they are."""
+    if niches is None:
+        return "None were sought: the run ended with quality control, as it was asked to."
+    number = niches["number"]
+    text = f"{plural(number, 'niche')} (kinds of tissue neighbourhood that recur in the cohort)."
+    if niches["mapped"]:
+        return f"{text} They are those of the model. {_of_the_model(niches)}"
+    if not niches["supported"]:
+        return f"{text} {ARBITRARY_CUTS}"
+    if not niches["judged"]:
+        return f"{text} Their reproducibility with other patients was not judged."
+    unsure, sure = niches["unsure"], number - len(niches["unsure"])
+    if not unsure:
+        return f"{text} All of them are reproducible when patients are resampled (bootstrap)."
+    names = numbered(unsure)
+    advice = f"Do not interpret {names}; try fewer niches (--niche_k)."
+    verb = "is" if sure == 1 else "are"
+    return f"{text} {sure} of them {verb} reproducible when patients are resampled (bootstrap). {advice}"
+
+
+def _of_the_model(niches: dict) -> str:
+    if not niches["judged"]:
+        return "Their reproducibility was not judged where the model was trained."
+    unsure, number = niches["unsure"], niches["number"]
+    limits = "which says nothing of these samples: see their fit"
+    if not unsure:
+        return f"All were reproducible when the patients of the model were resampled (bootstrap), {limits}."
+    sure = number - len(unsure)
+    verb = "was" if sure == 1 else "were"
+    return (
+        f"{sure} of them {verb} reproducible when the patients of the model were resampled (bootstrap), {limits}. "
+        f"Do not interpret {numbered(unsure)}; their number is that of the model, and another one needs another model."
+    )
+
+
+def findings_sentence(contrasts: list[dict], tests: pd.DataFrame) -> str:
+    """How many tests pass, within their contrast and over all of them."""
+    if not contrasts:
+        return ""
+    n, found = int(tests["p"].notna().sum()), int((tests["q"] < SIGNIFICANT).sum())
+    if not n:
+        return "Nothing could be tested."
+    verb = "passes" if found == 1 else "pass"
+    text = f"{found} of {plural(n, 'test')} {verb} a false discovery rate of 5 %"
+    if len(contrasts) > 1:
+        run = int((tests["q_run"] < SIGNIFICANT).sum())
+        text += f" within their contrast ({len(contrasts)} contrasts), {run} over all contrasts together"
+    doubtful = sum(finding["caveat"] != "" for contrast in contrasts for finding in contrast["findings"])
+    if not doubtful:
+        return f"{text}."
+    which = "none" if doubtful == found else f"{doubtful}"
+    but = f"{which} of them can be interpreted" if doubtful == found else f"{which} of them cannot be interpreted"
+    return f"{text}; {but}, see there."
+
+
+def failed_of(n: int, given: int) -> str:
+    """``1 of 5 samples failed``."""
+    return f"{n} of {plural(given, 'sample')} failed"
+
+
+def numbered(niches: Sequence[int]) -> str:
+    """``niche 4``, ``niches 4 and 6``."""
+    return f"{'niche' if len(niches) == 1 else 'niches'} {joined([str(n) for n in niches])}"
+
+
+def few(names: Sequence[str], most: int = 5) -> str:
+    """``a, b and c``; of more than ``most`` the first."""
+    more = len(names) - most
+    return joined(list(names)) if more <= 0 else f"{', '.join(names[:most])} and {more} more"
