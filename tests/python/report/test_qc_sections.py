@@ -217,7 +217,7 @@ def test_shares_of_flags_and_notes(tmp_path):
     )
     table = pd.read_csv(tmp_path / "qc.csv").set_index("sample")
     assert table.loc["a1", ["local_share", "dead_share", "edge_share"]].tolist() == [0.1, 0, 0.2]
-    assert section(tmp_path, "qc_status")["data"]["a1"]["edge_share"] == 0.2
+    assert section(tmp_path, "qc_status")["data"]["a1"]["edge_share"] == 20.0
     assert section(tmp_path, "qc_notes")["data"]["a1"]["notes"] == "scale&#44; guessed"
 
 

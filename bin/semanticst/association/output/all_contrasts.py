@@ -10,7 +10,7 @@ from statsmodels.stats.multitest import multipletests
 
 from semanticst.association.design.tables import read_clinical, read_text_table
 from semanticst.association.features.composition import read_counts
-from semanticst.association.output.summary_text import feature_name
+from semanticst.association.output.summary_text import feature_name, unit_words
 from semanticst.association.stats.results import PRIMARY, SIGNIFICANT
 from semanticst.errors import BadInput, Problem
 from semanticst.mqc import multiqc
@@ -194,7 +194,7 @@ def _report(tests: pd.DataFrame, flows: pd.DataFrame, at_baseline: pd.DataFrame,
         }
         section = Section("contrasts_tests", ASSOCIATION, "All contrasts", text)
         interval = [f"{a:.2f} to {b:.2f}" if pd.notna(a) else None for a, b in zip(shown["ci_low"], shown["ci_high"])]
-        shown = shown.assign(interval=interval, unit=shown["effect_type"].str.replace("_", " "))
+        shown = shown.assign(interval=interval, unit=shown["effect_type"].map(unit_words, na_action="ignore"))
         multiqc.table(outdir, section, shown.set_index(pd.Index(names)), columns, "Contrast and niche")
     named = flows.assign(name=flows["contrast"] + ": " + flows["step"]).set_index("name")
     columns = {

@@ -14,6 +14,7 @@ from semanticst.association.output.summary_text import (
     p_text,
     plural,
     shown,
+    unit_words,
 )
 from semanticst.association.stats.results import OMNIBUS, SIGNIFICANT
 
@@ -100,7 +101,7 @@ def _effect(row: pd.Series, unit: str = "", adjusted: str = "q") -> str:
         times = np.exp(row["effect"])
         words = f"log-ratio {row['effect']:+.2f}{unit} ({interval}; {times:.2g} times)"
         return f"{words}, {p_text(row['q'], adjusted)}"
-    words = str(row["effect_type"]).replace("_", " ")
+    words = unit_words(row["effect_type"])
     return f"{words} {row['effect']:+.2f}{unit} ({interval}), {p_text(row['q'], adjusted)}"
 
 

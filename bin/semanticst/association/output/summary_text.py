@@ -241,7 +241,7 @@ def detectable_sentence(result: Association) -> str:
     effects = []
     for scale, of_scale in rows.groupby("effect_type", sort=False):
         least = of_scale["detectable_effect"].median()
-        unit = f" ({str(scale).replace('_', ' ')})" if len(rows["effect_type"].unique()) > 1 else ""
+        unit = f" ({unit_words(scale)})" if len(rows["effect_type"].unique()) > 1 else ""
         if result.contrast.type == "survival":
             effects.append(f"a hazard ratio of about {np.exp(least):.1f} (or {np.exp(-least):.2f}) per SD")
         else:
@@ -335,6 +335,12 @@ def wording(feature: str) -> tuple[str, str]:
     if feature == "fragmentation":
         return "is on average (patches per 100 cells)", "log2 "
     return "has on average", ""
+
+
+def unit_words(effect_type: object) -> str:
+    """``CLR difference``, ``log hazard ratio per SD``: what an effect is."""
+    words = {"clr": "CLR", "sd": "SD"}
+    return " ".join(words.get(word, word) for word in str(effect_type).split("_"))
 
 
 def shown(value: float, share: bool) -> str:

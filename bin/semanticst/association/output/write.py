@@ -17,6 +17,7 @@ from semanticst.association.output.summary_text import (
     paragraph,
     shared_warnings,
     top_markers_text,
+    unit_words,
     who_was_compared,
 )
 from semanticst.association.stats.results import COMPOSITION, PAIRWISE
@@ -193,10 +194,10 @@ def _columns(result: Association) -> dict[str, Column]:
         low, high = "reference", "target"
     survival = result.contrast.type == "survival"
     kinds = [kind for kind in result.effects["effect_type"].dropna().unique() if kind not in EXPLAINED]
-    types = ", ".join(kinds).replace("_", " ")
+    types = ", ".join(unit_words(kind) for kind in kinds)
     percent = "{:.1%}"
     return {
-        "effect": Column("Effect", "hazard ratio per SD" if survival else types, "{:.2f}"),
+        "effect": Column("Hazard ratio" if survival else "Effect", "per SD" if survival else types, "{:.2f}"),
         "interval": Column("95 % interval", "of the effect"),
         "q": Column("q", "p corrected for the number of tests (Benjamini-Hochberg)", "{:.2g}"),
         "p": Column("p", "Two-sided", "{:.2g}"),
