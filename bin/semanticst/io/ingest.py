@@ -11,7 +11,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from semanticst.constants import CELL_AREA, STAINING, THUMBNAILS, UNS, FeatureType, Obs, Obsm
+from semanticst.constants import CELL_AREA, COUNTING, STAINING, THUMBNAILS, UNS, FeatureType, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.io.columns import are_missing, as_bool, plain_frame
 from semanticst.io.coordinates import Extent, Scale, check_coordinates, extent_of, scale_of
@@ -26,7 +26,7 @@ from semanticst.io.regions.section_parts import cells_of, count_parts, outline_s
 from semanticst.io.samplesheet import OVERRIDES
 from semanticst.io.several_sections import check_sections, plain
 from semanticst.io.understood import UnitUnknown, cells_left_out, numbers_left_out
-from semanticst.io.values import as_csr, check_values, why_no_counts
+from semanticst.io.values import as_csr, check_values, look_stained, why_no_counts
 from semanticst.plotting.picture import Picture
 from semanticst.progress import Progress
 from semanticst.writing import write_h5ad, write_json
@@ -233,6 +233,11 @@ def internal_form(raw: ad.AnnData, reader: Reader, row: dict[str, str]) -> ad.An
     kind = kinds[0]
     if why and platform not in STAINING:  # whole numbers of a microscope are intensities
         warnings.append(no_counts(why, bool(stated)))
+    if kind is FeatureType.COUNTS and not stated and platform not in COUNTING | STAINING and (sign := look_stained(X)):
+        warnings.append(
+            f"are these counts? {sign}, as intensities of a staining are; platform (such as mif) or feature_type in "
+            "the samplesheet says it"
+        )
     X, var, note = unique_genes(X, var, kind)
     notes += [note] if note else []
     _need_features(var, "after those of one name were added up")

@@ -3,8 +3,10 @@
 Counts of molecules are mixtures of Poisson distributions, over cells and over features. Of such a mixture with the
 probabilities p(k), (k + 1) p(k + 1) / p(k) never falls as k rises (k! p(k) are the moments of the rates, times a
 constant, for which p(k) k! squared is at most the product of its neighbours), and no feature varies less than its mean.
-In real counts of seven instruments this holds within the error of the numbers of values. What misses neither is not
-told: logarithms of counts that vary very much from spot to spot (gamma-distributed rates of shape 0.3), or rare ones.
+In real counts of seven instruments this holds within the error of the numbers of values. Nor do the totals of cells
+vary less than their mean, and a cell with many features has one that was counted once where most are. What misses none
+of these is not told: logarithms and roots of counts that vary very much from spot to spot (gamma-distributed rates of
+shape 0.3), or of rare ones.
 """
 
 import math
@@ -31,10 +33,21 @@ LEAST_RATIO = 0.6
 """Of the product of the neighbours to the square; counts have 1 or more."""
 LEAST_FANO = 0.8
 """Of the variance to the mean, the median over features with a mean of `LEAST_MEAN`; counts have 1 or more."""
+LEAST_UNDER = 0.01
+"""Share of these features, and at least two, that vary less than that each for itself."""
+ONES = 0.3
+"""Share of 1 among the values above which a cell of `MANY_FEATURES` features that has none was scaled."""
+MANY_FEATURES = 50
+LEAST_SCALED = 0.01
+"""Share of such cells, and at least three."""
 LEAST_MEAN = 0.3
 """Of features whose variance tells: rarer ones are 0 and 1 whatever they are."""
 SURELY = 6.0
 """Standard errors by which both have to be missed."""
+MOST_MARKERS = 200
+"""Stainings have no more."""
+EVERYWHERE = 0.95
+"""Share of the cells in which a feature with a background is above 0."""
 MOST_VALUES = 1 << 16
 """Values above are not looked at one by one: none of them is frequent."""
 HIGHEST_LOGARITHM = 20
@@ -160,7 +173,12 @@ def why_no_counts(X: sp.csr_matrix) -> str:
         return ""
     if (X.data != np.floor(X.data)).any():
         return ""
-    return strange_frequencies(X.data, float(X.shape[0]) * X.shape[1] - X.nnz) or _too_even(X)
+    return (
+        strange_frequencies(X.data, float(X.shape[0]) * X.shape[1] - X.nnz)
+        or _too_even(X)
+        or _totals_too_even(X)
+        or _cells_without_one(X)
+    )
 
 
 def strange_frequencies(values: np.ndarray, n_zero: float = math.inf) -> str:
@@ -200,17 +218,61 @@ def _too_frequent(times: np.ndarray, n_zero: float, kind: str) -> str:
 
 
 def _too_even(X: sp.csr_matrix) -> str:
-    """Features that vary less than counts do."""
-    values = X.data.astype(np.float64)  # squares of intensities
-    mean, squares = (
-        np.bincount(X.indices, weights=power, minlength=X.shape[1]) / X.shape[0] for power in (values, values**2)
-    )
-    variance = squares - mean**2
+    """Features that vary less than counts do: most of them a little, or some of them for certain."""
+    n, values = X.shape[0], X.data.astype(np.float64)  # squares of intensities
+    mean, squares = (np.bincount(X.indices, weights=power, minlength=X.shape[1]) / n for power in (values, values**2))
     seen = mean >= LEAST_MEAN
     if not seen.any():
         return ""
-    fano = float(np.median(variance[seen] / mean[seen]))
-    error = 1.25 * math.sqrt(2 / X.shape[0] / int(seen.sum()))
-    if fano >= LEAST_FANO or (1 - fano) / error < SURELY:
+    mean, fano = mean[seen], (squares - mean**2)[seen] / mean[seen]
+    middle, error = float(np.median(fano)), 1.25 * math.sqrt(2 / n / len(fano))
+    if middle < LEAST_FANO and (1 - middle) / error >= SURELY:
+        return f"the variance of a feature is {middle:.2g} of its mean (median), as in rounded logarithms"
+    # the error of the ratio for counts of one rate
+    under = int(((fano < LEAST_FANO) & ((1 - fano) / np.sqrt((2 + 1 / mean) / n) >= SURELY)).sum())
+    if under < max(2, LEAST_UNDER * len(fano)):
         return ""
-    return f"the variance of a feature is {fano:.2g} of its mean (median), as in rounded logarithms"
+    return f"the variance of {under} features is below their mean, as in rounded roots or logarithms"
+
+
+def _totals_too_even(X: sp.csr_matrix) -> str:
+    """Totals of cells that vary less than counts do, and are not one and the same, as those of drawn counts are."""
+    totals = np.asarray(X.sum(axis=1), dtype=np.float64).ravel()
+    totals = totals[totals > 0]
+    if len(totals) < FEWEST or 2 * np.unique(totals, return_counts=True)[1].max() > len(totals):
+        return ""
+    ratio = float(totals.var() / totals.mean())
+    if ratio >= LEAST_FANO or (1 - ratio) / math.sqrt(2 / len(totals)) < SURELY:
+        return ""
+    return f"the totals of the cells are nearly the same ({totals.mean():.0f}), as in counts scaled to one total"
+
+
+def _cells_without_one(X: sp.csr_matrix) -> str:
+    """Cells with many features of which none was counted once, though most values are 1."""
+    sizes = np.diff(X.indptr)
+    ones = np.bincount(np.repeat(np.arange(len(sizes)), sizes)[X.data == 1], minlength=len(sizes))
+    many = sizes >= MANY_FEATURES
+    without = int((many & (ones == 0)).sum())
+    if ones.sum() < ONES * X.nnz or without < max(3, LEAST_SCALED * many.sum()):
+        return ""
+    share = ones.sum() / X.nnz
+    return (
+        f"{without} of {int(many.sum())} cells with {MANY_FEATURES} and more features have no 1, which {share:.0%} of "
+        "all values are, as in counts that were scaled cell by cell"
+    )
+
+
+def look_stained(X: sp.csr_matrix) -> str:
+    """Why whole numbers (CSR without stored zeros) may be intensities of a staining, in words, else empty.
+
+    Stainings have a background: most markers are above 0 in nearly all cells. So are genes of a panel that was chosen
+    for it, so that this is a question; of all genes of a sample hardly one is.
+    """
+    n, n_features = X.shape
+    if n < FEWEST or not 0 < n_features <= MOST_MARKERS or X.nnz == 0 or X.data.max() <= 1:
+        return ""
+    everywhere = int((np.bincount(X.indices, minlength=n_features) >= EVERYWHERE * n).sum())
+    if 2 * everywhere < n_features:
+        return ""
+    bits = ", and none is above 255 (8 bits)" if X.data.max() <= 255 else ""
+    return f"{everywhere} of {n_features} features are above 0 in nearly all cells{bits}"

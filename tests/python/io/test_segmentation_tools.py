@@ -59,7 +59,7 @@ def test_cells_of_proseg_without_a_centroid_and_files_that_differ(tmp_path):
         read(tmp_path)
 
 
-@pytest.mark.parametrize("form", ["tsv", "loom"])
+@pytest.mark.parametrize("form", ["tsv", "loom", "loom turned over", "damaged loom"])
 def test_baysor(tmp_path, form):
     truth = make_truth()
     stats = pd.DataFrame({"cell": truth.ids, "x": truth.spatial[:, 0], "y": truth.spatial[:, 1], "area": 50.0})[::-1]
@@ -69,8 +69,12 @@ def test_baysor(tmp_path, form):
         write_text(tmp_path / "segmentation_counts.tsv", text)
     else:
         with h5py.File(tmp_path / "segmentation_counts.loom", "w") as file:
-            file["matrix"] = truth.counts.T
+            file["matrix"] = {"loom": truth.counts.T, "damaged loom": truth.counts[1:]}.get(form, truth.counts)
             file["row_attrs/Name"], file["col_attrs/CellID"] = np.array(truth.genes, "S"), np.array(truth.ids, "S")
+    if form == "damaged loom":
+        with pytest.raises(ReadError, match="segmentation_counts.loom: 4 x 11 values, but 12 cells and 4 features"):
+            read(tmp_path)
+        return
     truth.check(read(tmp_path))
 
 

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from helpers import make_sample, real_data
 from semanticst.constants import UNS
 from semanticst.io.ingest import ingest_sample, read_raw
-from semanticst.io.values import why_no_counts
+from semanticst.io.values import _too_even, look_stained, why_no_counts
 
 CHANGES = {
     "log(1 + x)": lambda X, total: np.log1p(X),
@@ -50,6 +50,39 @@ def test_rounded_logarithms_and_scaled_counts_are_none(kind, change):
     assert why_no_counts(sp.csr_matrix(changed)) != ""
 
 
+def test_counts_scaled_to_the_median_total_and_roots_are_none():
+    few, spots = counts("few genes"), counts("spots")
+    for X, told in ((few, "the totals of the cells are nearly the same"), (spots, "have no 1, which")):
+        total = X.sum(axis=1, keepdims=True)
+        assert told in why_no_counts(sp.csr_matrix(np.rint(X * np.median(total) / total)))
+    assert why_no_counts(sp.csr_matrix(np.rint(np.sqrt(spots)))).endswith("as in rounded logarithms")
+    even = np.rint(np.sqrt(np.random.default_rng(0).poisson(9.0, (1500, 8))))
+    assert _too_even(sp.csr_matrix(np.hstack([even, counts("panel")]))) == (
+        "the variance of 8 features is below their mean, as in rounded roots or logarithms"
+    )
+
+
+def test_counts_drawn_to_one_total_are_counts():
+    draw = np.random.default_rng(0)
+    X = np.array([draw.multinomial(400, rates / rates.sum()) for rates in draw.gamma(0.3, 1.0, (800, 120))])
+    assert why_no_counts(sp.csr_matrix(X.astype(float))) == ""
+
+
+@pytest.mark.parametrize(("highest", "bits"), [(255, True), (4000, False)])
+def test_whole_numbers_with_a_background_are_asked_about(tmp_path, highest, bits):
+    draw = np.random.default_rng(0)
+    table = np.clip(draw.gamma(1.5, highest / 6, (300, 6)), 0, highest).round()
+    sample = make_sample(n_cells=300, n_features=6)
+    sample.X = sp.csr_matrix(table.astype(np.float32))
+    sample.write_h5ad(tmp_path / "s.h5ad")
+    row = {"sample": "s1", "patient": "p1", "path": str(tmp_path / "s.h5ad")}
+    (warning,) = [w for w in ingest_sample(row).uns[UNS]["warnings"] if w.startswith("are these counts?")]
+    assert "6 of 6 features are above 0 in nearly all cells" in warning
+    assert ("none is above 255 (8 bits)" in warning) == bits
+    for more in ({"platform": "mif"}, {"feature_type": "counts"}, {"platform": "merfish"}):
+        assert not any("are these counts?" in w for w in ingest_sample(row | more).uns[UNS]["warnings"])
+
+
 def test_what_is_told():
     assert why_no_counts(sp.csr_matrix(counts("panel") * 3)) == (
         "all are multiples of 3, as counts that were multiplied by it"
@@ -87,3 +120,4 @@ def test_they_are_continuous_with_a_warning(tmp_path, platform, stated):
 def test_real_counts_keep_their_kind(name, platform):
     raw, _ = read_raw({"path": str(real_data(name)), "platform": platform})
     assert why_no_counts(sp.csr_matrix(raw.X)) == ""
+    assert look_stained(sp.csr_matrix(raw.X)) == ""

@@ -99,13 +99,15 @@ def read_baysor(folder: Path, wanted: Wanted) -> ad.AnnData:
     counts = needed_file(folder, *BAYSOR_COUNTS, what="the table of counts")
     if counts.suffix == ".loom":
         with reading(counts, "a loom file"), h5py.File(counts, "r") as file:
-            X = sp.csr_matrix(np.asarray(file["matrix"], np.float32).T)
+            X = sp.csr_matrix(np.asarray(file["matrix"], np.float32))
             genes = [_text(name) for name in file["row_attrs/Name"][:]]
             ids = [_text(name) for name in file["col_attrs"]["CellID" if "CellID" in file["col_attrs"] else "Name"][:]]
     else:
         table = layout_of(counts)
         names, ids, X = read_counts(table, (table.columns[0],))
-        genes, X = names[table.columns[0]].tolist(), X.T.tocsr()
+        genes = names[table.columns[0]].tolist()
+    # genes x cells; Julia turns a matrix of HDF5 over
+    X = X if X.shape == (len(ids), len(genes)) != (len(genes), len(ids)) else X.T.tocsr()
     return place_counts(X, pd.Index(ids, dtype=object), genes, counts, places, "cell", wanted.part_columns)
 
 

@@ -136,6 +136,11 @@ def place_counts(
     ids_in : what the column of ids of the counts is called.
     part_columns : columns of the places that are kept as they are.
     """
+    if X.shape != (len(ids), len(names)):
+        raise ReadError(
+            f"{counts.name}: {X.shape[0]} x {X.shape[1]} values, but {len(ids)} cells and {len(names)} features; "
+            "damaged, or of several samples? Export it again"
+        )
     places_id = _id_column(places, or_first=True)
     cells, spatial, unit = _cells(places, places_id, part_columns)
     placed = pd.Index(cells[places_id], dtype=object)
