@@ -171,7 +171,7 @@ def test_batch_nested_in_the_contrast_leaves_no_effect_no_p_and_no_q():
     assert (
         result.table[["effect", "ci_low", "p", "p_model", "p_rank", "q", "hedges_g", "p_mixed"]].isna().all(axis=None)
     )
-    assert result.table["warnings"].str.startswith("not testable: batch is nested").all()
+    assert result.table["warnings"].str.startswith("not testable: each batch holds").all()
     assert (result.table["n_tests"] == 0).all()
     assert result.primary["mean_target"].notna().all(), "what was seen may be described"
     assert result.batch_strength == pytest.approx(1, abs=0.1)
