@@ -163,7 +163,11 @@ def test_a_weak_split_of_batches_misleads_large_cohorts():
     """A: 24 + 16 v 16 + 24, V = 0.17, a niche six times as frequent by batch: 18 % at 0.05 if only V counts."""
     question = uneven_batches(1.8, 24, 16)(np.random.default_rng(7))
     table = examine(question.contrast, question.sections, question.counts, permutations=99, with_checks=False).primary
-    assert table["warnings"].str.contains("V = 0.17, p = 0.074): patients are compared inside batches only", regex=False).all()
+    assert (
+        table["warnings"]
+        .str.contains("V = 0.17, p = 0.074): patients are compared inside batches only", regex=False)
+        .all()
+    )
     chance = uneven_batches(1.8, 13, 11)(np.random.default_rng(7))
     table = examine(chance.contrast, chance.sections, chance.counts, permutations=99, with_checks=False).primary
     assert not table["warnings"].str.contains("batch").any()
