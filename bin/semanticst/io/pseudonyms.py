@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 KEY_COLUMNS = ("kind", "id", "code")
 KINDS = {"patient": "P", "sample": "S"}
 """First letter of the codes of each kind."""
+PLACES = {"batch": "B", "slide": "L", "region": "R"}
+"""The same of columns that stay, and have codes only where their values tell who it is (a date, a pathology number)."""
 KEPT = frozenset(Obs) | {CELL_AREA}
 """Columns of cells that the pipeline makes or uses. Any other may hold an id under another name."""
 _SIGNS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
@@ -90,10 +92,13 @@ def _end(text: str) -> str:
 
 @dataclass
 class Pseudonyms:
-    """The key of a cohort: id -> code of patients and of samples."""
+    """The key of a cohort: id -> code of patients and of samples, and of what tells who it is in `PLACES`."""
 
     patient: dict[str, str] = field(default_factory=dict)
     sample: dict[str, str] = field(default_factory=dict)
+    batch: dict[str, str] = field(default_factory=dict)
+    slide: dict[str, str] = field(default_factory=dict)
+    region: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def for_cohort(cls, frames: Iterable[pd.DataFrame], key: Path | None) -> "Pseudonyms":
@@ -110,11 +115,20 @@ class Pseudonyms:
             for one in ids[kind]:
                 if one not in codes:
                     codes[one] = new_code(letter, every, [*found.patient.values(), *found.sample.values()])
+        for kind, letter in PLACES.items():
+            found._add_places(kind, letter, [frame for frame in frames if kind in frame], every)
         return found
+
+    def _add_places(self, kind: str, letter: str, frames: list[pd.DataFrame], ids: list[str]) -> None:
+        codes: dict[str, str] = getattr(self, kind)
+        tells = any(telling_columns(f[[*(c for c in KINDS if c in f), kind]], ()) for f in frames)
+        values = sorted({one for f in frames for one in f[kind] if one} - set(ids) - set(codes))
+        for one in values if tells or codes else ():
+            codes[one] = new_code(letter, [*ids, *values], codes.values())
 
     def table(self) -> pd.DataFrame:
         """The key, as it is written: columns kind, id, code."""
-        rows = [(kind, one, code) for kind in KINDS for one, code in getattr(self, kind).items()]
+        rows = [(kind, one, code) for kind in (*KINDS, *PLACES) for one, code in getattr(self, kind).items()]
         return pd.DataFrame(rows, columns=list(KEY_COLUMNS))
 
     @cached_property
@@ -135,23 +149,33 @@ class Pseudonyms:
     def frame(self, table: pd.DataFrame) -> pd.DataFrame:
         """A table with codes in ``patient`` and ``sample``, and without ids in its other texts; rows by code.
 
-        ``batch``, ``slide`` and ``region`` that are an id, number or not, become its code.
+        ``batch``, ``slide`` and ``region`` that are an id, number or not, become its code, or one of their own.
         """
         hidden = table.copy()
         for column in hidden:
             if column in KINDS:
                 codes: dict[str, str] = getattr(self, column)
                 hidden[column] = [codes.get(one, one) for one in table[column]]
-            elif column in ("batch", "slide", "region"):
-                hidden[column] = [self.sample.get(v) or self.patient.get(v) or self.hidden(v) for v in table[column]]
+            elif column in PLACES:
+                codes = self._codes_of(column)
+                hidden[column] = [codes.get(v) or self.hidden(v) for v in table[column]]
             else:
                 hidden[column] = hidden[column].map(self.hidden)
         order = [column for column in ("sample", "patient") if column in hidden]
         return hidden.sort_values(order, ignore_index=True) if order else hidden
 
+    def _codes_of(self, column: str) -> dict[str, str]:
+        """Codes of the values of a column of samples; of one that is an id of both kinds the sample's."""
+        if column in KINDS:
+            return getattr(self, column)
+        return {**getattr(self, column), **self.patient, **self.sample} if column in PLACES else {}
+
     def contrast(self, question: Mapping[str, str]) -> dict[str, str]:
         """A row of the contrasts: values and conditions about ids ask for the codes."""
-        hidden = {name: self.hidden(value) for name, value in question.items() if name != "subset"}
+        of_column = self._codes_of(question.get("column", ""))
+        hidden = {
+            name: of_column.get(value) or self.hidden(value) for name, value in question.items() if name != "subset"
+        }
         subset = [self._condition(text) for text in split_conditions(question.get("subset", ""))]
         return {name: " & ".join(subset) if name == "subset" else hidden[name] for name in question}
 
@@ -159,11 +183,7 @@ class Pseudonyms:
         asked = parse_condition(text)
         if asked.sign in ORDER:
             return text
-        codes = {**self.patient, **self.sample}
-        if asked.column in KINDS:
-            codes = getattr(self, asked.column)
-        elif asked.column not in ("batch", "slide", "region"):
-            codes = {}
+        codes = self._codes_of(asked.column)
         values = [codes.get(value) or self.hidden(value) for value in asked.alternatives]
         return f"{asked.column} {asked.sign} {'|'.join(values)}"
 
@@ -177,10 +197,11 @@ def read_key(path: Path) -> Pseudonyms:
             for column in lacking
         ])  # fmt: skip
     found, problems, seen = Pseudonyms(), [], dict[str, int]()
+    kinds = (*KINDS, *PLACES)
     for line, row in zip(table.lines, table.rows):
         kind, one, code = (row[column] for column in KEY_COLUMNS)
-        if kind not in KINDS:
-            problems.append(Problem(path, f"one of {', '.join(KINDS)} is expected", line, "kind", kind))
+        if kind not in kinds:
+            problems.append(Problem(path, f"one of {', '.join(kinds)} is expected", line, "kind", kind))
         elif not one or one in getattr(found, kind):
             problems.append(Problem(path, "each patient and each sample has one row", line, "id", one))
         elif not re.fullmatch("[A-Za-z0-9]+", code) or code in seen:
@@ -203,7 +224,7 @@ def telling_columns(table: pd.DataFrame, known: Iterable[str]) -> list[str]:
     id; texts, and whole numbers as long as those of a hospital, of which nearly every patient, or every row, has its
     own. Measured values, which are short or have decimals, are none of them. ``known``: columns that are not looked at.
     """
-    known = {*known, "patient", "sample"}
+    known, table = {*known, "patient", "sample"}, table.reset_index(drop=True)
     return [column for column in table if column not in known and _tells(table, column)]
 
 

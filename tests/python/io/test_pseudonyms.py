@@ -52,12 +52,36 @@ def test_a_contrast_asks_for_the_codes(key):
     assert hidden["reference"] == "none"
 
 
+def test_slides_and_batches_that_tell_who_it_is_have_codes(tmp_path):
+    sheet = pd.DataFrame({"sample": [f"s{i}" for i in range(6)], "patient": list("abcdef"), "region": ["core"] * 6})
+    sheet["slide"] = [f"H21-{i}455" for i in range(6)]
+    sheet["batch"] = ["2023-05-01", "2023-05-02"] * 3
+    key = Pseudonyms.for_cohort([sheet], None)
+    hidden = key.frame(sheet)
+    assert set(hidden["batch"]) == set(key.batch.values())
+    assert set(hidden["slide"]) == set(key.slide.values())
+    assert set(hidden["region"]) == {"core"}
+    row = {"contrast": "q", "column": "batch", "reference": "2023-05-01", "subset": "slide != H21-0455"}
+    asked = key.contrast(row)
+    assert asked["reference"] == key.batch["2023-05-01"]
+    assert asked["subset"] == f"slide != {key.slide['H21-0455']}"
+    key.table().to_csv(tmp_path / "key.csv", index=False)
+    later = sheet.assign(batch=["2023-05-01"] * 5 + ["pilot"])
+    again = Pseudonyms.for_cohort([later], tmp_path / "key.csv")
+    assert again.batch.items() > key.batch.items()
+    # a batch that no date or number tells of keeps its name, and one that is the sample has the sample's code
+    plain = sheet.assign(batch=["run1", "run2"] * 3, slide=sheet["sample"])
+    key = Pseudonyms.for_cohort([plain], None)
+    assert (key.batch, key.slide) == ({}, {})
+    assert key.frame(plain)["slide"].tolist() == key.frame(plain)["sample"].tolist()
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("kind,id,code\npatient,a,P1\npatient,b,P1\n", "row 2 has it"),
         ("kind,id,code\npatient,a,P1\npatient,a,P2\n", "one row"),
-        ("kind,id,code\nslide,a,P1\n", "patient, sample"),
+        ("kind,id,code\nstain,a,P1\n", "patient, sample, batch"),
         ("kind,id,code\npatient,a,P 1\n", "letters and digits"),
         ("id,code\na,P1\n", "kind, id and code"),
     ],
@@ -127,11 +151,7 @@ def test_a_telling_column_stays_where_a_contrast_uses_it(tmp_path, caplog):
     # what reads the samples needs paths and ids
     assert {row["own_sample"] for row in hidden.read} == set(sheet["sample"])
     assert {row["path"] for row in hidden.read} == {"x"}
-    assert "slide" not in caplog.text
-    dated = sheet.assign(slide=[f"H21-{i}455" for i in range(5)])
-    again = Tables(dated, dated.assign(exclude=""), patients, questions, dated.to_dict("records"))
-    pseudonymised(again, None, ["sample", "patient", "path", "batch", "slide", "exclude"], tmp_path)
-    assert "slide: its values are published" in caplog.text
+    assert "codes in place" not in caplog.text
 
 
 def test_a_sample_that_was_read_does_not_tell_whose_it_is(tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from semanticst.association.design.tables import contrast_columns, contrast_of
-from semanticst.io.pseudonyms import KINDS, Pseudonyms, telling_columns
+from semanticst.io.pseudonyms import PLACES, Pseudonyms, telling_columns
 from semanticst.io.samplesheet import FILES
 from semanticst.writing import write_table
 
@@ -59,10 +59,8 @@ def pseudonymised(tables: Tables, key: Path | None, known: Collection[str], outd
         log.warning("left out of all results, since they may tell who it is: %s", ", ".join(sorted(telling - asked)))
     if telling & asked:
         log.warning("a contrast uses %s: it stays, and may tell who it is", ", ".join(sorted(telling & asked)))
-    ours = [column for column in ("batch", "slide", "region") if column in tables.restart]
-    if telling_ours := telling_columns(tables.restart[[*KINDS, *ours]], ()):
-        log.warning("%s: its values are published, and may tell who it is (dates, numbers of a hospital): rename them, "
-                    "unless they do not", ", ".join(telling_ours))  # fmt: skip
+    if coded := [column for column in PLACES if getattr(key_of, column)]:
+        log.warning("%s: codes in place of the values, since they may tell who it is", ", ".join(coded))
     gone = {*(telling - asked), *FILES}
     hidden = [
         key_of.frame(table.drop(columns=[c for c in table if c in gone]))
