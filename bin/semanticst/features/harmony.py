@@ -33,15 +33,19 @@ TOLERANCE = 1e-4
 
 @dataclass(frozen=True)
 class HarmonyReference:
-    """Where Harmony's clusters lie in the corrected space: ``centres`` (C, p) float64."""
+    """Where Harmony's clusters lie in the corrected space: ``centres`` (starts, C, p) float64, or (C, p) of one.
+
+    The cells of the cohort lie at the mean of several starts. Those that are mapped are moved by the median over these
+    (by one alone they lay half as far again from where the joint correction has them): a start in which two kinds of
+    cells share a cluster would draw a batch that has only one of them half way to the other.
+    """
 
     centres: np.ndarray
 
-    def memberships(self, X: np.ndarray) -> np.ndarray:
-        """Soft clusters (n, C): softmax of cosine similarity (Korsunsky et al. 2019, without the batch term)."""
-        cosine = _unit(X) @ _unit(self.centres).T
-        R = np.exp(2 * (cosine - cosine.max(1, keepdims=True)) / SIGMA)
-        return R / R.sum(1, keepdims=True)
+    @property
+    def starts(self) -> list[np.ndarray]:
+        """Centres (C, p) of each start."""
+        return list(self.centres) if self.centres.ndim == 3 else [self.centres]
 
     def map(self, X: np.ndarray, batch: np.ndarray) -> np.ndarray:
         """New cells (n, p) moved onto the reference, which stays where it is, each batch for itself.
@@ -55,20 +59,33 @@ class HarmonyReference:
         for b in np.unique(batch):
             rows = batch == b
             moved = corrected[rows] - self.batch_shift(corrected[rows])
-            R = self.memberships(moved)
-            shift = (R.T @ moved - R.sum(0)[:, None] * self.centres) / (R.sum(0) + CLUSTER_RIDGE)[:, None]
-            corrected[rows] = moved - R @ shift
+            corrected[rows] = moved - np.median([_cluster_shifts(moved, centres) for centres in self.starts], axis=0)
         return corrected.astype(np.float32)
 
     def batch_shift(self, X: np.ndarray) -> np.ndarray:
         """How far the cells ``X`` (n, p) of a batch lie from the reference as a whole, (p,)."""
         shift = np.zeros(X.shape[1])
         for _ in range(MAX_ROUNDS):
-            R = self.memberships(X - shift)
-            previous, shift = shift, (X - R @ self.centres).sum(0) / (len(X) + RIDGE)
+            each = [(X - memberships(X - shift, centres) @ centres).sum(0) / (len(X) + RIDGE) for centres in self.starts]
+            previous, shift = shift, np.median(each, axis=0)
             if ((shift - previous) ** 2).sum() < TOLERANCE * max((shift**2).sum(), 1e-300):
                 break
         return shift
+
+
+def memberships(X: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Soft clusters (n, C) of cells (n, p) around ``centres`` (C, p): softmax of cosine similarity (Korsunsky et al.
+    2019, without the batch term)."""
+    cosine = _unit(X) @ _unit(centres).T
+    R = np.exp(2 * (cosine - cosine.max(1, keepdims=True)) / SIGMA)
+    return R / R.sum(1, keepdims=True)
+
+
+def _cluster_shifts(X: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """How far cells (n, p) of one batch are moved by the clusters that they are in, (n, p)."""
+    R = memberships(X, centres)
+    shift = (R.T @ X - R.sum(0)[:, None] * centres) / (R.sum(0) + CLUSTER_RIDGE)[:, None]
+    return R @ shift
 
 
 def correct(X: np.ndarray, batch: np.ndarray, seed: int) -> tuple[np.ndarray, HarmonyReference | None]:
@@ -87,16 +104,17 @@ def correct(X: np.ndarray, batch: np.ndarray, seed: int) -> tuple[np.ndarray, Ha
     shifts = np.zeros((len(levels), X.shape[1]))
     for round_ in progress(range(MAX_ROUNDS), "rounds of batch correction, at most"):
         previous = shifts
-        corrected, shifts = np.zeros_like(X), np.zeros_like(previous)
+        corrected, shifts, clusters = np.zeros_like(X), np.zeros_like(previous), []
         for start in range(STARTS):
-            by_cluster, memberships = _harmony(X - previous[codes], codes, n_clusters, STARTS * seed + start)
+            by_cluster, R = _harmony(X - previous[codes], codes, n_clusters, STARTS * seed + start)
             corrected += by_cluster / STARTS
-            shifts += batch_shifts(X, codes, memberships) / STARTS
+            shifts += batch_shifts(X, codes, R) / STARTS
+            clusters.append(R.astype(np.float32))
         moved = (counts @ (shifts - previous) ** 2).sum() / (counts.sum() * X.var(axis=0).sum())
         log.info("round %d: shifts of batches moved by %.2g of the variance", round_ + 1, moved)
         if moved < TOLERANCE:
             break
-    centres = memberships.T @ corrected / np.maximum(memberships.sum(0), 1e-9)[:, None]
+    centres = np.stack([R.T @ corrected / np.maximum(R.sum(0), 1e-9)[:, None] for R in clusters])
     return corrected.astype(np.float32), HarmonyReference(centres)
 
 
@@ -110,7 +128,7 @@ def _reference_of_one(X: np.ndarray, n_clusters: int, seed: int) -> HarmonyRefer
         return None
     fitted = KMeans(min(n_clusters, different), n_init=STARTS, random_state=seed).fit(directions)
     centres = np.vstack([X[fitted.labels_ == c].mean(0) for c in range(fitted.n_clusters)])
-    R = HarmonyReference(centres).memberships(X)
+    R = memberships(X, centres)
     return HarmonyReference(R.T @ X / np.maximum(R.sum(0), 1e-9)[:, None])
 
 

@@ -9,13 +9,13 @@ from chain_helpers import two_tissues
 from helpers import make_internal
 from semanticst.bench import mapping
 from semanticst.bench.mapping import leave_out_table, row_of
-from semanticst.bench.material import mapped_parts
+from semanticst.bench.material import fit_told, mapped_parts
 from semanticst.bench.material.bad_cases import BAD_CASES, BAD_SETTINGS
 from semanticst.bench.material.bad_models import BAD_MODELS, TOLD_ONLY
 from semanticst.bench.material.left_out import Mapped, train
 from semanticst.bench.material.same_sign import as_joint, same_sign
 from semanticst.constants import has_network
-from semanticst.errors import BadInput
+from semanticst.errors import BadInput, ExitCode
 from semanticst.features.mapped import model_parts
 from semanticst.io.internal import read_sample
 from semanticst.model.store import load_network, load_whole_model
@@ -24,7 +24,7 @@ from semanticst.niche.niche_model import NicheModel
 
 def mapped(niches, told="", seconds=1.0, fits=True):
     index = pd.Index([f"s:c{i}" for i in range(len(niches))])
-    cells = pd.DataFrame({"niche": niches, "stability": 1.0, "fit": 0.5}, index=index)
+    cells = pd.DataFrame({"sample": "s", "niche": niches, "stability": 1.0, "fit": 0.5}, index=index)
     samples = pd.DataFrame({"sample": ["s"], "outside": [0.02], "fits": [fits]})
     return Mapped(cells, samples, seconds, told)
 
@@ -32,12 +32,23 @@ def mapped(niches, told="", seconds=1.0, fits=True):
 def test_scores_are_of_the_cells_that_were_left_out():
     joint = mapped([1, 1, 2, 2, 3, 3])
     truth = pd.Series(["a", "a", "b", "b", "c", "c"], index=joint.cells.index)
-    row = row_of("p1", mapped([2, 2, 1, 1]), joint, mapped([3, 3, 1, 1, 1, 1], seconds=40.0), truth)
-    assert (row["agreement"], row["truth"], row["truth joint"]) == (1, 1, 1)
-    assert row["retrained"] == pytest.approx(4 / 9)
+    trained = mapped([3, 3, 1, 1, 1, 1], seconds=40.0)
+    row = row_of("p1", mapped([2, 2, 1, 1]), joint, trained, truth, alone=mapped([1, 1, 1, 2]))
+    assert (row["agreement"], row["truth"], row["truth joint"], row["alone"]) == (1, 1, 1, 0)
+    assert row["ceiling"] == pytest.approx(4 / 9)
     text = leave_out_table(pd.DataFrame([row]), 0.93)
-    assert "| p1 | 1.000 | 0.444 | 1.000 / 1.000 | 1.0 / 40 | 0.020 | - |" in text
+    assert "| p1 | 1.000 | 0.444 (0.444 to 0.444) | 0.000 | 1.000 / 1.000 | 1.0 / 40 | 0.020 | - |" in text
     assert "NO" not in text
+    assert "the same of the 0 of 1 whose ceiling is as high: not known" in text
+
+
+def test_the_ceiling_is_within_samples():
+    """Two samples of a niche each, each cut in two at another place in the other training: pooled, they agree."""
+    cells = pd.DataFrame({"sample": list("aaaabbbb"), "niche": [1, 1, 2, 2, 3, 3, 4, 4]}, index=list("12345678"))
+    within = mapping.agreement_within(cells, pd.Series([1, 2, 1, 2, 3, 3, 4, 4], index=cells.index))
+    assert within.to_dict() == {"a": pytest.approx(-0.5), "b": 1.0}
+    said = mapping.again_line(Mapped(cells, cells, 1.0, ""), Mapped(cells.assign(niche=[1, 2] * 4), cells, 1.0, ""), 1)
+    assert said == "Joint training with seed 1: agreement -0.273, within samples -0.500 (-0.500 to -0.500)"
 
 
 def test_what_is_wanted_and_does_not_hold_is_said():
@@ -46,7 +57,7 @@ def test_what_is_wanted_and_does_not_hold_is_said():
     bad = row_of("p1", mapped([1, 2, 1, 2], seconds=9.0, fits=False), joint, mapped([1], seconds=10.0), truth)
     text = leave_out_table(pd.DataFrame([bad]), 0.85)
     assert "agreement at least 0.85: NO" in text
-    assert "truth within 0.03: no truth" in text
+    assert "truth within 0.03: not known" in text
     assert "at most 0.05 of the time: NO" in text
     assert "95 % of the samples fit: NO" in text
 
@@ -197,3 +208,26 @@ def test_what_the_bad_cases_end_with_is_a_row_each(trained, monkeypatch):
     assert "damaged" in rows["model: cut in half"][5]
     for name in ("features and cells in another order", "graph_k_spatial 30"):
         assert rows[name][1] == "1.000"
+
+
+def test_what_is_told_of_own_new_and_changed_samples_is_counted(trained, tmp_path, monkeypatch):
+    folder, _ = trained
+    units = {sample: [folder / f"{sample}.qc.h5ad"] for sample in ("s0", "s2", "s3")}
+    fitting = pd.DataFrame({"sample": ["s"], "fits": [True], "why": [np.nan]})
+    asked = []
+
+    def mapped_by_name(samples, model, place):
+        asked.append(samples[0].parent.name)
+        if asked[-1] == "noise":
+            return Mapped(pd.DataFrame(), pd.DataFrame(), 1.0, "refused: it", ExitCode.BAD_INPUT)
+        doubt = fitting.assign(fits=asked[-1] != "permuted", why=np.nan if asked[-1] == "new" else "far away")
+        return Mapped(pd.DataFrame(), doubt, 1.0, "")
+
+    def of_two(samples, *_, **__):
+        return Mapped(pd.DataFrame(), pd.concat([fitting] * len(samples)), 1.0, ""), tmp_path
+
+    monkeypatch.setattr(fit_told, "map_onto", mapped_by_name)
+    monkeypatch.setattr(fit_told, "train", of_two)
+    text = fit_told.told_table(units, 2, 2, 0, tmp_path)
+    assert asked == 2 * list(fit_told.CASES)
+    assert text.splitlines()[-1] == "| 2 | 0 of 4 | 0 of 2 | 2 of 2 | 2 of 2 (2 refused) | 2 of 2 | 2 of 2 |"
