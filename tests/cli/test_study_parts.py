@@ -11,11 +11,14 @@ import pytest
 
 from chain_helpers import chain, two_tissues
 from clinical_helpers import Cohort, make_cohort
-from helpers import invoke
+from helpers import invoke, make_internal
 from semanticst.cohort.read_cohort import read_cohort
 from semanticst.describe.gene_sets import niche_gene_sets
+from semanticst.describe.markers import niche_markers
 
 DISCOVERY = ("s0", "s1", "s2")
+LACKING = make_internal(n_features=20).var_names[3]
+SETS = {"five": list(make_internal(n_features=20).var_names[:5]), "lacking": [LACKING]}
 ROWS = "contrast,type,column,reference,target,levels,time,event,event_value,covariates,strata,block,subset\n"
 ARM = "arm,groups,group,g0,g1,,,,,,,,\n"
 
@@ -37,7 +40,10 @@ def two_validations(tmp_path_factory):
         samples += [part_of_study(s, "validation", seed, scale=1 + number) for s, seed in validation.items()]
         for adata in samples:
             if number and adata.uns["semanticst"]["study_part"] == "validation":
-                adata.uns["semanticst"]["spatial_unit"] = "um"
+                adata.uns["semanticst"] |= {"spatial_unit": "um", "protein_names": ["VIM", "CD4", "CD8"]}
+                adata.var["symbol"] = "the same"
+            if adata.uns["semanticst"]["sample"] == "z2":
+                adata = adata[:, adata.var_names != LACKING].copy()
             adata.write_h5ad(folder / f"{adata.uns['semanticst']['sample']}.qc.h5ad")
         chain(folder, folder, sorted(p.name for p in folder.glob("*.qc.h5ad")))
         folders.append(folder)
@@ -65,14 +71,42 @@ def test_validation_changes_no_row_of_the_discovery(two_validations):
 
 
 def test_validation_changes_no_gene_set_of_the_discovery(two_validations):
-    """Cells are scaled to a median total: one of the validations has twice the counts."""
+    """Cells are scaled to a median total: one of the validations has twice the counts, and lacks a gene."""
     found = []
     for folder in two_validations:
         cohort = read_cohort(folder / "cohort.h5ad")
-        table = niche_gene_sets(cohort, {"one": list(cohort.features[:5])}, folder)
+        table = niche_gene_sets(cohort, SETS, folder)
         found.append(table[table["sample"].isin(DISCOVERY)].reset_index(drop=True))
         assert cohort.decided.sum() == 600
+    assert found[0]["n_genes"].unique().tolist() == [5, 1]
     pd.testing.assert_frame_equal(*found, check_exact=True)
+
+
+def test_validation_changes_no_marker_and_no_protein(two_validations):
+    cohorts = [read_cohort(folder / "cohort.h5ad") for folder in two_validations]
+    assert cohorts[0].protein_names == ("CD3E", "VIM")
+    tables = [niche_markers(cohort) for cohort in cohorts]
+    pd.testing.assert_frame_equal(*tables, check_exact=True)
+    assert set(tables[0]["modality"]) == {"gene", "protein"}
+
+
+def test_validation_has_the_mean_of_the_genes_that_it_has(two_validations):
+    folder = two_validations[1]
+    cohort = read_cohort(folder / "cohort.h5ad")
+    assert cohort.features_lacking == {"z2": {LACKING}}
+    table = niche_gene_sets(cohort, SETS, folder).set_index(["sample", "gene_set"]).sort_index()
+    assert "lacking" not in table.loc["z2"].index
+    assert table.loc[("z2", "five"), "n_genes"].unique().tolist() == [4]
+    # its totals are those over all genes, as far as the discovery tells
+    whole = ad.read_h5ad(folder / "cohort.h5ad")
+    X, discovery = whole.X.toarray(), whole.obs["sample"].isin(DISCOVERY).to_numpy()
+    genes, there = whole.var_names.isin(SETS["five"]), whole.var_names != LACKING
+    part = X[discovery][:, there].sum() / X[discovery].sum()
+    cells = (whole.obs["sample"] == "z2").to_numpy() & (whole.obs["niche"] == "1").to_numpy()
+    assert not X[cells][:, ~there].any()
+    scaled = np.log1p(X[cells] / (X[cells].sum(1, keepdims=True) / part) * np.median(X[discovery].sum(1)))
+    found = table.loc[("z2", "five")].set_index("niche")["mean"]
+    assert found[1] == pytest.approx(scaled[:, genes & there].mean(), rel=1e-5)
 
 
 def test_validation_gets_the_niches_of_the_discovery(two_validations):

@@ -4,8 +4,10 @@
 in turn, who is then mapped. Wanted: the mapped niches agree with those of the joint training, agree with the truth as
 well, and take a small part of the time. Two figures beside the agreement say where it is lost: how far the training
 without the unit agrees with the joint one in the samples that both have (mapping cannot do better than its model), and
-how far the unit, mapped onto the joint model, agrees with itself in the joint training (mapping alone). ``--bad-cases`` maps changed versions of the first one left out and prints what
-the user is told. Without ``--input`` the cohort is the first level of ``bench ladder``.
+how far the unit, mapped onto the joint model, agrees with itself in the joint training (mapping alone).
+
+``--bad-cases`` maps changed versions of the first one left out and prints what the user is told. Without ``--input``
+the cohort is the first level of ``bench ladder``.
 """
 
 import tempfile
@@ -52,12 +54,12 @@ AGREEMENT, TRUTH, TIME = 0.85, 0.03, 0.05
 @click.option("--niche-k", type=click.IntRange(2), help="Number of niches [default: as many as there are domains].")
 @click.option("--clinical", type=EXISTING_FILE, help="CSV of patient and --group: associations are between its groups.")
 @click.option("--group", help="Column of --clinical.")
-@click.option("--again", is_flag=True, help="Also repeat the joint training with the next seed: no mapping can do better.")
+@click.option("--again", is_flag=True, help="Also repeat the joint training with the next seed.")
 @click.option("--bad-cases", is_flag=True, help="Also map changed versions of the first one left out.")
 @click.option("--parts", is_flag=True, help="Also map half of the domains, and crops of few cells, of those left out.")
 @click.option("--unseen", is_flag=True, help="Also leave each domain of the first one left out out of the training.")
 @click.option("--told", type=click.IntRange(1),
-              help="Only this: what the fit says of own, new and changed samples, over so many models of two thirds.")  # fmt: skip
+              help="Only what the fit says of own, new and changed samples, over so many models.")  # fmt: skip
 @click.option(
     "--agreement", type=float, default=AGREEMENT, show_default=True, help="Wanted ARI with the joint training."
 )
@@ -252,8 +254,9 @@ def leave_out_table(rows: pd.DataFrame, agreement: float) -> str:
     able = rows[rows["ceiling"] >= agreement]
     held = {
         f"agreement at least {agreement:g}": mean["agreement"] >= agreement,
-        f"the same of the {len(able)} of {len(rows)} whose ceiling is as high":
-            able["agreement"].mean() >= agreement if len(able) else None,
+        f"the same of the {len(able)} of {len(rows)} whose ceiling is as high": able["agreement"].mean() >= agreement
+        if len(able)
+        else None,
         f"truth within {TRUTH:g}": None if np.isnan(lost) else lost <= TRUTH,
         f"at most {TIME:g} of the time": mean["map s"] <= TIME * mean["train s"],
         "95 % of the samples fit": mean["fits"] >= 0.95,

@@ -7,6 +7,7 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 
 from semanticst import __version__
 from semanticst.cohort.shared_proteins import join_proteins
@@ -27,7 +28,9 @@ def assemble_cohort(paths: Sequence[Path], embedding: Path, niches: Path, out: P
     """Write all kept cells with their values as they came in, embedding and semantic scores (with a network), niche.
 
     Values stay sparse; features that a sample lacks are absent from the joint object (intersection), and so are
-    proteins (`join_proteins`). Raises BadInput when embedding or niches do not cover exactly the cells of the samples.
+    proteins (`join_proteins`). With a validation the features are those of the discovery: in what samples of the
+    validation lack they have 0, and ``uns['semanticst']['features_lacking']`` names it. Raises BadInput when embedding
+    or niches do not cover exactly the cells of the samples.
     """
     parts = []
     for path in sorted_by_sample(paths):
@@ -38,9 +41,7 @@ def assemble_cohort(paths: Sequence[Path], embedding: Path, niches: Path, out: P
     proteins = join_proteins(parts)
     for part in parts:
         part.obsm.pop(Obsm.PROTEIN, None)
-    names = common_names({str(number): part.var for number, part in enumerate(parts)})
-    for number, part in enumerate(parts):
-        part.var_names = names[str(number)]
+    parts, lacking = _with_features_of_discovery(parts)
     cohort = ad.concat(parts, join="inner", merge="same")
     # obs columns that only some samples have are kept: they are the user's
     cohort.obs = pd.concat([p.obs for p in parts]).loc[cohort.obs_names]
@@ -71,6 +72,7 @@ def assemble_cohort(paths: Sequence[Path], embedding: Path, niches: Path, out: P
     }
     if Obs.STUDY_PART in table:
         own["validation_samples"] = sorted(table.loc[table[Obs.STUDY_PART] == VALIDATION, "sample"].unique())
+        own["features_lacking"] = lacking
     if proteins is not None:
         # the parts stand in the cohort one after the other
         cohort.obsm[Obsm.PROTEIN], own["protein_names"] = proteins[:2]
@@ -92,6 +94,42 @@ def _with_one_spelling(obs: pd.DataFrame) -> pd.DataFrame:
         log.warning(told(renamed))
         obs[Obs.ANNOTATION] = pd.Categorical(names.map(lambda name: renamed.get(name, name)))
     return obs
+
+
+def _with_features_of_discovery(parts: list[ad.AnnData]) -> tuple[list[ad.AnnData], dict[str, np.ndarray]]:
+    """Samples under common names of their features, those of a validation with the features that the others share,
+    and the names of the features that each of the validation lacks, where it lacks any."""
+    theirs = [str(part.uns[UNS].get("study_part", "")) == VALIDATION for part in parts]
+    names = common_names({str(number): part.var for number, part in enumerate(parts)})
+    # names of the validation's features may be read by those of the discovery, never the reverse
+    names |= common_names({str(number): part.var for number, part in enumerate(parts) if not theirs[number]})
+    for number, part in enumerate(parts):
+        part.var_names = names[str(number)]
+    if not any(theirs):
+        return parts, {}
+    own = [ad.AnnData(var=part.var) for part, validation in zip(parts, theirs) if not validation]
+    features, lacking = ad.concat(own, join="inner", merge="same").var, {}
+    for number, validation in enumerate(theirs):
+        if validation:
+            sample = str(parts[number].uns[UNS]["sample"])
+            parts[number], missing = _on_features(parts[number], features)
+            if len(missing):
+                lacking[sample] = missing
+                log.warning("%s: lacks %d of the %d features that the discovery shares: 0 in cohort.h5ad",
+                            sample, len(missing), len(features))  # fmt: skip
+    return parts, lacking
+
+
+def _on_features(part: ad.AnnData, features: pd.DataFrame) -> tuple[ad.AnnData, np.ndarray]:
+    """Cells of ``part`` with ``features`` (``var``), 0 in those that it lacks, and the names of these."""
+    there = features.index.isin(part.var_names)
+    columns = sp.csr_matrix(
+        (np.ones(there.sum(), part.X.dtype), (np.arange(there.sum()), np.flatnonzero(there))),
+        shape=(there.sum(), len(features)),
+    )
+    X = sp.csr_matrix(part[:, features.index[there]].X) @ columns
+    moved = ad.AnnData(X, obs=part.obs, var=features, obsm=dict(part.obsm), uns=part.uns)
+    return moved, features.index[~there].to_numpy(str)
 
 
 def _storable(obs: pd.DataFrame) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """The integrated object in memory: cells as a table, features in blocks of rows."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -40,6 +40,8 @@ class Cohort:
     """Of proteins that were measured beside the features, see `proteins`."""
     protein_type: FeatureType = FeatureType.CONTINUOUS
     validation_samples: tuple[str, ...] = ()
+    features_lacking: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Of each sample of a validation that lacks features of the discovery: these; its values of them are 0."""
     file_rows: np.ndarray | None = None
     """int, ascending: the rows of the file that these cells are; None = all."""
 
@@ -61,6 +63,7 @@ class Cohort:
             feature_type=self.protein_type,
             modality=Modality.PROTEIN,
             protein_names=(),
+            features_lacking={},
             file_rows=measured,
         )
 
@@ -159,6 +162,10 @@ def read_cohort(path: Path) -> Cohort:
             modality=Modality.GENE if settings["feature_type"] == FeatureType.COUNTS else Modality.FEATURE,
             protein_names=tuple(str(name) for name in settings.get("protein_names", ())),
             validation_samples=tuple(str(name) for name in settings.get("validation_samples", ())),
+            features_lacking={
+                str(sample): frozenset(str(name) for name in np.atleast_1d(names))
+                for sample, names in settings.get("features_lacking", {}).items()
+            },
             protein_type=FeatureType(str(settings.get("protein_type", FeatureType.CONTINUOUS))),
         )
     finally:

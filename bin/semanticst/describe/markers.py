@@ -40,6 +40,8 @@ def niche_markers(cohort: Cohort) -> pd.DataFrame:
     median s over all features of the niche (Tusher et al. 2001, PNAS 98:5116): a large score is a difference that every
     patient shows. With a single replicate there is no s, and the score is d.
 
+    Niches are found on the cells of the discovery where a study has a validation, and so are their markers.
+
     Proteins that were measured beside genes follow behind them (``modality``), compared and ranked among themselves in
     the cells that have them; theirs are counts scaled to their own totals, or continuous.
 
@@ -54,16 +56,16 @@ def niche_markers(cohort: Cohort) -> pd.DataFrame:
 
 def _markers_of(cohort: Cohort) -> pd.DataFrame:
     """`niche_markers` of one modality."""
-    replicates = cohort.cells[Obs.PATIENT]
+    replicates = cohort.cells[Obs.PATIENT].where(cohort.decided)
     if replicates.nunique() < 2:
-        replicates = cohort.cells[Obs.SAMPLE]
+        replicates = cohort.cells[Obs.SAMPLE].where(cohort.decided)
         log.info("markers: one patient only, so its %d samples are the replicates", replicates.nunique())
-    replicate, names = pd.factorize(replicates, sort=True)
+    replicate, names = pd.factorize(replicates, sort=True)  # -1 for cells of a validation
     niche = cohort.cells[Obs.NICHE].to_numpy() - 1
     n_niches = len(cohort.niches)
-    group = replicate * n_niches + niche
+    group = np.where(replicate < 0, -1, replicate * n_niches + niche)
     shape = (len(names), n_niches)
-    n_cells = np.bincount(group, minlength=len(names) * n_niches).reshape(shape)
+    n_cells = np.bincount(group[group >= 0], minlength=len(names) * n_niches).reshape(shape)
     sums = _group_sums(cohort, group, len(names) * n_niches).reshape(*shape, -1)
 
     everything = sums.sum(axis=1)
@@ -124,19 +126,21 @@ def _score(difference: np.ndarray) -> np.ndarray:
 
 
 def _group_sums(cohort: Cohort, group: np.ndarray, n_groups: int) -> np.ndarray:
-    """Sum the features, as `niche_markers` says, over the cells of each group: float64, n_groups x n_features."""
+    """Sum the features, as `niche_markers` says, over the cells of each group (-1: none): float64, n_groups x
+    n_features."""
     comparable = scale_of_markers(cohort)
     sums = np.zeros((n_groups, len(cohort.features)))
     for rows, values in cohort.blocks():
         values = comparable(values)
-        n = values.shape[0]
-        members = sp.csr_matrix((np.ones(n), (group[rows], np.arange(n))), shape=(n_groups, n))
+        n, known = values.shape[0], np.flatnonzero(group[rows] >= 0)
+        members = sp.csr_matrix((np.ones(len(known)), (group[rows][known], known)), shape=(n_groups, n))
         sums += (members @ values).toarray()
     return sums
 
 
-def scale_of_markers(cohort: Cohort) -> Callable[[sp.csr_matrix], sp.csr_matrix]:
-    """What brings the values of any cells, CSR n_cells x n_features, to the scale on which `niche_markers` compares.
+def scale_of_markers(cohort: Cohort) -> Callable[..., sp.csr_matrix]:
+    """What brings the values of any cells, CSR n_cells x n_features, to the scale on which `niche_markers` compares;
+    of counts their ``totals`` may be given.
 
     The scale is that of the cells without those of a validation, which must change nothing of the others.
     """

@@ -66,8 +66,8 @@ class HarmonyReference:
         """How far the cells ``X`` (n, p) of a batch lie from the reference as a whole, (p,)."""
         shift = np.zeros(X.shape[1])
         for _ in range(MAX_ROUNDS):
-            each = [(X - memberships(X - shift, centres) @ centres).sum(0) / (len(X) + RIDGE) for centres in self.starts]
-            previous, shift = shift, np.median(each, axis=0)
+            away = [(X - memberships(X - shift, centres) @ centres).sum(0) for centres in self.starts]
+            previous, shift = shift, np.median(away, axis=0) / (len(X) + RIDGE)
             if ((shift - previous) ** 2).sum() < TOLERANCE * max((shift**2).sum(), 1e-300):
                 break
         return shift
