@@ -1,7 +1,7 @@
 """The integrated object: every kept cell with its values, embedding and niche."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import anndata as ad
@@ -17,6 +17,7 @@ from semanticst.features.harmonise import common_names
 from semanticst.io.regions.region_names import spelled_alike, told
 from semanticst.model.sample_graphs import sorted_by_sample
 from semanticst.plotting.palette import niche_colour
+from semanticst.tables.spellings import one_value
 from semanticst.writing import write_h5ad
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,8 @@ def assemble_cohort(paths: Sequence[Path], embedding: Path, niches: Path, out: P
     cohort.obs[Obs.STABILITY] = table.loc[cohort.obs_names, "stability"].to_numpy(dtype=np.float32)
     cohort.obs[Obs.NICHE_JACCARD] = table.loc[cohort.obs_names, "niche_jaccard"].to_numpy(dtype=np.float32)
     cohort.obs[Obs.FIT] = table.loc[cohort.obs_names, "fit"].to_numpy(dtype=np.float32)
-    cohort.obs = _with_one_spelling(_storable(cohort.obs))
+    validation = table.loc[table.get(Obs.STUDY_PART, pd.Series("", table.index)) == VALIDATION, "sample"].unique()
+    cohort.obs = _with_one_spelling(_storable(cohort.obs), validation)
     own = {
         **{k: embedded.uns[UNS][k] for k in ("train_mode", "graph_hops", "spatial_unit", "feature_type")},
         **{k: embedded.uns[UNS][k] for k in ("contexts",) if k in embedded.uns[UNS]},
@@ -71,7 +73,7 @@ def assemble_cohort(paths: Sequence[Path], embedding: Path, niches: Path, out: P
         "samples": sorted(cohort.obs[Obs.SAMPLE].astype(str).unique()),
     }
     if Obs.STUDY_PART in table:
-        own["validation_samples"] = sorted(table.loc[table[Obs.STUDY_PART] == VALIDATION, "sample"].unique())
+        own["validation_samples"] = sorted(validation)
         own["features_lacking"] = lacking
     if proteins is not None:
         # the parts stand in the cohort one after the other
@@ -84,13 +86,20 @@ def assemble_cohort(paths: Sequence[Path], embedding: Path, niches: Path, out: P
     log.info("%d cells x %d features of %d samples", cohort.n_obs, cohort.n_vars, len(parts))
 
 
-def _with_one_spelling(obs: pd.DataFrame) -> pd.DataFrame:
-    """Annotated regions that sections spell in several ways (Tumor, TUMOR) under one name."""
+def _with_one_spelling(obs: pd.DataFrame, validation: Collection[str] = ()) -> pd.DataFrame:
+    """Annotated regions that sections spell in several ways (Tumor, TUMOR) under one name; those of samples of a
+    ``validation`` under that of the others, where these have it."""
     if Obs.ANNOTATION not in obs:
         return obs
     names = obs[Obs.ANNOTATION].astype(str)
-    by_section = names.groupby(obs[Obs.SAMPLE].astype(str).to_numpy()).unique()
-    if renamed := spelled_alike(by_section.to_dict()):
+    by_section = names.groupby(obs[Obs.SAMPLE].astype(str).to_numpy()).unique().to_dict()
+    decide = {sample: found for sample, found in by_section.items() if sample not in validation}
+    renamed = spelled_alike(decide)
+    known = {renamed.get(name, name) for found in decide.values() for name in found}
+    for same in one_value(name for found in by_section.values() for name in found if name):
+        usual = next((name for name in same if name in known), same[0])
+        renamed |= {name: usual for name in same if name != usual}
+    if renamed:
         log.warning(told(renamed))
         obs[Obs.ANNOTATION] = pd.Categorical(names.map(lambda name: renamed.get(name, name)))
     return obs

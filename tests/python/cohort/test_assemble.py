@@ -16,3 +16,11 @@ def test_regions_that_sections_spell_in_several_ways_are_one():
     assert list(_with_one_spelling(obs.copy())["annotated_region"]) == ["Tumor", "", *["Tumor"] * 3, "", "Tumor"]
     assert list(in_regions(obs, ("tumor",))) == [name != "" for name in obs["annotated_region"]]
     assert not in_regions(obs, ("tumour",)).any()
+
+
+def test_regions_of_a_validation_are_spelled_as_those_of_the_discovery():
+    """By frequency alone the validation would rename the regions of the discovery."""
+    obs = pd.DataFrame({"sample": list("abcde"), "annotated_region": ["Tumor", "TUMOR", "TUMOR", "rim", "Rim"]})
+    found = list(_with_one_spelling(obs.copy(), ["b", "c", "d", "e"])["annotated_region"])
+    assert found == ["Tumor", "Tumor", "Tumor", "Rim", "Rim"]
+    assert list(_with_one_spelling(obs, ["d", "e"])["annotated_region"])[:3] == ["TUMOR"] * 3

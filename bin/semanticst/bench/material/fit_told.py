@@ -4,7 +4,6 @@ Models of some of the units (patients or samples), drawn anew each time, without
 A sample is told of when it is said not to fit, or to be looked at.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +63,7 @@ def _told(mapped: Mapped) -> int:
     return int((~mapped.samples["fits"].astype(bool) | mapped.samples["why"].notna()).sum())
 
 
-def _of(told: Sequence[int], refused: int) -> str:
+def _of(told: np.ndarray, refused: int) -> str:
     if not told[1]:
         return ""
     return f"{told[0]} of {told[1]}" + (f" ({refused} refused)" if refused else "")

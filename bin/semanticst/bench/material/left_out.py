@@ -114,7 +114,7 @@ def map_onto(samples: Sequence[Path], model: Path, folder: Path, graph: dict | N
         return _refused(start, f"{type(error).__name__}: {error}", ExitCode.BUG)
     finally:
         root.removeHandler(told)
-    return _read(folder, time.process_time() - start, "; ".join(told.lines))
+    return _read(folder, time.process_time() - start, "; ".join(dict.fromkeys(told.lines)))
 
 
 def _refused(start: float, told: str, code: ExitCode) -> Mapped:
