@@ -1,5 +1,6 @@
 """Samples that may be mixed up: twins under two names, sections unlike their patient, genes of the other sex."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -48,6 +49,15 @@ def mix_ups(records: list[dict], sexes: Mapping[str, str] | None = None) -> dict
 
 def _twins(records: list[dict]) -> list[tuple[str, str]]:
     reasons = []
+    for one, other, words in _pairs_of_twins(records):
+        pairs = ((one["sample"], other["sample"]), (other["sample"], one["sample"]))
+        reasons += [(name, words.format(twin)) for name, twin in pairs]
+    return reasons
+
+
+def _pairs_of_twins(records: list[dict]) -> list[tuple[dict, dict, str]]:
+    """Two records, and what they share, in words with a place for the other's name."""
+    found = []
     for one, other in combinations(records, 2):
         for kind, words in TWINS.items():
             least = LEAST_PLACES if kind == "places" else LEAST_SHARED
@@ -55,10 +65,21 @@ def _twins(records: list[dict]) -> list[tuple[str, str]]:
             if share:
                 about = "at least" if kind in AT_LEAST else "about"
                 rest = f"({about} {percent(share)} of both): one section under two names?"
-                pairs = ((one["sample"], other["sample"]), (other["sample"], one["sample"]))
-                reasons += [(name, f"shares {words} with {twin} {rest}") for name, twin in pairs]
+                found.append((one, other, f"shares {words} with {{}} {rest}"))
                 break
-    return reasons
+    return found
+
+
+def _without_doubles(records: list[dict]) -> list[dict]:
+    """Records without twins of other patients, which would make two patients look like one: that of the patient with
+    fewer sections, or both."""
+    sections = Counter(record["patient"] for record in records)
+    doubles = set()
+    for one, other, _ in _pairs_of_twins(records):
+        if one["patient"] != other["patient"]:
+            fewest = min(sections[one["patient"]], sections[other["patient"]])
+            doubles |= {r["sample"] for r in (one, other) if sections[r["patient"]] == fewest}
+    return [record for record in records if record["sample"] not in doubles]
 
 
 def shared(one: list[int], other: list[int], least: int = LEAST_SHARED) -> float:
@@ -88,7 +109,8 @@ class _Compared:
 
 
 def _compared(records: list[dict]) -> _Compared | str:
-    """Resemblance of the sections that did not fail, or why it cannot be told."""
+    """Resemblance of the sections that did not fail and are no doubles of others, or why it cannot be told."""
+    records = _without_doubles(records)
     profiles = pd.DataFrame({r["sample"]: r["fingerprint"]["profile"] for r in records if r["status"] != "fail"})
     profiles = profiles.dropna()
     profiles = profiles[profiles.std(axis=1) > 0]

@@ -152,6 +152,11 @@ def test_one_swap_among_four_patients_of_two_sections():
     assert set(found) == {"p1_0", "p1_1", "p2_0", "p2_1"}
     assert "with two sections each, their others may be the swapped ones" in found["p1_0"][0]
     assert swaps_not_checked(records) == ""
+    # a twin in another patient makes two patients alike, and hides nothing
+    twin = next(r for r in records if r["sample"] == "p3_0") | {"sample": "twin", "patient": "p9"}
+    with_twin = mix_ups([*records, twin])
+    assert set(with_twin) == {*found, "p3_0", "twin"}
+    assert all(with_twin[name] == found[name] for name in found)
     right = cohort_of({f"p{i}": [i, i] for i in range(1, 5)})
     assert (mix_ups(right), swaps_not_checked(right)) == ({}, "")
 
