@@ -108,7 +108,10 @@ def test_without_any_marker_there_is_no_type(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("type,gene\nT,CD3D\n", "column 'cell_type'"),
+        (
+            "type,gene\nT,CD3D\n",
+            "column 'cell_type': this column must exist, .* columns are type, gene",
+        ),
         ("cell_type,gene\nT,\n", "row 2: both"),
         ("cell_type,gene\nUnknown,CD3D\n", "row 2: found 'Unknown'"),
         ("cell_type,gene\n", "holds no cell type"),
@@ -120,6 +123,14 @@ def test_bad_tables_of_markers(tmp_path, text, message):
         read_markers(tmp_path / "markers.csv")
 
 
-def test_markers_of_a_german_spreadsheet(tmp_path):
-    (tmp_path / "markers.csv").write_text("cell_type;gene\nT;CD3D\nT;CD3E\nB;MS4A1\n")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cell_type;gene\nT;CD3D\nT;CD3E\nB;MS4A1\n",  # of a German spreadsheet
+        'Cell Type,Gene\nT,"CD3D, CD3E"\nB,MS4A1\n',
+        "gene\tCell_Type\nCD3D|CD3E\tT\nMS4A1\tB\n",
+    ],
+)
+def test_markers_as_people_write_them(tmp_path, text):
+    (tmp_path / "markers.csv").write_text(text)
     assert read_markers(tmp_path / "markers.csv") == {"T": ["CD3D", "CD3E"], "B": ["MS4A1"]}
