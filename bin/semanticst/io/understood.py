@@ -80,13 +80,14 @@ def facts_of(own: Mapping, n_cells: int, n_features: int) -> dict:
 
 def in_a_line(told: Mapping) -> str:
     """The facts of a sample as one line."""
-    proteins = f" and {told['proteins']} proteins" if told["proteins"] else ""
+    n_proteins, _, kind = told["proteins"].partition(" ")
+    proteins = f" and {n_proteins} proteins {kind}" if n_proteins else ""
     parts = [
         f"{told['format']}, values from {told['matrix']}",
         told["values"],
         f"coordinates in {told['unit']}",
         f"{told['n_cells']} cells x {told['n_features']} features{proteins}",
-        *(f"{told[key]} {what} left out" for key, what in NUMBERS.items() if told[key]),
+        *(f"{told[key]} {what if told[key] > 1 else what[:-1]} left out" for key, what in NUMBERS.items() if told[key]),
         *(told[name] for name in ("left_out", "notes") if told[name]),
         *(f"WARNING: {warning}" for warning in told["warnings"]),
     ]

@@ -99,7 +99,7 @@ def test_local_coordinates_need_the_positions_of_the_fields(tmp_path):
     file = write_text(tmp_path / "S1_fov_positions_file.csv", positions)
     truth.check(read(tmp_path), cosmx_ids(truth))
     write_text(file, positions.replace("\n2,", "\n3,"))
-    with pytest.raises(ReadError, match=r"fov_positions_file.csv: one position is expected .* see 2"):
+    with pytest.raises(ReadError, match=r"fov_positions_file.csv: one position is expected .* fov 2 has none"):
         read(tmp_path)
 
 

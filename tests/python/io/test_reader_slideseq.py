@@ -58,7 +58,7 @@ def test_places_without_header(tmp_path):
         (lambda f: (f / COUNTS).unlink(), "the table of counts is missing: expected .*MappedDGE"),
         (lambda f: (f / PLACES).unlink(), "the table of bead locations is missing"),
         (lambda f: edit_text(f / PLACES, lambda t: t.replace("xcoord", "column")), "column xcoord is missing"),
-        (lambda f: write_text(f / PLACES, "xcoord,ycoord\n1,x\n"), "no column of barcodes"),
+        (lambda f: write_text(f / PLACES, "xcoord,ycoord\n1,x\n"), "a column of barcodes is expected beside"),
         (lambda f: edit_text(f / PLACES, lambda t: t.replace("A", "N").replace("C", "N")), "0 ids in common"),
         (lambda f: edit_text(f / PLACES, lambda t: t + "99,AAAAAAAA,1,1\n"), f"{PLACES}: 1 ids occur more than once"),
         (lambda f: edit_text(f / PLACES, lambda t: t.replace("AAAAAAAA", "AAAAAAAA,")), f"{PLACES}"),

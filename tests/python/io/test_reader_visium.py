@@ -189,8 +189,11 @@ SPOILED = {
     "no spot inside": (change_positions(outside), "tissue_positions.csv: none of the 60 barcodes"),
     "other slide": (change_positions(other_slide), "60 of 60 barcodes of filtered_feature_bc_matrix.h5 are"),
     "words": (change_positions(words), "tissue_positions.csv cannot be read as a table of positions"),
-    "gap": (change_positions(gap), "tissue_positions.csv: row 1 is incomplete"),
-    "shares": (change_positions(shares), "tissue_positions.csv: in_tissue holds values other than 0 and 1"),
+    "gap": (change_positions(gap), "tissue_positions.csv: row 2 is incomplete"),
+    "shares": (
+        change_positions(shares),
+        "tissue_positions.csv: in_tissue of AAAAAAAAAAAAAAAA-1 is 0.5; 0 or 1",
+    ),
     "no column": (change_positions(no_column), "tissue_positions.csv: column pxl_col_in_fullres is missing"),
 }
 

@@ -193,7 +193,7 @@ def write_segmented(folder, n=12, **scalefactors):
 @pytest.mark.parametrize("block", [7, 1 << 20])
 @pytest.mark.parametrize("outs", [False, True])
 def test_cells_as_space_ranger_segments_them(tmp_path, monkeypatch, block, outs):
-    monkeypatch.setattr("semanticst.io.readers.segmented_cells.BLOCK", block)
+    monkeypatch.setattr("semanticst.io.readers.geojson.BLOCK", block)
     X, ids, centres = write_segmented(tmp_path / "outs/segmented_outputs")
     adata = read(tmp_path if outs else tmp_path / "outs/segmented_outputs")
     assert adata.obs_names.tolist() == ids

@@ -17,7 +17,10 @@ def only_once(ids: pd.Index, file: Path) -> None:
     """Raise ReadError when ids repeat in ``file``."""
     repeated = ids[ids.duplicated()].unique()
     if len(repeated):
-        raise ReadError(f"{file.name}: {len(repeated)} ids occur more than once (first: {repeated[0]})")
+        raise ReadError(
+            f"{file.name}: {len(repeated)} ids occur more than once (first: {repeated[0]}); one row per cell is "
+            "expected. Of several images or sections, give each a file, or name their column as part_column"
+        )
 
 
 def pair_up(

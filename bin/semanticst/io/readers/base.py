@@ -109,6 +109,14 @@ def needed_columns(columns: Iterable[str], wanted: Iterable[str], file: Path) ->
         raise ReadError(f"{file.name}: column {', '.join(missing)} is missing; columns found: {shown}")
 
 
+AGAIN = "copy or export it again"
+"""What to do about a file that contradicts itself."""
+
+
+STORE = "store the centroids of the cells as obsm['spatial'] of the table"
+"""What to do about places of a SpatialData store that cannot be read."""
+
+
 def damaged(file: Path, kind: str, error: Exception) -> ReadError:
     """A ReadError for a file that a library failed on: libraries raise nearly anything on damaged files."""
     why = (str(error).splitlines() or [""])[0] or type(error).__name__

@@ -9,6 +9,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from semanticst.io.columns import listed
 from semanticst.io.gene_names import NAMELESS
 from semanticst.io.readers.assembly import assemble, pair_up, rows_of
 from semanticst.io.readers.base import Reader, ReadError, Wanted, find_file, needed_columns, needed_file
@@ -53,7 +54,10 @@ def read_cosmx(folder: Path, wanted: Wanted) -> ad.AnnData:
     keys, placed = _keys(ids, columns), _keys(cells, columns)
     real, real_placed = (np.flatnonzero(~k.str.endswith("_0")) for k in (keys, placed))
     if not len(real) or not len(real_placed):
-        raise ReadError(f"{(counts if not len(real) else metadata).file.name}: there are no cells but cell_ID 0")
+        raise ReadError(
+            f"{(counts if not len(real) else metadata).file.name}: there are no cells but cell_ID 0 (none); "
+            "segment the slide, and export it again"
+        )
     rows, at, notes = pair_up(keys[real], placed[real_placed], counts.file, metadata.file)
     rows, cells, notes = real[rows], cells.iloc[real_placed[at]], notes + numbers
     if len(real) < len(keys):
@@ -131,7 +135,11 @@ def _offsets(folder: Path, fov: pd.Series) -> np.ndarray:
     table = read_columns(layout_of(file), ["fov"], ["x_global_px", "y_global_px"]).drop_duplicates().set_index("fov")
     unknown = sorted(set(fov) - set(table.index))
     if unknown or not table.index.is_unique:
-        raise ReadError(f"{file.name}: one position is expected for each field of view; see {', '.join(unknown[:5])}")
+        which = listed(unknown, 5) if unknown else listed(table.index[table.index.duplicated()].unique(), 5)
+        raise ReadError(
+            f"{file.name}: one position is expected for each field of view, fov {which} has "
+            f"{'none' if unknown else 'several'}; give the file of the same export"
+        )
     return table.loc[fov].to_numpy()
 
 

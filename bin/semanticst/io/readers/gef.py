@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from semanticst.io.gene_names import NO_NAME
-from semanticst.io.readers.base import ReadError
+from semanticst.io.readers.base import AGAIN, ReadError
 from semanticst.io.readers.binning import Sums, bin_keys
 from semanticst.io.sparse import BLOCK, load_csr
 
@@ -31,7 +31,10 @@ def read_bins(file: h5py.File, n: int):
     sides = sorted(int(name[3:]) for name in file["geneExp"] if name.startswith("bin") and name[3:].isdigit())
     side = max((s for s in sides if n % s == 0), default=None)
     if side is None:
-        raise ReadError(f"bins of {n} x {n} DNBs cannot be made of those in the file: {', '.join(map(str, sides))}")
+        raise ReadError(
+            f"bins of {n} x {n} DNBs cannot be made of those in the file: {', '.join(map(str, sides))}; give a "
+            "bin_size that can"
+        )
     group = file[f"geneExp/bin{side}"]
     expression, gene = group["expression"], group["gene"][:]
     _need_fields(expression.dtype, ("x", "y", "count"), expression.name)
@@ -39,12 +42,14 @@ def read_bins(file: h5py.File, n: int):
     ends = np.cumsum(gene["count"].astype(np.int64))
     n_rows = len(expression)
     if n_rows == 0 or len(ends) == 0 or ends[-1] != n_rows:
-        raise ReadError(f"damaged: {n_rows} counts are there, {int(ends[-1]) if len(ends) else 0} are announced")
+        raise ReadError(
+            f"damaged: {n_rows} counts are there, {int(ends[-1]) if len(ends) else 0} are announced; {AGAIN}"
+        )
     sums = Sums()
     for start in range(0, n_rows, BLOCK):
         block = expression[start : min(start + BLOCK, n_rows)]
         if min(block["x"].min(), block["y"].min()) < 0:
-            raise ReadError("damaged: there are negative coordinates")
+            raise ReadError(f"damaged: there are negative coordinates; {AGAIN}")
         codes = np.searchsorted(ends, np.arange(start, start + len(block)), side="right")
         sums.add(bin_keys(block["x"], block["y"], n), codes, block["count"])
     keys, X = sums.matrix(len(gene))
@@ -58,7 +63,7 @@ def read_cells(file: h5py.File):
     _need_fields(expression.dtype, ("geneID", "count"), "cellBin/cellExp")
     starts = np.concatenate([[0], np.cumsum(cell["geneCount"].astype(np.int64))])
     if not np.array_equal(starts[:-1], cell["offset"]):
-        raise ReadError("damaged: the genes of the cells do not follow one another")
+        raise ReadError(f"damaged: the genes of the cells do not follow one another; {AGAIN}")
     X = load_csr(expression["count"], expression["geneID"], starts, (len(cell), len(gene)))
     area = cell["area"] if "area" in cell.dtype.names else None
     return cell["id"], X, *_genes(gene), np.column_stack([cell["x"], cell["y"]]), area
@@ -73,7 +78,9 @@ def _genes(gene: np.ndarray) -> tuple[list[str], list[str] | None]:
     texts = {name: [t.decode().rstrip("\0") for t in gene[name]] for name in columns if gene.dtype[name].kind == "S"}
     names = next((texts[column] for column in ("geneName", "gene", "geneID") if column in texts), None)
     if names is None:
-        raise ReadError(f"the genes have no names, only {', '.join(columns)}")
+        raise ReadError(
+            f"the genes have no names (geneName, geneID), only {', '.join(columns)}; write it again with SAW"
+        )
     ids = texts.get("geneID") if "geneName" in texts else None
     return [i if n in NO_NAME else n for n, i in zip(names, ids)] if ids else names, ids
 

@@ -24,8 +24,9 @@ def features_of(file: Path) -> Iterator[dict]:
         text, listed = _start(stream)
         if not listed:
             feature = json.loads(text)
-            if isinstance(feature, dict):
-                yield feature
+            if not isinstance(feature, dict) or not feature.keys() & {"geometry", "coordinates", "geometries"}:
+                raise ValueError("there is no list of features")
+            yield feature
             return
         at = 0
         while True:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst.errors import ReadError
+from semanticst.io.readers.base import STORE
 
 if TYPE_CHECKING:
     import zarr
@@ -23,12 +24,12 @@ def label_centroids(element: "zarr.Group") -> tuple[pd.DataFrame, dict]:
     attrs = element.attrs.asdict()
     scales = (attrs.get("ome") or attrs).get("multiscales")
     if not scales:
-        raise ReadError(f"{element.name}: there are no multiscales, which an image of labels has")
+        raise ReadError(f"{element.name}: there are no multiscales, which an image of labels has; {STORE}")
     axes = [axis["name"] for axis in scales[0]["axes"]]
     finest = scales[0]["datasets"][0]
     image = element[finest["path"]]
     if axes != ["y", "x"] or image.ndim != 2 or image.dtype.kind not in "iu":
-        raise ReadError(f"{element.name}: a flat image of labels (y, x) is expected, not {', '.join(axes)}")
+        raise ReadError(f"{element.name}: a flat image of labels (y, x) is expected, not {', '.join(axes)}; {STORE}")
     centroids = _centroids(image)
     for step in finest.get("coordinateTransformations", []):
         y, x = step[step["type"]] if step["type"] in ("scale", "translation") else (0, 0)

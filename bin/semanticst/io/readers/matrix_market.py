@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from semanticst.io.readers.base import ReadError
+from semanticst.io.readers.base import AGAIN, ReadError
 from semanticst.io.readers.files import open_text, reading
 
 BLOCK = 1 << 19
@@ -33,15 +33,15 @@ def read_matrix_market(file: Path) -> sp.csr_matrix:
             piece = slice(done, done + len(block))
             done += len(block)
             if done > n:
-                raise ReadError(f"{n} entries are stated, but there are more")
+                raise ReadError(f"{n} entries are stated, but there are more; {AGAIN}")
             row[piece] = _positions(block["row"], n_rows)
             column[piece] = _positions(block["column"], n_columns)
             value[piece] = block["value"] if has_values else 1
             in_column += np.bincount(column[piece], minlength=n_columns)
         if done < n:
-            raise ReadError(f"{n} entries are stated, but there are {done}; the file is incomplete")
+            raise ReadError(f"{n} entries are stated, but there are {done}; the file is incomplete: {AGAIN}")
         if np.isnan(value).any():
-            raise ReadError("there are entries without a value")
+            raise ReadError(f"there are entries without a value; {AGAIN}")
         return _by_column(row, column, value, in_column, n_rows)
 
 
@@ -49,17 +49,20 @@ def _read_header(opened: BinaryIO) -> tuple[tuple[int, int, int], bool]:
     """Rows, columns and entries as stated, and whether entries have values; leaves the file at the first entry."""
     first = opened.readline(1000).decode("utf-8", "replace").lower().split()
     if len(first) != 5 or first[:3] != ["%%matrixmarket", "matrix", "coordinate"]:
-        raise ReadError("the first line is not '%%MatrixMarket matrix coordinate integer general'")
+        raise ReadError(
+            "the first line is not '%%MatrixMarket matrix coordinate integer general'; write it as such "
+            "(scipy.io.mmwrite, in R Matrix::writeMM)"
+        )
     if first[3] not in KINDS or first[4] != "general":
-        raise ReadError(f"a general matrix of integers is expected, not '{first[3]} {first[4]}'")
+        raise ReadError(f"a general matrix of integers is expected, not '{first[3]} {first[4]}'; bring the counts")
     line = opened.readline()
     while line.startswith(b"%") or line.isspace():
         line = opened.readline()
     numbers = [int(word) for word in line.split()]
     if len(numbers) != 3 or min(numbers) < 0 or max(numbers[:2]) > np.iinfo(np.int32).max:
-        raise ReadError("the line with the numbers of rows, columns and entries is damaged")
+        raise ReadError(f"the line with the numbers of rows, columns and entries is damaged; {AGAIN}")
     if numbers[2] > numbers[0] * numbers[1]:
-        raise ReadError(f"{numbers[2]} entries are stated for a matrix of {numbers[0]} x {numbers[1]}")
+        raise ReadError(f"{numbers[2]} entries are stated for a matrix of {numbers[0]} x {numbers[1]}; {AGAIN}")
     return (numbers[0], numbers[1], numbers[2]), first[3] != "pattern"
 
 
@@ -73,7 +76,7 @@ def _blocks(opened: BinaryIO, has_values: bool):
 def _positions(stated: pd.Series, n: int) -> np.ndarray:
     """Positions that count from 0, of those in the file, which count from 1."""
     if stated.min() < 1 or stated.max() > n:
-        raise ReadError(f"there is a position outside 1 to {n}")
+        raise ReadError(f"there is a position outside 1 to {n}; {AGAIN}")
     return stated.to_numpy() - 1
 
 

@@ -37,7 +37,7 @@ def read_mtx(folder: Path, cells: tuple[str, ...] = CELLS) -> tuple[sp.csr_matri
             return X.tocsr(), pd.Index(ids[0].iloc[len(ids) - n_cells :], dtype=object), table, id_file
     raise ReadError(
         f"{file.name}: the matrix is {matrix.shape[1]} x {matrix.shape[0]}, but there are {len(ids)} cells and "
-        f"{len(features)} features"
+        f"{len(features)} features; are the three files of one sample, and whole?"
     )
 
 

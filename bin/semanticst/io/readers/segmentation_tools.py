@@ -52,7 +52,7 @@ def read_proseg(folder: Path, wanted: Wanted) -> ad.AnnData:
     if X.shape != (len(cells), len(genes)):
         raise ReadError(
             f"{matrix.name} is {X.shape[0]} x {X.shape[1]}, but there are {len(cells)} cells in {cell_file.name} and "
-            f"{len(genes)} genes"
+            f"{len(genes)} genes; are they of one run?"
         )
     spatial = cells[["centroid_x", "centroid_y"]].to_numpy(np.float64)
     placed = np.isfinite(spatial).all(axis=1)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst.io.readers.assembly import assemble, pair_up, rows_of
-from semanticst.io.readers.base import ReadError, needed_file
+from semanticst.io.readers.base import AGAIN, ReadError, needed_file
 from semanticst.io.readers.files import reading
 from semanticst.io.readers.geojson import features_of
 from semanticst.io.readers.pictures import spaceranger_picture
@@ -59,7 +59,7 @@ def read_outlines(file: Path) -> pd.DataFrame:
             found.append((str(feature["properties"]["cell_id"]), sums[0] / sums[2], sums[1] / sums[2], abs(sums[2])))
         table = pd.DataFrame(found, columns=["id", "x", "y", "area"]).set_index("id")
         if not np.isfinite(table.to_numpy()).all():
-            raise ReadError("there are outlines without an area")
+            raise ReadError(f"there are outlines without an area; {AGAIN}")
     return table
 
 

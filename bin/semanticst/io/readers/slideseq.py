@@ -96,7 +96,7 @@ def _places(table: Layout, beads: pd.Index) -> tuple[pd.Index, pd.DataFrame]:
     needed_columns(table.columns, (x, y), table.file)
     candidates = [c for c in table.columns if c not in (x, y)]
     if not candidates:
-        raise ReadError(f"{table.file.name}: there is no column of barcodes beside {x} and {y}")
+        raise ReadError(f"{table.file.name}: a column of barcodes is expected beside {x} and {y}")
     places = read_columns(table, candidates, [x, y])
     bare = pd.Index([bead.removesuffix("-1") for bead in beads], dtype=object)
     keys, barcode = max(

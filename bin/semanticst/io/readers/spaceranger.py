@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst.constants import Obsm
-from semanticst.io.readers.base import ReadError, file_names, find_file, needed_columns, needed_file
+from semanticst.io.readers.base import AGAIN, ReadError, file_names, find_file, needed_columns, needed_file
 from semanticst.io.readers.files import open_bytes, open_text, read_parquet, reading
 from semanticst.io.readers.tenx import find_flat_matrix, find_matrix, locate, read_matrix
 from semanticst.io.understood import cells_left_out
@@ -63,19 +63,21 @@ def read_positions(spatial: Path) -> tuple[pd.DataFrame, Path]:
         )
     file = needed_file(spatial, *POSITIONS, what="the table of positions")
     table = read_parquet(file, COLUMNS) if file.suffix == ".parquet" else _read_csv(file)
+    first_row = 2 if "header" in table.attrs else 1
     table.attrs.setdefault("header", list(COLUMNS))
     numbers = list(COLUMNS[1:])
     with reading(file, "a table of positions"):
         table[numbers] = table[numbers].apply(pd.to_numeric)
     broken = table.isna().any(axis=1).to_numpy()
     if broken.any():
-        raise ReadError(f"{file.name}: row {int(broken.argmax()) + 1} is incomplete; copy the file again")
+        raise ReadError(f"{file.name}: row {int(broken.argmax()) + first_row} is incomplete; copy the file again")
     if not table["in_tissue"].isin([0, 1]).all():
-        raise ReadError(f"{file.name}: in_tissue holds values other than 0 and 1")
+        wrong = table.loc[~table["in_tissue"].isin([0, 1])].iloc[0]
+        raise ReadError(f"{file.name}: in_tissue of {wrong['barcode']} is {wrong['in_tissue']:g}; 0 or 1 is expected")
     table = table.set_index("barcode")
     repeated = table.index[table.index.duplicated()].unique()
     if len(repeated):
-        raise ReadError(f"{file.name}: {len(repeated)} barcodes occur more than once (first: {repeated[0]})")
+        raise ReadError(f"{file.name}: {len(repeated)} barcodes occur more than once (first: {repeated[0]}); {AGAIN}")
     table["in_tissue"] = table["in_tissue"] == 1
     return table.rename(columns={"pxl_col_in_fullres": "x", "pxl_row_in_fullres": "y"}), file
 

@@ -239,7 +239,8 @@ def _centroids(root: "zarr.Group", folder: Path, region: str, table: str) -> tup
         points = _of_shapes(path) if kind == "shapes" else _of_points(path, element)
         attrs = element.attrs.asdict()
     if not points.index.is_unique:
-        raise ReadError(f"{name}: ids occur more than once")
+        first = points.index[points.index.duplicated()][0]
+        raise ReadError(f"{name}: ids occur more than once (first: {first}); one outline per cell is expected")
     matrix, system, done = to_global(attrs, name)
     xy = points.to_numpy() @ matrix[:2, :2].T + matrix[:2, 2]
     return pd.DataFrame(xy, index=points.index), system, f"coordinates: centroids of {name}, {done}"
@@ -255,7 +256,10 @@ def _of_shapes(path: Path) -> pd.DataFrame:
     column = geo.get("primary_column", "geometry")
     encoding = geo.get("columns", {}).get(column, {}).get("encoding", "WKB")
     if column not in table.column_names or encoding.upper() != "WKB":
-        raise ReadError(f"{path.name}: a column {column} of outlines as WKB is expected, not {encoding}")
+        raise ReadError(
+            f"{path.name}: a column {column} of outlines as WKB is expected, not {encoding}; write it again "
+            "with spatialdata"
+        )
     frame = table.to_pandas()
     centroids = shapely.centroid(shapely.from_wkb(frame[column].to_numpy()))
     return pd.DataFrame({"x": shapely.get_x(centroids), "y": shapely.get_y(centroids)}, index=frame.index)

@@ -15,7 +15,7 @@ import pandas as pd
 from semanticst.io.gene_names import NO_NAME
 from semanticst.io.readers import gef
 from semanticst.io.readers.assembly import assemble, only_once
-from semanticst.io.readers.base import Reader, ReadError, Wanted
+from semanticst.io.readers.base import AGAIN, Reader, ReadError, Wanted
 from semanticst.io.readers.binning import Sums, bin_corners, bin_keys
 from semanticst.io.readers.files import reading
 from semanticst.io.readers.tabular import Layout, chunks_of, layout_of
@@ -110,7 +110,9 @@ def _read_gem(table: Layout, wanted: Wanted) -> ad.AnnData:
     sums, places, left_out = Sums(), [], np.zeros(3)
     for chunk in chunks_of(table, types, ROWS):
         if min(chunk[x].min(), chunk[y].min()) < 0:
-            raise ReadError(f"{table.file.name}: there are negative coordinates")
+            raise ReadError(
+                f"{table.file.name}: there are negative coordinates, where DNBs are counted from 0; {AGAIN}"
+            )
         if by_cell:
             outside = chunk[cell] == 0
             left_out += [int(outside.sum()), len(chunk), float(chunk.loc[outside, count].sum())]

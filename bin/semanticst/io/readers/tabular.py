@@ -18,9 +18,9 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from semanticst.io.columns import MISSING
+from semanticst.io.columns import MISSING, listed
 from semanticst.io.gene_names import NAMELESS
-from semanticst.io.readers.base import ReadError, damaged, needed_columns
+from semanticst.io.readers.base import AGAIN, ReadError, damaged, needed_columns
 from semanticst.io.readers.files import encoding_of, not_utf8, open_text, reading
 
 log = logging.getLogger(__name__)
@@ -81,18 +81,18 @@ def layout_of(file: Path) -> Layout:
     if encoding_of(file) == "cp1252":
         log.info("%s: no UTF-8, read as Windows-1252 (Latin-1)", file.name)
     if not header:
-        raise ReadError(f"{file.name} is empty")
+        raise ReadError(f"{file.name} is empty; {AGAIN}")
     separator = max(SEPARATORS, key=header.count)
     if separator not in header:
         raise ReadError(f"{file.name} has one column only; a table separated by comma, tab or semicolon is expected")
     if not first:
-        raise ReadError(f"{file.name} has a header and no rows")
+        raise ReadError(f"{file.name} has a header and no rows; {AGAIN}")
     columns, values = (_split(line, separator) for line in (header, first))
     columns = [DOUBLED.sub(r"\1", column) for column in columns]
     if len(values) == len(columns) + 1:
         columns = ["", *columns]
     if len(values) != len(columns):
-        raise ReadError(f"{file.name}: the header has {len(columns)} columns, the first row has {len(values)}")
+        raise ReadError(f"{file.name}: the header has {len(columns)} columns, the first row has {len(values)}; {AGAIN}")
     return Layout(file, columns, separator, n_skipped, comments, tuple(values))
 
 
@@ -159,7 +159,10 @@ def read_counts(table: Layout, others: Collection[str]) -> tuple[pd.DataFrame, l
     text = table.positions(others)
     features = [i for i in range(len(table.columns)) if i not in set(text)]
     if not features:
-        raise ReadError(f"{table.file.name}: there are no columns of features, only {', '.join(table.columns)}")
+        raise ReadError(
+            f"{table.file.name}: there are no columns of features, only {listed(table.columns, 12)}; give the table "
+            "with the counts or intensities"
+        )
     names, blocks = [], []
     truth = [i for i in features if table.first[i : i + 1] and table.first[i].strip('"').lower() in TRUTH]
     if text == list(range(len(text))) and not truth:
@@ -332,12 +335,13 @@ def is_empty(value: object) -> bool:
 def _how_empty(table: Layout, column: str) -> str:
     """How many cells of a column are empty, and what to do."""
     position = table.columns.index(column)
+    n = n_rows = 0
     try:
-        values = pd.concat(chunks_of(table, {position: str}))[position]
+        for chunk in chunks_of(table, {position: str}):
+            n, n_rows = n + int(chunk[position].map(is_empty).sum()), n_rows + len(chunk)
     except ReadError:
         return "the cell is empty, or the row is cut off"
-    n = int(values.map(is_empty).sum())
-    if n == len(values):
+    if n == n_rows:
         return f"the column is empty: none of its {n} cells has a value. Take it out of the table, or export it again"
-    some = f"the cell is empty ({n} of {len(values)} cells of the column are), or the row is cut off"
+    some = f"the cell is empty ({n} of {n_rows} cells of the column are), or the row is cut off"
     return f"{some}. Fill them, or take out the column or these rows"

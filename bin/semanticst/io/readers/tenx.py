@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst.io.feature_roles import others_note, proteins, roles
-from semanticst.io.readers.base import ReadError, find_file, needed_file
+from semanticst.io.readers.base import AGAIN, ReadError, find_file, needed_file
 from semanticst.io.readers.files import open_text, reading
 from semanticst.io.readers.matrix_market import read_matrix_market
 from semanticst.io.sparse import load_csr, regroup_columns
@@ -58,11 +58,16 @@ def assemble(X, barcodes: pd.Index, features: pd.DataFrame, file: Path) -> ad.An
         )
     repeated = barcodes[barcodes.duplicated()].unique()
     if len(repeated):
-        raise ReadError(f"{file.name}: {len(repeated)} barcodes occur more than once (first: {repeated[0]})")
+        raise ReadError(
+            f"{file.name}: {len(repeated)} barcodes occur more than once (first: {repeated[0]}); of several sections, "
+            "give the folder of each"
+        )
     (gene, control), protein = roles(features["type"]), proteins(features["type"])
     if not gene.any():
         found = ", ".join(features["type"].unique()) or "nothing"
-        raise ReadError(f"{file.name}: there are no features of type Gene Expression, only {found}")
+        raise ReadError(
+            f"{file.name}: there are no features of type Gene Expression, only {found}; give the matrix with genes"
+        )
     notes, keep = [], gene | control | protein
     if not keep.all():
         notes.append(features_left_out((~keep).sum(), others_note(features.loc[~keep, "type"])))
@@ -102,7 +107,9 @@ def _read_h5(file: Path):
         if missing:
             raise ReadError(f"not a 10x matrix, or damaged: {group.name} lacks {', '.join(missing)}")
         if group["shape"].dtype.kind not in "iu" or group["shape"].shape != (2,):
-            raise ReadError(f"the matrix is damaged: its shape is no pair of whole numbers ({group['shape'].dtype})")
+            raise ReadError(
+                f"the matrix is damaged: its shape is no pair of whole numbers ({group['shape'].dtype}); {AGAIN}"
+            )
         n_features, n_barcodes = (int(n) for n in group["shape"][:])
         X = load_csr(group["data"], group["indices"], group["indptr"], (n_barcodes, n_features))
         return X, pd.Index(_texts(group["barcodes"]), dtype=object), _h5_features(group)
@@ -129,13 +136,13 @@ def _h5_features(group: h5py.Group) -> pd.DataFrame:
         raise ReadError(f"not a 10x matrix, or damaged: {group.name} lacks {', '.join(missing)}")
     columns = {column: _texts(group[path]) for column, path in names.items()}
     if len({len(texts) for texts in columns.values()}) > 1:
-        raise ReadError("the matrix is damaged: ids, names and types of features differ in number")
+        raise ReadError(f"the matrix is damaged: ids, names and types of features differ in number; {AGAIN}")
     return pd.DataFrame({"type": "Gene Expression"} | columns, dtype=object)
 
 
 def _texts(stored: h5py.Dataset) -> np.ndarray:
     if stored.dtype.kind not in "SO" or stored.ndim != 1:
-        raise ReadError(f"the matrix is damaged: {stored.name} holds no texts")
+        raise ReadError(f"the matrix is damaged: {stored.name} holds no texts; {AGAIN}")
     return stored.asstr("utf-8")[:]
 
 

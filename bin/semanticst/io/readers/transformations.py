@@ -3,6 +3,7 @@
 import numpy as np
 
 from semanticst.errors import ReadError
+from semanticst.io.readers.base import STORE
 
 GLOBAL = "global"
 """Name of the coordinate system that every element has unless its writer chose others."""
@@ -16,14 +17,16 @@ def to_global(attrs: dict, where: str) -> tuple[np.ndarray, str, str]:
     stated = attrs.get("coordinateTransformations") or [{"type": "identity", "output": {"name": GLOBAL}}]
     names = [t.get("output", {}).get("name") for t in stated]
     if GLOBAL not in names and len(names) > 1:
-        raise ReadError(f"{where}: there is no coordinate system '{GLOBAL}', but {', '.join(map(str, names))}")
+        raise ReadError(f"{where}: there is no coordinate system '{GLOBAL}', but {', '.join(map(str, names))}; {STORE}")
     chosen = stated[names.index(GLOBAL) if GLOBAL in names else 0]
     axes = [axis["name"] for axis in chosen.get("input", {}).get("axes", [])] or ["x", "y"]
     try:
         system = chosen["output"]["name"]
         return _matrix(chosen, axes), system, f"in the coordinate system {system} ({chosen['type']})"
     except (KeyError, ValueError, IndexError, TypeError) as error:
-        raise ReadError(f"{where}: its coordinate transformation is not understood ({chosen.get('type')})") from error
+        raise ReadError(
+            f"{where}: its coordinate transformation is not understood ({chosen.get('type')}); {STORE}"
+        ) from error
 
 
 def systems(attrs: dict, where: str) -> dict[str, np.ndarray]:
