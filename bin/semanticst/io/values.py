@@ -82,11 +82,11 @@ def check_values(
             cell = cells[np.searchsorted(X.indptr, at, side="right") - 1]
             raise ReadError(f"{message} (first: cell {cell}, feature {features[X.indices[at]]}, value {X.data[at]:g})")
 
-    finite = np.isfinite(X.data)
-    gone = np.bincount(X.indices[~finite], minlength=X.shape[1]) if not finite.all() else np.zeros(X.shape[1])
-    if (empty := np.flatnonzero(gone == max(X.shape[0], 1))).size:
-        names = listed((features[j] for j in empty), 6)
-        raise ReadError(f"{len(empty)} features have no finite value in any cell ({names}); take them out")
+    if first_where(X.data, lambda v: ~np.isfinite(v)) is not None:
+        gone = np.bincount(X.indices[~np.isfinite(X.data)], minlength=X.shape[1])
+        if (empty := np.flatnonzero(gone == X.shape[0])).size:
+            names = listed((features[j] for j in empty), 6)
+            raise ReadError(f"{len(empty)} features have no finite value in any cell ({names}); take them out")
     complain(lambda v: ~np.isfinite(v), "there are values that are not finite; remove or impute them")
     if stated == FeatureType.CONTINUOUS:
         return (FeatureType.CONTINUOUS,)
