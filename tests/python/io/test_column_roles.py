@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from semanticst.io.ingest import ingest_sample
-from semanticst.io.readers.column_roles import odd_features, roles
+from semanticst.io.readers.column_roles import MEASURED, odd_features, roles
 from semanticst.io.readers.tables import SINGLE, Wanted
 from vendor_helpers import make_truth, write_single
 
@@ -83,6 +83,11 @@ def test_each_marker_once_and_nothing_else(program):
 ])  # fmt: skip
 def test_markers_and_genes_are_features(name):
     assert roles([name]) == {}
+
+
+def test_calls_of_ones_own_leave_other_markers_alone():
+    columns = ["CD3", "CD8", "PanCK", "CD3 positive", "SMA positive", "CD45 positive"]
+    assert roles(columns) == {"CD3 positive": MEASURED}
 
 
 def test_names_that_are_nearly_alike_are_no_repeats():

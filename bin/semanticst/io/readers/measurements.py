@@ -31,7 +31,7 @@ _STATISTIC = {
 _WEIGHTED = re.compile(r"\s*\([^()]*(weighting|counts|pixels)[^()]*\)$", re.IGNORECASE)
 """What inForm adds behind the statistic."""
 _CALL = re.compile(
-    r"(?P<marker>.+?)[ _]positive(?:[ _](?P<part>nucleus|cytoplasm|membrane|cell))?(?:[ _]classification)?",
+    r"(?P<marker>.+?)[ _]positive(?:[ _](?P<part>nucleus|cytoplasm|membrane|cell))?(?P<halo>[ _]classification)?",
     re.IGNORECASE,
 )
 _CELLPROFILER = re.compile(r"(?:([A-Za-z]+)_)?Intensity_([A-Za-z]+?)(?:Intensity)?(Edge)?_(.+)")
@@ -85,7 +85,8 @@ def measurement_of(column: str) -> Measurement | None:
         kind = "other" if edge else _told(statistic, _STATISTIC) or "other"
         return Measurement(channel, _told(objects or "cell", _PART) or "cell", kind)
     if found := _CALL.fullmatch(column):
-        return Measurement(found["marker"], (found["part"] or "cell").lower(), "call")
+        part = found["part"] or ("cell" if found["halo"] else "")  # the word alone is written by anybody
+        return Measurement(found["marker"], part.lower(), "call")
     rest, compartment, statistic = _WEIGHTED.sub("", column).strip(), "", ""
     while True:
         rest, part = _peeled(rest, _PART)
