@@ -25,7 +25,8 @@ NICHES = Part(
     "niches",
     "Tissue niches",
     "A niche is a kind of neighbourhood that recurs in the tissue. Niches are numbered by size (Niche 1 is the "
-    "largest) and keep one colour throughout this report.",
+    "largest, among the model's own samples where these were mapped onto a model) and keep one colour throughout this "
+    "report.",
 )
 PLANTED = Part(
     "planted",

@@ -16,6 +16,7 @@ from semanticst.report.batches import batch_table, own_batches
 from semanticst.report.overview_maps import groups_of, sections_to_show
 from semanticst.report.render import summary_first
 from semanticst.report.summary_facts import Inputs, leading, read_inputs, summarise
+from semanticst.report.summary_figures import draw_summary
 from semanticst.report.summary_page import write_page
 from semanticst.report.write_summary import write_summary
 from semanticst.writing import write_json
@@ -122,6 +123,15 @@ def test_a_group_called_like_emphasis_stays_a_word(tmp_path):
     write_page(tmp_path, summarise(Inputs(qc_of(20), records=[told])), [])
     page = json.loads((tmp_path / "summary_page_mqc.json").read_text())["data"]
     assert "more in &lt;b&gt; than in g0" in page
+
+
+def test_the_figure_marks_niches_that_are_not_to_be_interpreted(tmp_path):
+    told = asked(2.5)
+    niches = {"supported": True, "mapped": False, "unsure": [2], "judged": True, "table": []}
+    captions = [caption for caption, _ in draw_summary(tmp_path, {"niches": niches}, told, None, None)]
+    assert captions[0].endswith("* where q < 0.05; to the right: more in g1; \N{DAGGER} not to be interpreted.")
+    captions = [caption for caption, _ in draw_summary(tmp_path, {"niches": None}, told, None, None)]
+    assert captions[0].endswith("* where q < 0.05; to the right: more in g1.")
 
 
 def test_failed_samples_and_few_patients_are_cautions():
