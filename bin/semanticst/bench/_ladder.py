@@ -13,10 +13,12 @@ from semanticst.bench._methods import NOT_INSTALLED, Limits, Method, Outcome, ru
 from semanticst.bench.measuring.scores import agreement, annotated, lisi
 from semanticst.bench.niches import DOMAIN, domains, prepare
 from semanticst.simulate.cohort import simulate_cohort
-from semanticst.simulate.settings import Settings
+from semanticst.simulate.settings import Settings, Tissue
 
 DEPTH, DROPOUT = 0.5, 0.2
 """Batch effects of every level that has any: SD of the log depth, largest share of counts that a batch loses."""
+LATER = {"large": 1.0, "tissue": Tissue.NICHES.value}
+"""Columns that scores saved by earlier versions lack, with what holds for them."""
 MEASURED = ("ari", "ari_within", "ilisi", "clisi")
 
 
@@ -32,6 +34,8 @@ class Level:
     """SD over batches of the log expression of each gene; 0 stands for no batch effect of any kind."""
     large: float = 1.0
     """The last patient has this many times more cells, if more than 1 all of one niche; scores are of the others."""
+    tissue: str = Tissue.NICHES.value
+    """What tells niches apart, see `semanticst.simulate.settings.Tissue`."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,14 @@ LEVELS = (
     *(Level(*values) for values in product((0.0, 0.4, 0.6), (1.0, 10.0), (0.25, 0.6))),
     Level(0.0, 1.0, 0.25, 10.0),
     Level(0.0, 1.0, 0.25, 100.0),
+    Level(0.0, 1.0, 0.25, tissue=Tissue.ARRANGED.value),
+    Level(0.0, 1.0, 0.25, tissue=Tissue.THIN.value),
 )
+WITHOUT_STRUCTURE = (
+    Level(0.0, 1.0, 0.25, tissue=Tissue.RANDOM.value),
+    Level(0.0, 1.0, 0.25, tissue=Tissue.UNIFORM.value),
+)
+"""Levels in which there are no niches to be found, and nothing to be scored but the claim that there are."""
 
 
 def without_batch(level: Level) -> Level:
@@ -76,8 +87,8 @@ def settings_of(level: Level, size: Size, seed: int) -> Settings:
     batch = bool(level.shift)
     return Settings(
         patients=size.patients, sections=(1, 1), cells=size.cells, genes=size.genes, niches=size.niches,
-        large=level.large, own_batches=True, effect=0.0, hazard=0.0, missing_niches=level.missing,
-        imbalance=level.imbalance,
+        large=level.large, tissue=Tissue(level.tissue), own_batches=True, effect=0.0, hazard=0.0,
+        missing_niches=level.missing, imbalance=level.imbalance,
         batch_depth=DEPTH * batch, batch_shift=level.shift, batch_dropout=DROPOUT * batch,
         intensities=size.intensities, seed=seed,
     )  # fmt: skip
@@ -130,7 +141,7 @@ def climb(
     absent: dict[str, Outcome] = {}
     for level, seed in runs(levels, seeds):
         wanted = {name: method for name, method in methods.items() if (name, level, seed) not in done}
-        place = folder / f"{level.missing}-{level.imbalance}-{level.shift}-{level.large}-{seed}"
+        place = folder / f"{level.missing}-{level.imbalance}-{level.shift}-{level.large}-{level.tissue}-{seed}"
         if set(wanted) - set(absent):
             samples, truth = make_cohort(level, size, seed, place)
             k = truth[DOMAIN][annotated(truth[DOMAIN])].nunique()
@@ -147,10 +158,12 @@ def climb(
 
 def beside_batch_free(scores: pd.DataFrame) -> pd.DataFrame:
     """One row per method, level with batch effects, and seed; ``x_free`` and ``x_change`` beside each score ``x``."""
-    tissue = ["method", "run", "missing", "imbalance", "large", "seed"]
-    scores = scores.assign(large=scores["large"].fillna(1.0) if "large" in scores else 1.0)
-    free = scores[scores["shift"] == 0][[*tissue, *MEASURED, "failed"]]
-    both = scores[scores["shift"] > 0].merge(free, on=tissue, how="left", suffixes=("", "_free"))
+    same = ["method", "run", "missing", "imbalance", "large", "tissue", "seed"]
+    scores = scores.assign(
+        **{name: scores[name].fillna(usual) if name in scores else usual for name, usual in LATER.items()}
+    )
+    free = scores[scores["shift"] == 0][[*same, *MEASURED, "failed"]]
+    both = scores[scores["shift"] > 0].merge(free, on=same, how="left", suffixes=("", "_free"))
     for name in MEASURED:
         both[f"{name}_change"] = both[name] - both[f"{name}_free"]
     return both

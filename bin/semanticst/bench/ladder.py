@@ -1,21 +1,21 @@
 """Joint niches of patients that differ: cohorts with a known truth, from easy to hard.
 
 ``./semanticst bench ladder`` simulates patients that lack niches or have ten times more of one, each on a slide of its
-own, or one patient with 10 and 100 times more cells, all of one niche; and measures every tissue twice: without batch
-effects and with them. What a method loses between the two is what batch effects cost it; what it reaches without them
-is what the tissue allows.
+own, one patient with 10 and 100 times more cells, all of one niche, or niches that are thin or differ by the
+arrangement of cells only; and measures every tissue twice: without batch effects and with them. What a method loses
+between the two is what batch effects cost it; what it reaches without them is what the tissue allows.
 """
 
 import logging
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from pathlib import Path
 
 import click
 import numpy as np
 import pandas as pd
 
-from semanticst.bench._ladder import LEVELS, Level, Size, beside_batch_free, climb
+from semanticst.bench._ladder import LATER, LEVELS, Level, Size, beside_batch_free, climb
 from semanticst.bench._methods import METHODS, Limits
 from semanticst.bench._options import (
     expanded,
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 ALLOWED = 0.03
 """Wanted: no level costs more joint ARI than this against the same tissue without batch effects."""
-LEVEL = ["missing", "imbalance", "shift", "large"]
+LEVEL = ["missing", "imbalance", "shift", "large", "tissue"]
 COLUMNS = {"ari": "joint ARI", "ari_within": "ARI within samples", "ilisi": "iLISI", "clisi": "domain LISI"}
 
 
@@ -43,6 +43,8 @@ COLUMNS = {"ari": "joint ARI", "ari_within": "ARI within samples", "ilisi": "iLI
 @click.option("--imbalance", type=float, multiple=True, help="Only levels with this imbalance.")
 @click.option("--shift", type=float, multiple=True, help="Only levels with this SD of the genes' log shifts.")
 @click.option("--large", type=float, multiple=True, help="Only levels whose last patient has so many times more cells.")
+@click.option("--tissue", type=click.Choice(sorted({level.tissue for level in LEVELS})), multiple=True,
+              help="Only levels whose niches are like this.")  # fmt: skip
 @click.option("--cells", type=click.IntRange(80), default=700, show_default=True, help="Cells of a patient.")
 @click.option("--intensities", is_flag=True, help="Stainings instead of counts; with --scores of their own.")
 @click.option("--patients", type=click.IntRange(2), default=8, show_default=True, help="Patients, a batch each.")
@@ -61,6 +63,7 @@ def bench_ladder(
     imbalance,
     shift,
     large,
+    tissue,
     cells,
     intensities,
     patients,
@@ -78,14 +81,12 @@ def bench_ladder(
         and level.imbalance in (imbalance or (level.imbalance,))
         and level.shift in (shift or (level.shift,))
         and level.large in (large or (level.large,))
+        and level.tissue in (tissue or (level.tissue,))
     )
     if not levels:
         raise click.UsageError("no level has these values; levels are " + "; ".join(map(str, LEVELS)))
     rows = known_scores(scores, ("run", "failed"))
-    done = {
-        (row["method"], Level(row["missing"], row["imbalance"], row["shift"], row.get("large", 1.0)), row["seed"])
-        for row in rows
-    }
+    done = {(row["method"], Level(*(row.get(name, LATER.get(name)) for name in LEVEL)), row["seed"]) for row in rows}
     size = Size(patients=patients, cells=cells, intensities=intensities)
     limits = Limits(60 * max_minutes, 1000 * max_gb)
     with tempfile.TemporaryDirectory(prefix="semanticst-bench-") as place:
@@ -96,7 +97,7 @@ def bench_ladder(
                 log.info("%s", "  ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in there))
             if scores:
                 pd.DataFrame(rows).to_csv(scores, index=False)
-    wanted = {(level.missing, level.imbalance, level.shift, level.large) for level in levels}
+    wanted = {astuple(level) for level in levels}
     both = beside_batch_free(pd.DataFrame(rows))
     both = both[both["run"].isin(list(chosen)) & (both["seed"] < seeds)]
     both = both[[key in wanted for key in zip(*(both[name] for name in LEVEL))]]
@@ -118,7 +119,7 @@ def summary(both: pd.DataFrame) -> str:
         change = rows.groupby(LEVEL)["ari_change"].mean()
         of = len(whole.groupby(LEVEL))
         if change.notna().any():
-            at = "{:.0%}, {:g}, {:g}, {:g}".format(*change.idxmin())
+            at = "{:.0%}, {:g}, {:g}, {:g}, {}".format(*change.idxmin())
             worst = [f"{change.min():+.3f} ({at})", f"{rows['ari_change'].min():+.3f}"]
         else:
             worst = ["", ""]
@@ -136,16 +137,16 @@ def table(both: pd.DataFrame) -> str:
     What failed says why: in its row where no seed has both scores, below the table where some have.
     """
     heads = [*LEVEL, "method", *COLUMNS.values(), "worst run"]
-    lines = ["| " + " | ".join(heads) + " |", "|--:|--:|--:|--:|---" + "|---" * len(COLUMNS) + "|--:|"]
+    lines = ["| " + " | ".join(heads) + " |", "|--:|--:|--:|--:|---|---" + "|---" * len(COLUMNS) + "|--:|"]
     notes = []
-    for (missing, imbalance, shift, large), level in both.groupby(LEVEL):
+    for (missing, imbalance, shift, large, tissue), level in both.groupby(LEVEL):
         for name, rows in level.groupby("method", sort=False):
-            cells = [f"{missing:.0%}", f"{imbalance:g}", f"{shift:g}", f"{large:g}", name]
+            cells = [f"{missing:.0%}", f"{imbalance:g}", f"{shift:g}", f"{large:g}", tissue, name]
             scored = rows[rows["ari_change"].notna()]
             failed = [f"seed {row.seed} {why_not(row)}" for row in rows[rows["ari_change"].isna()].itertuples()]
             if len(scored):
                 cells += [three(scored, column) for column in COLUMNS] + [f"{scored['ari_change'].min():+.3f}"]
-                notes += [f"- {', '.join(cells[:5])}: {reason}" for reason in failed]
+                notes += [f"- {', '.join(cells[:6])}: {reason}" for reason in failed]
             else:
                 cells += [failed[0].replace("|", "/"), *[""] * len(COLUMNS)]
             lines.append("| " + " | ".join(cells) + " |")

@@ -16,11 +16,12 @@ from semanticst.simulate.expression import (
     draw_intensities,
     draw_types,
     niche_mixes,
+    paired_mixes,
     type_programmes,
 )
 from semanticst.simulate.outcome import REFERENCE, TARGET, clinical_table, draw_groups, draw_log_areas, section_shares
-from semanticst.simulate.settings import Settings
-from semanticst.simulate.tissue import GEOMETRIES, cell_positions, draw_niches
+from semanticst.simulate.settings import Settings, Tissue
+from semanticst.simulate.tissue import GEOMETRIES, cell_positions, clumps, draw_niches, draw_thin
 from semanticst.writing import write_h5ad, write_json, write_table
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ def simulate_cohort(settings: Settings, outdir: Path) -> None:
     log_area, enlarged = draw_log_areas(groups, outcome_niche, settings, plan_rng)
     sheet = plan_sections(settings, groups, plan_rng)
 
-    mixes = niche_mixes(settings.niches)
+    mixes = mixes_of_tissue(settings.tissue, niche_mixes(settings.niches))
     programmes = type_programmes(mixes.shape[1], settings.genes, panel_rng)
     batches = [
         draw_batch(settings.genes, settings.batch_depth, settings.batch_shift, settings.batch_dropout, batch_rng)
@@ -52,8 +53,13 @@ def simulate_cohort(settings: Settings, outdir: Path) -> None:
     for section, rng in progress(zip(sheet.itertuples(), streams), "sections", len(sheet)):
         points = cell_positions(section.n_cells, rng)
         shares = section_shares(log_area[section.patient_index], rng)
-        niche = draw_niches(points, shares, section.geometry, outcome_niche, rng)
+        if settings.tissue == Tissue.THIN:
+            niche = draw_thin(points, settings.niches, rng)
+        else:
+            niche = draw_niches(points, shares, section.geometry, outcome_niche, rng)
         cell_type = draw_types(niche, mixes, rng)
+        if settings.tissue == Tissue.ARRANGED:
+            cell_type = in_clumps(points, niche, cell_type, rng)
         values = draw_counts(cell_type, programmes, batches[section.batch_index], settings.debris, rng)
         if settings.intensities:
             values = draw_intensities(values, rng)
@@ -84,6 +90,29 @@ def simulate_cohort(settings: Settings, outdir: Path) -> None:
         settings.patients, len(sheet), len(truth), settings.genes,
         f"{names[outcome_niche]} is associated with the outcome" if settings.effect or settings.hazard else "no effect",
     )  # fmt: skip
+
+
+def mixes_of_tissue(tissue: Tissue, mixes: np.ndarray) -> np.ndarray:
+    """Share of each cell type in each niche, n_niches x n_types; ``mixes`` are those of ordinary niches."""
+    if tissue == Tissue.ARRANGED:
+        return paired_mixes(mixes)
+    if tissue == Tissue.RANDOM:
+        return np.tile(mixes.mean(axis=0), (len(mixes), 1))
+    if tissue == Tissue.UNIFORM:
+        return np.tile(np.eye(mixes.shape[1])[0], (len(mixes), 1))
+    return mixes
+
+
+def in_clumps(points: np.ndarray, niche: np.ndarray, cell_type: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Cell types (n_cells,) that lie in clumps of one type in every second niche: each clump has the type that one of
+    its cells was drawn, so that proportions stay what they are."""
+    found = cell_type.copy()
+    for k in range(1, niche.max() + 1, 2):
+        rows = np.flatnonzero(niche == k)
+        if len(rows):
+            _, first, of_clump = np.unique(clumps(points[rows], rng), return_index=True, return_inverse=True)
+            found[rows] = cell_type[rows][first][of_clump]
+    return found
 
 
 def domain_names(n_niches: int) -> list[str]:

@@ -51,6 +51,11 @@ def niche_mixes(n_niches: int) -> np.ndarray:
     return mixes / mixes.sum(axis=1, keepdims=True)
 
 
+def paired_mixes(mixes: np.ndarray) -> np.ndarray:
+    """The same where the second of two niches each has the cell types of the first."""
+    return mixes[np.arange(len(mixes)) // 2 * 2]
+
+
 def type_programmes(n_types: int, n_genes: int, rng: np.random.Generator) -> np.ndarray:
     """Share of the transcripts of a cell type that each gene takes: float64, n_types x n_genes, rows sum to 1.
 

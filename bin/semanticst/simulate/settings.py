@@ -1,6 +1,22 @@
 """Settings of a simulated cohort."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Tissue(StrEnum):
+    """What the tissue of the simulated sections is like."""
+
+    NICHES = "niches"
+    """Niches of different cell types, as `semanticst.simulate.tissue.draw_niches` lays them out."""
+    ARRANGED = "arranged"
+    """The same, but of two niches each the second has the cell types of the first, in clumps of one type."""
+    THIN = "thin"
+    """Bands of niches, and between two of them a band, two cells wide, of a niche that lies nowhere else."""
+    RANDOM = "random"
+    """No niches: cell types at random places."""
+    UNIFORM = "uniform"
+    """No niches: all cells of one type."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +44,8 @@ class Settings:
     """Share of (patient, niche) pairs in which the niche is absent; the outcome niche is always there."""
     imbalance: float = 1.0
     """In each patient one niche, not the outcome niche, covers that many times more area against the others."""
+    tissue: Tissue = Tissue.NICHES
+    """What tells niches apart, if there are any."""
     large: float = 1.0
     """The sections of the last patient have that many times more cells, if more than 1 all of one niche."""
     batch_depth: float = 0.3

@@ -8,6 +8,11 @@ SPACING = 10.0
 
 GEOMETRIES = ("layers", "nested", "follicles", "patches")
 
+CLUMP = 8
+"""Cells of one type that lie together where niches differ by the arrangement of their cells."""
+THIN = 2 * SPACING
+"""Width of a thin niche, micrometres: two cells."""
+
 CELLS_PER_PATCH = 150
 """A niche has one patch for so many cells of it; a larger section has more patches, not larger ones only."""
 MOST_PATCHES = 20
@@ -100,6 +105,26 @@ def draw_layers(points, quotas, order, warp, rng) -> np.ndarray:
         for k, side in zip(pair, sides):
             niche[band[side]] = k
     return niche
+
+
+def draw_thin(points: np.ndarray, n_niches: int, rng: np.random.Generator) -> np.ndarray:
+    """Bands of the first half of the niches, of equal width, with a thin niche of the other half between each two of
+    them: int64, n_cells."""
+    turn = rng.uniform(0, 2 * np.pi)
+    size = np.sqrt(np.prod(np.ptp(points, axis=0)))
+    depth = points @ [np.cos(turn), np.sin(turn)] + 0.03 * size * smooth_field(points, size / 3, rng)
+    wide = n_niches - n_niches // 2
+    borders = np.quantile(depth, np.arange(1, wide) / wide)
+    niche = np.searchsorted(borders, depth).astype(np.int64)
+    for i, border in enumerate(borders):
+        niche[np.abs(depth - border) < THIN / 2] = wide + i
+    return niche
+
+
+def clumps(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Number of the clump of about ``CLUMP`` neighbouring cells that each cell is in: int64, n_cells."""
+    centres = points[rng.choice(len(points), max(len(points) // CLUMP, 1), replace=False)]
+    return cKDTree(centres).query(points)[1].astype(np.int64)
 
 
 def draw_patches(points, quotas, order, warp, rng) -> np.ndarray:

@@ -108,9 +108,10 @@ def climbed(tmp_path: Path, *hows: str, done=frozenset()) -> pd.DataFrame:
 
 
 def test_levels_are_all_combinations():
-    assert len(set(LEVELS)) == 14
+    assert len(set(LEVELS)) == 16
     assert {(level.missing, level.imbalance) for level in LEVELS} == {(m, i) for m in (0, 0.4, 0.6) for i in (1, 10)}
     assert sorted({level.large for level in LEVELS}) == [1, 10, 100]
+    assert {level.tissue for level in LEVELS} == {"niches", "thin", "arranged"}
 
 
 def test_one_patient_with_many_cells_of_one_niche_is_not_scored(tmp_path):
@@ -131,7 +132,7 @@ def test_one_patient_with_many_cells_of_one_niche_is_not_scored(tmp_path):
 
 def test_tissue_without_batch_effects_is_measured_once_per_seed():
     plan = list(runs(LEVELS, 2))
-    assert len(plan) == len(set(plan)) == 2 * (14 + 8)
+    assert len(plan) == len(set(plan)) == 2 * (16 + 10)
     assert plan.index((Level(0.4, 10.0, 0.0), 1)) < plan.index((Level(0.4, 10.0, 0.25), 1))
 
 
@@ -189,13 +190,14 @@ def test_a_method_that_fails_has_a_reason_and_the_others_go_on(tmp_path):
     assert rows.loc[("no space", 0.6), ["ilisi", "clisi"]].isna().all()
 
     both = beside_batch_free(rows.reset_index())
-    lines = {line.split("|")[5].strip(): line for line in ladder.table(both).splitlines()}
+    lines = {line.split("|")[6].strip(): line for line in ladder.table(both).splitlines()}
     assert "| seed 0 failed: ValueError: too / hard |" in lines["breaks"]
     assert "| 1.000 / 1.000 (+0.000) |  |  | +0.000 |" in lines["no space"]
     lines = {line.split("|")[1].strip(): line for line in ladder.summary(both).splitlines()}
     assert "| breaks | 0 of 1 |  |" in lines["breaks"]
     assert lines["breaks"].count("| 0 of 1 |") == 2
-    assert "| no space | 1 of 1 | 1.000 | 1.000 | 1 of 1 | +0.000 (40%, 10, 0.6, 1) | +0.000 |" in lines["no space"]
+    at = "(40%, 10, 0.6, 1, niches)"
+    assert f"| no space | 1 of 1 | 1.000 | 1.000 | 1 of 1 | +0.000 {at} | +0.000 |" in lines["no space"]
 
 
 def test_a_method_that_is_not_installed_is_asked_once(tmp_path):
@@ -217,16 +219,17 @@ def runs_of(*shares: float) -> pd.DataFrame:
 
 def test_one_seed_that_failed_is_named_below_the_table():
     both = beside_batch_free(runs_of(0.99, np.nan, 0.96))
-    assert "| 40% | 10 | 0.6 | 1 | m | 0.975 / 1.000 (-0.025) |" in ladder.table(both)
-    assert ladder.table(both).endswith("\n\n- 40%, 10, 0.6, 1, m: seed 1 failed: why")
-    assert "| m | 2 of 3 | 0.975 | 1.000 | 1 of 1 | -0.025 (40%, 10, 0.6, 1) | -0.040 | 1 |" in ladder.summary(both)
+    assert "| 40% | 10 | 0.6 | 1 | niches | m | 0.975 / 1.000 (-0.025) |" in ladder.table(both)
+    assert ladder.table(both).endswith("\n\n- 40%, 10, 0.6, 1, niches, m: seed 1 failed: why")
+    at = "(40%, 10, 0.6, 1, niches)"
+    assert f"| m | 2 of 3 | 0.975 | 1.000 | 1 of 1 | -0.025 {at} | -0.040 | 1 |" in ladder.summary(both)
     assert "| 0 of 1 | -0.040 (" in ladder.summary(beside_batch_free(runs_of(0.96)))
 
 
 def command(scores: Path, *more):
     return invoke(
-        ladder.bench_ladder, "--seeds", 1, "--missing", 0, "--imbalance", 1, "--large", 1, "--cells", 90,
-        "--patients", 2, "--niche-starts", 2, "--scores", scores, *more,
+        ladder.bench_ladder, "--seeds", 1, "--missing", 0, "--imbalance", 1, "--large", 1, "--tissue", "niches",
+        "--cells", 90, "--patients", 2, "--niche-starts", 2, "--scores", scores, *more,
     )  # fmt: skip
 
 
@@ -236,13 +239,13 @@ def test_command_prints_both_tables_and_goes_on_where_it_was(tmp_path, monkeypat
     first = command(scores, "--shift", 0.25)
     assert first.exit_code == 0, first.stderr
     assert "| without network | 1 of 1 | 0." in first.stdout
-    lines = [line for line in first.stdout.splitlines() if line.startswith("| 0% | 1 | 0.25 | 1 |")]
-    assert [line.split("|")[5].strip() for line in lines][:2] == ["default", "without refinement"]
+    lines = [line for line in first.stdout.splitlines() if line.startswith("| 0% | 1 | 0.25 | 1 | niches |")]
+    assert [line.split("|")[6].strip() for line in lines][:2] == ["default", "without refinement"]
     for line in lines:
-        with_batch, free, change = (float(v.strip("()")) for v in line.split("|")[6].replace("/", " ").split())
+        with_batch, free, change = (float(v.strip("()")) for v in line.split("|")[7].replace("/", " ").split())
         assert change == pytest.approx(with_batch - free, abs=0.002)
-    assert lines[0].split("|")[8].strip()  # iLISI, which a part has not
-    assert not lines[1].split("|")[8].strip()
+    assert lines[0].split("|")[9].strip()  # iLISI, which a part has not
+    assert not lines[1].split("|")[9].strip()
     stored = pd.read_csv(scores)
     assert sorted(stored.loc[stored["method"] == "without network", "shift"]) == [0, 0.25]
 
@@ -258,14 +261,14 @@ def test_command_names_what_failed_and_tries_again_what_was_not_installed(tmp_pa
     more = ["--shift", 0.25, "--method", "BANKSY", "--method", "1 hop", "--max-minutes", 0.01]
     first = command(scores, *more)
     assert first.exit_code == 0, first.stderr
-    assert "| 0% | 1 | 0.25 | 1 | BANKSY | seed 0 failed: not installed: no network |" in first.stdout
-    assert "| 0% | 1 | 0.25 | 1 | 1 hop | seed 0 failed: took more than 0.6 s |" in first.stdout
+    assert "| 0% | 1 | 0.25 | 1 | niches | BANKSY | seed 0 failed: not installed: no network |" in first.stdout
+    assert "| 0% | 1 | 0.25 | 1 | niches | 1 hop | seed 0 failed: took more than 0.6 s |" in first.stdout
     monkeypatch.setitem(ladder.METHODS, "BANKSY", Oracle("oracle", tmp_path))
     monkeypatch.setitem(ladder.METHODS, "1 hop", None)  # what it said still stands
     again = command(scores, *more[:-1], 1)
     assert again.exit_code == 0, again.stderr
-    assert "| 0% | 1 | 0.25 | 1 | BANKSY | 1.000 / 1.000 (+0.000) |" in again.stdout
-    assert "| 0% | 1 | 0.25 | 1 | 1 hop | seed 0 failed: took more than 0.6 s |" in again.stdout
+    assert "| 0% | 1 | 0.25 | 1 | niches | BANKSY | 1.000 / 1.000 (+0.000) |" in again.stdout
+    assert "| 0% | 1 | 0.25 | 1 | niches | 1 hop | seed 0 failed: took more than 0.6 s |" in again.stdout
     stored = pd.read_csv(scores)
     assert not stored.duplicated(["method", "run", "shift", "seed"]).any()
 

@@ -17,7 +17,7 @@ from semanticst.io.values import possible_types
 from semanticst.simulate.cohort import plan_sections, simulate_cohort
 from semanticst.simulate.expression import draw_batch, draw_counts, draw_intensities, niche_mixes, type_programmes
 from semanticst.simulate.outcome import centred_log_ratio, draw_groups, draw_log_areas
-from semanticst.simulate.settings import Settings
+from semanticst.simulate.settings import Settings, Tissue
 from semanticst.simulate.tissue import GEOMETRIES, cell_positions, draw_niches, whole_quotas
 
 
@@ -302,3 +302,50 @@ def test_a_cohort_of_intensities_is_the_same_tissue(tmp_path):
     path = pd.read_csv(tmp_path / "stained" / "samplesheet.csv")["path"][0]
     X = ad.read_h5ad(tmp_path / "stained" / path).X
     assert possible_types(X)[0] == "continuous"
+
+
+def sections_of(tissue: Tissue, folder, **settings) -> ad.AnnData:
+    simulate_cohort(Settings(patients=2, sections=(1, 1), cells=1200, niches=4, tissue=tissue, **settings), folder)
+    return ad.concat([ad.read_h5ad(path) for path in sorted(folder.glob("samples/*.h5ad"))], join="outer")
+
+
+def shares_of_types(cells: ad.AnnData) -> pd.DataFrame:
+    return pd.crosstab(cells.obs["domain"], cells.obs["cell_type"], normalize="index")
+
+
+def beside_own_type(cells: ad.AnnData) -> pd.Series:
+    """How often, by domain, the nearest cell of a section is of a cell's own type."""
+    alike = []
+    for _, rows in cells.obs.groupby(cells.obs_names.str.split("_").str[0]).indices.items():
+        nearest = cKDTree(cells.obsm["spatial"][rows]).query(cells.obsm["spatial"][rows], 2)[1][:, 1]
+        types = cells.obs["cell_type"].to_numpy(str)[rows]
+        alike.append(pd.Series(types == types[nearest], index=cells.obs["domain"].to_numpy(str)[rows]))
+    return pd.concat(alike).groupby(level=0).mean()
+
+
+def test_niches_that_differ_by_the_arrangement_of_their_cells_only(tmp_path):
+    cells = sections_of(Tissue.ARRANGED, tmp_path)
+    shares = shares_of_types(cells)
+    assert (shares.loc["D1"] - shares.loc["D2"]).abs().max() < 0.12 < (shares.loc["D1"] - shares.loc["D3"]).abs().max()
+    beside = beside_own_type(cells)
+    assert beside["D2"] > beside["D1"] + 0.2
+    assert beside["D4"] > beside["D3"] + 0.2
+
+
+def test_thin_niches_are_two_cells_wide(tmp_path):
+    cells = sections_of(Tissue.THIN, tmp_path)
+    assert set(cells.obs["domain"]) == {"D1", "D2", "D3"}  # a thin niche lies between two others
+    thin = cells.obs["domain"] == "D3"
+    # a section of 1,200 cells is about 35 across
+    assert 0.02 < thin.mean() < 0.12
+    first = cells[cells.obs_names.str.startswith("P1")]
+    near = cKDTree(first.obsm["spatial"]).query(first.obsm["spatial"][(first.obs["domain"] == "D3").to_numpy()], 13)[1]
+    assert (first.obs["domain"].to_numpy(str)[near[:, 1:]] == "D3").mean() < 0.6
+
+
+def test_tissue_without_niches(tmp_path):
+    shares = shares_of_types(sections_of(Tissue.RANDOM, tmp_path / "random"))
+    assert (shares.max() - shares.min()).max() < 0.12
+    assert (shares.mean() > 0.02).all()
+    uniform = sections_of(Tissue.UNIFORM, tmp_path / "uniform")
+    assert set(uniform.obs["cell_type"]) == {"T1"}

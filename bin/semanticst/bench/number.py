@@ -1,0 +1,126 @@
+"""The number of niches that is chosen: none where there are none, found where there are, and the same for each seed.
+
+``./semanticst bench number`` simulates the levels of the ladder and tissue without niches (cell types at random places,
+cells that are all alike), and says for each of the seeds which number ``--niche_k auto`` takes and whether the tissue
+supports it. With ``--input`` the same is done with samples that are given. The network has no part in the number, so
+none is trained.
+"""
+
+import logging
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import anndata as ad
+import click
+import numpy as np
+import pandas as pd
+
+from semanticst.bench._ladder import LEVELS, WITHOUT_STRUCTURE, Level, Size, settings_of
+from semanticst.bench._options import seeds_option
+from semanticst.bench.niches import prepare
+from semanticst.cli import EXISTING_FILE, step
+from semanticst.features.build import build_components
+from semanticst.graph.build import build_graphs
+from semanticst.model.run import run_embedding
+from semanticst.niche.choose_k import choose_number, number_curve
+from semanticst.niche.cluster import AUTO_RANGE, SHRINKAGE
+from semanticst.niche.deciding_cells import mark_deciding_cells
+from semanticst.niche.representations import fit_representations, middle_representation
+from semanticst.niche.tissue_halves import trial_cells
+from semanticst.simulate.cohort import simulate_cohort
+
+log = logging.getLogger(__name__)
+
+LEVEL_OPTIONS = {"with": LEVELS, "without": WITHOUT_STRUCTURE}
+
+
+@step()
+@click.option("--input", "sheet", type=EXISTING_FILE, help="Samplesheet, in place of simulated cohorts.")
+@click.option("--structure", type=click.Choice([*LEVEL_OPTIONS, "both"]), default="both", show_default=True,
+              help="Simulated levels with niches, without, or both.")  # fmt: skip
+@click.option("--cells", type=click.IntRange(80), default=700, show_default=True, help="Cells of a patient.")
+@click.option("--patients", type=click.IntRange(2), default=8, show_default=True, help="Patients, a batch each.")
+@click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="CSV of all rows, as they come.")
+@seeds_option(5)
+def bench_number(sheet, structure, cells, patients, save, seeds):
+    """Number of niches that is chosen, and whether it is supported, level by level."""
+    rows: list[dict] = []
+    found = of_samples(sheet, seeds) if sheet else of_levels(structure, Size(patients=patients, cells=cells), seeds)
+    for row in found:
+        rows.append(row)
+        log.info("%s", ", ".join(f"{name} {value}" for name, value in row.items()))
+        if save:
+            pd.DataFrame(rows).to_csv(save, index=False)
+    click.echo(table(pd.DataFrame(rows)))
+
+
+def of_levels(structure: str, size: Size, seeds: int) -> Iterator[dict]:
+    """A row for each level and seed; the tissue differs with the seed."""
+    levels: Sequence[Level] = [*LEVELS, *WITHOUT_STRUCTURE] if structure == "both" else LEVEL_OPTIONS[structure]
+    for level in levels:
+        for seed in range(seeds):
+            with tempfile.TemporaryDirectory(prefix="semanticst-bench-") as place:
+                planted = 0 if level in WITHOUT_STRUCTURE else size.niches
+                simulate_cohort(settings_of(level, size, seed), Path(place) / "cohort")
+                samples = prepare(Path(place) / "cohort" / "samplesheet.csv", Path(place) / "samples")
+                yield {"level": name_of(level), "planted": planted, **chosen_number(samples, Path(place), seed)}
+
+
+def of_samples(sheet: Path, seeds: int) -> Iterator[dict]:
+    """A row for each seed, on the same samples."""
+    with tempfile.TemporaryDirectory(prefix="semanticst-bench-") as place:
+        samples = prepare(sheet, Path(place) / "samples")
+        for seed in range(seeds):
+            folder = Path(place) / str(seed)
+            folder.mkdir()
+            yield {"level": sheet.parent.name, "planted": np.nan, **chosen_number(samples, folder, seed)}
+
+
+def chosen_number(samples: Sequence[Path], folder: Path, seed: int) -> dict:
+    """``seed``, ``chosen``, ``stability`` and ``zero`` at it, ``supported``."""
+    build_components(samples, folder, seed=seed)
+    build_graphs(sorted(folder.glob("*.components.h5ad")), folder, seed=seed)
+    run_embedding(sorted(folder.glob("*.graphs.h5ad")), None, folder, device="cpu")
+    cohort = ad.read_h5ad(folder / "cohort.embedding.h5ad")
+    mark_deciding_cells(cohort, seed)
+    trial = trial_cells(cohort, middle_representation(fit_representations(cohort)), seed)
+    curve = number_curve(trial, AUTO_RANGE, shrinkage=SHRINKAGE, seed=seed)
+    k = choose_number(curve)
+    row = curve.set_index("k").loc[k]
+    return {
+        "seed": seed,
+        "chosen": k,
+        "stability": float(row["stability"]),
+        "zero": float(row["zero"]),
+        "supported": bool(row["supported"]),
+    }
+
+
+def name_of(level: Level) -> str:
+    """``40%, 10, 0.6``, and what else is unusual about it."""
+    name = f"{level.missing:.0%}, {level.imbalance:g}, {level.shift:g}"
+    extra = [f"one patient x {level.large:g}"] * (level.large > 1) + [level.tissue] * (level.tissue != Level.tissue)
+    return ", ".join([name, *extra])
+
+
+def table(rows: pd.DataFrame) -> str:
+    """Markdown: a line per level, with the numbers of all seeds; one that the tissue does not support in brackets."""
+    lines = ["| level | planted | chosen, by seed | supported | stability | zero line |", "|---|--:|---|--:|--:|--:|"]
+    for level, found in rows.groupby("level", sort=False):
+        numbers = ", ".join(str(row.chosen) if row.supported else f"({row.chosen})" for row in found.itertuples())
+        planted = "" if found["planted"].isna().any() else f"{found['planted'].iloc[0]:g}"
+        supported = f"{found['supported'].sum()} of {len(found)}"
+        cells = [str(level), planted, numbers, supported, span(found["stability"]), span(found["zero"])]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def span(values: pd.Series) -> str:
+    """``0.41 to 0.56``."""
+    low, high = f"{values.min():.2f}", f"{values.max():.2f}"
+    return low if low == high else f"{low} to {high}"
+
+
+if __name__ == "__main__":
+    bench_number()
