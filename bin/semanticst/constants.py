@@ -152,6 +152,8 @@ SPREAD_COMPONENTS = 12
 lattice)."""
 
 
+SINGLED_OUT = 3
+"""Numbers of niches, the chosen one among them, that may be about as stable where the tissue singles one out."""
 OTHER_NUMBER = "k="
 """What a member of ``niche_member_counts.csv`` begins with that is another number of niches, no base clustering of the
 consensus."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from semanticst.constants import SINGLED_OUT
 from semanticst.mqc.multiqc import NICHES, Section, emphasised, lines
 from semanticst.niche.consensus import rand_index_within
 from semanticst.niche.em import Cells
@@ -107,6 +108,16 @@ def is_supported(curve: pd.DataFrame) -> pd.Series:
     return curve["stability"] - curve["zero"] >= np.maximum(CLEARLY, 3 * error)
 
 
+def about_as_stable(curve: pd.DataFrame, chosen: int) -> pd.Series:
+    """Which numbers from 3 up are supported and less stable than the ``chosen`` one, if at all, by less than two
+    standard errors of the difference, as if pairs of halves were independent draws. The chosen one is among them."""
+    row = curve[curve["k"] == chosen].iloc[0]
+    variance = curve["stability_sd"] ** 2 / (curve["pairs"] - 1).clip(lower=1)
+    error = np.sqrt(variance + row["stability_sd"] ** 2 / max(row["pairs"] - 1, 1))
+    good = (curve["k"] >= 3) & curve["supported"] & (curve["stability"] >= row["stability"] - 2 * error)
+    return good | (curve["k"] == chosen)
+
+
 def undecided(curve: pd.DataFrame) -> pd.Series:
     """Which numbers `choose_number` may still take, or needs to know whether these are peaks; none when it is decided.
 
@@ -176,6 +187,12 @@ def report_curve(curve: pd.DataFrame, outdir: Path) -> None:
         return
     chosen = int(curve.loc[curve["chosen"], "k"].iloc[0])
     unsupported = f"{text}. " if (text := not_supported(curve)) else ""
+    several = curve["k"][curve["about_as_stable"]]
+    if not unsupported and len(several) > SINGLED_OUT:
+        unsupported = (
+            f"The tissue does not single out a number: {several.min()} to {several.max()} niches are about as "
+        )
+        unsupported += "stable (within two standard errors). "
     section = Section(
         "niche_k",
         NICHES,

@@ -16,7 +16,14 @@ from semanticst.niche.added import AddedNiches, add_niches
 from semanticst.niche.alternatives import alternative_clusterings, alternative_counts
 from semanticst.niche.base_clusterings import assign_parts, base_clustering_counts, fit_base_clusterings
 from semanticst.niche.bootstrap import bootstrap_jaccard, stability_table
-from semanticst.niche.choose_k import choose_number, not_supported, number_curve, report_curve, unjudged
+from semanticst.niche.choose_k import (
+    about_as_stable,
+    choose_number,
+    not_supported,
+    number_curve,
+    report_curve,
+    unjudged,
+)
 from semanticst.niche.consensus import Consensus, numbered_by_size, vote
 from semanticst.niche.deciding_cells import deciding_cells, mark_deciding_cells
 from semanticst.niche.fit import learn_fit, tell_fit
@@ -146,6 +153,7 @@ def cluster_niches(
                 cells.assign(**{f"k{k}": c.labels + 1 for k, (_, c) in found.items()}),
             )
     curve["chosen"] = curve["k"] == chosen
+    curve["about_as_stable"] = about_as_stable(curve, chosen)
     if unsupported := not_supported(curve):
         log.warning("%s; each test of them is a test of arbitrary cuts", unsupported)
     write_table(outdir / "niche_k.csv", curve)

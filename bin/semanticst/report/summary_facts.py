@@ -53,6 +53,8 @@ class Inputs:
     """Cautions that a step has for the whole cohort: ``text``, and the ``section`` that shows why."""
     supported: bool = True
     """Whether the number of niches is (``niche_k.csv``)."""
+    about_as_stable: tuple[int, ...] = ()
+    """Numbers of niches that are (``niche_k.csv``)."""
     mapped: bool = False
     """Whether the niches are those of a model, onto which the samples were mapped."""
 
@@ -69,6 +71,7 @@ def read_inputs(qc: Path, described: Path | None, associations: Path | None, map
         qc=_table(qc, ("sample", "patient", "status", "reason", "n_cells_kept", "platform", "batch")),
         niches=_table(overview, ("niche", "share", "markers")) if overview and overview.is_file() else None,
         supported=not (numbers and numbers.is_file()) or is_supported(numbers),
+        about_as_stable=_about_as_stable(numbers) if numbers and numbers.is_file() else (),
         records=[_record(path) for path in sorted(associations.glob("*.association.json"))] if associations else [],
         mapped=mapped,
     )
@@ -115,6 +118,11 @@ def _cohort(qc: pd.DataFrame) -> dict:
     }
 
 
+def _about_as_stable(numbers: Path) -> tuple[int, ...]:
+    table = pd.read_csv(numbers)
+    return tuple(table["k"][table["about_as_stable"].astype(bool)]) if "about_as_stable" in table else ()
+
+
 def _left_out(qc: pd.DataFrame) -> list[dict]:
     rows = qc[qc["status"].isin(["fail", "excluded"])]
     return rows[["sample", "patient", "status", "reason"]].fillna("").to_dict("records")
@@ -130,6 +138,7 @@ def _niches(inputs: Inputs) -> dict | None:
     return {
         "number": len(table),
         "supported": inputs.supported,
+        "about_as_stable": list(inputs.about_as_stable),
         "mapped": inputs.mapped,
         "judged": bool(judged),
         "unsure": numbers[table["reading"].isin(UNSURE)].tolist() if judged else [],

@@ -6,6 +6,7 @@ import pandas as pd
 
 from semanticst.association.output.summary_text import joined, plural
 from semanticst.association.stats.results import SIGNIFICANT
+from semanticst.constants import SINGLED_OUT
 
 ARBITRARY_CUTS = (
     "The tissue does not support this number: they are no more reproducible than niches of shuffled cells. "
@@ -48,6 +49,8 @@ def niches_sentence(niches: dict | None) -> str:
         return f"{text} They are those of the model. {_of_the_model(niches)}"
     if not niches["supported"]:
         return f"{text} {ARBITRARY_CUTS}"
+    if len(several := niches["about_as_stable"]) > SINGLED_OUT:
+        text += f" The tissue does not single out their number: {min(several)} to {max(several)} are about as stable."
     if not niches["judged"]:
         return f"{text} Their reproducibility with other patients was not judged."
     unsure, sure = niches["unsure"], number - len(niches["unsure"])

@@ -10,7 +10,7 @@ from niche_helpers import blobs, embedded
 from semanticst.errors import BadInput
 from semanticst.niche.base_clusterings import assign_parts
 from semanticst.niche.bootstrap import best_jaccard, bootstrap_jaccard
-from semanticst.niche.choose_k import choose_number, number_curve, undecided
+from semanticst.niche.choose_k import about_as_stable, choose_number, number_curve, report_curve, undecided
 from semanticst.niche.cluster import NicheModel, cluster_niches, fit_niches, parse_numbers
 from semanticst.niche.consensus import most_central, rand_index, vote
 from semanticst.niche.em import Cells, improve, start_from
@@ -216,6 +216,32 @@ def test_a_panel_of_cell_types_has_fewer_widths_and_no_embedding():
 def curve_of(stability, sd=0.1, pairs=8):
     k = np.arange(2, 2 + len(stability))
     return pd.DataFrame({"k": k, "bic": k / 10, "stability": stability, "stability_sd": sd, "pairs": pairs})
+
+
+@pytest.mark.parametrize(
+    ("stability", "chosen", "expected"),
+    [
+        ([0.5, 0.5, 0.9, 0.5, 0.5, 0.5, 0.5], 4, [4]),
+        ([0.9, 0.5, 0.86, 0.84, 0.7, 0.5, 0.5], 4, [4, 5]),  # 2 is not chosen, and not said to be as good
+        ([0.3, 0.3, 0.40, 0.38, 0.39, 0.41, 0.42], 4, [4, 5, 6, 7, 8]),
+    ],
+)
+def test_numbers_about_as_stable_as_the_chosen_one(tmp_path, stability, chosen, expected):
+    curve = curve_of(stability, 0.06, 20).assign(zero=0.1, supported=True)
+    curve["about_as_stable"] = about_as_stable(curve, chosen)
+    assert curve["k"][curve["about_as_stable"]].tolist() == expected
+    report_curve(curve.assign(chosen=curve["k"] == chosen), tmp_path)
+    told = (
+        "does not single out a number: 4 to 8 niches are about as stable" in (tmp_path / "niche_k_mqc.json").read_text()
+    )
+    assert told is (len(expected) > 3)
+
+
+def test_numbers_without_support_are_not_about_as_stable():
+    curve = curve_of([0.3, 0.4, 0.4, 0.4], 0.06, 20).assign(supported=[False, False, True, True])
+    assert curve["k"][about_as_stable(curve, 4)].tolist() == [4, 5]
+    given = pd.DataFrame({"k": [7], "stability": [np.nan], "stability_sd": np.nan, "pairs": np.nan, "supported": True})
+    assert about_as_stable(given, 7).all()
 
 
 @pytest.mark.parametrize(

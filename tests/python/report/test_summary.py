@@ -86,6 +86,15 @@ def test_niches_without_support_are_arbitrary_cuts():
     assert summarise(Inputs(qc_of(20), niches))["niches"]["supported"] is True
 
 
+@pytest.mark.parametrize(("numbers", "told"), [((4, 5, 6, 7, 8, 9), True), ((4, 5, 6), False), ((), False)])
+def test_a_number_that_the_tissue_does_not_single_out_is_told(tmp_path, numbers, told):
+    niches = pd.DataFrame({"niche": [1, 2], "share": 0.5, "markers": ""})
+    said = summarise(Inputs(qc_of(20), niches, about_as_stable=numbers))["text"]["niches"]
+    assert ("The tissue does not single out their number: 4 to 9 are about as stable." in said) is told
+    mapped = summarise(Inputs(qc_of(20), niches, about_as_stable=numbers, mapped=True))["text"]["niches"]
+    assert "single out" not in mapped  # the number is the model's
+
+
 @pytest.mark.parametrize(
     ("n", "failed", "excluded", "told"),
     [

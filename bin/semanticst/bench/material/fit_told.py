@@ -1,4 +1,4 @@
-"""What the fit says of a model's own samples, of new ones as they are, and of new ones that were changed.
+"""The fit of samples to models: a model's own, new ones as they are, and new ones that were changed.
 
 Models of some of the units (patients or samples), drawn anew each time, without a network, which the fit does not use.
 A sample is told of when it is said not to fit, or to be looked at.
