@@ -65,6 +65,7 @@ def assemble_cohort(paths: Sequence[Path], embedding: Path, niches: Path, out: P
     cohort.obs[Obs.NICHE_JACCARD] = table.loc[cohort.obs_names, "niche_jaccard"].to_numpy(dtype=np.float32)
     cohort.obs[Obs.FIT] = table.loc[cohort.obs_names, "fit"].to_numpy(dtype=np.float32)
     validation = table.loc[table.get(Obs.STUDY_PART, pd.Series("", table.index)) == VALIDATION, "sample"].unique()
+    cohort.obs = _without_types_of_validation_alone(cohort.obs, validation)
     cohort.obs = _with_one_spelling(_storable(cohort.obs), validation)
     own = {
         **{k: embedded.uns[UNS][k] for k in ("train_mode", "graph_hops", "spatial_unit", "feature_type")},
@@ -84,6 +85,19 @@ def assemble_cohort(paths: Sequence[Path], embedding: Path, niches: Path, out: P
     cohort.uns = {UNS: own, f"{Obs.NICHE}_colors": colours}
     write_h5ad(out, cohort)
     log.info("%d cells x %d features of %d samples", cohort.n_obs, cohort.n_vars, len(parts))
+
+
+def _without_types_of_validation_alone(obs: pd.DataFrame, validation: Collection[str]) -> pd.DataFrame:
+    """``obs`` without cell types where samples of a ``validation`` alone have them: they would become tests of the
+    others, whose cells have none."""
+    if Obs.CELL_TYPE not in obs or not len(validation):
+        return obs
+    discovery = ~obs[Obs.SAMPLE].astype(str).isin(validation)
+    if obs.loc[discovery, Obs.CELL_TYPE].notna().any():
+        return obs
+    log.warning("only samples of the validation have cell types: they are left out, niches are described as in the "
+                "discovery")  # fmt: skip
+    return obs.drop(columns=[Obs.CELL_TYPE])
 
 
 def _with_one_spelling(obs: pd.DataFrame, validation: Collection[str] = ()) -> pd.DataFrame:

@@ -146,7 +146,8 @@ def read_cohort(path: Path) -> Cohort:
             cells[Obs.NICHE_JACCARD] = backed.obs[Obs.NICHE_JACCARD].to_numpy(dtype=float)
         if Obs.CELL_TYPE in backed.obs:
             types = backed.obs[Obs.CELL_TYPE].astype(object)
-            cells[Obs.CELL_TYPE] = types.where(types.notna(), "not given").astype(str).to_numpy()
+            # of samples without types, among others with them, the cells have an empty text
+            cells[Obs.CELL_TYPE] = types.where(types.notna() & (types != ""), "not given").astype(str).to_numpy()
         if Obs.ANNOTATION in backed.obs:
             region = backed.obs[Obs.ANNOTATION].astype(object)
             cells[Obs.ANNOTATION] = region.where(region.notna(), "").astype(str).to_numpy()

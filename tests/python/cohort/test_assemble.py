@@ -1,8 +1,9 @@
 """What becomes one where sections are joined."""
 
 import pandas as pd
+import pytest
 
-from semanticst.cohort.assemble import _with_one_spelling
+from semanticst.cohort.assemble import _with_one_spelling, _without_types_of_validation_alone
 from semanticst.qc.sample import in_regions
 
 
@@ -24,3 +25,10 @@ def test_regions_of_a_validation_are_spelled_as_those_of_the_discovery():
     found = list(_with_one_spelling(obs.copy(), ["b", "c", "d", "e"])["annotated_region"])
     assert found == ["Tumor", "Tumor", "Tumor", "Rim", "Rim"]
     assert list(_with_one_spelling(obs, ["d", "e"])["annotated_region"])[:3] == ["TUMOR"] * 3
+
+
+@pytest.mark.parametrize(("validation", "kept"), [(["c"], False), ([], True), (["b"], True)])
+def test_cell_types_of_a_validation_alone_are_no_types_of_the_discovery(validation, kept):
+    """Else every cell of the discovery is of a type "not given", which is tested."""
+    obs = pd.DataFrame({"sample": list("abc"), "cell_type": [None, None, "T"]})
+    assert ("cell_type" in _without_types_of_validation_alone(obs, validation)) is kept

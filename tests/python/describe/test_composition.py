@@ -27,6 +27,15 @@ def test_every_sample_has_every_niche(cohort):
     assert set(table["n_cells_sample"]) == {16}
 
 
+def test_cells_of_samples_without_types_are_of_none(tmp_path):
+    adata = make_cohort_object(samples={"s1": "p1", "s2": "p2"}, side=4)
+    types = adata.obs["cell_type"].astype(str)
+    adata.obs["cell_type"] = types.where(adata.obs["sample"] != "s2", "")  # as assembled
+    read = read_cohort(write_cohort(tmp_path, adata)).cells
+    assert set(read.loc[read["sample"] == "s2", "cell_type"]) == {"not given"}
+    assert "not given" not in set(read.loc[read["sample"] == "s1", "cell_type"])
+
+
 def test_cell_types_of_a_niche_sum_to_one(cohort):
     table = niche_cell_types(cohort)
     np.testing.assert_allclose(table.groupby("niche")["share"].sum(), 1)
