@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from semanticst.io.ingest import ingest_sample
-from semanticst.io.readers.column_roles import MEASURED, odd_features, roles
+from semanticst.io.readers.column_roles import DERIVED, MEASURED, odd_features, roles
 from semanticst.io.readers.tables import SINGLE, Wanted
 from vendor_helpers import make_truth, write_single
 
@@ -112,7 +112,13 @@ def test_shapes_among_the_features_of_an_object_are_a_warning():
     assert odd_features(["CD3E", "Eccentricity", "UMAP_1"]) == [
         "features that look like measures of shape, places or derived values, and no markers: Eccentricity, UMAP_1"
     ]
-    assert odd_features(["CD3E", "IDS", "MDS2"]) == []
+    assert odd_features(["CD3E", "IDS", "MDS2", "BBOX1", "Prob1", "PCA3"]) == []
+
+
+def test_genes_that_are_called_as_what_software_derives():
+    assert roles(["CD3E", "BBOX1", "BBOX1-AS1", "PROB1", "Bbox1", "PCA3"]) == {}
+    assert roles(["CD3E", "PCA1", "PCA2", "PCA3"]) == dict.fromkeys(["PCA1", "PCA2", "PCA3"], DERIVED)
+    assert set(roles(["CD3E", "bbox_1", "bbox-0", "prob"])) == {"bbox_1", "bbox-0", "prob"}
 
 
 def test_antibodies_among_genes_are_a_warning():

@@ -18,8 +18,8 @@ from semanticst.io.understood import features_left_out
 ID, PLACE, SECTION, TYPE = "ids and row numbers", "places", "sections and fields", "cell types and classes"
 SHAPE, DERIVED, ANNOTATED = "shape and size", "derived by software", "annotated"
 MEASURED, UNKNOWN = "another statistic or compartment of a marker", "no measurement of a marker"
-GENES = frozenset({"IDS", "Ids"})
-"""Genes that are called as ids are."""
+GENES = frozenset({"IDS", "Ids", "BBOX1", "Bbox1", "BBOX1-AS1", "PROB1", "Prob1", "PCA3"})
+"""Genes that are called as ids, boxes, probabilities and axes are."""
 
 SHAPES = frozenset({
     "area", "cellarea", "cellsize", "size", "volume", "perimeter", "eccentricity", "solidity", "extent",
@@ -110,6 +110,8 @@ def roles(columns: Sequence[str]) -> dict[str, str]:
     found = {column: role_of(column) for column in columns}
     found = {column: role if role or not named or column in named else UNKNOWN for column, role in found.items()}
     found |= {column: MEASURED for column in repeated if not role_of(column)}
+    if {"PCA1", "PCA2"} <= set(columns):  # beside these it is no gene
+        found |= {column: DERIVED for column in columns if column == "PCA3"}
     return {column: role for column, role in found.items() if role}
 
 
