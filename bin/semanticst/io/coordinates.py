@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from semanticst.errors import ReadError
 
@@ -17,6 +18,8 @@ UNITS = {
 """Spellings of units in files."""
 
 UM_PER = {"um": 1.0, "mm": 1000.0, "nm": 0.001}
+SAME = 0.99
+"""Correlation of the coordinates of one axis from which on they tell the same places."""
 NAMES = {"um": "micrometres", "mm": "millimetres", "nm": "nanometres", "px": "pixels"}
 
 
@@ -106,3 +109,18 @@ def check_coordinates(spatial, cells) -> tuple[np.ndarray, str]:
     if (points == points[0]).all():
         raise ReadError("all cells have the same coordinates")
     return points, warning
+
+
+def same_places(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+    """Whether two tables of x and y (n x 2 each) tell the same places up to scale, shift and mirroring of the axes.
+
+    Cells without a number in either do not count.
+    """
+    both = np.column_stack([one, other]).astype(np.float64)
+    both = both[np.isfinite(both).all(axis=1)]
+    if len(both) < 3:
+        return True
+    both -= both.mean(axis=0)
+    spread = np.sqrt((both**2).mean(axis=0))
+    together = np.abs((both[:, :2] * both[:, 2:]).mean(axis=0))
+    return bool((together >= SAME * spread[:2] * spread[2:]).all())

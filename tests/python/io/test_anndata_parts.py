@@ -151,6 +151,52 @@ def test_coordinates_as_converters_of_seurat_objects_and_curio_write_them(tmp_pa
     assert "coordinates: " in notes(adata)
 
 
+@pytest.mark.parametrize("names", [("x_global", "y_global"), ("CenterX_global_px", "CenterY_global_px")])
+def test_columns_of_the_slide_go_before_those_inside_fields_of_view(tmp_path, names):
+    sample = make_sample()
+    plane = sample.obsm.pop("spatial")
+    sample.obs["x"], sample.obs["y"] = plane[:, 0] % 7, plane[:, 1] % 7
+    sample.obs[names[0]], sample.obs[names[1]] = plane[:, 0], plane[:, 1]
+    adata = ingest(tmp_path, sample)
+    assert np.array_equal(adata.obsm["spatial"], plane)
+    assert f"{names[0]} and {names[1]} are taken, not x and y" in notes(adata, "warnings")
+
+
+def test_coordinates_in_two_units_are_the_same_places(tmp_path):
+    sample = make_sample()
+    plane = sample.obsm.pop("spatial")
+    sample.obs["x_um"], sample.obs["y_um"] = plane[:, 0], plane[:, 1]
+    sample.obs["x_px"], sample.obs["y_px"] = 2 * plane[:, 0] + 5, -2 * plane[:, 1]
+    assert "several coordinates" not in notes(ingest(tmp_path, sample), "warnings")
+
+
+def test_without_coordinates_the_columns_of_obs_are_listed(tmp_path):
+    sample = make_sample()
+    del sample.obsm["spatial"]
+    sample.obs["h_place"] = 1.0
+    with pytest.raises(ReadError, match="obs holds.* h_place"):
+        ingest(tmp_path, sample)
+
+
+@pytest.mark.parametrize("raw", ["counts_Spatial", "umi", "counts"])
+def test_counted_molecules_go_before_corrected_ones(tmp_path, raw):
+    """As sctransform leaves them in converted Seurat objects."""
+    sample = make_sample()
+    sample.layers["SCT_counts"] = sp.csr_matrix(np.ceil(sample.X.toarray() / 2))
+    sample.layers[raw] = sample.X.copy()
+    counts = logs(sample)
+    adata = ingest(tmp_path, sample)
+    assert (counts != adata.X).nnz == 0
+    assert f"layers/{raw} is taken, not layers/SCT_counts" in notes(adata, "warnings")
+
+
+def test_two_layers_of_the_same_counts_are_no_question(tmp_path):
+    sample = make_sample()
+    sample.layers["raw_counts"], sample.layers["counts"] = sample.X.copy(), sample.X.copy()
+    logs(sample)
+    assert "several layers" not in notes(ingest(tmp_path, sample), "warnings")
+
+
 def test_coordinates_inside_fields_of_view_are_refused(tmp_path):
     """As squidpy's reader of CosMx writes them, with those on the slide beside them."""
     sample = make_sample()

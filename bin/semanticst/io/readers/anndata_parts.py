@@ -14,11 +14,11 @@ import scipy.sparse as sp
 from anndata.io import read_elem
 
 from semanticst.constants import LAYER_COUNTS, UNS, FeatureType, Obsm
-from semanticst.io.coordinates import UM_PER
+from semanticst.io.coordinates import UM_PER, same_places
 from semanticst.io.gene_names import IDS, SYMBOLS
 from semanticst.io.proteins import protein_key
 from semanticst.io.readers.base import ReadError, Wanted
-from semanticst.io.readers.column_names import spatial_pair
+from semanticst.io.readers.column_names import spatial_pair, spatial_pairs
 from semanticst.io.readers.pictures import object_picture
 from semanticst.io.readers.visium import MIRRORED, SPOT_UM, is_mirrored, spacing_scale
 from semanticst.io.several_sections import plain
@@ -29,6 +29,8 @@ COUNTS_NAME = re.compile(r"count|raw|umi", re.IGNORECASE)
 """Layers that may hold counts."""
 NO_COUNTS_NAME = re.compile(r"log|norm|scaled|binar|mask|unspliced|ambiguous|smooth|imput|denois", re.IGNORECASE)
 """Of these, layers that do not, whole as their numbers may be."""
+CORRECTED = re.compile(r"sct|correct", re.IGNORECASE)
+"""Layers of counts that a model changed (sctransform), behind those of what was counted."""
 KEYS = ("spatial", "X_spatial", "spatial_coords", "X_spatial_coords", "coordinates", "X_centroids", "X_coordinates")
 """Of obsm, the first that is there: scanpy and squidpy; Curio Seeker and the converters of Seurat objects; others."""
 ON_ARRAY = ("array_col", "array_row")
@@ -55,7 +57,7 @@ def read_object(group, wanted: Wanted, check: Check = lambda array: None) -> ad.
         if "_index" in group[part].attrs:
             _check_all(group[part][group[part].attrs["_index"]], check)
     values, notes = values_of(group, wanted.feature_type)
-    doubts = perhaps_counts(group, values, wanted.feature_type)
+    doubts = perhaps_counts(group, values, wanted.feature_type) + other_counts(group, values, wanted.feature_type)
     obs, var = read_elem(group["obs"]), read_elem(group["var"])
     if values == "raw/X":
         var = _names_added(read_elem(group["raw/var"]), var)
@@ -65,12 +67,13 @@ def read_object(group, wanted: Wanted, check: Check = lambda array: None) -> ad.
             f"damaged: {values} is {X.shape[0]} x {X.shape[1]}, but there are {len(obs)} x {len(var)} names"
         )
     adata = ad.AnnData(X, obs=obs, var=var, uns={"notes": notes, "matrix": values})
-    if doubts:
-        adata.uns["warnings"] = doubts
     points, found, unit = coordinates_of(group, obs, check)
     if points is not None:
         adata.obsm[Obsm.SPATIAL.value] = points
         adata.uns["notes"] += found
+        doubts += _other_places(group, obs)
+    if doubts:
+        adata.uns["warnings"] = doubts
     if (key := protein_key(group.get("obsm", ()))) is not None:
         adata.obsm[key] = _proteins(group, key, adata.obs_names, check)
     adata.uns |= _scale(group, adata, wanted.platform, unit)
@@ -89,7 +92,8 @@ def values_of(group, stated: str) -> tuple[str, list[str]]:
     usual = [f"layers/{LAYER_COUNTS}"] if LAYER_COUNTS in layers else []
     usual += ["X"] if "X" in group else []
     others = ["raw/X"] if "raw" in group and "X" in group["raw"] and "var" in group["raw"] else []
-    others += [f"layers/{name}" for name in layers if _may_hold_counts(name)]
+    named = [name for name in layers if _may_hold_counts(name)]
+    others += [f"layers/{name}" for name in sorted(named, key=lambda name: bool(CORRECTED.search(name)))]
     if not usual + others:
         raise ReadError("there is no X and no layers['counts']")
     candidates = usual + others
@@ -120,6 +124,30 @@ def perhaps_counts(group, taken: str, stated: str) -> list[str]:
         f"layers/{name} holds whole numbers, {taken} none: if these are the counts, call the layer counts"
         for name in found
     ]
+
+
+def other_counts(group, taken: str, stated: str) -> list[str]:
+    """A warning where a layer of counts is read, and others, whose names say so too, hold other ones."""
+    if stated not in ("", FeatureType.COUNTS) or not taken.startswith("layers/") or not holds_counts(group[taken]):
+        return []
+    names = [name for name in group["layers"] if name == LAYER_COUNTS or _may_hold_counts(name)]
+    paths = [f"layers/{name}" for name in names if f"layers/{name}" != taken]
+    others = [path for path in paths if holds_counts(group[path], least=2) and _differ(group[path], group[taken])]
+    if not others:
+        return []
+    return [
+        f"several layers hold counts: {taken} is taken, not {', '.join(others)}; if another holds what was counted, "
+        "call it counts"
+    ]
+
+
+def _differ(one, other) -> bool:
+    """Whether two stored matrices of one form differ in the first of their values."""
+    if _is_array(one) != _is_array(other) or one.attrs.get("encoding-type") != other.attrs.get("encoding-type"):
+        return True
+    a, b = (stored if _is_array(stored) else stored["data"] for stored in (one, other))
+    rows = max(1, SAMPLED // max(1, int(np.prod(a.shape[1:]))))
+    return a.shape != b.shape or not np.array_equal(a[:rows], b[:rows])
 
 
 def holds_counts(stored, least: float = 0) -> bool:
@@ -184,11 +212,28 @@ def coordinates_of(group, obs: pd.DataFrame, check: Check) -> tuple[np.ndarray |
         if key != Obsm.SPATIAL:
             notes.append(f"coordinates: obsm['{key}']")
         return points, notes, unit
-    numbers = [name for name in obs.columns if pd.api.types.is_numeric_dtype(obs[name].dtype)]
-    pair = spatial_pair(numbers)
+    pair = next(iter(spatial_pairs(_numbers(obs))), None)
     if pair is None:
         return None, [], UNKNOWN
     return obs[list(pair[:2])].to_numpy(np.float64), [f"coordinates: columns {pair[0]} and {pair[1]} of obs"], pair[2]
+
+
+def _other_places(group, obs: pd.DataFrame) -> list[str]:
+    """A warning where columns of obs are the coordinates, and others tell other places."""
+    if "obsm" in group and set(KEYS) & set(group["obsm"]):
+        return []
+    (x, y, _), *others = spatial_pairs(_numbers(obs))
+    differing = [f"{a} and {b}" for a, b, _ in others if not same_places(obs[[x, y]], obs[[a, b]])]
+    if not differing:
+        return []
+    return [
+        f"obs has several coordinates: {x} and {y} are taken, not {', '.join(differing)}, which tell other places; if "
+        "others are those on the slide, store them as obsm['spatial']"
+    ]
+
+
+def _numbers(obs: pd.DataFrame) -> list[str]:
+    return [name for name in obs.columns if pd.api.types.is_numeric_dtype(obs[name].dtype)]
 
 
 def _refuse_inside_fields(points: np.ndarray, others: np.ndarray, obs: pd.DataFrame) -> None:

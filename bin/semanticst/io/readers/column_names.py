@@ -15,7 +15,7 @@ IDS = (
 AXIS = ("{}", "{}centroid", "centroid{}", "center{}", "{}center", "{}coord", "{}coordinate", "coord{}", "{}position",
         "{}pos", "position{}", "pos{}", "{}location", "location{}", "global{}", "{}global", "{}cent", "{}centre",
         "centre{}", "spatial{}", "{}spatial", "cellcentroid{}", "nucleuscentroid{}", "cell{}position",
-        "locationcenter{}", "areashapecenter{}", "{}slide")  # fmt: skip
+        "locationcenter{}", "areashapecenter{}", "{}slide", "center{}global")  # fmt: skip
 NAMED_PAIRS = (
     ("pxl_col_in_fullres", "pxl_row_in_fullres", "px"), ("pxl_col", "pxl_row", "px"), ("imagecol", "imagerow", "px"),
     ("centroid-1", "centroid-0", "unknown"), ("centroid_1", "centroid_0", "unknown"),
@@ -26,6 +26,8 @@ NAMED_PAIRS = (
 )  # fmt: skip
 """x, y and unit of names that do not say x and y. Images are counted by row (down) and column: in scikit-image, and so
 in steinbock and ark, ``centroid-0`` is the row."""
+ON_SLIDE = re.compile(r"global|slide", re.IGNORECASE)
+"""In names of coordinates on the whole slide, beside which others may be those inside each field of view."""
 TYPES = ("celltype", "celltypes", "annotation", "phenotype", "celltypeannotation", "cellclass", "cellmetacluster",
          "predictedcelltype", "class", "classification")  # fmt: skip
 AREAS_UM2 = ("areaum2", "cellareaum2", "entirecellareasquaremicrons")
@@ -36,29 +38,37 @@ AREAS = ("areashapearea", "cellareashapearea", "cellsareashapearea", "cellsize",
 def spatial_pair(columns: Iterable[str], besides: Iterable[str] = ()) -> tuple[str, str, str] | None:
     """Names of x and y and their unit (um, mm, nm, px, unknown), told by the names; None where there is no such pair.
 
-    Micrometres go before mm, nm, pixels, and no unit. x and y are spelled alike: of ``X``, ``x``, ``y`` the first is a
-    column of row numbers that R named.
+    The best of `spatial_pairs`.
+    """
+    return next(iter(spatial_pairs(columns, besides)), None)
+
+
+def spatial_pairs(columns: Iterable[str], besides: Iterable[str] = ()) -> list[tuple[str, str, str]]:
+    """Names of x and y and their unit of all pairs of coordinates, the best first.
+
+    Those on the slide (`ON_SLIDE`) go before all others, then micrometres before mm, nm, pixels, and no unit. x and y
+    are spelled alike: of ``X``, ``x``, ``y`` the first is a column of row numbers that R named.
     """
     columns = [column for column in map(str, columns) if column not in set(besides)]
-    found: dict[str, tuple[str, str]] = {}
+    found: list[tuple[str, str, str]] = []
     for x in columns:
         base, unit = without_unit(x)
         mirrors = [m for m in _mirrored(x) if m in columns] if base in _axis("x") else []
         mirrors = [m for m in mirrors if without_unit(m)[0] in _axis("y")]
         if mirrors:
-            found.setdefault(unit, (x, mirrors[0]))
+            found.append((x, mirrors[0], unit))
     if not found:  # spelled differently
         by_axis = {axis: [c for c in columns if without_unit(c)[0] in _axis(axis)] for axis in "xy"}
         for x, y in product(by_axis["x"], by_axis["y"]):
             of_x, of_y = without_unit(x)[1], without_unit(y)[1]
             if "unknown" in (of_x, of_y) or of_x == of_y:  # mm beside um is no pair
-                return x, y, of_x if of_x == of_y else "unknown"
+                return [(x, y, of_x if of_x == of_y else "unknown")]
     lower = {column.lower(): column for column in reversed(columns)}
     for x, y, unit in NAMED_PAIRS:
         if x in lower and y in lower:
-            found.setdefault(unit, (lower[x], lower[y]))
-    best = next((unit for unit in ("um", "mm", "nm", "px", "unknown") if unit in found), None)
-    return None if best is None else (*found[best], best)
+            found.append((lower[x], lower[y], unit))
+    units = ("um", "mm", "nm", "px", "unknown")
+    return sorted(found, key=lambda pair: (not ON_SLIDE.search(pair[0]), units.index(pair[2])))
 
 
 def depth_column(columns: Iterable[str], x: str) -> str | None:

@@ -7,6 +7,7 @@ import anndata as ad
 import h5py
 
 from semanticst.constants import Obsm
+from semanticst.io.columns import listed
 from semanticst.io.readers.anndata_parts import read_object
 from semanticst.io.readers.base import Reader, ReadError, Wanted
 
@@ -20,8 +21,10 @@ def read_h5ad(path: Path, wanted: Wanted) -> ad.AnnData:
             adata = read_object(file, wanted)
             if Obsm.SPATIAL not in adata.obsm:
                 found = ", ".join(file.get("obsm", {})) or "nothing"
+                columns = listed(list(file["obs"].attrs.get("column-order", ())), 12) or "nothing"
                 raise ReadError(
-                    f"there are no coordinates: obsm['spatial'] (cells x 2) is expected, obsm holds {found}"
+                    f"there are no coordinates: obsm['spatial'] (cells x 2) is expected, obsm holds {found}, and no "
+                    f"two columns of obs are called as x and y are; obs holds {columns}"
                 )
             return adata
     except (ReadError, MemoryError):
