@@ -99,7 +99,7 @@ def bars(
             "sort_samples": False,
         },
         "categories": {markup(piece): {"name": markup(piece)} | _colour(colours, piece) for piece in pieces},
-        "data": {_escaped(str(bar)): {markup(piece): n for piece, n in values.items()} for bar, values in data.items()},
+        "data": {_row_name(bar): {markup(piece): n for piece, n in values.items()} for bar, values in data.items()},
     }
     return _write(outdir, section, content)
 
@@ -121,12 +121,12 @@ def lines(
             "xlab": markup(x),
             "ylab": markup(y),
             "ylog": log_y,
-            "colors": {markup(name): colour for name, colour in (colours or {}).items()},
+            "colors": {_row_name(name): colour for name, colour in (colours or {}).items()},
             # MultiQC names lines on hover only, unless told; the names of many samples would crowd out the figure
             "showlegend": len(data) <= _LEGEND_LINES,
         },
         # pairs: the keys of a JSON object are text, and MultiQC would put 100 before 20
-        "data": {markup(name): [[x, y] for x, y in points.items()] for name, points in data.items()},
+        "data": {_row_name(name): [[x, y] for x, y in points.items()] for name, points in data.items()},
     }
     return _write(outdir, section, content)
 
@@ -139,7 +139,7 @@ def boxes(
     ``axes`` names the axis of each button. The numbers are drawn as they are, and no cell has to be in the report.
     """
     labels = [{"name": markup(name), "xlab": markup(axes[name]), "ylab": markup(axes[name])} for name in data]
-    figures = [{_escaped(str(box)): values for box, values in of.items()} for of in data.values()]
+    figures = [{_row_name(box): values for box, values in of.items()} for of in data.values()]
     content = {
         "plot_type": "box",
         "pconfig": {"data_labels": labels, "xlab": labels[0]["xlab"], "sort_samples": False},
@@ -283,7 +283,7 @@ def _rows(frame: pd.DataFrame, columns: Mapping[str, Column]) -> dict[str, dict]
     hundredths = {key: 100 * frame[key].astype(float) for key in shown if columns[key].is_per_cent}
     records = frame[shown].assign(**hundredths).to_dict("records")
     return {
-        _escaped(str(name)): {key: _escaped(value) for key, value in record.items() if not pd.isna(value)}
+        _row_name(name): {key: _escaped(value) for key, value in record.items() if not pd.isna(value)}
         for name, record in zip(frame.index, records)
     }
 
@@ -293,6 +293,13 @@ def _escaped(value):
         return value
     # MultiQC takes a comma in any cell for a thousands separator and removes it
     return (value if isinstance(value, Html) else html.escape(value)).replace(",", "&#44;")
+
+
+def _row_name(name: object) -> str:
+    """Return the name of a row, bar, line or box; MultiQC takes one with a slash for a path and keeps its end only."""
+    escaped = _escaped(name if isinstance(name, str) else str(name))
+    # the ends of tags of the pipeline stay
+    return escaped if isinstance(name, Html) else escaped.replace("/", "&#47;")
 
 
 def _colour(colours: Mapping[str, str] | None, piece: str) -> dict:

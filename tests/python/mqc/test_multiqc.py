@@ -1,6 +1,7 @@
 """Custom content: what MultiQC is given, and what it makes of it."""
 
 import base64
+import html
 import io
 import json
 import re
@@ -20,6 +21,7 @@ from semanticst.describe.describe_niches import describe_niches
 from semanticst.describe.overview import top_markers
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import NICHES, PARTS, QC, Column, Html, Section
+from semanticst.report.render import render_report
 
 SECTION = Section("thing", NICHES, "A thing", "What it shows.", "More.")
 
@@ -113,6 +115,28 @@ def test_lines(tmp_path):
     assert content["pconfig"]["showlegend"] is True
     many = read(multiqc.lines(tmp_path, SECTION, {f"s{i}": {0: 1} for i in range(13)}, "x", "y"))
     assert many["pconfig"]["showlegend"] is False
+
+
+def test_names_with_a_slash_are_not_cut_in_the_report(tmp_path):
+    """MultiQC took them for paths, kept what follows the last slash, and of rows that ended alike one was left."""
+    names = ["Niche 1 (Tumour/stroma)", "Niche 2 (T cell/stroma)"]
+    frame = pd.DataFrame({"n": [3, 4]}, index=names)
+    of_kinds = {kind: Section(kind, NICHES, kind) for kind in ("table", "bars", "lines", "boxes", "heatmap")}
+    multiqc.table(tmp_path, of_kinds["table"], frame, {"n": Column("N")})
+    multiqc.general_stats(tmp_path, "stats", frame, {"n": Column("N")}, "src", 1)
+    multiqc.bars(tmp_path, of_kinds["bars"], {name: {"IgA/IgG": 1.0} for name in names}, "y")
+    multiqc.lines(tmp_path, of_kinds["lines"], {name: {0: 1, 1: 2} for name in names}, "x", "y")
+    box = {"min": 0, "q1": 1, "median": 2, "q3": 3, "max": 4}
+    multiqc.boxes(tmp_path, of_kinds["boxes"], {"b": dict.fromkeys(names, box)}, {"b": "b"})
+    multiqc.heatmap(tmp_path, of_kinds["heatmap"], frame, "x", "y", "z")
+    render_report(tmp_path, [ASSETS / "multiqc_config.yml"], tmp_path / "out")
+    rows = re.findall(r'<th class="rowheader"[^>]*>.*?</th>', (tmp_path / "out/multiqc_report.html").read_text(), re.S)
+    shown = [html.unescape(re.sub("<[^>]*>", "", row)).strip() for row in rows]
+    assert sorted(name for name in shown if not name.startswith("Sample")) == sorted(2 * names)
+    plots = json.loads((tmp_path / "out/multiqc_report_data/multiqc_data.json").read_text())["report_plot_data"]
+    for kind in ("bars", "lines", "boxes", "heatmap"):
+        held = html.unescape(json.dumps(plots[f"{kind}_plot"], ensure_ascii=False))
+        assert all(name in held for name in names), kind
 
 
 def test_diverging_heatmap_is_symmetric_about_zero(tmp_path):
