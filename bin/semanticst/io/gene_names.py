@@ -193,5 +193,29 @@ def dates_among(names: pd.Index) -> list[str]:
     return [f"features are called as dates are, since a spreadsheet changed their names (MARCH1, SEPT2, DEC1): {shown}"]
 
 
+def numbered(var: pd.DataFrame) -> list[str]:
+    """A warning about features that are called by the numbers of their rows, and where ``var`` may have their names.
+
+    pandas and R number what has no name. Such features match those of the same place in another sample, whatever these
+    are. var : as `gene_table` gives it, which has looked for symbols and ids.
+    """
+    names = var.index.astype(str).to_numpy()
+    # one or two features called 0 and 1 may be clusters or channels that somebody called so
+    if len(names) < 3 or not any((names == [str(start + i) for i in range(len(names))]).all() for start in (0, 1)):
+        return []
+    held = [f"var['{column}']" for column in var.columns if _may_be_names(var[column])]
+    where = f"; names may be in {listed(held, 4)}: " if held else ": "
+    return [
+        f"features have no names but the numbers of their rows ({names[0]} to {names[-1]}){where}give their symbols as "
+        "names (in an object: var_names, or a column var['symbol']), and write the file again"
+    ]
+
+
+def _may_be_names(column: pd.Series) -> bool:
+    """Whether a column holds another text for each feature."""
+    given = column[column.notna()].astype(str).str.strip()
+    return len(given) > 0.5 * len(column) and given.is_unique and not given.str.fullmatch(r"[-+\d.eE]*").any()
+
+
 def _without_version(ids: pd.Series) -> pd.Series:
     return ids.str.replace(r"\.\d+$", "", regex=True)

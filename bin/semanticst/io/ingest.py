@@ -15,7 +15,7 @@ from semanticst.constants import CELL_AREA, COUNTING, STAINING, THUMBNAILS, UNS,
 from semanticst.errors import BadInput, Problem
 from semanticst.io.columns import are_missing, as_bool, plain_frame
 from semanticst.io.coordinates import Extent, Scale, check_coordinates, extent_of, scale_of
-from semanticst.io.gene_names import dates_among, drop_nameless, gene_table, split_controls, unique_genes
+from semanticst.io.gene_names import dates_among, drop_nameless, gene_table, numbered, split_controls, unique_genes
 from semanticst.io.proteins import split_proteins
 from semanticst.io.pseudonyms import anonymous, anonymous_picture
 from semanticst.io.readers import Reader, ReadError, Wanted, reader_for
@@ -221,6 +221,7 @@ def internal_form(raw: ad.AnnData, reader: Reader, row: dict[str, str]) -> ad.An
 
     X, var, proteins, found = split_proteins(as_csr(raw.X), gene_table(var), raw.obsm)
     notes += found
+    warnings += numbered(var)
     X, var, control, found = split_controls(X, var)
     notes += found
     X, var, note = drop_nameless(X, var)

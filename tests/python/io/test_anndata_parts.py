@@ -461,3 +461,20 @@ def test_several_features_called_na_are_nameless(tmp_path):
     sample.var_names = ["CD3E", "NA", "NA", "CD4", "CD8A"]
     adata = ingest(tmp_path, sample)
     assert adata.var_names.tolist() == ["CD3E", "CD4", "CD8A"]
+
+
+def test_features_without_names_but_row_numbers_are_a_warning_that_says_where_names_are(tmp_path):
+    sample = make_sample()
+    symbols = list(sample.var_names)
+    sample.var_names = [str(i) for i in range(sample.n_vars)]
+    assert "features have no names but the numbers of their rows (0 to " in notes(ingest(tmp_path, sample), "warnings")
+    sample.var["SYMBOL_x"], sample.var["length"] = symbols, np.arange(sample.n_vars) * 10
+    told = notes(ingest(tmp_path, sample), "warnings")
+    assert "names may be in var['SYMBOL_x']: give their symbols as names" in told
+    assert "length" not in told
+    adata = ingest(tmp_path, sample[:, ::2].copy())  # ids of NCBI are numbers, too
+    assert "no names" not in notes(adata, "warnings")
+    sample.var["symbol"] = symbols
+    adata = ingest(tmp_path, sample)
+    assert set(adata.var_names) <= set(symbols)
+    assert "no names" not in notes(adata, "warnings")

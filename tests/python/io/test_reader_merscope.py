@@ -1,5 +1,6 @@
 """MERSCOPE tables."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -118,3 +119,15 @@ def test_row_numbers_in_front_of_ids_without_a_name(tmp_path, start, numbers, id
     adata = read(tmp_path)
     truth.check(adata)
     assert adata.obs_names.tolist() == truth.ids
+
+
+def test_row_numbers_that_start_differently_are_paired_by_order_with_a_warning(tmp_path):
+    truth = make_truth()
+    folder = write_merscope(tmp_path / "m", truth)
+    places = pd.read_csv(folder / "cell_metadata.csv", index_col=0)
+    counts = pd.read_csv(folder / "cell_by_gene.csv", index_col=0).loc[places.index]
+    counts.reset_index(drop=True).to_csv(folder / "cell_by_gene.csv")
+    places.set_axis(range(1, len(places) + 1), axis=0).to_csv(folder / "cell_metadata.csv")
+    adata = reader_for(folder, "").read(folder, Wanted())
+    np.testing.assert_allclose(adata.obsm["spatial"], places[["center_x", "center_y"]].to_numpy())
+    assert "paired by their order" in adata.uns["warnings"][0]

@@ -479,3 +479,52 @@ def test_a_column_that_counts_the_rows_is_no_feature(tmp_path, start):
     adata = read(write_single(tmp_path / "s.csv", truth, number=range(start, start + len(truth.ids))))
     truth.check(adata)
     assert "s.csv: the numbers of the rows are no feature: number" in adata.uns["notes"]
+
+
+@pytest.mark.parametrize(("counts_from", "places_from"), [(0, 1), (1, 0)], ids=["pandas-R", "R-pandas"])
+def test_row_numbers_that_start_differently_are_paired_by_order_with_a_warning(tmp_path, counts_from, places_from):
+    """By the numbers each cell would get the position of its neighbour."""
+    truth = make_truth()
+    rows = np.arange(len(truth.ids))
+    write_text(tmp_path / "counts.csv", truth.frame.set_axis(rows + counts_from, axis=0).to_csv())
+    places = pd.DataFrame(truth.spatial[:, :2], columns=["x", "y"], index=rows + places_from)
+    write_text(tmp_path / "coordinates.csv", places.to_csv())
+    adata = read(tmp_path)
+    assert adata.n_obs == len(rows)
+    np.testing.assert_allclose(adata.obsm["spatial"], places.to_numpy(), rtol=1e-6)
+    assert "numbers of the rows" in adata.uns["warnings"][0]
+    assert "paired by their order" in adata.uns["warnings"][0]
+    write_text(tmp_path / "coordinates.csv", places[:-1].to_csv())
+    with pytest.raises(ReadError, match="numbers of the rows.*nothing tells which belong together.*column cell_id"):
+        read(tmp_path)
+
+
+def test_row_numbers_of_one_start_and_ids_with_a_name_are_paired_as_they_are(tmp_path):
+    truth = make_truth()
+    rows = np.arange(len(truth.ids))
+    places = pd.DataFrame(truth.spatial[:, :2], columns=["x", "y"], index=rows)
+    write_text(tmp_path / "counts.csv", truth.frame.set_axis(rows, axis=0).to_csv())
+    write_text(tmp_path / "coordinates.csv", places[:-1].to_csv())
+    adata = read(tmp_path)
+    assert adata.n_obs == len(rows) - 1
+    assert "warnings" not in adata.uns
+    write_text(tmp_path / "counts.csv", truth.frame.set_axis(rows + 1, axis=0).to_csv(index_label="cell_id"))
+    write_text(tmp_path / "coordinates.csv", places.to_csv(index_label="cell_id"))
+    adata = read(tmp_path)
+    assert adata.n_obs == len(rows) - 1
+    assert "warnings" not in adata.uns
+
+
+@pytest.mark.parametrize("first", ["", "sep=,\n", '"sep=,"\r\n'])
+def test_separators_within_quotes_and_the_line_for_excel(tmp_path, first):
+    truth = make_truth()
+    places = pd.DataFrame(truth.spatial[:, :2], columns=["x", "y"], index=truth.ids)
+    places.insert(0, "Image", 'Case 5, slide "B", 2.ome.tif')
+    text = places.join(truth.frame).to_csv(index_label="cell_id")
+    write_text(tmp_path / "cells.csv", first + text)
+    truth.check(read(tmp_path / "cells.csv"))
+    lines = text.splitlines()
+    write_text(tmp_path / "cells.csv", "\n".join([*lines[:3], lines[3].rpartition(",")[0], *lines[4:]]))
+    n = lines[0].count(",") + 1
+    with pytest.raises(ReadError, match=f"row 4 has {n - 1} columns, not {n} as the header"):
+        read(tmp_path / "cells.csv")

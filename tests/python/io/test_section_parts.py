@@ -1,6 +1,7 @@
 """Several samples from one folder or file: which cells are whose."""
 
 import json
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,8 @@ from helpers import invoke, make_sample
 from semanticst.errors import ReadError
 from semanticst.io.internal import read_sample
 from semanticst.io.read_check import look_at_samples
-from semanticst.io.regions.outlines import read_selection
+from semanticst.io.readers import unpacking_limit
+from semanticst.io.regions.outlines import read_outlines, read_selection
 from semanticst.io.regions.section_parts import cells_of, part_of, same_cells, with_categories
 from semanticst.io.understood import in_a_line
 
@@ -190,6 +192,41 @@ def test_values_may_hold_the_separator(cells, written, expected):
     assert set(obs.loc[chosen((ids, obs, points), part_column="lib", part_value=written), "lib"]) == expected
     with pytest.raises(ReadError, match="no cell has S1, C; values of lib in the input: S1;A, S1;B, S2, S3"):
         chosen((ids, obs, points), part_column="lib", part_value="S1;C")
+
+
+def test_values_that_read_as_one_number_are_told_apart_by_their_spelling(cells):
+    ids, obs, points = cells
+    obs = obs.assign(roi=np.array(["1", "01", "2", "02"])[obs["fov"] - 1])
+    section = ids, obs, points
+    for written, expected in (("1", {"1"}), ("01", {"01"}), ("02;1", {"1", "02"})):
+        assert set(obs.loc[chosen(section, part_column="roi", part_value=written), "roi"]) == expected
+    with pytest.raises(ReadError, match="001 may be 01 or 1, which are different values of the input"):
+        chosen(section, part_column="roi", part_value="001")
+    two = ids, obs.assign(roi=np.where(obs["fov"] == 1, "1", "01")), points
+    assert len(chosen(two, part_column="roi", part_value="1")) == (obs["fov"] == 1).sum()
+    numbers = ids, obs.assign(roi=obs["fov"].astype(float)), points
+    assert set(obs.loc[chosen(numbers, part_column="roi", part_value="03"), "fov"]) == {3}
+
+
+def test_geojson_that_qupath_packed(tmp_path, cells):
+    file = outline(tmp_path / "core.geojson", LEFT_HALF, "Tumor")
+    with zipfile.ZipFile(tmp_path / "core.geojson.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(file, "core.geojson")
+        archive.writestr("__MACOSX/._core.geojson", b"\0")
+    assert list(chosen(cells, cells=tmp_path / "core.geojson.zip")) == list(chosen(cells, cells=file))
+    assert read_outlines(tmp_path / "core.geojson.zip").names == ["Tumor"]
+    with zipfile.ZipFile(tmp_path / "core.geojson.zip", "a") as archive:
+        archive.write(file, "second.geojson")
+    with pytest.raises(ReadError, match="core.geojson.zip: 2 files are packed in it, one is expected; unpack it"):
+        chosen(cells, cells=tmp_path / "core.geojson.zip")
+
+
+def test_a_geojson_that_grows_beyond_measure_is_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(unpacking_limit, "FREELY", 1 << 16)
+    with zipfile.ZipFile(tmp_path / "bomb.geojson.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb.geojson", b" " * (1 << 24))
+    with pytest.raises(ReadError, match="bomb.geojson.zip: unsafe"):
+        read_selection(tmp_path / "bomb.geojson.zip")
 
 
 def test_fields_whose_names_have_spaces_are_a_column(cells):

@@ -1,5 +1,6 @@
 """Assembly of a sample from what its several files say."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,34 @@ def pair_up(
         note = f"{len(placed) - n} of {len(placed)} cells of {positions.name} have no counts and are left out"
         notes.append(cells_left_out(len(placed) - n, note))
     return np.flatnonzero(found), at[found], notes
+
+
+def by_order(cells: pd.Index, placed: pd.Index, counts: Path, positions: Path) -> str:
+    """A warning where both lists of ids are the numbers of the rows, of which one counts from 0 and the other from 1.
+
+    pandas and R put them in front of tables without ids. By these numbers each cell would get its neighbour's position,
+    so that the caller pairs the rows by their order. Empty for all other ids.
+
+    Raises ReadError when the files have different numbers of rows, so that their order says nothing.
+    """
+    starts = row_numbers_from(cells), row_numbers_from(placed)
+    if None in starts or starts[0] == starts[1]:
+        return ""
+    what = (
+        f"the ids are numbers of the rows, from {starts[0]} in {counts.name} and from {starts[1]} in {positions.name}"
+    )
+    if len(cells) != len(placed):
+        raise ReadError(
+            f"{what}, and there are {len(cells)} and {len(placed)} rows: nothing tells which belong together; give "
+            "both tables a column cell_id"
+        )
+    return f"{what}; the rows are paired by their order. If that is wrong, give both tables a column cell_id"
+
+
+def row_numbers_from(ids: pd.Index) -> int | None:
+    """The first of ids that are 0, 1, 2, ... or 1, 2, 3, ... in the order of the rows; None for others."""
+    values = [re.sub(r"\.0+$", "", str(value).strip()) for value in ids]
+    return next((start for start in (0, 1) if values == [str(start + i) for i in range(len(values))]), None)
 
 
 def same_spelling(cells: pd.Index, placed: pd.Index) -> tuple[pd.Index, pd.Index] | None:

@@ -3,6 +3,8 @@
 import codecs
 import gzip
 import io
+import re
+import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,8 @@ import pandas as pd
 from semanticst.io.readers.base import ReadError, damaged, find_file, needed_columns
 from semanticst.io.readers.unpacking_limit import UnpackingLimit
 
+ZIPPED_TEXT = (".geojson.zip", ".json.zip")
+"""Endings of texts that programs offer to pack as they export them."""
 HEAD = 1 << 16
 """Bytes of a text by which its encoding is told."""
 
@@ -42,20 +46,35 @@ def not_utf8(file: Path, error: UnicodeDecodeError) -> ReadError:
 
 
 def open_bytes(file: Path) -> BinaryIO:
-    """Open a file that may be gzipped; its content tells, since downloads are unpacked without being renamed.
+    """Open a file that may be gzipped, or GeoJSON as the only file in a .zip (QuPath).
 
-    What is read of a gzipped one raises ReadError beyond the limits of `semanticst.io.readers.unpacking_limit`.
+    The content tells, since downloads are unpacked without being renamed. What is read of a packed one
+    raises ReadError beyond the limits of `semanticst.io.readers.unpacking_limit`.
     """
     with file.open("rb") as opened:
-        zipped = opened.read(2) == b"\x1f\x8b"
-    return cast(BinaryIO, io.BufferedReader(_Unzipped(file), HEAD) if zipped else file.open("rb"))
+        start = opened.read(2)
+    if start == b"PK" and file.name.lower().endswith(ZIPPED_TEXT):
+        return cast(BinaryIO, io.BufferedReader(_Unzipped(file, _only_member(file)), HEAD))
+    if start != b"\x1f\x8b":
+        return file.open("rb")
+    return cast(BinaryIO, io.BufferedReader(_Unzipped(file, gzip.GzipFile(file)), HEAD))
+
+
+def _only_member(file: Path) -> io.BufferedIOBase:
+    """The one file that a .zip holds, beside what macOS adds. Raises ReadError for none or several, and a password."""
+    archive = zipfile.ZipFile(file)
+    names = [name for name in archive.namelist() if not re.search(r"(^|/)(__MACOSX/|\.[^/]*$)|/$", name)]
+    if len(names) != 1:
+        archive.close()
+        raise ReadError(f"{len(names)} files are packed in it, one is expected; unpack it, and give the one")
+    return cast(io.BufferedIOBase, archive.open(names[0]))
 
 
 class _Unzipped(io.RawIOBase):
-    """A gzipped file that is not unpacked without end."""
+    """A packed file that is not unpacked without end."""
 
-    def __init__(self, file: Path):
-        self.zipped, self.limit = gzip.GzipFile(file), UnpackingLimit(file.stat().st_size)
+    def __init__(self, file: Path, opened: io.BufferedIOBase):
+        self.zipped, self.limit = opened, UnpackingLimit(file.stat().st_size)
 
     def readable(self) -> bool:
         return True

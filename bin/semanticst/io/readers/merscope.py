@@ -9,7 +9,7 @@ import anndata as ad
 import pandas as pd
 
 from semanticst.io.gene_names import NAMELESS
-from semanticst.io.readers.assembly import assemble, pair_up, rows_of
+from semanticst.io.readers.assembly import assemble, by_order, pair_up, rows_of
 from semanticst.io.readers.base import Reader, ReadError, Wanted, needed_file
 from semanticst.io.readers.tabular import (
     R_IDS,
@@ -44,13 +44,19 @@ def read_merscope(folder: Path, wanted: Wanted) -> ad.AnnData:
     ids, features, X = read_counts(counts, others)
     features, X, numbers = without_row_numbers(features, X, counts.file)
     keys = pd.Index(ids[id_counts], dtype=object)
-    rows, at, notes = pair_up(keys, pd.Index(cells[id_metadata], dtype=object), counts.file, metadata.file)
+    placed = pd.Index(cells[id_metadata], dtype=object)
+    nameless = id_counts not in NAMED_IDS and id_metadata not in NAMED_IDS
+    shifted = by_order(keys, placed, counts.file, metadata.file) if nameless else ""
+    rows, at, notes = pair_up(keys, keys if shifted else placed, counts.file, metadata.file)
     cells = cells.iloc[at]
-    return assemble(
+    adata = assemble(
         rows_of(X, rows), keys[rows], features, cells[["center_x", "center_y"]].to_numpy(), unit="um",
         platform="merscope", notes=notes + numbers, matrix=counts.file.name, obs={c: cells[c] for c in fov},
         control=pd.Series(features).str.match(CONTROLS).to_numpy(bool),
     )  # fmt: skip
+    if shifted:
+        adata.uns["warnings"] = [shifted]
+    return adata
 
 
 def _id_column(table: Layout) -> str:

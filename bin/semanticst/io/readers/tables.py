@@ -14,7 +14,7 @@ import pandas as pd
 
 from semanticst.constants import CELL_AREA
 from semanticst.io.gene_names import NAMELESS
-from semanticst.io.readers.assembly import assemble, only_once, pair_up, rows_of, same_spelling
+from semanticst.io.readers.assembly import assemble, by_order, only_once, pair_up, rows_of, same_spelling
 from semanticst.io.readers.base import AREA_IN_UNITS, Reader, ReadError, Wanted
 from semanticst.io.readers.column_names import (
     AREAS,
@@ -152,12 +152,17 @@ def place_counts(
             f"{counts.name}: there is no column of cell ids: cell_id, cell, id, barcode, or a first column without a "
             f"name is expected, with the ids of {places.file.name}; the first column is {ids_in}"
         )
-    rows, at, notes = pair_up(ids, placed, counts, places.file)
+    nameless = all(NAMELESS.match(column) or column in R_IDS for column in (ids_in, places_id))
+    shifted = by_order(ids, placed, counts, places.file) if nameless else ""
+    rows, at, notes = pair_up(ids, ids if shifted else placed, counts, places.file)
     cells = cells.iloc[at]
-    return assemble(
+    adata = assemble(
         rows_of(X, rows), ids[rows], names, cells[list(spatial)].to_numpy(), unit=unit,
         notes=notes + _unit_notes(unit, spatial), matrix=counts.name, obs=_obs(cells, unit, part_columns),
     )  # fmt: skip
+    if shifted:
+        adata.uns["warnings"] = [shifted]
+    return adata
 
 
 def _cells(table: Layout, ids_in: str, part_columns: tuple[str, ...] = ()) -> tuple[pd.DataFrame, tuple[str, ...], str]:

@@ -37,6 +37,8 @@ LONGEST = 1 << 25
 TRUTH = {"true": 1.0, "false": 0.0}
 """Positive and negative cells of a marker, as R and Python write them."""
 SEPARATORS = (",", "\t", ";")
+SEPARATOR_LINE = re.compile(r'^"?sep=([,;\t])"?[,;\t\s]*$', re.IGNORECASE)
+"""The first line of tables that are made for Excel."""
 DAMAGE = (OSError, EOFError, ValueError, zlib.error, csv.Error)
 """What text that is cut off, not gzip, not UTF-8, or not rectangular makes Python and pandas raise."""
 
@@ -69,10 +71,12 @@ def layout_of(file: Path) -> Layout:
     """
     with reading(file, "a table"), open_text(file) as opened:
         lines = _lines(io.TextIOWrapper(opened, encoding="utf-8", newline=""))
-        comments, n_skipped, header = [], 0, ""
+        comments, n_skipped, header, separator = [], 0, "", ""
         for line in lines:
             n_skipped += 1
-            if line.startswith("#"):
+            if stated := SEPARATOR_LINE.match(line):
+                separator = stated[1]
+            elif line.startswith("#"):
                 comments.append(line.strip())
             elif line.strip():
                 header = line
@@ -82,7 +86,7 @@ def layout_of(file: Path) -> Layout:
         log.info("%s: no UTF-8, read as Windows-1252 (Latin-1)", file.name)
     if not header:
         raise ReadError(f"{file.name} is empty; {AGAIN}")
-    separator = max(SEPARATORS, key=header.count)
+    separator = separator or max(SEPARATORS, key=header.count)
     if separator not in header:
         raise ReadError(f"{file.name} has one column only; a table separated by comma, tab or semicolon is expected")
     if not first:
@@ -271,15 +275,9 @@ def _lines_of(table: Layout, n_text: int, features: list[int]) -> Iterator[tuple
                 for line in block:
                     n_line += 1
                     if line.strip():
-                        n_columns = line.count(table.separator) + 1
-                        if n_columns != len(table.columns):
-                            raise ReadError(
-                                f"{table.file.name}: row {n_line} has {n_columns} columns, not {len(table.columns)} as "
-                                "the header; is it cut off?"
-                            )
-                        *text, rest = line.rstrip("\r\n").split(table.separator, n_text)
-                        texts.append([t.strip(' "') for t in text])
-                        rests.append(rest.replace(table.separator, "\n"))
+                        text, rest = _parted(line.rstrip("\r\n"), table, n_text, n_line)
+                        texts.append(text)
+                        rests.append(rest)
                 if not rests:
                     continue
                 column = pd.read_csv(
@@ -293,6 +291,22 @@ def _lines_of(table: Layout, n_text: int, features: list[int]) -> Iterator[tuple
                 n_good += len(rests)
     except DAMAGE as error:
         raise (_first_wrong(table, features, n_good) or _damaged(table, error)) from error
+
+
+def _parted(line: str, table: Layout, n_text: int, n_line: int) -> tuple[list[str], str]:
+    """The first ``n_text`` values of a row, and the others, each in a line."""
+    *text, rest = line.split(table.separator, n_text)
+    n_columns = line.count(table.separator) + 1
+    if '"' in line and (n_columns != len(table.columns) or any(value.count('"') % 2 for value in text)):
+        # a separator inside quotes is none; csv takes its time, and most rows that are quoted have no such
+        values = _split(line, table.separator)
+        n_columns, text, rest = len(values), values[:n_text], table.separator.join(values[n_text:])
+    if n_columns != len(table.columns):
+        raise ReadError(
+            f"{table.file.name}: row {n_line} has {n_columns} columns, not {len(table.columns)} as the header; is it "
+            "cut off?"
+        )
+    return [value.strip(' "') for value in text], rest.replace(table.separator, "\n")
 
 
 def _first_wrong(table: Layout, numbers: list[int], n_good: int) -> ReadError | None:

@@ -71,7 +71,7 @@ def read_selection(file: Path) -> Selection:
     """
     if not file.is_file():
         raise ReadError(f"{file.name}: there is no such file")
-    if file.name.lower().removesuffix(".gz").endswith(GEOJSON):
+    if file.name.lower().removesuffix(".gz").removesuffix(".zip").endswith(GEOJSON):
         return _selected(file)
     rows = _rows(file)
     if not rows:

@@ -66,7 +66,7 @@ def part_of(row: Mapping[str, str]) -> Part | None:
     return Part(
         fovs=_fields(given["fovs"]),
         column=column,
-        values=tuple(_tidy(one) for one in value.split(SEPARATOR) if one.strip()),
+        values=tuple(" ".join(one.split()) for one in value.split(SEPARATOR) if one.strip()),
         cells=row.get("cells", ""),
         um_per_px=float(scale) if scale else None,
     )
@@ -257,9 +257,11 @@ def _with_values(column: pd.Series, values: Iterable[str], what: str) -> np.ndar
     known = column if isinstance(column.dtype, pd.CategoricalDtype) else column.astype(object).astype("category")
     codes, used = known.cat.codes.to_numpy(), np.unique(known.cat.codes)
     texts = [_tidy(value) for value in known.cat.categories]
-    if len(texts) <= 2 and all(text.lower() in TRUE | FALSE for text in texts):
+    if len(set(texts)) < len(texts):  # 1 and 01, say, are two parts: the spelling tells
+        texts = [" ".join(str(value).split()) for value in known.cat.categories]
+    elif len(texts) <= 2 and all(text.lower() in TRUE | FALSE for text in texts):
         # True in Python, TRUE in R and spreadsheets, 1 in both
-        texts, values = [_truth(text) for text in texts], [_truth(value) for value in values]
+        texts, values = [_truth(text) for text in texts], [_truth(_tidy(value)) for value in values]
     there = {texts[code] for code in used if code >= 0}
     values = _whole(list(values), there)
     missing = [value for value in values if value not in there]
@@ -274,22 +276,31 @@ def _with_values(column: pd.Series, values: Iterable[str], what: str) -> np.ndar
 def _whole(pieces: list[str], there: set[str]) -> list[str]:
     """Pieces of a text between separators as values: the longest run of them that is a value is one.
 
-    there : the values of the input. A piece that is in none of them stays as it is.
+    there : the values of the input. A piece that is in none of them stays as it is. A value that is spelled exactly so
+    goes before one that only reads as the same number (01 and 1). Raises ReadError where several of these do.
     """
-    spelled = {_closed(value): value for value in sorted(there)}
+    exact = {_closed(value): value for value in sorted(there)}
+    alike: dict[str, list[str]] = {}
+    for spelling, value in exact.items():
+        alike.setdefault(_closed(spelling, _tidy), []).append(value)
     values, start = [], 0
     while start < len(pieces):
-        ends = range(len(pieces), start, -1)
-        end = next((end for end in ends if SEPARATOR.join(pieces[start:end]) in spelled), start + 1)
-        joined = SEPARATOR.join(pieces[start:end])
-        values.append(spelled.get(joined, joined))
+        joined = {end: SEPARATOR.join(pieces[start:end]) for end in range(len(pieces), start, -1)}
+        end = next((end for end, text in joined.items() if _closed(text, _tidy) in alike), start + 1)
+        text = joined[end]
+        found = [exact[text]] if text in exact else alike.get(_closed(text, _tidy), [text])
+        if len(found) > 1:
+            raise ReadError(
+                f"{text} may be {' or '.join(found)}, which are different values of the input; spell it as it is there"
+            )
+        values += found
         start = end
     return values
 
 
-def _closed(value: str) -> str:
+def _closed(value: str, tidied: Callable[[str], str] = str.strip) -> str:
     """A value without spaces around separators, as `part_of` takes it apart."""
-    return SEPARATOR.join(_tidy(piece) for piece in value.split(SEPARATOR) if piece.strip())
+    return SEPARATOR.join(tidied(piece) for piece in value.split(SEPARATOR) if piece.strip())
 
 
 def _truth(text: str) -> str:
