@@ -17,8 +17,9 @@ import pandas as pd
 
 from semanticst.constants import CELL_AREA, UNS, Obs
 from semanticst.errors import BadInput, Problem, ReadError
+from semanticst.io.telling_columns import telling_columns
 from semanticst.tables.conditions import ORDER, parse_condition, split_conditions
-from semanticst.tables.delimited import clean_value, read_table
+from semanticst.tables.delimited import read_table
 
 if TYPE_CHECKING:
     import anndata as ad
@@ -36,25 +37,10 @@ KEPT = frozenset(Obs) | {CELL_AREA}
 """Columns of cells that the pipeline makes or uses. Any other may hold an id under another name."""
 _SIGNS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 _LENGTH = 6
-_LONG_NUMBER = 5
-"""Digits from which a whole number that each patient has for itself is taken for one of a hospital."""
-_YEAR, _MONTH, _DAY = r"(?:1[89]|20)\d\d", r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12]\d|3[01])"
-_NAME = "(?:jan|feb|mar|apr|may|mai|jun|jul|aug|sep|oct|okt|nov|dec|dez)[a-z]*"
-_DATE = re.compile(
-    rf"(?:{_YEAR}[-/.]{_MONTH}(?:[-/.]{_DAY})?|{_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
-    rf"|{_DAY}[-/.] ?{_DAY}[-/.] ?(?:{_YEAR}|\d\d)|{_MONTH}[-/.]{_YEAR}"
-    rf"|{_DAY}[-. ]*{_NAME}[-., ]*(?:{_YEAR}|\d\d)|{_NAME}[-., ]*(?:{_DAY}[-., ]+)?{_YEAR})"
-    r"(?:[T ]\d{1,2}:\d\d.*)?",
-    re.IGNORECASE,
-)
-_TELLING_HEADINGS = frozenset({
-    "name", "patientname", "fullname", "surname", "lastname", "familyname", "firstname", "forename", "givenname",
-    "initials", "mrn", "patientid", "hospitalnumber", "hospitalid", "casenumber", "medicalrecordnumber",
-    "nhsnumber", "ssn", "socialsecuritynumber", "insurancenumber", "dob", "dateofbirth", "birthdate", "birthday",
-    "address", "street", "postcode", "postalcode", "zip", "zipcode", "phone", "telephone", "email"
-})  # fmt: skip
-"""Headings, without signs and spaces, of columns that tell who a patient is, whatever they hold."""
 _TRIES = 1000
+_SURE = 4
+"""Letters from which an id is no chance find in the id of a cell."""
+_BASES = re.compile("[acgtn]+")
 
 
 def new_code(letter: str, ids: Iterable[str], taken: Iterable[str]) -> str:
@@ -217,48 +203,43 @@ def read_key(path: Path) -> Pseudonyms:
     return found
 
 
-def telling_columns(table: pd.DataFrame, known: Iterable[str]) -> list[str]:
-    """Columns that tell who a row is about.
-
-    Dates (all but a year alone), also if some are shared; headings that say so (``mrn``, ``surname``); the row's own
-    id; texts, and whole numbers as long as those of a hospital, of which nearly every patient, or every row, has its
-    own. Measured values, which are short or have decimals, are none of them. ``known``: columns that are not looked at.
-    """
-    known, table = {*known, "patient", "sample"}, table.reset_index(drop=True)
-    return [column for column in table if column not in known and _tells(table, column)]
-
-
-def _tells(table: pd.DataFrame, column: str) -> bool:
-    values = table[column].map(clean_value)
-    values = values[values != ""]
-    if values.empty:
-        return False
-    if re.sub(r"[\W_]+", "", column).casefold() in _TELLING_HEADINGS or values.str.fullmatch(_DATE).mean() > 0.5:
-        return True
-    if any((table.loc[values.index, kind] == values).mean() > 0.5 for kind in KINDS if kind in table):
-        return True
-    # sections of a patient repeat what tells of the patient
-    of = table.loc[values.index, "patient"] if "patient" in table else values.index
-    pairs = pd.DataFrame({"of": of, "value": values}).drop_duplicates()
-    if pairs["value"].nunique() <= 0.9 * len(pairs):
-        return False
-    whole = values.str.fullmatch(r"\d+(\.0+)?")
-    digits = values[whole].str.replace(r"\.0+$", "", regex=True)
-    numbers = whole.mean() > 0.5 and len(pairs) >= 2
-    if numbers and ((digits.str.len() >= _LONG_NUMBER).mean() > 0.5 or digits.str.match("0\\d").any()):
-        return True
-    return len(pairs) >= 5 and pd.to_numeric(values, errors="coerce").isna().mean() > 0.5
+def _codes_in(row: Mapping[str, str]) -> dict[str, str]:
+    """Code of each own id of a sample; one of both kinds becomes the sample's."""
+    own = [(row.get("own_patient", ""), row["patient"]), (row.get("own_sample", ""), row["sample"])]
+    return {one.casefold(): code for one, code in own if one}
 
 
 def hide_ids(texts: Iterable[str], row: Mapping[str, str]) -> list[str]:
     """Texts about a sample without its own ids (``own_sample``, ``own_patient``) and the name of its file."""
-    own = [(row.get("own_patient", ""), row["patient"]), (row.get("own_sample", ""), row["sample"])]
-    codes = {one.casefold(): code for one, code in own if one}
-    pattern = ids_in(one for one, _ in own)
+    codes = _codes_in(row)
+    pattern = ids_in(codes)
     path = Path(row["path"])
     plain = row["sample"] + "".join(path.suffixes[-1:])
     told = [text.replace(path.name, plain) for text in texts]
     return [pattern.sub(lambda found: codes[found[0].casefold()], text) for text in told] if pattern else told
+
+
+def hide_in_cells(names: Iterable[str], row: Mapping[str, str]) -> list[str]:
+    """Ids of cells without the ids of their sample and patient, also amid letters and digits (``xMueller12``).
+
+    Shorter ids than `_SURE`, and those that a barcode may hold by chance, are sought amid letters only where every cell
+    has them.
+    """
+    codes, names = _codes_in(row), list(names)
+    folded = [name.casefold() for name in names]
+
+    def anywhere(one: str) -> bool:
+        if one.isdigit() or len(one) < 2:
+            return False
+        return (len(one) >= _SURE and not _BASES.fullmatch(one)) or all(one in name for name in folded)
+
+    told = sorted(filter(anywhere, codes), key=len, reverse=True)
+    if told:
+        pattern = re.compile("|".join(map(re.escape, told)), re.IGNORECASE)
+        names = [pattern.sub(lambda found: codes[found[0].casefold()], name) for name in names]
+    return hide_ids(
+        names, {**row, **{k: "" for k in ("own_sample", "own_patient") if row.get(k, "").casefold() in told}}
+    )
 
 
 def anonymous(adata: "ad.AnnData", row: Mapping[str, str]) -> "ad.AnnData":
@@ -269,7 +250,7 @@ def anonymous(adata: "ad.AnnData", row: Mapping[str, str]) -> "ad.AnnData":
     """
     left_out = [column for column in adata.obs if column not in KEPT]
     adata.obs = adata.obs.drop(columns=left_out)
-    cells = pd.Index(hide_ids(adata.obs_names, row))
+    cells = pd.Index(hide_in_cells(adata.obs_names, row))
     if cells.has_duplicates:
         raise ReadError("some ids of its cells differ in the case of the sample's name only; rename them")
     adata.obs_names = cells

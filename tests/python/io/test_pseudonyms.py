@@ -8,7 +8,7 @@ from helpers import make_sample
 from semanticst.association.design.publication import Tables, pseudonymised
 from semanticst.errors import BadInput
 from semanticst.io.ingest import ingest_sample
-from semanticst.io.pseudonyms import Pseudonyms, anonymous, hide_ids, read_key, telling_columns
+from semanticst.io.pseudonyms import Pseudonyms, anonymous, hide_ids, hide_in_cells, read_key
 
 SHEET = pd.DataFrame({
     "sample": ["P1", "P12", "P2_core"], "patient": ["P1", "P12", "P2"], "path": ["a.h5ad"] * 3,
@@ -93,63 +93,27 @@ def test_a_key_that_is_none(tmp_path, text, said):
     assert said in str(bad.value)
 
 
-def test_columns_that_tell_who_it_is():
-    n = range(6)
-    table = pd.DataFrame({
-        "patient": [f"p{i}" for i in n], "mrn": [f"M{i}" for i in n], "born": [f"{i + 1}.2.1950" for i in n],
-        "same": [f"p{i}" for i in n], "months": [f"{i}.5" for i in n], "arm": ["a", "b"] * 3, "site": ["A", ""] * 3,
-    })  # fmt: skip
-    assert telling_columns(table, ()) == ["mrn", "born", "same"]
-    assert telling_columns(table, ("mrn",)) == ["born", "same"]
-
-
-@pytest.mark.parametrize(
-    ("column", "values", "tells"),
-    [
-        ("hospital", ["104512", "993321", "510044"], True),
-        ("hospital", ["0412", "0977", "1203"], True),
-        ("hospital", ["104512.0", "993321.0", ""], True),
-        ("born", ["1950-02-01", "1950-02-01", "1961-12-31"], True),
-        ("admitted", ["03/04/21", "03/04/21", "04/04/21"], True),
-        ("admitted", ["3 Mar 2021", "March 3, 2021", "Mar 2021"], True),
-        ("admitted", ["20210303", "20210303", "20210303"], True),
-        ("admitted", ["2021-03", "2021-03", "2021-03"], True),
-        ("operated", ["2021-03-04T10:00:00", "2021-03-04 11:30", ""], True),
-        ("Last name", ["Meier", "Meier", "Meier"], True),
-        ("year", ["2019", "2020", "2021"], False),
-        ("age", ["61", "70", "48"], False),
-        ("days", ["1204", "311", "96"], False),
-        ("ratio", ["104512.25", "993321.5", "510044.1"], False),
-        ("dose", ["10000", "10000", "10000"], False),
-        ("arm", ["a", "b", "c"], False),
-        ("stage", ["pT1a", "pT2", "pT3"], False),
-    ],
-)
-def test_numbers_dates_and_headings_that_tell_who_it_is(column, values, tells):
-    table = pd.DataFrame({"patient": ["p1", "p2", "p3"], column: values})
-    assert (telling_columns(table, ()) == [column]) is tells
-
-
-def test_what_tells_of_a_patient_does_so_in_each_section_of_the_patient():
-    patients = [f"p{i}" for i in range(6) for _ in range(3)]
-    table = pd.DataFrame({"sample": [f"s{i}" for i in range(18)], "patient": patients,
-                          "mrn_no": [f"M-{p}" for p in patients], "visit": ["a", "b", "c"] * 6})  # fmt: skip
-    assert telling_columns(table, ()) == ["mrn_no"]
-
-
 def test_a_telling_column_stays_where_a_contrast_uses_it(tmp_path, caplog):
-    patients = pd.DataFrame({"patient": list("abcde"), "born": [f"{i}.1.50" for i in range(5)], "name": list("vwxyz")})
+    patients = pd.DataFrame({"patient": list("abcde"), "born": [f"{i}.1.50" for i in range(5)], "name": list("vwxyz"),
+                             "age": ["50", "61", "", "<40", "unknown"], "site": ["A", "A", "B", "B", "B"],
+                             "remark": ["", "", "", "", "fell"],
+                             "stage": ["II", "", "IIIA", "IV", "pT2"]})  # fmt: skip
     sheet = pd.DataFrame({"sample": [f"s{i}" for i in range(5)], "patient": list("abcde"), "path": "x", "batch": "1"})
     question = {"contrast": "q", "type": "groups", "column": "arm", "subset": "", "covariates": "born"}
     columns = ["contrast", "type", "column", "reference", "target", "levels", "time", "event", "event_value",
                "covariates", "strata", "block", "subset", "interaction", "cluster"]  # fmt: skip
     questions = pd.DataFrame([question], columns=columns).fillna("")
-    tables = Tables(sheet, sheet.assign(exclude=""), patients, questions, sheet.to_dict("records"))
+    reasons = ["consent withdrawn by Herr Weber 12.3.1961", *[""] * 4]
+    tables = Tables(sheet[1:], sheet.assign(exclude=reasons), patients, questions, sheet[1:].to_dict("records"))
     hidden = pseudonymised(tables, None, ["sample", "patient", "path", "batch", "exclude"], tmp_path)
-    assert list(hidden.patients) == ["patient", "born"]
+    assert list(hidden.patients) == ["patient", "born", "age", "site", "stage"]
+    assert sorted(hidden.restart["exclude"]) == [*[""] * 4, "excluded, reason withheld"]
+    assert "left out of all results, since they may tell who it is: name, remark" in caplog.text
+    assert "stay in the results: age, born, site, stage" in caplog.text
+    assert "a contrast uses born" in caplog.text
     assert "path" not in hidden.sections
     # what reads the samples needs paths and ids
-    assert {row["own_sample"] for row in hidden.read} == set(sheet["sample"])
+    assert {row["own_sample"] for row in hidden.read} == set(sheet["sample"][1:])
     assert {row["path"] for row in hidden.read} == {"x"}
     assert "codes in place" not in caplog.text
 
@@ -177,3 +141,19 @@ def test_a_sample_that_was_read_does_not_tell_whose_it_is(tmp_path):
 def test_a_text_about_a_sample():
     row = {"sample": "S1", "patient": "P1", "own_sample": "77001", "own_patient": "Ann", "path": "in/77001.zip"}
     assert hide_ids(["77001.zip holds Ann, not Anna; 770012"], row) == ["S1.zip holds P1, not Anna; 770012"]
+
+
+@pytest.mark.parametrize(
+    ("patient", "cells", "hidden"),
+    [
+        ("Mueller", ["xMueller1", "MUELLERs_2"], ["xP11", "P1s_2"]),
+        ("Mueller1", ["Mueller12"], ["P12"]),
+        # short ones, and those that barcodes have by chance, where every cell has them
+        ("Wu", ["xWu1", "xWu2"], ["xP11", "xP12"]),
+        ("gata", ["AAGATAC", "AAGCTAC"], ["AAGATAC", "AAGCTAC"]),
+        ("Ann", ["Ann_1", "Anna_2", "x_3"], ["P1_1", "Anna_2", "x_3"]),
+    ],
+)
+def test_ids_amid_the_letters_of_a_cell(patient, cells, hidden):
+    row = {"sample": "S1", "patient": "P1", "own_sample": "core", "own_patient": patient, "path": "in/a.h5ad"}
+    assert hide_in_cells(cells, row) == hidden
