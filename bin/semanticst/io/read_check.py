@@ -13,7 +13,7 @@ from semanticst.io.readers import ReadError
 from semanticst.io.regions.region_names import spelled_alike, told
 from semanticst.io.samplesheet import FILES, REMOTE
 from semanticst.io.understood import facts_of, in_a_line
-from semanticst.io.values import cohort_type
+from semanticst.io.values import cohort_type, uncounted
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +55,7 @@ def look_at_samples(rows: list[dict[str, str]], sheet: Path) -> tuple[list[dict]
     kind = cohort_type(possible.values()) if possible else None
     for own, *_ in read:
         take_kind(own, kind)  # as the quality control of a run does: what a sample seems to be alone is not what counts
+        own["warnings"] = [*own.get("warnings", ()), *uncounted(own["feature_type"], own["platform"])]
     for own in (own for own, *_ in read if own["sample"] in regions):
         if renamed := {old: new for old, new in spelled_alike(regions).items() if old in regions[own["sample"]]}:
             own["warnings"] = [*own["warnings"], f"{told(renamed)}, as in other sections"]

@@ -154,6 +154,17 @@ def cohort_type(possible: Iterable[Iterable[str]]) -> FeatureType | None:
     return next((kind for kind in STRICTEST_FIRST if kind in common), None)
 
 
+def uncounted(kind: str, platform: str) -> list[str]:
+    """A warning where the platform counts molecules, and the values are of a kind that is none of counts."""
+    if platform not in COUNTING:
+        return []
+    if kind == FeatureType.CONTINUOUS:
+        return [f"values are no whole numbers, though {platform} counts molecules: logarithms? Bring counts"]
+    if kind == FeatureType.BINARY:
+        return [f"values are all 0 or 1, though {platform} counts molecules: a mask? Bring counts"]
+    return []
+
+
 def first_where(data: np.ndarray, test: Callable[[np.ndarray], np.ndarray]) -> int | None:
     """First position at which ``test`` holds; block by block, since a test makes copies."""
     for start in range(0, len(data), _BLOCK):

@@ -8,9 +8,9 @@ import pandas as pd
 
 from semanticst.constants import FeatureType, Obs
 from semanticst.io.understood import NUMBERS, understood
+from semanticst.io.values import uncounted
 from semanticst.qc.labels import title_of
 from semanticst.qc.metrics import histograms, quantiles
-from semanticst.qc.platforms import PLATFORMS
 from semanticst.qc.spatial import CHECKS
 from semanticst.qc.thresholds import QcSettings, Threshold
 from semanticst.units import percent
@@ -100,14 +100,7 @@ def failure(record: dict, min_cells: int) -> str:
 
 def input_warnings(own: dict, kind: FeatureType) -> list[str]:
     """Reasons that lie in what was read. own : ``uns['semanticst']``."""
-    found = [str(warning) for warning in own.get("warnings", ())]
-    if kind == FeatureType.CONTINUOUS and own["platform"] in PLATFORMS:
-        found.append(
-            f"values are no whole numbers, though {own['platform']} counts molecules: logarithms? Bring counts"
-        )
-    if kind == FeatureType.BINARY and own["platform"] in PLATFORMS:
-        found.append(f"values are all 0 or 1, though {own['platform']} counts molecules: a mask? Bring counts")
-    return found
+    return [*(str(warning) for warning in own.get("warnings", ())), *uncounted(kind, own["platform"])]
 
 
 def cell_warnings(judged: "Judged") -> list[str]:

@@ -8,6 +8,7 @@ import pytest
 from helpers import make_sample
 from semanticst.errors import ReadError
 from semanticst.io.read_check import look_at_samples
+from semanticst.io.readers import geojson
 from semanticst.io.regions.annotation import annotated_regions, region_names
 from semanticst.io.regions.outlines import points_in, read_outlines
 from semanticst.io.regions.region_names import spelled_alike
@@ -35,6 +36,28 @@ def test_smallest_outline_counts_in_any_order(tmp_path):
         "regions of r.geojson: Tumour 6 cells, fold 2 cells; 2 in none",
         "2 cells lie in outlines of several regions: the smallest outline counts",
     ]
+
+
+def test_one_outline_of_two_regions_is_warned_of(tmp_path):
+    (tmp_path / "r.geojson").write_text(json.dumps([square(0, 5, "Tumor"), square(0, 5, "Stroma"), square(6, 8, "a")]))
+    regions, _, warnings = annotated_regions(tmp_path / "r.geojson", POINTS, 1.0)
+    assert list(regions[:5]) == ["Stroma"] * 5
+    assert warnings == ["r.geojson: one outline is Tumor and Stroma; Stroma counts: keep the one that is meant"]
+
+
+@pytest.mark.parametrize("block", [1 << 22, 7])
+@pytest.mark.parametrize(
+    "before",
+    [{"metadata": {"features": ["area"]}}, {"name": "features", "list": ["features", {"features": []}]}, {"a": '"}"[{'},
+     {"note": "x\\"}],
+)  # fmt: skip
+def test_the_features_of_the_collection_itself_are_read(tmp_path, monkeypatch, before, block):
+    monkeypatch.setattr(geojson, "BLOCK", block)
+    file = tmp_path / "r.geojson"
+    file.write_text(json.dumps({"type": "FeatureCollection", **before, "features": [square(0, 5, "Tumor")]}, indent=1))
+    assert read_outlines(file).names == ["Tumor"]
+    file.write_text(json.dumps({**square(0, 5, "one"), **before}))
+    assert read_outlines(file).names == ["one"]
 
 
 def test_outlines_in_pixels_and_without_a_name(tmp_path):

@@ -7,6 +7,7 @@ import scipy.sparse as sp
 from helpers import make_sample, real_data
 from semanticst.constants import UNS
 from semanticst.io.ingest import ingest_sample, read_raw
+from semanticst.io.read_check import look_at_samples
 from semanticst.io.values import _too_even, look_stained, why_no_counts
 
 CHANGES = {
@@ -121,3 +122,14 @@ def test_real_counts_keep_their_kind(name, platform):
     raw, _ = read_raw({"path": str(real_data(name)), "platform": platform})
     assert why_no_counts(sp.csr_matrix(raw.X)) == ""
     assert look_stained(sp.csr_matrix(raw.X)) == ""
+
+
+@pytest.mark.parametrize(("platform", "n"), [("xenium", 1), ("codex", 0), ("", 0)])
+def test_the_check_warns_of_logarithms_as_quality_control_does(tmp_path, platform, n):
+    sample = make_sample()
+    sample.X = sp.csr_matrix(np.log1p(sample.X.toarray() * 1.7))
+    sample.write_h5ad(tmp_path / "s.h5ad")
+    row = {"sample": "s1", "patient": "p1", "path": "s.h5ad", "platform": platform}
+    ((told,), problems) = look_at_samples([row], tmp_path / "sheet.csv")
+    assert problems == []
+    assert sum(f"though {platform} counts molecules: logarithms?" in text for text in told["warnings"]) == n

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,12 @@ BLOCK = 1 << 22
 """Characters that are parsed at once."""
 BETWEEN = " \t\r\n,"
 """Letters between features."""
+KEY = '"features"'
+"""Of the collection itself: metadata may have a key of the same name."""
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|["\[\]{}]', re.DOTALL)
+"""What tells how deep a key lies; a quotation mark alone begins a string that is not whole."""
+MOST_SPACE = 1000
+NO_SPACE = str.maketrans("", "", " \t\r\n")
 
 
 def features_of(file: Path) -> Iterator[dict]:
@@ -48,13 +55,21 @@ def features_of(file: Path) -> Iterator[dict]:
 
 def _start(stream: io.TextIOWrapper) -> tuple[str, bool]:
     """The text behind the bracket that opens the list of features; or the whole text where there is none."""
-    text = ""
+    text, at, depth = "", 0, 0
     while block := stream.read(BLOCK):
         text += block
         if text.lstrip().startswith("["):
             return text.lstrip()[1:], True
-        key = text.find('"features"')
-        bracket = text.find("[", key) if key >= 0 else -1
-        if bracket >= 0:
-            return text[bracket + 1 :], True
+        while found := TOKEN.search(text, at):
+            token = found[0]
+            if token == '"':
+                break  # the text ends inside a string
+            if depth == 1 and token == KEY:
+                behind = text[found.end() : found.end() + MOST_SPACE].translate(NO_SPACE)
+                if behind in ("", ":"):
+                    break
+                if behind.startswith(":["):
+                    return text[text.index("[", found.end()) + 1 :], True
+            depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(token, 0)
+            at = found.end()
     return text, False

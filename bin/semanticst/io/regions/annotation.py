@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import shapely
 
 from semanticst.errors import ReadError
 from semanticst.io.coordinates import Extent, extent_of
@@ -59,7 +60,20 @@ def annotated_regions(
         notes.append(f"{several} cells lie in outlines of several regions: the smallest outline counts")
     notes += found.notes
     doubtful += [f"{file.name}: {told(renamed)}"] if renamed else []
+    doubtful += [f"{file.name}: {text}" for text in _one_outline_twice(found.polygons, names)]
     return pd.Categorical.from_codes(region, known), notes, doubtful
+
+
+def _one_outline_twice(polygons: list[shapely.Geometry], names: list[str]) -> list[str]:
+    """A warning of each outline that is drawn in several regions, of which the last of the file counts."""
+    alike: dict[bytes, list[str]] = {}
+    for polygon, name in zip(polygons, names, strict=True):
+        alike.setdefault(shapely.normalize(polygon).wkb, []).append(name)
+    return [
+        f"one outline is {' and '.join(dict.fromkeys(several))}; {several[-1]} counts: keep the one that is meant"
+        for several in alike.values()
+        if len(set(several)) > 1
+    ]
 
 
 def _names(found: Selection) -> tuple[list[str], dict[str, str]]:
