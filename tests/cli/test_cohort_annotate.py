@@ -73,6 +73,33 @@ def test_nothing_clinical_is_shared(run):
     assert added == {"slide"}
 
 
+def test_clinical_columns_that_cells_had_before_are_not_shared(run):
+    path = run.folder / "cohort.h5ad"
+    given = ad.read_h5ad(path)
+    for name in ("Age", "arm", "clinical_total_counts", "a_b", "input_timepoint", "slide"):
+        given.obs[name] = pd.Categorical(["x"] * given.n_obs)
+    given.obs["armour"] = given.obs["total_counts"] = 1
+    given.uns["arm_colors"] = ["#000000"]
+    given.write_h5ad(path)
+    clinical = run.folder / "clinical.csv"
+    clinical.write_text("patient,age,arm,a/b,empty,total_counts,niche\np0,50,A,1,,1,x\np1,NA,B,2,,2,y\n")
+    result = run("--no-share-clinical")
+    assert result.exit_code == 0, result.stderr
+    after = ad.read_h5ad(run.folder / "out/cohort.h5ad")
+    gone = ["Age", "arm", "clinical_total_counts", "a_b", "input_timepoint"]
+    assert [c for c in given.obs if c not in after.obs] == gone
+    assert {"armour", "slide", "niche", "total_counts"} <= set(after.obs)
+    assert "arm_colors" not in after.uns
+    assert f"are called so: {', '.join(gone)}" in result.stderr
+
+
+def test_an_object_that_has_the_columns_loses_them(run):
+    assert run().exit_code == 0
+    (run.folder / "out/cohort.h5ad").rename(run.folder / "cohort.h5ad")
+    assert run("--no-share-clinical").exit_code == 0
+    assert not {"age", "arm", "a_b", "timepoint"} & set(ad.read_h5ad(run.folder / "out/cohort.h5ad").obs)
+
+
 def test_names_of_this_run_and_of_an_earlier_one(run):
     (run.folder / "names.csv").write_text("niche,name\n1,Border\n")
     (run.folder / "before.csv").write_text("niche,name,colour\n2,Follicle,#000000\n1,Niche 1,#000000\n")

@@ -4,7 +4,10 @@ A step by itself, the last one that touches the object: after a correction of th
 repeated.
 """
 
+import logging
+import re
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 import h5py
@@ -12,12 +15,14 @@ import numpy as np
 import pandas as pd
 from anndata.io import read_elem, write_elem
 
-from semanticst.constants import Obs
+from semanticst.constants import CELL_AREA, Obs
 from semanticst.errors import BadInput, Problem
 from semanticst.plotting.palette import given_names, niche_colour, niche_name
 from semanticst.tables.delimited import clean_value
 from semanticst.tables.schema import column_names, load_schema
 from semanticst.writing import atomic
+
+log = logging.getLogger(__name__)
 
 NICHE_NAME = "niche_name"
 TECHNICAL = ("platform", "slide", "region")
@@ -39,7 +44,8 @@ def annotate_cohort(
     sheet, clinical
         ``samplesheet.valid.csv`` and ``clinical.valid.csv``.
     share_clinical
-        Whether columns of the clinical table, and those that the user added to the samplesheet, may be in it.
+        Whether columns of the clinical table, and those that the user added to the samplesheet, may be in it. If not,
+        columns of the cells that are called as one of these go as well, whether the input had them or an earlier run.
     out
         Another file.
     schema_dir
@@ -47,7 +53,10 @@ def annotate_cohort(
 
     Raises BadInput when a sample of the object has no row in the sheet.
     """
-    columns = table_columns(_read(sheet), _read(clinical) if clinical else None, share_clinical, schema_dir)
+    sections, patients = _read(sheet), _read(clinical) if clinical else None
+    columns = table_columns(sections, patients, share_clinical, schema_dir)
+    known = {*column_names(load_schema("input", schema_dir)), *TECHNICAL}
+    of_tables = {str(c) for table in (sections, patients) if table is not None for c in table} - known
     with atomic(out, about=cohort.stat().st_size) as partial:
         shutil.copyfile(cohort, partial)
         with h5py.File(partial, "r+") as file:
@@ -57,6 +66,8 @@ def annotate_cohort(
                     [Problem(sheet, "has no row for this sample of the object", value=name) for name in lost]
                 )
             row = columns.index.get_indexer(sample)
+            if not share_clinical:
+                _leave_out(file, of_tables)
             for name in columns:
                 _add_column(file, _free_name(name, list(file["obs"].attrs["column-order"])), columns[name].iloc[row])
             if given_names():
@@ -100,6 +111,25 @@ def _free_name(name: str, taken: list[str]) -> str:
     while name in taken or name == "_index":
         name = f"clinical_{name}"
     return name
+
+
+def _plain(name: str) -> str:
+    """A name without signs, case, and what the pipeline puts before a name that is taken."""
+    return re.sub(r"[\W_]+", "", re.sub("^(?:(?:clinical|input)_)+", "", name)).casefold()
+
+
+def _leave_out(file: h5py.File, names: Collection[str]) -> None:
+    """Take columns of these names, other than the pipeline's own, out of ``obs``, with their colours."""
+    obs, own = file["obs"], {*map(str, Obs), CELL_AREA, NICHE_NAME, *TECHNICAL}
+    order, clinical = list(obs.attrs["column-order"]), {_plain(name) for name in names}
+    gone = [name for name in order if name not in own and _plain(name) in clinical]
+    for name in gone:
+        del obs[name]
+        if f"{name}_colors" in file["uns"]:
+            del file[f"uns/{name}_colors"]
+    obs.attrs["column-order"] = np.array([name for name in order if name not in gone], dtype=object)
+    if gone:
+        log.warning("columns of cells left out, since columns of the tables are called so: %s", ", ".join(gone))
 
 
 def _add_column(file: h5py.File, name: str, values: pd.Series) -> None:
