@@ -28,7 +28,9 @@ def studies_combine(tables, names, outdir):
         raise click.UsageError("give the tables of at least two studies")
     if names and len(names) != len(tables):
         raise click.UsageError(f"{len(names)} names of studies for {len(tables)} tables")
-    found = list(names) or [str(path) for path in tables]
+    found = [name.strip() for name in names] or [str(path) for path in tables]
+    if "" in found:
+        raise click.UsageError("a study needs a name; give --study for each table, or for none")
     if len(set(found)) < len(found):
         raise click.UsageError("two studies have one name; name each with --study")
     rows = read_studies(dict(zip(found, map(Path, tables))))

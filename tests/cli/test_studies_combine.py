@@ -119,6 +119,34 @@ def test_slopes_are_pooled_per_unit_of_the_variable(tmp_path):
     assert found["ci_high_fixed"] - found["effect_fixed"] == pytest.approx(1.959964 * 0.1 / np.sqrt(2))
 
 
+@pytest.mark.parametrize(
+    "changes", [{}, {"n_patients": 19}, {"effects": [1.00001, 0.2, -0.4]}, {"effects": [1.0, 0.2]}]
+)
+def test_one_study_that_was_tested_twice_is_no_second_study(tmp_path, changes):
+    one = table(tmp_path / "a.csv", [1.0, 0.2, -0.4])
+    other = table(tmp_path / "b.csv", **{"effects": [1.0, 0.2, -0.4]} | changes)
+    result = invoke("studies_combine", one, other, "--outdir", tmp_path / "out")
+    assert result.exit_code == 3
+    assert "one study would count twice" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("se", -0.5), ("se", 1e-200), ("effects", [1e300]), ("n_patients", 2.5), ("n_patients", -5)]
+)
+def test_numbers_that_cannot_be_are_refused(tmp_path, column, value):
+    one, two = table(tmp_path / "a.csv", [1.0]), table(tmp_path / "b.csv", **{"effects": [1.1], column: value})
+    result = invoke("studies_combine", one, two, "--outdir", tmp_path / "out")
+    assert result.exit_code == 3
+    assert "row 2" in result.stderr
+    assert "cannot be" in result.stderr
+
+
+def test_brackets_that_hold_no_sd_are_a_part_of_the_name(tmp_path):
+    asked = "per SD of dose (mg)"
+    tables = [table(tmp_path / f"{e}.csv", [e], comparison=asked, effect_type="clr_slope_per_sd") for e in (1.0, 1.5)]
+    assert combined(tmp_path, *tables).loc["1", "comparison"] == asked
+
+
 def test_questions_that_differ_are_shown_side_by_side(tmp_path):
     tables = table(tmp_path / "a.csv", [1.0]), table(tmp_path / "b.csv", [1.0], comparison="per SD of age")
     result = invoke("studies_combine", *tables, "--study", "Bern", "--study", "Oslo", "--outdir", tmp_path / "out")

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 FORMAT = 2
 """Raised when a stored model can no longer be read by older code. 2: a model knows how its samples were prepared."""
+CHECKSUM = "checksum"
+"""SHA-256 of the content of a stored model. Those of the archive do not cover its directory, nor what was taken out."""
 PARTS = ("network", "basis", "mixture")
 """What a whole model consists of."""
 
@@ -49,6 +51,7 @@ def save_model(path: Path, parts: dict[str, dict]) -> None:
 
 
 def _save(path: Path, content: dict) -> None:
+    content = content | {CHECKSUM: checksum(content)}
     # an open file has no name for torch to call the archive's root after: the same model gives the same bytes
     with atomic(path) as partial, partial.open("wb") as opened:
         torch.save(content, opened)
@@ -59,8 +62,8 @@ def load_model(path: Path, parts: tuple[str, ...] = ("network",)) -> dict:
 
     parts : what of ``PARTS`` the file must hold.
 
-    Raises BadInput when the file is damaged, is not such a model, lacks a part, holds values that are not finite, or
-    was written in another format.
+    Raises BadInput when the file is damaged, is not such a model, lacks a part, holds values that are not finite, was
+    changed since it was written, or was written in another format.
     """
     _check_archive(path)
     try:
@@ -86,7 +89,31 @@ def load_model(path: Path, parts: tuple[str, ...] = ("network",)) -> dict:
     if broken:
         message = f"holds values that are not finite in {', '.join(broken[:3])}; give it as the run wrote it"
         raise BadInput(Problem(path, message))
+    if stored.get(CHECKSUM) != checksum(stored):
+        message = "is not as the run wrote it: its content does not have its checksum; copy integration/model.pt again"
+        raise BadInput(Problem(path, message))
     return {k: v if k == "network" else _to_arrays(v) for k, v in stored.items()}
+
+
+def checksum(content: dict) -> str:
+    """SHA-256 of all names, texts and numbers of a model, but for its own and the version that wrote it."""
+    found = hashlib.sha256()
+    for name, value in _leaves({k: v for k, v in content.items() if k != CHECKSUM}):
+        if isinstance(value, torch.Tensor):
+            array = value.detach().cpu().contiguous().numpy()
+            found.update(f"{name} {array.dtype} {array.shape} ".encode() + array.tobytes())
+        elif name.split("/")[-1] != "version":
+            found.update(f"{name} {value!r}\n".encode())
+    return found.hexdigest()
+
+
+def _leaves(value: object, name: str = "") -> Iterator[tuple[str, object]]:
+    """What is below ``value`` that is no dictionary, by its names joined by a slash, in the order of these."""
+    if isinstance(value, dict):
+        for key in sorted(value, key=str):
+            yield from _leaves(value[key], f"{name}/{key}")
+    else:
+        yield name, value
 
 
 def load_whole_model(path: Path) -> dict:
@@ -105,7 +132,7 @@ def _check_archive(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             broken = archive.testzip()
-    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, OSError) as error:
         message = f"is not a trained model, or damaged ({error}); give integration/model.pt as the run wrote it"
         raise BadInput(Problem(path, message)) from error
     if broken is not None:

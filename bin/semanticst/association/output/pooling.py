@@ -30,6 +30,10 @@ log = logging.getLogger(__name__)
 
 KEYS = ["niche", "feature", "comparison", "effect_type"]
 NEEDED = (*KEYS, "effect", "se", "n_patients", "family", "model_digest")
+ALIKE, MOSTLY = 1e-3, 0.9
+"""Two tables are of one study where so large a part of the rows that both have is alike to so many standard errors."""
+LEAST, MOST = 1e-9, 1e9
+"""What a standard error can be, and an effect at most."""
 MOST_ROWS = 12
 """Rows of the forest plot, those with the smallest p."""
 
@@ -53,12 +57,22 @@ def read_studies(studies: Mapping[str, Path]) -> pd.DataFrame:
             message = f"its niches are of another model than those of {first} ({digests[first]}); map onto one model"
             problems.append(Problem(place, message, column="model_digest", value=digest))
     for place, other in combinations(tables, 2):
-        if _in_order(tables[place]).equals(_in_order(tables[other])):
-            message = f"has the very numbers of {place}: one study would count twice; give each study once"
+        if how := _same_study(tables[place], tables[other]):
+            message = f"has {how} numbers of {place}: one study would count twice; give each study once"
             problems.append(Problem(other, message))
     if problems:
         raise BadInput(problems)
     return pd.concat([t.assign(study=s) for s, t in zip(studies, tables.values(), strict=True)], ignore_index=True)
+
+
+def _same_study(one: pd.DataFrame, other: pd.DataFrame) -> str:
+    """Whether two tables are of the same patients: ``the very``, or ``nearly the`` where they were tested twice."""
+    if _in_order(one).equals(_in_order(other)):
+        return "the very"
+    both = one.merge(other, on=KEYS, suffixes=("", "_other"))
+    alike = (both["effect"] - both["effect_other"]).abs() <= ALIKE * both["se"]
+    alike &= (both["se"] - both["se_other"]).abs() <= ALIKE * both["se"]
+    return "nearly the" if len(both) > 1 and alike.mean() >= MOSTLY else ""
 
 
 def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
@@ -86,6 +100,10 @@ def _read_study(path: Path) -> tuple[pd.DataFrame, str]:
             )
             raise BadInput(problem)
         table[column] = numbers
+        if wrong := np.flatnonzero(_impossible(column, numbers)).tolist():
+            message = "cannot be; give the table as the run has written it"
+            value = table[column].iloc[wrong[0]]
+            raise BadInput(Problem(path, message, row=read.lines[wrong[0]], column=column, value=value))
     usable = table["family"].isin([PRIMARY, PAIRWISE]) & (table["comparison"] != OMNIBUS)
     usable &= np.isfinite(table["effect"]) & np.isfinite(table["se"]) & (table["se"] > 0)
     kept = _per_unit(table.loc[usable, [*KEYS, "effect", "se", "n_patients"]])
@@ -105,6 +123,15 @@ def _read_study(path: Path) -> tuple[pd.DataFrame, str]:
     if (unknown := kept["n_patients"].isna()).any():
         raise BadInput(Problem(path, "is empty", row=read.lines[int(kept.index[unknown][0])], column="n_patients"))
     return kept, str(found[0])
+
+
+def _impossible(column: str, numbers: pd.Series) -> pd.Series:
+    """Which values no run has written; a standard error of 0, of a niche that no patient has, is one."""
+    if column == "effect":
+        return numbers.abs() > MOST
+    if column == "se":
+        return (numbers < 0) | (numbers > MOST) | ((numbers > 0) & (numbers < LEAST))
+    return (numbers < 1) | (numbers % 1 != 0) & numbers.notna()
 
 
 def _per_unit(rows: pd.DataFrame) -> pd.DataFrame:

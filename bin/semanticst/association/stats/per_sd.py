@@ -7,7 +7,7 @@ import re
 
 import pandas as pd
 
-_WRITTEN = re.compile(r"per SD of (.*) \(([^()]+)\)")
+_WRITTEN = re.compile(r"per SD of (.*) \((\d+(?:\.\d*)?(?:e[-+]?\d+)?)\)")
 
 
 def per_sd(column: str, sd: float) -> str:

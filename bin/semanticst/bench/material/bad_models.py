@@ -23,6 +23,16 @@ def _random_bytes(whole: Path, bad: Path) -> None:
     bad.write_bytes(content)
 
 
+def _directory(whole: Path, bad: Path) -> None:
+    """An attribute of an array in the archive's directory, which no checksum of the archive covers."""
+    content = bytearray(whole.read_bytes())
+    with zipfile.ZipFile(whole) as archive:
+        start, largest = archive.start_dir, max(archive.infolist(), key=lambda entry: entry.file_size)
+    name = largest.filename.encode()
+    content[content.index(name, start) - 46 + 38] ^= 255
+    bad.write_bytes(content)
+
+
 def _changed(change: Callable[[dict], object]) -> Callable[[Path, Path], None]:
     def write(whole: Path, bad: Path) -> None:
         stored = torch.load(whole, map_location="cpu", weights_only=True)
@@ -61,6 +71,8 @@ def _other_archive(_: Path, bad: Path) -> None:
 BAD_MODELS: dict[str, Callable[[Path, Path], object]] = {
     "cut in half": _cut,
     "2,000 random bytes in the middle": _random_bytes,
+    "without its first bytes": lambda whole, bad: bad.write_bytes(whole.read_bytes()[100:]),
+    "a byte of the archive's directory": _directory,
     "empty": lambda _, bad: bad.write_bytes(b""),
     "a table": _text,
     "another archive": _other_archive,
@@ -78,6 +90,10 @@ BAD_MODELS: dict[str, Callable[[Path, Path], object]] = {
     "without a mixture's means": _changed(
         lambda stored: stored["mixture"].pop(next(name for name in stored["mixture"] if name.endswith("/means")))
     ),
+    "without the depth": _changed(lambda stored: stored["basis"].pop("depth")),
+    "number of samples as text": _changed(lambda stored: stored["basis"].update(n_samples="many")),
+    "one number changed": _changed(lambda stored: stored["basis"]["mean"].view(-1)[:1].add_(1e-3)),
+    "without a checksum": _changed(lambda stored: stored.pop("checksum")),
     "network as a list": _changed(lambda stored: stored.update(network=[1, 2])),
     "fewer components than the network": _changed(_other_width),
 }
