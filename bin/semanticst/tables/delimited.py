@@ -16,6 +16,8 @@ MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "<NA>", "null", "NULL")
 """What stands for a missing value. ``None`` is not in the list: it is a level of a treatment."""
 
 _SEPARATORS = (",", ";", "\t")
+SEPARATOR_LINE = re.compile(r'\A"?sep=([,;\t])"?[,;\t ]*(\r\n|\n|\r)', re.IGNORECASE)
+"""The first line of tables that are made for Excel: sep=,"""
 
 
 @dataclass
@@ -95,7 +97,7 @@ def _decode(path: Path) -> str:
     if "\0" in text:
         raise BadInput(Problem(path, "not a text file; a CSV table is expected (not .xlsx)"))
     # old Macintosh line ends
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return SEPARATOR_LINE.sub("\n", text.replace("\r\n", "\n").replace("\r", "\n"), count=1)
 
 
 def _first_undecodable(raw: bytes) -> int:

@@ -208,6 +208,11 @@ def test_values_that_read_as_one_number_are_told_apart_by_their_spelling(cells):
     assert set(obs.loc[chosen(numbers, part_column="roi", part_value="03"), "fov"]) == {3}
 
 
+def test_ids_behind_the_line_that_tells_excel_the_separator(tmp_path, cells):
+    (tmp_path / "ids.csv").write_text("sep=,\ncell_id,Area\nc3,1\nc7,2\n")
+    assert list(chosen(cells, cells=tmp_path / "ids.csv")) == ["c3", "c7"]
+
+
 def test_geojson_that_qupath_packed(tmp_path, cells):
     file = outline(tmp_path / "core.geojson", LEFT_HALF, "Tumor")
     with zipfile.ZipFile(tmp_path / "core.geojson.zip", "w", zipfile.ZIP_DEFLATED) as archive:

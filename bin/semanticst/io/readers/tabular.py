@@ -22,6 +22,7 @@ from semanticst.io.columns import MISSING, listed
 from semanticst.io.gene_names import NAMELESS
 from semanticst.io.readers.base import AGAIN, ReadError, damaged, needed_columns
 from semanticst.io.readers.files import encoding_of, not_utf8, open_text, reading
+from semanticst.tables.delimited import SEPARATOR_LINE
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +38,6 @@ LONGEST = 1 << 25
 TRUTH = {"true": 1.0, "false": 0.0}
 """Positive and negative cells of a marker, as R and Python write them."""
 SEPARATORS = (",", "\t", ";")
-SEPARATOR_LINE = re.compile(r'^"?sep=([,;\t])"?[,;\t\s]*$', re.IGNORECASE)
-"""The first line of tables that are made for Excel."""
 DAMAGE = (OSError, EOFError, ValueError, zlib.error, csv.Error)
 """What text that is cut off, not gzip, not UTF-8, or not rectangular makes Python and pandas raise."""
 

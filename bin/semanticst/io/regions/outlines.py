@@ -18,6 +18,7 @@ from semanticst.io.readers.files import open_text, reading
 from semanticst.io.readers.geojson import features_of
 from semanticst.io.regions.outline_fit import doubts
 from semanticst.io.several_sections import plain
+from semanticst.tables.delimited import SEPARATOR_LINE
 
 GEOJSON = (".geojson", ".json")
 OUTLINES = ("Polygon", "MultiPolygon", "GeometryCollection")
@@ -243,6 +244,7 @@ def _class_name(feature: dict) -> str:
 def _rows(file: Path) -> list[list[str]]:
     with reading(file, "text"), open_text(file) as opened:
         text = opened.read().decode()
+    text = SEPARATOR_LINE.sub("", "\n".join(text.splitlines()))
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     separator = max((",", "\t", ";"), key=lines[0].count) if lines else ","
     return [[value.strip() for value in row] for row in csv.reader(lines, delimiter=separator)]

@@ -1,0 +1,14 @@
+"""Tables as people write them."""
+
+import pytest
+
+from semanticst.tables.delimited import read_table
+
+
+@pytest.mark.parametrize("first", ["sep=;\n", '"sep=;"\r\n', "SEP=;;;\n"])
+def test_the_line_that_tells_excel_the_separator_is_no_header(tmp_path, first):
+    file = tmp_path / "sheet.csv"
+    file.write_bytes((first + "sample;age\nS1;4,5\n").encode("utf-8-sig"))
+    table = read_table(file, known=["sample"])
+    assert table.rows == [{"sample": "S1", "age": "4,5"}]
+    assert (table.header_line, table.lines) == (2, [3])
