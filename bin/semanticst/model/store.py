@@ -20,8 +20,8 @@ if TYPE_CHECKING:  # layers take seconds to import, and steps that only store a 
 
 log = logging.getLogger(__name__)
 
-FORMAT = 2
-"""Raised when a stored model can no longer be read by older code. 2: a model knows how its samples were prepared."""
+FORMAT = 3
+"""Raised when a stored model can no longer be read by other code. 3: a model has a checksum of its content."""
 CHECKSUM = "checksum"
 """SHA-256 of the content of a stored model. Those of the archive do not cover its directory, nor what was taken out."""
 PARTS = ("network", "basis", "mixture")
@@ -148,7 +148,7 @@ def _check_format(path: Path, found: object) -> None:
         message = f"was written in format {found}, this version reads format {FORMAT}; update the pipeline"
         raise BadInput(Problem(path, message))
     if found < FORMAT:
-        message = f"was written in format {found}, which does not say how its samples were prepared; train it again"
+        message = f"was written in format {found}, this version reads format {FORMAT}; train it again"
         raise BadInput(Problem(path, message))
 
 
