@@ -39,6 +39,25 @@ def test_a_folder_in_any_archive(tmp_path, kind, inside):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_the_only_sample_deep_in_an_archive_is_read(tmp_path):
+    truth = make_truth()
+    folder = tmp_path / "s1"
+    write_pair(folder / "data/section", truth)
+    (folder / "readme.txt").write_text("about the data")
+    path = archive(folder, "zip")
+    adata = read(path, scratch=tmp_path)
+    truth.check(adata)
+    assert "of s1.zip only data/section is read, the only sample in it" in adata.uns["notes"]
+
+
+def test_several_samples_deep_in_an_archive_are_named(tmp_path):
+    for name in ("a", "b"):
+        write_pair(tmp_path / "s1/data" / name, make_truth())
+    (tmp_path / "s1/readme.txt").write_text("about the data")
+    with pytest.raises(ReadError, match=r"2 samples \(data/a, data/b\); unpack it, and give each a row"):
+        read(archive(tmp_path / "s1", "zip"), scratch=tmp_path)
+
+
 @pytest.mark.parametrize("inside", [False, True])
 def test_a_store_in_a_zip_without_its_images(tmp_path, inside):
     truth = make_truth()

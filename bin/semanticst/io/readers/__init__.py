@@ -98,16 +98,17 @@ def reader_for(path: Path, platform: str) -> Reader:
 def _samples_inside(folder: Path) -> str:
     """That samples lie in the folder, which is mostly one too far up; empty when none does."""
     below = sorted(p for p in folder.iterdir() if p.is_dir() or p.suffix.lower() in SAMPLE_FILES)[:MOST_BELOW]
-    names = [p.name for p in below if not p.name.startswith(".") and _is_sample(p)]
+    names = [p.name for p in below if not p.name.startswith(".") and is_sample(p)]
     if not names and not below:
         tables = sorted(p for p in folder.iterdir() if SINGLE.recognises(p) and not p.name.startswith("."))
-        names = [p.name for p in tables[:MOST_BELOW] if _is_sample(p)]
+        names = [p.name for p in tables[:MOST_BELOW] if is_sample(p)]
         if names:
             return f"it holds tables that are no pair of counts and coordinates; give one of them: {listed(names, 4)}"
     return f"it is the folder above a sample; give {', '.join(names[:4])}, each with a row" if names else ""
 
 
-def _is_sample(path: Path) -> bool:
+def is_sample(path: Path) -> bool:
+    """Whether a reader recognises the path, and it is no part of an instrument's folder."""
     try:
         need_whole_sample(path)
     except ReadError:

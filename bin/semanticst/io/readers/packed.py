@@ -19,12 +19,15 @@ from typing import IO
 
 import anndata as ad
 
+from semanticst.io.columns import listed
 from semanticst.io.readers.base import PACKED, Reader, ReadError, Wanted
 from semanticst.io.readers.files import open_bytes
 from semanticst.io.readers.unpacking_limit import UnpackingLimit
 
 MOST_NESTED = 3
 """Archives within one another, as a .h5ad.gz in the .tar of GEO; one that holds itself has no end."""
+MOST_DEEP = 4
+"""Levels of folders that are looked at for the sample."""
 MOST_FILES = 2_000_000
 """A store of a large sample holds as many chunks; a bomb may hold more."""
 SPARE = 1 << 30
@@ -41,19 +44,40 @@ Entries = Iterator[tuple[str, bool, Callable[[], IO[bytes]]]]
 
 def read_packed(path: Path, wanted: Wanted) -> ad.AnnData:
     """Unpack a sample and read what is in it. Raises ReadError, also for archives that are unsafe or hold no sample."""
-    from semanticst.io.readers import reader_for
+    from semanticst.io.readers import is_sample, reader_for
 
     if wanted.n_packed >= MOST_NESTED:
         raise ReadError(f"an archive in {MOST_NESTED} others; unpack the outer ones, and give what was in them")
     with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=wanted.scratch) as place:
         limit = wanted.limit or UnpackingLimit(path.stat().st_size)
-        inside = unpack(path, Path(place), limit)
+        packed = unpack(path, Path(place), limit)
+        inside = sample_below(packed, is_sample)
         reader = reader_for(inside, wanted.platform)
         adata = reader.read(inside, replace(wanted, n_packed=wanted.n_packed + 1, limit=limit))
         if "picture" in adata.uns:
             adata.uns["picture"] = adata.uns["picture"].held()
     adata.uns["format"] = reader.name
+    if inside != packed:
+        note = f"of {path.name} only {inside.relative_to(packed).as_posix()} is read, the only sample in it"
+        adata.uns["notes"] = [*adata.uns.get("notes", ()), note]
     return adata
+
+
+def sample_below(folder: Path, is_sample: Callable[[Path], bool]) -> Path:
+    """The only folder below ``folder`` that is a sample; ``folder`` itself where it is one, or there is not just one.
+
+    A sample's own folders are not looked into. Raises ReadError with the names where there are several.
+    """
+    level = [folder]
+    for _ in range(MOST_DEEP):
+        found = [place for place in level if is_sample(place)]
+        if len(found) > 1:
+            names = listed([place.relative_to(folder).as_posix() for place in sorted(found)], 4)
+            raise ReadError(f"it holds {len(found)} samples ({names}); unpack it, and give each a row")
+        if found:
+            return found[0]
+        level = [below for place in level if place.is_dir() for below in place.iterdir() if below.is_dir()]
+    return folder
 
 
 def unpack(path: Path, place: Path, limit: UnpackingLimit | None = None) -> Path:
