@@ -305,6 +305,24 @@ def test_cellprofiler(tmp_path):
     truth.check(read(file, "mif"), genes=[f"Intensity_MeanIntensity_{gene}" for gene in truth.genes])
 
 
+@pytest.mark.parametrize("at", [0, 5])
+def test_annotations_among_the_cells_of_qupath_are_left_out(tmp_path, at):
+    """They have neither an intensity nor, in old versions, an id."""
+    truth = make_truth()
+    cells = qupath(truth).astype(str)
+    drawn = pd.DataFrame("", index=range(2), columns=cells.columns).assign(**{"Object type": "Annotation"})
+    table = pd.concat([cells[:at], drawn, cells[at:]])
+    file = tmp_path / "measurements.tsv"
+    adata = read(write_text(file, table.to_csv(sep="\t", index=False)))
+    assert adata.obs_names.tolist() == list(truth.ids)
+    expected = f"2 of {len(truth.ids) + 2} rows are no cells (Object type: Annotation) and left out"
+    assert expected in adata.uns["notes"]
+    table.iloc[9, table.columns.get_loc(f"Cell: {truth.genes[0]} mean")] = "x"
+    write_text(file, table.to_csv(sep="\t", index=False))
+    with pytest.raises(ReadError, match="row 11, column .*'x' is no number"):
+        read(file)
+
+
 def test_qupath(tmp_path):
     truth = make_truth()
     file = write_text(tmp_path / "measurements.tsv", qupath(truth).to_csv(sep="\t", index=False))

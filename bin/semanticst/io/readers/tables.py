@@ -29,6 +29,7 @@ from semanticst.io.readers.column_names import (
 )
 from semanticst.io.readers.column_roles import roles, told_roles
 from semanticst.io.readers.mtx import read_mtx
+from semanticst.io.readers.object_types import only_cells
 from semanticst.io.readers.tabular import (
     R_IDS,
     Layout,
@@ -94,7 +95,7 @@ def read_single(file: Path, wanted: Wanted) -> ad.AnnData:
     Raises ReadError when a column is missing, when a feature has no number somewhere, and when the table holds several
     images that lie on top of each other.
     """
-    table = layout_of(file)
+    table, passed = only_cells(layout_of(file))
     ids_in = _id_column(table)
     cells, spatial, unit = _cells(table, ids_in, wanted.part_columns)
     no_features = roles(table.columns)
@@ -105,6 +106,7 @@ def read_single(file: Path, wanted: Wanted) -> ad.AnnData:
         # ids of several images repeat: which of them the table holds, says more
         check_sections(ids, pd.DataFrame(obs, index=cells.index), cells[list(spatial[:2])].to_numpy())
         only_once(ids, file)
+    notes = passed + notes
     notes.insert(0, f"taken for features: {len(features)} columns, {features[0]} to {features[-1]}")
     boxed = BOX if spatial[0] not in table.columns else ()
     used = {

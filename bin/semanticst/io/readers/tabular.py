@@ -55,10 +55,18 @@ class Layout:
     comments: list[str]
     first: tuple[str, ...] = ()
     """The values of the first row."""
+    left_out: tuple[int, ...] = ()
+    """Rows that are passed over, 0 for the first behind the header, in rising order."""
 
     def positions(self, names: Collection[str]) -> list[int]:
         """Positions of the columns that have one of ``names``, in the order of the file."""
         return [i for i, column in enumerate(self.columns) if column in names]
+
+    def line_of(self, row: int) -> int:
+        """The line of the file, from 1, that holds a row; 0 for the first row that is not left out."""
+        for passed in self.left_out:
+            row += passed <= row
+        return self.n_skipped + row + 1
 
 
 def layout_of(file: Path) -> Layout:
@@ -116,8 +124,9 @@ def chunks_of(table: Layout, types: dict[int, type], rows: int | None = None) ->
     """
     numbers = [i for i, kind in types.items() if kind is not str]
     n_good = 0
+    block = BLOCK // 8 if table.left_out else BLOCK  # text takes more memory than numbers
     try:
-        for chunk in _parse(table, types, rows or max(1, BLOCK // len(types))):
+        for chunk in _parse(table, types, rows or max(1, block // len(types))):
             if numbers and not np.isfinite(chunk[numbers].to_numpy()).all():
                 raise ValueError("a number is not finite")
             yield chunk
@@ -168,7 +177,7 @@ def read_counts(table: Layout, others: Collection[str]) -> tuple[pd.DataFrame, l
         )
     names, blocks = [], []
     truth = [i for i in features if table.first[i : i + 1] and table.first[i].strip('"').lower() in TRUTH]
-    if text == list(range(len(text))) and not truth:
+    if text == list(range(len(text))) and not truth and not table.left_out:
         pieces = _lines_of(table, len(text), features)
     else:
         types: dict[int, type] = {**dict.fromkeys(features, np.float32), **dict.fromkeys([*text, *truth], str)}
@@ -250,11 +259,17 @@ def _split(line: str, separator: str) -> list[str]:
 def _parse(table: Layout, types: dict[int, type], rows: int) -> Iterator[pd.DataFrame]:
     # without usecols, pandas refuses rows that are too long
     columns = sorted(types) if len(types) < len(table.columns) else None
+    # rows that are left out may hold no numbers
+    read_as = dict.fromkeys(types, str) if table.left_out else types
     with open_text(table.file) as opened:
-        yield from pd.read_csv(
-            opened, sep=table.separator, header=None, skiprows=table.n_skipped, usecols=columns, dtype=types,
+        for chunk in pd.read_csv(
+            opened, sep=table.separator, header=None, skiprows=table.n_skipped, usecols=columns, dtype=read_as,
             chunksize=rows, keep_default_na=False, na_values=[], low_memory=False,
-        )  # fmt: skip
+        ):  # fmt: skip
+            if table.left_out:
+                chunk = chunk[~chunk.index.isin(table.left_out)].astype(types)
+            if len(chunk):
+                yield chunk
 
 
 def _lines_of(table: Layout, n_text: int, features: list[int]) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
@@ -329,7 +344,7 @@ def _first_wrong(table: Layout, numbers: list[int], n_good: int) -> ReadError | 
 
 def _no_value(table: Layout, row: int, column: str, value: object, wanted: str = "number") -> ReadError:
     """row : 0 for the first row after the header."""
-    place = f"{table.file.name}: row {table.n_skipped + row + 1}, column {column}"
+    place = f"{table.file.name}: row {table.line_of(row)}, column {column}"
     if is_empty(value):
         return ReadError(f"{place}: {_how_empty(table, column)}")
     shown = f"'{value}' is no {wanted}"

@@ -1,0 +1,34 @@
+"""Rows of a table of QuPath that are no cells: annotations and cores of tissue arrays in a table of all objects."""
+
+from dataclasses import replace
+
+from semanticst.io.readers.tabular import Layout, chunks_of, read_columns
+from semanticst.io.several_sections import plain
+from semanticst.io.understood import cells_left_out
+
+COLUMN = "objecttype"
+DRAWN = {"annotation", "tmacore", "image", "root"}
+"""Objects that hold cells, as QuPath calls them."""
+ROWS = 1000
+"""Rows that are parsed at once to find the first cell."""
+
+
+def only_cells(table: Layout) -> tuple[Layout, list[str]]:
+    """The table without its rows of `DRAWN` objects, and a note with their number.
+
+    The table as it is where no column says the type of the objects, and where there are no others than these.
+    """
+    named = next((column for column in table.columns if plain(column) == COLUMN), None)
+    if named is None:
+        return table, []
+    kinds = read_columns(table, [named])[named]
+    drawn = kinds.map({kind: plain(kind) in DRAWN for kind in kinds.unique()}).to_numpy(dtype=bool)
+    if not drawn.any() or drawn.all():
+        return table, []
+    n, names = int(drawn.sum()), sorted(kinds[drawn].unique())
+    text = f"{n} of {len(drawn)} rows are no cells ({named}: {', '.join(names)}) and left out"
+    left_out = tuple(int(row) for row in drawn.nonzero()[0])
+    # what the first row holds says of what kind a column is
+    kept = replace(table, left_out=left_out)
+    rows = next(chunks_of(kept, dict.fromkeys(range(len(table.columns)), str), rows=ROWS))
+    return replace(kept, first=tuple(rows.iloc[0])), [cells_left_out(n, text)]
