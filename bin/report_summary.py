@@ -26,14 +26,15 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--niche-names", type=EXISTING_FILE, help="CSV with niche and name: how niches are called.")
 @click.option("--explorer", is_flag=True, help="The run has an explorer: findings lead to their sections in it.")
 @click.option("--mapped", is_flag=True, help="The samples were mapped onto a model: its niches are theirs.")
+@click.option("--uncorrected", is_flag=True, help="Batches were not corrected for (--features_harmony false).")
 @outdir_option
-def report_summary(qc, described, associations, niche_maps, niche_names, explorer, mapped, outdir):
+def report_summary(qc, described, associations, niche_maps, niche_names, explorer, mapped, uncorrected, outdir):
     """Write what a run found: summary.json, and sections of the report: its first page, and maps by group."""
     from semanticst.plotting.niche_names import names_from
     from semanticst.report.write_summary import write_summary
 
     with names_from(niche_names):
-        write_summary(qc, outdir, described, associations, explorer, niche_maps, mapped)
+        write_summary(qc, outdir, described, associations, explorer, niche_maps, mapped, not uncorrected)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from semanticst.mqc.multiqc import INTEGRATION, Column, Section
 
 MOST_LEVELS, MOST_ROWS = 6, 60
 """Levels of a contrast with a column each; batches in the report."""
+NEARLY_ALL = 0.8
+"""Share of the patients that are a batch of their own from which on batch and patient are the same."""
 
 
 def batch_table(qc: pd.DataFrame, records: Sequence[dict]) -> pd.DataFrame:
@@ -39,15 +41,29 @@ def batch_table(qc: pd.DataFrame, records: Sequence[dict]) -> pd.DataFrame:
     return table
 
 
-def own_batches(qc: pd.DataFrame) -> str:
-    """A caution where every batch holds one patient, so that a correction takes the patient's own biology away."""
+def own_batches(qc: pd.DataFrame, corrected: bool = True, mapped: bool = False) -> str:
+    """A caution where (nearly) every patient is a batch of its own, so that the two cannot be told apart.
+
+    corrected : whether batches are corrected for. mapped : whether the samples are mapped onto a model, whose
+    correction cannot be switched off.
+    """
     used = qc[~qc["status"].isin(["fail", "excluded"])]
-    patients = used[used["batch"].notna()].groupby("batch")["patient"].nunique()
-    if len(patients) < 2 or patients.max() > 1:
+    used = used[used["batch"].notna() & (used["batch"] != "")]
+    in_batch = used.groupby("batch")["patient"].nunique()
+    alone = used.loc[used["batch"].map(in_batch) == 1, "patient"].nunique()
+    if len(in_batch) < 2 or alone < max(2, NEARLY_ALL * used["patient"].nunique()):
         return ""
+    n = int((in_batch == 1).sum())
+    text = f"Each of the {n} batches holds" if n == len(in_batch) else f"{n} of {len(in_batch)} batches hold only"
+    if not corrected:
+        return (
+            f"{text} one patient: what differs between batches cannot be told from what differs between patients. "
+            "Name the slide or run in the column batch."
+        )
+    advice = "" if mapped else ", or use --features_harmony false"
     return (
-        f"Each of the {len(patients)} batches holds one patient: a batch correction takes the patient's own biology "
-        "for a batch and shrinks it. Name the slide or run in the column batch, or use --features_harmony false."
+        f"{text} one patient: a batch correction takes the patient's own biology for a batch and shrinks it. "
+        f"Name the slide or run in the column batch{advice}."
     )
 
 

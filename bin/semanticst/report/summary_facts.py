@@ -10,6 +10,7 @@ import pandas as pd
 from semanticst.association.checks.arbitrary_cuts import is_supported
 from semanticst.association.output.all_contrasts import all_tests
 from semanticst.association.output.summary_text import SAME_SIGN, plural
+from semanticst.association.stats.results import FEW_EVENTS, FEW_PERMUTATIONS, SIGNIFICANT
 from semanticst.describe.overview import UNSURE
 from semanticst.errors import BadInput, Problem
 from semanticst.plotting.palette import niche_name
@@ -36,7 +37,7 @@ _NICHE_COLUMNS = ("niche", "n_cells", "share", "n_samples", "n_patients", "stabi
                   "cell_types")  # fmt: skip
 _EFFECT = ("effect", "effect_type", "ci_low", "ci_high", "hazard_ratio", "hazard_ratio_low", "hazard_ratio_high",
            "percentage_points", "percentage_points_low", "percentage_points_high", "p", "q", "q_run", "n_patients",
-           "n_events", "members_same_sign", "warnings")  # fmt: skip
+           "n_events", "members_same_sign", "p_given_types", "warnings")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -231,11 +232,30 @@ def _cautions(inputs: Inputs, cohort: dict, niches: dict | None, contrasts: list
         if sensitive:
             text = f"{contrast['contrast']}: {plural(len(sensitive), 'finding')} with another sign in some clusterings."
             said.append(_caution(text, contrast["section"]))
+        said += [_caution(f"{contrast['contrast']}: {text}.", contrast["section"]) for text in _weak_findings(contrast)]
     warnings: dict[str, list[str]] = {}
     for contrast in contrasts:
         for warning in contrast["warnings"]:
             warnings.setdefault(warning, []).append(contrast["contrast"])
     said += [_caution(f"{few(names)}: {text}.", f"association_{names[0]}") for text, names in warnings.items()]
+    return said
+
+
+def _weak_findings(contrast: dict) -> list[str]:
+    """What weakens some findings of a contrast; what holds for all its rows is a warning of the contrast."""
+    own = [set((f["warnings"] or "").split("; ")) - set(contrast["warnings"]) for f in contrast["findings"]]
+    few_events = sum(any(FEW_EVENTS in w for w in warnings) for warnings in own)
+    few_permutations = sum(any(FEW_PERMUTATIONS in w for w in warnings) for warnings in own)
+    gone = sum(f["p_given_types"] is not None and f["p_given_types"] > SIGNIFICANT for f in contrast["findings"])
+    said = []
+    if few_events:
+        said.append(f"{plural(few_events, 'finding')} with so few events that the estimate is pulled towards no effect")
+    if few_permutations:
+        patients = "with so few patients that p rests on the t distribution"
+        said.append(f"{plural(few_permutations, 'finding')} {patients}")
+    if gone:
+        types = f"not seen any more given the proportions of cell types (p > {SIGNIFICANT})"
+        said.append(f"{plural(gone, 'finding')} {types}")
     return said
 
 

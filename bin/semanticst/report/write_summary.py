@@ -25,19 +25,23 @@ def write_summary(
     explorer: bool = False,
     n_maps: int = 12,
     mapped: bool = False,
+    corrected: bool = True,
 ) -> None:
     """Write ``summary.json``, and sections of the report: the first page, maps of ``n_maps`` sections, batches.
 
     qc : ``qc.csv``. described : folder with ``niche_overview.csv``, ``niche_counts.csv`` and ``niches.csv.gz``, or None
     where the run ended before. associations : folder with ``{contrast}.association.json``, or None.
     explorer : whether the run has one, to which findings lead. mapped : whether samples were mapped onto a model.
+    corrected : whether batches were corrected for.
 
     Raises BadInput when one of them cannot be read or lacks what is needed.
     """
     inputs = read_inputs(qc, described, associations, mapped)
-    caution = own_batches(inputs.qc)
+    caution = own_batches(inputs.qc, corrected, mapped)
     if caution:
-        inputs = replace(inputs, cautions=[*inputs.cautions, {"text": caution, "section": "batches"}])
+        # a run that ended with quality control has no section of batches
+        section = "qc_status" if described is None else "batches"
+        inputs = replace(inputs, cautions=[*inputs.cautions, {"text": caution, "section": section}])
     summary = summarise(inputs)
     if described is not None:
         batch_section(outdir, batch_table(inputs.qc, inputs.records), caution)

@@ -51,6 +51,30 @@ def test_paragraph_without_a_finding_says_what_could_have_been_found():
     assert f"an effect of about {result.primary['detectable_effect'].median():.2f}" in text
 
 
+def test_what_could_have_been_found_has_a_unit_and_is_no_absurd_number():
+    """The logarithm of 40 000 times stood there as "an effect of about 10.68"."""
+    result = make_cohort((6, 6)).ask("groups", column="group")
+    least = result.primary["detectable_effect"].median()
+    assert f"an effect of about {least:.2f} (CLR difference, {np.exp(least):.1f} times) would have been" in paragraph(
+        result
+    )
+    result.table["detectable_effect"] = result.table["detectable_effect"].where(lambda x: x.isna(), 10.68)
+    text = paragraph(result)
+    assert "Even effects of 20 times would mostly have been missed at p < 0.05 / 5" in text
+    assert "10.68" not in text
+
+
+def test_percentage_points_of_another_sign_are_left_out():
+    """A sentence said: less of it, -0.11 per SD, +0.3 percentage points."""
+    result = make_cohort((8, 8)).ask("continuous", column="x")
+    row = row_of(result, 1)
+    same, other = (row.copy() for _ in range(2))
+    same["percentage_points"] = abs(row["percentage_points"]) * np.sign(row["effect"])
+    other["percentage_points"] = -same["percentage_points"]
+    assert "percentage points" in finding(result, same)
+    assert "percentage points" not in finding(result, other)
+
+
 def test_three_groups_are_answered_by_the_test_over_all_of_them():
     """A bold q in the table and "nothing passes" above it contradicted each other."""
     result = make_cohort((9, 9, 9), effect=1.2).ask("groups", column="group")

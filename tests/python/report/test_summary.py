@@ -11,6 +11,7 @@ from clinical_helpers import make_cohort
 from helpers import ASSETS, ROOT, invoke
 from report_helpers import write_cohort
 from semanticst.association.output.write import record
+from semanticst.association.stats.results import FEW_EVENTS, FEW_PERMUTATIONS
 from semanticst.errors import BadInput
 from semanticst.report.batches import batch_table, own_batches
 from semanticst.report.overview_maps import groups_of, sections_to_show
@@ -279,3 +280,67 @@ def test_each_patient_a_batch_of_its_own_is_a_caution(tmp_path):
     assert "Each of the 12 batches holds one patient" in caution["text"]
     section = json.loads((tmp_path / "batches_mqc.json").read_text())
     assert "takes the patient&#x27;s own biology" in section["description"]
+
+
+def batches_of(*names: str) -> pd.DataFrame:
+    qc = pd.DataFrame({"sample": [f"s{i}" for i in range(len(names))], "batch": names, "status": "pass"})
+    return qc.assign(patient=qc["sample"].str.replace("s", "p"))
+
+
+def test_nearly_all_patients_a_batch_of_their_own_is_a_caution_too():
+    said = own_batches(batches_of(*map(str, range(10)), "x", "x"))
+    assert said.startswith("10 of 11 batches hold only one patient: a batch correction takes")
+    assert own_batches(batches_of("a", "b", "x", "x", "x", "x")) == ""
+    one = batches_of("a", "b").assign(patient="p0")
+    assert own_batches(one) == ""
+
+
+def test_harmony_is_advised_against_only_where_it_ran_and_can_be_left_out():
+    qc = batches_of("a", "b", "c")
+    assert "--features_harmony false" in own_batches(qc)
+    assert "--features_harmony" not in own_batches(qc, mapped=True)
+    off = own_batches(qc, corrected=False)
+    assert "--features_harmony" not in off
+    assert "cannot be told from what differs between patients" in off
+
+
+@pytest.mark.parametrize(("more", "advised"), [((), True), (("--uncorrected",), False), (("--mapped",), False)])
+def test_after_quality_control_the_caution_leads_to_the_samples(tmp_path, more, advised):
+    (tmp_path / "qc.csv").write_text(QC + "".join(f"s{i},p{i},b{i},xenium,pass,,144\n" for i in range(12)))
+    result = invoke("report_summary", "--qc", tmp_path / "qc.csv", *more, "--outdir", tmp_path)
+    assert result.exit_code == 0, result.stderr
+    [caution] = json.loads((tmp_path / "summary.json").read_text())["cautions"]
+    assert caution["section"] == "qc_status"
+    assert ("--features_harmony" in caution["text"]) is advised
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("warnings", f"only 4.0 {FEW_EVENTS}: penalised", "so few events that the estimate is pulled"),
+        ("warnings", f"so few patients (70 permutations) that {FEW_PERMUTATIONS}", "p rests on the t distribution"),
+        ("p_given_types", 0.2, "not seen any more given the proportions of cell types (p > 0.05)"),
+        ("p_given_types", 0.01, ""),
+        ("warnings", "another one", ""),
+    ],
+)
+def test_what_weakens_a_finding_is_a_caution_of_the_run(column, value, said):
+    told = asked(2.5)
+    found = next(entry for entry in told["found"] if entry["niche"] == "2")
+    row = next(r for r in told["rows"] if all(r[k] == found[k] for k in ("niche", "feature", "comparison")))
+    cautions = summarise(Inputs(qc_of(20), records=[told]))["cautions"]
+    row[column] = value
+    more = [c for c in summarise(Inputs(qc_of(20), records=[told]))["cautions"] if c not in cautions]
+    if not said:
+        assert more == []
+        return
+    assert more == [{"text": more[0]["text"], "section": "association_c"}]
+    assert more[0]["text"].startswith("c: 1 finding ")
+    assert said in more[0]["text"]
+    told["warnings"] = [str(value)]
+    if column == "warnings":
+        # it holds for all rows, and stands there as one of the contrast
+        assert not any(
+            said in c["text"] and "1 finding" in c["text"]
+            for c in summarise(Inputs(qc_of(20), records=[told]))["cautions"]
+        )

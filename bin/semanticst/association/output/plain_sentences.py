@@ -6,6 +6,7 @@ import pandas as pd
 from semanticst.association.associate import Association
 from semanticst.association.checks.echo import ECHO
 from semanticst.association.output.summary_text import (
+    MOST_TIMES,
     borderline,
     compared_levels,
     feature_name,
@@ -17,9 +18,6 @@ from semanticst.association.output.summary_text import (
     unit_words,
 )
 from semanticst.association.stats.results import OMNIBUS, SIGNIFICANT
-
-MOST_TIMES = 20
-"""Ratio of proportions, or of hazards, beyond which it does not matter how much more would have been found."""
 
 
 def findings(result: Association) -> list[dict]:

@@ -19,6 +19,8 @@ SAME_SIGN = 0.9
 """Share of the base clusterings that a finding should share its sign with."""
 MOST_FINDINGS = 5
 """Findings spelled out; the table has the rest."""
+MOST_TIMES = 20
+"""Ratio of proportions, or of hazards, beyond which it does not matter how much more would have been found."""
 NAMED_MARKERS = 3
 """Markers of a niche that are named."""
 
@@ -169,8 +171,12 @@ def without_cells(row: pd.Series) -> str:
 
 
 def points(row: pd.Series) -> str:
-    """The effect on shares of cells in percentage points, where there is one."""
-    if pd.isna(row["percentage_points"]):
+    """The effect on shares of cells in percentage points, where there is one of the sign of the effect itself.
+
+    A mean of shares rests on few patients with much of a niche, and may go the other way than one of log-ratios: beside
+    it, "less of it" and "+0.3 percentage points" would stand in one sentence.
+    """
+    if not row["percentage_points"] * row["effect"] > 0:
         return ""
     interval = f"95 % CI {row['percentage_points_low']:.1f} to {row['percentage_points_high']:.1f}"
     return f", {row['percentage_points']:+.1f} percentage points ({interval})"
@@ -238,17 +244,32 @@ def cautions(result: Association) -> list[str]:
 def detectable_sentence(result: Association) -> str:
     """What would have been found, for each kind of feature in its own unit, after correction for the tests."""
     rows = result.effects[result.effects["detectable_effect"].notna()]
-    effects = []
-    for scale, of_scale in rows.groupby("effect_type", sort=False):
-        least = of_scale["detectable_effect"].median()
-        unit = f" ({unit_words(scale)})" if len(rows["effect_type"].unique()) > 1 else ""
-        if result.contrast.type == "survival":
-            effects.append(f"a hazard ratio of about {np.exp(least):.1f} (or {np.exp(-least):.2f}) per SD")
-        else:
-            effects.append(f"an effect of about {least:.2f}{unit}")
     n = int(rows["n_tests"].iloc[0])
     level = f"0.05 / {n} (what q asks of the smallest p)" if n > 1 else "0.05"
-    return f"With these patients {' or '.join(effects)} would have been found with 80 % power at p < {level}."
+    least = {str(kind): float(of["detectable_effect"].median()) for kind, of in rows.groupby("effect_type", sort=False)}
+    hopeless = [kind for kind, effect in least.items() if is_ratio(kind) and effect > np.log(MOST_TIMES)]
+    effects = [_least_effect(kind, effect, result.contrast) for kind, effect in least.items() if kind not in hopeless]
+    sentences = []
+    if hopeless:
+        sentences.append(f"Even effects of {MOST_TIMES} times would mostly have been missed at p < {level}.")
+    if effects:
+        found = f"{' or '.join(effects)} would have been found with 80 % power at p < {level}."
+        sentences.append(f"With these patients {found}")
+    return " ".join(sentences)
+
+
+def is_ratio(effect_type: str) -> bool:
+    """Whether an effect of this type is a logarithm (base e), of which one can say how many times."""
+    return effect_type.startswith(("clr", "log_hazard_ratio"))
+
+
+def _least_effect(effect_type: str, least: float, contrast: Contrast) -> str:
+    """An effect that would have been found, in words with its unit."""
+    if contrast.type == "survival":
+        return f"a hazard ratio of about {np.exp(least):.1f} (or {np.exp(-least):.2f}) per SD"
+    unit = unit_words(effect_type)
+    times = f", {np.exp(least):.1f} times" if is_ratio(effect_type) else ""
+    return f"an effect of about {least:.2f} ({unit}{times})"
 
 
 def borderline(low: float, high: float, adjusted: float, none: float = 0.0) -> str:

@@ -20,6 +20,7 @@ from semanticst.association.stats.permutation import (
     permuted_t,
     sign_flips_of,
 )
+from semanticst.association.stats.results import FEW_PERMUTATIONS
 from semanticst.association.stats.sensitivity import leave_one_out
 from semanticst.association.stats.unequal_groups import (
     CochranT,
@@ -273,7 +274,7 @@ def floor_warning(permutations: Rearrangements, source: str, below: bool) -> lis
     if source == FLOOR:
         return [f"no smaller p is possible ({len(permutations)} permutations, and a group that does not vary)"]
     if below or 2 / len(permutations) > COARSE:
-        return [f"so few patients ({len(permutations)} permutations) that a small p rests on the t distribution"]
+        return [f"so few patients ({len(permutations)} permutations) that {FEW_PERMUTATIONS}"]
     return []
 
 

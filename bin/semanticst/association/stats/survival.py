@@ -18,7 +18,7 @@ from semanticst.association.stats.cox import NOT_COVARIATES, CoxFit, fit_cox, le
 from semanticst.association.stats.linear_contrast import Settings, border_warning, sign_warning, untestable_feature
 from semanticst.association.stats.linear_model import nuisance_basis
 from semanticst.association.stats.permutation import MODELLED
-from semanticst.association.stats.results import PRIMARY
+from semanticst.association.stats.results import FEW_EVENTS, PRIMARY
 
 EFFECT = "log_hazard_ratio_per_sd"
 EVENTS_PER_VARIABLE = 10
@@ -96,9 +96,7 @@ def _row(design: Design, base: pd.DataFrame, y: np.ndarray, shown: np.ndarray, s
     ]
     fit, penalised, per_variable = _fit(base, y)
     if per_variable < EVENTS_PER_VARIABLE:
-        notes.append(
-            f"only {per_variable:.1f} events per variable: the estimate is pulled towards no effect (penalised fit)"
-        )
+        notes.append(f"only {per_variable:.1f} {FEW_EVENTS}: the estimate is pulled towards no effect (penalised fit)")
     elif penalised:
         notes.append("perfect separation of the events: penalised fit")
     if fit is None:
