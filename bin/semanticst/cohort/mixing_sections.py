@@ -3,19 +3,23 @@
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from semanticst.cohort.mixing import MOST_JUDGED, NEIGHBOURS
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import INTEGRATION, Column, Section
-from semanticst.plotting.palette import niche_colour, niche_name
+from semanticst.plotting.palette import niche_colour, niche_marker, niche_name
 from semanticst.plotting.section_axes import save_small
-from semanticst.plotting.style import FAINT, STYLE, new_figure
+from semanticst.plotting.style import FAINT, INK, STYLE, new_figure
 
 MOST_NAMED = 12
-"""Values of a label that have a legend."""
+"""Values of a label that have a legend; niches have one, however many they are."""
+MOST_BY_COLOUR = 8
+"""Niches above which each has its number in the map."""
 _WORDS = {"batch": "Batch", "patient": "Patient", "sample": "Sample", "cell_type": "Cell type"}
 _MAPPED = ("niche", "batch", "patient")
 _LEGEND_DOT = 4
@@ -52,7 +56,8 @@ def _stages_of(table: pd.DataFrame) -> list[str]:
 def map_figure(table: pd.DataFrame) -> Figure:
     """Cells by niche, batch and patient (columns) at each stage (rows). table : as `mixing.map_of_cells` returns it."""
     stages = _stages_of(table)
-    figure = new_figure(3.4 * len(_MAPPED), 3.4 * len(stages) + 0.6)
+    rows = max(0, -(-table["niche"].nunique() // 3) - 4)  # of the legend, above those of MOST_NAMED
+    figure = new_figure(3.4 * len(_MAPPED), 3.4 * len(stages) + 0.6 + 0.18 * rows)
     axes = figure.subplots(len(stages), len(_MAPPED), squeeze=False)
     for row, stage in zip(axes, stages):
         for ax, label in zip(row, _MAPPED):
@@ -74,13 +79,17 @@ def _draw(ax: Axes, table: pd.DataFrame, stage: str, label: str) -> bool:
     values = sorted(
         table[label].unique(), key=(lambda v: (int(v), "")) if label == "niche" else (lambda v: (0, str(v)))
     )
-    named = 1 < len(values) <= MOST_NAMED
+    named = 1 < len(values) <= MOST_NAMED or (label == "niche" and len(values) > 1)
     size = max(0.4, min(4, 20_000 / max(len(table), 1)))
     # at random order no label lies over all others
     order = table.sample(frac=1, random_state=0)
     colour = {value: niche_colour(int(value) if label == "niche" else k + 1) for k, value in enumerate(values)}
-    x, y = order[f"{stage}_1"], order[f"{stage}_2"]
-    ax.scatter(x, y, s=size, c=order[label].map(colour), linewidths=0)
+    marker = {value: niche_marker(int(value)) if label == "niche" else "o" for value in values}
+    for shape, cells in order.groupby(order[label].map(marker), sort=False):
+        x, y = cells[f"{stage}_1"], cells[f"{stage}_2"]
+        ax.scatter(x, y, s=size, c=cells[label].map(colour), marker=str(shape), linewidths=0)
+    if label == "niche" and len(values) > MOST_BY_COLOUR:
+        _number(ax, table, stage)
     if named:
         for value in values:
             name = niche_name(int(value)) if label == "niche" else str(value)
@@ -89,6 +98,7 @@ def _draw(ax: Axes, table: pd.DataFrame, stage: str, label: str) -> bool:
                 [],
                 s=size,
                 color=colour[value],
+                marker=marker[value],
                 label=name if len(name) < 20 else f"{name[:19]}\N{HORIZONTAL ELLIPSIS}",
             )
     ax.set_xticks([])
@@ -97,6 +107,15 @@ def _draw(ax: Axes, table: pd.DataFrame, stage: str, label: str) -> bool:
     ax.margins(0.05)
     ax.spines[:].set(visible=True, color=FAINT, linewidth=0.6)
     return named
+
+
+def _number(ax: Axes, table: pd.DataFrame, stage: str) -> None:
+    """The number of each niche at the cell of it that is nearest to the middle (median) of its cells."""
+    for niche, cells in table.groupby("niche"):
+        xy = cells[[f"{stage}_1", f"{stage}_2"]].to_numpy()
+        x, y = xy[np.argmin(((xy - np.median(xy, axis=0)) ** 2).sum(axis=1))]
+        ax.text(x, y, str(niche), fontsize=7, ha="center", va="center", color=INK,
+                path_effects=[withStroke(linewidth=2.5, foreground="white")])  # fmt: skip
 
 
 def mixing_section(outdir: Path, table: pd.DataFrame) -> None:

@@ -13,7 +13,7 @@ from semanticst.describe.niche_tree import report_tree
 from semanticst.describe.overview import UNSURE, by_modality
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import NICHES, QC, Column, Section
-from semanticst.plotting.palette import niche_colour, niche_name
+from semanticst.plotting.palette import bar_colour, niche_colour, niche_name
 from semanticst.units import percent
 
 LOW_AGREEMENT = 0.5
@@ -198,7 +198,7 @@ def _composition(outdir: Path, counts: pd.DataFrame) -> None:
         "One bar per sample, proportions of its cells. These proportions, over all samples of a patient, are what is "
         "compared with the clinical outcome.",
     )
-    colours = {niche_name(niche): niche_colour(niche) for niche in counts["niche"].unique()}
+    colours = {niche_name(niche): bar_colour(niche) for niche in counts["niche"].unique()}
     multiqc.bars(outdir, section, cells.to_dict("index"), y="Cells", colours=colours)
 
 

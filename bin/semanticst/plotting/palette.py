@@ -26,6 +26,17 @@ def niche_colour(niche: int) -> str:
     return _COLOURS[(niche - 1) % len(_COLOURS)]
 
 
+def bar_colour(niche: int) -> str:
+    """`niche_colour` for bars that have neither shape nor hatch: paler, then darker where the list of colours repeats.
+
+    Raises ValueError for a niche below 1.
+    """
+    colour = niche_colour(niche)
+    towards, share = ((0, 0.0), (255, 0.45), (0, 0.35))[(niche - 1) // len(_COLOURS) % 3]
+    parts = (round((1 - share) * part + share * towards) for part in bytes.fromhex(colour[1:]))
+    return "#" + "".join(f"{part:02X}" for part in parts)
+
+
 def niche_marker(niche: int) -> str:
     """Shape of a niche's dots in maps: a circle, and another one each time that the list of colours repeats."""
     return "o^sD"[(niche - 1) // len(_COLOURS) % 4]

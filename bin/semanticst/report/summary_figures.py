@@ -16,7 +16,7 @@ from semanticst.association.output.summary_text import feature_name, is_share, p
 from semanticst.association.output.time_words import time_label
 from semanticst.association.stats.results import OMNIBUS, PAIRWISE, PRIMARY, SIGNIFICANT
 from semanticst.plotting.niche_maps import draw_section
-from semanticst.plotting.palette import niche_colour, niche_name
+from semanticst.plotting.palette import niche_colour, niche_hatch, niche_name
 from semanticst.plotting.section_axes import save_small
 from semanticst.plotting.style import FAINT, INK, STYLE, new_figure, row_colour
 from semanticst.report.overview_maps import groups_of, sections_to_show
@@ -175,7 +175,8 @@ def _composition(counts: pd.DataFrame) -> tuple[str, Figure]:
     ax = figure.subplots()
     left = np.zeros(len(share))
     for niche in share:
-        ax.barh(range(len(share)), share[niche], left=left, color=niche_colour(int(niche)), height=0.85)
+        ax.barh(range(len(share)), share[niche], left=left, color=niche_colour(int(niche)), height=0.85,
+                hatch=niche_hatch(int(niche)))  # fmt: skip
         left += share[niche].to_numpy()
     ax.set_yticks(range(len(share)), [_short(name, 18) for name in share.index], fontsize=6)
     ax.invert_yaxis()

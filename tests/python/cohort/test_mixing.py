@@ -105,6 +105,27 @@ def test_maps_are_apart_and_say_how_many_patients_have_no_name():
     assert [ax.get_legend() is not None for ax in axes] == [False, False, False, True, False, False]
 
 
+def test_many_niches_are_told_apart_in_the_map():
+    n = 30 * 6
+    cells = pd.DataFrame({"niche": np.arange(n) % 30 + 1, "batch": "b1", "patient": "p1"})
+    cells[["before_1", "before_2"]] = (
+        np.random.default_rng(0).normal(scale=0.1, size=(n, 2)) + 3 * cells[["niche"]].to_numpy()
+    )
+    axes = map_figure(cells).axes[0]
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert names == [f"Niche {k}" for k in range(1, 31)]
+    assert [text.get_text() for text in axes.texts] == [str(k) for k in range(1, 31)]
+    for text in axes.texts:
+        # at a cell of the niche
+        own = cells.loc[cells["niche"] == int(text.get_text()), ["before_1", "before_2"]].to_numpy()
+        assert (own == text.get_position()).all(axis=1).any()
+    dots = [(len(handle.get_paths()[0].vertices), tuple(handle.get_facecolor()[0]))
+            for handle in axes.get_legend().legend_handles]  # fmt: skip
+    assert len(set(dots)) == 30
+    few = map_figure(cells[cells["niche"] <= 8]).axes[0]
+    assert not few.texts
+
+
 def test_few_cells_are_drawn_and_the_same_each_time(tmp_path):
     cohort = integrated(0)
     cohort.obsm["X_pca"] = cohort.obsm["X_pca_harmony"]
