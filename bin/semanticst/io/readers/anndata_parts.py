@@ -4,7 +4,6 @@ Groups of h5py and of zarr are read alike. Only what is needed is loaded, so tha
 costs no memory.
 """
 
-import re
 from collections.abc import Callable
 
 import anndata as ad
@@ -13,30 +12,23 @@ import pandas as pd
 import scipy.sparse as sp
 from anndata.io import read_elem
 
-from semanticst.constants import LAYER_COUNTS, UNS, FeatureType, Obsm
+from semanticst.constants import UNS, Obsm
 from semanticst.io.coordinates import UM_PER, same_places
 from semanticst.io.gene_names import IDS, SYMBOLS
 from semanticst.io.proteins import protein_key
+from semanticst.io.readers.anndata_values import is_array, other_counts, perhaps_counts, values_of
 from semanticst.io.readers.base import ReadError, Wanted
 from semanticst.io.readers.column_names import spatial_pair, spatial_pairs
 from semanticst.io.readers.pictures import object_picture
 from semanticst.io.readers.visium import MIRRORED, SPOT_UM, is_mirrored, spacing_scale
 from semanticst.io.several_sections import plain
 from semanticst.io.sparse import load_csr
-from semanticst.io.values import strange_frequencies
 
-COUNTS_NAME = re.compile(r"count|raw|umi", re.IGNORECASE)
-"""Layers that may hold counts."""
-NO_COUNTS_NAME = re.compile(r"log|norm|scaled|binar|mask|unspliced|ambiguous|smooth|imput|denois", re.IGNORECASE)
-"""Of these, layers that do not, whole as their numbers may be."""
-CORRECTED = re.compile(r"sct|correct", re.IGNORECASE)
-"""Layers of counts that a model changed (sctransform), behind those of what was counted."""
 KEYS = ("spatial", "X_spatial", "spatial_coords", "X_spatial_coords", "coordinates", "X_centroids", "X_coordinates")
 """Of obsm, the first that is there: scanpy and squidpy; Curio Seeker and the converters of Seurat objects; others."""
 ON_ARRAY = ("array_col", "array_row")
 OF_SLIDE = "spatial_fov"
 """squidpy's reader of CosMx writes coordinates inside each field of view as ``spatial``, those on the slide as this."""
-SAMPLED = 1 << 20
 UNKNOWN = "unknown"
 
 Check = Callable[[object], None]
@@ -52,7 +44,7 @@ def read_object(group, wanted: Wanted, check: Check = lambda array: None) -> ad.
     for part in ("obs", "var"):
         if part not in group:
             raise ReadError(f"not an AnnData object: it has no '{part}'")
-        if _is_array(group[part]):
+        if is_array(group[part]):
             raise ReadError("written by anndata older than 0.7; read and write it again with a newer anndata")
         if "_index" in group[part].attrs:
             _check_all(group[part][group[part].attrs["_index"]], check)
@@ -82,97 +74,9 @@ def read_object(group, wanted: Wanted, check: Check = lambda array: None) -> ad.
     return adata
 
 
-def values_of(group, stated: str) -> tuple[str, list[str]]:
-    """Where the values are that are read, and a note when it is not X.
-
-    Counts decide on every threshold, and objects come with logarithms in X and counts in ``raw`` (CELLxGENE, Seurat's
-    converters) or in a layer of any name. stated : feature type of the samplesheet; intensities stay where they are.
-    """
-    layers = list(group["layers"]) if "layers" in group else []
-    usual = [f"layers/{LAYER_COUNTS}"] if LAYER_COUNTS in layers else []
-    usual += ["X"] if "X" in group else []
-    others = ["raw/X"] if "raw" in group and "X" in group["raw"] and "var" in group["raw"] else []
-    named = [name for name in layers if _may_hold_counts(name)]
-    others += [f"layers/{name}" for name in sorted(named, key=lambda name: bool(CORRECTED.search(name)))]
-    if not usual + others:
-        raise ReadError("there is no X and no layers['counts']")
-    candidates = usual + others
-    if stated in ("", FeatureType.COUNTS):
-        # what is all 0 and 1 may be a mask beside the counts; it may also be counts of few molecules
-        of = [path for path in candidates if holds_counts(group[path])]
-        counts = next((path for path in of if holds_counts(group[path], least=2)), next(iter(of), None))
-    else:
-        counts = None
-    taken = counts or candidates[0]
-    if taken == "X":
-        return taken, []
-    if taken == f"layers/{LAYER_COUNTS}" or counts is None:
-        return taken, [f"{taken} is taken, not X"]
-    return taken, [f"{taken} is taken, not {usual[0] if usual else 'X'}: it holds whole numbers (counts)"]
-
-
-def _may_hold_counts(layer: str) -> bool:
-    return layer != LAYER_COUNTS and bool(COUNTS_NAME.search(layer)) and not NO_COUNTS_NAME.search(layer)
-
-
-def perhaps_counts(group, taken: str, stated: str) -> list[str]:
-    """A warning where the values that are read are no counts, and a layer whose name says nothing may hold them."""
-    if stated not in ("", FeatureType.COUNTS) or "layers" not in group or holds_counts(group[taken]):
-        return []
-    found = [name for name in group["layers"] if holds_counts(group[f"layers/{name}"], least=2)]
-    return [
-        f"layers/{name} holds whole numbers, {taken} none: if these are the counts, call the layer counts"
-        for name in found
-    ]
-
-
-def other_counts(group, taken: str, stated: str) -> list[str]:
-    """A warning where a layer of counts is read, and others, whose names say so too, hold other ones."""
-    if stated not in ("", FeatureType.COUNTS) or not taken.startswith("layers/") or not holds_counts(group[taken]):
-        return []
-    names = [name for name in group["layers"] if name == LAYER_COUNTS or _may_hold_counts(name)]
-    paths = [f"layers/{name}" for name in names if f"layers/{name}" != taken]
-    others = [path for path in paths if holds_counts(group[path], least=2) and _differ(group[path], group[taken])]
-    if not others:
-        return []
-    return [
-        f"several layers hold counts: {taken} is taken, not {', '.join(others)}; if another holds what was counted, "
-        "call it counts"
-    ]
-
-
-def _differ(one, other) -> bool:
-    """Whether two stored matrices of one form differ in the first of their values."""
-    if _is_array(one) != _is_array(other) or one.attrs.get("encoding-type") != other.attrs.get("encoding-type"):
-        return True
-    a, b = (stored if _is_array(stored) else stored["data"] for stored in (one, other))
-    rows = max(1, SAMPLED // max(1, int(np.prod(a.shape[1:]))))
-    return a.shape != b.shape or not np.array_equal(a[:rows], b[:rows])
-
-
-def holds_counts(stored, least: float = 0) -> bool:
-    """Whether whole numbers above 0 are stored, of which one reaches ``least``, and which are no rounded logarithms.
-
-    Looks at the first and the last of many values.
-    """
-    values = stored if _is_array(stored) else stored.get("data")
-    if values is None or values.dtype.kind not in "biuf" or not np.prod(values.shape):
-        return False
-    rows = max(1, SAMPLED // max(1, int(np.prod(values.shape[1:]))))
-    pieces = [np.asarray(values[:rows])]
-    if values.shape[0] > 2 * rows:
-        pieces.append(np.asarray(values[-rows:]))
-    # an empty layer is none of counts
-    return any(piece.any() and piece.max() >= least for piece in pieces) and all(
-        piece.dtype.kind == "b"
-        or bool((piece >= 0).all() and (piece == np.floor(piece)).all() and not strange_frequencies(piece))
-        for piece in pieces
-    )
-
-
 def read_matrix(stored, check: Check = lambda array: None):
     """CSR float32 for what is stored by row, else as anndata reads it."""
-    if _is_array(stored):
+    if is_array(stored):
         check(stored)
         return read_elem(stored)
     for name in ("data", "indices"):
@@ -298,8 +202,8 @@ def _visium_scale(
         if is_mirrored(array, pixels):
             notes.append(MIRRORED)
         return um, "spacing of spots of 100 um"
-    held = uns["spatial"] if "spatial" in uns and not _is_array(uns["spatial"]) else {}
-    libraries = [held[name] for name in held if not _is_array(held[name])]
+    held = uns["spatial"] if "spatial" in uns and not is_array(uns["spatial"]) else {}
+    libraries = [held[name] for name in held if not is_array(held[name])]
     factors = [library["scalefactors"] for library in libraries if "scalefactors" in library]
     if len(factors) == 1 and "spot_diameter_fullres" in (factors := factors[0]):
         diameter = float(read_elem(factors["spot_diameter_fullres"]))
@@ -319,9 +223,5 @@ def _names_added(raw: pd.DataFrame, var: pd.DataFrame) -> pd.DataFrame:
 
 def _check_all(stored, check: Check) -> None:
     """Check an array, or those of a group."""
-    for array in [stored] if _is_array(stored) else [stored[name] for name in stored if _is_array(stored[name])]:
+    for array in [stored] if is_array(stored) else [stored[name] for name in stored if is_array(stored[name])]:
         check(array)
-
-
-def _is_array(stored) -> bool:
-    return hasattr(stored, "shape")

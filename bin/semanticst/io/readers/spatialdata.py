@@ -41,7 +41,7 @@ KEPT_PLAIN = SECTION_COLUMNS | {"intissue", "arrayrow", "arraycol"}
 def read_spatialdata(folder: Path, wanted: Wanted) -> ad.AnnData:
     """Read a table of a SpatialData folder, or an AnnData folder.
 
-    Values: see `semanticst.io.readers.anndata_parts`. Coordinates: ``obsm['spatial']`` where the table has them, else
+    Values: see `semanticst.io.readers.anndata_values`. Coordinates: ``obsm['spatial']`` where the table has them, else
     centroids of the outlines, points or labels that the table annotates, brought into the coordinate system "global".
     Their unit is unknown, but of Xenium as spatialdata-io reads it.
 
