@@ -62,8 +62,9 @@ def report_own_fit(adata: ad.AnnData, of_cells: np.ndarray, of_samples: pd.DataF
         "Cells that are like no others",
         emphasised(
             f"Red: cells whose neighbourhood is less usual than those of 95 % of all cells ({measured}; fit below "
-            f"{OUTSIDE:g}), so 5 % are red on average, and {percent(worst['outside'])} in {{sample}}. Patches of red "
-            "are tissue that other samples do not have: whatever their niche is called, read it with care. The "
+            f"{OUTSIDE:g}), so 5 % are red on average, and {percent(worst['outside'])} in "
+            "{sample}. Patches of red are tissue that other samples do not have: whatever their niche is called, read "
+            "it with care. The "
             f"{min(len(of_samples), OWN_MAPS)} samples with most of them; all are in "
             "<code>niches/niche_fit.csv</code>.",
             sample=worst["sample"],

@@ -65,7 +65,7 @@ def _pairs_of_twins(records: list[dict]) -> list[tuple[dict, dict, str]]:
             if share:
                 about = "at least" if kind in AT_LEAST else "about"
                 rest = f"({about} {percent(share)} of both): one section under two names?"
-                found.append((one, other, f"shares {words} with {{}} {rest}"))
+                found.append((one, other, f"shares {words} with " + "{} " + rest))
                 break
     return found
 
