@@ -17,9 +17,9 @@ import pandas as pd
 
 from semanticst.constants import CELL_AREA, UNS, Obs
 from semanticst.errors import BadInput, Problem, ReadError
-from semanticst.io.telling_columns import telling_columns
 from semanticst.tables.conditions import ORDER, parse_condition, split_conditions
 from semanticst.tables.delimited import read_table
+from semanticst.tables.telling_columns import telling_columns
 
 if TYPE_CHECKING:
     import anndata as ad

@@ -11,7 +11,7 @@ from semanticst.association.design.tables import contrast_columns, contrast_of
 from semanticst.io.exclusion import EXCLUDE
 from semanticst.io.pseudonyms import PLACES, Pseudonyms
 from semanticst.io.samplesheet import FILES
-from semanticst.io.telling_columns import columns_to_leave_out, telling_columns
+from semanticst.tables.telling_columns import columns_to_leave_out, telling_columns
 from semanticst.writing import write_table
 
 log = logging.getLogger(__name__)

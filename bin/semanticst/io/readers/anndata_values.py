@@ -1,4 +1,4 @@
-"""Which of the matrices of an AnnData object holds the counts: X, raw, or a layer. h5py and zarr alike."""
+"""The matrix of an AnnData object that holds the counts: X, raw, or a layer. h5py and zarr alike."""
 
 import re
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from semanticst.io.telling_columns import columns_to_leave_out, telling_columns
+from semanticst.tables.telling_columns import columns_to_leave_out, telling_columns
 
 
 def test_columns_that_tell_who_it_is():
