@@ -45,8 +45,7 @@ def contact_section(outdir: Path, contacts: pd.DataFrame, names: dict[int, str])
         help=multiqc.emphasised(
             "Each cell is joined to its 6 nearest cells of the same sample; edges between two niches are summed over "
             "samples. A large niche has more border and so a darker column. Neighbourhood enrichment, log2 of the "
-            "edges "
-            "over those of shuffled cells, is in <code>niches/niche_contacts.csv</code> for every sample."
+            "edges over those of shuffled cells, is in <code>niches/niche_contacts.csv</code> for every sample."
         ),
     )
     words = "Proportion of the contacts with other niches"

@@ -63,9 +63,8 @@ def marker_section(
         NICHES,
         f"{title}: dot plot",
         multiqc.emphasised(
-            "The same markers as a figure to print (<code>niches/maps</code>: PNG, PDF). Size: mean inside the "
-            "niche, of "
-            "the largest mean in any niche. Colour: the difference from all other cells."
+            "The same markers as a figure to print (<code>niches/maps</code>: PNG, PDF). Size: mean inside the niche, "
+            "of the largest mean in any niche. Colour: the difference from all other cells."
         ),
     )
     multiqc.image(outdir, section, dots.with_suffix(".png"), f"Dot plot of the {title.lower()} of each niche")

@@ -158,9 +158,8 @@ def _overview(outdir: Path, cohort: Cohort, table: pd.DataFrame, mapped: bool) -
             + ("Read the cell types and markers to recognise the tissue" if named else "The markers tell")
             + (" behind a niche. " if named else " which tissue is behind a niche. ")
             + f"The cohort has {n_patients} patient{_s(n_patients)} and {n_samples} sample{_s(n_samples)}; a niche "
-            "found "
-            "in one patient only says little about the others. Proportions are rounded, so that they may add up to "
-            "99 or 101 %. "
+            "found in one patient only says little about the others. Proportions are rounded, so that they may add up "
+            "to 99 or 101 %. "
             "Point at a heading for its meaning." + advice(table, mapped)
         ),
     )

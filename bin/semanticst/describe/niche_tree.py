@@ -91,8 +91,7 @@ def report_tree(outdir: Path, tree: pd.DataFrame) -> None:
         multiqc.emphasised(
             "Niches merged step by step, those first whose cells are most alike (Jensen-Shannon distance of the "
             "proportions of cell states, 0 = the same, 1 = none in common). Where niches merge near 0, fewer niches "
-            "would "
-            "say nearly the same; the groups are in <code>niches/niche_tree.csv</code>."
+            "would say nearly the same; the groups are in <code>niches/niche_tree.csv</code>."
         ),
     )
     with tempfile.TemporaryDirectory() as folder:

@@ -165,13 +165,12 @@ def spatial_warnings(judged: "Judged", regions: list[dict]) -> list[str]:
         first = regions[0]
         found.append(
             f"dead regions hold {percent(share[Obs.DEAD_REGION], 1)} of the cells (the largest: {first['cells']} "
-            "cells around "
-            f"x = {first['x']:.0f} and y = {first['y']:.0f} with {percent(first['counts'])} of the usual counts)"
+            f"cells around x = {first['x']:.0f} and y = {first['y']:.0f} with {percent(first['counts'])} of the usual "
+            "counts)"
         )
     if share[Obs.EDGE_ARTEFACT] > MOST_EDGE_ARTEFACTS:
         found.append(
             f"{percent(share[Obs.EDGE_ARTEFACT], 1)} of the cells lie in strips along the border that are far poorer "
-            "than the "
-            "cells inside"
+            "than the cells inside"
         )
     return found

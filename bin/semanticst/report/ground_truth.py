@@ -158,8 +158,7 @@ def _write_text(
     paragraphs: list[str] = [
         multiqc.emphasised(
             f"<b>Niches.</b> {n_domains} domains were simulated in the tissue. The niches found agree with them with "
-            "an "
-            f"adjusted Rand index of <b>{agreement['ari']:.2f}</b> (1 = all cells as simulated, 0 = chance) and a "
+            f"an adjusted Rand index of <b>{agreement['ari']:.2f}</b> (1 = all cells as simulated, 0 = chance) and a "
             f"normalised mutual information of {agreement['nmi']:.2f}, over {n_cells:,} cells."
         )
     ]

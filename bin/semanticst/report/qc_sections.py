@@ -177,9 +177,8 @@ def status_section(outdir: Path, frame: pd.DataFrame, left_out: pd.DataFrame, sw
         help=multiqc.emphasised(
             "Thresholds are set for each sample from its own cells unless they were given, so that a sample with low "
             "depth is not emptied by the limits of another. A sample that fails is left out of all that follows. "
-            "Cells are "
-            "flagged for their place (local outliers, dead regions, edge artefacts) and not removed for it, unless "
-            "<code>--qc_remove</code> asked for it."
+            "Cells are flagged for their place (local outliers, dead regions, edge artefacts) and not removed for it, "
+            "unless <code>--qc_remove</code> asked for it."
         ),
     )
     multiqc.table(outdir, section, first_to_look_at(frame), columns)
@@ -200,11 +199,10 @@ def limits_section(outdir: Path, frame: pd.DataFrame, limits: pd.DataFrame) -> N
         QC,
         "Thresholds",
         multiqc.emphasised(
-            "Each threshold of each sample, where it comes from, and what it removed. "
-            "<i>median - 5 MADs</i>: from the sample itself. <i>floor</i>, <i>lowest limit</i>, <i>default</i>: of the "
-            "platform, where the sample's own would be too lax. <i>given</i>: for the run. <i>samplesheet</i>: for "
-            "this "
-            "sample. As a table: <code>qc/qc_thresholds.csv</code>."
+            "Each threshold of each sample, where it comes from, and what it removed. <i>median - 5 MADs</i>: from "
+            "the sample itself. <i>floor</i>, <i>lowest limit</i>, <i>default</i>: of the platform, where the "
+            "sample's own would be too lax. <i>given</i>: for the run. <i>samplesheet</i>: for this sample. As a "
+            "table: <code>qc/qc_thresholds.csv</code>."
         ),
     )
     columns = {

@@ -132,8 +132,7 @@ def account_for_batch(design: Design) -> tuple[Design, BatchCheck]:
     if check.nested and check.clusters is None:
         reason = (
             f"not testable: each batch holds one group of the contrast only (nested, {value}), so that an effect of "
-            "the "
-            "batches would look the same"
+            "the batches would look the same"
         )
         return replace(design, untestable=reason), check
     if check.nested:

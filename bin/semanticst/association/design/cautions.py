@@ -39,8 +39,7 @@ def pooling_cautions(contrast: Contrast, sections: pd.DataFrame) -> list[str]:
         values = ", ".join(sorted(sections[column].dropna().unique()))
         cautions.append(
             f"sections that differ in {column} ({values}) are added up in {who}: choose some with subset, or compare "
-            "them "
-            "with block"
+            "them with block"
         )
     return cautions
 

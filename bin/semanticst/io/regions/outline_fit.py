@@ -47,8 +47,7 @@ def doubts(
     if share < LEAST_INSIDE and share_inside < AROUND_ALL:
         raise ReadError(
             f"{file}: {percent(1 - share)} of the area of the outlines that hold cells lies beside the section: they "
-            "span "
-            f"{_span(polygons)}, the cells {_told(low, high)}; {TO_MEND}"
+            f"span {_span(polygons)}, the cells {_told(low, high)}; {TO_MEND}"
         )
     if share < USUALLY_INSIDE:
         return [f"{file}: {percent(1 - share)} of the area of the outlines lies beside the section; {TO_MEND}"]
