@@ -16,7 +16,7 @@ import click
 import numpy as np
 import pandas as pd
 
-from semanticst.bench._ladder import LEVELS, WITHOUT_STRUCTURE, Level, Size, settings_of
+from semanticst.bench._ladder import LEVELS, WITHOUT_STRUCTURE, Level, Size, make_cohort
 from semanticst.bench._options import seeds_option
 from semanticst.bench.niches import prepare
 from semanticst.cli import EXISTING_FILE, step
@@ -28,7 +28,6 @@ from semanticst.niche.cluster import AUTO_RANGE, SHRINKAGE
 from semanticst.niche.deciding_cells import mark_deciding_cells
 from semanticst.niche.representations import fit_representations, middle_representation
 from semanticst.niche.tissue_halves import trial_cells
-from semanticst.simulate.cohort import simulate_cohort
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +61,7 @@ def of_levels(structure: str, size: Size, seeds: int) -> Iterator[dict]:
         for seed in range(seeds):
             with tempfile.TemporaryDirectory(prefix="semanticst-bench-") as place:
                 planted = 0 if level in WITHOUT_STRUCTURE else size.niches
-                simulate_cohort(settings_of(level, size, seed), Path(place) / "cohort")
-                samples = prepare(Path(place) / "cohort" / "samplesheet.csv", Path(place) / "samples")
+                samples, _ = make_cohort(level, size, seed, Path(place))
                 yield {"level": name_of(level), "planted": planted, **chosen_number(samples, Path(place), seed)}
 
 

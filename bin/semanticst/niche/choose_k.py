@@ -103,19 +103,21 @@ def unjudged(numbers: Sequence[int]) -> pd.DataFrame:
 
 def is_supported(curve: pd.DataFrame) -> pd.Series:
     """Numbers whose stability is above the zero line: by ``CLEARLY``, and by three standard errors."""
-    spread = curve["stability_sd"] ** 2 / (curve["pairs"] - 1).clip(lower=1)
-    error = np.sqrt(spread + curve["zero_sd"] ** 2 / (ZERO_SPLITS - 1))
+    error = np.sqrt(_standard_error(curve) ** 2 + curve["zero_sd"] ** 2 / (ZERO_SPLITS - 1))
     return curve["stability"] - curve["zero"] >= np.maximum(CLEARLY, 3 * error)
 
 
 def about_as_stable(curve: pd.DataFrame, chosen: int) -> pd.Series:
     """Which numbers from 3 up are supported and less stable than the ``chosen`` one, if at all, by less than two
     standard errors of the difference, as if pairs of halves were independent draws. The chosen one is among them."""
-    row = curve[curve["k"] == chosen].iloc[0]
-    variance = curve["stability_sd"] ** 2 / (curve["pairs"] - 1).clip(lower=1)
-    error = np.sqrt(variance + row["stability_sd"] ** 2 / max(row["pairs"] - 1, 1))
-    good = (curve["k"] >= 3) & curve["supported"] & (curve["stability"] >= row["stability"] - 2 * error)
-    return good | (curve["k"] == chosen)
+    own, error = curve["k"] == chosen, _standard_error(curve)
+    least = curve.loc[own, "stability"].iloc[0] - 2 * np.sqrt(error**2 + error[own].iloc[0] ** 2)
+    return own | ((curve["k"] >= 3) & curve["supported"] & (curve["stability"] >= least))
+
+
+def _standard_error(curve: pd.DataFrame) -> pd.Series:
+    """Of the stability of each number, as if pairs of halves were independent draws."""
+    return curve["stability_sd"] / np.sqrt((curve["pairs"] - 1).clip(lower=1))
 
 
 def undecided(curve: pd.DataFrame) -> pd.Series:
@@ -127,7 +129,7 @@ def undecided(curve: pd.DataFrame) -> pd.Series:
     k, stability = curve["k"].to_numpy(), curve["stability"].to_numpy()
     if not from_two_up(curve) or len(k) < 3:
         return pd.Series(True, index=curve.index)
-    error = 2 * curve["stability_sd"].to_numpy() / np.sqrt(np.maximum(curve["pairs"].to_numpy() - 1, 1))
+    error = 2 * _standard_error(curve).to_numpy()
     low, high = stability - error, stability + error
     may, surely = np.zeros(len(k), dtype=bool), np.zeros(len(k), dtype=bool)
     may[1:-1] = (high[1:-1] > low[:-2]) & (high[1:-1] > low[2:])
@@ -186,29 +188,24 @@ def report_curve(curve: pd.DataFrame, outdir: Path) -> None:
     if len(tried) < 2:
         return
     chosen = int(curve.loc[curve["chosen"], "k"].iloc[0])
-    unsupported = f"{text}. " if (text := not_supported(curve)) else ""
+    first = f"{text}. " if (text := not_supported(curve)) else ""
     several = curve["k"][curve["about_as_stable"]]
-    if not unsupported and len(several) > SINGLED_OUT:
-        unsupported = (
-            f"The tissue does not single out a number: {several.min()} to {several.max()} niches are about as "
+    if not first and len(several) > SINGLED_OUT:
+        first = (
+            f"The tissue does not single out a number: {several.min()} to {several.max()} niches are about as stable "
+            "(within two standard errors). "
         )
-        unsupported += "stable (within two standard errors). "
     section = Section(
         "niche_k",
         NICHES,
         "How many niches",
         emphasised(
-            f"{unsupported}{chosen} niches were chosen. Stability: how well partitions found on different halves of "
-            "the "
-            "tissue agree within samples (adjusted Rand index, 1 = the same). Zero line: the same after the cells of "
-            "each "
-            "sample changed places at random, which leaves no arrangement to be found. A peak, above one niche fewer "
-            "and "
-            "one more, is a number that the tissue supports where it is clearly above the zero line: the highest "
-            "from 3 "
-            "niches up is taken, and among peaks about as high the one with the best Bayesian information criterion "
-            "(BIC, "
-            "in <code>niches/niche_k.csv</code>)."
+            f"{first}{chosen} niches were chosen. Stability: how well partitions found on different halves of "
+            "the tissue agree within samples (adjusted Rand index, 1 = the same). Zero line: the same after the "
+            "cells of each sample changed places at random, which leaves no arrangement to be found. A peak, above "
+            "one niche fewer and one more, is a number that the tissue supports where it is clearly above the zero "
+            "line: the highest from 3 niches up is taken, and among peaks about as high the one with the best "
+            "Bayesian information criterion (BIC, in <code>niches/niche_k.csv</code>)."
         ),
     )
     data = {

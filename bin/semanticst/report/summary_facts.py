@@ -67,12 +67,12 @@ def read_inputs(qc: Path, described: Path | None, associations: Path | None, map
     model. Raises BadInput when a file cannot be read or lacks what is needed.
     """
     overview = described / "niche_overview.csv" if described else None
-    numbers = described / "niche_k.csv" if described else None
+    numbers = described / "niche_k.csv" if described and (described / "niche_k.csv").is_file() else None
     return Inputs(
         qc=_table(qc, ("sample", "patient", "status", "reason", "n_cells_kept", "platform", "batch")),
         niches=_table(overview, ("niche", "share", "markers")) if overview and overview.is_file() else None,
-        supported=not (numbers and numbers.is_file()) or is_supported(numbers),
-        about_as_stable=_about_as_stable(numbers) if numbers and numbers.is_file() else (),
+        supported=numbers is None or is_supported(numbers),
+        about_as_stable=_about_as_stable(numbers) if numbers else (),
         records=[_record(path) for path in sorted(associations.glob("*.association.json"))] if associations else [],
         mapped=mapped,
     )
