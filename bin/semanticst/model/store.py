@@ -24,6 +24,8 @@ FORMAT = 3
 """Raised when a stored model can no longer be read by other code. 3: a model has a checksum of its content."""
 CHECKSUM = "checksum"
 """SHA-256 of the content of a stored model. Those of the archive do not cover its directory, nor what was taken out."""
+MS_DOS_FOLDER = 0x10
+"""The bit of an entry's attributes in a zip archive that says that it is a folder."""
 PARTS = ("network", "basis", "mixture")
 """What a whole model consists of."""
 
@@ -131,13 +133,18 @@ def _check_archive(path: Path) -> None:
     """Raise BadInput for a file that is no archive, or one whose contents do not have their checksums."""
     try:
         with zipfile.ZipFile(path) as archive:
-            broken = archive.testzip()
+            broken = archive.testzip() or _marked_folder(archive)
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, OSError) as error:
         message = f"is not a trained model, or damaged ({error}); give integration/model.pt as the run wrote it"
         raise BadInput(Problem(path, message)) from error
     if broken is not None:
-        message = f"is damaged: {broken} does not have its checksum; copy integration/model.pt of the run again"
+        message = f"is damaged: {broken} in it is not as it was written; copy integration/model.pt of the run again"
         raise BadInput(Problem(path, message))
+
+
+def _marked_folder(archive: zipfile.ZipFile) -> str | None:
+    """The first entry that a changed byte marks as a folder: torch reads nothing there, and takes memory as it lies."""
+    return next((entry.filename for entry in archive.infolist() if entry.external_attr & MS_DOS_FOLDER), None)
 
 
 def _check_format(path: Path, found: object) -> None:

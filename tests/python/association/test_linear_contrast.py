@@ -142,7 +142,7 @@ def test_pairs_are_tested_by_holm_in_what_passes_over_all_levels_and_nowhere_els
     assert 0 < len(passed) < 5
     inside = pairs["niche"].isin(passed)
     assert pairs.loc[~inside, ["p", "q"]].isna().all(axis=None)
-    assert pairs.loc[~inside, "warnings"].str.contains("the test over all levels does not pass").all()
+    assert pairs.loc[~inside, "warnings"].str.contains("the test over all groups does not pass").all()
     assert pairs[["effect", "ci_low", "ci_high"]].notna().all(axis=None), "an effect is shown all the same"
     for _, rows in pairs[inside].groupby("niche"):
         p = np.sort(rows["p"])
