@@ -331,7 +331,7 @@ def spoil(sample, how):
         sample.obsm["X_umap"] = sample.obsm["spatial"]
         del sample.obsm["spatial"]
     elif how == "nan spatial":
-        sample.obsm["spatial"][5] = np.nan
+        sample.obsm["spatial"][:61] = np.nan
     elif how == "same spatial":
         sample.obsm["spatial"][:] = 4
     elif how == "one column":
@@ -356,7 +356,7 @@ def spoil(sample, how):
         ("inf", "not finite"),
         ("negative", "negative values"),
         ("no spatial", "obsm['spatial'] (cells x 2) is expected, obsm holds X_umap"),
-        ("nan spatial", "1 cells have no finite coordinates (first: cell_5)"),
+        ("nan spatial", "61 of 120 cells have no finite coordinates"),
         ("same spatial", "all cells have the same coordinates"),
         ("one column", "1 columns; two are expected"),
         ("duplicate ids", "1 cell ids occur more than once (first: same)"),

@@ -79,17 +79,36 @@ FLAT = 0.05
 """A third coordinate that spans less than this share of x and y is the thickness of one section."""
 
 
+def without_place(spatial) -> np.ndarray:
+    """Which cells (bool) have no finite x or y; none where these are no numbers, which `check_coordinates` refuses.
+
+    Raises ReadError when they are most of the cells: then the coordinates are wrong, and not a few cells.
+    """
+    points = np.asarray(spatial)
+    if points.ndim != 2 or points.dtype.kind != "f":
+        return np.zeros(len(points), bool)
+    lost = ~np.isfinite(points[:, :2]).all(axis=1)
+    if 2 * lost.sum() > len(lost):
+        raise ReadError(
+            f"{lost.sum()} of {len(lost)} cells have no finite coordinates: are they complete, and of this sample?"
+        )
+    return lost
+
+
 def check_coordinates(spatial, cells) -> tuple[np.ndarray, str]:
     """Coordinates as float64, n_cells x 2, and a warning where a third one that varies was dropped.
 
-    Raises ReadError when there are other than two columns (a third that is constant, or varies within one section, is
-    dropped), when they are not finite, or all the same.
+    Raises ReadError when there are other than two columns (a third that is constant, empty, or varies within one
+    section, is dropped), when they are not finite, or all the same.
     """
     points, warning = np.asarray(spatial), ""
     if points.ndim != 2 or points.dtype.kind not in "biuf":
         raise ReadError("obsm['spatial'] is no matrix of numbers, cells x 2")
-    if points.shape[1] == 3 and np.isfinite(points).all():
-        depth, width = float(np.ptp(points[:, 2])), float(np.ptp(points[:, :2], axis=0).max())
+    if points.shape[1] == 3 and np.isnan(points[:, 2].astype(np.float64)).all():
+        points = points[:, :2]
+    if points.shape[1] == 3 and np.isfinite(points[:, :2]).all():
+        depth = float(np.nanmax(points[:, 2]) - np.nanmin(points[:, 2]))
+        width = float(np.ptp(points[:, :2], axis=0).max())
         if depth > FLAT * width:
             raise ReadError(
                 f"obsm['spatial'] has 3 columns, and the third spans {depth:.4g}, x and y {width:.4g}: a volume or a "

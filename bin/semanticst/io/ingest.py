@@ -14,7 +14,7 @@ import pandas as pd
 from semanticst.constants import CELL_AREA, COUNTING, STAINING, THUMBNAILS, UNS, FeatureType, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.io.columns import are_missing, as_bool, plain_frame
-from semanticst.io.coordinates import Extent, Scale, check_coordinates, extent_of, scale_of
+from semanticst.io.coordinates import Extent, Scale, check_coordinates, extent_of, scale_of, without_place
 from semanticst.io.gene_names import dates_among, drop_nameless, gene_table, numbered, split_controls, unique_genes
 from semanticst.io.proteins import split_proteins
 from semanticst.io.pseudonyms import anonymous, anonymous_picture
@@ -219,8 +219,9 @@ def internal_form(raw: ad.AnnData, reader: Reader, row: dict[str, str]) -> ad.An
     cells = _unique_cells(raw.obs_names)
     obs, var = plain_frame(raw.obs), plain_frame(raw.var)
 
-    X, var, proteins, found = split_proteins(as_csr(raw.X), gene_table(var), raw.obsm)
+    X, var, proteins, found, doubtful = split_proteins(as_csr(raw.X), gene_table(var), raw.obsm)
     notes += found
+    warnings += doubtful
     warnings += numbered(var)
     X, var, control, found = split_controls(X, var)
     notes += found
@@ -289,7 +290,7 @@ def internal_form(raw: ad.AnnData, reader: Reader, row: dict[str, str]) -> ad.An
         "um_per_unit_source": scale.source,
         "n_cells_input": adata.n_obs,
         "source": Path(row["path"]).name,
-        **numbers_left_out(notes),
+        **numbers_left_out([*notes, *warnings]),
         "notes": [str(note) for note in notes],
         "warnings": [str(warning) for warning in warnings],
         "overrides": {name: float(row[name]) for name in OVERRIDES if row.get(name)},
@@ -312,10 +313,23 @@ def read_raw(
         platform, bin_size, row.get("table", ""), row.get("feature_type", ""), scratch,
         in_parts=in_parts, part_columns=part_columns,
     )  # fmt: skip
-    raw = reader.read(path, wanted)
+    raw = _with_places(reader.read(path, wanted))
     if raw.n_obs < 2 or raw.n_vars < 2:
         raise ReadError(f"{raw.n_obs} cells and {raw.n_vars} features; at least 2 of each are needed")
     return raw, reader
+
+
+def _with_places(raw: ad.AnnData) -> ad.AnnData:
+    """The object without the cells that have no coordinates, and a note with their number."""
+    lost = without_place(raw.obsm[Obsm.SPATIAL])
+    if not lost.any():
+        return raw
+    note = f"{lost.sum()} of {len(lost)} cells have no coordinates and are left out (first: {raw.obs_names[lost][0]})"
+    uns = dict(raw.uns)  # a picture is not copied
+    raw.uns.clear()
+    raw = raw[~lost].copy()
+    raw.uns = uns | {"notes": [*uns.get("notes", ()), cells_left_out(lost.sum(), note)]}
+    return raw
 
 
 def scale_of_input(raw: ad.AnnData, row: dict[str, str]) -> Scale:

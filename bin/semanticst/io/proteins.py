@@ -48,8 +48,8 @@ class Proteins:
 
 def split_proteins(
     X: sp.csr_matrix, var: pd.DataFrame, obsm
-) -> tuple[sp.csr_matrix, pd.DataFrame, Proteins | None, list[str]]:
-    """Matrix (changed in place) and ``var`` without proteins, the proteins, and notes.
+) -> tuple[sp.csr_matrix, pd.DataFrame, Proteins | None, list[str], list[str]]:
+    """Matrix (changed in place) and ``var`` without proteins, the proteins, notes, and warnings.
 
     Proteins are told by the types of the features (``feature_types``) among which there are genes, else they are in
     ``obsm`` under one of `KEYS`, as a table with names. Isotype controls, by their names, are set apart.
@@ -66,19 +66,27 @@ def split_proteins(
     else:
         key = protein_key(obsm)
         if key is None:
-            return X, var, None, []
+            return X, var, None, [], []
         if not isinstance(obsm[key], pd.DataFrame):
             n = obsm[key].shape[1]
-            note = f"obsm['{key}'] is left out: nothing names its {n} proteins"
-            return X, var, None, [features_left_out(n, note)]
+            text = (
+                f"obsm['{key}'] is left out: nothing names its {n} proteins; list their names in uns['protein_names']"
+            )
+            return X, var, None, [], [features_left_out(n, text)]
         frame, where = obsm[key], f"obsm['{key}']"
         if set(map(str.lower, frame.columns.astype(str))) <= COLOURS:
-            return X, var, None, [f"{where} is left out: the colours of a picture"]
+            return X, var, None, [f"{where} is left out: the colours of a picture"], []
     found, gaps = _checked(frame, where)
     notes = [f"{len(found.names)} proteins are kept beside the genes ({found.kind.value}; by {where})", *gaps]
     if isotypes := found.n_isotypes:
         notes.append(features_left_out(isotypes, f"{isotypes} isotype controls set apart"))
-    return X, var, found, notes
+    warnings = []
+    if all(name.isdigit() for name in found.names):
+        warnings.append(
+            f"proteins have no names but numbers ({listed(found.names, 3)}; {where}): those of one number in another "
+            "sample count as the same; give the table their names"
+        )
+    return X, var, found, notes, warnings
 
 
 def protein_key(names) -> str | None:

@@ -60,6 +60,9 @@ def read_table(path: Path, known: Iterable[str] = ()) -> Table:
             if header is None:
                 header, header_line = cells, line
                 continue
+            if cells[: len(header)] == header:
+                problems.append(Problem(path, "the header stands here again; take this line out", row=line))
+                continue
             if len(cells) > len(header) and any(cells[len(header) :]):
                 message = (
                     f"this row has {len(cells)} values, the header names {len(header)}; quote values with '{separator}'"

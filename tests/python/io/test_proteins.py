@@ -124,13 +124,21 @@ def test_proteins_in_obsm(tmp_path, stored, ending):
     assert adata.n_vars == 20
 
 
-def test_proteins_without_names_are_left_out_with_a_note(tmp_path):
+def test_proteins_without_names_are_left_out_with_a_warning(tmp_path):
     sample = make_sample()
     sample.obsm["protein"] = np.ones((sample.n_obs, 3))
     sample.write_h5ad(tmp_path / "s.h5ad")
     adata = read(tmp_path / "s.h5ad")
     assert "protein" not in adata.obsm
-    assert "obsm['protein'] is left out: nothing names its 3 proteins" in adata.uns["semanticst"]["notes"]
+    own = adata.uns["semanticst"]
+    assert any("obsm['protein'] is left out: nothing names its 3 proteins" in text for text in own["warnings"])
+    assert own["n_features_left_out"] == 3
+    sample.obsm["protein"] = pd.DataFrame(np.ones((sample.n_obs, 5)), index=sample.obs_names)
+    sample.obsm["protein"].columns = [str(n) for n in range(5)]
+    sample.write_h5ad(tmp_path / "s.h5ad")
+    assert any(
+        "no names but numbers (0, 1, 2" in text for text in read(tmp_path / "s.h5ad").uns["semanticst"]["warnings"]
+    )
 
 
 @pytest.mark.parametrize(("value", "message"), [(np.inf, "not finite"), ("high", "no numbers")])

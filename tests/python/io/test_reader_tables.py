@@ -59,6 +59,24 @@ def test_the_pair_with_the_best_unit_is_taken(tmp_path):
     truth.check(read(tmp_path))
 
 
+@pytest.mark.parametrize("one_table", [True, False])
+def test_a_second_pair_of_coordinates_is_told(tmp_path, one_table):
+    """Places in another unit are a note; other places are a warning."""
+    truth = make_truth()
+    x, y = truth.spatial.T
+    write = (lambda **more: write_single(tmp_path / "t.csv", truth, **more)) if one_table else (
+        lambda **more: write_pair(tmp_path, truth, **more)
+    )  # fmt: skip
+    adata = read(write(x_px=2 * x + 5, y_px=2 * y))
+    assert any("x_px and y_px; x and y tell the same places and are left" in note for note in adata.uns["notes"])
+    assert "warnings" not in adata.uns
+    adata = read(write(imagecol=y, imagerow=x))
+    assert adata.uns["warnings"] == [
+        "there are several coordinates: imagecol and imagerow are taken, not x and y, which tell other places; if "
+        "others are those on the slide, leave only these"
+    ]
+
+
 @pytest.mark.parametrize("sep", ["\t", ";"])
 def test_separators_and_names_of_files(tmp_path, sep):
     truth = make_truth()
@@ -148,7 +166,6 @@ def test_text_among_the_features_of_one_table_is_named(tmp_path):
         (lambda f: edit_text(f / "coordinates.csv", lambda t: t.replace("\n1", "\nz1")), None),
         (lambda f: edit_text(f / "coordinates.csv", lambda t: t.rstrip().replace("\n", "\nz")), "0 ids in common"),
         (lambda f: edit_text(f / "coordinates.csv", lambda t: t + "1,2,3\n"), "coordinates.csv: 1 ids occur more"),
-        (lambda f: edit_text(f / "coordinates.csv", lambda t: t + "99,2,\n"), "row 14, column y: the cell"),
         (lambda f: edit_text(f / "coordinates.csv", lambda t: t + "99,2,inf\n"), "column y: 'inf' is no number"),
         (lambda f: write_text(f / "coordinates.csv", "x,y\n1,2\n"), "coordinates.csv: there is no column of cell ids"),
         (lambda f: write_text(f / "coordinates.csv", "cell_id,x,y\n"), "coordinates.csv has a header and no rows"),
@@ -166,6 +183,15 @@ def test_what_cannot_be_read(tmp_path, damage, message):
         return
     with pytest.raises(ReadError, match=message):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("one_table", [True, False])
+def test_a_header_within_the_table_is_told_with_its_row(tmp_path, one_table):
+    truth = make_truth()
+    file = write_single(tmp_path / "t.csv", truth) if one_table else write_pair(tmp_path, truth) / "coordinates.csv"
+    edit_text(file, lambda text: text + text)
+    with pytest.raises(ReadError, match="row 14, column (CD3E|x): the header stands here again: were several tables"):
+        read(file if one_table else tmp_path)
 
 
 def test_genes_by_cells_is_told(tmp_path):
@@ -321,6 +347,23 @@ def test_annotations_among_the_cells_of_qupath_are_left_out(tmp_path, at):
     write_text(file, table.to_csv(sep="\t", index=False))
     with pytest.raises(ReadError, match="row 11, column .*'x' is no number"):
         read(file)
+
+
+@pytest.mark.parametrize("images", [1, 2])
+def test_qupath_before_objects_had_ids(tmp_path, images):
+    """Cells are called by their row in the image; annotations among them are told by the name of their type."""
+    truth = make_truth(60)
+    table = qupath(truth).drop(columns=["Object ID", "Object type"], errors="ignore")
+    table["Name"], table["Image"] = "PathCellObject", [f"i{n % images}" for n in range(60)]
+    drawn = table.head(1).assign(Name="PathAnnotationObject")
+    file = write_text(tmp_path / "m.tsv", pd.concat([drawn, table]).to_csv(sep="\t", index=False))
+    adata = reader_for(file, "codex").read(file, Wanted("codex", in_parts=images > 1, part_columns=("Image",)))
+    ids = [str(n + 1) for n in range(60)] if images == 1 else [f"i{n % 2}_{n // 2 + 1}" for n in range(60)]
+    truth.check(adata, ids=ids, genes=[f"Cell: {gene} mean" for gene in truth.genes])
+    assert (
+        f"there is no column of cell ids: cells are called by their row in the image ({ids[0]}, ...)"
+        in (adata.uns["notes"])
+    )
 
 
 def test_qupath(tmp_path):
@@ -512,6 +555,12 @@ def test_row_numbers_that_start_differently_are_paired_by_order_with_a_warning(t
     np.testing.assert_allclose(adata.obsm["spatial"], places.to_numpy(), rtol=1e-6)
     assert "numbers of the rows" in adata.uns["warnings"][0]
     assert "paired by their order" in adata.uns["warnings"][0]
+    for file in ("counts.csv", "coordinates.csv"):  # ids with a name that are numbered differently
+        edit_text(tmp_path / file, lambda text: "cell_id" + text)
+    adata = read(tmp_path)
+    np.testing.assert_allclose(adata.obsm["spatial"], places.to_numpy(), rtol=1e-6)
+    assert adata.uns["warnings"][0].endswith("If that is wrong, give both tables the same ids")
+    edit_text(tmp_path / "counts.csv", lambda text: text.removeprefix("cell_id"))
     write_text(tmp_path / "coordinates.csv", places[:-1].to_csv())
     with pytest.raises(ReadError, match="numbers of the rows.*nothing tells which belong together.*column cell_id"):
         read(tmp_path)
@@ -526,10 +575,11 @@ def test_row_numbers_of_one_start_and_ids_with_a_name_are_paired_as_they_are(tmp
     adata = read(tmp_path)
     assert adata.n_obs == len(rows) - 1
     assert "warnings" not in adata.uns
-    write_text(tmp_path / "counts.csv", truth.frame.set_axis(rows + 1, axis=0).to_csv(index_label="cell_id"))
-    write_text(tmp_path / "coordinates.csv", places.to_csv(index_label="cell_id"))
+    # label 0 may be what lies outside of cells
+    write_text(tmp_path / "counts.csv", truth.frame.set_axis(rows, axis=0).to_csv(index_label="cell_id"))
+    write_text(tmp_path / "coordinates.csv", places[:-1].set_axis(rows[1:], axis=0).to_csv(index_label="cell_id"))
     adata = read(tmp_path)
-    assert adata.n_obs == len(rows) - 1
+    assert adata.obs_names.tolist() == [str(row) for row in rows[1:]]
     assert "warnings" not in adata.uns
 
 

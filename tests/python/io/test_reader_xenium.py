@@ -137,12 +137,22 @@ SPOILED = {
     ),
     "fewer cells": (change_cells(lambda t: t.head(12)), "28 of 40 barcodes of cell_feature_matrix.h5 are"),
     "repeated": (change_cells(lambda t: pd.concat([t, t.head(2)])), "cells.parquet: 2 cell ids occur more than once"),
-    "no centre": (change_cells(lambda t: first(t, "x_centroid", None)), "cells.parquet: row 1 has no id or no centre"),
-    "no id": (change_cells(lambda t: first(t, "cell_id", None)), "cells.parquet: row 1 has no id or no centre"),
+    "no id": (change_cells(lambda t: first(t, "cell_id", None)), "cells.parquet: row 1 has no id; export the file"),
     "words": (change_cells(lambda t: t.assign(y_centroid="far")), "cells.parquet cannot be read as a table of cells"),
     "no column": (change_cells(lambda t: t.drop(columns="y_centroid")), "cells.parquet: column y_centroid is missing"),
     "empty table": (change_cells(lambda t: t.head(0)), "the table begins with nothing"),
 }
+
+
+@pytest.mark.parametrize("table", ["cells.parquet", "cells.csv.gz"])
+def test_a_cell_without_a_centre_is_left_out(tmp_path, table):
+    _, cells = write_xenium(tmp_path / "s", table=table)
+    (tmp_path / "s" / table).unlink()
+    write_cells(tmp_path / "s" / table, first(cells, "x_centroid", None))
+    result = ingest(tmp_path, tmp_path / "s")
+    assert result.exit_code == 0, result.stderr
+    own = read_sample(tmp_path / "out" / "s1.ingest.h5ad").uns["semanticst"]
+    assert (own["n_cells_input"], own["n_cells_left_out"]) == (39, 1)
 
 
 @pytest.mark.parametrize("how", SPOILED)

@@ -6,9 +6,11 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from helpers import BIN, invoke, without_rights
+from semanticst.io.ingest import read_raw
 from semanticst.io.internal import internal_faults, read_sample
 from semanticst.io.readers import READERS, ReadError, Wanted, reader_for
 from vendor_helpers import (
@@ -23,6 +25,7 @@ from vendor_helpers import (
     write_single,
     write_slideseq,
     write_spatialdata,
+    write_text,
 )
 
 
@@ -55,6 +58,30 @@ def written(request, tmp_path):
     """Name of the reader, and a path that it reads."""
     name, write = FORMATS[request.param]
     return name, write(tmp_path / "sample", make_truth())
+
+
+def baysor(path, truth):
+    stats = pd.DataFrame({"cell": truth.ids, "x": truth.spatial[:, 0], "y": truth.spatial[:, 1], "area": 50.0})
+    stats["area"] = stats["area"].where(stats["x"].notna())
+    write_text(path / "segmentation_cell_stats.csv", stats.to_csv(index=False, na_rep="NaN"))
+    write_text(path / "segmentation_counts.tsv", truth.frame.T.to_csv(sep="\t", index_label="gene"))
+    return path
+
+
+def in_a_store(path, truth):
+    return write_spatialdata(path, truth, spatial=True)
+
+
+@pytest.mark.parametrize("write", [*(FORMATS[kind][1] for kind in (
+    "pair", "matrix market", "table", "cosmx", "merscope", "slideseq portal", "slideseq mex"
+)), baysor, in_a_store])  # fmt: skip
+def test_a_cell_without_a_place_is_left_out_and_counted(tmp_path, write):
+    """Programs write empty values for cells of a few molecules: they cost no other cell."""
+    truth = make_truth()
+    truth.spatial[3] = np.nan
+    raw, _ = read_raw({"path": str(write(tmp_path / "sample", truth))})
+    assert raw.n_obs == 11
+    assert [note.n for note in raw.uns["notes"] if "1 of 12 cells have no coordinates and are left out" in note] == [1]
 
 
 def test_no_other_reader_goes_first(written):

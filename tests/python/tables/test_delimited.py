@@ -2,6 +2,7 @@
 
 import pytest
 
+from semanticst.errors import BadInput
 from semanticst.tables.delimited import read_table
 
 
@@ -12,3 +13,12 @@ def test_the_line_that_tells_excel_the_separator_is_no_header(tmp_path, first):
     table = read_table(file, known=["sample"])
     assert table.rows == [{"sample": "S1", "age": "4,5"}]
     assert (table.header_line, table.lines) == (2, [3])
+
+
+def test_a_header_within_the_table_is_told_with_its_row(tmp_path):
+    """As when the sheets of two batches are put one behind the other."""
+    (tmp_path / "sheet.csv").write_text("sample,age\nS1,4\nsample,age\nS2,5\n")
+    with pytest.raises(BadInput) as told:
+        read_table(tmp_path / "sheet.csv")
+    (problem,) = told.value.problems
+    assert (problem.row, problem.message) == (3, "the header stands here again; take this line out")

@@ -13,13 +13,14 @@ import scipy.sparse as sp
 from anndata.io import read_elem
 
 from semanticst.constants import UNS, Obsm
-from semanticst.io.coordinates import UM_PER, same_places
+from semanticst.io.coordinates import UM_PER
 from semanticst.io.gene_names import IDS, SYMBOLS
 from semanticst.io.proteins import protein_key
 from semanticst.io.readers.anndata_values import is_array, other_counts, perhaps_counts, values_of
 from semanticst.io.readers.base import ReadError, Wanted
 from semanticst.io.readers.column_names import spatial_pair, spatial_pairs
 from semanticst.io.readers.pictures import object_picture
+from semanticst.io.readers.table_cells import other_places
 from semanticst.io.readers.visium import MIRRORED, SPOT_UM, is_mirrored, spacing_scale
 from semanticst.io.several_sections import plain
 from semanticst.io.sparse import load_csr
@@ -62,8 +63,9 @@ def read_object(group, wanted: Wanted, check: Check = lambda array: None) -> ad.
     points, found, unit = coordinates_of(group, obs, check)
     if points is not None:
         adata.obsm[Obsm.SPATIAL.value] = points
-        adata.uns["notes"] += found
-        doubts += _other_places(group, obs)
+        more, doubtful = _other_places(group, obs)
+        adata.uns["notes"] += found + more
+        doubts += doubtful
     if doubts:
         adata.uns["warnings"] = doubts
     if (key := protein_key(group.get("obsm", ()))) is not None:
@@ -122,18 +124,12 @@ def coordinates_of(group, obs: pd.DataFrame, check: Check) -> tuple[np.ndarray |
     return obs[list(pair[:2])].to_numpy(np.float64), [f"coordinates: columns {pair[0]} and {pair[1]} of obs"], pair[2]
 
 
-def _other_places(group, obs: pd.DataFrame) -> list[str]:
-    """A warning where columns of obs are the coordinates, and others tell other places."""
+def _other_places(group, obs: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Notes and warnings about further columns of obs with coordinates, where columns of obs are the coordinates."""
     if "obsm" in group and set(KEYS) & set(group["obsm"]):
-        return []
+        return [], []
     (x, y, _), *others = spatial_pairs(_numbers(obs))
-    differing = [f"{a} and {b}" for a, b, _ in others if not same_places(obs[[x, y]], obs[[a, b]])]
-    if not differing:
-        return []
-    return [
-        f"obs has several coordinates: {x} and {y} are taken, not {', '.join(differing)}, which tell other places; if "
-        "others are those on the slide, store them as obsm['spatial']"
-    ]
+    return other_places(obs[[x, y]], others, lambda names: obs[names])
 
 
 def _numbers(obs: pd.DataFrame) -> list[str]:

@@ -61,13 +61,15 @@ def pair_up(
     return np.flatnonzero(found), at[found], notes
 
 
-def by_order(cells: pd.Index, placed: pd.Index, counts: Path, positions: Path) -> str:
+def by_order(cells: pd.Index, placed: pd.Index, counts: Path, positions: Path, named: bool) -> str:
     """A warning where both lists of ids are the numbers of the rows, of which one counts from 0 and the other from 1.
 
-    pandas and R put them in front of tables without ids. By these numbers each cell would get its neighbour's position,
-    so that the caller pairs the rows by their order. Empty for all other ids.
+    pandas and R put them in front of tables without ids, and programs that label cells count from either. By these
+    numbers each cell would get its neighbour's position, so that the caller pairs the rows by their order. Empty for
+    all other ids. named : whether a column is called as ids are.
 
-    Raises ReadError when the files have different numbers of rows, so that their order says nothing.
+    Raises ReadError when the files have different numbers of rows, so that their order says nothing; ids that are
+    called so may then be of a label that only one of them has.
     """
     starts = row_numbers_from(cells), row_numbers_from(placed)
     if None in starts or starts[0] == starts[1]:
@@ -75,12 +77,15 @@ def by_order(cells: pd.Index, placed: pd.Index, counts: Path, positions: Path) -
     what = (
         f"the ids are numbers of the rows, from {starts[0]} in {counts.name} and from {starts[1]} in {positions.name}"
     )
+    if named and len(cells) != len(placed):
+        return ""
     if len(cells) != len(placed):
         raise ReadError(
             f"{what}, and there are {len(cells)} and {len(placed)} rows: nothing tells which belong together; give "
             "both tables a column cell_id"
         )
-    return f"{what}; the rows are paired by their order. If that is wrong, give both tables a column cell_id"
+    then = "give both tables the same ids" if named else "give both tables a column cell_id"
+    return f"{what}; the rows are paired by their order. If that is wrong, {then}"
 
 
 def row_numbers_from(ids: pd.Index) -> int | None:
@@ -108,7 +113,7 @@ def same_spelling(cells: pd.Index, placed: pd.Index) -> tuple[pd.Index, pd.Index
 def assemble(
     X, ids: Sequence[str], features: Sequence[str], spatial: np.ndarray, *, unit: str, notes: list[str],
     platform: str = "", um_per_unit: tuple[float, str] | None = None, control: np.ndarray | None = None,
-    obs: dict[str, object] | None = None, matrix: str = "",
+    obs: dict[str, object] | None = None, matrix: str = "", warnings: Sequence[str] = (),
 ) -> ad.AnnData:  # fmt: skip
     """AnnData as `semanticst.io.readers.base.Reader` describes it.
 
@@ -121,6 +126,8 @@ def assemble(
     uns: dict[str, Any] = {"spatial_unit": unit, "notes": notes}
     if matrix:
         uns["matrix"] = matrix
+    if warnings:
+        uns["warnings"] = list(warnings)
     if platform:
         uns["platform"] = platform
     if um_per_unit:

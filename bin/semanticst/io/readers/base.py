@@ -53,7 +53,7 @@ class Reader:
         the symbol; ``control`` (bool) where the format tells control features (negative probes, blanks, codewords), or
         ``feature_types`` as 10x Genomics names them.
     obsm['spatial'] : n_cells x 2, x (to the right) and y (down, as in an image), in the unit of the file; or x 3
-        with z, which tells a stack of sections.
+        with z, which tells a stack of sections. NaN for cells without coordinates, which ingest leaves out.
     uns['spatial_unit'] : ``um``, ``mm``, ``px``, or ``unknown``.
     uns['um_per_unit'] : float, micrometres per unit of the coordinates, where the format tells it and they are no
         micrometres already, with ``uns['um_per_unit_source']``, where it comes from in a few words.

@@ -50,7 +50,8 @@ def read_cosmx(folder: Path, wanted: Wanted) -> ad.AnnData:
     features, X, numbers = without_row_numbers(features, X, counts.file)
     extra = [c for c in (*LOCAL_PX, "Area", "Area.um2") if c in metadata.columns and c not in spatial_columns]
     names = [c for c in ("fov", "cell", "cell_id", *SLIDES) if c in metadata.columns]
-    cells = read_columns(metadata, list(dict.fromkeys([*columns, *names])), [*spatial_columns, *extra], gaps=extra)
+    numbers_of = [*spatial_columns, *extra]
+    cells = read_columns(metadata, list(dict.fromkeys([*columns, *names])), numbers_of, gaps=numbers_of)
     keys, placed = _keys(ids, columns), _keys(cells, columns)
     real, real_placed = (np.flatnonzero(~k.str.endswith("_0")) for k in (keys, placed))
     if not len(real) or not len(real_placed):

@@ -39,24 +39,22 @@ def read_merscope(folder: Path, wanted: Wanted) -> ad.AnnData:
     metadata = layout_of(needed_file(folder, METADATA, what="the table of positions"))
     id_counts, id_metadata = _id_column(counts), _id_column(metadata)
     fov = ["fov"] if "fov" in metadata.columns else []
-    cells = read_columns(metadata, [id_metadata, *fov], ["center_x", "center_y"])
+    centre = ["center_x", "center_y"]
+    cells = read_columns(metadata, [id_metadata, *fov], centre, gaps=centre)
     others = {name for name in counts.columns if name in (*NAMED_IDS, *R_IDS) or NAMELESS.match(name)}
     ids, features, X = read_counts(counts, others)
     features, X, numbers = without_row_numbers(features, X, counts.file)
     keys = pd.Index(ids[id_counts], dtype=object)
     placed = pd.Index(cells[id_metadata], dtype=object)
     nameless = id_counts not in NAMED_IDS and id_metadata not in NAMED_IDS
-    shifted = by_order(keys, placed, counts.file, metadata.file) if nameless else ""
+    shifted = by_order(keys, placed, counts.file, metadata.file, named=not nameless)
     rows, at, notes = pair_up(keys, keys if shifted else placed, counts.file, metadata.file)
     cells = cells.iloc[at]
-    adata = assemble(
-        rows_of(X, rows), keys[rows], features, cells[["center_x", "center_y"]].to_numpy(), unit="um",
+    return assemble(
+        rows_of(X, rows), keys[rows], features, cells[centre].to_numpy(), unit="um",
         platform="merscope", notes=notes + numbers, matrix=counts.file.name, obs={c: cells[c] for c in fov},
-        control=pd.Series(features).str.match(CONTROLS).to_numpy(bool),
+        control=pd.Series(features).str.match(CONTROLS).to_numpy(bool), warnings=[shifted] if shifted else [],
     )  # fmt: skip
-    if shifted:
-        adata.uns["warnings"] = [shifted]
-    return adata
 
 
 def _id_column(table: Layout) -> str:

@@ -1,5 +1,6 @@
 """Rows of a table of QuPath that are no cells: annotations and cores of tissue arrays in a table of all objects."""
 
+import re
 from dataclasses import replace
 
 from semanticst.io.readers.tabular import Layout, chunks_of, read_columns
@@ -7,6 +8,8 @@ from semanticst.io.several_sections import plain
 from semanticst.io.understood import cells_left_out
 
 COLUMN = "objecttype"
+COLUMN_BEFORE = "name"
+"""QuPath before 0.4 calls objects without a name after their type: PathCellObject, PathAnnotationObject."""
 DRAWN = {"annotation", "tmacore", "image", "root"}
 """Objects that hold cells, as QuPath calls them."""
 ROWS = 1000
@@ -18,11 +21,12 @@ def only_cells(table: Layout) -> tuple[Layout, list[str]]:
 
     The table as it is where no column says the type of the objects, and where there are no others than these.
     """
-    named = next((column for column in table.columns if plain(column) == COLUMN), None)
+    by_name = {plain(column): column for column in reversed(table.columns)}
+    named = by_name.get(COLUMN) or by_name.get(COLUMN_BEFORE)
     if named is None:
         return table, []
     kinds = read_columns(table, [named])[named]
-    drawn = kinds.map({kind: plain(kind) in DRAWN for kind in kinds.unique()}).to_numpy(dtype=bool)
+    drawn = kinds.map({kind: _is_drawn(kind, named) for kind in kinds.unique()}).to_numpy(dtype=bool)
     if not drawn.any() or drawn.all():
         return table, []
     n, names = int(drawn.sum()), sorted(kinds[drawn].unique())
@@ -32,3 +36,10 @@ def only_cells(table: Layout) -> tuple[Layout, list[str]]:
     kept = replace(table, left_out=left_out)
     rows = next(chunks_of(kept, dict.fromkeys(range(len(table.columns)), str), rows=ROWS))
     return replace(kept, first=tuple(rows.iloc[0])), [cells_left_out(n, text)]
+
+
+def _is_drawn(kind: str, column: str) -> bool:
+    if plain(column) == COLUMN:
+        return plain(kind) in DRAWN
+    found = re.fullmatch(r"(?:Path)?(\w+)Object", kind)
+    return found is not None and plain(found[1]) in DRAWN

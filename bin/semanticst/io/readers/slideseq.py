@@ -52,7 +52,7 @@ def read_slideseq(folder: Path, wanted: Wanted) -> ad.AnnData:
     keys, places = _places(layout_of(places_file), beads)
     rows, at, notes = pair_up(keys, places.index, counts_file, places_file)
     spatial = places.to_numpy()[at]
-    in_pixels = not curio and np.ptp(spatial, axis=0).max() > PUCK_UM
+    in_pixels = not curio and np.nanmax(np.nanmax(spatial, axis=0) - np.nanmin(spatial, axis=0)) > PUCK_UM
     if curio:
         notes.append(
             UnitUnknown("Curio Seeker does not say its unit; spatial_unit or um_per_px in the samplesheet states it")
@@ -97,7 +97,7 @@ def _places(table: Layout, beads: pd.Index) -> tuple[pd.Index, pd.DataFrame]:
     candidates = [c for c in table.columns if c not in (x, y)]
     if not candidates:
         raise ReadError(f"{table.file.name}: a column of barcodes is expected beside {x} and {y}")
-    places = read_columns(table, candidates, [x, y])
+    places = read_columns(table, candidates, [x, y], gaps=[x, y])
     bare = pd.Index([bead.removesuffix("-1") for bead in beads], dtype=object)
     keys, barcode = max(
         ((keys, c) for c in candidates for keys in (beads, bare)), key=lambda pair: pair[0].isin(places[pair[1]]).sum()

@@ -9,38 +9,27 @@ from collections.abc import Callable
 from pathlib import Path
 
 import anndata as ad
-import numpy as np
 import pandas as pd
 
-from semanticst.constants import CELL_AREA
 from semanticst.io.gene_names import NAMELESS
 from semanticst.io.readers.assembly import assemble, by_order, only_once, pair_up, rows_of, same_spelling
-from semanticst.io.readers.base import AREA_IN_UNITS, Reader, ReadError, Wanted
-from semanticst.io.readers.column_names import (
-    AREAS,
-    AREAS_UM2,
-    IDS,
-    TYPES,
-    depth_column,
-    id_column,
-    is_axis,
-    latin,
-    spatial_pair,
-)
+from semanticst.io.readers.base import Reader, ReadError, Wanted
+from semanticst.io.readers.column_names import IDS, latin
 from semanticst.io.readers.column_roles import roles, told_roles
 from semanticst.io.readers.mtx import read_mtx
 from semanticst.io.readers.object_types import only_cells
-from semanticst.io.readers.tabular import (
-    R_IDS,
-    Layout,
-    layout_of,
-    nameless_ids,
-    read_columns,
-    read_counts,
-    without_row_numbers,
+from semanticst.io.readers.table_cells import (
+    BOX,
+    USED,
+    cells_of,
+    id_column_or_rows,
+    is_part,
+    needed_id_column,
+    obs_of,
+    row_ids,
 )
-from semanticst.io.several_sections import SECTION_COLUMNS, check_sections, plain
-from semanticst.io.understood import UnitUnknown
+from semanticst.io.readers.tabular import R_IDS, Layout, layout_of, nameless_ids, read_counts, without_row_numbers
+from semanticst.io.several_sections import check_sections, plain
 
 TABLE = r"\.(csv|tsv|txt)(\.gz)?$"
 COUNTS = re.compile(r"(^|[_.-])(counts?|expression|matrix|intensities)" + TABLE, re.IGNORECASE)
@@ -48,9 +37,6 @@ COORDINATES = re.compile(
     r"(^|[_.-])(coordinates|coords|positions|spatial|cells|centroids|locations|regionprops)" + TABLE, re.IGNORECASE
 )
 MTX = re.compile(r"(^|[_.-])matrix\.mtx(\.gz)?$", re.IGNORECASE)
-BOX = ("xmin", "xmax", "ymin", "ymax")
-KEPT = SECTION_COLUMNS | {"intissue", "arrayrow", "arraycol"}
-"""Columns that become columns of obs as they are: what tells sections and tissue."""
 
 
 def read_pair(folder: Path, wanted: Wanted) -> ad.AnnData:
@@ -96,32 +82,33 @@ def read_single(file: Path, wanted: Wanted) -> ad.AnnData:
     images that lie on top of each other.
     """
     table, passed = only_cells(layout_of(file))
-    ids_in = _id_column(table)
-    cells, spatial, unit = _cells(table, ids_in, wanted.part_columns)
+    ids_in = id_column_or_rows(table)
+    told = cells_of(table, ids_in, wanted.part_columns)
+    cells, spatial = told.table, told.spatial
     no_features = roles(table.columns)
     _, features, X = read_counts(table, {ids_in, *cells.columns, *no_features})
     features, X, notes = without_row_numbers(features, X, file)
-    obs, ids = _obs(cells, unit, wanted.part_columns), pd.Index(cells[ids_in], dtype=object)
+    obs = obs_of(cells, told.unit, wanted.part_columns)
+    ids = row_ids(cells) if ids_in is None else pd.Index(cells[ids_in], dtype=object)
     if not wanted.in_parts:
         # ids of several images repeat: which of them the table holds, says more
-        check_sections(ids, pd.DataFrame(obs, index=cells.index), cells[list(spatial[:2])].to_numpy())
+        check_sections(ids, pd.DataFrame(obs, index=cells.index), told.points[:, :2])
         only_once(ids, file)
     notes = passed + notes
     notes.insert(0, f"taken for features: {len(features)} columns, {features[0]} to {features[-1]}")
+    if ids_in is None:
+        notes.append(f"there is no column of cell ids: cells are called by their row in the image ({ids[0]}, ...)")
     boxed = BOX if spatial[0] not in table.columns else ()
     used = {
         ids_in,
         *spatial,
         *(c for c in table.columns if plain(c) in boxed),
-        *(c for c in cells if plain(latin(c)) in _USED or _is_part(c, wanted.part_columns)),
+        *(c for c in cells if plain(latin(c)) in USED or is_part(c, wanted.part_columns)),
     }
     notes += told_roles({c: role for c, role in no_features.items() if c not in used})
     return assemble(
-        X, ids, features, cells[list(spatial)].to_numpy(), unit=unit, notes=notes + _unit_notes(unit, spatial), obs=obs
+        X, ids, features, told.points, unit=told.unit, notes=notes + told.notes, obs=obs, warnings=told.warnings
     )
-
-
-_USED = frozenset({*TYPES, *AREAS}) | KEPT
 
 
 def place_counts(
@@ -143,9 +130,9 @@ def place_counts(
             f"{counts.name}: {X.shape[0]} x {X.shape[1]} values, but {len(ids)} cells and {len(names)} features; "
             "damaged, or of several samples? Export it again"
         )
-    places_id = _id_column(places, or_first=True)
-    cells, spatial, unit = _cells(places, places_id, part_columns)
-    placed = pd.Index(cells[places_id], dtype=object)
+    places_id = needed_id_column(places, or_first=True)
+    told = cells_of(places, places_id, part_columns)
+    placed = pd.Index(told.table[places_id], dtype=object)
     if not ids.isin(placed).any() and pd.Index(names).isin(placed).any():
         raise ReadError(f"{counts.name}: the cells are in the columns; transpose it: one row per cell is expected")
     known = ids.isin(placed).any() or same_spelling(ids, placed) is None
@@ -155,61 +142,13 @@ def place_counts(
             f"name is expected, with the ids of {places.file.name}; the first column is {ids_in}"
         )
     nameless = all(NAMELESS.match(column) or column in R_IDS for column in (ids_in, places_id))
-    shifted = by_order(ids, placed, counts, places.file) if nameless else ""
+    shifted = by_order(ids, placed, counts, places.file, named=not nameless)
     rows, at, notes = pair_up(ids, ids if shifted else placed, counts, places.file)
-    cells = cells.iloc[at]
-    adata = assemble(
-        rows_of(X, rows), ids[rows], names, cells[list(spatial)].to_numpy(), unit=unit,
-        notes=notes + _unit_notes(unit, spatial), matrix=counts.name, obs=_obs(cells, unit, part_columns),
+    return assemble(
+        rows_of(X, rows), ids[rows], names, told.points[at], unit=told.unit, notes=notes + told.notes,
+        matrix=counts.name, obs=obs_of(told.table.iloc[at], told.unit, part_columns),
+        warnings=told.warnings + ([shifted] if shifted else []),
     )  # fmt: skip
-    if shifted:
-        adata.uns["warnings"] = [shifted]
-    return adata
-
-
-def _cells(table: Layout, ids_in: str, part_columns: tuple[str, ...] = ()) -> tuple[pd.DataFrame, tuple[str, ...], str]:
-    """Ids, coordinates, cell type, area, and what tells sections; names of the coordinates, x, y and z; their unit."""
-    found = spatial_pair(table.columns, besides=(ids_in,))
-    box = {plain(c): c for c in table.columns if plain(c) in BOX}
-    if found is None and len(box) == len(BOX):
-        return _boxed_cells(table, ids_in, box, part_columns)
-    if found is None:
-        raise ReadError(
-            f"{table.file.name}: there are no columns of coordinates: a pair such as x and y, x_um and y_um, or "
-            f"x_centroid and y_centroid is expected; columns found: {', '.join(table.columns[:12])}"
-        )
-    x, y, unit = found
-    z = depth_column(table.columns, x)
-    spatial = (x, y) if z is None else (x, y, z)
-    cells = _described(table, ids_in, spatial, spatial[2:], part_columns)
-    if z is not None and (cells[z].isna().any() or np.ptp(cells[z].to_numpy()) == 0):
-        spatial = (x, y)
-    return cells, spatial, unit
-
-
-def _boxed_cells(
-    table: Layout, ids_in: str, box: dict[str, str], part_columns: tuple[str, ...]
-) -> tuple[pd.DataFrame, tuple[str, ...], str]:
-    """As `_cells`, with the centres of the boxes around the cells, which is all that HALO writes."""
-    cells = _described(table, ids_in, tuple(box.values()), (), part_columns)
-    centres = []
-    for axis in "xy":
-        ends = [box[f"{axis}{end}"] for end in ("min", "max")]
-        centres.append(f"the middle of {ends[0]} and {ends[1]}")
-        cells[centres[-1]] = cells[ends].mean(axis=1)
-    return cells.drop(columns=list(box.values())), tuple(centres), "unknown"
-
-
-def _described(
-    table: Layout, ids_in: str, places: tuple[str, ...], gaps: tuple[str, ...], part_columns: tuple[str, ...]
-) -> pd.DataFrame:
-    """Ids, ``places`` (``gaps`` of them may be empty), cell type, area, and what tells sections."""
-    free = [c for c in table.columns if c not in (ids_in, *places)]
-    kinds = [c for c in free if plain(c) in TYPES][:1]
-    areas = sorted((c for c in free if plain(latin(c)) in AREAS), key=lambda c: AREAS[::-1].index(plain(latin(c))))[:1]
-    kept = [c for c in free if plain(c) in KEPT or _is_part(c, part_columns)]
-    text = list(dict.fromkeys([ids_in, *kinds, *(c for c in kept if c not in areas)]))
-    return read_columns(table, text, [*places, *areas], gaps=[*areas, *gaps])
 
 
 def _counts_id_column(table: Layout) -> str:
@@ -221,48 +160,8 @@ def _counts_id_column(table: Layout) -> str:
     return behind if plain(behind) in IDS else nameless_ids(table, R_IDS) or first
 
 
-def _id_column(table: Layout, or_first: bool = False) -> str:
-    """The column of ids: one that is called so, or else the first if it has no name; or the first that is no axis."""
-    found, first = id_column(table.columns), table.columns[0]
-    if NAMELESS.match(first) and (found is None or NAMELESS.match(found)):
-        found = nameless_ids(table, () if "Y" in table.columns else R_IDS)
-    if found is None and or_first and not is_axis(first):
-        found = first
-    if found is None:
-        raise ReadError(
-            f"{table.file.name}: there is no column of cell ids: cell_id, cell, id, barcode, or a first column without "
-            f"a name is expected; columns found: {', '.join(table.columns[:12])}"
-        )
-    return found
-
-
 def _is_id(column: str) -> bool:
     return bool(NAMELESS.match(column)) or plain(column) in IDS
-
-
-def _is_part(column: str, part_columns: tuple[str, ...]) -> bool:
-    return plain(column) in {plain(name) for name in part_columns}
-
-
-def _obs(cells: pd.DataFrame, unit: str, part_columns: tuple[str, ...] = ()) -> dict[str, object]:
-    """Columns that later steps can use. An area whose name has no unit is in that of the coordinates, squared."""
-    obs: dict[str, object] = {}
-    for column in cells:
-        name = plain(latin(column))
-        if name in TYPES and not _is_part(column, part_columns):
-            obs["cell_type"] = cells[column].to_numpy()
-        elif name in AREAS:
-            obs[CELL_AREA if unit == "um" or name in AREAS_UM2 else AREA_IN_UNITS] = cells[column].to_numpy()
-        elif name in KEPT or _is_part(column, part_columns):
-            obs[column] = cells[column].to_numpy()
-    return obs
-
-
-def _unit_notes(unit: str, columns: tuple[str, ...]) -> list[str]:
-    if unit != "unknown":
-        return []
-    which = " and ".join(columns[:2])
-    return [UnitUnknown(f"the columns {which} do not say their unit; spatial_unit in the samplesheet states it")]
 
 
 def _one(folder: Path, pattern: re.Pattern, besides: Path | None = None) -> Path | None:

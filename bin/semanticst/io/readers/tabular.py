@@ -38,6 +38,10 @@ LONGEST = 1 << 25
 TRUTH = {"true": 1.0, "false": 0.0}
 """Positive and negative cells of a marker, as R and Python write them."""
 SEPARATORS = (",", "\t", ";")
+HEADER_AGAIN = (
+    "the header stands here again: were several tables put one behind the other? Take this line out; of several images "
+    "or sections, give each a file, or name their column as part_column"
+)
 DAMAGE = (OSError, EOFError, ValueError, zlib.error, csv.Error)
 """What text that is cut off, not gzip, not UTF-8, or not rectangular makes Python and pandas raise."""
 
@@ -347,6 +351,8 @@ def _no_value(table: Layout, row: int, column: str, value: object, wanted: str =
     place = f"{table.file.name}: row {table.line_of(row)}, column {column}"
     if is_empty(value):
         return ReadError(f"{place}: {_how_empty(table, column)}")
+    if column and DOUBLED.sub(r"\1", str(value).strip().strip('"')) == column:
+        return ReadError(f"{place}: {HEADER_AGAIN}")
     shown = f"'{value}' is no {wanted}"
     if re.fullmatch(r"-?\d+,\d+", str(value)):
         shown += "; a decimal comma? Export the table with a point"

@@ -60,7 +60,7 @@ def read_xenium(path: Path, wanted: Wanted) -> ad.AnnData:
 def read_cells(folder: Path) -> tuple[pd.DataFrame, Path]:
     """Centres (um) and areas (square um) of the cells, index cell id as text; and the file that they are from.
 
-    Raises ReadError when the table is missing or damaged, when cells repeat, or have no centre.
+    Raises ReadError when the table is missing or damaged, when cells repeat, or have no id.
     """
     file = needed_file(folder, *CELLS, what="the table of cells")
     wanted = ["cell_id", *CENTRE]
@@ -74,9 +74,8 @@ def read_cells(folder: Path) -> tuple[pd.DataFrame, Path]:
         numbers = table.columns.drop("cell_id")
         table[numbers] = table[numbers].apply(pd.to_numeric)
         table.index = cell_ids(table.pop("cell_id"))
-    broken = table[list(CENTRE)].isna().any(axis=1).to_numpy() | table.index.isna()
-    if broken.any():
-        raise ReadError(f"{file.name}: row {int(broken.argmax()) + 1} has no id or no centre; export the file again")
+    if table.index.hasnans:
+        raise ReadError(f"{file.name}: row {int(table.index.isna().argmax()) + 1} has no id; export the file again")
     repeated = table.index[table.index.duplicated()].unique()
     if len(repeated):
         raise ReadError(f"{file.name}: {len(repeated)} cell ids occur more than once (first: {repeated[0]})")
