@@ -86,7 +86,7 @@ def read_single(file: Path, wanted: Wanted) -> ad.AnnData:
     told = cells_of(table, ids_in, wanted.part_columns)
     cells, spatial = told.table, told.spatial
     no_features = roles(table.columns)
-    _, features, X = read_counts(table, {ids_in, *cells.columns, *no_features})
+    _, features, X = read_counts(table, {ids_in or "", *cells.columns, *no_features})
     features, X, notes = without_row_numbers(features, X, file)
     obs = obs_of(cells, told.unit, wanted.part_columns)
     ids = row_ids(cells) if ids_in is None else pd.Index(cells[ids_in], dtype=object)
