@@ -27,6 +27,8 @@ NEIGHBOURS = 15
 PERPLEXITY = 30
 """Of LISI, as its authors have it: about 90 neighbours count."""
 LABELS = (Obs.BATCH, Obs.PATIENT, Obs.SAMPLE)
+NOTHING_TO_MIX = 0.05
+"""Expected LISI above 1 below which each niche is of one value, so that there is nothing that could mix."""
 STAGES = {"before": Obsm.COMPONENTS, "after": Obsm.HARMONY}
 
 
@@ -96,8 +98,9 @@ def mixing(drawn: Drawn, seed: int = 0) -> pd.DataFrame:
     """How labels mix among the neighbours of a cell, at each stage.
 
     Columns stage, label (batch, patient, sample, cell_type), n_values, lisi (mean over cells; 1: neighbours are all of
-    one) with lisi_expected, the same with the label shuffled within niches, and other (share of the 15 nearest cells
-    that have another value) with other_expected. Labels with one value, or a value per cell, have no row.
+    one) with lisi_expected, the same with the label shuffled within niches, reached (`reached_of`), and other (share of
+    the 15 nearest cells that have another value) with other_expected. Labels with one value, or a value per cell, have
+    no row.
     """
     import harmonypy
 
@@ -105,7 +108,7 @@ def mixing(drawn: Drawn, seed: int = 0) -> pd.DataFrame:
     rows = np.sort(rng.choice(len(drawn.cells), min(len(drawn.cells), MOST_JUDGED), replace=False))
     cells = drawn.cells.iloc[rows].reset_index(drop=True)
     labels = [name for name in (*LABELS, Obs.CELL_TYPE) if name in cells and len(cells[name].unique()) > 1]
-    columns = ["stage", "label", "n_values", "lisi", "lisi_expected", "other", "other_expected"]
+    columns = ["stage", "label", "n_values", "lisi", "lisi_expected", "reached", "other", "other_expected"]
     if len(cells) < 3 * PERPLEXITY + 2 or not labels:
         return pd.DataFrame(columns=columns)
     known = cells[labels].astype(str)
@@ -121,10 +124,20 @@ def mixing(drawn: Drawn, seed: int = 0) -> pd.DataFrame:
         near = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(points).kneighbors(return_distance=False)
         for label in labels:
             code, expected = (both[name].to_numpy() for name in (label, f"{label} expected"))
+            observed, by_composition = lisi[label], lisi[f"{label} expected"]
             found.append(
                 (
-                    stage, str(label), known[label].nunique(), lisi[label], lisi[f"{label} expected"],
+                    stage, str(label), known[label].nunique(), observed, by_composition,
+                    reached_of(observed, by_composition),
                     (code[near] != code[:, None]).mean(), (expected[near] != expected[:, None]).mean(),
                 )
             )  # fmt: skip
     return pd.DataFrame(found, columns=columns)
+
+
+def reached_of(lisi: float, expected: float) -> float:
+    """How much of the mixing that composition allows there is: LISI above 1, by its expectation above 1.
+
+    0: neighbours are all of one value; 1: as mixed as the tissue allows. NaN where nothing can mix.
+    """
+    return (lisi - 1) / (expected - 1) if expected - 1 >= NOTHING_TO_MIX else np.nan

@@ -11,7 +11,7 @@ from matplotlib.patheffects import withStroke
 
 from semanticst.cohort.mixing import MOST_JUDGED, NEIGHBOURS
 from semanticst.mqc import multiqc
-from semanticst.mqc.multiqc import INTEGRATION, Column, Section
+from semanticst.mqc.multiqc import INTEGRATION, Column, Html, Section
 from semanticst.plotting.palette import niche_colour, niche_marker, niche_name
 from semanticst.plotting.section_axes import save_small
 from semanticst.plotting.style import FAINT, INK, STYLE, new_figure
@@ -25,6 +25,13 @@ _MAPPED = ("niche", "batch", "patient")
 _LEGEND_DOT = 4
 """How many times a cell."""
 _STAGES = {"before": "before correction", "after": "after correction"}
+FAR_BELOW, NEARLY_ALL = 0.5, 0.9
+"""Of the mixing that composition allows: below the first cells still lie apart, from the second on they are mixed."""
+_HOW_TO_READ = (
+    f"Mixing reached = (LISI - 1) / (LISI <i>by composition</i> - 1): from {NEARLY_ALL:.0%} on batches mix as their "
+    f"tissue allows, below {FAR_BELOW:.0%} is far below it. LISI is iLISI of batches, cLISI of cell types; cell types "
+    "should lie apart, LISI near 1, and a correction should not change that."
+).replace("%", " %")
 
 
 def map_section(outdir: Path, table: pd.DataFrame, n_cells: int) -> None:
@@ -132,20 +139,49 @@ def mixing_section(outdir: Path, table: pd.DataFrame) -> None:
             "LISI", "Effective number of them among the neighbours of a cell (about 90 count): 1 = all alike", "{:.2f}"
         ),
         "lisi_expected": Column("LISI by composition", "The same, shuffled among the cells of each niche", "{:.2f}"),
+        "reached": Column(
+            "Mixing reached", "(LISI - 1) / (LISI by composition - 1): 100 % = as composition allows", "{:.0%}"
+        ),
         "other": Column("Edges across", f"Of the {NEIGHBOURS} nearest cells, those with another value", "{:.0%}"),
         "other_expected": Column(
             "Edges across, by composition", "The same, shuffled among the cells of each niche", "{:.0%}"
         ),
     }
-    text = multiqc.emphasised(
-        "Do cells of different batches, patients and samples lie among each other? LISI (iLISI of batches, cLISI of "
-        "cell types) near <i>by composition</i>: as mixed as their tissue allows. Far below it: they still lie apart. "
-        "Cell types should lie apart, LISI near 1, and a correction should not change that."
-    )
+    text = Html(f"{multiqc.markup(mixing_sentence(table))} {multiqc.emphasised(_HOW_TO_READ)}")
     help = (
         f"On {MOST_JUDGED:,} cells at most, in the components that network and niches are made of. The "
         "expectation keeps how many cells of each batch a niche has. Niches come from these components: what a batch "
-        "has alone may have become a niche of its own, and then counts as composition."
+        "has alone may have become a niche of its own, and then counts as composition. Edges across look mixed where "
+        "the cells of one batch lie densely and are the nearest of all others; LISI does not, so it decides."
     )
     section = Section("integration_mixing", INTEGRATION, "Mixing of batches", text, help)
     multiqc.table(outdir, section, shown, columns, "Label")
+
+
+def mixing_sentence(table: pd.DataFrame) -> str:
+    """Whether batches mix as composition allows, in words with numbers; patients, or samples, where there is one batch.
+
+    table : as `mixing.mixing` returns it.
+    """
+    label = next((name for name in ("batch", "patient", "sample") if (table["label"] == name).any()), None)
+    if label is None:
+        return "There is one sample, so nothing can mix."
+    rows = table[table["label"] == label].set_index("stage")
+    row = rows.loc["after" if "after" in rows.index else "before"]
+    many = {"batch": "batches", "patient": "patients", "sample": "samples"}[label]
+    head = "" if label == "batch" else "There is one batch. "
+    if not np.isfinite(row["reached"]):
+        return f"{head}Each niche is of one {label} alone: composition leaves nothing that could mix."
+    # the number that is shown decides, so that word and number agree
+    share = round(row["reached"], 2)
+    word = "as" if share >= NEARLY_ALL else "less than" if share >= FAR_BELOW else "far less than"
+    beyond = " They still lie apart: a niche may be of some of them rather than of tissue." if share < FAR_BELOW else ""
+    before = ""
+    if len(rows) > 1:
+        before = f"; before the correction {rows.loc['before', 'reached']:.0%}"
+    numbers = (
+        f"LISI {row['lisi']:.2f} of {row['n_values']:.0f} {many}, {row['lisi_expected']:.2f} by composition, which "
+        f"is {share:.0%} of what could be reached{before}"
+    ).replace("%", " %")
+    corrected = "After the correction" if len(rows) > 1 else "Without a batch correction"
+    return f"{head}{corrected} {many} mix {word} composition allows ({numbers}).{beyond}"

@@ -18,8 +18,9 @@ NEARLY_ALL = 0.8
 def batch_table(qc: pd.DataFrame, records: Sequence[dict]) -> pd.DataFrame:
     """Samples and patients of each batch, and of the patients how many each level of a contrast has.
 
-    qc : ``qc.csv``. records : ``{contrast}.association.json``; those that compare levels, or survival (event and
-    censored). Index: batch; columns samples, patients, ``{contrast}: {level}``. Empty with one batch.
+    qc : ``qc.csv``. records : ``{contrast}.association.json``; survival has the levels event and censored. Of a
+    continuous variable there is the median over patients, with the range. A contrast of more than `MOST_LEVELS` levels
+    has none. Index: batch; columns samples, patients, ``{contrast}: {level}``. Empty with one batch.
     """
     used = qc[~qc["status"].isin(["fail", "excluded"])]
     used = used[used["batch"].notna() & (used["batch"] != "")]
@@ -31,14 +32,41 @@ def batch_table(qc: pd.DataFrame, records: Sequence[dict]) -> pd.DataFrame:
         value = pd.Series(record["section_values"], dtype=object)
         if record["contrast"]["type"] == "survival":
             value = value.str.rpartition(", ")[2]
-        if record["contrast"]["type"] == "continuous" or len(value.unique()) > MOST_LEVELS:
-            continue
         known = used.assign(value=used["sample"].map(value)).dropna(subset=["value"])
+        if record["contrast"]["type"] == "continuous":
+            column = f"{record['contrast']['name']}: {record['contrast']['column']}, median (range)"
+            table[column] = _medians(known.astype({"value": float})).reindex(table.index)
+            continue
+        if len(value.unique()) > MOST_LEVELS:
+            continue
         pairs = known.drop_duplicates(["batch", "value", "patient"])
         counts = pd.crosstab(pairs["batch"], pairs["value"])
         counts = counts.reindex(table.index, fill_value=0)
         table = table.join(counts.add_prefix(f"{record['contrast']['name']}: "))
     return table
+
+
+def _medians(known: pd.DataFrame) -> pd.Series:
+    """``61 (45 to 72)`` by batch, over its patients. known : columns batch, patient and value."""
+    by_patient = known.groupby(["batch", "patient"])["value"].mean()
+    parts = by_patient.groupby("batch").agg(["median", "min", "max"])
+    return pd.Series(
+        {b: f"{middle:.3g} ({low:.3g} to {high:.3g})" for b, middle, low, high in parts.itertuples()}, dtype=object
+    )
+
+
+def several_batches(qc: pd.DataFrame) -> str:
+    """Why the patients of the batches are more than all patients; empty where each has samples in one batch."""
+    used = qc[~qc["status"].isin(["fail", "excluded"])]
+    of = used[used["batch"].notna() & (used["batch"] != "")].groupby("patient")["batch"].nunique()
+    several = int((of > 1).sum())
+    if not several:
+        return ""
+    verb, counts = ("has", "counts") if several == 1 else ("have", "count")
+    return (
+        f"{several} of the {plural(len(of), 'patient')} {verb} samples in several batches and {counts} in each of "
+        f"them, so that these numbers add up to more than {len(of)}."
+    )
 
 
 def own_batches(qc: pd.DataFrame, corrected: bool = True, mapped: bool = False) -> str:
@@ -67,15 +95,22 @@ def own_batches(qc: pd.DataFrame, corrected: bool = True, mapped: bool = False) 
     )
 
 
-def batch_section(outdir: Path, table: pd.DataFrame, caution: str) -> None:
-    """Write the table, with the caution above it."""
+def batch_section(outdir: Path, table: pd.DataFrame, caution: str, several: str = "") -> None:
+    """Write the table, with the caution above it. several : what `several_batches` says."""
     if table.empty:
         return
     text = (
-        f"{plural(len(table), 'batch', 'batches')}: samples, patients, and patients of each group. A group that lies "
-        "in batches of its own cannot be told from them."
+        f"{plural(len(table), 'batch', 'batches')}: samples, patients, and patients of each group (of a number their "
+        "median and range). A group that lies in batches of its own cannot be told from them."
     )
-    columns = {name: Column(str(name).capitalize() if name in ("samples", "patients") else str(name), "", "{:,d}")
-               for name in table}  # fmt: skip
-    section = Section("batches", INTEGRATION, "Batches, patients and outcome", f"{caution} {text}".strip())
+    columns = {
+        name: Column(
+            str(name).capitalize() if name in ("samples", "patients") else str(name),
+            format="{:,d}" if pd.api.types.is_integer_dtype(table[name]) else None,
+        )
+        for name in table
+    }
+    section = Section(
+        "batches", INTEGRATION, "Batches, patients and outcome", " ".join(filter(None, (caution, text, several)))
+    )
     multiqc.table(outdir, section, table.head(MOST_ROWS), columns, "Batch")

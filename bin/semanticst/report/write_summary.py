@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from semanticst.report.batches import batch_section, batch_table, own_batches
+from semanticst.report.batches import batch_section, batch_table, own_batches, several_batches
 from semanticst.report.overview_maps import overview_section
 from semanticst.report.summary_facts import leading, read_inputs, summarise
 from semanticst.report.summary_figures import draw_summary
@@ -44,7 +44,7 @@ def write_summary(
         inputs = replace(inputs, cautions=[*inputs.cautions, {"text": caution, "section": section}])
     summary = summarise(inputs)
     if described is not None:
-        batch_section(outdir, batch_table(inputs.qc, inputs.records), caution)
+        batch_section(outdir, batch_table(inputs.qc, inputs.records), caution, several_batches(inputs.qc))
     write_json(outdir / "summary.json", summary)
     first = leading(summary["contrasts"])
     record = next((r for r in inputs.records if first and r["contrast"]["name"] == first["contrast"]), None)

@@ -9,8 +9,8 @@ import pytest
 
 from helpers import invoke
 from report_helpers import make_cohort_object
-from semanticst.cohort.mixing import Drawn, draw_cells, mixing
-from semanticst.cohort.mixing_sections import MOST_NAMED, map_figure
+from semanticst.cohort.mixing import Drawn, draw_cells, mixing, reached_of
+from semanticst.cohort.mixing_sections import FAR_BELOW, MOST_NAMED, NEARLY_ALL, map_figure, mixing_sentence
 from semanticst.errors import BadInput
 
 SAMPLES = {"s1": "p1", "s2": "p1", "s3": "p2"}
@@ -85,6 +85,40 @@ def test_map_and_its_section(made):
     assert "data:image/webp" in section["data"]
     shown = json.loads((made / "integration_mixing_mqc.json").read_text())
     assert "Batch&#44; before correction" in shown["data"]
+    assert shown["description"].startswith("After the correction batches mix as composition allows (LISI 1.")
+    assert f"below {FAR_BELOW:.0%} is far below it".replace("%", " %") in shown["description"]
+
+
+def mixed(label: str, *lisi: float, expected: float = 3.0) -> pd.DataFrame:
+    """A row per stage."""
+    rows = [(stage, label, 4, value, expected, reached_of(value, expected))
+            for stage, value in zip(("before", "after"), lisi)]  # fmt: skip
+    return pd.DataFrame(rows, columns=["stage", "label", "n_values", "lisi", "lisi_expected", "reached"])
+
+
+@pytest.mark.parametrize(
+    ("reached", "word"),
+    [
+        (NEARLY_ALL, "as"),
+        (NEARLY_ALL - 0.01, "less than"),
+        (FAR_BELOW, "less than"),
+        (FAR_BELOW - 0.01, "far less than"),
+    ],
+)
+def test_whether_batches_mix_is_said_with_numbers(reached, word):
+    said = mixing_sentence(mixed("batch", 1.4, 1 + 2 * reached))
+    assert said.startswith(
+        f"After the correction batches mix {word} composition allows (LISI {1 + 2 * reached:.2f} of 4 batches, 3.00 by "
+        f"composition, which is {100 * reached:.0f} % of what could be reached; before the correction 20 %)."
+    )
+    assert ("They still lie apart" in said) is (reached < FAR_BELOW)
+
+
+def test_mixing_without_correction_with_one_batch_and_with_nothing_to_mix():
+    assert mixing_sentence(mixed("batch", 3.0)).startswith("Without a batch correction batches mix as composition")
+    assert mixing_sentence(mixed("patient", 3.0)).startswith("There is one batch. Without a batch correction patients")
+    assert "composition leaves nothing that could mix" in mixing_sentence(mixed("batch", 1.0, 1.0, expected=1.01))
+    assert mixing_sentence(mixed("cell_type", 3.0)) == "There is one sample, so nothing can mix."
 
 
 def test_maps_are_apart_and_say_how_many_patients_have_no_name():

@@ -13,7 +13,7 @@ from report_helpers import write_cohort
 from semanticst.association.output.write import record
 from semanticst.association.stats.results import FEW_EVENTS, FEW_PERMUTATIONS
 from semanticst.errors import BadInput
-from semanticst.report.batches import batch_table, own_batches
+from semanticst.report.batches import batch_table, own_batches, several_batches
 from semanticst.report.overview_maps import groups_of, sections_to_show
 from semanticst.report.render import summary_first
 from semanticst.report.summary_facts import Inputs, leading, read_inputs, summarise
@@ -270,6 +270,29 @@ def test_batches_against_patients_and_groups():
     assert table[["c: g0", "c: g1"]].to_numpy().tolist() == [[4, 0], [0, 4]]
     assert own_batches(qc) == ""
     assert batch_table(qc.assign(batch="b1"), [told]).empty
+    assert several_batches(qc) == ""
+
+
+def test_a_number_against_batches_is_its_median_and_range():
+    qc = batches_of("b1", "b1", "b1", "b2").assign(patient=["p0", "p0", "p1", "p2"])
+    contrast = {"name": "age_c", "type": "continuous", "column": "age"}
+    told = {"contrast": contrast, "section_values": {"s0": "40", "s1": "50", "s2": "61", "s3": "71.5"}}
+    table = batch_table(qc, [told])
+    # the sections of a patient count once
+    assert table["age_c: age, median (range)"].to_dict() == {"b1": "53 (45 to 61)", "b2": "71.5 (71.5 to 71.5)"}
+
+
+def test_patients_in_several_batches_are_said_to_count_in_each(tmp_path):
+    qc = batches_of("b1", "b2", "b1", "b2").assign(patient=["p0", "p0", "p1", "p2"])
+    assert batch_table(qc, [])["patients"].sum() == 4
+    said = several_batches(qc)
+    assert said == (
+        "1 of the 3 patients has samples in several batches and counts in each of them, so that these numbers add up "
+        "to more than 3."
+    )
+    qc.assign(platform="x", reason="", n_cells_kept=9).to_csv(tmp_path / "qc.csv", index=False)
+    write_summary(tmp_path / "qc.csv", tmp_path, tmp_path)
+    assert said in json.loads((tmp_path / "batches_mqc.json").read_text())["description"]
 
 
 def test_each_patient_a_batch_of_its_own_is_a_caution(tmp_path):
