@@ -8,7 +8,7 @@ import pandas as pd
 
 from semanticst.plotting.palette import niche_colour, niche_name
 from semanticst.plotting.section_axes import save
-from semanticst.plotting.style import STYLE, new_figure
+from semanticst.plotting.style import STYLE, new_figure, wrapped
 from semanticst.units import percent
 
 LARGEST = 110.0
@@ -28,7 +28,11 @@ def draw_marker_dots(markers: pd.DataFrame, chosen: list[str], words: str, path:
     colour = _wide(markers, chosen, effect).fillna(0)
     bound = max(float(np.abs(colour.to_numpy()).max(initial=0)), 1e-9)
     with matplotlib.rc_context(STYLE):
-        figure = new_figure(2.6 + 0.27 * len(chosen), 1.9 + 0.3 * len(mean))
+        names = [wrapped(niche_name(int(niche)), 32) for niche in mean.index]
+        lines = max(name.count("\n") + 1 for name in names)
+        longest = max(len(line) for name in names for line in name.splitlines())
+        width = 2.6 + max(0.0, 0.08 * (longest - 10)) + 0.27 * len(chosen)
+        figure = new_figure(width, 1.9 + (0.15 + 0.15 * lines) * len(mean))
         axes = figure.subplots()
         column, row = np.meshgrid(np.arange(len(chosen)), np.arange(len(mean)))
         dots = axes.scatter(
@@ -36,7 +40,7 @@ def draw_marker_dots(markers: pd.DataFrame, chosen: list[str], words: str, path:
             cmap="RdBu_r", vmin=-bound, vmax=bound, edgecolors="#777777", linewidths=0.4,
         )  # fmt: skip
         axes.set_xticks(range(len(chosen)), chosen, rotation=90, fontsize=8)
-        axes.set_yticks(range(len(mean)), [niche_name(int(niche)) for niche in mean.index])
+        axes.set_yticks(range(len(mean)), names)
         for label, niche in zip(axes.get_yticklabels(), mean.index):
             label.set_bbox({"facecolor": "none", "edgecolor": niche_colour(int(niche)), "linewidth": 1.5, "pad": 1.5})
         axes.set_xlim(-0.7, len(chosen) - 0.3)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from semanticst.association.associate import Association
 from semanticst.plotting.palette import niche_colour, niche_hatch, niche_name
-from semanticst.plotting.style import FAINT, new_figure
+from semanticst.plotting.style import FAINT, new_figure, wrapped
 
 MOST_NAMED = 60
 """Patients that are named below their bar."""
@@ -27,7 +27,9 @@ def composition(result: Association) -> Figure | None:
     first = rows.sort_values("p", kind="stable")["niche"].iloc[0]
     table = 100 * shown["proportion"][[first, *(n for n in niches if n != first)]]
     groups = _groups(result, table)
-    figure = new_figure(min(11, max(5, 2.2 + 0.16 * len(table))), 4.2)
+    longest = max(len(line) for n in niches for line in _name(int(n)).splitlines())
+    # the names stand beside the bars, and shall not take their room
+    figure = new_figure(min(11, max(5, 2.2 + 0.16 * len(table))) + 0.07 * max(0, longest - 12), 4.2)
     widths = [len(units) for units in groups.values()]
     axes = figure.subplots(1, len(groups), sharey=True, squeeze=False, width_ratios=widths)[0]
     for ax, (name, units) in zip(axes, groups.items()):
@@ -58,7 +60,7 @@ def _bars(ax: Axes, table: pd.DataFrame, title: str, named: bool) -> None:
         number = int(niche)
         ax.bar(
             place, table[niche].fillna(0), bottom=below, width=0.9, color=niche_colour(number), edgecolor="white",
-            linewidth=0.3, label=niche_name(number), hatch=niche_hatch(number),
+            linewidth=0.3, label=_name(number), hatch=niche_hatch(number),
         )  # fmt: skip
         below = below + table[niche].fillna(0).to_numpy()
     ax.set_title(title, loc="left", fontsize=9)
@@ -67,3 +69,7 @@ def _bars(ax: Axes, table: pd.DataFrame, title: str, named: bool) -> None:
     ax.set_xticks(place if named else [], table.index.astype(str) if named else [], rotation=90, fontsize=6)
     ax.tick_params(axis="x", length=0)
     ax.spines["bottom"].set_color(FAINT)
+
+
+def _name(niche: int) -> str:
+    return wrapped(niche_name(niche), 30)

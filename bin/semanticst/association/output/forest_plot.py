@@ -11,13 +11,13 @@ from semanticst.association.associate import Association
 from semanticst.association.features.composition import JOINT
 from semanticst.association.output.summary_text import feature_name, p_text
 from semanticst.association.stats.results import PAIRWISE, SIGNIFICANT
-from semanticst.plotting.style import FAINT, INK, new_figure, row_colour
+from semanticst.plotting.style import FAINT, INK, new_figure, row_colour, wrapped
 
 MOST_ROWS, MOST_PANELS = 40, 6
 """With contacts or many groups there can be hundreds of effects: those with the smallest p are drawn."""
 
 LONGEST, ELLIPSIS = 32, "\N{HORIZONTAL ELLIPSIS}"
-"""Letters of the markers under the name of a niche."""
+"""Letters of a line of a name, and of the markers under it."""
 TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 
 
@@ -34,7 +34,8 @@ def forest(result: Association) -> Figure:
     names["kind"] = names["feature"].map(lambda feature: _place("contact_with_1" if "contact" in feature else feature))
     names = names.sort_values(["kind", "effect"], ascending=[True, False], kind="stable", na_position="last")
     names = names[["feature", "niche"]]
-    figure = new_figure(8.5, len(comparisons) * (1.1 + (0.4 if result.top_markers else 0.32) * len(names)))
+    height = _row_height(result, names)
+    figure = new_figure(8.5, len(comparisons) * (1.1 + height * len(names)))
     # panels of one contrast are read against each other
     axes = figure.subplots(len(comparisons), 1, squeeze=False, sharex=True)[:, 0]
     for ax, comparison in zip(axes, comparisons):
@@ -54,17 +55,26 @@ def _place(name: str) -> int:
     return fixed.get(name, 10**5)
 
 
+def _label(result: Association, feature: str, niche: str) -> str:
+    """The name of a row in lines that leave room for the effects, and below it the first markers of a niche."""
+    name = wrapped(feature_name(pd.Series({"feature": feature, "niche": niche})), LONGEST)
+    first = result.top_markers.get(niche, "") if feature == "proportion" else ""
+    return f"{name}\n{first if len(first) < LONGEST else first[: LONGEST - 1] + ELLIPSIS}" if first else name
+
+
+def _row_height(result: Association, names: pd.DataFrame) -> float:
+    """Inches of a row: the one with the most lines has to fit."""
+    lines = max(_label(result, row.feature, row.niche).count("\n") + 1 for row in names.itertuples())
+    return 0.32 if lines == 1 else 0.16 + 0.12 * lines
+
+
 def _panel(ax: Axes, result: Association, rows: pd.DataFrame, comparison: str) -> None:
     survival = result.contrast.type == "survival"
     columns = ["hazard_ratio", "hazard_ratio_low", "hazard_ratio_high"] if survival else ["effect", "ci_low", "ci_high"]
     labels = []
     beside: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "va": "center"}
     for i, ((feature, niche), row) in enumerate(rows.iterrows()):
-        name = feature_name(pd.Series({"feature": feature, "niche": niche}))
-        first = result.top_markers.get(niche, "") if feature == "proportion" else ""
-        labels.append(
-            f"{name}\n{first if len(first) < LONGEST else first[: LONGEST - 1] + ELLIPSIS}" if first else name
-        )
+        labels.append(_label(result, feature, niche))
         effect, low, high = row[columns]
         if not np.isfinite(effect):
             ax.text(1.02, i, "not testable", color=FAINT, **beside)
@@ -74,7 +84,8 @@ def _panel(ax: Axes, result: Association, rows: pd.DataFrame, comparison: str) -
         weight = "bold" if row["q"] < SIGNIFICANT else "normal"
         text = f"{effect:.2f} [{low:.2f}, {high:.2f}]   {_tested(row)}".replace("-", "\N{MINUS SIGN}")
         ax.text(1.02, i, text, fontweight=weight, **beside)
-    ax.set_yticks(range(len(labels)), labels, fontsize=8 if result.top_markers else None)
+    several = any("\n" in label for label in labels)
+    ax.set_yticks(range(len(labels)), labels, fontsize=8 if several else None)
     ax.set_ylim(len(labels) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0)
     ax.axvline(1 if survival else 0, color=FAINT, lw=1, zorder=1)

@@ -10,7 +10,10 @@ from semanticst.association.output.patient_plot import words_figure
 from semanticst.association.output.summary_text import feature_name, is_share, p_text
 from semanticst.association.output.time_words import time_label
 from semanticst.association.stats.survival import base_frame, kaplan_meier, median_split
-from semanticst.plotting.style import FAINT, INK, new_figure, row_colour
+from semanticst.plotting.style import FAINT, INK, new_figure, row_colour, wrapped
+
+LINE = 46
+"""Letters of a title that fit above a panel."""
 
 
 def survival_curves(result: Association) -> Figure:
@@ -62,7 +65,10 @@ def _curve_panel(part: SubFigure, result: Association, row: pd.Series) -> None:
     ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.01), ncols=2, fontsize=9, columnspacing=1.2, handlelength=1.8)
     ratio = f"HR {row['hazard_ratio']:.2f} [{row['hazard_ratio_low']:.2f}, {row['hazard_ratio_high']:.2f}]"
     halves = f"log-rank test, median split {p_text(p_logrank)}" if np.isfinite(p_logrank) else "one half is empty"
-    ax.set_title(f"{feature_name(row)}: {ratio} per SD, {p_text(row['q'], 'q')}\n{halves}", loc="left")
+    name = wrapped(feature_name(row), LINE)
+    # a name that needs lines of its own has them
+    after = ":\n" if len(feature_name(row)) > LINE // 2 else ": "
+    ax.set_title(f"{name}{after}{ratio} per SD, {p_text(row['q'], 'q')}\n{halves}", loc="left")
     table.set_ylim(0, 1)
     table.set_yticks([])
     table.set_xticks(ticks)

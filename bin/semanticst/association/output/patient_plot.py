@@ -11,12 +11,14 @@ from matplotlib.patches import Rectangle
 from semanticst.association.associate import Association
 from semanticst.association.output.summary_text import feature_name, is_share, p_text
 from semanticst.association.stats.results import SIGNIFICANT
-from semanticst.plotting.style import FAINT, INK, new_figure, row_colour
+from semanticst.plotting.style import FAINT, INK, new_figure, row_colour, wrapped
 
 MOST_OTHERS = 8
 """Panels for features beside shares."""
 FEWEST_OF_A_BOX = 5
 """Patients of a level that have quartiles."""
+LINE = 26
+"""Letters of a title that fit above a panel."""
 DOTS_ABOVE = 22
 """Points that fit above each other in a panel."""
 
@@ -49,8 +51,10 @@ def patients(result: Association) -> Figure:
             _points_by_level(ax, result, y, row_colour(key[1]))
         q = primary.loc[key, "q"]
         name = feature_name(pd.Series({"feature": key[0], "niche": key[1]}))
+        # q stays in one line
+        tested = (p_text(q, "q") if np.isfinite(q) else "not testable").replace(" ", "\N{NO-BREAK SPACE}")
         ax.set_title(
-            f"{name}, {p_text(q, 'q') if np.isfinite(q) else 'not testable'}",
+            wrapped(f"{name}, {tested}", LINE),
             fontweight="bold" if q < SIGNIFICANT else "normal",
         )
         if key[0] != "proportion" and niches:

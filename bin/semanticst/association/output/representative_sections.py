@@ -13,7 +13,7 @@ from semanticst.association.output.time_words import outcome_words
 from semanticst.association.stats.results import SIGNIFICANT
 from semanticst.plotting.niche_maps import SectionMap, draw_section
 from semanticst.plotting.palette import REMOVED, niche_colour, niche_name
-from semanticst.plotting.style import new_figure
+from semanticst.plotting.style import new_figure, wrapped
 
 SECTIONS_PER_SIDE = 3
 """Patients on either side."""
@@ -108,7 +108,7 @@ def draw_representative_sections(result: Association, niches: Path) -> Figure | 
         )
         ax.set_title(shown.title, fontsize=9, loc="left")
     figure.suptitle(
-        f"{niche_name(niche)}, {p_text(row['q'], 'q')}: most (above) and least (below)",
+        wrapped(f"{niche_name(niche)}, {p_text(row['q'], 'q')}: most (above) and least (below)", 24 * len(most)),
         fontsize=10, fontweight="bold" if row["q"] < SIGNIFICANT else "normal",
     )  # fmt: skip
     return figure
