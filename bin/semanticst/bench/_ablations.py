@@ -7,7 +7,7 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 
-from semanticst.constants import CONTEXTS, Context, Obsm
+from semanticst.constants import CONTEXTS, Context, Obsm, TrainMode
 from semanticst.features.build import build_components
 from semanticst.graph.build import build_graphs
 from semanticst.model.run import run_embedding, run_training
@@ -42,6 +42,7 @@ VARIANTS = {
     "without disentangling": Variant(training={"disentangle": 0.0}),
     "without attention balance": Variant(training={"attention": 0.0}),
     "without edges across samples": Variant(training={"matches": 0.0}),
+    "nothing trained": Variant(training={"mode": TrainMode.NONE}),
     "three networks": Variant(training={"networks": 3}),
     "mean instead of attention": Variant(training={"fusion": "mean"}),
     "small tiles": Variant(training={"tile_cells": 500, "batch_cells": 1500}),
@@ -54,12 +55,16 @@ VARIANTS = {
 
 
 def embed(samples: Sequence[Path], variant: Variant, seed: int, folder: Path) -> ad.AnnData:
-    """All cells with components, profile and embedding, made as the pipeline makes them from ``{sample}.qc.h5ad``."""
+    """All cells with components, profile and embedding, made as the pipeline makes them from ``{sample}.qc.h5ad``; no
+    embedding where nothing is trained."""
     build_components(samples, folder, seed=seed, **variant.features)
     build_graphs(sorted(folder.glob("*.components.h5ad")), folder, seed=seed, **variant.graphs)
     graphs = sorted(folder.glob("*.graphs.h5ad"))
-    run_training(graphs, folder, contexts=",".join(variant.contexts), device="cpu", seed=seed, **variant.training)
-    run_embedding(graphs, folder / "network.pt", folder, device="cpu")
+    network = None
+    if variant.training.get("mode") != TrainMode.NONE:
+        run_training(graphs, folder, contexts=",".join(variant.contexts), device="cpu", seed=seed, **variant.training)
+        network = folder / "network.pt"
+    run_embedding(graphs, network, folder, device="cpu")
     cohort = ad.read_h5ad(folder / "cohort.embedding.h5ad")
     add_spread(cohort)
     return cohort

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from itertools import product
 from pathlib import Path
 
@@ -10,16 +10,16 @@ import numpy as np
 import pandas as pd
 
 from semanticst.bench._methods import NOT_INSTALLED, Limits, Method, Outcome, run_method
-from semanticst.bench.measuring.scores import agreement, annotated, lisi
+from semanticst.bench.measuring.scores import agreement, annotated, found_again, lisi
 from semanticst.bench.niches import DOMAIN, domains, prepare
 from semanticst.simulate.cohort import simulate_cohort
 from semanticst.simulate.settings import Settings, Tissue
 
 DEPTH, DROPOUT = 0.5, 0.2
 """Batch effects of every level that has any: SD of the log depth, largest share of counts that a batch loses."""
-LATER = {"large": 1.0, "tissue": Tissue.NICHES.value}
+LATER = {"large": 1.0, "tissue": Tissue.NICHES.value, "rare": 0.0}
 """Columns that scores saved by earlier versions lack, with what holds for them."""
-MEASURED = ("ari", "ari_within", "ilisi", "clisi")
+MEASURED = ("ari", "ari_within", "ilisi", "clisi", "recall", "precision")
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Level:
     """The last patient has this many times more cells, if more than 1 all of one niche; scores are of the others."""
     tissue: str = Tissue.NICHES.value
     """What tells niches apart, see `semanticst.simulate.settings.Tissue`."""
+    rare: float = 0.0
+    """One niche has this share of the cells of every third patient, lies nowhere else, and is scored by itself too."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ LEVELS = (
     Level(0.0, 1.0, 0.25, 100.0),
     Level(0.0, 1.0, 0.25, tissue=Tissue.ARRANGED.value),
     Level(0.0, 1.0, 0.25, tissue=Tissue.THIN.value),
+    *(Level(0.0, 1.0, 0.25, rare=share) for share in (0.01, 0.03, 0.1)),
 )
 WITHOUT_STRUCTURE = (
     Level(0.0, 1.0, 0.25, tissue=Tissue.RANDOM.value),
@@ -87,7 +90,7 @@ def settings_of(level: Level, size: Size, seed: int) -> Settings:
     batch = bool(level.shift)
     return Settings(
         patients=size.patients, sections=(1, 1), cells=size.cells, genes=size.genes, niches=size.niches,
-        large=level.large, tissue=Tissue(level.tissue), own_batches=True, effect=0.0, hazard=0.0,
+        large=level.large, tissue=Tissue(level.tissue), rare=level.rare, own_batches=True, effect=0.0, hazard=0.0,
         missing_niches=level.missing, imbalance=level.imbalance,
         batch_depth=DEPTH * batch, batch_shift=level.shift, batch_dropout=DROPOUT * batch,
         intensities=size.intensities, seed=seed,
@@ -101,10 +104,10 @@ def make_cohort(level: Level, size: Size, seed: int, folder: Path) -> tuple[list
     return samples, domains(samples)
 
 
-def scored(name: str, outcome: Outcome, truth: pd.DataFrame, without: str = "") -> list[dict]:
-    """Scores of one run and of its parts, which have ARI only; ``run`` is the method that was run.
+def scored(name: str, outcome: Outcome, truth: pd.DataFrame, without: str = "", rare: str | None = None) -> list[dict]:
+    """Scores of one run and of its parts, which have no LISI; ``run`` is the method that was run.
 
-    ``without``: a sample whose cells are not scored.
+    ``without``: a sample whose cells are not scored. ``rare``: a niche whose recall and precision are asked for.
     NaN where there is nothing to score; a run that failed says why in ``failed``.
     """
     failed, labels = outcome.failed, outcome.labels
@@ -121,7 +124,8 @@ def scored(name: str, outcome: Outcome, truth: pd.DataFrame, without: str = "") 
     def row(method: str, niche: pd.Series) -> dict:
         agreed = agreement(domain, sample, niche.to_numpy()[kept])
         row = {"method": method, "run": name, "cells": len(domain)} | {s: agreed[s] for s in ("ari", "ari_within")}
-        return row | dict.fromkeys(("ilisi", "clisi", "seconds"), np.nan) | {"failed": ""}
+        row |= dict.fromkeys(("ilisi", "clisi", "recall", "precision", "seconds"), np.nan) | {"failed": ""}
+        return row if rare is None else row | found_again(domain == rare, niche.to_numpy()[kept])
 
     whole = row(name, outcome.labels) | {"seconds": outcome.seconds, "note": outcome.note}
     if space is not None:
@@ -141,27 +145,29 @@ def climb(
     absent: dict[str, Outcome] = {}
     for level, seed in runs(levels, seeds):
         wanted = {name: method for name, method in methods.items() if (name, level, seed) not in done}
-        place = folder / f"{level.missing}-{level.imbalance}-{level.shift}-{level.large}-{level.tissue}-{seed}"
+        place = folder / "-".join(map(str, (*astuple(level), seed)))
         if set(wanted) - set(absent):
             samples, truth = make_cohort(level, size, seed, place)
             k = truth[DOMAIN][annotated(truth[DOMAIN])].nunique()
             large = truth["sample"].value_counts().idxmax() if level.large > 1 else ""
+            rare = truth[DOMAIN].value_counts().idxmin() if level.rare else None
         for i, (name, method) in enumerate(wanted.items()):
             if not (outcome := absent.get(name)):
                 at = place / f"method-{i}"
                 outcome = run_method(method, samples, k, seed, at, limits=limits, starts=starts)
             if outcome.failed.startswith(NOT_INSTALLED):
                 absent[name] = outcome
-            yield [asdict(level) | {"seed": seed} | row for row in scored(name, outcome, truth, large)]
+            yield [asdict(level) | {"seed": seed} | row for row in scored(name, outcome, truth, large, rare)]
         shutil.rmtree(place, ignore_errors=True)  # there is none where no method could be run
 
 
 def beside_batch_free(scores: pd.DataFrame) -> pd.DataFrame:
     """One row per method, level with batch effects, and seed; ``x_free`` and ``x_change`` beside each score ``x``."""
-    same = ["method", "run", "missing", "imbalance", "large", "tissue", "seed"]
+    same = ["method", "run", "missing", "imbalance", *LATER, "seed"]
     scores = scores.assign(
         **{name: scores[name].fillna(usual) if name in scores else usual for name, usual in LATER.items()}
     )
+    scores = scores.reindex(columns=list(dict.fromkeys([*scores, *MEASURED])))  # those of earlier versions have fewer
     free = scores[scores["shift"] == 0][[*same, *MEASURED, "failed"]]
     both = scores[scores["shift"] > 0].merge(free, on=same, how="left", suffixes=("", "_free"))
     for name in MEASURED:

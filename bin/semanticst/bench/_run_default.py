@@ -36,7 +36,8 @@ def run(folder: Path) -> None:
     if job["own"]:
         labels["own"] = of_own_number(cohort, inputs, starts, seed)
     pd.DataFrame(labels, index=pd.Index(cohort.obs_names, name="cell")).to_csv(folder / "labels.csv")
-    np.savez(folder / "embedding.npz", X=cohort.obsm[Obsm.EMBEDDING])
+    if Obsm.EMBEDDING in cohort.obsm:
+        np.savez(folder / "embedding.npz", X=cohort.obsm[Obsm.EMBEDDING])
     write_json(folder / "report.json", {"beyond": time.process_time() - finished})
 
 

@@ -1,14 +1,14 @@
 """Joint niches of patients that differ: cohorts with a known truth, from easy to hard.
 
 ``./semanticst bench ladder`` simulates patients that lack niches or have ten times more of one, each on a slide of its
-own, one patient with 10 and 100 times more cells, all of one niche, or niches that are thin or differ by the
-arrangement of cells only; and measures every tissue twice: without batch effects and with them. What a method loses
-between the two is what batch effects cost it; what it reaches without them is what the tissue allows.
+own, one patient with 10 and 100 times more cells, all of one niche, niches that are thin or differ by the arrangement
+of cells only, or one that is rare; and measures every tissue twice: without batch effects and with them. What a method
+loses between the two is what batch effects cost it; what it reaches without them is what the tissue allows.
 """
 
 import logging
 import tempfile
-from dataclasses import asdict, astuple
+from dataclasses import asdict, astuple, fields
 from pathlib import Path
 
 import click
@@ -32,8 +32,11 @@ log = logging.getLogger(__name__)
 
 ALLOWED = 0.03
 """Wanted: no level costs more joint ARI than this against the same tissue without batch effects."""
-LEVEL = ["missing", "imbalance", "shift", "large", "tissue"]
-COLUMNS = {"ari": "joint ARI", "ari_within": "ARI within samples", "ilisi": "iLISI", "clisi": "domain LISI"}
+LEVEL = [field.name for field in fields(Level)]
+COLUMNS = {
+    "ari": "joint ARI", "ari_within": "ARI within samples", "ilisi": "iLISI", "clisi": "domain LISI",
+    "recall": "recall of the rare niche", "precision": "precision",
+}  # fmt: skip
 
 
 @step()
@@ -45,6 +48,9 @@ COLUMNS = {"ari": "joint ARI", "ari_within": "ARI within samples", "ilisi": "iLI
 @click.option("--large", type=float, multiple=True, help="Only levels whose last patient has so many times more cells.")
 @click.option("--tissue", type=click.Choice(sorted({level.tissue for level in LEVELS})), multiple=True,
               help="Only levels whose niches are like this.")  # fmt: skip
+@click.option(
+    "--rare", type=float, multiple=True, help="Only levels with a niche of this share in every third patient."
+)
 @click.option("--cells", type=click.IntRange(80), default=700, show_default=True, help="Cells of a patient.")
 @click.option("--intensities", is_flag=True, help="Stainings instead of counts; with --scores of their own.")
 @click.option("--patients", type=click.IntRange(2), default=8, show_default=True, help="Patients, a batch each.")
@@ -64,6 +70,7 @@ def bench_ladder(
     shift,
     large,
     tissue,
+    rare,
     cells,
     intensities,
     patients,
@@ -82,6 +89,7 @@ def bench_ladder(
         and level.shift in (shift or (level.shift,))
         and level.large in (large or (level.large,))
         and level.tissue in (tissue or (level.tissue,))
+        and level.rare in (rare or (level.rare,))
     )
     if not levels:
         raise click.UsageError("no level has these values; levels are " + "; ".join(map(str, LEVELS)))
@@ -119,7 +127,7 @@ def summary(both: pd.DataFrame) -> str:
         change = rows.groupby(LEVEL)["ari_change"].mean()
         of = len(whole.groupby(LEVEL))
         if change.notna().any():
-            at = "{:.0%}, {:g}, {:g}, {:g}, {}".format(*change.idxmin())
+            at = "{:.0%}, {:g}, {:g}, {:g}, {}, {:.0%}".format(*change.idxmin())
             worst = [f"{change.min():+.3f} ({at})", f"{rows['ari_change'].min():+.3f}"]
         else:
             worst = ["", ""]
@@ -137,16 +145,16 @@ def table(both: pd.DataFrame) -> str:
     What failed says why: in its row where no seed has both scores, below the table where some have.
     """
     heads = [*LEVEL, "method", *COLUMNS.values(), "worst run"]
-    lines = ["| " + " | ".join(heads) + " |", "|--:|--:|--:|--:|---|---" + "|---" * len(COLUMNS) + "|--:|"]
+    lines = ["| " + " | ".join(heads) + " |", "|--:|--:|--:|--:|---|--:|---" + "|---" * len(COLUMNS) + "|--:|"]
     notes = []
-    for (missing, imbalance, shift, large, tissue), level in both.groupby(LEVEL):
+    for (missing, imbalance, shift, large, tissue, rare), level in both.groupby(LEVEL):
         for name, rows in level.groupby("method", sort=False):
-            cells = [f"{missing:.0%}", f"{imbalance:g}", f"{shift:g}", f"{large:g}", tissue, name]
+            cells = [f"{missing:.0%}", f"{imbalance:g}", f"{shift:g}", f"{large:g}", tissue, f"{rare:.0%}", name]
             scored = rows[rows["ari_change"].notna()]
             failed = [f"seed {row.seed} {why_not(row)}" for row in rows[rows["ari_change"].isna()].itertuples()]
             if len(scored):
                 cells += [three(scored, column) for column in COLUMNS] + [f"{scored['ari_change'].min():+.3f}"]
-                notes += [f"- {', '.join(cells[:6])}: {reason}" for reason in failed]
+                notes += [f"- {', '.join(cells[: len(LEVEL) + 1])}: {reason}" for reason in failed]
             else:
                 cells += [failed[0].replace("|", "/"), *[""] * len(COLUMNS)]
             lines.append("| " + " | ".join(cells) + " |")

@@ -21,11 +21,13 @@ from semanticst.simulate.expression import (
 )
 from semanticst.simulate.outcome import REFERENCE, TARGET, clinical_table, draw_groups, draw_log_areas, section_shares
 from semanticst.simulate.settings import Settings, Tissue
-from semanticst.simulate.tissue import GEOMETRIES, cell_positions, clumps, draw_niches, draw_thin
+from semanticst.simulate.tissue import GEOMETRIES, cell_positions, clumps, draw_niches, draw_rare, draw_thin
 from semanticst.writing import write_h5ad, write_json, write_table
 
 log = logging.getLogger(__name__)
 
+RARE_EVERY = 3
+"""Every so many patients have the rare niche, if there is one."""
 GROUP_CONTRAST, SURVIVAL_CONTRAST = "response", "survival"
 
 
@@ -39,7 +41,8 @@ def simulate_cohort(settings: Settings, outdir: Path) -> None:
     )
     outcome_niche = int(plan_rng.integers(settings.niches))
     groups = draw_groups(settings.patients, plan_rng)
-    log_area, enlarged = draw_log_areas(groups, outcome_niche, settings, plan_rng)
+    rare_niche = (outcome_niche + 1) % settings.niches if settings.rare else None
+    log_area, enlarged = draw_log_areas(groups, outcome_niche, settings, plan_rng, rare_niche)
     sheet = plan_sections(settings, groups, plan_rng)
 
     mixes = mixes_of_tissue(settings.tissue, niche_mixes(settings.niches))
@@ -57,6 +60,8 @@ def simulate_cohort(settings: Settings, outdir: Path) -> None:
             niche = draw_thin(points, settings.niches, rng)
         else:
             niche = draw_niches(points, shares, section.geometry, outcome_niche, rng)
+        if rare_niche is not None and section.patient_index % RARE_EVERY == 0:
+            niche = draw_rare(points, niche, rare_niche, settings.rare, rng)
         cell_type = draw_types(niche, mixes, rng)
         if settings.tissue == Tissue.ARRANGED:
             cell_type = in_clumps(points, niche, cell_type, rng)

@@ -27,9 +27,11 @@ def draw_groups(n_patients: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def draw_log_areas(
-    groups: np.ndarray, outcome_niche: int, settings: Settings, rng: np.random.Generator
+    groups: np.ndarray, outcome_niche: int, settings: Settings, rng: np.random.Generator, without: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Expected log area of each niche in each patient, up to a constant per patient; ``-inf`` where it is absent.
+
+    ``without``: a niche that no patient has.
 
     Returns the log areas, float64 n_patients x n_niches, and for each patient the niche that ``imbalance`` enlarges.
     """
@@ -39,7 +41,7 @@ def draw_log_areas(
     log_area[:, outcome_niche] = size.mean() + rng.normal(0, OUTCOME_SPREAD, n_patients)
     log_area[:, outcome_niche] += settings.effect * np.where(groups == TARGET, 0.5, -0.5)
 
-    others = np.delete(np.arange(n_niches), outcome_niche)
+    others = np.delete(np.arange(n_niches), [outcome_niche] if without is None else [outcome_niche, without])
     enlarged = rng.choice(others, n_patients)
     log_area[np.arange(n_patients), enlarged] += np.log(settings.imbalance)
 
@@ -50,6 +52,8 @@ def draw_log_areas(
     candidates = np.flatnonzero(droppable & (np.arange(n_patients) != 0)[:, None])
     n_missing = min(round(settings.missing_niches * log_area.size), len(candidates))
     log_area.ravel()[rng.choice(candidates, n_missing, replace=False)] = -np.inf
+    if without is not None:
+        log_area[:, without] = -np.inf
     if settings.large > 1:
         log_area[-1, np.arange(n_niches) != log_area[-1].argmax()] = -np.inf
     return log_area, enlarged

@@ -44,6 +44,9 @@ class Settings:
     """Share of (patient, niche) pairs in which the niche is absent; the outcome niche is always there."""
     imbalance: float = 1.0
     """In each patient one niche, not the outcome niche, covers that many times more area against the others."""
+    rare: float = 0.0
+    """One niche, not the outcome niche, has this share of the cells of every third patient, as one compact patch in a
+    section, and lies nowhere else."""
     tissue: Tissue = Tissue.NICHES
     """What tells niches apart, if there are any."""
     large: float = 1.0
@@ -74,6 +77,8 @@ class Settings:
             (self.batches >= 1, "at least 1 batch"),
             (0 <= self.missing_niches < 1, "a share of missing niches from 0 to below 1"),
             (self.imbalance >= 1, "an imbalance of 1 or more"),
+            (0 <= self.rare < 0.5, "a share of a rare niche from 0 to below 0.5"),
+            (not self.rare or self.niches >= 3, "at least 3 niches where one is rare"),
             (self.large >= 1, "a large patient of 1 or more times the cells"),
             (min(self.batch_depth, self.batch_shift, self.batch_dropout) >= 0, "batch effects of 0 or more"),
             (self.batch_dropout < 1, "a batch dropout below 1"),

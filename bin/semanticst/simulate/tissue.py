@@ -121,6 +121,16 @@ def draw_thin(points: np.ndarray, n_niches: int, rng: np.random.Generator) -> np
     return niche
 
 
+def draw_rare(points: np.ndarray, niche: np.ndarray, rare: int, share: float, rng: np.random.Generator) -> np.ndarray:
+    """The same niches (n_cells,) with a round patch of the ``rare`` one at a random place: ``share`` of the cells, at
+    least one."""
+    size = max(round(share * len(points)), 1)
+    patch = cKDTree(points).query(points[rng.integers(len(points))], size)[1]
+    found = niche.copy()
+    found[patch] = rare
+    return found
+
+
 def clumps(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Number of the clump of about ``CLUMP`` neighbouring cells that each cell is in: int64, n_cells."""
     centres = points[rng.choice(len(points), max(len(points) // CLUMP, 1), replace=False)]

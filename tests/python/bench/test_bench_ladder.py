@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from helpers import invoke
-from semanticst.bench import ladder
+from semanticst.bench import _ablations, ladder
 from semanticst.bench._ablations import VARIANTS
 from semanticst.bench._ladder import (
     LEVELS,
@@ -24,6 +24,7 @@ from semanticst.bench._ladder import (
     runs,
     settings_of,
 )
+from semanticst.bench.measuring.scores import found_again
 from semanticst.bench.niches import DOMAIN
 from semanticst.io.internal import read_sample
 
@@ -108,10 +109,11 @@ def climbed(tmp_path: Path, *hows: str, done=frozenset()) -> pd.DataFrame:
 
 
 def test_levels_are_all_combinations():
-    assert len(set(LEVELS)) == 16
+    assert len(set(LEVELS)) == 19
     assert {(level.missing, level.imbalance) for level in LEVELS} == {(m, i) for m in (0, 0.4, 0.6) for i in (1, 10)}
     assert sorted({level.large for level in LEVELS}) == [1, 10, 100]
     assert {level.tissue for level in LEVELS} == {"niches", "thin", "arranged"}
+    assert sorted({level.rare for level in LEVELS}) == [0, 0.01, 0.03, 0.1]
 
 
 def test_one_patient_with_many_cells_of_one_niche_is_not_scored(tmp_path):
@@ -130,9 +132,44 @@ def test_one_patient_with_many_cells_of_one_niche_is_not_scored(tmp_path):
     assert len(ladder.table(beside_batch_free(rows)).splitlines()) == 4
 
 
+def test_a_rare_niche_is_scored_by_itself(tmp_path):
+    level = Level(missing=0.0, imbalance=1.0, shift=0.25, rare=0.1)
+    _, truth = make_cohort(level, SMALL, 0, tmp_path / "cohort")
+    cells = pd.crosstab(truth["sample"], truth[DOMAIN])
+    rare = cells.sum().idxmin()
+    has = cells[rare] > 0
+    assert has.sum() == 2  # the first and the fourth of four patients
+    assert (cells[rare] / cells.sum(axis=1))[has].between(0.06, 0.14).all()
+    rows = pd.DataFrame(chain(*climb({"o": Oracle("o", tmp_path)}, (level,), SMALL, 1, set(), tmp_path / "work")))
+    rows = rows.set_index("method")
+    assert (rows.loc["o", ["recall", "precision"]] == 1).all(axis=None)
+    assert (rows.loc["one niche", "recall"] == 1).all()
+    assert rows.loc["one niche", "precision"].to_numpy() == pytest.approx(cells[rare].sum() / len(truth), rel=0.01)
+    assert "1.000 / 1.000 (+0.000) | 1.000 / 1.000 (+0.000) | +0.000 |" in ladder.table(
+        beside_batch_free(rows.reset_index())
+    )
+
+
+def test_nothing_is_trained_where_a_variant_says_so(tmp_path, monkeypatch):
+    given = []
+    for name in ("build_components", "build_graphs", "add_spread"):
+        monkeypatch.setattr(_ablations, name, lambda *args, **more: None)
+    monkeypatch.setattr(_ablations, "run_training", lambda *args, **more: given.append("trained"))
+    monkeypatch.setattr(_ablations, "run_embedding", lambda graphs, network, *args, **more: given.append(network))
+    monkeypatch.setattr(_ablations.ad, "read_h5ad", lambda path: None)
+    for name in ("nothing trained", "default"):
+        _ablations.embed([], VARIANTS[name], 0, tmp_path)
+    assert given == [None, "trained", tmp_path / "network.pt"]
+
+
+def test_recall_and_precision_are_those_of_the_niche_that_has_a_domain_best():
+    rare, niche = np.arange(20) < 4, np.array([1, 1, 1, 2, 1, 1, *[2] * 14])
+    assert found_again(rare, niche) == {"recall": 0.75, "precision": 0.6}
+
+
 def test_tissue_without_batch_effects_is_measured_once_per_seed():
     plan = list(runs(LEVELS, 2))
-    assert len(plan) == len(set(plan)) == 2 * (16 + 10)
+    assert len(plan) == len(set(plan)) == 2 * (19 + 13)
     assert plan.index((Level(0.4, 10.0, 0.0), 1)) < plan.index((Level(0.4, 10.0, 0.25), 1))
 
 
@@ -190,13 +227,13 @@ def test_a_method_that_fails_has_a_reason_and_the_others_go_on(tmp_path):
     assert rows.loc[("no space", 0.6), ["ilisi", "clisi"]].isna().all()
 
     both = beside_batch_free(rows.reset_index())
-    lines = {line.split("|")[6].strip(): line for line in ladder.table(both).splitlines()}
+    lines = {line.split("|")[7].strip(): line for line in ladder.table(both).splitlines()}
     assert "| seed 0 failed: ValueError: too / hard |" in lines["breaks"]
-    assert "| 1.000 / 1.000 (+0.000) |  |  | +0.000 |" in lines["no space"]
+    assert "| 1.000 / 1.000 (+0.000) |  |  |  |  | +0.000 |" in lines["no space"]
     lines = {line.split("|")[1].strip(): line for line in ladder.summary(both).splitlines()}
     assert "| breaks | 0 of 1 |  |" in lines["breaks"]
     assert lines["breaks"].count("| 0 of 1 |") == 2
-    at = "(40%, 10, 0.6, 1, niches)"
+    at = "(40%, 10, 0.6, 1, niches, 0%)"
     assert f"| no space | 1 of 1 | 1.000 | 1.000 | 1 of 1 | +0.000 {at} | +0.000 |" in lines["no space"]
 
 
@@ -219,9 +256,9 @@ def runs_of(*shares: float) -> pd.DataFrame:
 
 def test_one_seed_that_failed_is_named_below_the_table():
     both = beside_batch_free(runs_of(0.99, np.nan, 0.96))
-    assert "| 40% | 10 | 0.6 | 1 | niches | m | 0.975 / 1.000 (-0.025) |" in ladder.table(both)
-    assert ladder.table(both).endswith("\n\n- 40%, 10, 0.6, 1, niches, m: seed 1 failed: why")
-    at = "(40%, 10, 0.6, 1, niches)"
+    assert "| 40% | 10 | 0.6 | 1 | niches | 0% | m | 0.975 / 1.000 (-0.025) |" in ladder.table(both)
+    assert ladder.table(both).endswith("\n\n- 40%, 10, 0.6, 1, niches, 0%, m: seed 1 failed: why")
+    at = "(40%, 10, 0.6, 1, niches, 0%)"
     assert f"| m | 2 of 3 | 0.975 | 1.000 | 1 of 1 | -0.025 {at} | -0.040 | 1 |" in ladder.summary(both)
     assert "| 0 of 1 | -0.040 (" in ladder.summary(beside_batch_free(runs_of(0.96)))
 
@@ -229,7 +266,7 @@ def test_one_seed_that_failed_is_named_below_the_table():
 def command(scores: Path, *more):
     return invoke(
         ladder.bench_ladder, "--seeds", 1, "--missing", 0, "--imbalance", 1, "--large", 1, "--tissue", "niches",
-        "--cells", 90, "--patients", 2, "--niche-starts", 2, "--scores", scores, *more,
+        "--rare", 0,         "--cells", 90, "--patients", 2, "--niche-starts", 2, "--scores", scores, *more,
     )  # fmt: skip
 
 
@@ -239,13 +276,13 @@ def test_command_prints_both_tables_and_goes_on_where_it_was(tmp_path, monkeypat
     first = command(scores, "--shift", 0.25)
     assert first.exit_code == 0, first.stderr
     assert "| without network | 1 of 1 | 0." in first.stdout
-    lines = [line for line in first.stdout.splitlines() if line.startswith("| 0% | 1 | 0.25 | 1 | niches |")]
-    assert [line.split("|")[6].strip() for line in lines][:2] == ["default", "without refinement"]
+    lines = [line for line in first.stdout.splitlines() if line.startswith("| 0% | 1 | 0.25 | 1 | niches | 0% |")]
+    assert [line.split("|")[7].strip() for line in lines][:2] == ["default", "without refinement"]
     for line in lines:
-        with_batch, free, change = (float(v.strip("()")) for v in line.split("|")[7].replace("/", " ").split())
+        with_batch, free, change = (float(v.strip("()")) for v in line.split("|")[8].replace("/", " ").split())
         assert change == pytest.approx(with_batch - free, abs=0.002)
-    assert lines[0].split("|")[9].strip()  # iLISI, which a part has not
-    assert not lines[1].split("|")[9].strip()
+    assert lines[0].split("|")[10].strip()  # iLISI, which a part has not
+    assert not lines[1].split("|")[10].strip()
     stored = pd.read_csv(scores)
     assert sorted(stored.loc[stored["method"] == "without network", "shift"]) == [0, 0.25]
 
@@ -261,14 +298,14 @@ def test_command_names_what_failed_and_tries_again_what_was_not_installed(tmp_pa
     more = ["--shift", 0.25, "--method", "BANKSY", "--method", "1 hop", "--max-minutes", 0.01]
     first = command(scores, *more)
     assert first.exit_code == 0, first.stderr
-    assert "| 0% | 1 | 0.25 | 1 | niches | BANKSY | seed 0 failed: not installed: no network |" in first.stdout
-    assert "| 0% | 1 | 0.25 | 1 | niches | 1 hop | seed 0 failed: took more than 0.6 s |" in first.stdout
+    assert "| 0% | 1 | 0.25 | 1 | niches | 0% | BANKSY | seed 0 failed: not installed: no network |" in first.stdout
+    assert "| 0% | 1 | 0.25 | 1 | niches | 0% | 1 hop | seed 0 failed: took more than 0.6 s |" in first.stdout
     monkeypatch.setitem(ladder.METHODS, "BANKSY", Oracle("oracle", tmp_path))
     monkeypatch.setitem(ladder.METHODS, "1 hop", None)  # what it said still stands
     again = command(scores, *more[:-1], 1)
     assert again.exit_code == 0, again.stderr
-    assert "| 0% | 1 | 0.25 | 1 | niches | BANKSY | 1.000 / 1.000 (+0.000) |" in again.stdout
-    assert "| 0% | 1 | 0.25 | 1 | niches | 1 hop | seed 0 failed: took more than 0.6 s |" in again.stdout
+    assert "| 0% | 1 | 0.25 | 1 | niches | 0% | BANKSY | 1.000 / 1.000 (+0.000) |" in again.stdout
+    assert "| 0% | 1 | 0.25 | 1 | niches | 0% | 1 hop | seed 0 failed: took more than 0.6 s |" in again.stdout
     stored = pd.read_csv(scores)
     assert not stored.duplicated(["method", "run", "shift", "seed"]).any()
 

@@ -343,6 +343,26 @@ def test_thin_niches_are_two_cells_wide(tmp_path):
     assert (first.obs["domain"].to_numpy(str)[near[:, 1:]] == "D3").mean() < 0.6
 
 
+def test_a_rare_niche_is_one_patch_in_every_third_patient(tmp_path):
+    settings = {"patients": 4, "sections": (1, 1), "cells": 600, "niches": 4}
+    simulate_cohort(Settings(rare=0.05, **settings), tmp_path / "rare")
+    simulate_cohort(Settings(**settings), tmp_path / "usual")
+    truth = pd.read_csv(tmp_path / "rare" / "domains.csv.gz")
+    cells = pd.crosstab(truth["sample"], truth["domain"])
+    rare = cells.sum().idxmin()
+    share = cells[rare] / cells.sum(axis=1)
+    assert share.round(2).tolist() == [0.05, 0, 0, 0.05]
+    assert rare != json.loads((tmp_path / "rare" / "planted.json").read_text())["outcome_domain"]
+    section = ad.read_h5ad(tmp_path / "rare" / "samples" / "P1_S1.h5ad")
+    of_it = (section.obs["domain"] == rare).to_numpy()
+    places = section.obsm["spatial"]
+    centre = places[of_it].mean(axis=0)
+    assert np.hypot(*(places[of_it] - centre).T).max() < 0.5 * np.ptp(places, axis=0).min()
+    assert (
+        pd.crosstab(*pd.read_csv(tmp_path / "usual" / "domains.csv.gz")[["sample", "domain"]].T.to_numpy()) > 0
+    ).all(axis=None)
+
+
 def test_tissue_without_niches(tmp_path):
     shares = shares_of_types(sections_of(Tissue.RANDOM, tmp_path / "random"))
     assert (shares.max() - shares.min()).max() < 0.12

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import numpy as np
+import pandas as pd
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.neighbors import NearestNeighbors
 
@@ -36,6 +37,13 @@ def agreement(domain: np.ndarray, sample: np.ndarray, niche: np.ndarray) -> dict
         "nmi": normalized_mutual_info_score(domain, niche),
         "ari_within": float(np.mean(within)),
     }
+
+
+def found_again(rare: np.ndarray, niche: np.ndarray) -> dict[str, float]:
+    """``recall`` and ``precision`` of the niche that has the cells of a ``rare`` domain (n,) bool best (Jaccard)."""
+    both, sizes = (pd.Series(rare).groupby(niche).agg(how) for how in ("sum", "size"))
+    best = (both / (sizes + rare.sum() - both)).idxmax()
+    return {"recall": float(both[best] / rare.sum()), "precision": float(both[best] / sizes[best])}
 
 
 def lisi(X: np.ndarray, labels: np.ndarray, seed: int = 0) -> float:
