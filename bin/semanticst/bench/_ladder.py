@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst.bench._methods import NOT_INSTALLED, Limits, Method, Outcome, run_method
+from semanticst.bench.material.scaled_values import Form, sheet_in_form
 from semanticst.bench.measuring.scores import agreement, annotated, found_again, lisi
 from semanticst.bench.niches import DOMAIN, domains, prepare
 from semanticst.simulate.cohort import simulate_cohort
@@ -51,6 +52,8 @@ class Size:
     niches: int = 8
     intensities: bool = False
     """Stainings instead of counts."""
+    values: str = Form.GIVEN.value
+    """What counts are turned into before they are read."""
 
 
 LEVELS = (
@@ -100,7 +103,8 @@ def settings_of(level: Level, size: Size, seed: int) -> Settings:
 def make_cohort(level: Level, size: Size, seed: int, folder: Path) -> tuple[list[Path], pd.DataFrame]:
     """Checked samples (``{sample}.qc.h5ad``) of a level, and sample and true niche of each cell."""
     simulate_cohort(settings_of(level, size, seed), folder / "cohort")
-    samples = prepare(folder / "cohort" / "samplesheet.csv", folder / "samples")
+    sheet = sheet_in_form(folder / "cohort" / "samplesheet.csv", Form(size.values), folder / "values", seed)
+    samples = prepare(sheet, folder / "samples")
     return samples, domains(samples)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import click
 
 from semanticst.bench._methods import METHODS, Own, Peer
+from semanticst.bench.material.scaled_values import Form
 
 GROUPS = {
     "ours": [name for name, method in METHODS.items() if isinstance(method, Own)],
@@ -29,6 +30,10 @@ def seeds_option(default: int):
 niche_starts_option = click.option(
     "--niche-starts", type=click.IntRange(1), default=12, show_default=True, help="Starts of each mixture."
 )
+values_option = click.option(
+    "--values", "form", type=click.Choice([str(form) for form in Form]), default=str(Form.GIVEN), show_default=True,
+    help="What counts are turned into before they are read; with scores of their own.",
+)  # fmt: skip
 max_minutes_option = click.option(
     "--max-minutes", type=click.FloatRange(0, min_open=True), default=60, show_default=True,
     help="Time that one run may take.",

@@ -24,6 +24,7 @@ from semanticst.bench._options import (
     method_option,
     niche_starts_option,
     seeds_option,
+    values_option,
 )
 from semanticst.bench.measuring.checkpoint import known_scores
 from semanticst.cli import step
@@ -53,6 +54,7 @@ COLUMNS = {
 )
 @click.option("--cells", type=click.IntRange(80), default=700, show_default=True, help="Cells of a patient.")
 @click.option("--intensities", is_flag=True, help="Stainings instead of counts; with --scores of their own.")
+@values_option
 @click.option("--patients", type=click.IntRange(2), default=8, show_default=True, help="Patients, a batch each.")
 @niche_starts_option
 @max_minutes_option
@@ -73,6 +75,7 @@ def bench_ladder(
     rare,
     cells,
     intensities,
+    form,
     patients,
     niche_starts,
     max_minutes,
@@ -95,7 +98,7 @@ def bench_ladder(
         raise click.UsageError("no level has these values; levels are " + "; ".join(map(str, LEVELS)))
     rows = known_scores(scores, ("run", "failed"))
     done = {(row["method"], Level(*(row.get(name, LATER.get(name)) for name in LEVEL)), row["seed"]) for row in rows}
-    size = Size(patients=patients, cells=cells, intensities=intensities)
+    size = Size(patients=patients, cells=cells, intensities=intensities, values=form)
     limits = Limits(60 * max_minutes, 1000 * max_gb)
     with tempfile.TemporaryDirectory(prefix="semanticst-bench-") as place:
         for found in climb(chosen, levels, size, seeds, done, Path(place), starts=niche_starts, limits=limits):

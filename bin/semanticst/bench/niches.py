@@ -24,8 +24,10 @@ from semanticst.bench._options import (
     method_option,
     niche_starts_option,
     seeds_option,
+    values_option,
 )
 from semanticst.bench._table import table
+from semanticst.bench.material.scaled_values import Form, sheet_in_form
 from semanticst.bench.measuring.checkpoint import known_scores
 from semanticst.bench.measuring.scores import agreement, annotated, coherence, lisi
 from semanticst.cli import EXISTING_FILE, step
@@ -66,11 +68,12 @@ CHOOSE = ("default", LEIDEN.name)
     type=EXISTING_FILE,
     help="CSV of cell_type and gene: only how well these predict obs['cell_type'] is scored (macro F1), and no niche.",
 )
-def bench_niches(sheet, methods, seeds, niche_k, niche_starts, max_minutes, max_gb, save, cell_type_markers):
+@values_option
+def bench_niches(sheet, methods, seeds, niche_k, niche_starts, max_minutes, max_gb, save, cell_type_markers, form):
     """Agreement with an annotation, coherence, mixing, time and memory: the default, its parts, and other methods."""
     limits = Limits(60 * max_minutes, 1000 * max_gb)
     with tempfile.TemporaryDirectory(prefix="semanticst-bench-") as place:
-        samples = prepare(sheet, Path(place) / "samples")
+        samples = prepare(sheet_in_form(sheet, Form(form), Path(place) / "values"), Path(place) / "samples")
         if cell_type_markers:
             click.echo(table(predicted_types(samples, read_markers(cell_type_markers))))
             return

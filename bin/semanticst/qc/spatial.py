@@ -32,7 +32,8 @@ def judge_places(
     if kind == FeatureType.COUNTS:
         for flag in CHECKS.values():
             metrics[flag] = False
-    logs = np.log1p(metrics.loc[filled, Obs.TOTAL].to_numpy(np.float32))
+    totals = metrics.loc[filled, Obs.TOTAL].to_numpy(np.float32)
+    logs = np.log1p(np.maximum(totals, 0))  # z-scored values have negative totals, of which nothing is asked
     around = neighbourhoods(points[filled], logs)
     if around is None:
         return None
