@@ -190,6 +190,32 @@ def test_counted_molecules_go_before_corrected_ones(tmp_path, raw):
     assert f"layers/{raw} is taken, not layers/SCT_counts" in notes(adata, "warnings")
 
 
+@pytest.mark.parametrize("told", ["totals", "var", "uns", "none", "measured totals"])
+@pytest.mark.parametrize("place", ["X", "raw"])
+def test_corrected_counts_of_seurat_are_a_warning(tmp_path, told, place):
+    """Those of the SCT assay are whole numbers, too; without measured ones they are read, and told."""
+    sample = make_sample()
+    measured = sample.X.copy()
+    sample.X = counts = sp.csr_matrix(np.ceil(measured.toarray() / 2))
+    if place == "raw":
+        sample.raw = sample.copy()
+        logs(sample)
+    if told in ("totals", "measured totals"):
+        sample.obs["nCount_SCT" if told == "totals" else "nCount_Spatial"] = np.asarray(counts.sum(axis=1)).ravel()
+    if told in ("var", "measured totals"):
+        sample.var["sct.residual_variance"] = 1.0
+    if told == "uns":
+        sample.uns["SCT_snn"] = {"params": "none"}
+    adata = ingest(tmp_path, sample)
+    assert (counts != adata.X).nnz == 0
+    corrected = told in ("totals", "var", "uns")
+    assert ("counts that sctransform corrected" in notes(adata, "warnings")) == corrected
+    sample.layers["RNA_counts"] = measured
+    adata = ingest(tmp_path, sample)
+    assert ((measured if corrected else counts) != adata.X).nnz == 0
+    assert "sctransform" not in notes(adata, "warnings")
+
+
 def test_two_layers_of_the_same_counts_are_no_question(tmp_path):
     sample = make_sample()
     sample.layers["raw_counts"], sample.layers["counts"] = sample.X.copy(), sample.X.copy()

@@ -16,7 +16,7 @@ from semanticst.constants import UNS, Obsm
 from semanticst.io.coordinates import UM_PER
 from semanticst.io.gene_names import IDS, SYMBOLS
 from semanticst.io.proteins import protein_key
-from semanticst.io.readers.anndata_values import is_array, other_counts, perhaps_counts, values_of
+from semanticst.io.readers.anndata_values import corrected_counts, is_array, other_counts, perhaps_counts, values_of
 from semanticst.io.readers.base import ReadError, Wanted
 from semanticst.io.readers.column_names import spatial_pair, spatial_pairs
 from semanticst.io.readers.pictures import object_picture
@@ -50,7 +50,8 @@ def read_object(group, wanted: Wanted, check: Check = lambda array: None) -> ad.
         if "_index" in group[part].attrs:
             _check_all(group[part][group[part].attrs["_index"]], check)
     values, notes = values_of(group, wanted.feature_type)
-    doubts = perhaps_counts(group, values, wanted.feature_type) + other_counts(group, values, wanted.feature_type)
+    looks = (perhaps_counts, other_counts, corrected_counts)
+    doubts = [text for look in looks for text in look(group, values, wanted.feature_type)]
     obs, var = read_elem(group["obs"]), read_elem(group["var"])
     if values == "raw/X":
         var = _names_added(read_elem(group["raw/var"]), var)

@@ -6,14 +6,13 @@ import numpy as np
 
 from semanticst.constants import LAYER_COUNTS, FeatureType
 from semanticst.io.readers.base import ReadError
+from semanticst.io.readers.corrected_counts import why_corrected
 from semanticst.io.values import strange_frequencies
 
 COUNTS_NAME = re.compile(r"count|raw|umi", re.IGNORECASE)
 """Layers that may hold counts."""
 NO_COUNTS_NAME = re.compile(r"log|norm|scaled|binar|mask|unspliced|ambiguous|smooth|imput|denois", re.IGNORECASE)
 """Of these, layers that do not, whole as their numbers may be."""
-CORRECTED = re.compile(r"sct|correct", re.IGNORECASE)
-"""Layers of counts that a model changed (sctransform), behind those of what was counted."""
 SAMPLED = 1 << 20
 """Values that are looked at."""
 
@@ -29,13 +28,14 @@ def values_of(group, stated: str) -> tuple[str, list[str]]:
     usual += ["X"] if "X" in group else []
     others = ["raw/X"] if "raw" in group and "X" in group["raw"] and "var" in group["raw"] else []
     named = [name for name in layers if _may_hold_counts(name)]
-    others += [f"layers/{name}" for name in sorted(named, key=lambda name: bool(CORRECTED.search(name)))]
+    others += [f"layers/{name}" for name in named]
     if not usual + others:
         raise ReadError("there is no X and no layers['counts']")
     candidates = usual + others
     if stated in ("", FeatureType.COUNTS):
         # what is all 0 and 1 may be a mask beside the counts; it may also be counts of few molecules
         of = [path for path in candidates if holds_counts(group[path])]
+        of.sort(key=lambda path: bool(why_corrected(group, path)))  # behind what was counted
         counts = next((path for path in of if holds_counts(group[path], least=2)), next(iter(of), None))
     else:
         counts = None
@@ -74,6 +74,19 @@ def other_counts(group, taken: str, stated: str) -> list[str]:
     return [
         f"several layers hold counts: {taken} is taken, not {', '.join(others)}; if another holds what was counted, "
         "call it counts"
+    ]
+
+
+def corrected_counts(group, taken: str, stated: str) -> list[str]:
+    """A warning where the counts that are read are, or may be, those that sctransform corrected."""
+    if stated not in ("", FeatureType.COUNTS) or not holds_counts(group[taken]):
+        return []
+    why = why_corrected(group, taken)
+    if not why:
+        return []
+    return [
+        f"{taken} may hold counts that sctransform corrected and no measured ones: {why}; put the counts of the assay "
+        "that was measured (RNA, Spatial, Xenium) into layers['counts']"
     ]
 
 
