@@ -67,8 +67,8 @@ def _agreement(outdir: Path, table: pd.DataFrame) -> None:
     frame = table.set_index(pd.Index([niche_name(n) for n in table["niche"]]))
     columns = {
         "icc": Column("ICC", "Intraclass correlation", "{:.2f}"),
-        "icc_low": Column("from", "Lower end of its 95 % interval", "{:.2f}"),
-        "icc_high": Column("to", "Upper end of its 95 % interval", "{:.2f}"),
+        "icc_low": Column("95 % CI, low", "Lower end of its 95 % interval", "{:.2f}"),
+        "icc_high": Column("95 % CI, high", "Upper end of its 95 % interval", "{:.2f}"),
     }
     section = Section("qc_agreement", QC, "Agreement of sections of one patient", text)
     multiqc.table(outdir, section, frame, columns, "Niche")

@@ -33,6 +33,7 @@ from semanticst.mqc.sections import (
     Part,
     Section,
     emphasised,
+    escaped,
     markup,
     swatch,
 )
@@ -98,7 +99,7 @@ def bars(
             "cpswitch_c_active": not percent_first,
             "sort_samples": False,
         },
-        "categories": {markup(piece): {"name": markup(piece)} | _colour(colours, piece) for piece in pieces},
+        "categories": {markup(piece): {"name": _piece_name(piece)} | _colour(colours, piece) for piece in pieces},
         "data": {_row_name(bar): {markup(piece): n for piece, n in values.items()} for bar, values in data.items()},
     }
     return _write(outdir, section, content)
@@ -228,6 +229,8 @@ def text(outdir: Path, section: Section, paragraphs: str | Sequence[str]) -> Pat
 
 
 _LEGEND_LINES = 12
+_LONGEST_PIECE, _MORE = 80, "\N{HORIZONTAL ELLIPSIS}"
+_ENDS = re.compile(r"^\s+|\s+$")
 _WHITE_BLUE = [[0, "#FFFFFF"], [0.5, "#6BAED6"], [1, "#08306B"]]
 _BLUE_WHITE_RED = [[0, "#2166AC"], [0.25, "#92C5DE"], [0.5, "#F7F7F7"], [0.75, "#F4A582"], [1, "#B2182B"]]
 
@@ -292,14 +295,27 @@ def _escaped(value):
     if not isinstance(value, str):
         return value
     # MultiQC takes a comma in any cell for a thousands separator and removes it
-    return (value if isinstance(value, Html) else html.escape(value)).replace(",", "&#44;")
+    return (value if isinstance(value, Html) else escaped(value)).replace(",", "&#44;")
 
 
 def _row_name(name: object) -> str:
-    """Return the name of a row, bar, line or box; MultiQC takes one with a slash for a path and keeps its end only."""
-    escaped = _escaped(name if isinstance(name, str) else str(name))
-    # the ends of tags of the pipeline stay
-    return escaped if isinstance(name, Html) else escaped.replace("/", "&#47;")
+    """Return the name of a row, bar, line or box.
+
+    MultiQC takes one with a slash for a path and keeps its end only, and takes spaces off the ends, so that rows whose
+    names differ by them would be one, and such lines no report at all.
+    """
+    shown = _escaped(name if isinstance(name, str) else str(name))
+    if isinstance(name, Html):
+        return shown  # the ends of tags of the pipeline stay
+    return _ENDS.sub(lambda ends: "".join(f"&#{ord(space)};" for space in ends[0]), shown.replace("/", "&#47;"))
+
+
+def _piece_name(piece: str) -> str:
+    """Return the name of a piece of bars; MultiQC breaks one that is longer, in the middle of ``&lt;`` too."""
+    cut = piece
+    while len(markup(cut)) > _LONGEST_PIECE:
+        cut = f"{cut.removesuffix(_MORE)[:-1]}{_MORE}"
+    return markup(cut)
 
 
 def _colour(colours: Mapping[str, str] | None, piece: str) -> dict:

@@ -88,6 +88,14 @@ class Html(str):
     __slots__ = ()
 
 
+def escaped(text: str) -> str:
+    """The text in which nothing is markup.
+
+    Quotation marks are numbers and no names: plotly, which draws the figures, knows few names and shows ``&quot;``.
+    """
+    return html.escape(text).replace("&quot;", "&#34;")
+
+
 _EMPHASIS = re.compile(r"&lt;(/?(?:b|i|em|code|br))&gt;")
 
 
@@ -97,7 +105,7 @@ def markup(text: str) -> Html:
     Titles, texts and labels pass through here whoever wrote them: a group called like a script, or like ``<b>``, stays
     a word.
     """
-    return text if isinstance(text, Html) else Html(html.escape(str(text)))
+    return text if isinstance(text, Html) else Html(escaped(str(text)))
 
 
 def emphasised(text: str, **names: str) -> Html:
@@ -105,7 +113,7 @@ def emphasised(text: str, **names: str) -> Html:
 
     Words of users must not be in ``text``: they are ``names``, filled in where ``{name}`` stands, and no markup.
     """
-    own = _EMPHASIS.sub(r"<\1>", html.escape(text))
+    own = _EMPHASIS.sub(r"<\1>", escaped(text))
     return Html(own.format(**{name: markup(value) for name, value in names.items()}) if names else own)
 
 

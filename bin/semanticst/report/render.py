@@ -9,10 +9,12 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from semanticst.errors import BadInput, Problem
+from semanticst.spreadsheet import guarded
 
 NAME = "multiqc_report"
 
@@ -24,6 +26,9 @@ _OF_THE_MACHINE = (
     "config_analysis_dir_abs",
 )
 """Entries of ``multiqc_data.json`` that hold folders of the machine."""
+
+_NUMBERS, _TAG = ("report_general_stats_data", "report_saved_raw_data"), re.compile("<[^<>]*>")
+"""Entries of ``multiqc_data.json`` that hold the numbers of tables, the others being about the page; markup."""
 
 _STATISTICS, _SUMMARY, _CHAPTER = (
     '<div id="general_stats"', '<div id="mqc-module-section-summary"', '<div id="mqc-module-section-',
@@ -63,6 +68,7 @@ def render_report(
     command += ["--outdir", str(outdir), "--filename", f"{NAME}.html", str(sections)]
     subprocess.run(command, check=True)
     _take_folders_out(outdir / f"{NAME}_data")
+    _as_plain_text(outdir / f"{NAME}_data")
     page = outdir / f"{NAME}.html"
     # browsers keep a reader's settings of a report under this id, which MultiQC draws at random
     identity = f'reportUuid = "{_identity(sections)}"'
@@ -101,14 +107,41 @@ def _configuration_problem(path: Path) -> Problem | None:
 
 def _take_folders_out(data: Path) -> None:
     """Leave in the data of the report what is about the cohort, not about the machine."""
-    # MultiQC's own log and its store of plots hold times and folders in every entry
-    for name in ("multiqc.log", "multiqc.parquet"):
+    # MultiQC's own log and its store of plots hold times and folders in every entry, llms-full.txt all of the report
+    # once more under an instruction to language models
+    for name in ("multiqc.log", "multiqc.parquet", "llms-full.txt"):
         (data / name).unlink(missing_ok=True)
     dump = data / "multiqc_data.json"
     if dump.exists():
         content = json.loads(dump.read_text(encoding="utf-8"))
         kept = {name: value for name, value in content.items() if name not in _OF_THE_MACHINE}
         dump.write_text(json.dumps(kept, indent=4), "utf-8")
+
+
+def _as_plain_text(data: Path) -> None:
+    """Take markup out of the tables and numbers beside the report, which programs and spreadsheets read."""
+    for path in sorted(data.glob("*.txt")):
+        lines = path.read_text(encoding="utf-8").split("\n")
+        table = ("\t".join(guarded(_plain(cell)) for cell in line.split("\t")) for line in lines)
+        path.write_text("\n".join(table), "utf-8")
+    dump = data / "multiqc_data.json"
+    if dump.exists():
+        content = json.loads(dump.read_text(encoding="utf-8"))
+        plain = {name: _plain_values(value) for name, value in content.items() if name in _NUMBERS}
+        dump.write_text(json.dumps(content | plain, indent=4), "utf-8")
+
+
+def _plain(text: str) -> str:
+    # what users wrote is escaped, so that a tag is the pipeline's own
+    return html.unescape(_TAG.sub("", text))
+
+
+def _plain_values(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_plain(key): _plain_values(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_plain_values(one) for one in value]
+    return _plain(value) if isinstance(value, str) else value
 
 
 def _identity(sections: Path) -> uuid.UUID:

@@ -86,6 +86,8 @@ def test_baseline_describes_who_is_compared(run):
     assert female["n"] == (known == "f").sum()
     assert female["percent"] == pytest.approx(100 * (known == "f").mean())
     assert ("group", "all") not in arm.index
+    # what another contrast has as its outcome is not of the baseline either
+    assert not {"time", "event"} & set(table["variable"])
     each = arm.loc[("sections per patient", "all")].set_index("value")["n"]
     assert each.to_dict() == {"1": 3, "2": 12}
     survival = table[table["contrast"] == "survival"].set_index(["variable", "group"]).sort_index()

@@ -1,10 +1,13 @@
 """Agreement of sections of one patient."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from semanticst.describe.agreement import intraclass_correlation, section_agreement
+from semanticst.describe.niche_sections import _agreement
 
 
 def test_the_example_of_shrout_and_fleiss():
@@ -54,3 +57,9 @@ def test_only_patients_with_several_sections_count_and_two_are_too_few():
     several = section_agreement(counts({"a": 2, "b": 2, "c": 3} | one, 0.1))
     assert several[["n_patients", "n_sections"]].iloc[0].tolist() == [3, 7]
     assert section_agreement(counts({"a": 2, "b": 2} | one, 0.1)) is None
+
+
+def test_the_columns_of_the_report_say_what_they_are(tmp_path):
+    _agreement(tmp_path, section_agreement(counts({f"p{i}": 3 for i in range(4)}, 0.1)))
+    headers = json.loads((tmp_path / "qc_agreement_mqc.json").read_text())["headers"].values()
+    assert [header["title"] for header in headers] == ["ICC", "95 % CI, low", "95 % CI, high"]

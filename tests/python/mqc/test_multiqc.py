@@ -139,6 +139,26 @@ def test_names_with_a_slash_are_not_cut_in_the_report(tmp_path):
         assert all(name in held for name in names), kind
 
 
+def test_names_that_differ_in_spaces_have_rows_of_their_own(tmp_path):
+    """MultiQC takes spaces off: of such rows one was left, and of such lines no report was made at all."""
+    names = ["T cell", "T cell ", " T cell", "T  cell", "T cell\N{NO-BREAK SPACE}"]
+    frame = pd.DataFrame({"n": range(5)}, index=names)
+    multiqc.table(tmp_path, Section("table", NICHES, "a"), frame, {"n": Column("N")})
+    multiqc.lines(tmp_path, Section("lines", NICHES, "b"), {name: {0: 1, 1: 2} for name in names}, "x", "y")
+    render_report(tmp_path, [ASSETS / "multiqc_config.yml"], tmp_path / "out")
+    for kind in ("table", "lines"):
+        table = (tmp_path / f"out/multiqc_report_data/multiqc_{kind}_plot.txt").read_text().splitlines()
+        assert sorted(line.split("\t")[0] for line in table[kind == "table" :]) == sorted(names)
+
+
+def test_a_long_name_of_a_piece_is_not_broken_within_an_entity(tmp_path):
+    name = "<" * 70
+    content = read(multiqc.bars(tmp_path, SECTION, {"s": {name: 1.0}}, "y"))
+    [piece] = content["categories"].values()
+    assert html.unescape(piece["name"]) == "<" * 19 + "\N{HORIZONTAL ELLIPSIS}"
+    assert len(piece["name"]) <= 80
+
+
 def test_diverging_heatmap_is_symmetric_about_zero(tmp_path):
     frame = pd.DataFrame([[1.0, -3.0], [np.nan, 2.0]], index=["r1", "r2"], columns=["c1", "c2"])
     content = read(multiqc.heatmap(tmp_path, SECTION, frame, "x", "y", "z", diverging=True))

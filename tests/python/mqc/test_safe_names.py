@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from itertools import cycle
 
 import anndata as ad
@@ -124,6 +125,11 @@ def test_no_dialog_opens_in_sections_of_any_kind(browser, tmp_path):  # noqa: F8
     shown = page.evaluate("document.body.innerText")
     for evil in EVIL:
         assert evil in shown
+    # plotly, which draws the figures, has a short list of names such as &lt; and shows the others as they stand
+    drawn = page.evaluate("[...document.querySelectorAll('svg text')].map(text => text.textContent)")
+    assert [text for text in drawn if re.search("&[#a-z0-9]+;", text)] == []
+    for evil in EVIL:
+        assert drawn.count(evil) >= 5, evil
 
 
 def test_no_dialog_opens_in_the_report_of_a_cohort(browser, folder, tmp_path):  # noqa: F811

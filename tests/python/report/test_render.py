@@ -11,7 +11,7 @@ import pytest
 from helpers import ASSETS, invoke
 from semanticst.errors import BadInput
 from semanticst.mqc import multiqc
-from semanticst.mqc.multiqc import NICHES, QC, Column, Section
+from semanticst.mqc.multiqc import NICHES, QC, Column, Section, swatch
 from semanticst.report.render import render_report
 
 LOGO = b"\x89PNG\r\n\x1a\n own logo"
@@ -67,6 +67,21 @@ def test_same_sections_give_the_same_files_but_for_times(reports):
 def test_no_folder_of_the_machine_is_published(reports):
     for path in reports[1].rglob("*"):
         assert path.is_dir() or b"a second one" not in path.read_bytes(), path.name
+
+
+def test_tables_beside_the_report_are_plain_text(tmp_path):
+    frame = pd.DataFrame({"n": ["1, 2", "=1+1"], "m": [swatch("#000000"), "'<b>'"]}, index=['a "b"', "-c=d"])
+    section = Section("some", NICHES, "A")
+    multiqc.table(tmp_path, section, frame, {"n": Column("N"), "m": Column("M")})
+    render_report(tmp_path, [ASSETS / "multiqc_config.yml"], tmp_path / "out")
+    data = tmp_path / "out/multiqc_report_data"
+    table = (data / "multiqc_some_plot.txt").read_text().splitlines()
+    # a spreadsheet opens it: what it would run has an apostrophe
+    cells = sorted(line.split("\t") for line in table)
+    assert cells == [["'-c=d", "'=1+1", "'<b>'"], ["Sample", "n", "m"], ['a "b"', "1, 2", ""]]
+    held = json.loads((data / "multiqc_data.json").read_text())["report_saved_raw_data"]["multiqc_some_plot"]
+    assert held['a "b"'] == {"n": "1, 2", "m": ""}
+    assert not (data / "llms-full.txt").exists()
 
 
 def test_nothing_is_in_the_page_twice_for_language_models(reports):

@@ -104,13 +104,17 @@ def flow(records: list[dict], sheet: pd.DataFrame, used: pd.DataFrame, sizes: pd
 
 
 def baseline(records: list[dict], clinical: pd.DataFrame, patient: pd.Series, sizes: pd.Series) -> pd.DataFrame:
-    """Who is compared: every column of the clinical table by group, and sections and cells per patient.
+    """Who is compared: the columns of the clinical table by group, and sections and cells per patient.
+
+    Times and events of survival are no columns of the baseline.
 
     ``patient`` of each section, cells of each (``sizes``). Columns contrast, variable, value (empty for numbers), group
     (a level, an event, or all), n (patients with a value, or with this one), missing, and percent, or median with
     quartiles.
     """
     rows = []
+    # times and events come after the baseline, whoever asks for them
+    after = {record["contrast"][name] for record in records for name in ("time", "event")}
     for record in records:
         groups, asked = _groups(record), record["contrast"]
         sections = pd.Series(record["sections"], dtype=object)
@@ -121,7 +125,7 @@ def baseline(records: list[dict], clinical: pd.DataFrame, patient: pd.Series, si
                 "cells per patient": sizes.reindex(sections).groupby(of.to_numpy()).sum(),
             }
         )
-        for variable in (c for c in known if c not in (asked["column"], asked["time"], asked["event"])):
+        for variable in (c for c in known if c not in after | {asked["column"]}):
             values = known[variable]
             number = pd.to_numeric(values, errors="coerce")
             numeric = bool(number[values.notna()].notna().all()) and number.nunique() > 2
