@@ -1,6 +1,7 @@
 """The commands between quality control and the description of niches, one after the other on a small cohort."""
 
 import json
+import re
 
 import anndata as ad
 import numpy as np
@@ -93,6 +94,7 @@ def test_cells_that_are_like_no_others_are_drawn_and_counted(cohort):
     worst = of_samples.sort_values(["outside", "sample"], ascending=[False, True]).iloc[0]
     assert f"{100 * worst['outside']:.0f} % in {worst['sample']}" in section["description"]
     assert section["data"].count("<figure") == 3
+    assert 11 < int(re.search(r"averages over about (\d+) cells", section["description"])[1]) < 40  # two hops
     fit = pd.read_csv(cohort / "niches.csv.gz").groupby("sample")["fit"]
     counted = of_samples.set_index("sample")["outside"]
     pd.testing.assert_series_equal(fit.apply(lambda own: (own < 0.05).mean()), counted, check_names=False, atol=0.02)

@@ -38,14 +38,16 @@ LEVEL_OPTIONS = {"with": LEVELS, "without": WITHOUT_STRUCTURE}
 @click.option("--input", "sheet", type=EXISTING_FILE, help="Samplesheet, in place of simulated cohorts.")
 @click.option("--structure", type=click.Choice([*LEVEL_OPTIONS, "both"]), default="both", show_default=True,
               help="Simulated levels with niches, without, or both.")  # fmt: skip
+@click.option("--only", default="", help="Only simulated levels in whose name this is, such as thin.")
 @click.option("--cells", type=click.IntRange(80), default=700, show_default=True, help="Cells of a patient.")
 @click.option("--patients", type=click.IntRange(2), default=8, show_default=True, help="Patients, a batch each.")
 @click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="CSV of all rows, as they come.")
 @seeds_option(5)
-def bench_number(sheet, structure, cells, patients, save, seeds):
+def bench_number(sheet, structure, only, cells, patients, save, seeds):
     """Number of niches that is chosen, and whether it is supported, level by level."""
     rows: list[dict] = []
-    found = of_samples(sheet, seeds) if sheet else of_levels(structure, Size(patients=patients, cells=cells), seeds)
+    size = Size(patients=patients, cells=cells)
+    found = of_samples(sheet, seeds) if sheet else of_levels(structure, size, seeds, only)
     for row in found:
         rows.append(row)
         log.info("%s", ", ".join(f"{name} {value}" for name, value in row.items()))
@@ -54,10 +56,14 @@ def bench_number(sheet, structure, cells, patients, save, seeds):
     click.echo(table(pd.DataFrame(rows)))
 
 
-def of_levels(structure: str, size: Size, seeds: int) -> Iterator[dict]:
-    """A row for each level and seed; the tissue differs with the seed."""
+def of_levels(structure: str, size: Size, seeds: int, only: str = "") -> Iterator[dict]:
+    """A row for each level in whose name ``only`` is, and seed; the tissue differs with the seed."""
     levels: Sequence[Level] = [*LEVELS, *WITHOUT_STRUCTURE] if structure == "both" else LEVEL_OPTIONS[structure]
-    for level in levels:
+    chosen = [level for level in levels if only in name_of(level)]
+    if not chosen:
+        names = "; ".join(map(name_of, levels))
+        raise click.UsageError(f"no level has '{only}' in its name; they are {names}")
+    for level in chosen:
         for seed in range(seeds):
             with tempfile.TemporaryDirectory(prefix="semanticst-bench-") as place:
                 planted = 0 if level in WITHOUT_STRUCTURE else size.niches

@@ -9,6 +9,8 @@ from semanticst.graph.neighbours import nearest_in_components, nearest_in_space,
 
 log = logging.getLogger(__name__)
 
+SIZED = 500
+"""Cells whose neighbourhoods are measured to say how large they are."""
 LONG_EDGE = 4.0
 """Spatial edges longer than this many times the sample's typical neighbour distance cross a gap in the tissue."""
 
@@ -55,6 +57,18 @@ def smoothing_operator(spatial: sp.csr_matrix) -> sp.csr_matrix:
     n = spatial.shape[0]
     with_self = (spatial + sp.identity(n, dtype=np.float32, format="csr")).tocsr()
     return sp.diags_array(1.0 / np.asarray(with_self.sum(1)).ravel()).astype(np.float32) @ with_self
+
+
+def cells_averaged(spatial: sp.csr_matrix, hops: int) -> list[float]:
+    """How many cells a mean over 1, 2, ..., ``hops`` hops is worth: 1 / sum_j w_ij^2 with the weights w of the cells in
+    it (Kish 1965), which is their number where they weigh alike; median of at most ``SIZED`` cells i."""
+    M = smoothing_operator(spatial)
+    weights = M[np.linspace(0, M.shape[0] - 1, min(SIZED, M.shape[0])).astype(int)]
+    found = []
+    for _ in range(hops):
+        found.append(float(np.median(1 / np.asarray(weights.power(2).sum(1)).ravel())))
+        weights = weights @ M
+    return found
 
 
 def neighbourhood_profile(

@@ -47,6 +47,15 @@ def test_samples_that_are_given_are_looked_at_once_a_seed(tmp_path, monkeypatch)
     assert pd.read_csv(saved)["chosen"].tolist() == [4, 5]
 
 
-@pytest.mark.parametrize("option", [("--structure", "some"), ("--seeds", "0")])
+def test_only_levels_of_a_name_are_run(monkeypatch, tmp_path):
+    monkeypatch.setattr(number, "make_cohort", lambda level, *rest: ([], level))
+    monkeypatch.setattr(number, "chosen_number", lambda *rest: {"seed": 0})
+    found = number.of_levels("both", Size(), 2, "one patient")
+    assert [row["level"] for row in found] == [
+        name for large in (10, 100) for name in [f"0%, 1, 0.25, one patient x {large}"] * 2
+    ]
+
+
+@pytest.mark.parametrize("option", [("--structure", "some"), ("--seeds", "0"), ("--only", "nothing")])
 def test_wrong_options_are_usage_errors(option):
     assert invoke(number.bench_number, *option).exit_code == 2

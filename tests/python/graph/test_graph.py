@@ -5,6 +5,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from semanticst.graph import neighbours as nb
 from semanticst.graph.contexts import (
+    cells_averaged,
     domain_context,
     expression_context,
     lattice_neighbours,
@@ -120,3 +121,9 @@ def test_exact_neighbours_are_those_of_scikit_learn(monkeypatch):
     X = np.random.default_rng(3).normal(loc=1e4, size=(300, 12)).astype(np.float32)
     expected = NearestNeighbors(n_neighbors=6, algorithm="brute").fit(X - X.mean(0)).kneighbors(return_distance=False)
     np.testing.assert_array_equal(np.sort(nb.nearest_in_components(X, 6), 1), np.sort(expected, 1))
+
+
+def test_cells_that_a_mean_is_worth():
+    ring = sp.csr_matrix(np.roll(np.eye(50), 1, axis=1) + np.roll(np.eye(50), -1, axis=1))
+    # one hop: three cells of a third; two hops: 1, 2, 3, 2, 1 ninths
+    assert cells_averaged(ring, 2) == pytest.approx([3, 81 / 19], rel=1e-5)
