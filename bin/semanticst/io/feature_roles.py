@@ -21,12 +21,13 @@ TYPE_COLUMNS = ("feature_types", "feature_type", "type")
 CONTROL_NAMES = re.compile(
     r"NegPrb|Neg(ative)?[-_. ]?(Probe|Control|Ctrl|Prb)|NegControl|Negative[-_. ]?\d+$|antisense_"
     r"|SystemControl\d*|FalseCode|Blank[-_. ]?\d|(Unassigned|Deprecated|Blank)[-_. ]?Codeword|Intergenic[-_. ]?Region"
+    r"|(cyc\d+_ch\d+[:_. -]+)?(Blank|Empty)([-_. ]?(c|ch|cyc|cy|fitc|af|alexa)?[-_. ]?\d+)*$"
     r"|(Ms|Rb|Rt|Mouse|Rabbit|Rat|Goat)[-_. ]IgG\d?[abc]?$",
     re.IGNORECASE,
 )
 """How instruments call features that measure the background: negative probes and system controls of CosMx, negative
-control, antisense and unassigned codewords of Xenium, blanks of MERSCOPE, isotype controls of protein panels. No gene
-is called so."""
+control, antisense and unassigned codewords of Xenium, blanks of MERSCOPE, cycles of CODEX without an antibody, isotype
+controls of protein panels. No gene is called so."""
 
 
 def plain_types(types: pd.Series) -> pd.Series:

@@ -26,7 +26,7 @@ from semanticst.io.regions.section_parts import cells_of, count_parts, outline_s
 from semanticst.io.samplesheet import OVERRIDES
 from semanticst.io.several_sections import check_sections, plain
 from semanticst.io.understood import UnitUnknown, cells_left_out, numbers_left_out
-from semanticst.io.values import as_csr, check_values, look_stained, why_no_counts
+from semanticst.io.values import as_csr, check_values, look_stained, rounded_counts, why_no_counts
 from semanticst.plotting.picture import Picture
 from semanticst.progress import Progress
 from semanticst.writing import write_h5ad, write_json
@@ -219,7 +219,9 @@ def internal_form(raw: ad.AnnData, reader: Reader, row: dict[str, str]) -> ad.An
     cells = _unique_cells(raw.obs_names)
     obs, var = plain_frame(raw.obs), plain_frame(raw.var)
 
-    X, var, proteins, found, doubtful = split_proteins(as_csr(raw.X), gene_table(var), raw.obsm)
+    X, note = rounded_counts(as_csr(raw.X), row.get("feature_type", ""))
+    notes += [note] if note else []
+    X, var, proteins, found, doubtful = split_proteins(X, gene_table(var), raw.obsm)
     notes += found
     warnings += doubtful
     warnings += numbered(var)

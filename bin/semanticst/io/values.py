@@ -20,6 +20,8 @@ from semanticst.errors import ReadError
 from semanticst.io.columns import listed
 
 _BLOCK = 1 << 24
+NEARLY = 1e-5
+"""Share of a value by which it may miss a whole number; a logarithm in float32 and back misses by 1e-6."""
 STRICTEST_FIRST = (FeatureType.ONEHOT, FeatureType.BINARY, FeatureType.COUNTS, FeatureType.CONTINUOUS)
 SURELY_SEEN = 20.0
 """As many values above 1 as this are expected among counts: where there is none (chance e^-20), these are no counts."""
@@ -54,6 +56,17 @@ HIGHEST_LOGARITHM = 20
 """Rounded logarithms are no larger: e to the 20 is half a billion."""
 
 
+def whole(values: np.ndarray) -> np.ndarray:
+    """Rounded values where these are whole numbers but for errors of float32, as counts that were logarithms; else as
+    they are.
+    """
+    if values.dtype.kind != "f" or not np.isfinite(values).all():
+        return values
+    rounded = np.rint(values)
+    near = np.abs(values - rounded) <= NEARLY * np.maximum(np.abs(values), 1)
+    return rounded if near.all() else values
+
+
 def as_csr(values) -> sp.csr_matrix:
     """CSR float32 without stored zeros, of any two-dimensional numbers.
 
@@ -65,6 +78,17 @@ def as_csr(values) -> sp.csr_matrix:
     matrix.sum_duplicates()
     matrix.eliminate_zeros()
     return matrix
+
+
+def rounded_counts(X: sp.csr_matrix, stated: str) -> tuple[sp.csr_matrix, str]:
+    """Counts that were logarithms as whole numbers again (changed in place), and a note; see `whole`."""
+    if stated not in ("", FeatureType.COUNTS) or first_where(X.data, lambda v: v != np.rint(v)) is None:
+        return X, ""
+    if first_where(X.data, lambda v: whole(v) != np.rint(v)) is not None:
+        return X, ""
+    np.rint(X.data, out=X.data)
+    X.eliminate_zeros()
+    return X, "values are whole numbers but for rounding errors, and were rounded"
 
 
 def check_values(

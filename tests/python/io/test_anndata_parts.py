@@ -384,6 +384,39 @@ def test_names_of_coordinates_tell_their_unit(tmp_path, where, unit, factor):
     np.testing.assert_allclose(adata.obsm["spatial"], points * factor)
 
 
+@pytest.mark.parametrize("form", ["category", "text", "obsm of text", "Spatial"])
+def test_coordinates_as_text_and_in_another_case(tmp_path, form):
+    sample = make_sample()
+    points = sample.obsm["spatial"].copy()
+    if form in ("category", "text"):
+        del sample.obsm["spatial"]
+        for name, values in zip(("x", "y"), points.T):
+            sample.obs[name] = pd.Series(values.astype(str), index=sample.obs_names, dtype="object")
+            if form == "category":
+                sample.obs[name] = sample.obs[name].astype("category")
+    elif form == "Spatial":
+        sample.obsm["Spatial"] = sample.obsm.pop("spatial")
+    else:
+        sample.obsm["spatial"] = points.astype(str).astype(object)
+    np.testing.assert_allclose(ingest(tmp_path, sample).obsm["spatial"], points)
+
+
+@pytest.mark.parametrize("place", ["X", "raw"])
+def test_counts_that_were_logarithms_are_whole_again(tmp_path, place):
+    """expm1 of log1p misses whole numbers by a millionth."""
+    sample = make_sample()
+    counts = sample.X.copy()
+    sample.X = sp.csr_matrix(np.expm1(np.log1p(counts.toarray())).astype(np.float32))
+    assert (counts != sample.X).nnz
+    if place == "raw":
+        sample.raw = sample.copy()
+        logs(sample)
+    adata = ingest(tmp_path, sample)
+    assert (counts != adata.X).nnz == 0
+    assert adata.uns[UNS]["feature_type"] == "counts"
+    assert "but for rounding errors" in notes(adata)
+
+
 def test_coordinates_that_are_stored_sparse(tmp_path):
     sample = make_sample()
     points = np.asarray(sample.obsm["spatial"])

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from semanticst.io.feature_roles import CONTROL_NAMES
 from semanticst.io.ingest import ingest_sample
 from semanticst.io.readers.column_roles import DERIVED, MEASURED, odd_features, roles
 from semanticst.io.readers.tables import SINGLE, Wanted
@@ -164,3 +165,20 @@ def test_areas_have_the_unit_of_the_coordinates(tmp_path, column):
     adata = ingest_sample(row)
     assert "cell_area" not in adata.obs
     assert any("areas of cells are not used: their unit is not known" in n for n in adata.uns["semanticst"]["notes"])
+
+
+def test_second_columns_of_one_name_and_what_other_programs_derive_are_no_markers():
+    """pandas numbers them; CODEX writes tiles, histoCAT neighbours that touch."""
+    columns = ["cell_id", "x", "y", "x.1", "y.1", "Class", "Class.1", "CD3", "CD3.1", "x_tile", "Percent_Touching"]
+    assert set(columns) - set(roles(columns)) == {"CD3", "CD3.1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "is_control"),
+    [
+        ("Blank", True), ("empty", True), ("Empty_2", True), ("blank-Cy3-5", True), ("cyc005_ch001:blank", True),
+        ("Empty_c4", True), ("cyc005_ch001:CD3", False), ("Blanking", False), ("CD3", False),
+    ],
+)  # fmt: skip
+def test_channels_without_an_antibody_are_controls(name, is_control):
+    assert bool(CONTROL_NAMES.match(name)) == is_control

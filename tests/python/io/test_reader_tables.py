@@ -44,6 +44,7 @@ def test_pair(tmp_path, platform):
         ("X", "Y", "unknown"),
         ("center_x", "center_y", "unknown"),
         ("X_Location", "Y_Location", "unknown"),
+        ("sdimx", "sdimy", "unknown"),
     ],
 )
 def test_names_of_coordinates(tmp_path, x, y, unit):
@@ -57,6 +58,52 @@ def test_the_pair_with_the_best_unit_is_taken(tmp_path):
     truth = make_truth()
     write_pair(tmp_path, truth, "x_um", "y_um", x=1.0, y=2.0, x_px=3.0, y_px=4.0)
     truth.check(read(tmp_path))
+
+
+@pytest.mark.parametrize("last", ["T", "", "3"])
+def test_separators_behind_the_rows_are_no_column_of_names(tmp_path, last):
+    """Spreadsheets write them; R's tables have a header that is one name shorter, too."""
+    truth = make_truth()
+    frame = truth.frame.assign(x=truth.spatial[:, 0], y=truth.spatial[:, 1], cluster=last)
+    header, *lines = frame.to_csv(index_label="cell_id").splitlines()
+    truth.check(read(write_text(tmp_path / "t.csv", "\n".join([header, *(line + "," for line in lines)]))))
+
+
+def test_columns_of_one_name_that_differ_are_refused(tmp_path):
+    """As of two tables that were put side by side: of x and y the first would count without a word."""
+    truth = make_truth()
+    file = write_single(tmp_path / "t.csv", truth, x2=truth.spatial[:, 0])
+    edit_text(file, lambda text: text.replace("x2", "x", 1))
+    truth.check(read(file))
+    file = write_single(tmp_path / "t.csv", truth, x2=truth.spatial[:, 1])
+    edit_text(file, lambda text: text.replace("x2", "x", 1))
+    with pytest.raises(ReadError, match="t.csv: 2 columns are called x, and differ; leave one"):
+        read(file)
+
+
+def test_ids_that_start_again_in_each_field_of_view(tmp_path):
+    truth = make_truth()
+    fields = [row % 2 for row in range(12)]
+    frame = truth.frame.assign(cell_id=[row // 2 for row in range(12)], fov=fields)
+    frame["x"], frame["y"] = truth.spatial[:, 0] + np.multiply(fields, 10_000), truth.spatial[:, 1]
+    adata = read(write_text(tmp_path / "t.csv", frame.to_csv(index=False)))
+    assert adata.obs_names.tolist() == [f"{row % 2}_{row // 2}" for row in range(12)]
+    assert any("start again in each field of view: fov stands before them (0_0" in note for note in adata.uns["notes"])
+
+
+def test_ids_that_a_spreadsheet_shortened_are_told(tmp_path):
+    write_pair(tmp_path, make_truth())
+    edit_text(tmp_path / "counts.csv", lambda text: text.replace("\n1,", "\n1.11E+18,").replace("\n2,", "\n1.11E+18,"))
+    with pytest.raises(ReadError, match=r"first: 1.11E\+18\): a spreadsheet shortened long numbers"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["counts.csv.bz2", "expression.parquet", "cells.parquet"])
+def test_a_folder_with_a_file_that_is_not_read_names_it(tmp_path, name):
+    write_pair(tmp_path, make_truth())
+    (tmp_path / "counts.csv").rename(tmp_path / name)
+    with pytest.raises(ReadError, match=f"cannot be read: {name} is not read|a Xenium folder .cells.parquet., but not"):
+        read(tmp_path)
 
 
 @pytest.mark.parametrize("one_table", [True, False])
@@ -209,6 +256,8 @@ def test_genes_by_cells_is_told(tmp_path):
         ("cell_id,A,B\n1,2,3\n", "t.csv: there are no columns of coordinates"),
         ("A,B,x,y\n1,2,3,4\n", "t.csv: there is no column of cell ids"),
         ("cell_id,x,y,A\n1,2,3,4\n1,5,6,7\n", "t.csv: 1 ids occur more than once"),
+        ("cell_id x y A\n1 2 3 4\n", "one column only; it is separated by spaces or"),
+        ('cell_id,x,y,A\n1,"2,000",3,4\n', "row 2, column x: '2,000' is no number; commas of thousands"),
         ("\n\n", "t.csv is empty"),
         ("# only a comment\n", "t.csv is empty"),
         ('cell_id,x,y,A\n1,2,3,"4\n', "t.csv"),

@@ -13,7 +13,7 @@ from semanticst.io.readers.cosmx import COSMX
 from semanticst.io.readers.h5ad import H5AD
 from semanticst.io.readers.merscope import MERSCOPE
 from semanticst.io.readers.packed import ARCHIVE
-from semanticst.io.readers.parts import foreign, need_whole_sample
+from semanticst.io.readers.parts import foreign, need_whole_sample, parts_only
 from semanticst.io.readers.segmentation_tools import BAYSOR, PROSEG, STEINBOCK
 from semanticst.io.readers.slideseq import SLIDESEQ
 from semanticst.io.readers.spatialdata import SPATIALDATA
@@ -86,7 +86,7 @@ def reader_for(path: Path, platform: str) -> Reader:
         raise ReadError(f"platform {platform} is stated, but this is {found.expects}; correct the samplesheet")
     if found:
         return found
-    what = _samples_inside(path) if path.is_dir() else foreign(path)
+    what = (parts_only(path) or _samples_inside(path)) if path.is_dir() else foreign(path)
     if owner and path.is_dir() and not what:
         # an owner that does not recognise the folder says best what is missing
         return owner

@@ -4,7 +4,7 @@ Groups of h5py and of zarr are read alike. Only what is needed is loaded, so tha
 costs no memory.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import anndata as ad
 import numpy as np
@@ -18,7 +18,7 @@ from semanticst.io.gene_names import IDS, SYMBOLS
 from semanticst.io.proteins import protein_key
 from semanticst.io.readers.anndata_values import corrected_counts, is_array, other_counts, perhaps_counts, values_of
 from semanticst.io.readers.base import ReadError, Wanted
-from semanticst.io.readers.column_names import spatial_pair, spatial_pairs
+from semanticst.io.readers.column_names import is_axis, spatial_pair, spatial_pairs
 from semanticst.io.readers.pictures import object_picture
 from semanticst.io.readers.table_cells import other_places
 from semanticst.io.readers.visium import MIRRORED, SPOT_UM, is_mirrored, spacing_scale
@@ -109,7 +109,7 @@ def coordinates_of(group, obs: pd.DataFrame, check: Check) -> tuple[np.ndarray |
     """n_cells x 2 or more, notes, and the unit where names of columns tell it, else unknown; None where neither obsm
     nor columns of obs hold them."""
     obsm = list(group["obsm"]) if "obsm" in group else []
-    key = next((k for k in KEYS if k in obsm), None)
+    key = _key_of(obsm)
     if key is not None:
         stored = group[f"obsm/{key}"]
         _check_all(stored, check)
@@ -122,19 +122,38 @@ def coordinates_of(group, obs: pd.DataFrame, check: Check) -> tuple[np.ndarray |
     pair = next(iter(spatial_pairs(_numbers(obs))), None)
     if pair is None:
         return None, [], UNKNOWN
-    return obs[list(pair[:2])].to_numpy(np.float64), [f"coordinates: columns {pair[0]} and {pair[1]} of obs"], pair[2]
+    return (
+        _as_numbers(obs[list(pair[:2])]).to_numpy(np.float64),
+        [f"coordinates: columns {pair[0]} and {pair[1]} of obs"],
+        pair[2],
+    )
+
+
+def _key_of(obsm: Collection[str]) -> str | None:
+    """The first of `KEYS` among the names of obsm, in that case or another."""
+    by_name = {name.lower(): name for name in obsm}
+    return next((key if key in obsm else by_name[key.lower()] for key in KEYS if key.lower() in by_name), None)
 
 
 def _other_places(group, obs: pd.DataFrame) -> tuple[list[str], list[str]]:
     """Notes and warnings about further columns of obs with coordinates, where columns of obs are the coordinates."""
-    if "obsm" in group and set(KEYS) & set(group["obsm"]):
+    if "obsm" in group and _key_of(list(group["obsm"])):
         return [], []
     (x, y, _), *others = spatial_pairs(_numbers(obs))
-    return other_places(obs[[x, y]], others, lambda names: obs[names])
+    return other_places(_as_numbers(obs[[x, y]]), others, lambda names: _as_numbers(obs[names]))
 
 
 def _numbers(obs: pd.DataFrame) -> list[str]:
-    return [name for name in obs.columns if pd.api.types.is_numeric_dtype(obs[name].dtype)]
+    """Names of the columns of numbers, and of those that are called as coordinates and hold numbers as text."""
+    return [
+        name for name in obs.columns
+        if pd.api.types.is_numeric_dtype(obs[name].dtype)
+        or (is_axis(str(name)) and _as_numbers(obs[[name]]).notna().to_numpy().mean() > 0.5)
+    ]  # fmt: skip
+
+
+def _as_numbers(columns: pd.DataFrame) -> pd.DataFrame:
+    return columns.astype(object).apply(pd.to_numeric, errors="coerce")
 
 
 def _refuse_inside_fields(points: np.ndarray, others: np.ndarray, obs: pd.DataFrame) -> None:
@@ -152,11 +171,20 @@ def _refuse_inside_fields(points: np.ndarray, others: np.ndarray, obs: pd.DataFr
 def in_order(stored) -> tuple[np.ndarray, list[str], str]:
     """Coordinates with x first where the names of columns tell which it is, a note about it, and their unit."""
     if not isinstance(stored, pd.DataFrame):
-        return stored.toarray() if sp.issparse(stored) else np.asarray(stored), [], UNKNOWN
+        points = stored.toarray() if sp.issparse(stored) else np.asarray(stored)
+        return _from_text(points), [], UNKNOWN
     pair = spatial_pair(stored.columns) or ((*ON_ARRAY, UNKNOWN) if set(ON_ARRAY) <= set(stored.columns) else None)
     if pair is None:
         return stored.to_numpy(), [], UNKNOWN
     return stored[list(pair[:2])].to_numpy(np.float64), [f"coordinates: x is {pair[0]}, y is {pair[1]}"], pair[2]
+
+
+def _from_text(points: np.ndarray) -> np.ndarray:
+    """Numbers of what is stored as text; as it is where they are none."""
+    if points.dtype.kind not in "OSUT" or points.ndim != 2:
+        return points
+    numbers = _as_numbers(pd.DataFrame(points))
+    return points if numbers.isna().to_numpy().all() else numbers.to_numpy(np.float64)
 
 
 def _scale(group, adata: ad.AnnData, platform: str, unit: str) -> dict:

@@ -7,7 +7,7 @@ import numpy as np
 from semanticst.constants import LAYER_COUNTS, FeatureType
 from semanticst.io.readers.base import ReadError
 from semanticst.io.readers.corrected_counts import why_corrected
-from semanticst.io.values import strange_frequencies
+from semanticst.io.values import strange_frequencies, whole
 
 COUNTS_NAME = re.compile(r"count|raw|umi", re.IGNORECASE)
 """Layers that may hold counts."""
@@ -108,9 +108,9 @@ def holds_counts(stored, least: float = 0) -> bool:
     if values is None or values.dtype.kind not in "biuf" or not np.prod(values.shape):
         return False
     rows = max(1, SAMPLED // max(1, int(np.prod(values.shape[1:]))))
-    pieces = [np.asarray(values[:rows])]
+    pieces = [whole(np.asarray(values[:rows]))]
     if values.shape[0] > 2 * rows:
-        pieces.append(np.asarray(values[-rows:]))
+        pieces.append(whole(np.asarray(values[-rows:])))
     # an empty layer is none of counts
     return any(piece.any() and piece.max() >= least for piece in pieces) and all(
         piece.dtype.kind == "b"

@@ -13,11 +13,19 @@ from semanticst.constants import Obsm
 from semanticst.io.readers.base import ReadError
 from semanticst.io.understood import cells_left_out
 
+SHORTENED = re.compile(r"\d([.,]\d+)?E\+\d+", re.IGNORECASE)
+"""What spreadsheets make of ids of 18 digits."""
+
 
 def only_once(ids: pd.Index, file: Path) -> None:
     """Raise ReadError when ids repeat in ``file``."""
     repeated = ids[ids.duplicated()].unique()
     if len(repeated):
+        if SHORTENED.fullmatch(str(repeated[0]).strip()):
+            raise ReadError(
+                f"{file.name}: {len(repeated)} ids occur more than once (first: {repeated[0]}): a spreadsheet "
+                "shortened long numbers; take the table as it was before"
+            )
         raise ReadError(
             f"{file.name}: {len(repeated)} ids occur more than once (first: {repeated[0]}); one row per cell is "
             "expected. Of several images or sections, give each a file, or name their column as part_column"

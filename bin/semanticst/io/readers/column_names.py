@@ -15,7 +15,7 @@ IDS = (
 AXIS = ("{}", "{}centroid", "centroid{}", "center{}", "{}center", "{}coord", "{}coordinate", "coord{}", "{}position",
         "{}pos", "position{}", "pos{}", "{}location", "location{}", "global{}", "{}global", "{}cent", "{}centre",
         "centre{}", "spatial{}", "{}spatial", "cellcentroid{}", "nucleuscentroid{}", "cell{}position",
-        "locationcenter{}", "areashapecenter{}", "{}slide", "center{}global")  # fmt: skip
+        "locationcenter{}", "areashapecenter{}", "{}slide", "center{}global", "sdim{}")  # fmt: skip
 NAMED_PAIRS = (
     ("pxl_col_in_fullres", "pxl_row_in_fullres", "px"), ("pxl_col", "pxl_row", "px"), ("imagecol", "imagerow", "px"),
     ("centroid-1", "centroid-0", "unknown"), ("centroid_1", "centroid_0", "unknown"),
@@ -49,7 +49,7 @@ def spatial_pairs(columns: Iterable[str], besides: Iterable[str] = ()) -> list[t
     Those on the slide (`ON_SLIDE`) go before all others, then micrometres before mm, nm, pixels, and no unit. x and y
     are spelled alike: of ``X``, ``x``, ``y`` the first is a column of row numbers that R named.
     """
-    columns = [column for column in map(str, columns) if column not in set(besides)]
+    columns = [column for column in dict.fromkeys(map(str, columns)) if column not in set(besides)]
     found: list[tuple[str, str, str]] = []
     for x in columns:
         base, unit = without_unit(x)

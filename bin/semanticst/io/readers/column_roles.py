@@ -54,7 +54,7 @@ PLACE_WORDS = frozenset({
 })  # fmt: skip
 PLACES = frozenset({
     "z", "minx", "miny", "maxx", "maxy", "minz", "maxz", "xmin", "xmax", "ymin", "ymax", "boundingboxx", "boundingboxy",
-    "arrayrow", "arraycol", "intissue",
+    "arrayrow", "arraycol", "intissue", "xtile", "ytile", "tilex", "tiley", "tilerow", "tilecol",
 })  # fmt: skip
 DERIVED_NAMES = frozenset({
     "cluster", "clusters", "leiden", "louvain", "seuratclusters", "domain", "layer", "niche", "barcodecount",
@@ -66,7 +66,7 @@ DERIVED_WORDS = frozenset({
     "neighbourhood", "delaunay", "voronoi", "haralick", "subcellular", "smoothed", "probability", "prob", "cluster",
     "clusters", "metacluster", "leiden", "louvain", "phenograph", "flowsom", "density", "confidence", "classifier",
     "completeness", "score", "texture", "homogeneity", "embedding", "umap", "tsne", "kmeans", "gmm", "lda", "spatial",
-    "roi",
+    "roi", "touching",
 })  # fmt: skip
 """A name with one of these is no measurement of a marker."""
 ANTIBODY = re.compile(r"^(ADT|HTO)[-_.]|TotalSeq", re.IGNORECASE)
@@ -107,12 +107,18 @@ def roles(columns: Sequence[str]) -> dict[str, str]:
     are named, all other columns are no features, whatever they are.
     """
     repeated, named = repeated_markers(columns)
-    found = {column: role_of(column) for column in columns}
+    found = {column: role_of(_without_number(column, columns)) for column in columns}
     found = {column: role if role or not named or column in named else UNKNOWN for column, role in found.items()}
     found |= {column: MEASURED for column in repeated if not role_of(column)}
     if {"PCA1", "PCA2"} <= set(columns):  # beside these it is no gene
         found |= {column: DERIVED for column in columns if column == "PCA3"}
     return {column: role for column, role in found.items() if role}
+
+
+def _without_number(column: str, columns: Sequence[str]) -> str:
+    """The name without the number that pandas and R give to a second column of one name: ``x.1`` beside ``x``."""
+    bare = re.sub(r"\.\d+$", "", column)
+    return bare if bare != column and bare in columns else column
 
 
 def told_roles(dropped: dict[str, str]) -> list[str]:

@@ -69,6 +69,10 @@ FOREIGN = {
     ),
 }
 """Ending, in lower case: what it is, and what to do."""
+COUNTS_IN_OTHER_FORM = re.compile(
+    r"(^|[_.-])(counts?|expression|matrix|intensities)\.((csv|tsv|txt)\.(bz2|xz|zst|zip|7z)|parquet|feather|xlsx?|npz|npy|rds)$",
+    re.IGNORECASE,
+)
 MATRIX_FOLDER = re.compile(r"(^|[_.-])((filtered|raw)_feature_(bc|cell)_matrix|cell_feature_matrix)$", re.IGNORECASE)
 MATRIX_FILE = re.compile(r"(matrix\.mtx|(barcodes|features|genes)\.tsv)(\.gz)?$", re.IGNORECASE)
 
@@ -85,6 +89,17 @@ def need_whole_sample(path: Path) -> None:
     what = next((text for pattern, text in BY_NAME if pattern.search(path.name)), None) or _by_columns(path)
     if what:
         raise ReadError(f"this is {what}; give the folder")
+
+
+def parts_only(folder: Path) -> str:
+    """What a folder that no reader knows holds of an instrument's, or counts in a form that is not read; or ``""``."""
+    for file in sorted(p for p in folder.iterdir() if p.is_file()):
+        what = next((text for pattern, text in BY_NAME if pattern.search(file.name)), None)
+        if what:
+            return f"it holds {what} ({file.name}), but not the other files: give the whole folder, as it was written"
+        if COUNTS_IN_OTHER_FORM.search(file.name):
+            return f"{file.name} is not read; write it as .csv or .tsv, plain or .gz"
+    return ""
 
 
 def foreign(path: Path) -> str:

@@ -22,7 +22,7 @@ from semanticst.io.readers.column_names import (
 )
 from semanticst.io.readers.measurements import repeated_markers
 from semanticst.io.readers.tabular import R_IDS, Layout, nameless_ids, read_columns
-from semanticst.io.several_sections import SECTION_COLUMNS, plain
+from semanticst.io.several_sections import FIELDS, SECTION_COLUMNS, plain
 from semanticst.io.understood import UnitUnknown
 
 BOX = ("xmin", "xmax", "ymin", "ymax")
@@ -147,6 +147,17 @@ def row_ids(cells: pd.DataFrame) -> pd.Index:
     image = next((cells[column] for column in cells if plain(column) in IMAGES), pd.Series("", index=cells.index))
     numbers = (image.groupby(image).cumcount() + 1).astype(str)
     return pd.Index(numbers if image.nunique() < 2 else image + "_" + numbers, dtype=object, name=None)
+
+
+def ids_of_fields(ids: pd.Index, cells: pd.DataFrame) -> tuple[pd.Index, list[str]]:
+    """Ids with the field of view before them where they start again in each, and a note; as they are for others."""
+    field = next((column for column in cells if plain(column) in FIELDS), None)
+    if field is None or ids.is_unique:
+        return ids, []
+    joint = pd.Index(cells[field].astype(str).to_numpy() + "_" + ids.astype(str), dtype=object)
+    if not joint.is_unique:
+        return ids, []
+    return joint, [f"ids start again in each field of view: {field} stands before them ({joint[0]}, ...)"]
 
 
 def needed_id_column(table: Layout, or_first: bool = False) -> str:

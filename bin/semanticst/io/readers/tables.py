@@ -23,6 +23,7 @@ from semanticst.io.readers.table_cells import (
     USED,
     cells_of,
     id_column_or_rows,
+    ids_of_fields,
     is_part,
     needed_id_column,
     obs_of,
@@ -90,12 +91,14 @@ def read_single(file: Path, wanted: Wanted) -> ad.AnnData:
     features, X, notes = without_row_numbers(features, X, file)
     obs = obs_of(cells, told.unit, wanted.part_columns)
     ids = row_ids(cells) if ids_in is None else pd.Index(cells[ids_in], dtype=object)
+    ids, of_fields = ids_of_fields(ids, cells)
     if not wanted.in_parts:
         # ids of several images repeat: which of them the table holds, says more
         check_sections(ids, pd.DataFrame(obs, index=cells.index), told.points[:, :2])
         only_once(ids, file)
     notes = passed + notes
     notes.insert(0, f"taken for features: {len(features)} columns, {features[0]} to {features[-1]}")
+    notes += of_fields
     if ids_in is None:
         notes.append(f"there is no column of cell ids: cells are called by their row in the image ({ids[0]}, ...)")
     boxed = BOX if spatial[0] not in table.columns else ()

@@ -35,6 +35,8 @@ BLOCK = 1 << 23
 """Values that are parsed at once."""
 LONGEST = 1 << 25
 """Characters of a line that is a header or a row; 50,000 genes take 1 million."""
+MOST_LOOKED_AT = 100
+"""Rows by which the columns are told."""
 TRUTH = {"true": 1.0, "false": 0.0}
 """Positive and negative cells of a marker, as R and Python write them."""
 SEPARATORS = (",", "\t", ";")
@@ -92,20 +94,26 @@ def layout_of(file: Path) -> Layout:
             elif line.strip():
                 header = line
                 break
-        first = next((line for line in lines if line.strip()), "")
+        rows = list(islice((line for line in lines if line.strip()), MOST_LOOKED_AT))
+        first = rows[0] if rows else ""
     if encoding_of(file) == "cp1252":
         log.info("%s: no UTF-8, read as Windows-1252 (Latin-1)", file.name)
     if not header:
         raise ReadError(f"{file.name} is empty; {AGAIN}")
     separator = separator or max(SEPARATORS, key=header.count)
     if separator not in header:
-        raise ReadError(f"{file.name} has one column only; a table separated by comma, tab or semicolon is expected")
+        other = "it is separated by spaces or |; " if re.search(r"\S[ |]\S", header) else ""
+        raise ReadError(
+            f"{file.name} has one column only; {other}a table separated by comma, tab or semicolon is expected"
+        )
     if not first:
         raise ReadError(f"{file.name} has a header and no rows; {AGAIN}")
     columns, values = (_split(line, separator) for line in (header, first))
     columns = [DOUBLED.sub(r"\1", column) for column in columns]
     if len(values) == len(columns) + 1:
-        columns = ["", *columns]
+        # behind all rows, but not behind the header: no column of names
+        empty_end = all(line.rstrip("\r\n").endswith(separator) for line in rows)
+        columns = [*columns, ""] if empty_end else ["", *columns]
     if len(values) != len(columns):
         raise ReadError(f"{file.name}: the header has {len(columns)} columns, the first row has {len(values)}; {AGAIN}")
     return Layout(file, columns, separator, n_skipped, comments, tuple(values))
@@ -149,8 +157,10 @@ def read_columns(
     wanted = [*text, *numbers]
     needed_columns(table.columns, wanted, table.file)
     positions = [table.columns.index(name) for name in wanted]
-    chunks = chunks_of(table, dict.fromkeys(positions, str))
-    frame = pd.concat(chunks, ignore_index=True)[positions].set_axis(wanted, axis=1)
+    chunks = chunks_of(table, dict.fromkeys(table.positions(wanted), str))
+    frame = pd.concat(chunks, ignore_index=True)
+    _need_one_of_each(table, wanted, frame)
+    frame = frame[positions].set_axis(wanted, axis=1)
     for name in wanted:
         wrong = frame[name].isna().to_numpy()
         if name in numbers:
@@ -163,6 +173,16 @@ def read_columns(
         if name in numbers:
             frame[name] = values
     return frame
+
+
+def _need_one_of_each(table: Layout, wanted: Sequence[str], frame: pd.DataFrame) -> None:
+    """Raise ReadError when several columns of one name differ, as of tables that were put side by side."""
+    for name in wanted:
+        first, *others = table.positions([name])
+        if any(not frame[first].equals(frame[other]) for other in others):
+            raise ReadError(
+                f"{table.file.name}: {len(others) + 1} columns are called {name or 'nothing'}, and differ; leave one"
+            )
 
 
 def read_counts(table: Layout, others: Collection[str]) -> tuple[pd.DataFrame, list[str], sp.csr_matrix]:
@@ -354,7 +374,9 @@ def _no_value(table: Layout, row: int, column: str, value: object, wanted: str =
     if column and DOUBLED.sub(r"\1", str(value).strip().strip('"')) == column:
         return ReadError(f"{place}: {HEADER_AGAIN}")
     shown = f"'{value}' is no {wanted}"
-    if re.fullmatch(r"-?\d+,\d+", str(value)):
+    if re.fullmatch(r"-?\d{1,3}(,\d{3})+(\.\d+)?", str(value)):
+        shown += "; commas of thousands, or a decimal comma? Export the table without"
+    elif re.fullmatch(r"-?\d+,\d+", str(value)):
         shown += "; a decimal comma? Export the table with a point"
     elif re.search(r"[^\W\d_]", str(value)) and value == table.first[table.columns.index(column)].strip('"'):
         shown += "; if the column is no marker and no gene, take it out of the table"
