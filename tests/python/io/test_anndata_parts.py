@@ -417,6 +417,32 @@ def test_counts_that_were_logarithms_are_whole_again(tmp_path, place):
     assert "but for rounding errors" in notes(adata)
 
 
+def test_coordinates_of_another_number_of_cells_are_refused(tmp_path):
+    make_sample().write_h5ad(tmp_path / "s.h5ad")
+    with h5py.File(tmp_path / "s.h5ad", "a") as file:
+        points, attrs = file["obsm/spatial"][:], dict(file["obsm/spatial"].attrs)
+        del file["obsm/spatial"]
+        file["obsm/spatial"] = points.T
+        file["obsm/spatial"].attrs.update(attrs)
+    with pytest.raises(ReadError, match="is 2 x 120, but there are 120 cells: cells x 2 is expected"):
+        ingest_sample({"sample": "s1", "patient": "p1", "path": str(tmp_path / "s.h5ad")})
+
+
+def test_a_filter_that_is_not_here_is_told(tmp_path):
+    """zstd and blosc of hdf5plugin."""
+    make_sample().write_h5ad(tmp_path / "s.h5ad")
+    with h5py.File(tmp_path / "s.h5ad", "a") as file:
+        values = file["X/data"][:]
+        del file["X/data"]
+        made = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        made.set_chunk(values.shape)
+        made.set_filter(32015, h5py.h5z.FLAG_OPTIONAL, (3,))
+        space, kind = h5py.h5s.create_simple(values.shape), h5py.h5t.py_create(values.dtype)
+        h5py.h5d.create(file["X"].id, b"data", kind, space, made).write_direct_chunk((0,), values.tobytes()[:99], 0)
+    with pytest.raises(ReadError, match="compressed by a filter of hdf5plugin .* compression='gzip'"):
+        ingest_sample({"sample": "s1", "patient": "p1", "path": str(tmp_path / "s.h5ad")})
+
+
 def test_coordinates_that_are_stored_sparse(tmp_path):
     sample = make_sample()
     points = np.asarray(sample.obsm["spatial"])

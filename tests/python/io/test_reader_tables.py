@@ -258,6 +258,8 @@ def test_genes_by_cells_is_told(tmp_path):
         ("cell_id,x,y,A\n1,2,3,4\n1,5,6,7\n", "t.csv: 1 ids occur more than once"),
         ("cell_id x y A\n1 2 3 4\n", "one column only; it is separated by spaces or"),
         ('cell_id,x,y,A\n1,"2,000",3,4\n', "row 2, column x: '2,000' is no number; commas of thousands"),
+        ("cell_id,x,y,A\n,um,um,\n1,2,3,4\n", "row 2, column x: 'um' is no number; take the row of units out"),
+        ("cell_id,x,y,cell_type\n1,2,3,T\n", "cell_type; give .* for niches of cell types alone, a column of 0 and 1"),
         ("\n\n", "t.csv is empty"),
         ("# only a comment\n", "t.csv is empty"),
         ('cell_id,x,y,A\n1,2,3,"4\n', "t.csv"),

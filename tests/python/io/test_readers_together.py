@@ -84,6 +84,35 @@ def test_a_cell_without_a_place_is_left_out_and_counted(tmp_path, write):
     assert [note.n for note in raw.uns["notes"] if "1 of 12 cells have no coordinates and are left out" in note] == [1]
 
 
+def test_hidden_files_of_macos_are_none_of_the_sample(written):
+    """Copied to another disk, each file has a ``._name`` beside it."""
+    _, path = written
+    for file in sorted(p for p in (path.rglob("*") if path.is_dir() else []) if p.is_file()):
+        (file.parent / f"._{file.name}").write_bytes(b"\0\5\x16\7")
+    raw, _ = read_raw({"path": str(path)})
+    assert raw.n_obs == 12
+
+
+@pytest.mark.parametrize(
+    ("start", "told"),
+    [
+        (b"", "is empty"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "it is a pointer of Git LFS"),
+        (b"\n<!DOCTYPE html>\n<html><title>Sign in</title>", "it is a web page: the download failed"),
+    ],
+)
+@pytest.mark.parametrize("name", ["s.h5ad", "s.csv", "s.gef", "filtered_feature_bc_matrix.h5"])
+def test_what_is_in_the_place_of_the_data_is_told(tmp_path, name, start, told):
+    path = tmp_path / name
+    path.write_bytes(start)
+    if name.endswith(".h5"):
+        (tmp_path / "spatial").mkdir()
+        (tmp_path / "spatial" / "tissue_positions_list.csv").write_text("A-1,1,0,0,1,1\nB-1,1,0,2,1,2\n")
+        path = tmp_path
+    with pytest.raises(ReadError, match=told):
+        read_raw({"path": str(path)})
+
+
 def test_no_other_reader_goes_first(written):
     name, path = written
     found = [reader.name for reader in READERS if reader.recognises(path)]

@@ -114,6 +114,9 @@ def coordinates_of(group, obs: pd.DataFrame, check: Check) -> tuple[np.ndarray |
         stored = group[f"obsm/{key}"]
         _check_all(stored, check)
         points, notes, unit = in_order(read_elem(stored))
+        if len(points) != len(obs):
+            shape = " x ".join(map(str, points.shape))
+            raise ReadError(f"obsm['{key}'] is {shape}, but there are {len(obs)} cells: cells x 2 is expected")
         if OF_SLIDE in obsm:
             _refuse_inside_fields(points, in_order(read_elem(group[f"obsm/{OF_SLIDE}"]))[0], obs)
         if key != Obsm.SPATIAL:

@@ -1,5 +1,6 @@
 """The form of a reader, and functions that all readers use."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,13 +77,18 @@ class Reader:
     """Platforms that only this reader reads: when the samplesheet names one, this reader is taken."""
 
 
+def visible(folder: Path, pattern: str = "*") -> list[Path]:
+    """Entries of a folder in order, without those that are hidden: macOS puts a ``._name`` beside each file."""
+    return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
+
+
 def find_file(folder: Path, *patterns: str) -> Path | None:
     """The one file of ``folder`` that matches the first pattern that any file matches; None when none does.
 
     Raises ReadError when a pattern matches several files: which one is meant cannot be guessed.
     """
     for pattern in patterns:
-        found = sorted(p for p in folder.glob(pattern) if not p.name.startswith("."))
+        found = visible(folder, pattern)
         if len(found) > 1:
             names = ", ".join(p.name for p in found)
             raise ReadError(f"several files match {pattern}: {names}; leave one of them in the folder")
@@ -119,8 +125,37 @@ STORE = "store the centroids of the cells as obsm['spatial'] of the table"
 
 def damaged(file: Path, kind: str, error: Exception) -> ReadError:
     """A ReadError for a file that a library failed on: libraries raise nearly anything on damaged files."""
+    return ReadError(f"{file.name} cannot be read as {kind}; {what_ails(file, error)}")
+
+
+def what_ails(file: Path, error: Exception) -> str:
+    """Why a library failed on a file, and what to do."""
+    if found := no_data(file):
+        return found
     why = (str(error).splitlines() or [""])[0] or type(error).__name__
-    return ReadError(f"{file.name} cannot be read as {kind}; damaged or incomplete? Copy or export it again ({why})")
+    if FILTER.search(why):
+        return "it is compressed by a filter of hdf5plugin (zstd, blosc); write it again with compression='gzip'"
+    return f"damaged or incomplete? Copy or export it again ({why})"
+
+
+FILTER = re.compile(r"/plugin|filter .*(not|un)(available| available| registered)|required filter", re.IGNORECASE)
+"""What HDF5 says of data that need a filter which is not there."""
+
+
+def no_data(file: Path) -> str:
+    """What a file holds in the place of its data, as failed downloads leave it, and what to do; ``""`` for others."""
+    if not file.is_file():
+        return ""
+    with file.open("rb") as opened:
+        start = opened.read(64)
+    if not start:
+        return "the file is empty; copy it again"
+    start = start.lstrip().lower()
+    if start.startswith(b"version https://git-lfs"):
+        return "it is a pointer of Git LFS and not the data: git lfs pull brings them"
+    if start.startswith((b"<!doctype html", b"<html")):
+        return "it is a web page: the download failed, or asked for a login. Download it again"
+    return ""
 
 
 PACKED = (".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tar.xz", ".zip")

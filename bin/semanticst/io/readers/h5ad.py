@@ -9,7 +9,7 @@ import h5py
 from semanticst.constants import Obsm
 from semanticst.io.columns import listed
 from semanticst.io.readers.anndata_parts import read_object
-from semanticst.io.readers.base import Reader, ReadError, Wanted
+from semanticst.io.readers.base import Reader, ReadError, Wanted, what_ails
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +31,7 @@ def read_h5ad(path: Path, wanted: Wanted) -> ad.AnnData:
         raise
     except Exception as error:
         # a damaged file can make h5py and anndata raise nearly anything
-        why = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ReadError(f"cannot be read as .h5ad; damaged or incomplete? Copy or write it again ({why})") from error
+        raise ReadError(f"cannot be read as .h5ad; {what_ails(path, error)}") from error
 
 
 H5AD = Reader(

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from semanticst.io.readers.base import ReadError
+from semanticst.io.readers.base import ReadError, visible
 from semanticst.io.readers.tabular import layout_of
 
 Named = tuple[re.Pattern, str]
@@ -93,7 +93,7 @@ def need_whole_sample(path: Path) -> None:
 
 def parts_only(folder: Path) -> str:
     """What a folder that no reader knows holds of an instrument's, or counts in a form that is not read; or ``""``."""
-    for file in sorted(p for p in folder.iterdir() if p.is_file()):
+    for file in (p for p in visible(folder) if p.is_file()):
         what = next((text for pattern, text in BY_NAME if pattern.search(file.name)), None)
         if what:
             return f"it holds {what} ({file.name}), but not the other files: give the whole folder, as it was written"

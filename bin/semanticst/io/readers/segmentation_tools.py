@@ -14,7 +14,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from semanticst.io.readers.assembly import assemble
-from semanticst.io.readers.base import Reader, ReadError, Wanted, find_file, needed_file
+from semanticst.io.readers.base import Reader, ReadError, Wanted, find_file, needed_file, visible
 from semanticst.io.readers.files import open_text, read_parquet, reading
 from semanticst.io.readers.matrix_market import read_matrix_market
 from semanticst.io.readers.tables import TABLE, join_tables, place_counts
@@ -118,7 +118,7 @@ def read_steinbock(path: Path, wanted: Wanted) -> ad.AnnData:
     several images.
     """
     if path.is_dir():
-        tables = sorted(p for p in (path / "intensities").iterdir() if re.search(TABLE, p.name, re.IGNORECASE))
+        tables = [p for p in visible(path / "intensities") if re.search(TABLE, p.name, re.IGNORECASE)]
         if len(tables) != 1:
             shown = ", ".join(f"intensities/{p.name}" for p in tables[:3]) + (", ..." if len(tables) > 3 else "")
             raise ReadError(f"there are {len(tables)} images; give each a row of the samplesheet: {shown or 'none'}")

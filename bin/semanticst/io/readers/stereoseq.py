@@ -15,7 +15,7 @@ import pandas as pd
 from semanticst.io.gene_names import NO_NAME
 from semanticst.io.readers import gef
 from semanticst.io.readers.assembly import assemble, only_once
-from semanticst.io.readers.base import AGAIN, Reader, ReadError, Wanted
+from semanticst.io.readers.base import AGAIN, Reader, ReadError, Wanted, visible
 from semanticst.io.readers.binning import Sums, bin_corners, bin_keys
 from semanticst.io.readers.files import reading
 from semanticst.io.readers.tabular import Layout, chunks_of, layout_of
@@ -52,16 +52,16 @@ def read_stereoseq(path: Path, wanted: Wanted) -> ad.AnnData:
 
 def _chosen(folder: Path, wanted: Wanted) -> Path:
     """The file of a folder: cells before bins unless bins are asked for, then those under tissue, then the others."""
-    cells = sorted({file for pattern in CELL_FILES for file in folder.glob(pattern)})
+    cells = sorted({file for pattern in CELL_FILES for file in visible(folder, pattern)})
     for pattern in BIN_FILES if wanted.bin_size else (*CELL_FILES, *BIN_FILES):
-        found = sorted(folder.glob(pattern))
+        found = visible(folder, pattern)
         if pattern in BIN_FILES:
             found = [f for f in found if f not in cells and (len(found) == 1 or ".raw." not in f.name)]
         if len(found) > 1:
             raise ReadError(f"several files match {pattern}: {', '.join(f.name for f in found)}; state one as path")
         if found:
             return found[0]
-    others = [file for file in sorted(folder.iterdir()) if "gem" in file.name.lower() and is_gem(file)]
+    others = [file for file in visible(folder) if "gem" in file.name.lower() and is_gem(file)]
     if len(others) == 1:
         return others[0]
     raise ReadError("there is no GEM or GEF file with bins in the folder; leave bin_size empty to read cells")

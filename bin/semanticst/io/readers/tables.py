@@ -13,7 +13,7 @@ import pandas as pd
 
 from semanticst.io.gene_names import NAMELESS
 from semanticst.io.readers.assembly import assemble, by_order, only_once, pair_up, rows_of, same_spelling
-from semanticst.io.readers.base import Reader, ReadError, Wanted
+from semanticst.io.readers.base import Reader, ReadError, Wanted, visible
 from semanticst.io.readers.column_names import IDS, latin
 from semanticst.io.readers.column_roles import roles, told_roles
 from semanticst.io.readers.mtx import read_mtx
@@ -168,7 +168,7 @@ def _is_id(column: str) -> bool:
 
 
 def _one(folder: Path, pattern: re.Pattern, besides: Path | None = None) -> Path | None:
-    found = sorted(p for p in folder.iterdir() if p.is_file() and pattern.search(p.name) and p != besides)
+    found = [p for p in visible(folder) if p.is_file() and pattern.search(p.name) and p != besides]
     if len(found) > 1:
         raise ReadError(f"several files would do: {', '.join(p.name for p in found)}; leave one of them in the folder")
     return found[0] if found else None

@@ -19,8 +19,9 @@ import pandas as pd
 import scipy.sparse as sp
 
 from semanticst.io.columns import MISSING, listed
+from semanticst.io.coordinates import UNITS
 from semanticst.io.gene_names import NAMELESS
-from semanticst.io.readers.base import AGAIN, ReadError, damaged, needed_columns
+from semanticst.io.readers.base import AGAIN, ReadError, damaged, needed_columns, no_data
 from semanticst.io.readers.files import encoding_of, not_utf8, open_text, reading
 from semanticst.tables.delimited import SEPARATOR_LINE
 
@@ -82,6 +83,8 @@ def layout_of(file: Path) -> Layout:
 
     Raises ReadError when there is no row, or only one column.
     """
+    if found := no_data(file):
+        raise ReadError(f"{file.name}: {found}")
     with reading(file, "a table"), open_text(file) as opened:
         lines = _lines(io.TextIOWrapper(opened, encoding="utf-8", newline=""))
         comments, n_skipped, header, separator = [], 0, "", ""
@@ -197,7 +200,7 @@ def read_counts(table: Layout, others: Collection[str]) -> tuple[pd.DataFrame, l
     if not features:
         raise ReadError(
             f"{table.file.name}: there are no columns of features, only {listed(table.columns, 12)}; give the table "
-            "with the counts or intensities"
+            "with the counts or intensities, or, for niches of cell types alone, a column of 0 and 1 for each type"
         )
     names, blocks = [], []
     truth = [i for i in features if table.first[i : i + 1] and table.first[i].strip('"').lower() in TRUTH]
@@ -378,6 +381,8 @@ def _no_value(table: Layout, row: int, column: str, value: object, wanted: str =
         shown += "; commas of thousands, or a decimal comma? Export the table without"
     elif re.fullmatch(r"-?\d+,\d+", str(value)):
         shown += "; a decimal comma? Export the table with a point"
+    elif str(value).strip().strip('"').lower() in UNITS and table.line_of(row) == table.n_skipped + 1:
+        shown += "; take the row of units out"
     elif re.search(r"[^\W\d_]", str(value)) and value == table.first[table.columns.index(column)].strip('"'):
         shown += "; if the column is no marker and no gene, take it out of the table"
     return ReadError(f"{place}: {shown}")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst.constants import Obsm
-from semanticst.io.readers.base import Reader, ReadError, Wanted, find_file, needed_columns, needed_file
+from semanticst.io.readers.base import Reader, ReadError, Wanted, find_file, needed_columns, needed_file, visible
 from semanticst.io.readers.files import open_bytes, open_text, parquet_columns, read_parquet, read_start, reading
 from semanticst.io.readers.tabular import layout_of
 from semanticst.io.readers.tenx import assemble, find_flat_matrix, find_matrix, locate, read_matrix
@@ -109,7 +109,7 @@ def packed_ids(packed: np.ndarray) -> pd.Index:
 def _picture(outs: Path, um_per_px: float | None) -> Picture | None:
     """The nuclei, as the first file of the morphology image has them; the cells lie among its pixels."""
     for folder, name in MORPHOLOGY:
-        if files := sorted((outs / folder).glob(name)):
+        if files := visible(outs / folder, name):
             return tiff_picture(files[0], um_per_px)
     return None
 
