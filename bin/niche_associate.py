@@ -29,6 +29,7 @@ from semanticst.constants import PERMUTATIONS
     "--regions", type=EXISTING_FILE, help="Cells per section, annotated region and niche (niche_regions.csv)."
 )
 @click.option("--numbers", type=EXISTING_FILE, help="How the number of niches was chosen (niche_k.csv).")
+@click.option("--overview", type=EXISTING_FILE, help="Reproducibility of the niches (niche_overview.csv).")
 @click.option("--markers", type=EXISTING_FILE, help="Markers of the niches (niche_markers.csv), for the sentences.")
 @click.option(
     "--niches", type=EXISTING_FILE, help="Niche of each cell (niches.csv.gz), for maps of representative sections."
@@ -77,6 +78,7 @@ def niche_associate(
     gene_sets,
     base_clusterings,
     numbers,
+    overview,
     regions,
     markers,
     niches,
@@ -110,6 +112,7 @@ def niche_associate(
             kinds=kinds,
             base_clusterings=base_clusterings,
             numbers=numbers,
+            overview=overview,
             regions=regions,
             part=part,
             min_cells=clinical_min_cells,

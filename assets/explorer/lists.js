@@ -111,10 +111,11 @@ function fillFindings() {
   refill(byId("findings"), ...findings.slice(0, explorer.allFindings ? findings.length : 6).map((f) => {
     const niche = niches.find((n) => n.number === f.niche);
     const what = f.feature === "proportion" ? "" : ` ${f.feature}`;
-    return make("li", {}, make("button", { "aria-pressed": explorer.state.finding === f.id, "data-finding": f.id, title: f.sentence,
+    return make("li", {}, make("button", { "aria-pressed": explorer.state.finding === f.id, "data-finding": f.id, title: `${f.sentence} ${f.caveat}`.trim(),
       class: f.found ? "found" : "", onclick: () => explorer.follow(explorer.state.finding === f.id ? null : f.id) },
     nicheDot(f.niche), make("span", { class: "name", text: `${f.contrast}: ${niche.name}${what}${among(f)}` }),
-    make("span", { class: "notes", text: f.q === null ? `p = ${number(f.p)}` : `q = ${number(f.q)}` })));
+    make("span", { class: "notes", text: f.q === null ? `p = ${number(f.p)}` : `q = ${number(f.q)}` }),
+    ...(f.caveat ? [make("small", { text: "not to be interpreted" })] : [])));
   }), ...(findings.length > 6 ? [make("li", {}, make("button", { class: "more", text: explorer.allFindings ? "fewer" : `all ${findings.length} tests`,
     onclick: () => { explorer.allFindings = !explorer.allFindings; fillFindings(); } }))] : []));
 }
@@ -129,7 +130,7 @@ function fillBanner() {
   const { open } = explorer.state, wanted = explorer.sectionsOf(finding).chosen;
   const shown = open.length === wanted.length && wanted.every((section) => open.includes(section.sample));
   refill(banner, make("strong", { text: `${finding.contrast}: ${niche.name}` }), make("span", { text: finding.sentence || `${finding.comparison}: ${numbers}` }),
-    make("em", { text: [finding.found ? "" : "Not significant.", shown ? "Open: sections with most and least of it." : "Other sections are open."].join(" ").trim() }),
+    make("em", { text: [finding.found ? "" : "Not significant.", finding.caveat, shown ? "Open: sections with most and least of it." : "Other sections are open."].filter(Boolean).join(" ") }),
     ...(shown ? [] : [make("button", { text: "Open its sections", "data-act": "open", onclick: () => openAgain(finding) })]),
     make("button", { class: "close", "aria-label": "Leave this finding", text: "\u00d7", onclick: () => leaveFinding(finding) }));
 }

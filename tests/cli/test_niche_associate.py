@@ -255,6 +255,26 @@ def test_tests_of_niches_without_support_say_so(cohort, tmp_path, supported):
     assert ("a test of arbitrary cuts" in report) is not supported
 
 
+def test_rows_of_niches_that_are_not_reproducible_say_so(cohort, tmp_path):
+    overview = pd.DataFrame({"niche": [1, 2, 3, 4, 5], "reading": ["high", "low", "not reproducible", "moderate", ""]})
+    overview.to_csv(tmp_path / "overview.csv", index=False)
+    more = ("--clinical-features", "proportion", "--clinical-permutations", 199)
+    result = run(cohort, tmp_path, "arm", "--overview", tmp_path / "overview.csv", *more)
+    assert result.exit_code == 0, result.stderr
+    table = pd.read_csv(tmp_path / "out" / "arm.csv").set_index("niche")
+    said = table["warnings"].fillna("").str.startswith("niche of low reproducibility")
+    assert sorted(said.index[said]) == ["2", "3"]
+    # niche 2 is planted and found; the paragraph and the table of the report mark it
+    section = json.loads((tmp_path / "out/association_arm_mqc.json").read_text())
+    assert table.loc["2", "q"] < 0.05
+    assert "Not to be interpreted, since of low reproducibility with other patients: Niche 2" in section["description"]
+    assert "not to be interpreted" in section["data"]["Niche 2"]["warnings"]
+    (tmp_path / "overview.csv").write_text("k\n3\n")
+    result = run(cohort, tmp_path, "arm", "--overview", tmp_path / "overview.csv", *more)
+    assert result.exit_code == 3
+    assert "expected niche_overview.csv of a run" in result.stderr
+
+
 def test_a_table_of_numbers_that_is_none_is_bad_input(cohort, tmp_path):
     (tmp_path / "niche_k.csv").write_text("k,bic\n3,1\n")
     result = run(cohort, tmp_path, "arm", "--numbers", tmp_path / "niche_k.csv")

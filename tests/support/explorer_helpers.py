@@ -17,6 +17,7 @@ from PIL import Image
 from export_helpers import HOSTILE
 from helpers import ASSETS, invoke
 from report_helpers import make_cohort_object
+from semanticst.association.checks.unreproducible import UNREPRODUCIBLE
 
 SAMPLES = {HOSTILE: "p1", "s2": "p1", "s3": HOSTILE, "s4": "p4"}
 CONTRAST = "<script>alert(2)</script>"
@@ -157,7 +158,15 @@ def record() -> dict:
     numbers = {"effect": 1.25, "ci_low": 0.5, "ci_high": 2.0, "p": 0.004, "q": 0.012, "n_patients": 3}
     what = {"niche": "1", "feature": "proportion", "comparison": "a vs b", "effect_type": "clr_difference"}
     row = what | numbers | {"warnings": "", "family": "primary"}
-    other = row | {"niche": "2", "p": 0.6, "q": 0.6, "effect": -0.1, "ci_low": -0.5, "ci_high": 0.3}
+    other = row | {
+        "warnings": UNREPRODUCIBLE,
+        "niche": "2",
+        "p": 0.6,
+        "q": 0.6,
+        "effect": -0.1,
+        "ci_low": -0.5,
+        "ci_high": 0.3,
+    }
     return {
         "contrast": {"name": CONTRAST, "column": "group"}, "rows": [row, other], "sections": list(SAMPLES),
         "found": [{"niche": "1", "feature": "proportion", "comparison": "a vs b", "sentence": f"{HOSTILE} differs"}],

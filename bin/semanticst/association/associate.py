@@ -11,6 +11,7 @@ from semanticst.association.checks.arbitrary_cuts import is_supported, of_arbitr
 from semanticst.association.checks.beside import Checks, add_checks
 from semanticst.association.checks.beyond_cell_types import cell_types_of
 from semanticst.association.checks.echo import mark_echoes
+from semanticst.association.checks.unreproducible import of_unsure_niches, unsure_niches
 from semanticst.association.design.design import Design
 from semanticst.association.design.region_parts import (
     BY_REGION,
@@ -149,6 +150,7 @@ def associate(
     regions: Path | None = None,
     part: str | None = None,
     numbers: Path | None = None,
+    overview: Path | None = None,
     **options,
 ) -> Association:
     """Read the tables and test one contrast.
@@ -174,6 +176,8 @@ def associate(
         Only sections of this part of the study (``study_part`` of the sheet: discovery, validation); None: all.
     numbers
         ``niche_k.csv`` of ``niche_cluster.py``: where no number of niches is supported, every row says so.
+    overview
+        ``niche_overview.csv`` of ``niche_describe.py``: rows of niches of low reproducibility say so.
     options
         Passed on to ``examine``.
 
@@ -212,7 +216,7 @@ def associate(
             log.warning("%s: not known of parts of sections, and not tested: %s", question.name, ", ".join(left))
         kinds = tuple(kind for kind in kinds if kind in BY_REGION) or BY_REGION[:1]
         found = examine(question, sections, niches, kinds=kinds, **options)
-        return _told(found, digest, numbers)
+        return _told(found, digest, numbers, overview)
     edges = read_contacts(contacts) if contacts is not None else None
     tables = {
         kind: read_within_niche(path, kind) for kind, path in (within_niche or {}).items() if kind in kinds and path
@@ -227,12 +231,14 @@ def associate(
         if by_member is not None:
             by_member = {name: table[table.index.isin(sections.index)] for name, table in by_member.items()}
     found = examine(question, sections, niches, edges, tables, kinds, by_member, typed, **options)
-    return _told(found, digest, numbers)
+    return _told(found, digest, numbers, overview)
 
 
-def _told(found: Association, digest: str, numbers: Path | None) -> Association:
-    """``found`` with the digest of its model in every row, and a warning where the number of niches has no support."""
+def _told(found: Association, digest: str, numbers: Path | None, overview: Path | None) -> Association:
+    """``found`` with the digest of its model in every row, and a warning where niches should not be interpreted."""
     table = found.table.assign(model_digest=digest)
+    if overview is not None:
+        table = of_unsure_niches(table, unsure_niches(overview))
     supported = numbers is None or is_supported(numbers)
     return replace(found, table=table if supported else of_arbitrary_cuts(table))
 

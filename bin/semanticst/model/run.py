@@ -24,7 +24,8 @@ from semanticst.writing import write_json, write_table
 log = logging.getLogger(__name__)
 
 REPORTED = {
-    TrainMode.SEMANTIC: "What the network was trained for, step by step; every term should fall and then level off. "
+    TrainMode.SEMANTIC: "What the network was trained for, step by step. The loss (their weighted sum) should fall "
+    "and then level off; a term that is small from the start may rise first. "
     "<em>profile</em>: decoding a cell's neighbourhood, <em>reconstruction</em>: decoding the cell itself, "
     "<em>mincut</em> and <em>balance</em>: communities that do not cut neighbours apart and are of like size, "
     "<em>disentangle</em>: contexts that repeat each other, <em>attention</em>: unused contexts, "

@@ -65,7 +65,7 @@ def _problems(
         problems.append(("name", f"is how niche {found[1]} is called without a name; choose other words"))
     elif not name.isprintable():
         problems.append(("name", "holds a sign that cannot be printed"))
-    elif (before := first.setdefault(name.casefold(), line)) != line:
+    elif (before := first.setdefault(" ".join(name.casefold().split()), line)) != line:
         problems.append(("name", f"also in row {before}; niches need names that tell them apart"))
     return [Problem(table.file, message, line, column, row[column]) for column, message in problems]
 

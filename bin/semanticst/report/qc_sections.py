@@ -12,6 +12,8 @@ from semanticst.qc.labels import REASONS, title_of
 THINGS = {"visium": "Spots", "st": "Spots", "visium_hd": "Bins", "stereoseq": "Bins", "slideseq": "Beads"}
 STATUSES = ("fail", "warn", "pass")
 EXCLUDED = "excluded"
+MOST_PASSED = 4
+"""Maps of samples that passed without a word."""
 """Status of a sample that the samplesheet leaves out: it was not looked at."""
 _METRICS = {
     "total_counts": ("Counts", "log10 of the counts of a cell"),
@@ -311,7 +313,10 @@ def map_section(outdir: Path, frame: pd.DataFrame, maps: dict[str, Path], most: 
     # a map of nothing but grey says nothing
     flagged = shown.reindex(columns=list(_SHARES)).fillna(0).gt(0).any(axis=1)
     shown = shown[(shown["status"] != "pass") | (shown["n_cells_kept"] < shown["n_cells_input"]) | flagged]
-    chosen = first_to_look_at(shown).iloc[:most]
+    shown = first_to_look_at(shown)
+    # of samples that passed a few say it all: what a reader came for is further down
+    whole = (shown["status"] == "pass") & (shown["reason"].fillna("") == "")
+    chosen = shown[~whole | (whole.cumsum() <= MOST_PASSED)].iloc[:most]
     if not len(chosen):
         return
     pictures = [

@@ -14,6 +14,7 @@ from semanticst.association.stats.results import FEW_EVENTS, FEW_PERMUTATIONS, S
 from semanticst.describe.overview import UNSURE
 from semanticst.errors import BadInput, Problem
 from semanticst.plotting.palette import niche_name
+from semanticst.report.same_split import same_splits
 from semanticst.report.summary_sentences import (
     cohort_sentence,
     failed_of,
@@ -221,6 +222,7 @@ def _cautions(inputs: Inputs, cohort: dict, niches: dict | None, contrasts: list
     if cohort["patients"] < FEW_PATIENTS:
         text = f"The cohort has {plural(cohort['patients'], 'patient')}: what is found says little about others."
         said.append(_caution(text, "qc_status"))
+    said += [_caution(text, f"association_{names[0]}") for names, text in same_splits(inputs.records)]
     unsure = {str(n) for n in niches["unsure"]} if niches else set()
     for contrast in contrasts:
         found = contrast["findings"]

@@ -53,7 +53,7 @@ workflow NICHE_OUTCOME {
     )
 
     // cell types, gene sets and regions are there only where the samples have them, and where sets are given
-    def wanted = ['counts', 'contacts', 'patches', 'sample_cell_types', 'gene_sets', 'markers', 'regions'].collect { name -> "niche_${name}.csv" }
+    def wanted = ['counts', 'contacts', 'patches', 'sample_cell_types', 'gene_sets', 'markers', 'regions', 'overview'].collect { name -> "niche_${name}.csv" }
     ch_described = NICHE_DESCRIBE.out.tables
         .map { _meta, files -> wanted.collect { name -> files.find { file -> file.name == name } ?: [] } }
         .combine(members)

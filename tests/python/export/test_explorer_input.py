@@ -10,9 +10,12 @@ import pytest
 from explorer_helpers import columns, handed_over, make_explorer, record
 from export_helpers import write_cohort_with_ids, write_samples
 from helpers import ASSETS, invoke
+from semanticst.association.checks.arbitrary_cuts import ARBITRARY
+from semanticst.association.checks.unreproducible import UNREPRODUCIBLE
 from semanticst.association.design.tables import read_text_table
 from semanticst.association.output.summary_text import top_markers_text
 from semanticst.errors import BadInput
+from semanticst.export.explorer.listed_findings import read_findings
 from semanticst.writing import together
 
 
@@ -170,6 +173,18 @@ def test_an_interval_without_an_end(made, tmp_path):
     assert build(made, tmp_path, associations=folder).exit_code == 0
     (finding,) = handed_over(tmp_path / "out/data/cohort.js")["findings"]
     assert (finding["effect"], finding["ci_low"], finding["ci_high"]) == (None, 0.5, None)
+
+
+@pytest.mark.parametrize(("warning", "said"), [
+    (UNREPRODUCIBLE, "Not to be interpreted: niche of low reproducibility with other patients."),
+    (ARBITRARY, "Not to be interpreted: number of niches not supported by the tissue: a test of arbitrary cuts."),
+    ("few patients", ""),
+])  # fmt: skip
+def test_findings_of_niches_that_mean_nothing_are_marked(tmp_path, warning, said):
+    file = tmp_path / "c.association.json"
+    file.write_text(json.dumps(change(warnings=f"{warning}; another")))
+    (finding,) = read_findings([file], 3)
+    assert finding["caveat"] == said
 
 
 @pytest.mark.parametrize(

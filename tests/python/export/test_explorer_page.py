@@ -174,6 +174,10 @@ def test_a_finding_leads_to_its_sections(page, made):
     banner = page.evaluate("document.getElementById('banner').textContent")
     assert f"{CONTRAST}: Niche 1" in banner
     assert f"{HOSTILE} differs" in banner
+    marked = page.evaluate(
+        "[...document.querySelectorAll('#findings button')].map(b => b.textContent.includes('not to be'))"
+    )
+    assert marked == [False, True]
     listed = page.evaluate(
         "[...document.querySelectorAll('#list button')]"
         ".map(b => [b.dataset.sample, b.querySelector('.notes').textContent])"

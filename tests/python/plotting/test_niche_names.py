@@ -28,6 +28,7 @@ def test_names_are_shown_inside_only(tmp_path):
         ("niche,name\n0,Border\n", 2, "the number of a niche is expected"),
         ("niche,name\n1,A\n1,B\n", 3, "also in row 2; each niche has one name"),
         ("niche,name\n1,A\n2,a\n", 3, "also in row 2; niches need names that tell them apart"),
+        ("niche,name\n1,A b\n2,A  B\n", 3, "also in row 2; niches need names that tell them apart"),
         ("niche,name\n1,Niche 3\n", 2, "is how niche 3 is called without a name"),
         ("niche,name\n1,niche_03\n", 2, "is how niche 3 is called"),
         ("niche,name\n1,2\n", 2, "is how niche 2 is called"),

@@ -9,7 +9,7 @@ from PIL import Image
 
 from semanticst.errors import BadInput
 from semanticst.report.qc import qc_table, read_records, report_qc, threshold_table
-from semanticst.report.qc_sections import density
+from semanticst.report.qc_sections import MOST_PASSED, density
 
 
 def record(sample, status="pass", kept=8, **more):
@@ -204,6 +204,17 @@ def test_a_map_without_anything_on_it_is_not_shown(tmp_path):
     shown = section(tmp_path, "qc_maps")
     assert "a1" not in shown["data"]
     assert "The 1 of 2 with warnings or the largest losses." in shown["description"]
+
+
+def test_of_samples_that_passed_a_few_maps_are_shown(tmp_path):
+    files = write(tmp_path, [record(f"a{i}", kept=5) for i in range(9)] + [record("b1", "warn", 6)])
+    maps = [tmp_path / f"{name}.qc_map.png" for name in (*(f"a{i}" for i in range(9)), "b1")]
+    for path in maps:
+        Image.new("P", (3, 2)).save(path)
+    report_qc(files, tmp_path, maps, 12)
+    shown = section(tmp_path, "qc_maps")
+    assert shown["data"].count("<img") == 1 + MOST_PASSED
+    assert 'alt="b1: warn' in shown["data"]
 
 
 def test_shares_of_flags_and_notes(tmp_path):

@@ -16,6 +16,7 @@ from semanticst.errors import BadInput
 from semanticst.report.batches import batch_table, own_batches, several_batches
 from semanticst.report.overview_maps import groups_of, sections_to_show
 from semanticst.report.render import summary_first
+from semanticst.report.same_split import same_splits
 from semanticst.report.summary_facts import Inputs, leading, read_inputs, summarise
 from semanticst.report.summary_figures import draw_summary
 from semanticst.report.summary_page import write_page
@@ -293,6 +294,28 @@ def test_patients_in_several_batches_are_said_to_count_in_each(tmp_path):
     qc.assign(platform="x", reason="", n_cells_kept=9).to_csv(tmp_path / "qc.csv", index=False)
     write_summary(tmp_path / "qc.csv", tmp_path, tmp_path)
     assert said in json.loads((tmp_path / "batches_mqc.json").read_text())["description"]
+
+
+def named(told: dict, name: str, **changed) -> dict:
+    return told | {"contrast": told["contrast"] | {"name": name, **changed}}
+
+
+def test_contrasts_that_split_patients_in_the_same_way_are_one_piece_of_evidence():
+    told = asked(2.5, sizes=(4, 4))
+    events = [unit | {"event": float(unit["value"] == "g0"), "time": 1.0} for unit in told["units"]]
+    survival = named(told, "survival", type="survival", column="", event="died") | {"units": events}
+    texts = [c["text"] for c in summarise(Inputs(qc_of(20), records=[named(told, "arm"), survival]))["cautions"]]
+    assert (
+        "arm and survival split the 8 patients in the same way (g0 = event, g1 = censored): what they find is one "
+        "piece of evidence told several times, not several."
+    ) in texts
+    # one patient is in another group, one is missing, patients are in several groups, or there are no groups
+    other = [unit | {"event": 1.0} if i == 7 else unit for i, unit in enumerate(events)]
+    for units in (other, events[1:], [*events, events[0]]):
+        assert same_splits([told, survival | {"units": units}]) == []
+    assert same_splits([told, named(told, "age", type="continuous", column="age")]) == []
+    # the same column, once adjusted and once not
+    assert same_splits([told, named(told, "adjusted", covariates=["age"])]) == []
 
 
 def test_each_patient_a_batch_of_its_own_is_a_caution(tmp_path):

@@ -7,6 +7,7 @@ import pandas as pd
 
 from semanticst.association.associate import Association
 from semanticst.association.checks.echo import ECHO
+from semanticst.association.checks.unreproducible import unsure_sentence
 from semanticst.association.design.tables import Contrast, read_text_table
 from semanticst.association.features.within_niche import CELL_TYPE, GENE_SET
 from semanticst.association.stats.results import COMPOSITION, OMNIBUS, SIGNIFICANT
@@ -93,13 +94,15 @@ def finding_sentences(result: Association) -> list[str]:
     n_tests = int(tested["n_tests"].iloc[0])
     found = result.findings
     if found.empty:
-        near = finding(result, tested.iloc[0])
+        first = tested.head(1)
+        near = " ".join([finding(result, tested.iloc[0]), *unsure_sentence(first, [feature_name(tested.iloc[0])])])
         return [f"Nothing passes a false discovery rate of 5 % ({plural(n_tests, 'test')}); smallest q: {near}"]
     pass_ = "passes" if len(found) == 1 else "pass"
     head = f"{len(found)} of {plural(n_tests, 'test')} {pass_} a false discovery rate of 5 %."
     sentences = [
         head,
         *echo_sentence(found),
+        *unsure_sentence(found, [feature_name(row) for _, row in found.iterrows()]),
         *(finding(result, row) for _, row in found.head(MOST_FINDINGS).iterrows()),
     ]
     if len(found) > MOST_FINDINGS:

@@ -201,6 +201,7 @@ def _columns(result: Association) -> dict[str, Column]:
         "interval": Column("95 % interval", "of the effect"),
         "q": Column("q", "p corrected for the number of tests (Benjamini-Hochberg)", "{:.2g}"),
         "p": Column("p", "Two-sided", "{:.2g}"),
+        "warnings": Column("Caveats", "What limits this row"),
         "points": Column("Percentage points", "Effect on the proportion of cells, with its 95 % interval"),
         "mean_reference": Column(f"Proportion, {low}", "Mean proportion of cells over patients", percent),
         "mean_target": Column(f"Proportion, {high}", "Mean proportion of cells over patients", percent),
@@ -215,7 +216,6 @@ def _columns(result: Association) -> dict[str, Column]:
         "p_given_types": Column(
             "p given types", "Adjusted for what proportions of cell types alone would give", "{:.2g}"
         ),
-        "warnings": Column("Caveats", "What limits this row"),
     }
 
 

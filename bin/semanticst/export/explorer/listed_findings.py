@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from semanticst.association.checks.arbitrary_cuts import ARBITRARY
+from semanticst.association.checks.unreproducible import UNREPRODUCIBLE
 from semanticst.association.output.all_contrasts import all_tests
 from semanticst.errors import BadInput, Problem
 
@@ -13,6 +15,7 @@ MOST = 40
 _KEY = ("contrast", "niche", "feature", "comparison")
 _NUMBERS = ("effect", "ci_low", "ci_high", "p", "q", "q_run")
 _TEXTS = ("comparison", "effect_type", "feature", "warnings")
+_NOT_TO_BE_INTERPRETED = (ARBITRARY, UNREPRODUCIBLE)
 
 
 def read_findings(records: Sequence[Path], n_niches: int) -> list[dict[str, Any]]:
@@ -20,7 +23,8 @@ def read_findings(records: Sequence[Path], n_niches: int) -> list[dict[str, Any]
 
     ``id`` (of the address: ``contrast/niche/feature/comparison``), ``contrast``, ``variable`` (column compared),
     ``niche``, effect, interval, p and q as in the tables, ``found`` (q < 0.05), ``sentence`` where the report has one,
-    ``sections`` (of the contrast). Raises BadInput when a record cannot be read, or is of a run with more niches.
+    ``sections`` (of the contrast), ``caveat`` (why the row should not be interpreted; empty where it can be). Raises
+    BadInput when a record cannot be read, or is of a run with more niches.
     """
     found = [_read(path, n_niches) for path in sorted(records)]
     if not found:
@@ -44,12 +48,18 @@ def read_findings(records: Sequence[Path], n_niches: int) -> list[dict[str, Any]
                 "niche": int(row["niche"]),
                 "found": bool(row["q"] < 0.05),
                 "sentence": said.get(tuple(str(row[name]) for name in _KEY), ""),
+                "caveat": _caveat(row["warnings"]),
                 "sections": [str(name) for name in record.get("sections", [])],
                 **{name: _finite(row[name]) for name in _NUMBERS},
                 **{name: "" if row[name] != row[name] or row[name] is None else str(row[name]) for name in _TEXTS},
             }
         )
     return listed[:MOST]
+
+
+def _caveat(warnings: object) -> str:
+    said = [part for part in str(warnings).split("; ") if part in _NOT_TO_BE_INTERPRETED]
+    return f"Not to be interpreted: {said[0].removesuffix(': not to be interpreted')}." if said else ""
 
 
 def _finite(value: Any) -> float | None:

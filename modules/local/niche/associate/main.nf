@@ -9,7 +9,7 @@ process NICHE_ASSOCIATE {
     cache 'deep'
 
     input:
-    tuple val(meta), path(counts), path(contacts), path(patches), path(cell_types), path(gene_sets), path(markers), path(regions), path(base_clusterings), path(numbers), path(niches), path(names, stageAs: 'names/*'), path(contrasts), path(clinical), path(sheet)
+    tuple val(meta), path(counts), path(contacts), path(patches), path(cell_types), path(gene_sets), path(markers), path(regions), path(overview), path(base_clusterings), path(numbers), path(niches), path(names, stageAs: 'names/*'), path(contrasts), path(clinical), path(sheet)
 
     output:
     tuple val(meta), path("${meta.id}.csv")             , emit: table
@@ -27,7 +27,7 @@ process NICHE_ASSOCIATE {
 
     script:
     def args = task.ext.args ?: ''
-    def optional = [cell_types ? "--cell-types ${cell_types}" : '', gene_sets ? "--gene-sets ${gene_sets}" : '', regions ? "--regions ${regions}" : '', names ? "--niche-names ${names}" : ''].join(' ')
+    def optional = [cell_types ? "--cell-types ${cell_types}" : '', gene_sets ? "--gene-sets ${gene_sets}" : '', regions ? "--regions ${regions}" : '', overview ? "--overview ${overview}" : '', names ? "--niche-names ${names}" : ''].join(' ')
     """
     niche_associate.py --contrast '${meta.id}' \\
         --contrasts ${contrasts} \\
