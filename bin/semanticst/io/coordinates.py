@@ -130,6 +130,28 @@ def check_coordinates(spatial, cells) -> tuple[np.ndarray, str]:
     return points, warning
 
 
+WIDEST_UM = 2e5
+"""No slide and no chip is wider than 20 cm."""
+AREA_OF_A_CELL_UM2 = (0.05, 1e6)
+"""Of the rectangle around all cells: one DNB of Stereo-seq has 0.25, a spot of the first arrays 40,000."""
+FEWEST_FOR_AN_AREA = 100
+
+
+def odd_size(points: np.ndarray) -> list[str]:
+    """A warning where cells (float, n x 2, micrometres) lie as no cells can: the unit or the scale is wrong then."""
+    wide, high = (float(length) for length in np.ptp(points, axis=0))
+    if max(wide, high) > WIDEST_UM:
+        return [f"the section is {max(wide, high) / 1000:,.0f} mm wide, and no slide is: {_STATED}"]
+    each = wide * high / len(points)
+    if len(points) < FEWEST_FOR_AN_AREA or AREA_OF_A_CELL_UM2[0] <= each <= AREA_OF_A_CELL_UM2[1]:
+        return []
+    unit, um = ("mm", 1000) if max(wide, high) >= 1000 else ("um", 1)
+    return [f"{len(points):,} cells lie in {wide / um:.3g} x {high / um:.3g} {unit}: {_STATED}"]
+
+
+_STATED = "are spatial_unit and um_per_px right, or the unit in the file?"
+
+
 def same_places(one: pd.DataFrame, other: pd.DataFrame) -> bool:
     """Whether two tables of x and y (n x 2 each) tell the same places up to scale, shift and mirroring of the axes.
 

@@ -14,7 +14,7 @@ import pandas as pd
 from semanticst.constants import CELL_AREA, COUNTING, STAINING, THUMBNAILS, UNS, FeatureType, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.io.columns import are_missing, as_bool, plain_frame
-from semanticst.io.coordinates import Extent, Scale, check_coordinates, extent_of, scale_of, without_place
+from semanticst.io.coordinates import Extent, Scale, check_coordinates, extent_of, odd_size, scale_of, without_place
 from semanticst.io.gene_names import dates_among, drop_nameless, gene_table, numbered, split_controls, unique_genes
 from semanticst.io.proteins import split_proteins
 from semanticst.io.pseudonyms import anonymous, anonymous_picture
@@ -252,6 +252,8 @@ def internal_form(raw: ad.AnnData, reader: Reader, row: dict[str, str]) -> ad.An
         warnings += need_one_section(spatial, obs)
     warnings += check_sections(cells, obs, spatial, fields=not raw.uns.get("platform"))
     scale = scale_of_input(raw, row)
+    if scale.unit == "um":
+        warnings += odd_size(spatial * scale.um_per_unit)
     if scale.unit != "unknown":
         notes = [note for note in notes if not isinstance(note, UnitUnknown)]
 

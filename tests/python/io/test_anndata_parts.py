@@ -417,6 +417,19 @@ def test_counts_that_were_logarithms_are_whole_again(tmp_path, place):
     assert "but for rounding errors" in notes(adata)
 
 
+@pytest.mark.parametrize(
+    ("factor", "told"),
+    [(0.001, "120 cells lie in 0.1"), (1, ""), (1000, "120 cells lie in 10"), (10_000, "mm wide, and no slide is")],
+)
+def test_a_unit_that_cannot_be_right_is_a_warning(tmp_path, factor, told):
+    """Millimetres that are called micrometres, nanometres, a size of pixels that was taken twice."""
+    sample = make_sample()
+    sample.obsm["spatial"] *= factor
+    warned = notes(ingest(tmp_path, sample, spatial_unit="um"), "warnings")
+    assert ("are spatial_unit and um_per_px right" in warned) == bool(told)
+    assert told in warned
+
+
 def test_coordinates_of_another_number_of_cells_are_refused(tmp_path):
     make_sample().write_h5ad(tmp_path / "s.h5ad")
     with h5py.File(tmp_path / "s.h5ad", "a") as file:

@@ -93,6 +93,20 @@ def test_transformations_that_are_not_understood(tmp_path, transformations, mess
         read(folder)
 
 
+def test_an_empty_outline_costs_no_other_cell(tmp_path):
+    import shapely
+
+    truth = make_truth()
+    folder = write_spatialdata(tmp_path / "s.zarr", truth, elements="polygons")
+    file = folder / "shapes/polygons/shapes.parquet"
+    frame = pd.read_parquet(file)
+    frame.iloc[0, 0] = shapely.to_wkb(shapely.Polygon())
+    write_geoparquet(file, frame)
+    adata = read(folder)
+    assert adata.n_obs == 11
+    assert any("1 of 12 cells are left out: there is no outline" in str(note) for note in adata.uns["notes"])
+
+
 def test_cells_without_an_outline_are_left_out(tmp_path):
     truth = make_truth()
     folder = write_spatialdata(tmp_path / "s.zarr", truth, elements="points")

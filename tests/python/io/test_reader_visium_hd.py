@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from helpers import invoke, real_data
+from semanticst.io.ingest import read_raw
 from semanticst.io.internal import internal_faults, read_sample
 from semanticst.io.readers import ReadError, Wanted, reader_for
 from tenx_helpers import UM_PER_PX, cut, make_counts, make_features, write_h5, write_json, write_square
@@ -201,6 +202,19 @@ def test_cells_as_space_ranger_segments_them(tmp_path, monkeypatch, block, outs)
     assert np.allclose(adata.obsm["spatial"], centres)
     assert np.allclose(adata.obs["cell_area"], 100 * UM_PER_PX**2)
     assert adata.uns["um_per_unit"] == UM_PER_PX
+
+
+@pytest.mark.parametrize("geometry", [None, {"type": "Polygon", "coordinates": []},
+                                      {"type": "Polygon", "coordinates": [[[1, 1], [1, 1], [1, 1]]]}])  # fmt: skip
+def test_a_cell_with_an_empty_outline_costs_no_other(tmp_path, geometry):
+    X, ids, centres = write_segmented(tmp_path)
+    file = tmp_path / "cell_segmentations.geojson"
+    outlines = json.loads(file.read_text())
+    outlines["features"][0]["geometry"] = geometry  # the last of the matrix
+    file.write_text(json.dumps(outlines))
+    raw, _ = read_raw({"path": str(tmp_path)})
+    assert raw.obs_names.tolist() == ids[:-1]
+    assert np.allclose(raw.obsm["spatial"], centres[:-1])
 
 
 def test_bins_go_before_cells_where_both_are_there(tmp_path):

@@ -12,6 +12,7 @@ from semanticst.io.internal import internal_faults, read_sample
 from semanticst.io.readers import ReadError, Wanted, reader_for
 from semanticst.io.readers.xenium import packed_ids
 from tenx_helpers import XENIUM_TYPES, cut, make_features, write_cells, write_h5, write_json, write_xenium
+from vendor_helpers import edit_text
 
 
 def read(path, platform=""):
@@ -153,6 +154,25 @@ def test_a_cell_without_a_centre_is_left_out(tmp_path, table):
     assert result.exit_code == 0, result.stderr
     own = read_sample(tmp_path / "out" / "s1.ingest.h5ad").uns["semanticst"]
     assert (own["n_cells_input"], own["n_cells_left_out"]) == (39, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "row"),
+    [
+        (lambda text: text.replace(",", ";"), None),
+        (lambda text: "# written by another program\n" + text, None),
+        (lambda text: "\n".join([*text.splitlines()[:9], *text.splitlines()]), 10),
+    ],
+)
+def test_tables_of_cells_that_were_written_again(tmp_path, change, row):
+    """In another form they are read; a header within is told with its row."""
+    _, cells = write_xenium(tmp_path / "s", table="cells.csv.gz")
+    edit_text(tmp_path / "s" / "cells.csv.gz", change)
+    if row is None:
+        assert np.allclose(read(tmp_path / "s").obsm["spatial"], cells[["x_centroid", "y_centroid"]])
+        return
+    with pytest.raises(ReadError, match=f"row {row}, column x_centroid: the header stands here again"):
+        read(tmp_path / "s")
 
 
 @pytest.mark.parametrize("how", SPOILED)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst.io.readers.assembly import assemble, pair_up, rows_of
-from semanticst.io.readers.base import AGAIN, ReadError, needed_file
+from semanticst.io.readers.base import ReadError, needed_file
 from semanticst.io.readers.files import reading
 from semanticst.io.readers.geojson import features_of
 from semanticst.io.readers.pictures import spaceranger_picture
@@ -49,18 +49,20 @@ def read_segmented_cells(folder: Path) -> ad.AnnData:
 
 
 def read_outlines(file: Path) -> pd.DataFrame:
-    """x, y and area of each outline (pixels), index = its cell_id. Raises ReadError when the file is damaged."""
+    """x, y and area of each outline (pixels; NaN where it is empty), index = its cell_id.
+
+    Raises ReadError when the file is damaged.
+    """
     found = []
     with reading(file, "GeoJSON"):
         for feature in features_of(file):
-            rings = feature["geometry"]["coordinates"]
-            parts = rings if feature["geometry"]["type"] == "MultiPolygon" else [rings]
-            sums = np.sum([_ring(np.asarray(part[0], np.float64)) for part in parts], axis=0)
-            found.append((str(feature["properties"]["cell_id"]), sums[0] / sums[2], sums[1] / sums[2], abs(sums[2])))
-        table = pd.DataFrame(found, columns=["id", "x", "y", "area"]).set_index("id")
-        if not np.isfinite(table.to_numpy()).all():
-            raise ReadError(f"there are outlines without an area; {AGAIN}")
-    return table
+            geometry = feature["geometry"] or {"type": "Polygon", "coordinates": []}
+            rings = geometry["coordinates"]
+            parts = rings if geometry["type"] == "MultiPolygon" else [rings]
+            sums = sum((_ring(np.asarray(part[0], np.float64)) for part in parts if part), np.zeros(3))
+            x, y, area = (*sums[:2] / sums[2], abs(sums[2])) if sums[2] else (np.nan, np.nan, np.nan)
+            found.append((str(feature["properties"]["cell_id"]), x, y, area))
+        return pd.DataFrame(found, columns=["id", "x", "y", "area"]).set_index("id")
 
 
 def _ring(points: np.ndarray) -> np.ndarray:

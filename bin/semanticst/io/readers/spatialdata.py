@@ -262,7 +262,9 @@ def _of_shapes(path: Path) -> pd.DataFrame:
         )
     frame = table.to_pandas()
     centroids = shapely.centroid(shapely.from_wkb(frame[column].to_numpy()))
-    return pd.DataFrame({"x": shapely.get_x(centroids), "y": shapely.get_y(centroids)}, index=frame.index)
+    points, given = np.full((len(frame), 2), np.nan), ~shapely.is_empty(centroids) & ~shapely.is_missing(centroids)
+    points[given] = shapely.get_coordinates(centroids[given])
+    return pd.DataFrame(points, columns=["x", "y"], index=frame.index)
 
 
 def _of_points(path: Path, element: "zarr.Group") -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 from semanticst.constants import Obsm
 from semanticst.io.readers.base import Reader, ReadError, Wanted, find_file, needed_columns, needed_file, visible
 from semanticst.io.readers.files import open_bytes, open_text, parquet_columns, read_parquet, read_start, reading
-from semanticst.io.readers.tabular import layout_of
+from semanticst.io.readers.tabular import layout_of, read_columns
 from semanticst.io.readers.tenx import assemble, find_flat_matrix, find_matrix, locate, read_matrix
 from semanticst.io.readers.tiff import tiff_picture
 from semanticst.io.readers.zarr_chunks import need_whole
@@ -64,12 +64,7 @@ def read_cells(folder: Path) -> tuple[pd.DataFrame, Path]:
     """
     file = needed_file(folder, *CELLS, what="the table of cells")
     wanted = ["cell_id", *CENTRE]
-    if file.suffix == ".parquet":
-        table = read_parquet(file, wanted, (AREA,))
-    else:
-        with reading(file, "a table of cells"), open_text(file) as opened:
-            table = pd.read_csv(opened, usecols=lambda c: c in (*wanted, AREA), dtype={"cell_id": str})
-        needed_columns(table.columns, wanted, file)
+    table = read_parquet(file, wanted, (AREA,)) if file.suffix == ".parquet" else _read_table(file, wanted)
     with reading(file, "a table of cells"):
         numbers = table.columns.drop("cell_id")
         table[numbers] = table[numbers].apply(pd.to_numeric)
@@ -80,6 +75,22 @@ def read_cells(folder: Path) -> tuple[pd.DataFrame, Path]:
     if len(repeated):
         raise ReadError(f"{file.name}: {len(repeated)} cell ids occur more than once (first: {repeated[0]})")
     return table, file
+
+
+def _read_table(file: Path, wanted: list[str]) -> pd.DataFrame:
+    """``wanted`` columns of a text, and areas; the columns of a wrong number are told with their row."""
+    layout = layout_of(file)
+    needed_columns(layout.columns, wanted, file)
+    kept = [name for name in (*wanted, AREA) if name in layout.columns]
+    at = [layout.columns.index(name) for name in kept]
+    with reading(file, "a table of cells"), open_text(file) as opened:
+        table = pd.read_csv(
+            opened, sep=layout.separator, header=None, skiprows=layout.n_skipped, usecols=at, dtype={at[0]: str}
+        )
+    table = table[at].set_axis(kept, axis=1)
+    if any(table[name].dtype.kind not in "iuf" for name in kept[1:]):  # says which row is no number
+        return read_columns(layout, kept[:1], kept[1:], gaps=kept[1:])
+    return table
 
 
 def cell_ids(stored: pd.Series) -> pd.Index:
