@@ -20,12 +20,14 @@ from semanticst.errors import BadInput, Problem
 
 log = logging.getLogger(__name__)
 
-MOST_CELLS, MOST_JUDGED = 20_000, 3_000
+MOST_CELLS, MOST_JUDGED = 5_000, 3_000
 """Cells of the map; cells whose neighbourhoods are judged."""
 NEIGHBOURS = 15
-"""Of a cell, for the map and for edges across samples."""
+"""Of a cell, for edges across samples."""
 PERPLEXITY = 30
-"""Of LISI, as its authors have it: about 90 neighbours count."""
+"""Of LISI and of the map, as their authors have it: about 90 neighbours count."""
+ITERATIONS, ANGLE = 350, 0.8
+"""Of the map's descent; how coarsely far cells act together in it. More is slower and no truer (docs/benchmarks.md)."""
 LABELS = (Obs.BATCH, Obs.PATIENT, Obs.SAMPLE)
 NOTHING_TO_MIX = 0.05
 """Expected LISI above 1 below which each niche is of one value, so that there is nothing that could mix."""
@@ -77,19 +79,22 @@ def draw_cells(path: Path, seed: int = 0, most: int = MOST_CELLS) -> Drawn:
 
 
 def map_of_cells(drawn: Drawn, seed: int = 0) -> pd.DataFrame:
-    """Labels of the drawn cells with ``{stage}_1`` and ``{stage}_2``, the coordinates of a UMAP of each stage."""
-    # slow to import, and translated when it is first run
-    from umap import UMAP
+    """Labels of the drawn cells with ``{stage}_1`` and ``{stage}_2``, the coordinates of a t-SNE of each stage.
+
+    van der Maaten 2014, J Mach Learn Res 15:3221 (Barnes-Hut), started from the first two principal components so that
+    groups keep their rough order (Kobak and Berens 2019, Nat Commun 10:5416).
+    """
+    from sklearn.manifold import TSNE
 
     table = drawn.cells.copy()
     for stage, points in drawn.stages.items():
         points = apart(points, seed)
-        n_neighbours = min(NEIGHBOURS, len(points) - 1)
-        if n_neighbours < 2:
+        perplexity = min(PERPLEXITY, (len(points) - 1) / 3)
+        if perplexity < 1 or points.shape[1] < 2:
             place = np.zeros((len(points), 2))
         else:
-            # a seed asks for one thread, which is said so that it is no warning
-            place = UMAP(n_neighbors=n_neighbours, init="pca", random_state=seed, n_jobs=1).fit_transform(points)
+            descent = TSNE(perplexity=perplexity, max_iter=ITERATIONS, angle=ANGLE, random_state=seed, n_jobs=1)
+            place = descent.fit_transform(points)
         table[[f"{stage}_1", f"{stage}_2"]] = np.round(place, 3)
     return table
 

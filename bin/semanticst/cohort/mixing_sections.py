@@ -47,13 +47,13 @@ def map_section(outdir: Path, table: pd.DataFrame, n_cells: int) -> None:
         else "There was no batch correction. "
     )
     text = multiqc.emphasised(
-        f"{shown}, placed by what they express (UMAP of the components). {second}Patients that lie apart where their "
+        f"{shown}, placed by what they express (t-SNE of the components). {second}Patients that lie apart where their "
         "batches do may be biology as well: the table below says what composition alone leads to. Distances between "
         "groups, and how large they are drawn, mean nothing. Coordinates: "
         "<code>integration/integration_map.csv.gz</code>."
     )
     section = Section("integration_map", INTEGRATION, "Map of the cells", text)
-    multiqc.image(outdir, section, png, "UMAP of cells by niche, batch and patient")
+    multiqc.image(outdir, section, png, "t-SNE of cells by niche, batch and patient")
 
 
 def _stages_of(table: pd.DataFrame) -> list[str]:

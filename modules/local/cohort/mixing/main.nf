@@ -2,11 +2,11 @@
 process COHORT_MIXING {
     tag "${meta.id}"
     label 'process_single'
-    memory { (3.GB + 1.KB * (meta.cells ?: 0)) * task.attempt }
+    memory { (2.GB + 1.KB * (meta.cells ?: 0)) * task.attempt }
     time { 2.h * task.attempt }
 
     conda "${moduleDir}/environment.yml"
-    container 'nf-semanticst/torch:0.1.0'
+    container 'nf-semanticst/base:0.1.0'
 
     input:
     tuple val(meta), path(cohort)
@@ -16,7 +16,7 @@ process COHORT_MIXING {
     tuple val(meta), path('integration_mixing.csv'), emit: mixing
     tuple val(meta), path('*_mqc.*')               , emit: report
     tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
-    tuple val("${task.process}"), val('umap-learn'), eval('python3 -c "from importlib.metadata import version; print(version(\'umap-learn\'))"'), topic: versions
+    tuple val("${task.process}"), val('scikit-learn'), eval('python3 -c "from importlib.metadata import version; print(version(\'scikit-learn\'))"'), topic: versions
     tuple val("${task.process}"), val('harmonypy'), eval('python3 -c "from importlib.metadata import version; print(version(\'harmonypy\'))"'), topic: versions
 
     when:
