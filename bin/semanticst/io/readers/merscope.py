@@ -11,15 +11,8 @@ import pandas as pd
 from semanticst.io.gene_names import NAMELESS
 from semanticst.io.readers.assembly import assemble, by_order, pair_up, rows_of
 from semanticst.io.readers.base import Reader, ReadError, Wanted, needed_file
-from semanticst.io.readers.tabular import (
-    R_IDS,
-    Layout,
-    layout_of,
-    nameless_ids,
-    read_columns,
-    read_counts,
-    without_row_numbers,
-)
+from semanticst.io.readers.table_layout import Layout, layout_of
+from semanticst.io.readers.tabular import R_IDS, nameless_ids, read_columns, read_counts, without_row_numbers
 
 COUNTS, METADATA = "*cell_by_gene.csv*", "*cell_metadata.csv*"
 NAMED_IDS = ("EntityID", "cell", "cell_id")

@@ -3,7 +3,8 @@
 import re
 from dataclasses import replace
 
-from semanticst.io.readers.tabular import Layout, chunks_of, read_columns
+from semanticst.io.readers.table_layout import Layout
+from semanticst.io.readers.tabular import chunks_of, read_columns
 from semanticst.io.several_sections import plain
 from semanticst.io.understood import cells_left_out
 

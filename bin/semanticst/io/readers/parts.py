@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from semanticst.io.readers.base import ReadError, visible
-from semanticst.io.readers.tabular import layout_of
+from semanticst.io.readers.table_layout import layout_of
 
 Named = tuple[re.Pattern, str]
 

@@ -17,8 +17,9 @@ from semanticst.io.readers.assembly import assemble
 from semanticst.io.readers.base import Reader, ReadError, Wanted, find_file, needed_file, visible
 from semanticst.io.readers.files import open_text, read_parquet, reading
 from semanticst.io.readers.matrix_market import read_matrix_market
+from semanticst.io.readers.table_layout import layout_of
 from semanticst.io.readers.tables import TABLE, join_tables, place_counts
-from semanticst.io.readers.tabular import layout_of, read_columns, read_counts
+from semanticst.io.readers.tabular import read_columns, read_counts
 from semanticst.io.understood import cells_left_out
 
 PROSEG_CELLS = ("*cell-metadata.csv*", "*cell-metadata.parquet")

@@ -15,7 +15,8 @@ from semanticst.io.gene_names import NAMELESS
 from semanticst.io.readers.assembly import assemble, only_once, pair_up, rows_of
 from semanticst.io.readers.base import Reader, ReadError, Wanted, find_file, needed_columns, needed_file
 from semanticst.io.readers.mtx import MATRIX, read_mtx
-from semanticst.io.readers.tabular import Layout, layout_of, read_columns, read_counts
+from semanticst.io.readers.table_layout import Layout, layout_of
+from semanticst.io.readers.tabular import read_columns, read_counts
 from semanticst.io.understood import UnitUnknown
 
 CURIO = "*MatchedBeadLocation*.csv*"

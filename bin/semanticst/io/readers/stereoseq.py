@@ -18,7 +18,8 @@ from semanticst.io.readers.assembly import assemble, only_once
 from semanticst.io.readers.base import AGAIN, Reader, ReadError, Wanted, visible
 from semanticst.io.readers.binning import Sums, bin_corners, bin_keys
 from semanticst.io.readers.files import reading
-from semanticst.io.readers.tabular import Layout, chunks_of, layout_of
+from semanticst.io.readers.table_layout import Layout, layout_of
+from semanticst.io.readers.tabular import chunks_of
 from semanticst.io.understood import cells_left_out
 
 PITCH = (0.5, "distance of the DNBs of a Stereo-seq chip, 500 nm")

@@ -21,7 +21,8 @@ from semanticst.io.readers.column_names import (
     spatial_pairs,
 )
 from semanticst.io.readers.measurements import repeated_markers
-from semanticst.io.readers.tabular import R_IDS, Layout, nameless_ids, read_columns
+from semanticst.io.readers.table_layout import Layout
+from semanticst.io.readers.tabular import R_IDS, nameless_ids, read_columns
 from semanticst.io.several_sections import FIELDS, SECTION_COLUMNS, plain
 from semanticst.io.understood import UnitUnknown
 

@@ -29,7 +29,8 @@ from semanticst.io.readers.table_cells import (
     obs_of,
     row_ids,
 )
-from semanticst.io.readers.tabular import R_IDS, Layout, layout_of, nameless_ids, read_counts, without_row_numbers
+from semanticst.io.readers.table_layout import Layout, layout_of
+from semanticst.io.readers.tabular import R_IDS, nameless_ids, read_counts, without_row_numbers
 from semanticst.io.several_sections import check_sections, plain
 
 TABLE = r"\.(csv|tsv|txt)(\.gz)?$"

@@ -6,11 +6,9 @@ Wide tables (cells x features) become sparse row chunk by row chunk: as a dense 
 
 import csv
 import io
-import logging
 import re
 import zlib
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice, takewhile
 from pathlib import Path
 
@@ -21,113 +19,23 @@ import scipy.sparse as sp
 from semanticst.io.columns import MISSING, listed
 from semanticst.io.coordinates import UNITS
 from semanticst.io.gene_names import NAMELESS
-from semanticst.io.readers.base import AGAIN, ReadError, damaged, needed_columns, no_data
-from semanticst.io.readers.files import encoding_of, not_utf8, open_text, reading
-from semanticst.tables.delimited import SEPARATOR_LINE
-
-log = logging.getLogger(__name__)
+from semanticst.io.readers.base import ReadError, damaged, needed_columns
+from semanticst.io.readers.files import not_utf8, open_text
+from semanticst.io.readers.table_layout import DOUBLED, Layout, split_line
 
 R_IDS = ("X",)
 """What R calls a nameless column of ids when it reads and writes a table."""
 
-DOUBLED = re.compile(r"^(.+):\1$")
-"""How columns are called in tables of CODEX that went through FCS files: cell_id:cell_id, x:x."""
 BLOCK = 1 << 23
 """Values that are parsed at once."""
-LONGEST = 1 << 25
-"""Characters of a line that is a header or a row; 50,000 genes take 1 million."""
-MOST_LOOKED_AT = 100
-"""Rows by which the columns are told."""
 TRUTH = {"true": 1.0, "false": 0.0}
 """Positive and negative cells of a marker, as R and Python write them."""
-SEPARATORS = (",", "\t", ";")
 HEADER_AGAIN = (
     "the header stands here again: were several tables put one behind the other? Take this line out; of several images "
     "or sections, give each a file, or name their column as part_column"
 )
 DAMAGE = (OSError, EOFError, ValueError, zlib.error, csv.Error)
 """What text that is cut off, not gzip, not UTF-8, or not rectangular makes Python and pandas raise."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a table is laid out."""
-
-    file: Path
-    columns: list[str]
-    """Names in the order of the file, as they are there: they may repeat, and the first may be empty."""
-    separator: str
-    n_skipped: int
-    """Lines before the first row: comments and the header."""
-    comments: list[str]
-    first: tuple[str, ...] = ()
-    """The values of the first row."""
-    left_out: tuple[int, ...] = ()
-    """Rows that are passed over, 0 for the first behind the header, in rising order."""
-
-    def positions(self, names: Collection[str]) -> list[int]:
-        """Positions of the columns that have one of ``names``, in the order of the file."""
-        return [i for i, column in enumerate(self.columns) if column in names]
-
-    def line_of(self, row: int) -> int:
-        """The line of the file, from 1, that holds a row; 0 for the first row that is not left out."""
-        for passed in self.left_out:
-            row += passed <= row
-        return self.n_skipped + row + 1
-
-
-def layout_of(file: Path) -> Layout:
-    """The layout of a table with a header; lines that begin with # before it are comments.
-
-    A header that is one name shorter than the rows belongs to an R table: the first column has no name.
-
-    Raises ReadError when there is no row, or only one column.
-    """
-    if found := no_data(file):
-        raise ReadError(f"{file.name}: {found}")
-    with reading(file, "a table"), open_text(file) as opened:
-        lines = _lines(io.TextIOWrapper(opened, encoding="utf-8", newline=""))
-        comments, n_skipped, header, separator = [], 0, "", ""
-        for line in lines:
-            n_skipped += 1
-            if stated := SEPARATOR_LINE.match(line):
-                separator = stated[1]
-            elif line.startswith("#"):
-                comments.append(line.strip())
-            elif line.strip():
-                header = line
-                break
-        rows = list(islice((line for line in lines if line.strip()), MOST_LOOKED_AT))
-        first = rows[0] if rows else ""
-    if encoding_of(file) == "cp1252":
-        log.info("%s: no UTF-8, read as Windows-1252 (Latin-1)", file.name)
-    if not header:
-        raise ReadError(f"{file.name} is empty; {AGAIN}")
-    separator = separator or max(SEPARATORS, key=header.count)
-    if separator not in header:
-        other = "it is separated by spaces or |; " if re.search(r"\S[ |]\S", header) else ""
-        raise ReadError(
-            f"{file.name} has one column only; {other}a table separated by comma, tab or semicolon is expected"
-        )
-    if not first:
-        raise ReadError(f"{file.name} has a header and no rows; {AGAIN}")
-    columns, values = (_split(line, separator) for line in (header, first))
-    columns = [DOUBLED.sub(r"\1", column) for column in columns]
-    if len(values) == len(columns) + 1:
-        # behind all rows, but not behind the header: no column of names
-        empty_end = all(line.rstrip("\r\n").endswith(separator) for line in rows)
-        columns = [*columns, ""] if empty_end else ["", *columns]
-    if len(values) != len(columns):
-        raise ReadError(f"{file.name}: the header has {len(columns)} columns, the first row has {len(values)}; {AGAIN}")
-    return Layout(file, columns, separator, n_skipped, comments, tuple(values))
-
-
-def _lines(opened: io.TextIOWrapper) -> Iterator[str]:
-    """The lines of a text, none of them without end."""
-    while line := opened.readline(LONGEST):
-        if len(line) == LONGEST:
-            raise ReadError(f"a line is longer than {LONGEST:,} characters; this is no table")
-        yield line
 
 
 def chunks_of(table: Layout, types: dict[int, type], rows: int | None = None) -> Iterator[pd.DataFrame]:
@@ -279,10 +187,6 @@ def _damaged(table: Layout, error: Exception) -> ReadError:
     return damaged(table.file, "a table", error)
 
 
-def _split(line: str, separator: str) -> list[str]:
-    return [name.strip() for name in next(csv.reader([line.rstrip("\r\n")], delimiter=separator))]
-
-
 def _parse(table: Layout, types: dict[int, type], rows: int) -> Iterator[pd.DataFrame]:
     # without usecols, pandas refuses rows that are too long
     columns = sorted(types) if len(types) < len(table.columns) else None
@@ -340,7 +244,7 @@ def _parted(line: str, table: Layout, n_text: int, n_line: int) -> tuple[list[st
     n_columns = line.count(table.separator) + 1
     if '"' in line and (n_columns != len(table.columns) or any(value.count('"') % 2 for value in text)):
         # a separator inside quotes is none; csv takes its time, and most rows that are quoted have no such
-        values = _split(line, table.separator)
+        values = split_line(line, table.separator)
         n_columns, text, rest = len(values), values[:n_text], table.separator.join(values[n_text:])
     if n_columns != len(table.columns):
         raise ReadError(

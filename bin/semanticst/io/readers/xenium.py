@@ -11,7 +11,8 @@ import pandas as pd
 from semanticst.constants import Obsm
 from semanticst.io.readers.base import Reader, ReadError, Wanted, find_file, needed_columns, needed_file, visible
 from semanticst.io.readers.files import open_bytes, open_text, parquet_columns, read_parquet, read_start, reading
-from semanticst.io.readers.tabular import layout_of, read_columns
+from semanticst.io.readers.table_layout import layout_of
+from semanticst.io.readers.tabular import read_columns
 from semanticst.io.readers.tenx import assemble, find_flat_matrix, find_matrix, locate, read_matrix
 from semanticst.io.readers.tiff import tiff_picture
 from semanticst.io.readers.zarr_chunks import need_whole
