@@ -62,7 +62,7 @@ def test_cells_of_one_file_only_are_left_out_with_a_note(tmp_path):
         (lambda f: edit_text(f / COUNTS, lambda t: "cell\n1\n2\n"), "one column only"),
         (lambda f: edit_text(f / COUNTS, lambda t: "\n".join(t.split("\n")[:5])), None),
         (lambda f: (f / COUNTS).write_bytes(b"cell,\x81\xfe\n1,2\n"), f"{COUNTS}: neither UTF-8 nor"),
-        (lambda f: write_text(f / COUNTS, ""), f"{COUNTS} is empty"),
+        (lambda f: write_text(f / COUNTS, ""), f"{COUNTS}: the file is empty"),
         (lambda f: write_text(f / "b_cell_by_gene.csv", "cell,A\n1,1\n"), "several files match"),
         (lambda f: edit_text(f / METADATA, lambda t: t.replace("\n3,", "\n4,")), f"{METADATA}: 1 ids occur more"),
     ],
