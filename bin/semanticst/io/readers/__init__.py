@@ -86,7 +86,8 @@ def reader_for(path: Path, platform: str) -> Reader:
         raise ReadError(f"platform {platform} is stated, but this is {found.expects}; correct the samplesheet")
     if found:
         return found
-    what = (parts_only(path) or _samples_inside(path)) if path.is_dir() else foreign(path)
+    partly = "" if owner or not path.is_dir() else parts_only(path)  # an owner says best what is missing
+    what = (partly or _samples_inside(path)) if path.is_dir() else foreign(path)
     if owner and path.is_dir() and not what:
         # an owner that does not recognise the folder says best what is missing
         return owner

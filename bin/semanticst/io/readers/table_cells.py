@@ -1,4 +1,4 @@
-"""What a table says of its cells: ids, coordinates, cell types, areas, and what tells sections."""
+"""Cells of a table: their ids, coordinates, types and areas, and columns that tell sections."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
