@@ -24,7 +24,7 @@ def model_inspect(model, as_json):
     if niches.fit is not None:
         most, names = (
             niches.fit.limits,
-            ("most_outside", "most_shift", "most_change", "least_coexpression", "least_moran"),
+            ("most_outside", "most_shift", "most_change", "least_coexpression", "least_moran", "most_exchanged"),
         )
         limits = dict(zip(names, most, strict=True))
     if as_json:
@@ -39,7 +39,8 @@ def model_inspect(model, as_json):
         click.echo(
             f"\nA sample fits with at most {limits['most_outside']:.0%} of its cells outside and a shift of at most "
             f"{limits['most_shift']:.2f}; variances of its components change by at most {limits['most_change']:.2f}, "
-            f"and\ncorrelations of its features agree with the model's by at least {limits['least_coexpression']:.2f}. "
+            f"and\ncorrelations of its features agree with the model's by at least {limits['least_coexpression']:.2f}; "
+            f"exchanging names of features gains at most {limits['most_exchanged']:.3f}.\n"
             f"It is to be looked at with a Moran's I below {limits['least_moran']:.3f}."
         )
 

@@ -96,6 +96,8 @@ def test_cells_that_are_like_no_others_are_drawn_and_counted(cohort):
     assert section["data"].count("<figure") == 3
     assert 11 < int(re.search(r"averages over about (\d+) cells", section["description"])[1]) < 40  # two hops
     fit = pd.read_csv(cohort / "niches.csv.gz").groupby("sample")["fit"]
+    assert of_samples["exchanged"].notna().all()  # of 20 genes, as features and embedding hand it on
+    assert set(of_samples["checked"]) == {"outside, shift, change"}  # of 200 cells
     counted = of_samples.set_index("sample")["outside"]
     pd.testing.assert_series_equal(fit.apply(lambda own: (own < 0.05).mean()), counted, check_names=False, atol=0.02)
 

@@ -23,7 +23,7 @@ CONSTANT = 1e-6
 
 
 LEADING = 200
-"""Features of `Basis.leading_loadings`: enough to tell how features vary together."""
+"""Features of `Basis.leading`: enough to tell how features vary together."""
 LARGEST = np.float32(60.0)
 """Largest arcsinh that is turned back into a value: sinh of 89 is beyond float32."""
 
@@ -68,11 +68,14 @@ class Basis:
         weight = self.loadings**2 @ self.variance
         return float(weight[pd.Index(self.features).isin(features)].sum() / max(weight.sum(), 1e-300))
 
-    def leading_loadings(self, n: int = LEADING) -> np.ndarray:
-        """Loadings float32 (at most ``n``, p) of the features with the largest variance in the components."""
+    def leading(self, n: int = LEADING) -> np.ndarray:
+        """Indices (at most ``n``,) of the features with the largest variance in the components."""
         variance = self.loadings**2 @ self.variance
-        kept = np.sort(np.lexsort((np.arange(len(variance)), -variance))[:n])
-        return self.loadings[kept].astype(np.float32)
+        return np.sort(np.lexsort((np.arange(len(variance)), -variance))[:n])
+
+    def leading_loadings(self) -> np.ndarray:
+        """Loadings float32 (F, p) of the `leading` features."""
+        return self.loadings[self.leading()].astype(np.float32)
 
     @property
     def shares_mean(self) -> np.ndarray | None:

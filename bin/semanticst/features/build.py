@@ -24,6 +24,7 @@ from semanticst.features.basis import (
     typical_sizes,
     whole_panel,
 )
+from semanticst.features.exchanged import Together, exchanged_features, few, scatter
 from semanticst.features.harmonise import common_names, common_panel
 from semanticst.features.harmony import HarmonyReference, correct
 from semanticst.features.mapped import check_mapped, known_samples, model_parts, n_cells, record_samples, recorded_of
@@ -78,11 +79,13 @@ def build_components(
         record = recorded_of(model)
         left_out = {s: int((~index.isin(basis.features)).sum()) for s, index in names.items()}
         check_mapped(samples, names, possible, basis, known, min_samples, accept)
-    tables, components = [], []
+    tables, components, scatters = [], [], {}
     for sample, path in progress(samples.items(), "components"):
-        obs, spatial, X = _project(path, basis, names[sample])
+        obs, spatial, X, scatters[sample] = _project(path, basis, names[sample])
         tables.append((obs, spatial))
         components.append(X)
+    together = Together.from_arrays(record) if model is not None else Together.learn(basis, scatters, fitted)
+    record |= together.arrays() if together is not None else {}
     stacked = np.vstack(components)
     batch = np.concatenate([obs[Obs.BATCH].astype(str).to_numpy() for obs, _ in tables])
     of_cohort = np.concatenate([np.full(len(obs), sample in fitted) for sample, (obs, _) in zip(samples, tables)])
@@ -90,7 +93,9 @@ def build_components(
         corrected, reference = _correct_discovery(stacked, batch, of_cohort, harmony, seed)
     else:
         corrected, reference = _correct(stacked, batch, harmony, model, seed)
-    _write_samples(samples, tables, stacked, corrected, basis, settings, outdir)
+    _write_samples(
+        samples, tables, stacked, corrected, exchanged_features(together, scatters, fitted), basis, settings, outdir
+    )
     _save_basis(basis, reference, record, outdir / "cohort.basis.npz")
     write_json(
         outdir / "cohort.features.json",
@@ -283,14 +288,16 @@ def _sizes(path: Path, features: pd.Index, names: np.ndarray) -> np.ndarray:
     return sizes
 
 
-def _project(path: Path, basis: Basis, features: pd.Index) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+def _project(path: Path, basis: Basis, features: pd.Index) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, np.ndarray]:
+    """Table, positions and components of the cells of a sample, and the ``scatter`` of its leading features."""
     adata = ad.read_h5ad(path)
     # random starts and ties among neighbours go by position: in one order of cells they are the same for every order
     adata = adata[np.sort(adata.obs_names)]
     obs = adata.obs[[Obs.SAMPLE, Obs.PATIENT, Obs.BATCH]].astype(str).astype("category")
     columns, present = _columns(adata.X, features, basis.features)
     spatial = np.asarray(adata.obsm[Obsm.SPATIAL], dtype=np.float64)
-    return obs, spatial, basis.project(columns, basis.totals(adata.X, features), present)
+    totals = basis.totals(adata.X, features)
+    return obs, spatial, basis.project(columns, totals, present), scatter(adata.X, features, totals, basis)
 
 
 def _columns(X: sp.csr_matrix, features: pd.Index, names: np.ndarray) -> tuple[sp.csr_matrix, np.ndarray]:
@@ -331,7 +338,9 @@ def _correct_discovery(
     return corrected, reference
 
 
-def _write_samples(samples, tables, stacked, corrected, basis: Basis, model: dict[str, int], outdir: Path) -> None:
+def _write_samples(
+    samples, tables, stacked, corrected, exchanged, basis: Basis, model: dict[str, int], outdir: Path
+) -> None:
     start = 0
     for (sample, path), (obs, spatial) in zip(samples.items(), tables):
         rows = slice(start, start + len(obs))
@@ -343,6 +352,8 @@ def _write_samples(samples, tables, stacked, corrected, basis: Basis, model: dic
         adata.uns[UNS] = {k: recorded[k] for k in KEPT_UNS if k in recorded}
         adata.uns[UNS] |= {"feature_type": basis.feature_type, **{OF_MODEL + k: v for k, v in model.items()}}
         adata.uns[UNS]["leading_loadings"] = basis.leading_loadings()
+        gain, looks = exchanged[sample]
+        adata.uns[UNS] |= {"exchanged": gain, "exchanged_features": few(looks)}
         if basis.shares_mean is not None:
             adata.uns[UNS]["shares_mean"] = basis.shares_mean
         write_h5ad(outdir / f"{sample}.components.h5ad", adata)

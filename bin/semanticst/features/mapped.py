@@ -13,6 +13,7 @@ from anndata.io import read_elem
 from semanticst.constants import GRAPH_SETTINGS, UNS, FeatureType, has_network
 from semanticst.errors import BadInput, Problem
 from semanticst.features.basis import Basis
+from semanticst.features.exchanged import OF_FEATURES, TOGETHER
 from semanticst.units import percent
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ def model_parts(model: dict) -> tuple[Basis, dict, dict[str, int]]:
 
 def recorded_of(model: dict) -> dict[str, np.ndarray]:
     """What a model remembers of its samples, as ``record_samples`` gave it."""
-    return {name: np.asarray(model["basis"][name]) for name in (*RECORDED, DOMINANCE) if name in model["basis"]}
+    return {name: np.asarray(model["basis"][name]) for name in (*RECORDED, DOMINANCE, *SOME) if name in model["basis"]}
 
 
 def known_samples(record: dict) -> dict:
@@ -93,6 +94,8 @@ def known_samples(record: dict) -> dict:
 DOMINANCE = "lowest_dominance"
 RECORDED = ("platforms", "spatial_units", "n_samples", "n_cells", "features_min_samples", "lowest_covered")
 """Names in ``record_samples`` of every model."""
+SOME = (OF_FEATURES, TOGETHER)
+"""Names of what models of panels of a few features, and those of before, do not have."""
 
 
 def check_mapped(

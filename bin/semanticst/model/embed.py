@@ -64,6 +64,12 @@ def embed_cohort(network: Network | None, paths: Sequence[Path], device: torch.d
     for of_features in ("shares_mean", "leading_loadings"):
         if of_features in parts[0].uns[UNS]:
             cohort.uns[UNS][of_features] = parts[0].uns[UNS][of_features]
+    if all("exchanged" in part.uns[UNS] for part in parts):
+        cohort.uns[UNS] |= {
+            "exchanged_samples": np.array([str(part.obs[Obs.SAMPLE].iloc[0]) for part in parts]),
+            "exchanged": np.array([float(part.uns[UNS]["exchanged"]) for part in parts]),
+            "exchanged_features": np.array([str(part.uns[UNS]["exchanged_features"]) for part in parts]),
+        }
     write_h5ad(out, cohort)
     width = f"embedded in {network.shape.n_embedding} dimensions" if network else "put together, without a network"
     log.info("%d cells of %d samples %s", cohort.n_obs, len(parts), width)

@@ -6,7 +6,7 @@ variances of its components, by the correlations between its features, and by wh
 (Moran 1950). Each limit follows the worst of the model's own samples.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
 import anndata as ad
@@ -36,28 +36,36 @@ own samples in all."""
 LEAST_MORAN = 0.015
 """Moran's I below which cells lie as at random, or a third of the lowest of the model's own samples where that is less.
 Measured: samples 0.036 to 0.36, single layers of cortex 0.02 to 0.32, places shuffled -0.02 to 0.01."""
+LEAST_EXCHANGED, MOST_EXCHANGED = 0.02, 0.05
+"""Gain of exchanging names (`Together`) that always fits, and the most that any model's own samples make usual.
+Measured: samples of a cohort 0 (tumours up to 0.018), one layer of a section up to 0.004 (sections of Visium 0.026), of
+the names of counts and intensities 10 % in rotation 0.004 to 0.18, 20 % 0.019 to 0.21, of 40 markers of tumours 0 to
+0.14 and 0.011 to 0.19."""
 ENOUGH_CELLS = 300
 """Cells of a sample from which on its correlations and Moran's I are known well enough to be judged."""
+OF_ENOUGH = ("coexpression", "exchanged", "moran")
+"""What is judged of such samples only."""
 ENOUGH_PAIRS = 10
 """Pairs of features, from which on their correlations are compared."""
 
 
 class Limits(NamedTuple):
-    """Of a sample that fits: largest share of cells outside, shift and change; smallest coexpression. A smaller Moran's
-    I is a doubt."""
+    """Of a sample that fits: largest share of cells outside, shift and change; smallest coexpression; largest gain of
+    exchanging names. A smaller Moran's I is a doubt."""
 
     outside: float
     shift: float
     change: float
     coexpression: float
     moran: float
+    exchanged: float
 
 
 @dataclass(frozen=True)
 class UsualSamples:
-    """What the samples of a model have, sorted (S,): ``outside``, ``shift``, ``change``, ``coexpression``, ``moran``;
-    ``spread`` of the model's cells, covariance ``within`` (p, p) its samples, and ``features`` (F, p), loadings of its
-    leading features (none: coexpression is not known)."""
+    """What the samples of a model have, sorted (S,): ``outside``, ``shift``, ``change``, ``coexpression``, ``moran``,
+    ``exchanged``; ``spread`` of the model's cells, covariance ``within`` (p, p) its samples, and ``features`` (F, p),
+    loadings of its leading features (none: coexpression is not known)."""
 
     outside: np.ndarray
     shift: np.ndarray
@@ -67,6 +75,7 @@ class UsualSamples:
     spread: float
     within: np.ndarray
     features: np.ndarray
+    exchanged: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     @classmethod
     def learn(cls, adata: ad.AnnData, outside: np.ndarray) -> "UsualSamples":
@@ -75,7 +84,8 @@ class UsualSamples:
         X = np.asarray(adata.obsm[Obsm.COMPONENTS], dtype=np.float64)
         spread = float(np.sqrt(np.asarray(adata.obsm[Obsm.HARMONY], dtype=np.float64).var(0).sum()))
         features = np.asarray(adata.uns[UNS].get("leading_loadings", np.empty((0, X.shape[1]))), dtype=np.float64)
-        samples = list(cells_by_sample(adata).values())
+        by_sample = cells_by_sample(adata)
+        samples, looks = list(by_sample.values()), exchanged_of(adata)
         scatters = np.array([_scatter(X[cells]) for cells in samples])
         within = scatters.sum(0) / len(X)
         enough = [len(cells) >= ENOUGH_CELLS for cells in samples]
@@ -88,6 +98,7 @@ class UsualSamples:
             _known(np.array(together)[enough] if together else np.empty(0)),
             _known(np.array([moran(adata, cells) for cells in samples])[enough]),
             spread, within, features,
+            _known(np.array([looks[sample][0] for sample in by_sample])[enough]),
         )  # fmt: skip
 
     @property
@@ -104,12 +115,14 @@ class UsualSamples:
             max(MOST_CHANGE, SLACK * float(self.change.max(initial=0.0))),
             least_coexpression,
             min(LEAST_MORAN, float(self.moran.min(initial=1.0)) / 3),
+            min(MOST_EXCHANGED, max(LEAST_EXCHANGED, SLACK * float(self.exchanged.max(initial=0.0)))),
         )  # fmt: skip
 
     def judge(self, adata: ad.AnnData, fit: np.ndarray) -> pd.DataFrame:
         """Per sample: n_cells, mean_fit, outside (share of its cells), shift (of the spread), change (of variances),
-        coexpression, moran, fits, why not or what else is to be looked at. ``fit`` (n,) of the cells."""
-        rows = []
+        coexpression, exchanged (gain of it), moran, fits, why not or what else is to be looked at, checked (by which of
+        these it was judged). ``fit`` (n,) of the cells."""
+        rows, exchanged = [], exchanged_of(adata)
         for sample, cells in cells_by_sample(adata).items():
             X = np.asarray(adata.obsm[Obsm.COMPONENTS][cells], dtype=np.float64)
             found = {
@@ -117,16 +130,18 @@ class UsualSamples:
                 "shift": _shift(adata, cells, self.spread),
                 "change": _change(X, np.diag(self.within)),
                 "coexpression": coexpression(_scatter(X), self.within, self.features),
+                "exchanged": exchanged[sample][0],
                 "moran": moran(adata, cells),
             }
-            why = self._why(found, len(cells))
+            why = self._why(found, len(cells), exchanged[sample][1])
             doubt = self._doubt(found, len(cells))
             rows.append({"sample": sample, "n_cells": len(cells), "mean_fit": fit[cells].mean(), **found,
-                         "fits": not why, "why": "; ".join(why + doubt)})  # fmt: skip
-        measured = ("mean_fit", "outside", "shift", "change", "coexpression", "moran")
+                         "fits": not why, "why": "; ".join(why + doubt),
+                         "checked": ", ".join(_checked(found, len(cells)))})  # fmt: skip
+        measured = ("mean_fit", "outside", "shift", "change", "coexpression", "exchanged", "moran")
         return pd.DataFrame(rows).round(dict.fromkeys(measured, 4))
 
-    def _why(self, found: dict[str, float], n_cells: int) -> list[str]:
+    def _why(self, found: dict[str, float], n_cells: int, looks: str) -> list[str]:
         """What of a sample is beyond a limit, in words."""
         limits, why = self.limits, []
         if found["outside"] > limits.outside:
@@ -140,6 +155,9 @@ class UsualSamples:
         if n_cells >= ENOUGH_CELLS and found["coexpression"] < limits.coexpression:
             r = f"correlation {found['coexpression']:.2f} with the model's, at least {limits.coexpression:.2f}"
             why.append(f"other features go together, as where names were mixed up: {r}")
+        if n_cells >= ENOUGH_CELLS and found["exchanged"] > limits.exchanged:
+            gain = f"gain of exchanging them {found['exchanged']:.3f}, at most {limits.exchanged:.3f}"
+            why.append(f"features look as under the names of others ({looks}): {gain}")
         return why
 
     def _doubt(self, found: dict[str, float], n_cells: int) -> list[str]:
@@ -151,14 +169,34 @@ class UsualSamples:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Plain arrays, for ``model.pt``."""
-        return {f"fit/{field.name}": np.asarray(getattr(self, field.name)) for field in fields(self)}
+        return {f"fit/{of.name}": np.asarray(getattr(self, of.name)) for of in fields(self)}
 
     @classmethod
     def from_arrays(cls, stored: dict[str, np.ndarray]) -> "UsualSamples":
-        """From what ``arrays`` gave; raises KeyError when something is missing."""
-        found = {field.name: stored[f"fit/{field.name}"] for field in fields(cls)}
+        """From what ``arrays`` gave; raises KeyError when something is missing. Models of before have no
+        ``exchanged``."""
+        found = {of.name: stored[f"fit/{of.name}"] for of in fields(cls) if of.name != "exchanged"}
+        found["exchanged"] = stored.get("fit/exchanged", np.empty(0))
         spread = float(found.pop("spread"))
         return cls(spread=spread, **{name: np.asarray(values, dtype=np.float64) for name, values in found.items()})
+
+
+def exchanged_of(adata: ad.AnnData) -> dict[str, tuple[float, str]]:
+    """Gain of exchanging names of features, and which, by sample, as the features were compared; NaN where not."""
+    found = {str(sample): (float("nan"), "") for sample in adata.obs[Obs.SAMPLE].unique()}
+    names = ("exchanged_samples", "exchanged", "exchanged_features")
+    for sample, gain, looks in zip(*(np.atleast_1d(adata.uns[UNS].get(name, [])) for name in names), strict=True):
+        found[str(sample)] = (float(gain), str(looks))
+    return found
+
+
+def _checked(found: dict[str, float], n_cells: int) -> list[str]:
+    """What of ``found`` a sample is judged by."""
+    return [
+        name
+        for name, value in found.items()
+        if np.isfinite(value) and (n_cells >= ENOUGH_CELLS or name not in OF_ENOUGH)
+    ]
 
 
 def cells_by_sample(adata: ad.AnnData) -> dict[str, np.ndarray]:

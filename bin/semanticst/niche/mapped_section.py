@@ -21,6 +21,7 @@ from semanticst.units import percent
 
 MAPS = 12
 """Samples that are drawn, those with the most cells outside."""
+CHECKS = len(Limits._fields)
 OWN_MAPS = 6
 """The same of the samples that niches were found on."""
 MOST_DOTS = 20_000
@@ -177,7 +178,7 @@ def _niches(niches: NicheModel, outdir: Path) -> None:
 
 
 def _samples(of_samples: pd.DataFrame, niches: NicheModel, outdir: Path) -> None:
-    limits = niches.fit.limits if niches.fit is not None else Limits(*(np.nan,) * 5)
+    limits = niches.fit.limits if niches.fit is not None else Limits(*(np.nan,) * len(Limits._fields))
     bad = of_samples.loc[~of_samples["fits"], "sample"].tolist()
     doubtful = of_samples.loc[of_samples["fits"] & (of_samples["why"] != ""), "sample"].tolist()
     said = (
@@ -196,12 +197,15 @@ def _samples(of_samples: pd.DataFrame, niches: NicheModel, outdir: Path) -> None
         f"{OUTSIDE:g} it counts as outside. A sample fits with at most {percent(limits.outside)} of its cells outside, "
         f"moved by batch correction by at most {limits.shift:.2f} of the spread of the model's cells, with variances "
         f"of the components that change by at most {limits.change:.2f} (mean of |log ratio|), and with correlations "
-        f"between features that correlate with the model's by at least {limits.coexpression:.2f}. Moran's I below "
-        f"{limits.moran:.3f} is a reason to look at it: its cells lie as at random. The latter two are judged from "
-        f"{ENOUGH_CELLS} cells on.",
+        f"between features that correlate with the model's by at least {limits.coexpression:.2f}; where features look "
+        "as under the names of others, exchanging these gains Fisher's z of its rows at most "
+        f"{limits.exchanged:.3f}. Moran's I below "
+        f"{limits.moran:.3f} is a reason to look at it: its cells lie as at random. The latter three are judged from "
+        f"{ENOUGH_CELLS} cells on, names not of cell types or panels of a few features. {_fewer(of_samples)}",
     )
     frame = of_samples.set_index("sample")
     frame["verdict"] = np.where(frame["fits"], np.where(frame["why"] == "", "fits", "look at it"), "does not fit")
+    frame["checked"] = [f"{len(checks.split(', '))} of {CHECKS}" for checks in frame["checked"]]
     columns = {
         "verdict": Column("Verdict", "Whether the sample fits the model"),
         "outside": Column(
@@ -213,11 +217,24 @@ def _samples(of_samples: pd.DataFrame, niches: NicheModel, outdir: Path) -> None
             "Coexpression", "Correlation of the correlations between features with the model's", "{:.2f}"
         ),
         "moran": Column("Moran's I", "Of the components: 0 where cells lie as at random", "{:.3f}"),
+        "exchanged": Column(
+            "Names", "Gain of exchanging names of features: 0 where each is most like itself", "{:.3f}"
+        ),
         "mean_fit": Column("Mean fit", "Of its cells; 0.5 is usual", "{:.2f}"),
         "n_cells": Column("Cells", "Cells that were mapped", "{:,d}"),
+        "checked": Column("Checks", "How many of the checks it could be judged by; which: niches/niche_fit.csv"),
         "why": Column("Why", "What is beyond a limit, or to be looked at"),
     }
     table(outdir, section, frame, columns)
+
+
+def _fewer(of_samples: pd.DataFrame) -> str:
+    """How many samples were judged by fewer checks than others are."""
+    n = of_samples["checked"].str.split(", ").str.len()
+    if (n == CHECKS).all():
+        return "All samples were judged by all checks."
+    least = f"{n.min()} of {CHECKS} checks" if n.min() == n.max() else f"fewer than {CHECKS} checks"
+    return f"{(n < CHECKS).sum()} of {len(n)} samples could be judged by {least} only (column Checks)."
 
 
 def _few(samples: list[str]) -> str:

@@ -210,7 +210,7 @@ def test_partial_model_is_bad_input(tmp_path, model, part):
         if part == "basis" and key in ("harmony_centres", "n_cells", "total_variance", "cofactor"):
             continue
         less = model | {part: {k: v for k, v in model[part].items() if k != key}}
-        if key in ("panel", "panel_shares", "lowest_dominance"):
+        if key in ("panel", "panel_shares", "lowest_dominance", "together", "together_features"):
             continue
         with pytest.raises(BadInput, match="no complete features"):
             build_components([path], tmp_path, model=less)

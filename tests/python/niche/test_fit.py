@@ -155,11 +155,49 @@ def test_cells_at_places_of_others_are_to_be_looked_at(reference, caplog):
     assert "n is to be looked at: its cells lie as at random" in caplog.text
 
 
+def looking(adata, gains, looks=""):
+    """``adata`` with what the comparison of its features gave, a gain of each sample."""
+    samples = sorted(adata.obs["sample"].unique())
+    adata.uns["semanticst"] |= {
+        "exchanged_samples": np.array(samples), "exchanged": np.array(gains),
+        "exchanged_features": np.array([looks] * len(samples)),
+    }  # fmt: skip
+    return adata
+
+
+def test_features_under_the_names_of_others_do_not_fit():
+    reference, own_fit = learn_fit(looking(training(), [0, 0, 0.02, 0.01, 0, np.nan]), seed=0)
+    assert reference.limits.exchanged == pytest.approx(0.03)
+    assert reference.samples(looking(training(), [0, 0, 0.02, 0.01, 0, np.nan]), own_fit)["fits"].mean() >= 0.95
+    for gain, fits in ((0.029, True), (0.031, False)):
+        new = looking(cohort(section("n", (0, 1, 2), seed=50)), [gain], "A looks like B")
+        found = reference.samples(new, np.full(400, 0.5)).iloc[0]
+        assert found["fits"] == fits
+        assert ("as under the names of others (A looks like B)" in found["why"]) != fits
+    limits = [replace(reference.usual, exchanged=np.array([worst])).limits.exchanged for worst in (0.0, 0.2)]
+    assert limits == pytest.approx([0.02, 0.05])
+
+
+def test_a_model_of_before_knows_nothing_of_names(reference):
+    stored = {name: values for name, values in reference.arrays().items() if name != "fit/exchanged"}
+    assert FitReference.from_arrays(stored).limits == reference.limits
+
+
 @pytest.mark.parametrize("n", [40, 280])
 def test_small_samples_are_not_judged_by_what_few_cells_do_not_know(reference, n):
     adata = cohort(section("n", (0,), seed=50, n=n))
     found = reference.samples(adata, np.full(n, 0.5)).iloc[0]
     assert (found["fits"], found["why"]) == (True, "")
+    assert found["checked"] == "outside, shift, change"
+
+
+def test_what_a_sample_was_judged_by_is_said(reference):
+    large = cohort(section("n", (0, 1, 2), seed=50))
+    assert reference.samples(large, np.full(400, 0.5))["checked"].iloc[0] == "outside, shift, change, moran"
+    genes_known, _ = learn_fit(genes(training()), seed=0)
+    new = looking(genes(large), [0.0])
+    all_checks = "outside, shift, change, coexpression, exchanged, moran"
+    assert genes_known.samples(new, np.full(400, 0.5))["checked"].iloc[0] == all_checks
 
 
 def test_reference_comes_back_from_its_arrays(reference):
@@ -257,6 +295,7 @@ def test_report_says_which_model_and_what_does_not_fit(mapped):
     assert set(texts) == {f"mapped_{name}_mqc.json" for name in ("model", "fit", "maps", "niches")}
     assert "0123abcd" in texts["mapped_model_mqc.json"]
     assert "1 of 1 samples do not fit the model" in texts["mapped_fit_mqc.json"]
+    assert "1 of 1 samples could be judged by 4 of 6 checks only" in texts["mapped_fit_mqc.json"]
     assert all("n<script>1" not in text for text in texts.values())
     assert not list(folder.glob("mapped_*"))
 

@@ -29,6 +29,16 @@ def _valued(change: Callable[[np.ndarray, str], np.ndarray]) -> Callable[[ad.Ann
     return changed
 
 
+def _rotated(names: np.ndarray) -> list[str]:
+    """A fifth of the ``names``, drawn at random, each under that of the next."""
+    rows, found = (
+        np.sort(np.random.default_rng(0).choice(len(names), max(2, len(names) // 5), replace=False)),
+        names.copy(),
+    )
+    found[rows] = np.roll(names[rows], 1)
+    return list(found)
+
+
 def _noise(X: np.ndarray, kind: str) -> np.ndarray:
     rng = np.random.default_rng(0)
     if kind == FeatureType.COUNTS:
@@ -100,6 +110,7 @@ def _largest_domain(adata: ad.AnnData) -> ad.AnnData:
 BAD_CASES: dict[str, Callable[[ad.AnnData], ad.AnnData]] = {
     "clean": lambda adata: adata,
     "names of features permuted": _named(lambda names: list(np.random.default_rng(0).permutation(names))),
+    "names of a fifth of the features in rotation": _named(_rotated),
     "noise": _valued(_noise),
     "each feature shuffled over the cells": _valued(lambda X, _: np.random.default_rng(0).permuted(X, axis=0)),
     "cells at shuffled places": _placed(lambda xy: np.random.default_rng(0).permutation(xy)),

@@ -19,6 +19,7 @@ PART_OF_MODEL = 2 / 3
 CASES = {
     "new": "clean",
     "permuted": "names of features permuted",
+    "a fifth": "names of a fifth of the features in rotation",
     "noise": "noise",
     "features": "each feature shuffled over the cells",
     "places": "cells at shuffled places",
