@@ -37,6 +37,8 @@ DATE = re.compile(
     re.IGNORECASE,
 )
 """What spreadsheets make of MARCH1, SEPT2, DEC1, OCT4 and APR1."""
+GENOME = re.compile(r"^(GRC[a-z]\d+|hg\d+|mm\d+|T2T[^_]*|mRatBN[^_]*|Rnor[^_]*)_+(?=.)")
+"""What Cell Ranger puts before the names where the reference has several genomes: GRCh38_CD3E, mm10___Cd3e."""
 NAMELESS = re.compile(
     r"^(Unnamed: \d+(_level_\d+|\.\d+)?|\.\.\.\d+|level_\d+|index|row[ _.]?(names?|numbers?|id))?$", re.I
 )
@@ -191,6 +193,18 @@ def dates_among(names: pd.Index) -> list[str]:
         return []
     shown = listed(dates, 4)
     return [f"features are called as dates are, since a spreadsheet changed their names (MARCH1, SEPT2, DEC1): {shown}"]
+
+
+def several_genomes(names: pd.Index) -> list[str]:
+    """A warning about genes of several genomes, as of a graft in a mouse: their sums are over both species."""
+    genomes = names.astype(str).str.extract(GENOME, expand=False).dropna().value_counts()
+    if len(genomes) < 2:
+        return []
+    shown = ", ".join(f"{genome} ({n})" for genome, n in genomes.items())
+    return [
+        f"genes are of {len(genomes)} genomes: {shown}; counts and niches are over all of them. For one species, leave "
+        "out the genes of the other"
+    ]
 
 
 def numbered(var: pd.DataFrame) -> list[str]:

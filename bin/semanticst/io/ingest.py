@@ -15,7 +15,15 @@ from semanticst.constants import CELL_AREA, COUNTING, STAINING, THUMBNAILS, UNS,
 from semanticst.errors import BadInput, Problem
 from semanticst.io.columns import are_missing, as_bool, plain_frame
 from semanticst.io.coordinates import Extent, Scale, check_coordinates, extent_of, odd_size, scale_of, without_place
-from semanticst.io.gene_names import dates_among, drop_nameless, gene_table, numbered, split_controls, unique_genes
+from semanticst.io.gene_names import (
+    dates_among,
+    drop_nameless,
+    gene_table,
+    numbered,
+    several_genomes,
+    split_controls,
+    unique_genes,
+)
 from semanticst.io.proteins import split_proteins
 from semanticst.io.pseudonyms import anonymous, anonymous_picture
 from semanticst.io.readers import Reader, ReadError, Wanted, reader_for
@@ -246,6 +254,7 @@ def internal_form(raw: ad.AnnData, reader: Reader, row: dict[str, str]) -> ad.An
     notes += [note] if note else []
     _need_features(var, "after those of one name were added up")
     warnings += odd_features(var.index, kind is FeatureType.COUNTS) + dates_among(var.index)
+    warnings += several_genomes(var.index)
     spatial, warning = check_coordinates(raw.obsm[Obsm.SPATIAL], cells)
     warnings += [warning] if warning else []
     if part_of(row) is None:

@@ -485,6 +485,14 @@ def test_names_that_a_spreadsheet_made_dates_of_are_a_warning(tmp_path):
     assert warning.endswith("(MARCH1, SEPT2, DEC1): 1-Mar, Sep-02, 2022-12-01")
 
 
+def test_genes_of_two_genomes_are_a_warning(tmp_path):
+    sample = make_sample()
+    sample.var_names = [f"GRCh38_G{i}" for i in range(20)]
+    assert "genomes" not in notes(ingest(tmp_path, sample), "warnings")
+    sample.var_names = [f"GRCh38_G{i}" if i < 12 else f"mm10___G{i}" for i in range(20)]
+    assert "genes are of 2 genomes: GRCh38 (12), mm10 (8)" in notes(ingest(tmp_path, sample), "warnings")
+
+
 def test_features_of_objects_that_came_from_seurat(tmp_path):
     """var['features'] beside the numbers of the rows: symbols, or ids of Ensembl."""
     sample = make_sample(n_features=3)
