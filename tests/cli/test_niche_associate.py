@@ -253,6 +253,10 @@ def test_tests_of_niches_without_support_say_so(cohort, tmp_path, supported):
     assert warnings.str.startswith("number of niches not supported").eq(not supported).all()
     report = "".join(path.read_text() for path in (tmp_path / "out").glob("*_mqc.json"))
     assert ("a test of arbitrary cuts" in report) is not supported
+    # once above the table, not again in each row
+    section = json.loads((tmp_path / "out/association_arm_mqc.json").read_text())
+    assert ("arbitrary cuts" in section["description"]) is not supported
+    assert "arbitrary cuts" not in json.dumps(section["data"])
 
 
 def test_rows_of_niches_that_are_not_reproducible_say_so(cohort, tmp_path):

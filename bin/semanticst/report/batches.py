@@ -11,6 +11,7 @@ from semanticst.mqc.multiqc import INTEGRATION, Column, Section
 
 MOST_LEVELS, MOST_ROWS = 6, 60
 """Levels of a contrast with a column each; batches in the report."""
+RANGE = ", median (range)"
 NEARLY_ALL = 0.8
 """Share of the patients that are a batch of their own from which on batch and patient are the same."""
 
@@ -34,7 +35,7 @@ def batch_table(qc: pd.DataFrame, records: Sequence[dict]) -> pd.DataFrame:
             value = value.str.rpartition(", ")[2]
         known = used.assign(value=used["sample"].map(value)).dropna(subset=["value"])
         if record["contrast"]["type"] == "continuous":
-            column = f"{record['contrast']['name']}: {record['contrast']['column']}, median (range)"
+            column = f"{record['contrast']['name']}: {record['contrast']['column']}{RANGE}"
             table[column] = _medians(known.astype({"value": float})).reindex(table.index)
             continue
         if len(value.unique()) > MOST_LEVELS:
@@ -99,9 +100,10 @@ def batch_section(outdir: Path, table: pd.DataFrame, caution: str, several: str 
     """Write the table, with the caution above it. several : what `several_batches` says."""
     if table.empty:
         return
+    numbers = " (of a number their median and range)" if any(str(name).endswith(RANGE) for name in table) else ""
     text = (
-        f"{plural(len(table), 'batch', 'batches')}: samples, patients, and patients of each group (of a number their "
-        "median and range). A group that lies in batches of its own cannot be told from them."
+        f"{plural(len(table), 'batch', 'batches')}: samples, patients, and patients of each group{numbers}. A group "
+        "that lies in batches of its own cannot be told from them."
     )
     columns = {
         name: Column(

@@ -13,7 +13,7 @@ from report_helpers import write_cohort
 from semanticst.association.output.write import record
 from semanticst.association.stats.results import FEW_EVENTS, FEW_PERMUTATIONS
 from semanticst.errors import BadInput
-from semanticst.report.batches import batch_table, own_batches, several_batches
+from semanticst.report.batches import batch_section, batch_table, own_batches, several_batches
 from semanticst.report.overview_maps import groups_of, sections_to_show
 from semanticst.report.render import summary_first
 from semanticst.report.same_split import same_splits
@@ -274,12 +274,16 @@ def test_batches_against_patients_and_groups():
     assert several_batches(qc) == ""
 
 
-def test_a_number_against_batches_is_its_median_and_range():
+def test_a_number_against_batches_is_its_median_and_range(tmp_path):
     qc = batches_of("b1", "b1", "b1", "b2").assign(patient=["p0", "p0", "p1", "p2"])
     contrast = {"name": "age_c", "type": "continuous", "column": "age"}
     told = {"contrast": contrast, "section_values": {"s0": "40", "s1": "50", "s2": "61", "s3": "71.5"}}
     table = batch_table(qc, [told])
     # the sections of a patient count once
+    batch_section(tmp_path, table, "")
+    assert (
+        "(of a number their median and range)" in json.loads((tmp_path / "batches_mqc.json").read_text())["description"]
+    )
     assert table["age_c: age, median (range)"].to_dict() == {"b1": "53 (45 to 61)", "b2": "71.5 (71.5 to 71.5)"}
 
 

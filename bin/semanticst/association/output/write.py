@@ -177,10 +177,17 @@ def report_table(result: Association, outdir: Path) -> None:
         table = table.drop(columns="mean_all")
     points = [f"{a:+.1f} ({b:.1f} to {c:.1f})" if np.isfinite(a) else None for a, b, c in _points(table)]
     agree = [f"{int(k)} of {int(m)}" if pd.notna(m) else None for k, m in zip(table["n_agree"], table["n_analyses"])]
-    shown = table.assign(interval=interval, points=points, agrees=agree).set_index(pd.Index(names))
+    shown = table.assign(interval=interval, points=points, agrees=agree, warnings=_own_warnings(result, table))
+    shown = shown.set_index(pd.Index(names))
     shown = shown.dropna(axis=1, how="all").loc[:, lambda t: (t != "").any()]
     section = Section(f"association_{result.contrast.name}", ASSOCIATION, title(result), paragraph(result))
     multiqc.table(outdir, section, shown, _columns(result), row_title="Niche")
+
+
+def _own_warnings(result: Association, table: pd.DataFrame) -> list[str]:
+    """Warnings of each row without those of all rows, which the paragraph above the table says."""
+    said = {text for text in shared_warnings(result.table) if not text.startswith("not testable")}
+    return ["; ".join(text for text in own.split("; ") if text not in said) for own in table["warnings"]]
 
 
 def _points(table: pd.DataFrame) -> np.ndarray:
