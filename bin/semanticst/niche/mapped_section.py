@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from semanticst.constants import UNS, Context, Obs, Obsm, graph_key, has_network
 from semanticst.graph.contexts import cells_averaged
 from semanticst.mqc.multiqc import INTEGRATION, NICHES, Column, Section, emphasised, gallery, lines, table
+from semanticst.niche.fit_by_batch import gathers_in
 from semanticst.niche.fit_of_samples import ENOUGH_CELLS, OUTSIDE, Limits
 from semanticst.niche.niche_model import NicheModel
 from semanticst.niche.representations import is_reference
@@ -60,6 +61,7 @@ def report_own_fit(adata: ad.AnnData, of_cells: np.ndarray, of_samples: pd.DataF
     """Write maps of the cells of a cohort that fit least, of the samples with most of them; arguments as above."""
     measured = "each sample measured against the others" if len(of_samples) > 1 else "of this one sample"
     worst = of_samples.sort_values(["outside", "sample"], ascending=[False, True]).iloc[0]
+    batch, gathered = gathers_in(adata.obs, of_cells)
     section = Section(
         "niche_fit",
         NICHES,
@@ -67,11 +69,12 @@ def report_own_fit(adata: ad.AnnData, of_cells: np.ndarray, of_samples: pd.DataF
         emphasised(
             f"Red: cells whose neighbourhood is less usual than those of 95 % of all cells ({measured}; fit below "
             f"{OUTSIDE:g}), so 5 % are red on average, and {percent(worst['outside'])} in "
-            "{sample}. Patches of red are tissue that other samples do not have: whatever their niche is called, read "
-            "it with care. The "
+            "{sample}. Patches of red may be tissue that other samples do not have: whatever their niche is called, "
+            "read it with care." + gathered + " The "
             f"{min(len(of_samples), OWN_MAPS)} samples with most of them; all are in "
             "<code>niches/niche_fit.csv</code>." + smallest_niche(adata),
             sample=worst["sample"],
+            batch=batch,
         ),
     )
     _maps(adata, of_cells, of_samples, section, outdir, OWN_MAPS)
