@@ -377,11 +377,12 @@ def test_patients_that_may_be_one_are_pointed_at(tmp_path):
     assert "are these one patient? P-1, p1" in result.stderr
 
 
-def test_patients_that_differ_by_case_are_refused(tmp_path):
-    write(tmp_path, sheet="sample,patient,path\ns1,P1,x\ns2,p1,y\ns3,p1,z\n")
+@pytest.mark.parametrize(("first", "second"), [("P1", "p1"), ("P 1", "P  1")])
+def test_patients_that_differ_by_case_or_spaces_are_refused(tmp_path, first, second):
+    write(tmp_path, sheet=f"sample,patient,path\ns1,{first},x\ns2,{second},y\ns3,{second},z\n")
     result = check(tmp_path)
     assert result.exit_code == 3
-    assert result.stderr.count("row 2 has 'P1': write one patient alike") == 1
+    assert result.stderr.count(f"row 2 has '{first}': write one patient alike") == 1
 
 
 def test_shortcuts_become_contrasts(tmp_path):

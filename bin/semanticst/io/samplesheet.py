@@ -63,7 +63,7 @@ def check_samplesheet(
         problems.append(Problem(path, "there are no samples below the header"))
     problems += check_reasons(table)
     problems += _repeated(table, "sample", "each sample has one row")
-    problems += _patients_by_case(table)
+    problems += _patients_alike(table)
     problems += check_study_parts(used)
     problems += _scales(used)
     if "path" in table.columns:
@@ -216,14 +216,17 @@ def _why_no_outlines(file: Path, column: str) -> str:
     return ""
 
 
-def _patients_by_case(table: Table) -> list[Problem]:
-    """Patients whose names differ by case only, each spelling once: one patient, as it is one file on some disks."""
+def _patients_alike(table: Table) -> list[Problem]:
+    """Patients whose names differ by case or by how many spaces only, each spelling once: one patient.
+
+    Case: they are one file on some disks. Spaces: a page shows several as one.
+    """
     first: dict[str, tuple[str, int]] = {}
     told: set[str] = set()
     problems = []
     for line, row in zip(table.lines, table.rows):
         name = row.get("patient", "")
-        other, before = first.setdefault(name.casefold(), (name, line))
+        other, before = first.setdefault(" ".join(name.casefold().split()), (name, line))
         if name and name != other and name not in told:
             told.add(name)
             message = f"row {before} has '{other}': write one patient alike (or give another patient another name)"

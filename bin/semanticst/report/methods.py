@@ -60,7 +60,8 @@ def write_methods(
 def compose(design: dict, ran: dict, settings: dict, source: Path) -> tuple[str, str, list[str]]:
     """Return the text of the methods and of the software (HTML, with [1], [2], ...), and the references in order."""
     packages = _package_versions(ran)
-    values = {name: html.escape(str(value)) for name, value in settings.items()}
+    # lists of the command line have no spaces
+    values = {name: html.escape(re.sub(r",(?=\S)", ", ", str(value))) for name, value in settings.items()}
     sentences = []
     for step in design["steps"]:
         if step["process"] in ran and all(_holds(condition, settings) for condition in step.get("when", [])):

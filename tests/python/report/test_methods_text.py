@@ -144,7 +144,7 @@ def test_file_with_the_real_template(tmp_path):
     assert "Cox regression" in text
     assert "ridge penalty" in text, "there are 5 events"
     assert "mixed models" in text, "patients have two sections"
-    assert "12 tests were done" in text
+    assert "12 tests were done, those of the composition as a whole among them" in text
     # did not run
     assert "graph neural network was trained" not in text
     assert "simulated" not in text
