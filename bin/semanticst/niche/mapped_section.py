@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from semanticst.constants import UNS, Context, Obs, Obsm, graph_key, has_network
 from semanticst.graph.contexts import cells_averaged
 from semanticst.mqc.multiqc import INTEGRATION, NICHES, Column, Section, emphasised, gallery, lines, table
-from semanticst.niche.fit_by_batch import gathers_in
 from semanticst.niche.fit_of_samples import ENOUGH_CELLS, OUTSIDE, Limits
 from semanticst.niche.niche_model import NicheModel
 from semanticst.niche.representations import is_reference
@@ -25,6 +24,8 @@ MAPS = 12
 CHECKS = len(Limits._fields)
 OWN_MAPS = 6
 """The same of the samples that niches were found on."""
+TIMES_AS_MANY = 3
+"""How many times the proportion of all other batches one has to have, so that its cells outside are its own."""
 MOST_DOTS = 20_000
 USUAL, UNUSUAL = "#D9D9D9", "#B2182B"
 
@@ -78,6 +79,28 @@ def report_own_fit(adata: ad.AnnData, of_cells: np.ndarray, of_samples: pd.DataF
         ),
     )
     _maps(adata, of_cells, of_samples, section, outdir, OWN_MAPS)
+
+
+def gathers_in(cells: pd.DataFrame, fit: np.ndarray) -> tuple[str, str]:
+    """The batch in which cells outside gather, and the sentence that says so; both empty where there is none.
+
+    cells : batch and sample of each cell (n rows). fit : (n,). A batch of one sample may be tissue of that sample. The
+    sentence has ``{batch}`` where the name of the batch, a word of the user, belongs.
+    """
+    if Obs.BATCH not in cells:
+        return "", ""
+    known = pd.DataFrame({"batch": cells[Obs.BATCH].astype(str).to_numpy(), "outside": fit < OUTSIDE})
+    found = known.groupby("batch")["outside"].agg(["sum", "size"])
+    most = (found["sum"] / found["size"]).idxmax()
+    others = found.drop(index=most).sum()
+    share, other = found.loc[most, "sum"] / found.loc[most, "size"], others["sum"] / max(others["size"], 1)
+    of_batch = cells.loc[(known["batch"] == most).to_numpy(), Obs.SAMPLE]
+    if not others["size"] or of_batch.nunique() < 2 or share <= OUTSIDE or share < TIMES_AS_MANY * other:
+        return "", ""
+    return str(most), (
+        f" They gather in batch {{batch}} ({percent(share)} of its cells, {percent(other)} of all others): that speaks "
+        "of the batch, its depth or its preparation, rather than of tissue."
+    )
 
 
 def model_card(model: dict) -> dict[str, str]:

@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 from semanticst.constants import UNS
-from semanticst.niche.fit_by_batch import gathers_in
-from semanticst.niche.mapped_section import report_own_fit
+from semanticst.niche.mapped_section import gathers_in, report_own_fit
 
 
 def cells(outside: dict[str, float], samples_of: dict[str, int]) -> tuple[pd.DataFrame, np.ndarray]:
