@@ -1,8 +1,14 @@
-"""Bootstrap Jaccard index of each niche, patients drawn with replacement (Hennig 2007)."""
+"""Bootstrap Jaccard index of each niche, patients drawn with replacement (Hennig 2007).
+
+The samples of patients that were not drawn say beside it how well a sample agrees with niches found without it.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from semanticst.niche.consensus import rand_index
 from semanticst.niche.em import Cells
 from semanticst.niche.mixture import MixtureSearch, subsample_rows
 from semanticst.threads import in_parallel
@@ -13,26 +19,39 @@ START_CELLS = 700
 """Cells on which a start is made: they find the best likelihood as often as twice as many, in a fifth of the time."""
 JUDGED_CELLS = 20_000
 """Cells on which the found niches are compared with the niches of the cohort."""
+CELLS_OF_A_SAMPLE = 50
+"""Of these, of a sample, from which on its agreement is known."""
 
 
-def bootstrap_jaccard(
+@dataclass(frozen=True)
+class Bootstraps:
+    """``jaccard`` (bootstraps, k) of each niche; ``left_out`` of each sample whose patient was not drawn at least once:
+    adjusted Rand index of its niches with those that were found then, mean over these bootstraps."""
+
+    jaccard: np.ndarray
+    left_out: dict[str, float]
+
+
+def bootstrap_niches(
     X: np.ndarray,
     labels: np.ndarray,
     patients: np.ndarray,
+    samples: np.ndarray,
     k: int,
     *,
     shrinkage: float,
     bootstraps: int,
     seed: int,
     threads: int = 1,
-) -> np.ndarray:
-    """Jaccard index of each niche with the part that is most like it, once per bootstrap: (bootstraps, k).
+) -> Bootstraps:
+    """Jaccard index of each niche with the part that is most like it, once per bootstrap, and agreement of the samples
+    that were left out.
 
-    ``X`` (n, d) one representation of the cells, ``labels`` (n,) niche 0..k-1, ``patients`` (n,). Each time as many
-    patients as there are are drawn with replacement, then cells of these; a mixture of ``k`` parts is fitted to them
-    and assigns the cells of the whole cohort. So a niche that hangs on one patient falls to another where this patient
-    is not drawn; both then have an index of about their share of the sum. With one patient, cells alone are drawn. NaN
-    for a niche without a cell among those that are judged.
+    ``X`` (n, d) one representation of the cells, ``labels`` (n,) niche 0..k-1, ``patients`` and ``samples`` (n,). Each
+    time as many patients as there are are drawn with replacement, then cells of these; a mixture of ``k`` parts is
+    fitted to them and assigns the cells of the whole cohort. So a niche that hangs on one patient falls to another
+    where this patient is not drawn; both then have an index of about their share of the sum. With one patient, cells
+    alone are drawn. NaN for a niche without a cell among those that are judged.
 
     One mixture on one representation stands for the whole consensus, which makes the index an underestimate where
     representations differ. Time and memory depend on ``DRAWN_CELLS`` and ``JUDGED_CELLS``, hardly on n.
@@ -40,16 +59,27 @@ def bootstrap_jaccard(
     codes, names = pd.factorize(patients, sort=True)
     cells_of = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
     judged = subsample_rows(len(X), JUDGED_CELLS, np.random.default_rng(seed))
+    by_sample = pd.Series(samples[judged]).groupby(samples[judged]).indices
+    judged_of = {str(sample): rows for sample, rows in by_sample.items() if len(rows) >= CELLS_OF_A_SAMPLE}
 
-    def once(number: int) -> np.ndarray:
+    def once(number: int) -> tuple[np.ndarray, dict[str, float]]:
         rng = np.random.default_rng([seed, number])
-        drawn = np.concatenate([cells_of[p] for p in rng.integers(len(names), size=len(names))])
+        patients_drawn = rng.integers(len(names), size=len(names))
+        drawn = np.concatenate([cells_of[p] for p in patients_drawn])
         drawn = rng.choice(drawn, min(len(X), DRAWN_CELLS))
         search = MixtureSearch(Cells.of(X[drawn]), starts=4, seed=seed + number, subsample=START_CELLS)
         mixture = search.fit(k, shrinkage=shrinkage, refine=1)
-        return best_jaccard(labels[judged], mixture.predict(X[judged]), k)
+        parts = mixture.predict(X[judged])
+        left = {sample: rows for sample, rows in judged_of.items() if codes[judged[rows[0]]] not in patients_drawn}
+        agreed = {sample: rand_index(labels[judged[rows]], parts[rows]) for sample, rows in left.items()}
+        return best_jaccard(labels[judged], parts, k), agreed
 
-    return np.array(in_parallel(once, range(bootstraps), threads, "niches drawn anew")).reshape(bootstraps, k)
+    found = in_parallel(once, range(bootstraps), threads, "niches drawn anew")
+    agreed = pd.DataFrame([of_samples for _, of_samples in found]).mean()
+    return Bootstraps(
+        np.array([jaccard for jaccard, _ in found]).reshape(bootstraps, k),
+        {str(sample): float(value) for sample, value in agreed.sort_index().items()},
+    )
 
 
 def best_jaccard(labels: np.ndarray, parts: np.ndarray, k: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from semanticst.errors import BadInput, Problem
 from semanticst.niche.added import AddedNiches, add_niches
 from semanticst.niche.alternatives import alternative_clusterings, alternative_counts
 from semanticst.niche.base_clusterings import assign_parts, base_clustering_counts, fit_base_clusterings
-from semanticst.niche.bootstrap import bootstrap_jaccard, stability_table
+from semanticst.niche.bootstrap import Bootstraps, bootstrap_niches, stability_table
 from semanticst.niche.choose_k import (
     about_as_stable,
     choose_number,
@@ -27,6 +27,7 @@ from semanticst.niche.choose_k import (
 from semanticst.niche.consensus import Consensus, numbered_by_size, vote
 from semanticst.niche.deciding_cells import deciding_cells, mark_deciding_cells
 from semanticst.niche.fit import learn_fit, tell_fit
+from semanticst.niche.left_out import LEFT_OUT, agreement_of, tell_expectation
 from semanticst.niche.mapped_section import report_fit, report_mapping, report_own_fit
 from semanticst.niche.mixture import Mixture
 from semanticst.niche.neighbourhood_spread import add_spread
@@ -111,7 +112,7 @@ def cluster_niches(
         add_spread(whole)
     decided = _discovery(whole) if given is None else np.ones(whole.n_obs, dtype=bool)
     adata = whole if decided.all() else whole[decided].copy()
-    jaccard, others = None, {}
+    jaccard, left_out, others = None, {}, {}
     if given is not None:
         niches = given
         if niches.fit is None:
@@ -136,9 +137,10 @@ def cluster_niches(
         found = {k: consensus_niches(adata, representations, mixtures[k], inputs) for k in numbers}
         niches, consensus = found[chosen]
         labels, stability = consensus.labels, consensus.stability
-        jaccard = _bootstrap_stability(
-            adata, representations[consensus.reference], consensus.consensus_labels, chosen, bootstraps, seed, threads
-        )
+        if bootstraps:
+            reference_of = representations[consensus.reference]
+            drawn = _bootstraps(adata, reference_of, consensus.consensus_labels, chosen, bootstraps, seed, threads)
+            jaccard, left_out = drawn.jaccard, drawn.left_out
         reference, fit = learn_fit(adata, seed)
         niches = replace(niches, fit=reference)
         others = {f"{OTHER_NUMBER}{k}": c.labels for k, (_, c) in sorted(found.items()) if k != chosen}
@@ -160,7 +162,8 @@ def cluster_niches(
     report_curve(curve, outdir)
     if model is None:
         by_niche = stability_table(labels, stability, jaccard, niches.k)
-        niches = replace(niches, quality=_quality(curve, by_niche))
+        agreed = {LEFT_OUT: np.sort(list(left_out.values()))} if left_out else {}
+        niches = replace(niches, quality=_quality(curve, by_niche) | agreed)
     niches.save(outdir / "niche_mixture.npz")
     by_niche = stability_table(labels, stability, jaccard, niches.k)
     under_others = alternative_counts(adata.obs[Obs.SAMPLE].astype(str).to_numpy(), labels, others)
@@ -172,8 +175,13 @@ def cluster_niches(
         )
         adata = whole
     of_samples = reference.samples(adata, fit)
+    own = set(whole.obs[Obs.SAMPLE][decided].astype(str)) if model is None else set()
+    agreement = agreement_of(of_samples["sample"], {s: left_out.get(s, np.nan) for s in own}, niches.quality)
+    of_samples.insert(of_samples.columns.get_loc("fits"), "left_out_agreement", agreement)
     write_table(outdir / "niche_fit.csv", of_samples)
     tell_fit(of_samples)
+    if model is not None or not decided.all():
+        tell_expectation(niches.quality)
     if model is not None:
         report_mapping(adata, fit, of_samples, niches, model, outdir)
     elif not decided.all():
@@ -311,7 +319,7 @@ def niche_table(
     )
 
 
-def _bootstrap_stability(
+def _bootstraps(
     adata: ad.AnnData,
     representation: Representation,
     labels: np.ndarray,
@@ -319,18 +327,17 @@ def _bootstrap_stability(
     bootstraps: int,
     seed: int,
     threads: int,
-) -> np.ndarray | None:
-    """Jaccard index of the niches (bootstraps, k), found in the representation that agrees best with the others."""
-    if not bootstraps:
-        return None
-    patients = adata.obs[Obs.PATIENT].astype(str).to_numpy()
+) -> Bootstraps:
+    """Niches drawn anew in the representation that agrees best with the others."""
+    patients, samples = (adata.obs[name].astype(str).to_numpy() for name in (Obs.PATIENT, Obs.SAMPLE))
     X, shrinkage, rows = representation.matrix(adata), shrinkage_of(adata), deciding_cells(adata)
-    jaccard = bootstrap_jaccard(
-        X[rows], labels[rows], patients[rows], k, shrinkage=shrinkage, bootstraps=bootstraps, seed=seed, threads=threads
-    )
+    drawn = bootstrap_niches(
+        X[rows], labels[rows], patients[rows], samples[rows], k,
+        shrinkage=shrinkage, bootstraps=bootstraps, seed=seed, threads=threads,
+    )  # fmt: skip
     log.info("Jaccard index of the niches over %d bootstraps: %s",
-             bootstraps, ", ".join(f"{value:.2f}" for value in jaccard.mean(0)))  # fmt: skip
-    return jaccard
+             bootstraps, ", ".join(f"{value:.2f}" for value in drawn.jaccard.mean(0)))  # fmt: skip
+    return drawn
 
 
 def _choose(

@@ -9,10 +9,11 @@ import pandas as pd
 import scipy.sparse as sp
 from matplotlib.figure import Figure
 
-from semanticst.constants import UNS, Context, Obs, Obsm, graph_key, has_network
+from semanticst.constants import QUALITY, UNS, Context, Obs, Obsm, graph_key, has_network
 from semanticst.graph.contexts import cells_averaged
 from semanticst.mqc.multiqc import INTEGRATION, NICHES, Column, Section, emphasised, gallery, lines, table
 from semanticst.niche.fit_of_samples import ENOUGH_CELLS, OUTSIDE, Limits
+from semanticst.niche.left_out import LEFT_OUT, expectation
 from semanticst.niche.niche_model import NicheModel
 from semanticst.niche.representations import is_reference
 from semanticst.plotting.palette import niche_name
@@ -124,6 +125,7 @@ def model_card(model: dict) -> dict[str, str]:
         else "none",
         "Niches": str(np.shape(mixture["mapping"])[1]),
         "Base clusterings": str(np.shape(mixture["mapping"])[0]),
+        "To be expected": expectation({LEFT_OUT: mixture[QUALITY + LEFT_OUT]} if QUALITY + LEFT_OUT in mixture else {}),
     }
     settings = {name: str(int(value)) for name, value in mixture.items() if name.startswith("graph_")}
     return {name: value for name, value in (card | settings).items() if value}
@@ -227,7 +229,8 @@ def _samples(of_samples: pd.DataFrame, niches: NicheModel, outdir: Path) -> None
         "as under the names of others, exchanging these gains Fisher's z of its rows at most "
         f"{limits.exchanged:.3f}. Moran's I below "
         f"{limits.moran:.3f} is a reason to look at it: its cells lie as at random. The latter three are judged from "
-        f"{ENOUGH_CELLS} cells on, names not of cell types or panels of a few features. {_fewer(of_samples)}",
+        f"{ENOUGH_CELLS} cells on, names not of cell types or panels of a few features. {_fewer(of_samples)} "
+        f"{_expected(niches)}",
     )
     frame = of_samples.set_index("sample")
     frame["verdict"] = np.where(frame["fits"], np.where(frame["why"] == "", "fits", "look at it"), "does not fit")
@@ -246,12 +249,20 @@ def _samples(of_samples: pd.DataFrame, niches: NicheModel, outdir: Path) -> None
         "exchanged": Column(
             "Names", "Gain of exchanging names of features: 0 where each is most like itself", "{:.3f}"
         ),
+        "left_out_agreement": Column(
+            "Expected", "Agreement (adjusted Rand index) of the model's own samples when left out, mean", "{:.2f}"
+        ),
         "mean_fit": Column("Mean fit", "Of its cells; 0.5 is usual", "{:.2f}"),
         "n_cells": Column("Cells", "Cells that were mapped", "{:,d}"),
         "checked": Column("Checks", "How many of the checks it could be judged by; which: niches/niche_fit.csv"),
         "why": Column("Why", "What is beyond a limit, or to be looked at"),
     }
     table(outdir, section, frame, columns)
+
+
+def _expected(niches: NicheModel) -> str:
+    words = expectation(niches.quality)
+    return f"<b>{words}.</b>" if words else ""
 
 
 def _fewer(of_samples: pd.DataFrame) -> str:

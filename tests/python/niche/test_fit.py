@@ -13,6 +13,7 @@ from semanticst.niche.added import CELLS_OF_A_NICHE
 from semanticst.niche.cluster import cluster_niches
 from semanticst.niche.fit import FitReference, learn_fit, tell_fit
 from semanticst.niche.fit_of_samples import OUTSIDE, UsualSamples
+from semanticst.niche.left_out import LEFT_OUT, agreement_of, expectation, tell_expectation
 from semanticst.niche.mapped_section import model_card
 from semanticst.niche.niche_model import NicheModel
 
@@ -243,6 +244,34 @@ def test_fit_stands_in_the_tables(mapped):
     samples = pd.read_csv(folder / "new" / "niche_fit.csv").iloc[0]
     assert not samples["fits"]
     assert samples["outside"] == pytest.approx((cells["fit"] < OUTSIDE).mean(), abs=0.01)
+
+
+def test_what_may_be_expected_of_mapped_samples_is_said(mapped):
+    folder, model, _ = mapped
+    own = pd.read_csv(folder / "niche_fit.csv")["left_out_agreement"]
+    known = model["mixture"]["quality/left_out"]
+    np.testing.assert_allclose(np.sort(own.dropna()), known, atol=1e-4)
+    assert len(known) >= 2
+    assert own.mean() > 0.8
+    new = pd.read_csv(folder / "new" / "niche_fit.csv")["left_out_agreement"]
+    assert new.iloc[0] == pytest.approx(known.mean(), abs=1e-4)
+    assert "agreed with its niches by" in (folder / "new" / "mapped_fit_mqc.json").read_text()
+    assert "agreed with its niches by" in model_card(model)["To be expected"]
+
+
+def test_a_model_whose_own_samples_disagree_is_not_dependable(caplog):
+    caplog.set_level("INFO")
+    for agreements, level in (([0.5, 0.9], "INFO"), ([0.1, 0.6], "WARNING")):
+        caplog.clear()
+        quality = {LEFT_OUT: np.array(agreements)}
+        tell_expectation(quality)
+        assert caplog.records[0].levelname == level
+        assert ("not dependable" in expectation(quality)) == (level == "WARNING")
+    caplog.clear()
+    tell_expectation({})
+    assert not caplog.records
+    own = agreement_of(pd.Series(["old", "new", "never"]), {"old": 0.4, "never": np.nan}, quality)
+    np.testing.assert_array_equal(own, [0.4, 0.35, np.nan])
 
 
 def test_spread_is_made_only_for_a_model_that_has_it(mapped, tmp_path, caplog):

@@ -9,7 +9,7 @@ from sklearn.mixture import GaussianMixture
 from niche_helpers import blobs, embedded
 from semanticst.errors import BadInput
 from semanticst.niche.base_clusterings import assign_parts
-from semanticst.niche.bootstrap import best_jaccard, bootstrap_jaccard
+from semanticst.niche.bootstrap import best_jaccard, bootstrap_niches
 from semanticst.niche.choose_k import about_as_stable, choose_number, number_curve, report_curve, undecided
 from semanticst.niche.cluster import NicheModel, cluster_niches, fit_niches, parse_numbers
 from semanticst.niche.consensus import most_central, rand_index, vote
@@ -392,9 +392,21 @@ def test_niches_without_bootstraps_have_no_jaccard(tmp_path):
 
 
 def jaccard_of(X, labels, patients, k, **settings):
-    return bootstrap_jaccard(
-        X, labels, np.asarray(patients), k, **{"shrinkage": 0.1, "bootstraps": 10, "seed": 0} | settings
-    )
+    given = {"shrinkage": 0.1, "bootstraps": 10, "seed": 0} | settings
+    return bootstrap_niches(X, labels, np.asarray(patients), np.asarray(patients), k, **given).jaccard
+
+
+def test_samples_of_patients_that_were_not_drawn_agree_where_tissue_is_alike():
+    """Of six patients five have three groups of cells at the same places, the sixth two at others."""
+    X, labels = blobs(n=1800, k=3, d=4, spread=12.0, seed=1)
+    samples = np.resize([f"s{i}" for i in range(6)], 1800)
+    own, rng = samples == "s5", np.random.default_rng(0)
+    X[own] = rng.normal(size=(own.sum(), 4)) * 0.5 + np.where(labels[own] == 0, 0.0, 3.0)[:, None]
+    given = {"shrinkage": 0.1, "bootstraps": 12, "seed": 0}
+    found = bootstrap_niches(X, labels, samples, samples, 3, **given).left_out
+    assert set(found) == set(samples)
+    assert found["s5"] < 0.5 < 0.7 < min(found[s] for s in found if s != "s5")
+    assert bootstrap_niches(X, labels, np.full(1800, "p"), samples, 3, **given).left_out == {}
 
 
 def test_jaccard_is_that_of_sets():
