@@ -3,7 +3,7 @@
 
 import click
 
-from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, threads_option
+from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step
 
 
 @step()
@@ -24,7 +24,6 @@ from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, thre
 @click.option("--model-accept", default="", help="Differences from the model's samples that are no reason to refuse, "
                    "joined by commas: platform, values.")  # fmt: skip
 @seed_option
-@threads_option
 @outdir_option
 def cohort_features(
     samples,
@@ -35,7 +34,6 @@ def cohort_features(
     model,
     model_accept,
     seed,
-    threads,
     outdir,
 ):
     """Project the QC'd samples SAMPLE.qc.h5ad into one space; writes cohort.basis.npz and SAMPLE.components.h5ad."""

@@ -32,6 +32,11 @@ from semanticst.progress import Progress
 log = logging.getLogger(__name__)
 
 
+CELLS_OF_A_THREAD = 4_000
+"""Cells of an optimisation step that a thread should have. Below that, threads wait for each other longer than they
+work: 1,521 cells on busy cores take two half more time than one, of the CPUs and on the clock (docs/benchmarks.md)."""
+
+
 @dataclass(frozen=True)
 class TrainSettings:
     """How the networks are trained; ``steps`` are optimisation steps, each over about ``batch_cells`` cells."""
@@ -108,6 +113,7 @@ def train_network(
              n_cells, len(samples), len(loader.tiles), settings.networks, settings.steps, passes)  # fmt: skip
     if passes < 1:
         log.warning("the network will see only part of the cohort; raise --train-steps")
+    torch.set_num_threads(worthwhile_threads(torch.get_num_threads(), min(settings.batch_cells, n_cells)))
     networks, histories = [], []
     for number in range(settings.networks):
         network = build_network(shape, max(scale, 1e-6), settings.networks * settings.seed + number).to(device)
@@ -115,6 +121,11 @@ def train_network(
         networks.append(network.cpu().eval())
     history = pd.concat(histories).groupby("step", as_index=False).mean()
     return networks[0] if len(networks) == 1 else Ensemble(networks), batch_index, history
+
+
+def worthwhile_threads(granted: int, cells: int) -> int:
+    """Of the threads ``granted``, as many as the ``cells`` of an optimisation step are worth."""
+    return min(granted, max(1, round(cells / CELLS_OF_A_THREAD)))
 
 
 def cells_with_a_say(samples: Sequence[SampleGraphs]) -> list[int]:

@@ -26,7 +26,14 @@ from semanticst.model.network import EdgeScorer, NetworkShape, build_network, kn
 from semanticst.model.sample_graphs import read_graphs, sorted_by_sample
 from semanticst.model.store import FORMAT, load_model, load_network, save_model, save_network
 from semanticst.model.tiles import TileLoader, collate, split_tiles, with_halo
-from semanticst.model.train import TrainSettings, choose_device, rate_share, train_network, training_losses
+from semanticst.model.train import (
+    TrainSettings,
+    choose_device,
+    rate_share,
+    train_network,
+    training_losses,
+    worthwhile_threads,
+)
 
 CPU = torch.device("cpu")
 
@@ -286,6 +293,23 @@ def test_training_lowers_every_part_of_the_loss(samples):
         assert last[term] < 0.9 * first[term], term
     # the cut and its balance pull against each other: together they must fall
     assert last["mincut"] + last["balance"] < first["mincut"] + first["balance"]
+
+
+@pytest.mark.parametrize(
+    ("granted", "cells", "taken"), [(8, 1_521, 1), (8, 3_190, 1), (8, 8_000, 2), (1, 8_000, 1), (2, 40_000, 2)]
+)
+def test_a_thread_has_cells_enough(granted, cells, taken):
+    assert worthwhile_threads(granted, cells) == taken
+
+
+def test_a_small_cohort_is_trained_by_one_thread(samples):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        train_network(samples, TrainSettings(steps=1), torch.device("cpu"))
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_same_seed_same_network_other_seed_other_network(samples):

@@ -1,6 +1,6 @@
 process COHORT_FEATURES {
     tag "${meta.id}"
-    label 'process_medium'
+    label 'process_single'
     memory { (1.GB + 10.KB * (meta.cells ?: 0) + 200.KB * (meta.features ?: 0)) * task.attempt }
     time { (1.h + 4.s * ((meta.cells ?: 0) / 1000)) * task.attempt }
 
@@ -28,7 +28,6 @@ process COHORT_FEATURES {
     def reference = model ? "--model ${model}" : ''
     """
     cohort_features.py samples/*.qc.h5ad ${reference} \\
-        --threads ${task.cpus} \\
         ${args}
     """
 
