@@ -18,7 +18,7 @@ from semanticst.association.stats.results import OMNIBUS, PAIRWISE, PRIMARY, SIG
 from semanticst.plotting.niche_maps import draw_section
 from semanticst.plotting.palette import niche_colour, niche_hatch, niche_name
 from semanticst.plotting.section_axes import save_small
-from semanticst.plotting.style import FAINT, INK, STYLE, new_figure, row_colour
+from semanticst.plotting.style import FAINT, INK, STYLE, new_figure, row_colour, wrapped
 from semanticst.report.overview_maps import groups_of, sections_to_show
 from semanticst.report.summary_facts import not_interpretable
 
@@ -26,6 +26,8 @@ MAPS, ROWS, MOST_SAMPLES = 4, 8, 40
 """Sections in the first picture; niches in the second; bars without a contrast."""
 _DAGGER = "\N{DAGGER}"
 _SIZE, _DPI = (4.4, 4.0), 110
+LINE = 36
+"""Letters of a line beside or below an axis."""
 
 
 def draw_summary(
@@ -87,7 +89,7 @@ def _effects(record: dict, doubtful: set[str]) -> tuple[str, Figure]:
         ax.scatter(effect, i, s=55, color=row_colour(str(row["niche"])), edgecolor=INK, linewidth=0.8, zorder=3)
         mark = ("*" if row["q"] < SIGNIFICANT else "") + (_DAGGER if str(row["niche"]) in doubtful else "")
         pair = f"\n{row['comparison']}" if len(shown["comparison"].unique()) > 1 else ""
-        labels.append(_short(f"{feature_name(row)}{mark}", 34) + pair)
+        labels.append(wrapped(f"{feature_name(row)}{mark}", 26) + pair)
     ax.set_yticks(range(len(labels)), labels, fontsize=8)
     ax.set_ylim(len(labels) - 0.4, -0.6)
     ax.axvline(1 if survival else 0, color=FAINT, lw=1, zorder=1)
@@ -99,7 +101,7 @@ def _effects(record: dict, doubtful: set[str]) -> tuple[str, Figure]:
         ax.minorticks_off()
         ax.set_xlabel("hazard ratio per SD")
     else:
-        ax.set_xlabel("effect, 95 % interval (log-ratio; +0.69 = twice)")
+        ax.set_xlabel("effect, 95 % interval\n(log-ratio; +0.69 = twice)")
     name = record["contrast"]["name"]
     sides = str(shown["comparison"].iloc[0]).split(" vs ")
     right = "higher hazard" if survival else f"more in {sides[0]}" if len(sides) == 2 and pairs.empty else ""
@@ -125,16 +127,16 @@ def _patients(record: dict) -> tuple[str, Figure]:
     contrast = record["contrast"]
     if contrast["type"] == "survival":
         _curves(ax, units, y, row)
-        ax.set_xlabel(time_label(contrast["time"]))
+        ax.set_xlabel(wrapped(time_label(contrast["time"]), LINE))
         caption = f"{name}: patients above and below the median"
     else:
         if contrast["type"] == "continuous":
             x = units["value"].astype(float)
             ax.scatter(x, y, s=26, color=row_colour(str(row["niche"])), edgecolor=INK, linewidth=0.6)
-            ax.set_xlabel(contrast["column"])
+            ax.set_xlabel(wrapped(contrast["column"], LINE))
         else:
             _by_level(ax, units, y, list(record["levels"]), row_colour(str(row["niche"])))
-        ax.set_ylabel(f"{name}, % of the cells" if percent else name)
+        ax.set_ylabel(wrapped(f"{name}, % of the cells" if percent else name, LINE))
         caption = f"{name}: every point is a patient; the line is the median"
     return f"{caption} ({p_text(row['q'], 'q')}).", figure
 
@@ -191,9 +193,9 @@ def _sizes(niches: dict) -> tuple[str, Figure]:
     judged = niches["judged"]
     values = [row["jaccard"] if judged else 100 * row["share"] for row in table]
     ax.barh(range(len(table)), values, color=[niche_colour(int(row["niche"])) for row in table])
-    ax.set_yticks(range(len(table)), [_short(niche_name(int(row["niche"])), 24) for row in table], fontsize=8)
+    ax.set_yticks(range(len(table)), [wrapped(niche_name(int(row["niche"])), 26) for row in table], fontsize=8)
     ax.invert_yaxis()
-    ax.set_xlabel("reproducibility (bootstrap Jaccard index)" if judged else "cells (%)")
+    ax.set_xlabel("reproducibility\n(bootstrap Jaccard index)" if judged else "cells (%)")
     if judged:
         ax.axvline(0.6, color=FAINT, lw=1)
     return "How sure the niches are (1: the same with other patients)." if judged else "Sizes of the niches.", figure

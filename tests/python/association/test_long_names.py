@@ -2,45 +2,19 @@
 
 from itertools import combinations
 
-import matplotlib
 import pandas as pd
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.text import Text
-from matplotlib.transforms import Bbox
 
 from clinical_helpers import make_cohort
+from figure_helpers import drawn, texts_of
 from semanticst.association.output.composition_plot import composition
 from semanticst.association.output.forest_plot import forest
 from semanticst.association.output.kaplan_meier import survival_curves
 from semanticst.association.output.patient_plot import patients
 from semanticst.describe.marker_dots import draw_marker_dots
 from semanticst.plotting import style
-from semanticst.plotting.niche_names import LONGEST
-from semanticst.plotting.palette import named_niches
-from semanticst.plotting.style import STYLE, font_families, wrapped
-
-WORDS = "Tumour-stroma border with many macrophages and T cells nearby"[:LONGEST]
-NAMES = {1: WORDS, 2: "HALLMARK_EPITHELIAL_MESENCHYMAL_TRANSITION_TNFA_VIA_NFKB_SIGNAL"[:LONGEST], 3: "B cells"}
-
-
-def texts_of(figure: Figure) -> dict[str, Bbox]:
-    """What is drawn as text, with its place in pixels."""
-    figure.draw(FigureCanvasAgg(figure).get_renderer())
-    parts = [part for part in (figure, *figure.axes) if part.get_visible()]
-    texts = [text for part in parts for text in part.findobj(Text) if text.get_text().strip() and text.get_visible()]
-    shown = [text for text in texts if text.axes is None or text.axes.get_visible()]
-    return {text.get_text(): text.get_window_extent() for text in shown}
-
-
-def drawn(draw, result) -> Figure:
-    with named_niches(NAMES), matplotlib.rc_context(STYLE):
-        figure = draw(result)
-        page = figure.bbox.padded(1)
-        cut = [t for t, place in texts_of(figure).items() if not all(page.contains(*xy) for xy in place.corners())]
-    assert cut == []
-    return figure
+from semanticst.plotting.style import font_families, wrapped
 
 
 @pytest.fixture(scope="module")

@@ -8,17 +8,19 @@ import pandas as pd
 import pytest
 
 from clinical_helpers import make_cohort
+from figure_helpers import NAMES, drawn
 from helpers import ASSETS, ROOT, invoke
 from report_helpers import write_cohort
 from semanticst.association.output.write import record
 from semanticst.association.stats.results import FEW_EVENTS, FEW_PERMUTATIONS
 from semanticst.errors import BadInput
+from semanticst.plotting.palette import named_niches
 from semanticst.report.batches import batch_section, batch_table, own_batches, several_batches
 from semanticst.report.overview_maps import groups_of, sections_to_show
 from semanticst.report.render import summary_first
 from semanticst.report.same_split import same_splits
 from semanticst.report.summary_facts import Inputs, leading, read_inputs, summarise
-from semanticst.report.summary_figures import draw_summary
+from semanticst.report.summary_figures import _effects, _patients, _sizes, draw_summary
 from semanticst.report.summary_page import write_page
 from semanticst.report.write_summary import write_summary
 from semanticst.writing import write_json
@@ -143,6 +145,23 @@ def test_the_figure_marks_niches_that_are_not_to_be_interpreted(tmp_path):
     assert captions[0].endswith("* where q < 0.05; to the right: more in g1; \N{DAGGER} not to be interpreted.")
     captions = [caption for caption, _ in draw_summary(tmp_path, {"niches": None}, told, None, None)]
     assert captions[0].endswith("* where q < 0.05; to the right: more in g1.")
+
+
+@pytest.mark.parametrize("type", ["groups", "continuous"])
+def test_names_as_long_as_they_may_be_fit_into_the_figures(type):
+    cohort = make_cohort((8, 8), effect=2.5)
+    column = {"groups": "group", "continuous": "age"}[type]
+    told = record(cohort.ask(type, column=column), [])
+    told["contrast"]["column"] = "age_at_the_first_diagnosis_of_any_cancer_of_the_patient"
+    for draw in (lambda told: _effects(told, {"2"})[1], lambda told: _patients(told)[1]):
+        drawn(draw, told)
+    with named_niches(NAMES):
+        caption, figure = _effects(told, {"2"})
+    assert "not to be interpreted" in caption
+    [marked] = [t.get_text() for t in figure.axes[0].get_yticklabels() if t.get_text().startswith("Niche 2")]
+    assert marked.endswith("\N{DAGGER}")
+    table = [{"niche": k, "jaccard": 0.9, "share": 0.2} for k in (1, 2, 3)]
+    drawn(lambda niches: _sizes(niches)[1], {"judged": True, "table": table})
 
 
 def test_failed_samples_and_few_patients_are_cautions():

@@ -96,7 +96,7 @@ def _panel(ax: Axes, result: Association, rows: pd.DataFrame, comparison: str) -
         ax.set_xticks(shown, [f"{t:g}" for t in shown])
         ax.minorticks_off()
     ax.tick_params(axis="x", labelbottom=True)
-    ax.set_xlabel(_axis_label(result, comparison, set(rows.index.get_level_values("feature"))))
+    ax.set_xlabel(wrapped(_axis_label(result, comparison, set(rows.index.get_level_values("feature"))), 2 * LONGEST))
     ax.set_title(comparison.replace(" == ", " = "), loc="left")
 
 

@@ -69,7 +69,7 @@ def patients(result: Association) -> Figure:
     for ax in axes[:, 0]:
         if not ax.get_ylabel():
             ax.set_ylabel(label)
-    figure.supxlabel(result.contrast.column, fontsize=10)
+    figure.supxlabel(wrapped(result.contrast.column, LINE * n_columns), fontsize=10)
     return figure
 
 
