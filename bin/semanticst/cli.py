@@ -128,8 +128,18 @@ def report_problems(bad: BadInput) -> str:
     return "\n".join([head, *(f"  - {line}" for line in folded(bad.problems))])
 
 
+class _Lines(logging.Formatter):
+    """One line a decision; those that somebody should look at say so."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        said = super().format(record)
+        return said if record.levelno < logging.WARNING else said.replace("] ", f"] {record.levelname}: ", 1)
+
+
 def start_logging(name: str) -> None:
     """Log to stderr, one line a decision."""
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=f"[{Path(name).stem}] %(message)s", force=True)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, force=True)
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(_Lines(f"[{Path(name).stem}] %(message)s"))
     for noisy in ("matplotlib", "fontTools", "numba", "h5py", "harmonypy"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -131,6 +131,13 @@ def test_discovery_and_validation_are_counted_each_for_itself(tmp_path):
     assert "response (groups), validation: 5 patients (5 sections): no 1 (1), yes 4 (4)" in text
 
 
+def test_a_sheet_that_is_all_validation_is_one_problem(tmp_path):
+    code, found = look(tmp_path, sheet=with_parts({f"P{i:02d}" for i in range(1, 13)}))
+    assert code == 3
+    (problem,) = found["problems"]
+    assert "no sample is of the discovery" in problem
+
+
 def test_validation_without_a_group_is_a_caution_and_discovery_without_it_a_problem(tmp_path):
     responders = {"P04", "P07", "P10", "P11"}
     code, text = look(tmp_path, sheet=with_parts(responders), form="text")

@@ -9,6 +9,7 @@ import pytest
 from helpers import BIN
 from model_helpers import write_graphs
 from semanticst import progress as module
+from semanticst.cli import start_logging
 from semanticst.progress import Progress, progress
 from semanticst.threads import in_parallel
 
@@ -83,3 +84,16 @@ def test_graphs_and_training_say_how_long_they_still_take(seen, tmp_path, monkey
     train_network(samples, TrainSettings(steps=20), choose_device("cpu"))
     assert any(re.match(r"graphs: 1 of 2, .* about .* left", line) for line in seen.lines)
     assert any(re.match(r"training: \d+ of 20, .* about .* left, loss \d", line) for line in seen.lines)
+
+
+def test_what_is_to_be_looked_at_says_so(capsys):
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    try:
+        start_logging("bin/niche_cluster.py")
+        logging.getLogger("semanticst").info("7 niches of [A] x")
+        logging.getLogger("semanticst").warning("s1 lacks 3 features")
+    finally:
+        root.handlers, root.level = before, level
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["[niche_cluster] 7 niches of [A] x", "[niche_cluster] WARNING: s1 lacks 3 features"]

@@ -23,7 +23,7 @@ from sklearn.metrics import adjusted_rand_score, roc_auc_score
 from semanticst.bench._ladder import LEVELS, Size, make_cohort
 from semanticst.bench._options import niche_starts_option
 from semanticst.bench.material.bad_cases import BAD_CASES, BAD_SETTINGS, ONLY_COUNTS
-from semanticst.bench.material.bad_models import BAD_MODELS
+from semanticst.bench.material.bad_models import BAD_MODELS, OF_A_NETWORK
 from semanticst.bench.material.fit_told import told_table
 from semanticst.bench.material.left_out import Mapped, as_types, map_onto, train
 from semanticst.bench.material.mapped_parts import part_table
@@ -31,9 +31,10 @@ from semanticst.bench.material.same_sign import STRONG, as_joint, same_sign
 from semanticst.bench.measuring.scores import annotated
 from semanticst.bench.niches import DOMAIN, cell_table, prepare
 from semanticst.cli import EXISTING_FILE, step
-from semanticst.constants import UNS, FeatureType
+from semanticst.constants import UNS, FeatureType, has_network
 from semanticst.errors import BadInput, Problem
 from semanticst.io.internal import read_sample
+from semanticst.model.store import load_whole_model
 
 ENOUGH_UNITS = 4
 """Units left out from which on groups of them are compared."""
@@ -283,7 +284,10 @@ def bad_case_table(sample: Path, model: Path, folder: Path) -> str:
         rows.append((name, *_told(mapped, clean)))
     for name, graph in BAD_SETTINGS.items():
         rows.append((name, *_told(map_onto([sample], model, folder / name, graph), clean)))
+    known = has_network(load_whole_model(model))
     for number, (name, write) in enumerate(BAD_MODELS.items()):
+        if name in OF_A_NETWORK and not known:
+            continue
         bad = folder / f"bad{number}.pt"
         write(model, bad)
         rows.append((f"model: {name}", *_told(map_onto([sample], bad, folder / f"model{number}"), clean)))

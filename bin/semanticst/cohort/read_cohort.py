@@ -72,6 +72,18 @@ class Cohort:
         """Whether cells (n,) are of those on which everything is decided: all but those of a validation."""
         return ~self.cells[Obs.SAMPLE].isin(self.validation_samples).to_numpy()
 
+    @property
+    def over_all(self) -> str:
+        """A sentence for what is made of all samples of a study of two parts; empty where there are none."""
+        n, validation = len(self.samples), len(self.validation_samples)
+        return f" Over all {n} samples, the {validation} of the validation among them." if validation else ""
+
+    @property
+    def over_discovery(self) -> str:
+        """The same for what the discovery alone says."""
+        n = len(self.samples) - len(self.validation_samples)
+        return f" From the {n} samples of the discovery alone." if self.validation_samples else ""
+
     @cached_property
     def niches(self) -> list[int]:
         """All niches from 1 to the largest, without gaps."""

@@ -31,8 +31,8 @@ def recognised(overview: pd.DataFrame) -> dict[int, str]:
     }
 
 
-def contact_section(outdir: Path, contacts: pd.DataFrame, names: dict[int, str]) -> None:
-    """Heat map of which niche borders on which. contacts : ``niche_contacts``. names : of `recognised`."""
+def contact_section(outdir: Path, contacts: pd.DataFrame, names: dict[int, str], over: str = "") -> None:
+    """Heat map of which niche borders on which. contacts : ``niche_contacts``. names : `recognised`. over : samples."""
     frame = border_proportions(contacts)
     frame.columns = [niche_name(niche) for niche in frame.index]
     frame.index = frame.index.map(names)
@@ -41,7 +41,7 @@ def contact_section(outdir: Path, contacts: pd.DataFrame, names: dict[int, str])
         NICHES,
         "Which niche lies beside which",
         "Of the contacts that a niche (row) has with other niches, the proportion that is with each of them (column); "
-        "a row sums to 1. Cells inside a niche are left out: a niche touches itself most, since it is a region.",
+        "a row sums to 1. Cells inside a niche are left out: a niche touches itself most, since it is a region." + over,
         help=multiqc.emphasised(
             "Each cell is joined to its 6 nearest cells of the same sample; edges between two niches are summed over "
             "samples. A large niche has more border and so a darker column. Neighbourhood enrichment, log2 of the "
@@ -69,8 +69,8 @@ def border_proportions(contacts: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(values / np.where(total > 0, total, np.nan), frame.index, frame.columns)
 
 
-def attention_section(outdir: Path, scores: pd.DataFrame, names: dict[int, str]) -> None:
-    """Heat map of attention weights. scores : ``niche_scores``. names : of `recognised`."""
+def attention_section(outdir: Path, scores: pd.DataFrame, names: dict[int, str], over: str = "") -> None:
+    """Heat map of attention weights. scores : ``niche_scores``. names : of `recognised`. over : which samples."""
     frame = scores.pivot_table(index="niche", columns="context", values="mean", sort=False)
     frame.index = frame.index.map(names)
     meanings = [f"<b>{name}</b>: {_CONTEXT_WORDS[name]}" for name in frame.columns if name in _CONTEXT_WORDS]
@@ -82,7 +82,7 @@ def attention_section(outdir: Path, scores: pd.DataFrame, names: dict[int, str])
         "Attention weights",
         multiqc.emphasised(
             "The network sees each cell in several contexts and learns how much each of them counts. Mean weight "
-            f"(attention) of each context in each niche; a row sums to 1. {'; '.join(meanings)}."
+            f"(attention) of each context in each niche; a row sums to 1. {'; '.join(meanings)}.{over}"
         ),
     )
     multiqc.heatmap(outdir, section, frame, x="Context", y="Niche", z="Mean attention", low=0, high=1)

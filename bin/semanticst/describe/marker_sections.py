@@ -48,7 +48,7 @@ def marker_section(
         title,
         multiqc.emphasised(
             f"The best {each} markers of each niche; red is higher inside the niche, blue is lower. Colour: {what}. "
-            "All features are in <code>niches/niche_markers.csv</code>."
+            "All features are in <code>niches/niche_markers.csv</code>." + cohort.over_discovery
         ),
         help=f"Inside and outside are compared within each patient and then averaged (here over up to {n_replicates} "
         f"{replicates}). Markers are ranked by the average difference divided by its spread between patients, so that "
@@ -70,8 +70,8 @@ def marker_section(
     multiqc.image(outdir, section, dots.with_suffix(".png"), f"Dot plot of the {title.lower()} of each niche")
 
 
-def cell_type_section(outdir: Path, types: pd.DataFrame) -> None:
-    """Heat map of the cell types of niches. types : ``niche_cell_types``."""
+def cell_type_section(outdir: Path, types: pd.DataFrame, over: str = "") -> None:
+    """Heat map of the cell types of niches. types : ``niche_cell_types``. over : a sentence of which samples."""
     frame = types.pivot_table(index="niche", columns="cell_type", values="share", fill_value=0)
     common = types.drop_duplicates("cell_type").set_index("cell_type")["share_all"]
     frame = frame[common.sort_values(ascending=False, kind="stable").index[:_HEATMAP_FEATURES]]
@@ -80,6 +80,7 @@ def cell_type_section(outdir: Path, types: pd.DataFrame) -> None:
         "niche_cell_types",
         NICHES,
         "Cell types of niches",
-        "Proportion of each cell type among the cells of a niche; a row sums to 1. Cell types are those of the input.",
+        "Proportion of each cell type among the cells of a niche; a row sums to 1. Cell types are those of the input."
+        + over,
     )
     multiqc.heatmap(outdir, section, frame, x="Cell type", y="Niche", z="Proportion of the niche's cells", low=0)

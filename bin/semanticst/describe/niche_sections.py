@@ -33,8 +33,8 @@ def write_niche_sections(
     _sample_overview(outdir, cohort, tables["niche_counts"])
     _overview(outdir, cohort, tables["niche_overview"], mapped)
     if tables["niche_agreement"] is not None:
-        _agreement(outdir, tables["niche_agreement"])
-    _composition(outdir, tables["niche_counts"])
+        _agreement(outdir, tables["niche_agreement"], cohort.over_all)
+    _composition(outdir, tables["niche_counts"], cohort.over_all)
     markers, proteins = by_modality(tables["niche_markers"])
     title = "Marker genes" if cohort.feature_type is FeatureType.COUNTS else "Markers"
     marker_section(outdir, cohort, markers, "niche_markers", title, names)
@@ -42,18 +42,18 @@ def write_niche_sections(
     if beside is not None:
         marker_section(outdir, beside, proteins, "niche_marker_proteins", "Marker proteins", names)
     if tables["niche_cell_types"] is not None:
-        cell_type_section(outdir, tables["niche_cell_types"])
+        cell_type_section(outdir, tables["niche_cell_types"], cohort.over_all)
     if Obs.STABILITY in cohort.cells:
         _stability(outdir, cohort)
     if len(cohort.niches) > 1:
-        contact_section(outdir, tables["niche_contacts"], names)
+        contact_section(outdir, tables["niche_contacts"], names, cohort.over_all)
     if tables["niche_tree"] is not None:
-        report_tree(outdir, tables["niche_tree"])
+        report_tree(outdir, tables["niche_tree"], cohort.over_all)
     if tables["niche_scores"] is not None:
-        attention_section(outdir, tables["niche_scores"], names)
+        attention_section(outdir, tables["niche_scores"], names, cohort.over_all)
 
 
-def _agreement(outdir: Path, table: pd.DataFrame) -> None:
+def _agreement(outdir: Path, table: pd.DataFrame, over: str) -> None:
     n_patients, n_sections = int(table["n_patients"].iloc[0]), int(table["n_sections"].iloc[0])
     low = table.loc[table["icc"] < LOW_AGREEMENT, "niche"]
     text = (
@@ -70,7 +70,7 @@ def _agreement(outdir: Path, table: pd.DataFrame) -> None:
         "icc_low": Column("95 % CI, low", "Lower end of its 95 % interval", "{:.2f}"),
         "icc_high": Column("95 % CI, high", "Upper end of its 95 % interval", "{:.2f}"),
     }
-    section = Section("qc_agreement", QC, "Agreement of sections of one patient", text)
+    section = Section("qc_agreement", QC, "Agreement of sections of one patient", text + over)
     multiqc.table(outdir, section, frame, columns, "Niche")
 
 
@@ -160,7 +160,7 @@ def _overview(outdir: Path, cohort: Cohort, table: pd.DataFrame, mapped: bool) -
             + f"The cohort has {n_patients} patient{_s(n_patients)} and {n_samples} sample{_s(n_samples)}; a niche "
             "found in one patient only says little about the others. Proportions are rounded, so that they may add up "
             "to 99 or 101 %. "
-            "Point at a heading for its meaning." + advice(table, mapped)
+            "Point at a heading for its meaning." + cohort.over_all + advice(table, mapped)
         ),
     )
     multiqc.table(outdir, section, frame, columns, row_title="Niche")
@@ -186,7 +186,7 @@ def advice(overview: pd.DataFrame, mapped: bool = False) -> str:
     return f" <b>Do not interpret {which}: other patients may not show {again} again. Try fewer niches (--niche_k).</b>"
 
 
-def _composition(outdir: Path, counts: pd.DataFrame) -> None:
+def _composition(outdir: Path, counts: pd.DataFrame, over: str) -> None:
     names = [niche_name(niche) for niche in counts["niche"].unique()]
     cells = counts.pivot_table(index="sample", columns="niche", values="n_cells", aggfunc="sum")
     cells.columns = names
@@ -195,7 +195,7 @@ def _composition(outdir: Path, counts: pd.DataFrame) -> None:
         NICHES,
         "Composition of samples by niche",
         "One bar per sample, proportions of its cells. These proportions, over all samples of a patient, are what is "
-        "compared with the clinical outcome.",
+        "compared with the clinical outcome." + over,
     )
     colours = {niche_name(niche): bar_colour(niche) for niche in counts["niche"].unique()}
     multiqc.bars(outdir, section, cells.to_dict("index"), y="Cells", colours=colours)
@@ -221,7 +221,7 @@ def _stability(outdir: Path, cohort: Cohort) -> None:
         "The niches are a consensus (ensemble): cells are clustered several times, on several representations of the "
         "data. The stability of a cell is the fraction of these base clusterings that agree on its niche. It is lower "
         "where two niches meet; a niche of mostly low confidence should not carry a conclusion. The reproducibility of "
-        "a niche with other patients of the same kind is in the table of the niches.",
+        "a niche with other patients of the same kind is in the table of the niches." + cohort.over_all,
     )
     multiqc.bars(outdir, section, cells.to_dict("index"), y="Cells", colours=colours)
 

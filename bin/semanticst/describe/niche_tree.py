@@ -82,8 +82,8 @@ def state_shares(cohort: Cohort) -> np.ndarray | None:
     return counts / counts.sum(1, keepdims=True)
 
 
-def report_tree(outdir: Path, tree: pd.DataFrame) -> None:
-    """Write the section of the report that shows the tree."""
+def report_tree(outdir: Path, tree: pd.DataFrame, over: str = "") -> None:
+    """Write the section of the report that shows the tree. over : a sentence of which samples it is made."""
     section = Section(
         "niche_tree",
         NICHES,
@@ -91,7 +91,7 @@ def report_tree(outdir: Path, tree: pd.DataFrame) -> None:
         multiqc.emphasised(
             "Niches merged step by step, those first whose cells are most alike (Jensen-Shannon distance of the "
             "proportions of cell states, 0 = the same, 1 = none in common). Where niches merge near 0, fewer niches "
-            "would say nearly the same; the groups are in <code>niches/niche_tree.csv</code>."
+            "would say nearly the same; the groups are in <code>niches/niche_tree.csv</code>." + over
         ),
     )
     with tempfile.TemporaryDirectory() as folder:

@@ -28,6 +28,7 @@ MS_DOS_FOLDER = 0x10
 """The bit of an entry's attributes in a zip archive that says that it is a folder."""
 PARTS = ("network", "basis", "mixture")
 """What a whole model consists of."""
+OF_PART = {"network": "its network", "basis": "its features", "mixture": "its niches"}
 
 
 def network_state(network: "Network", batches: dict[str, int], settings: dict) -> dict:
@@ -80,9 +81,12 @@ def load_model(path: Path, parts: tuple[str, ...] = ("network",)) -> dict:
         raise BadInput(Problem(path, "is not a trained model; give integration/model.pt of a finished run"))
     for found in (stored["network"].get("format"), stored.get("format", FORMAT)):
         _check_format(path, found)
-    missing = [part for part in parts if not isinstance(stored.get(part), dict)]
+    missing = [OF_PART[part] for part in parts if not isinstance(stored.get(part), dict)]
     if missing:
-        message = f"has no {' and no '.join(missing)}, it is a part of a model; give integration/model.pt of a run"
+        message = (
+            f"is a part of a model, without {' and '.join(missing)}, such as network.pt of the training is; "
+            "give integration/model.pt of a finished run"
+        )
         raise BadInput(Problem(path, message))
     written = str(stored["network"].get("version"))
     if written != __version__:

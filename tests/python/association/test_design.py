@@ -1,5 +1,7 @@
 """Which patients are compared: variables, missing values, contradictions, blocks, subsets."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from scipy import stats
 from clinical_helpers import Cohort, make_cohort, row_of
 from semanticst.association.design.design import build_design
 from semanticst.association.design.subset import select
-from semanticst.association.design.tables import Contrast
+from semanticst.association.design.tables import Contrast, no_such_value
 from semanticst.errors import BadInput
 
 
@@ -88,6 +90,15 @@ def test_what_cannot_be_read_is_bad_input(contrast, message):
     cohort = make_cohort((6, 6))
     with pytest.raises(BadInput, match=message):
         cohort.ask(**contrast)
+
+
+def test_the_other_side_of_a_contrast_is_not_what_was_meant():
+    cohort = make_cohort((6, 6))
+    drug = cohort.sections["group"].map({"g0": "none", "g1": "treated"})
+    cohort = replace(cohort, sections=cohort.sections.assign(group=drug))
+    with pytest.raises(BadInput, match="no sample has 'untreated' in 'group'; values found: none, treated$"):
+        cohort.ask("groups", column="group", reference="untreated", target="treated")
+    assert no_such_value("untreated", "group", ["none", "treated"]).endswith("; did you mean 'treated'?")
 
 
 def test_contradicting_values_name_the_patient():

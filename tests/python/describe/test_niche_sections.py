@@ -1,8 +1,11 @@
 """Sections about niches: what a niche is known by, advice, and the dot plot of markers."""
 
+import numpy as np
 import pandas as pd
 
+from report_helpers import make_cohort_object, write_cohort
 from semanticst.describe.contact_sections import recognised
+from semanticst.describe.describe_niches import describe_niches
 from semanticst.describe.marker_dots import LARGEST, draw_marker_dots
 from semanticst.describe.niche_sections import advice
 from semanticst.plotting.palette import named_niches
@@ -21,6 +24,22 @@ def test_niches_that_dissolve_come_with_advice():
     assert "Do not interpret niches 2 and 3" in advice(overview)
     assert "--niche_k" in advice(overview)
     assert advice(overview.iloc[:1]) == advice(overview[["niche"]]) == ""
+
+
+def test_sections_say_of_which_part_of_the_study_they_are(tmp_path):
+    adata = make_cohort_object(samples={"s1": "p1", "s2": "p2", "s3": "p3"}, side=8)
+    adata.uns["semanticst"]["validation_samples"] = np.array(["s3"])
+    said = {}
+    for name, one in (("two", adata), ("one", make_cohort_object(samples={"s1": "p1", "s2": "p2"}, side=8))):
+        (tmp_path / name).mkdir()
+        describe_niches(write_cohort(tmp_path / name, one), tmp_path / name)
+        said[name] = {p.name: p.read_text() for p in (tmp_path / name).glob("niche_*_mqc.json")}
+    every = "Over all 3 samples, the 1 of the validation among them."
+    over = {name.removesuffix("_mqc.json") for name, text in said["two"].items() if every in text}
+    sections = {"overview", "composition", "cell_types", "stability", "contacts", "scores"}
+    assert {f"niche_{name}" for name in sections} <= over
+    assert "From the 2 samples of the discovery alone." in said["two"]["niche_markers_mqc.json"]
+    assert not [name for name, text in said["one"].items() if "validation" in text or "discovery" in text]
 
 
 def test_dots_are_as_large_as_the_mean(tmp_path, monkeypatch):

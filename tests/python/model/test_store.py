@@ -110,14 +110,14 @@ def test_what_was_not_computed_may_be_nan(model):
     assert np.isnan(load_model(model, PARTS)["mixture"]["quality/jaccard"][0])
 
 
-@pytest.mark.parametrize("part", ["basis", "mixture"])
-def test_part_of_a_model_is_no_model(model, part):
-    with pytest.raises(BadInput, match=f"has no {part}"):
+@pytest.mark.parametrize(("part", "words"), [("basis", "its features"), ("mixture", "its niches")])
+def test_part_of_a_model_is_no_model(model, part, words):
+    with pytest.raises(BadInput, match=f"is a part of a model, without {words}"):
         load_model(rewritten(model, lambda stored: stored.pop(part)), PARTS)
 
 
 def test_network_is_no_whole_model(tmp_path):
-    with pytest.raises(BadInput, match="has no basis and no mixture"):
+    with pytest.raises(BadInput, match="without its features and its niches"):
         load_model(network_file(tmp_path), PARTS)
 
 
@@ -163,4 +163,4 @@ def test_commands_end_with_bad_input(model, tmp_path):
     for command, option in (("cohort_features", "--model"), ("niche_cluster", "--model")):
         result = invoke(command, sample, option, tmp_path / "network.pt", "--outdir", tmp_path / "out")
         assert result.exit_code == 3
-        assert "has no basis and no mixture" in result.stderr
+        assert "without its features and its niches" in result.stderr

@@ -3,7 +3,7 @@
 import difflib
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -240,12 +240,14 @@ def require_column(contrast: Contrast, field: str, column: str, sections: pd.Dat
     raise contrast.problem(field, f"no such column in the samplesheet or the clinical table{hint}", column)
 
 
-def no_such_value(value: str, column: str, found: Sequence[str]) -> str:
-    """Message: no sample has a value, what there is, and what was probably meant."""
+def no_such_value(value: str, column: str, found: Sequence[str], taken: Collection[str] = ()) -> str:
+    """Message: no sample has a value, what there is, and what was probably meant: none of those that are ``taken``,
+    as by the other side of a contrast."""
     if is_missing_word(value):
         return f"'{value}' in '{column}' counts as missing; to compare it, give it another name in the table"
-    near = difflib.get_close_matches(value.casefold(), [v.casefold() for v in found], n=1, cutoff=0.6)
-    hint = "".join(f"; did you mean '{v}'?" for v in found if near and v.casefold() == near[0])
+    free = [v for v in found if v not in taken]
+    near = difflib.get_close_matches(value.casefold(), [v.casefold() for v in free], n=1, cutoff=0.6)
+    hint = "".join(f"; did you mean '{v}'?" for v in free if near and v.casefold() == near[0])
     shown = ", ".join(found[:8]) + (" ..." if len(found) > 8 else "")
     return f"no sample has '{value}' in '{column}'; values found: {shown or 'none'}{hint}"
 

@@ -96,11 +96,12 @@ def check_values(contrast: Contrast, sections: pd.DataFrame) -> None:
 
 def _absent_levels(contrast: Contrast, found: list[str]) -> list[Problem]:
     problems = []
+    named = {contrast.reference, contrast.target, *contrast.levels}
     for name in ("reference", "target", "levels"):
         given = contrast.levels if name == "levels" else (getattr(contrast, name),)
         absent = [g for g in given if g and g not in found]
         if absent:
-            problems.append(contrast.fault(name, no_such_value(absent[0], contrast.column, found)))
+            problems.append(contrast.fault(name, no_such_value(absent[0], contrast.column, found, named)))
     if contrast.type == "ordered" and not contrast.levels and len(found) > 2:
         problems.append(
             contrast.fault("levels", "an ordered contrast needs its levels from low to high, joined by ';'")

@@ -137,10 +137,11 @@ def read_cohort(
 
 
 def _study_parts(used: Table) -> dict[str, Table]:
-    """Samples of each part of the study, which are tested one by one; all, without a name, where there is none."""
+    """Samples of each part of the study, which are tested one by one; all, without a name, where there are no two:
+    that a sheet is all of the validation is told of the sheet, not of each contrast again."""
     lines = {part: [i for i, row in enumerate(used.rows) if row.get(STUDY_PART) == part]
              for part in (DISCOVERY, VALIDATION)}  # fmt: skip
-    if not lines[VALIDATION]:
+    if not all(lines.values()):
         return {"": used}
     return {
         part: replace(used, rows=[used.rows[i] for i in own], lines=[used.lines[i] for i in own])

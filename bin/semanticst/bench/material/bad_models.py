@@ -98,5 +98,7 @@ BAD_MODELS: dict[str, Callable[[Path, Path], object]] = {
     "fewer components than the network": _changed(_other_width),
 }
 """How each is written: from the path of a whole model to that of the bad one."""
+OF_A_NETWORK = ("NaN among the weights",)
+"""What only a model with a network can have."""
 TOLD_ONLY = ("another version",)
 """What is a warning and no reason to refuse."""
