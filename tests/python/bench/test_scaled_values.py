@@ -16,14 +16,16 @@ def counts() -> sp.csr_matrix:
 
 
 def form_of(form: Form) -> np.ndarray:
-    return in_form(counts(), form, np.random.default_rng(1)).toarray()
+    return in_form(counts(), form, 100.0, np.random.default_rng(1)).toarray()
 
 
 def test_forms_are_what_they_are_called():
     X = counts().toarray()
     assert np.array_equal(form_of(Form.GIVEN), X)
     normalised, logged, scored = (form_of(form) for form in (Form.NORMALISED, Form.LOGGED, Form.ZSCORED))
-    assert normalised.sum(1) == pytest.approx(np.full(50, np.median(X.sum(1))), rel=1e-5)
+    assert normalised.sum(1) == pytest.approx(np.full(50, 100), rel=1e-5)
+    own = np.expm1(form_of(Form.OWN_TOTAL)).sum(1)
+    assert own == pytest.approx(np.full(50, np.median(X.sum(1))), rel=1e-5)
     assert np.allclose(logged, np.log1p(normalised), atol=1e-5)
     assert np.allclose(scored, (logged - logged.mean(0)) / logged.std(0), atol=1e-4)
     stained = form_of(Form.STAINED)
@@ -33,7 +35,7 @@ def test_forms_are_what_they_are_called():
 
 def test_a_feature_that_does_not_vary_has_no_scores():
     X = sp.csr_matrix(np.repeat([[1.0, 0.0]], 5, axis=0))
-    assert (in_form(X, Form.ZSCORED, np.random.default_rng(0)).toarray() == 0).all()
+    assert (in_form(X, Form.ZSCORED, 1.0, np.random.default_rng(0)).toarray() == 0).all()
 
 
 @pytest.mark.filterwarnings("error::RuntimeWarning")  # z-scores have totals below 0
