@@ -10,7 +10,7 @@ from lifelines import KaplanMeierFitter
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from semanticst.association.output.forest_plot import TICKS
+from semanticst.association.output.forest_plot import TICKS, axis_label
 from semanticst.association.output.representative_sections import read_sections_of
 from semanticst.association.output.summary_text import feature_name, is_share, p_text
 from semanticst.association.output.time_words import time_label
@@ -77,7 +77,11 @@ def _effects(record: dict, doubtful: set[str]) -> tuple[str, Figure]:
     primary = rows[rows["family"] == PRIMARY]
     pairs = rows[rows["family"] == PAIRWISE]
     shown = pairs if (primary["comparison"] == OMNIBUS).any() and len(pairs) else primary
-    shown = shown[shown["effect"].notna()].sort_values("p", kind="stable", na_position="last").head(ROWS)
+    # pairs are tested where their niche passes: others have no p of their own
+    whole = primary.set_index(["niche", "feature"])["p"].groupby(level=[0, 1]).min().rename("whole")
+    known = shown[shown["effect"].notna()].join(whole, on=["niche", "feature"])
+    known = known.sort_values(["whole", "p"], kind="stable", na_position="last")
+    shown = known.head(ROWS)
     survival = record["contrast"]["type"] == "survival"
     columns = ["hazard_ratio", "hazard_ratio_low", "hazard_ratio_high"] if survival else ["effect", "ci_low", "ci_high"]
     figure = new_figure(*_SIZE)
@@ -101,13 +105,16 @@ def _effects(record: dict, doubtful: set[str]) -> tuple[str, Figure]:
         ax.minorticks_off()
         ax.set_xlabel("hazard ratio per SD")
     else:
-        ax.set_xlabel("effect, 95 % interval\n(log-ratio; +0.69 = twice)")
+        words = axis_label(record["contrast"], str(shown["comparison"].iloc[0]), set(shown["feature"]))
+        ax.set_xlabel(wrapped(words, LINE), fontsize=8)
     name = record["contrast"]["name"]
     sides = str(shown["comparison"].iloc[0]).split(" vs ")
     right = "higher hazard" if survival else f"more in {sides[0]}" if len(sides) == 2 and pairs.empty else ""
     side = f"; to the right: {right}" if right else ""
     marked = f"; {_DAGGER} not to be interpreted" if any(_DAGGER in label for label in labels) else ""
-    return f"Contrast {name}: effect of each niche with its 95 % interval; * where q < 0.05{side}{marked}.", figure
+    whose = "effect of each niche" if set(shown["feature"]) == {"proportion"} else "each effect"
+    which = whose if len(shown) == len(known) else f"of {len(known)} effects the {len(shown)} of the smallest p, each"
+    return f"Contrast {name}: {which} with its 95 % interval; * where q < 0.05{side}{marked}.", figure
 
 
 def _patients(record: dict) -> tuple[str, Figure]:
@@ -137,7 +144,8 @@ def _patients(record: dict) -> tuple[str, Figure]:
         else:
             _by_level(ax, units, y, list(record["levels"]), row_colour(str(row["niche"])))
         ax.set_ylabel(wrapped(f"{name}, % of the cells" if percent else name, LINE))
-        caption = f"{name}: every point is a patient; the line is the median"
+        median = "" if contrast["type"] == "continuous" else "; the line is the median"
+        caption = f"{name}: every point is a patient{median}"
     return f"{caption} ({p_text(row['q'], 'q')}).", figure
 
 
@@ -192,7 +200,9 @@ def _sizes(niches: dict) -> tuple[str, Figure]:
     ax = figure.subplots()
     judged = niches["judged"]
     values = [row["jaccard"] if judged else 100 * row["share"] for row in table]
-    ax.barh(range(len(table)), values, color=[niche_colour(int(row["niche"])) for row in table])
+    numbers = [int(row["niche"]) for row in table]
+    colours, hatches = [niche_colour(k) for k in numbers], [niche_hatch(k) or "" for k in numbers]
+    ax.barh(range(len(table)), values, color=colours, hatch=hatches)
     ax.set_yticks(range(len(table)), [wrapped(niche_name(int(row["niche"])), 26) for row in table], fontsize=8)
     ax.invert_yaxis()
     ax.set_xlabel("reproducibility\n(bootstrap Jaccard index)" if judged else "cells (%)")

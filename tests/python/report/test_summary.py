@@ -164,6 +164,40 @@ def test_names_as_long_as_they_may_be_fit_into_the_figures(type):
     drawn(lambda niches: _sizes(niches)[1], {"judged": True, "table": table})
 
 
+@pytest.mark.parametrize(
+    ("asks", "axis", "caption"),
+    [
+        ({"type": "groups", "column": "group"}, "difference of log proportion (CLR; +0.69 = twice the proportion)", "; "
+         "the line is the median ("),
+        ({"type": "continuous", "column": "age"}, "change of log proportion (CLR; +0.69 = twice the proportion) per SD "
+         "of age", " ("),
+        ({"type": "groups", "column": "group", "kinds": ("proportion", "entropy")}, "difference of the feature on its "
+         "own scale", "; the line is the median ("),
+    ],
+)  # fmt: skip
+def test_axes_and_captions_say_what_is_drawn(asks, axis, caption):
+    told = record(make_cohort((8, 8), effect=2.5).ask(**asks, permutations=99), [])
+    effects, figure = _effects(told, set())
+    assert figure.axes[0].get_xlabel().replace("\n", " ") == axis
+    assert ("effect of each niche" in effects) is ("own scale" not in axis)
+    assert f": every point is a patient{caption}q" in _patients(told)[0]
+
+
+def test_of_many_effects_those_of_the_smallest_p_are_drawn_and_the_caption_says_so():
+    told = record(make_cohort((5, 5, 5), n_niches=9, effect=0.5).ask("groups", column="group", permutations=99), [])
+    caption, figure = _effects(told, set())
+    assert "of 27 effects the 8 of the smallest p, each with its 95 % interval" in caption
+    primary = sorted((r["p"], r["niche"]) for r in told["rows"] if r["family"] == "primary" and r["p"] is not None)
+    labels = [label.get_text().split("\n")[0].strip("*") for label in figure.axes[0].get_yticklabels()]
+    # no pair has a p of its own
+    assert labels == [f"Niche {niche}" for _, niche in primary[:3] for _ in range(3)][:8]
+
+
+def test_bars_of_more_niches_than_colours_are_hatched():
+    niches = {"judged": True, "table": [{"niche": k, "jaccard": 0.5} for k in (1, 21)]}
+    assert [bool(bar.get_hatch()) for bar in _sizes(niches)[1].axes[0].patches] == [False, True]
+
+
 def test_failed_samples_and_few_patients_are_cautions():
     summary = summarise(Inputs(qc_of(6, failed=2)))
     assert [row["sample"] for row in summary["samples_left_out"]] == ["s0", "s1"]

@@ -1,5 +1,6 @@
 """Forest of effects with their intervals."""
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -96,7 +97,8 @@ def _panel(ax: Axes, result: Association, rows: pd.DataFrame, comparison: str) -
         ax.set_xticks(shown, [f"{t:g}" for t in shown])
         ax.minorticks_off()
     ax.tick_params(axis="x", labelbottom=True)
-    ax.set_xlabel(wrapped(_axis_label(result, comparison, set(rows.index.get_level_values("feature"))), 2 * LONGEST))
+    features = set(rows.index.get_level_values("feature"))
+    ax.set_xlabel(wrapped(axis_label(asdict(result.contrast), comparison, features), 2 * LONGEST))
     ax.set_title(comparison.replace(" == ", " = "), loc="left")
 
 
@@ -106,12 +108,13 @@ def _tested(row: pd.Series) -> str:
     return "not tested" if row["family"] == PAIRWISE else "no q"
 
 
-def _axis_label(result: Association, comparison: str, features: set[str]) -> str:
-    contrast = result.contrast
-    if contrast.type == "survival":
-        return f"hazard ratio per SD (above 1: shorter time to {contrast.event})"
+def axis_label(contrast: dict, comparison: str, features: set[str]) -> str:
+    """What the effects of ``features`` are. contrast : the fields of a contrast, as its record has them."""
+    if contrast["type"] == "survival":
+        return f"hazard ratio per SD (above 1: shorter time to {contrast['event']})"
     shares = features == {"proportion"}
     what = "log proportion (CLR; +0.69 = twice the proportion)" if shares else "the feature on its own scale"
     if comparison.startswith("trend"):
-        return f"change of {what} per step of {contrast.column}"
-    return f"change of {what} per SD of {contrast.column}" if contrast.type == "continuous" else f"difference of {what}"
+        return f"change of {what} per step of {contrast['column']}"
+    per_sd = contrast["type"] == "continuous"
+    return f"change of {what} per SD of {contrast['column']}" if per_sd else f"difference of {what}"
