@@ -41,6 +41,19 @@ def test_beside_the_bars(groups):
     assert figure.axes[0].get_position().width > 0.2
 
 
+def test_above_the_bars():
+    cohort = make_cohort((4, 8), effect=2.5)
+    levels = {"g0": "partial or no response by RECIST 1.1", "g1": "complete response that lasted six months"}
+    cohort.sections["group"] = cohort.sections["group"].map(levels)
+    figure = drawn(composition, cohort.ask("groups", column="group", with_checks=False, permutations=99))
+    texts = texts_of(figure)
+    titles = [texts[ax.get_title(loc="left")] for ax in figure.axes]
+    beside = [place for text, place in texts.items() if text.startswith("Niche") or text == "B cells"]
+    assert len(titles) == 2
+    assert len(beside) == 5
+    assert not any(a.overlaps(b) for a, b in combinations([*titles, *beside], 2))
+
+
 def test_above_survival_curves():
     asked = {"time": "time", "event": "event", "event_value": "1"}
     result = make_cohort((12, 12), effect=1.0).ask("survival", **asked)

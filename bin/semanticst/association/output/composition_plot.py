@@ -11,6 +11,8 @@ from semanticst.plotting.style import FAINT, new_figure, wrapped
 
 MOST_NAMED = 60
 """Patients that are named below their bar."""
+LETTERS = 15
+"""Of a title on an inch."""
 
 
 def composition(result: Association) -> Figure | None:
@@ -29,11 +31,14 @@ def composition(result: Association) -> Figure | None:
     groups = _groups(result, table)
     longest = max(len(line) for n in niches for line in _name(int(n)).splitlines())
     # the names stand beside the bars, and shall not take their room
-    figure = new_figure(min(11, max(5, 2.2 + 0.16 * len(table))) + 0.07 * max(0, longest - 12), 4.2)
+    bars = min(11, max(5, 2.2 + 0.16 * len(table))) - 2.2
+    figure = new_figure(bars + 2.2 + 0.07 * max(0, longest - 12), 4.2)
     widths = [len(units) for units in groups.values()]
     axes = figure.subplots(1, len(groups), sharey=True, squeeze=False, width_ratios=widths)[0]
     for ax, (name, units) in zip(axes, groups.items()):
-        _bars(ax, table.loc[units], name, named=len(table) <= MOST_NAMED)
+        # a title may not reach over its neighbour or the names of the niches
+        title = wrapped(name, max(8, int(LETTERS * bars * len(units) / sum(widths))))
+        _bars(ax, table.loc[units], title, named=len(table) <= MOST_NAMED)
     axes[0].set_ylabel("proportion of cells (%)")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles[::-1], labels[::-1], loc="outside right upper", fontsize=8)
