@@ -88,7 +88,8 @@ def findings_sentence(contrasts: list[dict], tests: pd.DataFrame) -> str:
     text = f"{found} of {plural(n, 'test')} {verb} a false discovery rate of 5 %"
     if len(contrasts) > 1:
         run = int((tests["q_run"] < SIGNIFICANT).sum())
-        text += f" within their contrast ({len(contrasts)} contrasts), {run} over all contrasts together"
+        whose = "its" if found == 1 else "their"
+        text += f" within {whose} contrast ({len(contrasts)} contrasts), {run} over all contrasts together"
     doubtful = sum(finding["caveat"] != "" for contrast in contrasts for finding in contrast["findings"])
     if not doubtful:
         return f"{text}."

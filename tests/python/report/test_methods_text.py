@@ -165,6 +165,13 @@ def test_a_panel_of_shares_is_not_said_to_be_reduced(tmp_path, shares):
     assert ("embedding" in clustered) == (not shares)
 
 
+def test_the_map_of_cells_and_the_measure_of_mixing_are_cited():
+    text, _, references = compose(DESIGN, {"COHORT_MIXING": {}}, {}, TEMPLATE)
+    assert "local inverse Simpson index [1]" in text
+    assert "t-SNE [2]" in text
+    assert [reference.split(",")[0] for reference in references] == ["Korsunsky I", "van der Maaten L"]
+
+
 @pytest.mark.parametrize(
     ("kind", "told", "not_told"),
     [

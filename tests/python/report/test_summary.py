@@ -22,6 +22,7 @@ from semanticst.report.same_split import same_splits
 from semanticst.report.summary_facts import Inputs, leading, read_inputs, summarise
 from semanticst.report.summary_figures import _effects, _patients, _sizes, draw_summary
 from semanticst.report.summary_page import write_page
+from semanticst.report.summary_sentences import findings_sentence
 from semanticst.report.write_summary import write_summary
 from semanticst.writing import write_json
 
@@ -214,6 +215,14 @@ def test_q_over_all_contrasts_where_there_are_several():
     assert "over all contrasts together" in summary["text"]["findings"]
     assert leading(summary["contrasts"])["contrast"] == "a"
     assert summary["contrasts"][0]["findings"][0]["q_run"] is not None
+
+
+@pytest.mark.parametrize(("q", "said"), [(0.9, "1 of 2 tests passes"), (0.01, "2 of 2 tests pass ")])
+def test_one_test_passes_within_its_contrast(q, said):
+    tests = pd.DataFrame({"p": [0.01, q], "q": [0.01, q], "q_run": [0.02, q]})
+    text = findings_sentence([{"findings": []}] * 2, tests)
+    assert text.startswith(said)
+    assert f"within {'its' if q > 0.5 else 'their'} contrast (2 contrasts)" in text
 
 
 def test_maps_are_shown_by_group_of_each_kind_of_contrast():
