@@ -59,3 +59,7 @@ def test_the_summary_is_one_sheet(browser, tmp_path, n_contrasts):  # noqa: F811
     page.evaluate(ONLY_THE_SUMMARY)
     pdf = base64.b64decode(page.call("Page.printToPDF", **A4)["data"])
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1
+    # figures are as large as a third of the sheet is wide, unless a table of contrasts needs the room
+    page.call("Emulation.setEmulatedMedia", media="print")
+    highest = page.evaluate("getComputedStyle(document.querySelector('.summary-figures img')).maxHeight")
+    assert round(float(highest.removesuffix("px")) * 25.4 / 96) == (55 if n_contrasts == 2 else 40)
