@@ -19,11 +19,16 @@ def kind_of_model(path: Path) -> FeatureType:
     """
     try:
         with zipfile.ZipFile(path) as archive:
+            if broken := archive.testzip():
+                raise ValueError(f"{broken} in it is not as it was written")
             stored = next(name for name in archive.namelist() if name.endswith("/data.pkl"))
             kind = _value_of(KEY, archive.read(stored))
         return FeatureType(kind)
-    except (zipfile.BadZipFile, StopIteration, ValueError, KeyError) as error:
-        message = f"this is no model.pt of a finished run, or damaged ({error or 'there is no data.pkl'})"
+    except MemoryError:
+        raise
+    except Exception as error:  # of a changed bit zipfile and pickletools raise many kinds; all mean the same
+        message = f"this is no model.pt of a finished run, or damaged ({error or 'there is no data.pkl'}); "
+        message += "give integration/model.pt as the run wrote it"
         raise BadInput(Problem(path, message)) from error
 
 

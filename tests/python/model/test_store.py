@@ -18,6 +18,7 @@ from semanticst.model.store import (
     save_model,
     save_network,
 )
+from semanticst.qc.model_kind import kind_of_model
 
 BATCHES = {"Smith-1951": 0, "Jones-1948": 1}
 
@@ -84,14 +85,26 @@ def test_bytes_that_were_changed_are_found(model):
     middle = content.find(largest.filename.encode()) + len(largest.filename) + 64
     content[middle : middle + 16] = bytes(16 * [171])
     model.write_bytes(content)
-    with pytest.raises(BadInput, match="damaged"):
-        load_model(model)
+    for read in (load_model, kind_of_model):
+        with pytest.raises(BadInput, match="damaged"):
+            read(model)
 
 
 def test_half_a_file_is_found(model):
     model.write_bytes(model.read_bytes()[: model.stat().st_size // 2])
     with pytest.raises(BadInput, match="not a trained model, or damaged"):
         load_model(model)
+
+
+@pytest.mark.parametrize(("byte", "value"), [(8, 1), (10, 8), (10, 12), (10, 14), (10, 99)])
+def test_changed_byte_of_the_directory_is_found(model, byte, value):
+    """It says that the first entry is encrypted, or packed by deflate, bz2, lzma, or in no known way."""
+    content = bytearray(model.read_bytes())
+    content[content.index(b"PK\x01\x02") + byte] = value
+    model.write_bytes(content)
+    for read in (load_model, kind_of_model):
+        with pytest.raises(BadInput, match="damaged"):
+            read(model)
 
 
 @pytest.mark.parametrize(
