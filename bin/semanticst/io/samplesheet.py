@@ -273,7 +273,8 @@ def check_study_parts(table: Table) -> list[Problem]:
             problems.append(Problem(table.file, message, line, STUDY_PART, part))
     if table.rows and not problems and DISCOVERY not in {row[STUDY_PART] for row in table.rows}:
         message = (
-            f"no sample is of the {DISCOVERY}, on which everything is decided; to map all onto a model, give --model"
+            f"no sample is of the {DISCOVERY}, on which everything is decided; to map all onto a model, leave "
+            "this column out and give --model"
         )
         problems.append(Problem(table.file, message, column=STUDY_PART))
     return problems
