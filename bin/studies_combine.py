@@ -19,13 +19,21 @@ def studies_combine(tables, names, outdir):
     """Pool CONTRAST.csv of several runs; writes combined.csv, combined_studies.csv, combined_forest.png and .pdf."""
     from pathlib import Path
 
-    from semanticst.association.output.pooling import forest_of_studies, nothing_in_common, pool, read_studies
+    from semanticst.association.output.pooling import (
+        forest_of_studies,
+        nothing_in_common,
+        pool,
+        read_studies,
+        tell_pooled,
+    )
     from semanticst.errors import BadInput, Problem
     from semanticst.plotting.section_axes import save
     from semanticst.writing import write_table
 
     if len(tables) < 2:
         raise click.UsageError("give the tables of at least two studies")
+    if len({Path(path).resolve() for path in tables}) < len(tables):
+        raise click.UsageError("a table is given twice; give each study once")
     if names and len(names) != len(tables):
         raise click.UsageError(f"{len(names)} names of studies for {len(tables)} tables")
     found = [name.strip() for name in names] or [str(path) for path in tables]
@@ -42,6 +50,7 @@ def studies_combine(tables, names, outdir):
     figure = forest_of_studies(rows, pooled)
     for ending in ("png", "pdf"):
         save(figure, outdir / f"combined_forest.{ending}", dpi=150)
+    tell_pooled(rows, pooled)
 
 
 if __name__ == "__main__":

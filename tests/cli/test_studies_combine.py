@@ -139,6 +139,7 @@ def test_numbers_that_cannot_be_are_refused(tmp_path, column, value):
     assert result.exit_code == 3
     assert "row 2" in result.stderr
     assert "cannot be" in result.stderr
+    assert "np." not in result.stderr
 
 
 def test_brackets_that_hold_no_sd_are_a_part_of_the_name(tmp_path):
@@ -153,6 +154,28 @@ def test_questions_that_differ_are_shown_side_by_side(tmp_path):
     assert "Bern: b vs a (clr_difference); Oslo: per SD of age (clr_difference)" in result.stderr
 
 
+def test_study_that_is_in_no_pooled_row_is_told(tmp_path):
+    """Its groups are the other way round: it would be left out without a word."""
+    tables = [table(tmp_path / f"{i}.csv", [1.0 + i, 0.5]) for i in range(2)]
+    tables += [table(tmp_path / "r.csv", [-1.0], comparison="a vs b"), table(tmp_path / "m.csv", [1.5, 2, 3])]
+    names = [word for name in ("Bern", "Oslo", "Lyon", "Rom") for word in ("--study", name)]
+    result = invoke("studies_combine", *tables, *names, "--outdir", tmp_path / "out")
+    assert result.exit_code == 0
+    assert "2 rows pooled, from 3 studies" in result.stderr
+    assert "WARNING: Lyon: nothing of it is pooled" in result.stderr
+    assert "it asks: a vs b (clr_difference). The others ask: b vs a (clr_difference)" in result.stderr
+    assert "Rom: 1 of its 3 rows are in no other table" in result.stderr
+    assert "Bern: " not in result.stderr
+
+
+def test_row_without_a_digest_is_refused(tmp_path):
+    digest = ["0123456789abcdef", ""]
+    one, two = table(tmp_path / "a.csv", [1.0, 2.0]), table(tmp_path / "b.csv", [1.1, 1.5], digest=digest)
+    result = invoke("studies_combine", one, two, "--outdir", tmp_path / "out")
+    assert result.exit_code == 3
+    assert "row 3, column 'model_digest'" in result.stderr
+
+
 def test_tables_that_a_spreadsheet_wrote_anew_are_read(tmp_path):
     one, two = table(tmp_path / "a.csv", [1.0]), table(tmp_path / "b.csv", [3.0])
     pd.read_csv(two).to_csv(two, sep=";", index=False)
@@ -162,4 +185,7 @@ def test_tables_that_a_spreadsheet_wrote_anew_are_read(tmp_path):
 def test_one_table_or_one_name_twice_is_wrong_usage(tmp_path):
     one = table(tmp_path / "a.csv", [1.0])
     assert invoke("studies_combine", one, "--outdir", tmp_path / "out").exit_code == 2
-    assert invoke("studies_combine", one, one, "--outdir", tmp_path / "out").exit_code == 2
+    names = ["--study", "Bern", "--study", "Oslo"]
+    result = invoke("studies_combine", one, one, *names, "--outdir", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "a table is given twice" in result.stderr

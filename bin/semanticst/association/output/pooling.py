@@ -88,9 +88,11 @@ def _read_study(path: Path) -> tuple[pd.DataFrame, str]:
         message = "this column must exist; give the {contrast}.csv that a run has written into association/"
         raise BadInput([Problem(path, message, row=read.header_line, column=column) for column in absent])
     found = table["model_digest"].dropna().unique()
-    if len(found) != 1:
+    empty = np.flatnonzero(table["model_digest"].isna()).tolist()
+    if len(found) != 1 or empty:
         message = "expected one model_digest in all rows; give the {contrast}.csv that a run has written"
-        raise BadInput(Problem(path, message, column="model_digest", value=", ".join(found) or None))
+        row = read.lines[empty[0]] if empty and len(found) else None
+        raise BadInput(Problem(path, message, row=row, column="model_digest", value=", ".join(found) or None))
     for column in ("effect", "se", "n_patients"):
         numbers = pd.to_numeric(table[column], errors="coerce")
         if wrong := np.flatnonzero(numbers.isna() & table[column].notna()).tolist():
@@ -102,7 +104,7 @@ def _read_study(path: Path) -> tuple[pd.DataFrame, str]:
         table[column] = numbers
         if wrong := np.flatnonzero(_impossible(column, numbers)).tolist():
             message = "cannot be; give the table as the run has written it"
-            value = table[column].iloc[wrong[0]]
+            value = f"{numbers.iloc[wrong[0]]:g}"
             raise BadInput(Problem(path, message, row=read.lines[wrong[0]], column=column, value=value))
     usable = table["family"].isin([PRIMARY, PAIRWISE]) & (table["comparison"] != OMNIBUS)
     usable &= np.isfinite(table["effect"]) & np.isfinite(table["se"]) & (table["se"] > 0)
@@ -148,13 +150,27 @@ def _per_unit(rows: pd.DataFrame) -> pd.DataFrame:
 
 def nothing_in_common(rows: pd.DataFrame) -> str:
     """Why nothing was pooled: what each study asks."""
-    asked = [
-        f"{study}: {', '.join(sorted({f'{c} ({e})' for c, e in zip(own['comparison'], own['effect_type'])}))}"
-        for study, own in rows.groupby("study", sort=False)
-    ]
+    asked = [f"{study}: {_asked(own)}" for study, own in rows.groupby("study", sort=False)]
     return "no niche, feature and comparison is in two of the tables; contrasts must ask the same in all studies. " + (
         "They ask: " + "; ".join(asked)
     )
+
+
+def _asked(own: pd.DataFrame) -> str:
+    return ", ".join(sorted({f"{c} ({e})" for c, e in zip(own["comparison"], own["effect_type"])}))
+
+
+def tell_pooled(rows: pd.DataFrame, pooled: pd.DataFrame) -> None:
+    """Log how many rows were pooled, and warn of each study that is in none of them: its patients have no say."""
+    shared = rows.merge(pooled[KEYS], on=KEYS)
+    log.info("%d rows pooled, from %d studies", len(pooled), shared["study"].nunique())
+    for study, own in rows.groupby("study", sort=False):
+        alone = len(own) - int((shared["study"] == study).sum())
+        if alone == len(own):
+            message = "%s: nothing of it is pooled, since no other table asks the same of a niche; it asks: %s. "
+            log.warning(message + "The others ask: %s", study, _asked(own), _asked(rows[rows["study"] != study]))
+        elif alone:
+            log.info("%s: %d of its %d rows are in no other table, and are not pooled", study, alone, len(own))
 
 
 def pool(rows: pd.DataFrame) -> pd.DataFrame:
