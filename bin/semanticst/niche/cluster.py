@@ -26,7 +26,7 @@ from semanticst.niche.choose_k import (
 )
 from semanticst.niche.consensus import Consensus, numbered_by_size, vote
 from semanticst.niche.deciding_cells import deciding_cells, mark_deciding_cells
-from semanticst.niche.fit import learn_fit, tell_fit
+from semanticst.niche.fit import learn_fit, tell_fit, tell_small
 from semanticst.niche.left_out import LEFT_OUT, agreement_of, tell_expectation
 from semanticst.niche.mapped_section import report_fit, report_mapping, report_own_fit
 from semanticst.niche.mixture import Mixture
@@ -182,6 +182,7 @@ def cluster_niches(
     tell_fit(of_samples)
     if model is not None or not decided.all():
         tell_expectation(niches.quality)
+        tell_small(of_samples[~of_samples["sample"].isin(own)])
     if model is not None:
         report_mapping(adata, fit, of_samples, niches, model, outdir)
     elif not decided.all():

@@ -21,7 +21,7 @@ from scipy.special import logsumexp
 
 from semanticst.constants import UNS, Context, Obsm, graph_key
 from semanticst.niche.em import Cells, shared_covariance
-from semanticst.niche.fit_of_samples import OUTSIDE, Limits, UsualSamples, cells_by_sample
+from semanticst.niche.fit_of_samples import ENOUGH_CELLS, OUTSIDE, Limits, UsualSamples, cells_by_sample
 from semanticst.niche.mixture import Mixture, MixtureSearch
 from semanticst.niche.representations import Representation, principal_loadings
 
@@ -112,6 +112,18 @@ def tell_fit(samples: pd.DataFrame) -> None:
                         row.sample, row.why)  # fmt: skip
         elif row.why:
             log.warning("%s is to be looked at: %s", row.sample, row.why)
+
+
+def tell_small(samples: pd.DataFrame) -> None:
+    """Warn of mapped samples that are too small to be judged by correlations and Moran's I: that they fit says less."""
+    small = samples.loc[samples["n_cells"] < ENOUGH_CELLS, "sample"].tolist()
+    if small:
+        message = (
+            "%d of %d mapped samples have fewer than %d cells (%s%s): whether names of features or places of cells "
+            "were mixed up cannot be told of them"
+        )
+        others = " and others" if len(small) > 5 else ""
+        log.warning(message, len(small), len(samples), ENOUGH_CELLS, ", ".join(small[:5]), others)
 
 
 def _middle(adata: ad.AnnData) -> Representation:

@@ -164,9 +164,10 @@ def _model(niches: NicheModel, model: dict, outdir: Path) -> None:
         INTEGRATION,
         "Mapped onto a model",
         "Nothing was trained: the samples were mapped onto the niches of an existing model, which is described here. "
-        "Runs with the same checksum have the same niches under the same numbers.",
+        "Runs with the same digest of the niches have the same niches under the same numbers; it is the column "
+        "<code>model_digest</code> of the association tables.",
     )
-    card = model_card(model)
+    card = model_card(model) | {"Niches (digest)": niches.digest()}
     frame = pd.DataFrame({"value": list(card.values())}, index=list(card))
     table(outdir, section, frame, {"value": Column("Value")}, "Model")
 

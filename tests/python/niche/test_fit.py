@@ -11,7 +11,7 @@ from sklearn.neighbors import kneighbors_graph
 
 from semanticst.niche.added import CELLS_OF_A_NICHE
 from semanticst.niche.cluster import cluster_niches
-from semanticst.niche.fit import FitReference, learn_fit, tell_fit
+from semanticst.niche.fit import FitReference, learn_fit, tell_fit, tell_small
 from semanticst.niche.fit_of_samples import OUTSIDE, UsualSamples
 from semanticst.niche.left_out import LEFT_OUT, agreement_of, expectation, tell_expectation
 from semanticst.niche.mapped_section import model_card
@@ -309,6 +309,24 @@ def test_cells_outside_are_clustered_behind_the_models_niches_on_request(mapped)
         np.testing.assert_array_equal(values, model["mixture"][name])
 
 
+def test_small_mapped_samples_are_told_to_be_judged_less(caplog):
+    samples = pd.DataFrame({"sample": [f"s{i}" for i in range(8)], "n_cells": [299] * 6 + [300, 900]})
+    with caplog.at_level("WARNING"):
+        tell_small(samples[6:])
+        assert not caplog.text
+        tell_small(samples)
+    assert "6 of 8 mapped samples have fewer than 300 cells (s0, s1, s2, s3, s4 and others)" in caplog.text
+
+
+def test_a_small_mapped_sample_is_told(mapped, tmp_path, caplog):
+    _, model, _ = mapped
+    new = cohort(section("n", (0, 1, 2), seed=1))
+    new[:200].copy().write_h5ad(tmp_path / "e.h5ad")
+    with caplog.at_level("WARNING"):
+        cluster_niches(tmp_path / "e.h5ad", tmp_path, model=model)
+    assert "1 of 1 mapped samples have fewer than 300 cells (n)" in caplog.text
+
+
 def test_no_additional_niche_of_a_few_cells(mapped, tmp_path, caplog):
     _, model, _ = mapped
     cohort(section("n", (0, 1, 2), seed=1)).write_h5ad(tmp_path / "e.h5ad")
@@ -323,6 +341,10 @@ def test_report_says_which_model_and_what_does_not_fit(mapped):
     texts = {path.name: path.read_text() for path in (folder / "new").glob("mapped_*_mqc.json")}
     assert set(texts) == {f"mapped_{name}_mqc.json" for name in ("model", "fit", "maps", "niches")}
     assert "0123abcd" in texts["mapped_model_mqc.json"]
+    # by this, and not by the checksum of the file, tables of several runs are known to be of one model
+    digests = pd.read_csv(folder / "new" / "niche_member_counts.csv")["model_digest"].unique()
+    assert len(digests) == 1
+    assert digests[0] in texts["mapped_model_mqc.json"]
     assert "1 of 1 samples do not fit the model" in texts["mapped_fit_mqc.json"]
     assert "1 of 1 samples could be judged by 4 of 6 checks only" in texts["mapped_fit_mqc.json"]
     assert all("n<script>1" not in text for text in texts.values())
