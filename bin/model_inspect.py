@@ -14,8 +14,9 @@ from semanticst.cli import EXISTING_FILE, step
 def model_inspect(model, as_json):
     """Say what model.pt is: version, samples, platforms, features, neighbours, niches with their Jaccard index, fit."""
     from semanticst.model.store import load_whole_model
-    from semanticst.niche.mapped_section import model_card, niche_quality
+    from semanticst.niche.mapped_section import curve_of_model, model_card, niche_quality
     from semanticst.niche.niche_model import NicheModel
+    from semanticst.units import percent
 
     stored = load_whole_model(model)
     niches = NicheModel.from_arrays(stored["mixture"])
@@ -29,18 +30,23 @@ def model_inspect(model, as_json):
         limits = dict(zip(names, most, strict=True))
     if as_json:
         rows = quality.reset_index().astype(object).where(quality.reset_index().notna(), None).to_dict("records")
-        click.echo(json.dumps({"model": card, "niches": rows, "fit": limits}, indent=2))
+        curve = [{"k": k, "stability": stability} for k, stability in curve_of_model(niches).items()]
+        click.echo(json.dumps({"model": card, "niches": rows, "curve": curve, "fit": limits}, indent=2))
         return
     width = max(map(len, card))
     for name, value in card.items():
         click.echo(f"{name:<{width}}  {value}")
     click.echo("\nNiches where the model was trained\n" + quality.round(3).to_string())
+    if curve := curve_of_model(niches):
+        click.echo("\nStability of the numbers of niches that were tried")
+        click.echo(", ".join(f"{k}: {stability:.2f}" for k, stability in curve.items()))
     if limits:
         click.echo(
-            f"\nA sample fits with at most {limits['most_outside']:.0%} of its cells outside and a shift of at most "
-            f"{limits['most_shift']:.2f}; variances of its components change by at most {limits['most_change']:.2f}, "
-            f"and\ncorrelations of its features agree with the model's by at least {limits['least_coexpression']:.2f}; "
-            f"exchanging names of features gains at most {limits['most_exchanged']:.3f}.\n"
+            f"\nA sample fits with at most {percent(limits['most_outside'])} of its cells outside and a shift of at "
+            f"most {limits['most_shift']:.2f};\nvariances of its components change by at most "
+            f"{limits['most_change']:.2f}, and correlations of its features agree with\nthe model's by at least "
+            f"{limits['least_coexpression']:.2f}; exchanging names of features gains at most "
+            f"{limits['most_exchanged']:.3f}.\n"
             f"It is to be looked at with a Moran's I below {limits['least_moran']:.3f}."
         )
 

@@ -155,7 +155,15 @@ def niche_quality(niches: NicheModel) -> pd.DataFrame:
     columns = {
         name: niches.quality.get(name, np.full(niches.k, np.nan)) for name in ("n_cells", "stability", "jaccard")
     }
-    return pd.DataFrame(columns, index=pd.RangeIndex(1, niches.k + 1, name="niche"))
+    table = pd.DataFrame(columns, index=pd.RangeIndex(1, niches.k + 1, name="niche"))
+    return table.astype({"n_cells": "Int64"})
+
+
+def curve_of_model(niches: NicheModel) -> dict[float, float]:
+    """Stability of each number of niches that was tried where the model was trained; empty where it was given."""
+    k, stability = (np.atleast_1d(niches.quality.get(f"curve_{name}", np.empty(0))) for name in ("k", "stability"))
+    known: dict[float, float] = {int(n): float(v) for n, v in zip(k, stability) if np.isfinite(v)}
+    return known if len(known) > 1 else {}
 
 
 def _model(niches: NicheModel, model: dict, outdir: Path) -> None:
@@ -173,8 +181,8 @@ def _model(niches: NicheModel, model: dict, outdir: Path) -> None:
 
 
 def _curve(niches: NicheModel, outdir: Path) -> None:
-    k, stability = niches.quality.get("curve_k"), niches.quality.get("curve_stability")
-    if k is None or stability is None or np.isfinite(stability).sum() < 2:
+    drawn = curve_of_model(niches)
+    if not drawn:
         return
     section = Section(
         "mapped_curve",
@@ -182,7 +190,6 @@ def _curve(niches: NicheModel, outdir: Path) -> None:
         "Number of niches of the model",
         f"Stability of the numbers that were tried where the model was trained; it has {niches.k} niches.",
     )
-    drawn: dict[float, float] = {int(n): float(v) for n, v in zip(k, stability) if np.isfinite(v)}
     lines(outdir, section, {"Stability": drawn}, x="Number of niches", y="Stability")
 
 

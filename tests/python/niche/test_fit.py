@@ -14,7 +14,7 @@ from semanticst.niche.cluster import cluster_niches
 from semanticst.niche.fit import FitReference, learn_fit, tell_fit, tell_small
 from semanticst.niche.fit_of_samples import OUTSIDE, UsualSamples
 from semanticst.niche.left_out import LEFT_OUT, agreement_of, expectation, tell_expectation
-from semanticst.niche.mapped_section import model_card
+from semanticst.niche.mapped_section import curve_of_model, model_card, niche_quality
 from semanticst.niche.niche_model import NicheModel
 
 CENTRES = 3 * np.eye(12)[:4]
@@ -349,6 +349,16 @@ def test_report_says_which_model_and_what_does_not_fit(mapped):
     assert "1 of 1 samples could be judged by 4 of 6 checks only" in texts["mapped_fit_mqc.json"]
     assert all("n<script>1" not in text for text in texts.values())
     assert not list(folder.glob("mapped_*"))
+
+
+def test_card_has_whole_cells_and_the_curve_where_there_is_one(mapped):
+    niches = NicheModel.from_arrays(mapped[1]["mixture"])
+    assert niche_quality(niches)["n_cells"].tolist() == [int(n) for n in niches.quality["n_cells"]]
+    assert "." not in niche_quality(niches)["n_cells"].to_string()
+    assert niche_quality(replace(niches, quality={}))["n_cells"].isna().all()
+    tried = {"curve_k": np.array([2.0, 3, 4]), "curve_stability": np.array([0.5, np.nan, 0.25])}
+    assert curve_of_model(replace(niches, quality=tried)) == {2: 0.5, 4: 0.25}
+    assert curve_of_model(niches) == {}
 
 
 def test_model_remembers_how_well_its_niches_were_supported(mapped):
