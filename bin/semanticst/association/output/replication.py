@@ -104,7 +104,8 @@ def write_replication(result: Association, validation: Association | None, reaso
         f"association_{name}_validation",
         ASSOCIATION,
         f"{name}: discovery and validation",
-        f"{said} Features, model and niches were decided on the discovery; the validation was mapped onto them.",
+        f"{said} Features, model and niches were decided on the discovery (before, where the run was given a --model), "
+        "and the validation was mapped onto them.",
     )
     shown = both[both["family"] != PAIRWISE] if (both["family"] != PAIRWISE).any() else both
     frame = pd.DataFrame(index=pd.Index([_row_name(row, shown) for _, row in shown.iterrows()]))
