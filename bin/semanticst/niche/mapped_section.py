@@ -171,9 +171,11 @@ def _model(niches: NicheModel, model: dict, outdir: Path) -> None:
         "mapped_model",
         INTEGRATION,
         "Mapped onto a model",
-        "Nothing was trained: the samples were mapped onto the niches of an existing model, which is described here. "
-        "Runs with the same digest of the niches have the same niches under the same numbers; it is the column "
-        "<code>model_digest</code> of the association tables.",
+        emphasised(
+            "Nothing was trained: the samples were mapped onto the niches of an existing model, which is described "
+            "here. Runs with the same digest of the niches have the same niches under the same numbers; it is the "
+            "column <code>model_digest</code> of the association tables."
+        ),
     )
     card = model_card(model) | {"Niches (digest)": niches.digest()}
     frame = pd.DataFrame({"value": list(card.values())}, index=list(card))
@@ -229,16 +231,7 @@ def _samples(of_samples: pd.DataFrame, niches: NicheModel, outdir: Path) -> None
         "mapped_fit",
         INTEGRATION,
         "Fit to the model",
-        f"{said} The fit of a cell is the proportion of the model's own cells whose neighbourhood is less usual: below "
-        f"{OUTSIDE:g} it counts as outside. A sample fits with at most {percent(limits.outside)} of its cells outside, "
-        f"moved by batch correction by at most {limits.shift:.2f} of the spread of the model's cells, with variances "
-        f"of the components that change by at most {limits.change:.2f} (mean of |log ratio|), and with correlations "
-        f"between features that correlate with the model's by at least {limits.coexpression:.2f}; where features look "
-        "as under the names of others, exchanging these gains Fisher's z of its rows at most "
-        f"{limits.exchanged:.3f}. Moran's I below "
-        f"{limits.moran:.3f} is a reason to look at it: its cells lie as at random. The latter three are judged from "
-        f"{ENOUGH_CELLS} cells on, names not of cell types or panels of a few features. {_fewer(of_samples)} "
-        f"{_expected(niches)}",
+        emphasised(f"{{said}} {_rule(limits)} {_fewer(of_samples)} {_expected(niches)}", said=said),
     )
     frame = of_samples.set_index("sample")
     frame["verdict"] = np.where(frame["fits"], np.where(frame["why"] == "", "fits", "look at it"), "does not fit")
@@ -266,6 +259,21 @@ def _samples(of_samples: pd.DataFrame, niches: NicheModel, outdir: Path) -> None
         "why": Column("Why", "What is beyond a limit, or to be looked at"),
     }
     table(outdir, section, frame, columns)
+
+
+def _rule(limits: Limits) -> str:
+    """By what a sample is judged, with the limits of this model."""
+    return (
+        "The fit of a cell is the proportion of the model's own cells whose neighbourhood is less usual: below "
+        f"{OUTSIDE:g} it counts as outside. A sample fits with at most {percent(limits.outside)} of its cells outside, "
+        f"moved by batch correction by at most {limits.shift:.2f} of the spread of the model's cells, with variances "
+        f"of the components that change by at most {limits.change:.2f} (mean of |log ratio|), and with correlations "
+        f"between features that correlate with the model's by at least {limits.coexpression:.2f}; where features look "
+        "as under the names of others, exchanging these gains Fisher's z of its rows at most "
+        f"{limits.exchanged:.3f}. Moran's I below {limits.moran:.3f} is a reason to look at it: its cells lie as at "
+        f"random. The latter three are judged from {ENOUGH_CELLS} cells on, names not of cell types or panels of a few "
+        "features."
+    )
 
 
 def _expected(niches: NicheModel) -> str:

@@ -348,6 +348,10 @@ def test_report_says_which_model_and_what_does_not_fit(mapped):
     assert "1 of 1 samples do not fit the model" in texts["mapped_fit_mqc.json"]
     assert "1 of 1 samples could be judged by 4 of 6 checks only" in texts["mapped_fit_mqc.json"]
     assert all("n<script>1" not in text for text in texts.values())
+    assert "n&lt;script&gt;1" in texts["mapped_fit_mqc.json"]
+    # words of the pipeline are bold, and not shown with their tags
+    assert "<b>The model&#x27;s own samples" in texts["mapped_fit_mqc.json"]
+    assert "<code>model_digest</code>" in texts["mapped_model_mqc.json"]
     assert not list(folder.glob("mapped_*"))
 
 
