@@ -15,7 +15,14 @@ from semanticst.errors import BadInput, Problem
 from semanticst.niche.added import AddedNiches, add_niches
 from semanticst.niche.alternatives import alternative_clusterings, alternative_counts
 from semanticst.niche.base_clusterings import assign_parts, base_clustering_counts, fit_base_clusterings
-from semanticst.niche.bootstrap import Bootstraps, bootstrap_niches, stability_table
+from semanticst.niche.bootstrap import (
+    LEFT_OUT,
+    Bootstraps,
+    agreement_of,
+    bootstrap_niches,
+    stability_table,
+    tell_expectation,
+)
 from semanticst.niche.choose_k import (
     about_as_stable,
     choose_number,
@@ -27,7 +34,6 @@ from semanticst.niche.choose_k import (
 from semanticst.niche.consensus import Consensus, numbered_by_size, vote
 from semanticst.niche.deciding_cells import deciding_cells, mark_deciding_cells
 from semanticst.niche.fit import learn_fit, tell_fit, tell_small
-from semanticst.niche.left_out import LEFT_OUT, agreement_of, tell_expectation
 from semanticst.niche.mapped_section import report_fit, report_mapping, report_own_fit
 from semanticst.niche.mixture import Mixture
 from semanticst.niche.neighbourhood_spread import add_spread

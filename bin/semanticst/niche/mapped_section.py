@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from semanticst.constants import QUALITY, UNS, Context, Obs, Obsm, graph_key, has_network
 from semanticst.graph.contexts import cells_averaged
 from semanticst.mqc.multiqc import INTEGRATION, NICHES, Column, Section, emphasised, gallery, lines, table
+from semanticst.niche.bootstrap import LEFT_OUT, expectation
 from semanticst.niche.fit_of_samples import ENOUGH_CELLS, OUTSIDE, Limits
-from semanticst.niche.left_out import LEFT_OUT, expectation
 from semanticst.niche.niche_model import NicheModel
 from semanticst.niche.representations import is_reference
 from semanticst.plotting.palette import niche_name

@@ -10,10 +10,10 @@ from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import kneighbors_graph
 
 from semanticst.niche.added import CELLS_OF_A_NICHE
+from semanticst.niche.bootstrap import LEFT_OUT, agreement_of, expectation, tell_expectation
 from semanticst.niche.cluster import cluster_niches
 from semanticst.niche.fit import FitReference, learn_fit, tell_fit, tell_small
 from semanticst.niche.fit_of_samples import OUTSIDE, UsualSamples
-from semanticst.niche.left_out import LEFT_OUT, agreement_of, expectation, tell_expectation
 from semanticst.niche.mapped_section import curve_of_model, model_card, niche_quality
 from semanticst.niche.niche_model import NicheModel
 
