@@ -99,7 +99,8 @@ def gathers_in(cells: pd.DataFrame, fit: np.ndarray) -> tuple[str, str]:
     if not others["size"] or of_batch.nunique() < 2 or share <= OUTSIDE or share < TIMES_AS_MANY * other:
         return "", ""
     return str(most), (
-        f" They gather in batch {{batch}} ({percent(share)} of its cells, {percent(other)} of all others): that speaks "
+        " They gather in batch {batch} "
+        f"({percent(share)} of its cells, {percent(other)} of all others): that speaks "
         "of the batch, its depth or its preparation, rather than of tissue."
     )
 
@@ -231,7 +232,7 @@ def _samples(of_samples: pd.DataFrame, niches: NicheModel, outdir: Path) -> None
         "mapped_fit",
         INTEGRATION,
         "Fit to the model",
-        emphasised(f"{{said}} {_rule(limits)} {_fewer(of_samples)} {_expected(niches)}", said=said),
+        emphasised(" ".join(["{said}", _rule(limits), _fewer(of_samples), _expected(niches)]), said=said),
     )
     frame = of_samples.set_index("sample")
     frame["verdict"] = np.where(frame["fits"], np.where(frame["why"] == "", "fits", "look at it"), "does not fit")
