@@ -53,7 +53,7 @@ def write_niche_sections(
         attention_section(outdir, tables["niche_scores"], names, cohort.over_all)
 
 
-def _agreement(outdir: Path, table: pd.DataFrame, over: str) -> None:
+def _agreement(outdir: Path, table: pd.DataFrame, over: str = "") -> None:
     n_patients, n_sections = int(table["n_patients"].iloc[0]), int(table["n_sections"].iloc[0])
     low = table.loc[table["icc"] < LOW_AGREEMENT, "niche"]
     text = (
@@ -186,7 +186,7 @@ def advice(overview: pd.DataFrame, mapped: bool = False) -> str:
     return f" <b>Do not interpret {which}: other patients may not show {again} again. Try fewer niches (--niche_k).</b>"
 
 
-def _composition(outdir: Path, counts: pd.DataFrame, over: str) -> None:
+def _composition(outdir: Path, counts: pd.DataFrame, over: str = "") -> None:
     names = [niche_name(niche) for niche in counts["niche"].unique()]
     cells = counts.pivot_table(index="sample", columns="niche", values="n_cells", aggfunc="sum")
     cells.columns = names

@@ -230,4 +230,4 @@ def test_what_is_told_of_own_new_and_changed_samples_is_counted(trained, tmp_pat
     monkeypatch.setattr(fit_told, "train", of_two)
     text = fit_told.told_table(units, 2, 2, 0, tmp_path)
     assert asked == 2 * list(fit_told.CASES)
-    assert text.splitlines()[-1] == "| 2 | 0 of 4 | 0 of 2 | 2 of 2 | 2 of 2 (2 refused) | 2 of 2 | 2 of 2 |"
+    assert text.splitlines()[-1] == "| 2 | 0 of 4 | 0 of 2 | 2 of 2 | 2 of 2 | 2 of 2 (2 refused) | 2 of 2 | 2 of 2 |"

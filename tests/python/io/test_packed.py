@@ -12,7 +12,7 @@ import pytest
 from helpers import make_sample
 from semanticst.constants import UNS
 from semanticst.io.ingest import ingest_sample
-from semanticst.io.readers import ReadError, Wanted, packed, reader_for, tabular, unpacking_limit
+from semanticst.io.readers import ReadError, Wanted, packed, reader_for, table_layout, unpacking_limit
 from semanticst.io.readers.matrix_market import read_matrix_market
 from semanticst.io.regions.outlines import read_outlines
 from vendor_helpers import make_truth, write_cosmx, write_pair, write_spatialdata
@@ -210,7 +210,7 @@ def test_what_is_packed_twice_is_told(tmp_path):
 
 
 def test_a_line_without_end_is_no_table(tmp_path, monkeypatch):
-    monkeypatch.setattr(tabular, "LONGEST", 1000)
+    monkeypatch.setattr(table_layout, "LONGEST", 1000)
     (tmp_path / "cells.csv").write_text("1," * 1000)
     with pytest.raises(ReadError, match=r"cells.csv: a line is longer than 1,000 characters"):
         read(tmp_path / "cells.csv")
