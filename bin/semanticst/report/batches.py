@@ -23,8 +23,7 @@ def batch_table(qc: pd.DataFrame, records: Sequence[dict]) -> pd.DataFrame:
     continuous variable there is the median over patients, with the range. A contrast of more than `MOST_LEVELS` levels
     has none. Index: batch; columns samples, patients, ``{contrast}: {level}``. Empty with one batch.
     """
-    used = qc[~qc["status"].isin(["fail", "excluded"])]
-    used = used[used["batch"].notna() & (used["batch"] != "")]
+    used = _in_batches(qc)
     by_batch = used.groupby("batch", sort=True)
     if len(by_batch) < 2:
         return pd.DataFrame()
@@ -47,6 +46,12 @@ def batch_table(qc: pd.DataFrame, records: Sequence[dict]) -> pd.DataFrame:
     return table
 
 
+def _in_batches(qc: pd.DataFrame) -> pd.DataFrame:
+    """Rows of ``qc.csv`` of samples that are used and have a batch."""
+    used = qc[~qc["status"].isin(["fail", "excluded"])]
+    return used[used["batch"].notna() & (used["batch"] != "")]
+
+
 def _medians(known: pd.DataFrame) -> pd.Series:
     """``61 (45 to 72)`` by batch, over its patients. known : columns batch, patient and value."""
     by_patient = known.groupby(["batch", "patient"])["value"].mean()
@@ -58,8 +63,7 @@ def _medians(known: pd.DataFrame) -> pd.Series:
 
 def several_batches(qc: pd.DataFrame) -> str:
     """Why the patients of the batches are more than all patients; empty where each has samples in one batch."""
-    used = qc[~qc["status"].isin(["fail", "excluded"])]
-    of = used[used["batch"].notna() & (used["batch"] != "")].groupby("patient")["batch"].nunique()
+    of = _in_batches(qc).groupby("patient")["batch"].nunique()
     several = int((of > 1).sum())
     if not several:
         return ""
@@ -76,8 +80,7 @@ def own_batches(qc: pd.DataFrame, corrected: bool = True, mapped: bool = False) 
     corrected : whether batches are corrected for. mapped : whether the samples are mapped onto a model, whose
     correction cannot be switched off.
     """
-    used = qc[~qc["status"].isin(["fail", "excluded"])]
-    used = used[used["batch"].notna() & (used["batch"] != "")]
+    used = _in_batches(qc)
     in_batch = used.groupby("batch")["patient"].nunique()
     alone = used.loc[used["batch"].map(in_batch) == 1, "patient"].nunique()
     if len(in_batch) < 2 or alone < max(2, NEARLY_ALL * used["patient"].nunique()):
