@@ -15,6 +15,7 @@ from semanticst.mqc.multiqc import INTEGRATION, Column, Html, Section
 from semanticst.plotting.palette import niche_colour, niche_marker, niche_name
 from semanticst.plotting.section_axes import save_small
 from semanticst.plotting.style import FAINT, INK, STYLE, new_figure
+from semanticst.units import percent
 
 MOST_NAMED = 12
 """Values of a label that have a legend; niches have one, however many they are."""
@@ -28,10 +29,10 @@ _STAGES = {"before": "before correction", "after": "after correction"}
 FAR_BELOW, NEARLY_ALL = 0.5, 0.9
 """Of the mixing that composition allows: below the first cells still lie apart, from the second on they are mixed."""
 _HOW_TO_READ = (
-    f"Mixing reached = (LISI - 1) / (LISI <i>by composition</i> - 1): from {NEARLY_ALL:.0%} on batches mix as their "
-    f"tissue allows, below {FAR_BELOW:.0%} is far below it. LISI is iLISI of batches, cLISI of cell types; cell types "
-    "should lie apart, LISI near 1, and a correction should not change that."
-).replace("%", " %")
+    f"Mixing reached = (LISI - 1) / (LISI <i>by composition</i> - 1): from {percent(NEARLY_ALL)} on batches mix as "
+    f"their tissue allows, below {percent(FAR_BELOW)} is far below it. LISI is iLISI of batches, cLISI of cell types; "
+    "cell types should lie apart, LISI near 1, and a correction should not change that."
+)
 
 
 def map_section(outdir: Path, table: pd.DataFrame, n_cells: int) -> None:
@@ -178,10 +179,10 @@ def mixing_sentence(table: pd.DataFrame) -> str:
     beyond = " They still lie apart: a niche may be of some of them rather than of tissue." if share < FAR_BELOW else ""
     before = ""
     if len(rows) > 1:
-        before = f"; before the correction {rows.loc['before', 'reached']:.0%}"
+        before = f"; before the correction {percent(rows.loc['before', 'reached'])}"
     numbers = (
         f"LISI {row['lisi']:.2f} of {row['n_values']:.0f} {many}, {row['lisi_expected']:.2f} by composition, which "
-        f"is {share:.0%} of what could be reached{before}"
-    ).replace("%", " %")
+        f"is {percent(share)} of what could be reached{before}"
+    )
     corrected = "After the correction" if len(rows) > 1 else "Without a batch correction"
     return f"{head}{corrected} {many} mix {word} composition allows ({numbers}).{beyond}"
