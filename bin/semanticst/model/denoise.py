@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anndata as ad
 import numpy as np
@@ -12,10 +13,12 @@ from semanticst import __version__
 from semanticst.constants import UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.features.basis import Basis
-from semanticst.model.kinds import Network
 from semanticst.model.store import load_network
 from semanticst.progress import progress
 from semanticst.writing import write_h5ad
+
+if TYPE_CHECKING:
+    from semanticst.model.kinds import Network
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +26,7 @@ KEPT_OBS = [Obs.SAMPLE, Obs.PATIENT, Obs.BATCH, Obs.CELL_ID]
 
 
 @torch.no_grad()
-def denoise_cells(network: Network, basis: Basis, fused: np.ndarray, batch: int | None) -> np.ndarray:
+def denoise_cells(network: "Network", basis: Basis, fused: np.ndarray, batch: int | None) -> np.ndarray:
     """Denoised values of the features of ``basis``, float32 (n, G), of cells given by ``fused`` (n, latent).
 
     The decoder gives principal components (it was trained on these, not on features), which go back through the

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anndata as ad
 import numpy as np
@@ -10,11 +11,13 @@ import torch
 
 from semanticst.constants import GRAPH_SETTINGS, UNS, VALIDATION, Context, Obs, Obsm, TrainMode, graph_key
 from semanticst.errors import BadInput, Problem
-from semanticst.model.kinds import Network
 from semanticst.model.sample_graphs import SampleGraphs
 from semanticst.model.tiles import collate, split_tiles, with_halo
 from semanticst.progress import progress
 from semanticst.writing import write_h5ad
+
+if TYPE_CHECKING:
+    from semanticst.model.kinds import Network
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +27,7 @@ WHOLE_CELLS = 100_000
 
 @torch.no_grad()
 def embed_sample(
-    network: Network,
+    network: "Network",
     sample: SampleGraphs,
     device: torch.device,
     max_cells: int = WHOLE_CELLS,
@@ -41,7 +44,7 @@ def embed_sample(
     return fused, scores
 
 
-def embed_cohort(network: Network | None, paths: Sequence[Path], device: torch.device, out: Path) -> None:
+def embed_cohort(network: "Network | None", paths: Sequence[Path], device: torch.device, out: Path) -> None:
     """Embed the samples in ``paths`` (``{sample}.graphs.h5ad``, in the order given); write one table of all cells.
 
     Without a network the table has neither embedding nor semantic scores.
@@ -75,7 +78,7 @@ def embed_cohort(network: Network | None, paths: Sequence[Path], device: torch.d
     log.info("%d cells of %d samples %s", cohort.n_obs, len(parts), width)
 
 
-def _of_network(network: Network | None) -> dict:
+def _of_network(network: "Network | None") -> dict:
     if network is None:
         return {"train_mode": str(TrainMode.NONE)}
     return {

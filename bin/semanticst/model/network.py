@@ -6,7 +6,6 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from torch_geometric.nn import MLP
 
 from semanticst.constants import CONTEXTS, Context, TrainMode
 from semanticst.model.edges import EdgeSet
@@ -52,13 +51,34 @@ class NetworkShape:
         return {c: LAYERS[Context(c)] for c in self.contexts}
 
 
+class MLP(nn.Module):
+    """Linear layers with ReLU between them: W_2 relu(W_1 x + b_1) + b_2 for three ``widths``.
+
+    Weights, their names and what a seed draws are those of ``torch_geometric.nn.MLP`` without norm (a test compares),
+    whose import costs 2 s and 200 MB in every task of the network.
+    """
+
+    def __init__(self, *widths: int):
+        super().__init__()
+        layers = [nn.Linear(a, b) for a, b in zip(widths, widths[1:])]
+        for layer in layers:
+            layer.reset_parameters()  # a second draw, as there: a seed gives the networks that it gave before
+        self.lins = nn.ModuleList(layers)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """``x`` (m, first width) -> (m, last width)."""
+        for layer in self.lins[:-1]:
+            x = torch.relu(layer(x))
+        return self.lins[-1](x)
+
+
 class EdgeScorer(nn.Module):
     """Learned weight of an edge, in (0, 1) and symmetric: g_ij = sigmoid(MLP[|h_i - h_j|, h_i * h_j]), h = x W."""
 
     def __init__(self, n_input: int, n_hidden: int = 16):
         super().__init__()
         self.project = nn.Linear(n_input, n_hidden, bias=False)
-        self.score = MLP([2 * n_hidden, n_hidden, 1], norm=None)
+        self.score = MLP(2 * n_hidden, n_hidden, 1)
 
     def forward(self, x: torch.Tensor, edges: EdgeSet) -> torch.Tensor:
         """``x`` (m, p) -> weights (e,) in the order of the edges; both directions of a pair get the same."""
@@ -145,7 +165,7 @@ class SemanticNetwork(nn.Module):
         # the batch enters the decoder only: what is explained there need not be in the embedding
         self.batch_shift = nn.Embedding(max(shape.n_batches, 1), shape.n_latent)
         nn.init.zeros_(self.batch_shift.weight)
-        self.decoder = MLP([shape.n_latent, shape.n_hidden, shape.n_output], norm=None)
+        self.decoder = MLP(shape.n_latent, shape.n_hidden, shape.n_output)
         self.communities = nn.Linear(shape.n_latent, shape.n_communities)
 
     @classmethod

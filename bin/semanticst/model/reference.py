@@ -32,6 +32,7 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import nn
+from torch_geometric.nn import GCNConv
 
 from semanticst.constants import UNS, Obs, Obsm, TrainMode
 from semanticst.graph.neighbours import nearest_in_space, symmetric_adjacency
@@ -112,26 +113,16 @@ def read_reference(path: Path) -> SampleGraphs:
     )
 
 
-class Convolution(nn.Module):
-    """Y = D^-1/2 (G + l I) D^-1/2 X W + b, with D the row sums of G + l I (Kipf & Welling 2017)."""
-
-    def __init__(self, n_in: int, n_out: int):
-        super().__init__()
-        self.weight = nn.Linear(n_in, n_out, bias=False)
-        nn.init.xavier_uniform_(self.weight.weight)
-        self.bias = nn.Parameter(torch.zeros(n_out))
-
-    def forward(self, x: torch.Tensor, edges: EdgeSet, g: torch.Tensor, loop: float = 1.0) -> torch.Tensor:
-        """``x`` (m, n_in), ``g`` (e,) symmetric weights -> (m, n_out)."""
-        return spread(self.weight(x), edges, g, loop) + self.bias
+def convolution(n_in: int, n_out: int) -> GCNConv:
+    """Y = D^-1/2 A D^-1/2 X W + b, with D the row sums of A (Kipf & Welling 2017), called with ``with_loops(...)``."""
+    return GCNConv(n_in, n_out, add_self_loops=False)  # those it would add weigh 1 or 2
 
 
-def spread(H: torch.Tensor, edges: EdgeSet, g: torch.Tensor, loop: float) -> torch.Tensor:
-    """D^-1/2 (G + l I) D^-1/2 H, (m, width)."""
-    degree = edges.sum_by_cell(g) + loop
-    root = degree.rsqrt()
-    weights = g * root.index_select(0, edges.source) * root.index_select(0, edges.destination)
-    return edges.propagate(weights, H) + (loop / degree)[:, None] * H
+def with_loops(edges: EdgeSet, g: torch.Tensor, loop: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """A = G + ``loop`` I as GCNConv takes it: cells (2, e + m) int64 and weights (e + m,), of symmetric ``g`` (e,)."""
+    cells = torch.arange(edges.n_cells, device=g.device)
+    ends = torch.stack([torch.cat([edges.source, cells]), torch.cat([edges.destination, cells])])
+    return ends, torch.cat([g, g.new_full((edges.n_cells,), loop)])
 
 
 class GraphLearner(nn.Module):
@@ -148,7 +139,7 @@ class GraphLearner(nn.Module):
         self.first = nn.Linear(2 * WIDTH, 2 * GRAPHS)
         self.second = nn.Parameter(torch.empty(GRAPHS, 2))
         self.offset = nn.Parameter(torch.zeros(GRAPHS))
-        self.layers = nn.ModuleList([Convolution(WIDTH, WIDTH), Convolution(WIDTH, WIDTH)])
+        self.layers = nn.ModuleList([convolution(WIDTH, WIDTH), convolution(WIDTH, WIDTH)])
         self.describe = nn.Linear(WIDTH, WIDTH)
         nn.init.xavier_uniform_(self.project.weight)
         nn.init.zeros_(self.first.bias)
@@ -175,9 +166,9 @@ class GraphLearner(nn.Module):
         g = self.scores(h, edges)
         parts = []
         for weights in g:
-            z = h
+            z, graph = h, with_loops(edges, weights, 1.0)
             for layer in self.layers:
-                z = torch.relu(layer(z, edges, weights))
+                z = torch.relu(layer(z, *graph))
             parts.append(z)
         return g, torch.stack(parts)
 
@@ -200,9 +191,10 @@ class ReferenceNetwork(nn.Module):
         self.shape = shape
         self.register_buffer("input_scale", torch.ones(()))
         self.learner = GraphLearner(shape.n_input)
-        self.encoder = Convolution(shape.n_input, LATENT)
+        self.encoder = convolution(shape.n_input, LATENT)
         self.attention = Attention(LATENT, GRAPHS)
-        self.decoder = Convolution(LATENT, shape.n_input)
+        self.decoder = convolution(LATENT, shape.n_input)
+        self.register_load_state_dict_pre_hook(_with_names_of_today)
 
     @classmethod
     def from_stored(cls, shape: dict) -> "ReferenceNetwork":
@@ -219,10 +211,9 @@ class ReferenceNetwork(nn.Module):
     def forward(self, x: torch.Tensor, edges: EdgeSet) -> tuple[torch.Tensor, ...]:
         """Scaled ``x`` (m, p) -> Xhat (m, p), a (m, K), z (K, m, 64), Z (m, 64), g (K, e)."""
         g = self.graphs(x, edges)
-        H = self.encoder.weight(x)
-        z = torch.stack([torch.relu(spread(H, edges, weights, LOOP) + self.encoder.bias) for weights in g])
+        z = torch.stack([torch.relu(self.encoder(x, *with_loops(edges, weights, LOOP))) for weights in g])
         Z, a = self.attention(z)
-        return self.decoder(Z, edges, torch.ones_like(g[0])), a, z, Z, g
+        return self.decoder(Z, *with_loops(edges, torch.ones_like(g[0]), 1.0)), a, z, Z, g
 
     def embed(self, x: torch.Tensor, edges: dict[str, EdgeSet]):
         """Reconstructed components (m, p) in the units of ``x``, semantic scores (m, K), embeddings, graphs."""
@@ -232,6 +223,12 @@ class ReferenceNetwork(nn.Module):
     def decode(self, fused: torch.Tensor, batch: int | None) -> torch.Tensor:
         """Components (m, p) of embedded cells: the embedding is the reconstruction, and there is no batch term."""
         return fused
+
+
+def _with_names_of_today(_network: ReferenceNetwork, weights: dict[str, torch.Tensor], *_others: object) -> None:
+    """Rename in place what models call otherwise that were stored before the layers were those of PyTorch Geometric."""
+    for name in [n for n in weights if n.endswith(".weight.weight")]:
+        weights[name.replace(".weight.weight", ".lin.weight")] = weights.pop(name)
 
 
 def descriptor_loss(d: torch.Tensor) -> torch.Tensor:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import pandas as pd
@@ -12,14 +13,16 @@ import pandas as pd
 from semanticst.constants import VALIDATION, TrainMode, has_network
 from semanticst.errors import BadInput, Problem
 from semanticst.model.embed import embed_cohort
-from semanticst.model.kinds import Network
 from semanticst.model.network import known_contexts
-from semanticst.model.reference import ReferenceSettings, read_reference, train_reference
 from semanticst.model.sample_graphs import SampleGraphs, read_graphs, sorted_by_sample, study_part
 from semanticst.model.store import load_model, load_network, save_network
 from semanticst.model.train import TrainSettings, choose_device, train_network
 from semanticst.mqc.multiqc import INTEGRATION, Section, emphasised, lines
 from semanticst.writing import write_json, write_table
+
+if TYPE_CHECKING:  # layers that only the reference mode needs take 2 s to import
+    from semanticst.model.kinds import Network
+    from semanticst.model.reference import ReferenceSettings
 
 log = logging.getLogger(__name__)
 
@@ -53,18 +56,17 @@ def run_training(
         where = choose_device(device)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    if mode == TrainMode.REFERENCE:
-        used: ReferenceSettings | TrainSettings = _reference_settings(settings | {"contexts": chosen})
-        read: Callable[[Path], SampleGraphs] = read_reference
-    else:
-        used = TrainSettings(contexts=chosen, **settings)
-        read = partial(read_graphs, contexts=chosen)
-    samples = [read(path) for path in sorted_by_sample(paths) if study_part(path) != VALIDATION]
-    _same_width(samples)
+    used: ReferenceSettings | TrainSettings
     network: Network
-    if isinstance(used, ReferenceSettings):
+    if mode == TrainMode.REFERENCE:
+        from semanticst.model.reference import read_reference, train_reference
+
+        used = _reference_settings(settings | {"contexts": chosen})
+        samples = _read(paths, read_reference)
         network, batches, history = train_reference(samples, used, where)
     else:
+        used = TrainSettings(contexts=chosen, **settings)
+        samples = _read(paths, partial(read_graphs, contexts=chosen))
         network, batches, history = train_network(samples, used, where)
     save_network(outdir / "network.pt", network, batches, used.as_dict())
     write_table(outdir / "training.csv", history)
@@ -98,6 +100,13 @@ def run_embedding(paths: Sequence[Path], network: Path | None, outdir: Path, *, 
     embed_cohort(trained, sorted_by_sample(paths), where, outdir / "cohort.embedding.h5ad")
 
 
+def _read(paths: Sequence[Path], read: Callable[[Path], SampleGraphs]) -> list[SampleGraphs]:
+    """The samples that a network is trained on: all but those kept for validation."""
+    samples = [read(path) for path in sorted_by_sample(paths) if study_part(path) != VALIDATION]
+    _same_width(samples)
+    return samples
+
+
 def _same_width(samples: Sequence[SampleGraphs]) -> None:
     widths = {s.sample: s.x.shape[1] for s in samples}
     if len(set(widths.values())) > 1:
@@ -106,8 +115,10 @@ def _same_width(samples: Sequence[SampleGraphs]) -> None:
         )
 
 
-def _reference_settings(given: dict) -> ReferenceSettings:
+def _reference_settings(given: dict) -> "ReferenceSettings":
     """The settings that the reference mode takes; says which others were set in vain."""
+    from semanticst.model.reference import ReferenceSettings
+
     known, usual = {f.name for f in fields(ReferenceSettings)} - {"learning_rate"}, asdict(TrainSettings())
     ignored = [name for name, value in given.items() if name not in known and value != usual.get(name)]
     if ignored:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
-from torch_geometric.nn import SimpleConv
+import torch_geometric.nn as peers
 
 from model_helpers import write_graphs
 from semanticst.constants import CONTEXTS
@@ -22,7 +22,7 @@ from semanticst.model.losses import (
     reconstruction_loss,
 )
 from semanticst.model.matches import matched_cells
-from semanticst.model.network import EdgeScorer, NetworkShape, build_network, known_contexts
+from semanticst.model.network import MLP, EdgeScorer, NetworkShape, build_network, known_contexts
 from semanticst.model.sample_graphs import read_graphs, sorted_by_sample
 from semanticst.model.store import FORMAT, load_model, load_network, save_model, save_network
 from semanticst.model.tiles import TileLoader, collate, split_tiles, with_halo
@@ -53,8 +53,23 @@ def random_graph(m=30, seed=0):
 def test_propagation_is_that_of_message_passing():
     edges = EdgeSet.of(random_graph())
     weights, H = torch.rand(len(edges.source)), torch.randn(30, 7)
-    expected = SimpleConv(aggr="sum")(H, torch.stack([edges.source, edges.destination]), weights)
+    expected = peers.SimpleConv(aggr="sum")(H, torch.stack([edges.source, edges.destination]), weights)
     torch.testing.assert_close(edges.propagate(weights, H), expected)
+
+
+@pytest.mark.parametrize("widths", [(32, 16, 1), (32, 64, 100), (7, 5, 4, 3)], ids=str)
+def test_perceptron_is_that_of_torch_geometric(widths):
+    torch.manual_seed(4)
+    peer = peers.MLP(list(widths), norm=None)
+    next_of_peer = torch.rand(3)
+    torch.manual_seed(4)
+    own = MLP(*widths)
+    # what is drawn after it, too: one seed gives one network, whichever of them draws
+    assert torch.equal(torch.rand(3), next_of_peer)
+    assert list(own.state_dict()) == list(peer.state_dict())
+    assert all(torch.equal(a, b) for a, b in zip(own.state_dict().values(), peer.state_dict().values()))
+    x = torch.randn(20, widths[0])
+    assert torch.equal(own(x), peer(x))
 
 
 def test_gradients_of_propagation_are_right():

@@ -16,17 +16,17 @@ from semanticst.model.network import SemanticNetwork
 from semanticst.model.reference import (
     LOOP,
     NEAREST,
-    Convolution,
     GraphLearner,
     ReferenceNetwork,
     ReferenceSettings,
+    convolution,
     descriptor_loss,
     graph_losses,
     log_mincut_loss,
     read_reference,
     similarity_loss,
-    spread,
     train_reference,
+    with_loops,
 )
 from semanticst.model.run import run_embedding, run_training
 from semanticst.model.store import load_network, save_network
@@ -123,14 +123,27 @@ def test_scores_are_those_of_the_mlp_on_both_orders():
 @pytest.mark.parametrize("loop", [LOOP, 1.0])
 def test_convolution_is_the_dense_one(loop):
     edges = EdgeSet.of(random_graph())
-    g, A = weighted(edges)
-    x, layer = torch.randn(30, 5), Convolution(5, 3)
+    per_pair = torch.rand(edges.pairs.shape[1], requires_grad=True)
+    g = per_pair[edges.pair_of_edge]
+    x, layer = torch.randn(30, 5), convolution(5, 3)
     torch.nn.init.normal_(layer.bias)
-    A = A + loop * torch.eye(30)
+    A = edges.matrix(g).to_dense() + loop * torch.eye(30)
     root = torch.diag(A.sum(1) ** -0.5)
-    expected = root @ A @ root @ x @ layer.weight.weight.T + layer.bias
-    torch.testing.assert_close(layer(x, edges, g, loop), expected)
-    torch.testing.assert_close(spread(x, edges, g, loop), root @ A @ root @ x)
+    expected = root @ A @ root @ x @ layer.lin.weight.T + layer.bias
+    found = layer(x, *with_loops(edges, g, loop))
+    torch.testing.assert_close(found, expected)
+    # the graphs are learned through it
+    (gradient,) = torch.autograd.grad(found.pow(2).sum(), per_pair, retain_graph=True)
+    torch.testing.assert_close(gradient, torch.autograd.grad(expected.pow(2).sum(), per_pair)[0])
+
+
+def test_models_stored_with_earlier_names_are_read(trained, samples):
+    network = trained[0]
+    earlier = {name.replace(".lin.weight", ".weight.weight"): w for name, w in network.state_dict().items()}
+    assert "encoder.weight.weight" in earlier
+    state = {"mode": "reference", "shape": network.shape.as_dict(), "weights": earlier}
+    x = embed_sample(network_of(state), samples[0], CPU)[0]
+    np.testing.assert_array_equal(x, embed_sample(network, samples[0], CPU)[0])
 
 
 def test_mincut_is_the_dense_formula_on_the_inner_cells():
