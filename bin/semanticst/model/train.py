@@ -5,7 +5,6 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -25,6 +24,7 @@ from semanticst.model.losses import (
 )
 from semanticst.model.matches import NO_MATCHES, matched_cells
 from semanticst.model.network import NetworkShape, Output, SemanticNetwork, build_network
+from semanticst.model.optimiser import AdamW
 from semanticst.model.sample_graphs import SampleGraphs
 from semanticst.model.tiles import Batch, TileLoader
 from semanticst.progress import Progress
@@ -80,7 +80,8 @@ def train_network(
     Where ``settings.networks`` are several, they are trained one after the other from different weights and returned
     as an ensemble; the history is their mean.
     """
-    torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
+    # the other function for it, use_deterministic_algorithms, imports the compiler
+    torch.set_deterministic_debug_mode("warn" if device.type == "cuda" else "error")
     # else every tensor is filled before it is written: an eighth of the time, for memory that nothing reads
     setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010 (unknown to mypy)
     batch_index = {b: i for i, b in enumerate(sorted({s.batch for s in samples}))}
@@ -138,17 +139,16 @@ def _train_one(
     network: SemanticNetwork, loader: TileLoader, settings: TrainSettings, device: torch.device
 ) -> pd.DataFrame:
     """Train ``network`` in place; the terms of the loss, a row per step."""
-    optimizer = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(rate_share, steps=settings.steps))
+    optimiser = AdamW(network.parameters(), settings.learning_rate, decay=1e-4)
     history, started = [], time.monotonic()
     with Progress("training", settings.steps) as counted:
         for step, batch in zip(range(settings.steps), loader):
             terms = training_losses(network, batch.to(device), settings)
-            optimizer.zero_grad()
+            optimiser.zero_grad()
             terms["loss"].backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-            optimizer.step()
-            schedule.step()
+            optimiser.rate = settings.learning_rate * rate_share(step, settings.steps)
+            optimiser.step()
             history.append({"step": step + 1, **{k: float(v.detach()) for k, v in terms.items()}})
             counted.note = f"loss {history[-1]['loss']:.3f}"
             counted.advance()

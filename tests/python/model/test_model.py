@@ -23,6 +23,7 @@ from semanticst.model.losses import (
 )
 from semanticst.model.matches import matched_cells
 from semanticst.model.network import MLP, EdgeScorer, NetworkShape, build_network, known_contexts
+from semanticst.model.optimiser import AdamW
 from semanticst.model.sample_graphs import read_graphs, sorted_by_sample
 from semanticst.model.store import FORMAT, load_model, load_network, save_model, save_network
 from semanticst.model.tiles import TileLoader, collate, split_tiles, with_halo
@@ -70,6 +71,40 @@ def test_perceptron_is_that_of_torch_geometric(widths):
     assert all(torch.equal(a, b) for a, b in zip(own.state_dict().values(), peer.state_dict().values()))
     x = torch.randn(20, widths[0])
     assert torch.equal(own(x), peer(x))
+
+
+def test_optimiser_is_that_of_torch():
+    def trained(optimiser_of):
+        torch.manual_seed(5)
+        network = MLP(6, 5, 2)
+        # never used in the loss: it has no gradient, and no step may move it
+        network.register_parameter("idle", torch.nn.Parameter(torch.ones(3)))
+        step = optimiser_of(network)
+        for k in range(20):
+            network.zero_grad()
+            network(torch.randn(8, 6, generator=torch.Generator().manual_seed(k))).pow(2).sum().backward()
+            step(0.01 / (k + 1))
+        return list(network.state_dict().values())
+
+    def peer(network):
+        optimiser = torch.optim.AdamW(network.parameters(), lr=1.0, weight_decay=0.1)
+
+        def step(rate):
+            optimiser.param_groups[0]["lr"] = rate
+            optimiser.step()
+
+        return step
+
+    def own(network):
+        optimiser = AdamW(network.parameters(), 1.0, decay=0.1)
+
+        def step(rate):
+            optimiser.rate = rate
+            optimiser.step()
+
+        return step
+
+    assert all(torch.equal(a, b) for a, b in zip(trained(own), trained(peer), strict=True))
 
 
 def test_gradients_of_propagation_are_right():
