@@ -90,6 +90,10 @@ class BadInput(Exception):
         self.problems = [problems] if isinstance(problems, Problem) else list(problems)
         super().__init__("\n".join(str(p) for p in self.problems))
 
+    def __reduce__(self) -> tuple[type["BadInput"], tuple[list[Problem]]]:
+        """As it was also where it comes from another process (`semanticst.threads.in_parallel`)."""
+        return type(self), (self.problems,)
+
 
 class CannotWrite(Exception):
     """A file cannot be written: a disk or a quota is full, or the folder takes no files. The message says it all."""

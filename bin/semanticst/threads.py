@@ -1,10 +1,12 @@
-"""Number of threads: those that the scheduler granted, without busy waiting."""
+"""Threads and processes: as many as the scheduler granted, without busy waiting."""
 
+import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -32,13 +34,35 @@ def limit_threads(n: int) -> Iterator[None]:
 def in_parallel(work: Callable[[Item], Result], items: Sequence[Item], threads: int, title: str) -> list[Result]:
     """``work`` of each item, in their order, ``threads`` at a time, linear algebra in one thread each.
 
-    For many small problems: several threads inside one of them cost more than they bring.
-    """
-    from concurrent.futures import ThreadPoolExecutor
+    For many small problems, most of which Python's lock keeps to one thread at a time: they are shared out to copies
+    of this process (measured in docs/benchmarks.md). A copy has all that the process had when it was made, and only
+    results are sent back. Where a process cannot be copied safely, all work is done in this one.
 
+    Raises what ``work`` raises, and BrokenProcessPool when a copy is killed.
+    """
     from threadpoolctl import threadpool_limits
 
     from semanticst.progress import progress
 
-    with threadpool_limits(limits=1), ThreadPoolExecutor(max(1, threads)) as pool:
-        return list(progress(pool.map(work, items), title, len(items)))
+    copies = min(threads, len(items))
+    with threadpool_limits(limits=1):
+        if copies < 2 or sys.platform != "linux":
+            return [work(item) for item in progress(items, title)]
+        context = multiprocessing.get_context("fork")
+        # handed to the copies as they are made: neither a closure nor its arrays need be sent
+        with ProcessPoolExecutor(copies, context, initializer=_set_task, initargs=(work, items)) as pool:
+            return list(progress(pool.map(_task_of, range(len(items))), title, len(items)))
+
+
+_task: tuple[Callable[[Any], Any], Sequence[Any]]
+"""What this copy of a process does, and with which items."""
+
+
+def _set_task(work: Callable[[Any], Any], items: Sequence[Any]) -> None:
+    global _task
+    _task = work, items
+
+
+def _task_of(number: int) -> Any:
+    work, items = _task
+    return work(items[number])
