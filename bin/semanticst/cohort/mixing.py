@@ -20,7 +20,7 @@ from semanticst.errors import BadInput, Problem
 
 log = logging.getLogger(__name__)
 
-MOST_CELLS, MOST_JUDGED = 5_000, 3_000
+MOST_CELLS, MOST_JUDGED = 4_000, 2_000
 """Cells of the map; cells whose neighbourhoods are judged."""
 NEIGHBOURS = 15
 """Of a cell, for edges across samples."""
@@ -121,11 +121,13 @@ def mixing(drawn: Drawn, seed: int = 0) -> pd.DataFrame:
     for _, own in cells.groupby(Obs.NICHE, sort=True, observed=True).indices.items():
         shuffled.iloc[own] = known.iloc[rng.permutation(own)].to_numpy()
     both = pd.concat([known, shuffled.add_suffix(" expected")], axis=1)
+    same_as = first_of_the_same(both)
+    judged = sorted(set(same_as.values()))
     found = []
     for stage, points in drawn.stages.items():
         points = apart(points[rows], seed)
-        values = harmonypy.compute_lisi(points, both, list(both), perplexity=PERPLEXITY).mean(axis=0)
-        lisi = dict(zip(both, values))
+        values = harmonypy.compute_lisi(points, both, judged, perplexity=PERPLEXITY).mean(axis=0)
+        lisi = {name: values[judged.index(same)] for name, same in same_as.items()}
         near = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(points).kneighbors(return_distance=False)
         for label in labels:
             code, expected = (both[name].to_numpy() for name in (label, f"{label} expected"))
@@ -138,6 +140,13 @@ def mixing(drawn: Drawn, seed: int = 0) -> pd.DataFrame:
                 )
             )  # fmt: skip
     return pd.DataFrame(found, columns=columns)
+
+
+def first_of_the_same(labels: pd.DataFrame) -> dict[str, str]:
+    """Name of each column -> the first column that groups the rows in the same way: where patients have one section and
+    a batch each, these three are one grouping."""
+    first: dict[bytes, str] = {}
+    return {name: first.setdefault(pd.factorize(labels[name])[0].tobytes(), name) for name in labels}
 
 
 def reached_of(lisi: float, expected: float) -> float:

@@ -9,7 +9,7 @@ import pytest
 
 from helpers import invoke
 from report_helpers import make_cohort_object
-from semanticst.cohort.mixing import Drawn, draw_cells, mixing, reached_of
+from semanticst.cohort.mixing import Drawn, draw_cells, first_of_the_same, mixing, reached_of
 from semanticst.cohort.mixing_sections import FAR_BELOW, MOST_NAMED, NEARLY_ALL, map_figure, mixing_sentence
 from semanticst.errors import BadInput
 
@@ -177,3 +177,19 @@ def test_an_object_of_others_is_bad_input(tmp_path):
     make_cohort_object().write_h5ad(tmp_path / "other.h5ad")
     with pytest.raises(BadInput, match="lacks X_pca"):
         draw_cells(tmp_path / "other.h5ad")
+
+
+def test_labels_that_group_cells_alike_are_judged_once():
+    labels = pd.DataFrame(
+        {"batch": list("aabc"), "patient": list("xxyz"), "sample": list("pqrs"), "type": list("babc")}
+    )
+    assert first_of_the_same(labels) == {"batch": "batch", "patient": "batch", "sample": "sample", "type": "type"}
+
+
+def test_a_label_of_the_same_groups_has_the_same_mixing():
+    rng = np.random.default_rng(0)
+    batch = rng.choice(["b1", "b2"], 300)
+    cells = pd.DataFrame({"batch": batch, "patient": batch, "sample": rng.choice(["s1", "s2"], 300), "niche": 1})
+    table = mixing(Drawn(cells, {"before": rng.normal(size=(300, 5)).astype(np.float32)})).set_index("label")
+    assert (table.loc["batch"] == table.loc["patient"]).all()
+    assert table.loc["batch", "lisi"] != table.loc["sample", "lisi"]
