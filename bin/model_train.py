@@ -21,7 +21,7 @@ from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, thre
               help="Soft communities of the min-cut.")  # fmt: skip
 @click.option("--train-tile-cells", type=click.IntRange(50), default=2000, show_default=True,
               help="Cells of one tile (a connected piece of tissue).")  # fmt: skip
-@click.option("--train-batch-cells", type=click.IntRange(50), default=8000, show_default=True,
+@click.option("--train-batch-cells", type=click.IntRange(50), default=4000, show_default=True,
               help="Cells in one step; tiles of several samples. Fewer need less memory.")  # fmt: skip
 @click.option("--train-learning-rate", type=click.FloatRange(0, min_open=True), default=0.003, show_default=True,
               help="Largest learning rate.")  # fmt: skip

@@ -46,7 +46,7 @@ class TrainSettings:
     latent: int = 32
     communities: int = 16
     tile_cells: int = 2_000
-    batch_cells: int = 8_000
+    batch_cells: int = 4_000
     learning_rate: float = 3e-3
     reconstruction: float = 0.25
     mincut: float = 0.5
