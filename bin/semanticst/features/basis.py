@@ -10,6 +10,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from semanticst.constants import SHARES, FeatureType
+from semanticst.features.common_total import CommonTotal
 from semanticst.writing import write_arrays
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,8 @@ class Basis:
     intensity of each feature from which on `transform` is a logarithm (continuous values only, None elsewhere).
     ``panel`` (P,) the features over which the counts of a cell are added up to its total, those that the samples share
     before variable ones are chosen, and ``panel_shares`` (P,) the share of the cohort's counts in each of them.
+    ``common_total`` and ``common_form``: of `semanticst.features.common_total`, to which continuous values of each
+    sample are brought first; None where they are taken as they are.
     """
 
     features: np.ndarray
@@ -53,6 +56,15 @@ class Basis:
     cofactor: np.ndarray | None = None
     panel: np.ndarray | None = None
     panel_shares: np.ndarray | None = None
+    common_total: float | None = None
+    common_form: str | None = None
+
+    @property
+    def common(self) -> CommonTotal | None:
+        """What brings the values of samples to one total, where they had totals of their own."""
+        if self.common_total is None or self.common_form is None:
+            return None
+        return CommonTotal(self.common_form, self.common_total)
 
     def totals(self, X: sp.csr_matrix, features: pd.Index) -> np.ndarray:
         """Counts (n,) of each cell over ``panel``, of ``X`` (n, those of a sample named in ``features``).
@@ -144,6 +156,8 @@ class Basis:
             panel=None if "panel" not in stored else np.asarray(stored["panel"]),
             panel_shares=None if "panel_shares" not in stored else np.asarray(stored["panel_shares"]),
             cofactor=np.asarray(stored["cofactor"]) if "cofactor" in stored else None,
+            common_total=float(stored["common_total"]) if "common_total" in stored else None,
+            common_form=str(stored["common_form"]) if "common_form" in stored else None,
         )
 
 

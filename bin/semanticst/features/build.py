@@ -24,6 +24,7 @@ from semanticst.features.basis import (
     typical_sizes,
     whole_panel,
 )
+from semanticst.features.common_total import CommonTotal, constant_total
 from semanticst.features.exchanged import Together, exchanged_features, few, scatter
 from semanticst.features.harmonise import common_names, common_panel
 from semanticst.features.harmony import HarmonyReference, correct
@@ -106,6 +107,7 @@ def build_components(
             "shares": basis.shares_mean is not None,
             "variance_explained": float(basis.variance.sum() / basis.total_variance),
             "depth": basis.depth,
+            "common_total": basis.common_total,
             "n_samples": len(samples),
             "n_cells": len(stacked),
             "n_validation": len(mapped) if fitted else 0,
@@ -209,21 +211,30 @@ def _fit_basis(
     totals, panel_shares = _panel_totals(samples, features, names, weights) if counts else ({}, None)
     depth = float(np.median(np.concatenate([evenly(totals[s], caps[s]) for s in totals]))) if counts else 1.0
     whole = names
-    cofactor = None
+    cofactor, common = None, None
     if panel.feature_type == FeatureType.CONTINUOUS:
-        cofactor = cofactors(np.vstack([_sizes(path, features[sample], names) for sample, path in samples.items()]))
+        common = CommonTotal.of({sample: constant_total(_matrix(path)) for sample, path in samples.items()})
+        sizes = [_sizes(_matrix(path, common), features[sample], names) for sample, path in samples.items()]
+        cofactor = cofactors(np.vstack(sizes))
+
+    def values(sample: str, path: Path) -> tuple[sp.csr_matrix, np.ndarray]:
+        """Transformed values, n_cells x (those of ``names`` that the sample has), and which these are (bool)."""
+        columns, present = _columns(_matrix(path, common), features[sample], names)
+        own = None if cofactor is None else cofactor[present]
+        return transform(columns, panel.feature_type, depth, totals.get(sample), own), present
+
     if len(names) > n_top:
         per_sample = []
         for sample, path in progress(samples.items(), "variable features"):
             moments = Moments()
-            X, present = _values(path, features[sample], names, panel.feature_type, depth, cofactor, totals.get(sample))
+            X, present = values(sample, path)
             moments.add(X, cross=False, present=present)
             per_sample.append(np.where(present, moments.variance, np.nan))
         chosen = most_variable(per_sample, [caps[sample] for sample in samples], n_top)
         names, cofactor = names[chosen], None if cofactor is None else cofactor[chosen]
     moments = Moments()
     for sample, path in progress(samples.items(), "covariance"):
-        X, present = _values(path, features[sample], names, panel.feature_type, depth, cofactor, totals.get(sample))
+        X, present = values(sample, path)
         moments.add(X, cross=True, present=present, weight=weights[sample])
     # each marker has a contrast of its own; counts after log and shares of positive cells are comparable as they are
     scale = np.ones(len(names))
@@ -239,7 +250,8 @@ def _fit_basis(
     log.info("%d features (%s), %d components explain %.0f %% of their variance, depth %.0f",
              len(names), panel.feature_type, len(variance), 100 * variance.sum() / total, depth)  # fmt: skip
     basis = Basis(names, str(panel.feature_type), depth, moments.mean, scale, loadings, variance, total, cofactor,
-                  whole if counts else None, panel_shares)  # fmt: skip
+                  whole if counts else None, panel_shares,
+                  None if common is None else common.total, None if common is None else common.form)  # fmt: skip
     return basis, panel.left_out
 
 
@@ -252,7 +264,7 @@ def _panel_totals(
     """
     sums, cells, totals = np.zeros(len(panel)), np.zeros(len(panel)), {}
     for sample, path in samples.items():
-        X = _element(path, "X")
+        X = _matrix(path)
         columns, present = _columns(X, features[sample], panel)
         sums[present] += weights[sample] * np.asarray(columns.sum(0, dtype=np.float64)).ravel()
         cells[present] += weights[sample] * X.shape[0]
@@ -265,24 +277,9 @@ def _panel_totals(
     return totals, shares
 
 
-def _values(
-    path: Path,
-    features: pd.Index,
-    names: np.ndarray,
-    feature_type: str,
-    depth: float,
-    cofactor: np.ndarray | None,
-    totals: np.ndarray | None,
-) -> tuple[sp.csr_matrix, np.ndarray]:
-    """Transformed values, n_cells x (those of ``names`` that the sample has), and which these are (bool)."""
-    columns, present = _columns(_element(path, "X"), features, names)
-    own = None if cofactor is None else cofactor[present]
-    return transform(columns, feature_type, depth, totals, own), present
-
-
-def _sizes(path: Path, features: pd.Index, names: np.ndarray) -> np.ndarray:
+def _sizes(X: sp.csr_matrix, features: pd.Index, names: np.ndarray) -> np.ndarray:
     """``typical_sizes`` of ``names`` (G,) in a sample, NaN for those that it lacks."""
-    columns, present = _columns(_element(path, "X"), features, names)
+    columns, present = _columns(X, features, names)
     sizes = np.full(len(names), np.nan)
     sizes[present] = typical_sizes(columns)
     return sizes
@@ -294,16 +291,23 @@ def _project(path: Path, basis: Basis, features: pd.Index) -> tuple[pd.DataFrame
     # random starts and ties among neighbours go by position: in one order of cells they are the same for every order
     adata = adata[np.sort(adata.obs_names)]
     obs = adata.obs[[Obs.SAMPLE, Obs.PATIENT, Obs.BATCH]].astype(str).astype("category")
-    columns, present = _columns(adata.X, features, basis.features)
+    X = adata.X if basis.common is None else basis.common.bring(sp.csr_matrix(adata.X))
+    columns, present = _columns(X, features, basis.features)
     spatial = np.asarray(adata.obsm[Obsm.SPATIAL], dtype=np.float64)
-    totals = basis.totals(adata.X, features)
-    return obs, spatial, basis.project(columns, totals, present), scatter(adata.X, features, totals, basis)
+    totals = basis.totals(X, features)
+    return obs, spatial, basis.project(columns, totals, present), scatter(X, features, totals, basis)
 
 
 def _columns(X: sp.csr_matrix, features: pd.Index, names: np.ndarray) -> tuple[sp.csr_matrix, np.ndarray]:
     index = features.get_indexer(names)
     present = index >= 0
     return sp.csr_matrix(X)[:, index[present]], present
+
+
+def _matrix(path: Path, common: CommonTotal | None = None) -> sp.csr_matrix:
+    """Values of a sample, at the ``common`` total where there is one."""
+    X = sp.csr_matrix(_element(path, "X"))
+    return X if common is None else common.bring(X)
 
 
 def _element(path: Path, name: str):

@@ -65,6 +65,7 @@ def run_facts(
             "ran_counts": (counts := record["feature_type"] == FeatureType.COUNTS),
             "ran_flags": facts["ran_flags"] if qc else counts,
             "ran_continuous": record["feature_type"] == FeatureType.CONTINUOUS,
+            "ran_common_total": f"{total:.6g}" if (total := record.get("common_total")) else None,
             "ran_network": (network := record.get("network_of_model", trained)),
             "ran_representations": REPRESENTATIONS if network and record["feature_type"] not in SHARES else PROFILES,
             "ran_beside": record["feature_type"] in SHARES,

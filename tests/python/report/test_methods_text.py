@@ -186,6 +186,20 @@ def test_transformation_of_values_is_told(tmp_path, kind, told, not_told):
     assert not_told not in text
 
 
+@pytest.mark.parametrize(("total", "told"), [(1234.5, True), (None, False)])
+def test_totals_that_samples_were_normalised_to_are_told_where_they_were_brought_to_one(tmp_path, total, told):
+    features = write_features(tmp_path, kind="continuous")
+    features.write_text(json.dumps(json.loads(features.read_text()) | {"common_total": total}))
+    facts = run_facts([], features) | {"features_n_top": 2000}
+    text = compose(DESIGN, {"COHORT_FEATURES": {}}, facts, TEMPLATE)[0]
+    sentence = (
+        "The cells of each sample had been normalised to a total of the sample's own; all were brought to the median "
+        "of these totals (1234.5)."
+    )
+    assert (sentence in text) == told
+    assert ("had been normalised" in text) == told
+
+
 @pytest.mark.parametrize(("n_samples", "weight", "told"), [(3, 0.5, True), (1, 0.5, False), (3, 0, False)])
 def test_edges_across_samples_are_told_where_there_were_some(tmp_path, n_samples, weight, told):
     facts = run_facts([], write_features(tmp_path, n_samples=n_samples), {"train_matches": weight})
