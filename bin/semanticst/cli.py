@@ -14,8 +14,9 @@ A command is written as::
 
 import logging
 import os
+import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 
@@ -26,6 +27,9 @@ from semanticst.errors import BadInput, CannotWrite, ExitCode, folded
 from semanticst.shortage import disk_error, shortage
 from semanticst.threads import limit_threads
 
+VERSIONS = "versions.yml"
+MODULE_OF = {"scikit-learn": "sklearn"}
+"""Modules of packages that are not called alike."""
 CALLED = "SEMANTICST_COMMAND"
 """Variable with the name that a user knows a command by, such as ``./semanticst split``."""
 EXISTING = click.Path(exists=True, path_type=Path)
@@ -66,7 +70,10 @@ class Step(click.Command):
         try:
             _make_folder(outdir)
             with limit_threads(ctx.params.get("threads", 1)):
-                return super().invoke(ctx)
+                result = super().invoke(ctx)
+            if VERSIONS in ctx.meta:
+                write_versions(Path(VERSIONS), ctx.meta[VERSIONS].split(","))
+            return result
         except BadInput as bad:
             click.echo(report_problems(bad), err=True)
             ctx.exit(ExitCode.BAD_INPUT)
@@ -99,10 +106,26 @@ def step(**settings) -> Callable[[Callable], Step]:
 
     def decorate(function: Callable) -> Step:
         function = click.version_option(__version__, message="%(version)s")(function)
+        # for the workflow: a process for each tool that is asked for its version took longer than the tools
+        function = click.option("--versions-of", hidden=True, expose_value=False, callback=_keep_names)(function)
         settings.setdefault("context_settings", {"help_option_names": ["-h", "--help"], "max_content_width": 110})
         return click.command(cls=Step, **settings)(function)
 
     return decorate
+
+
+def _keep_names(ctx: click.Context, _option: click.Parameter, names: str | None) -> None:
+    if names:
+        ctx.meta[VERSIONS] = names
+
+
+def write_versions(path: Path, packages: Iterable[str]) -> None:
+    """Write ``name: version`` of Python and of those ``packages`` that were imported, a line each."""
+    from importlib.metadata import version
+
+    imported = [name for name in packages if MODULE_OF.get(name, name.replace("-", "_")) in sys.modules]
+    lines = [f"python: {platform.python_version()}", *(f"{name}: {version(name)}" for name in imported)]
+    path.write_text("".join(f"{line}\n" for line in lines))
 
 
 def _print_error(kind: type, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -56,13 +56,16 @@ def test_a_step_that_needs_torch_has_the_image_with_torch(module):
 
 @every_module
 def test_versions(module):
-    reported = re.findall(
-        r"tuple val\(\"\$\{task\.process\}\"\), val\('([\w-]+)'\), eval\(.+\), topic: versions", module.text
-    )
+    output = r"^    tuple val\(\"\$\{task\.process\}\"\), eval\('cat versions\.yml'\), topic: versions$"
     if module.name in READERS_OF_VERSIONS:
         assert "topic:" not in module.text, f"the run would wait for {module.name} for ever"
     else:
-        assert "python" in reported
+        assert re.search(output, module.block("output"), re.M)
+        # told by the command itself: a process per tool takes longer than the tools of a small cohort
+        assert module.text.count("eval(") == 1
+        named = re.search(r"\.py --versions-of ([\w,-]+) ", module.block("script"))[1].split(",")
+        assert set(named) <= set(re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements.lock").read_text(), re.M))
+        assert "versions.yml" in module.block("stub")
 
 
 @every_module

@@ -65,9 +65,9 @@ workflow COHORT_REPORT {
     ch_parameters = channel.of(parametersJson(settings)).collectFile(name: 'params.json')
 
     // The topic closes when all steps that report to it have ended
-    ch_tools = channel.topic('versions').toList().filter { tuples -> tuples }
+    ch_tools = channel.topic('versions').toList().filter { reported -> reported }
     ch_tool_versions = ch_tools
-        .map { tuples -> versionsYaml(tuples, run_versions.subMap(pipelineName(), 'Nextflow')) }
+        .map { reported -> versionsYaml(reported, run_versions.subMap(pipelineName(), 'Nextflow')) }
         .collectFile(name: 'versions.yml')
     REPORT_METHODS(
         ch_tool_versions
@@ -97,14 +97,14 @@ workflow COHORT_REPORT {
             REPORT_SUMMARY.out.report.map { _meta, files -> files },
             REPORT_METHODS.out.report.map { _meta, files -> files },
         )
-        .mix(ch_tools.map { tuples -> versionsYaml(tuples, run_versions) }.collectFile(name: 'software_versions_mqc_versions.yml'))
+        .mix(ch_tools.map { reported -> versionsYaml(reported, run_versions) }.collectFile(name: 'software_versions_mqc_versions.yml'))
         .mix(channel.of(summaryYaml(changed)).collectFile(name: 'parameters_mqc.yaml'))
         .flatten()
         .toSortedList { a, b -> a.name <=> b.name }
     REPORT_MULTIQC(ch_sections.map { found -> [[id: 'cohort', code: multiqc_code], found, config, style, own_config, logo] })
 
     ch_versions = ch_tools
-        .combine(REPORT_MULTIQC.out.versions.toList().map { tuples -> [tuples] })
+        .combine(REPORT_MULTIQC.out.versions.toList().map { reported -> [reported] })
         .map { entry -> versionsYaml(entry[0..-2] + entry[-1], run_versions) }
 
     ch_report = REPORT_MULTIQC.out.report.map { _meta, report -> report }

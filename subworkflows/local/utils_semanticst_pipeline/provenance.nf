@@ -79,14 +79,15 @@ def workflowVersions(seed) {
     return versions + [code: pipelineDigest(), seed: seed.toString()]
 }
 
-// YAML, process -> tool -> version, from tuples (process, tool, version) in any order
-def versionsYaml(tuples, workflow_versions) {
-    def tools = tuples
-        .collect { process_name, tool, version -> [process_name.tokenize(':')[-1], tool, version.trim()] }
-        .unique()
-        .groupBy { entry -> entry[0] }
+// YAML, process -> tool -> version, from pairs (process, lines `tool: version`) in any order
+def versionsYaml(reported, workflow_versions) {
+    def tools = reported
+        .groupBy { entry -> entry[0].tokenize(':')[-1] }
         .sort()
-        .collectEntries { process_name, entries -> [process_name, entries.collectEntries { entry -> [entry[1], entry[2]] }.sort()] }
+        .collectEntries { process_name, entries ->
+            def lines = entries.collectMany { entry -> entry[1].readLines() }
+            [process_name, lines.collectEntries { line -> line.tokenize(': ') }.sort()]
+        }
     return (tools + [Workflow: workflow_versions])
         .collect { section, versions -> "${section}:\n" + versions.collect { tool, version -> "  ${tool}: \"${version}\"\n" }.join('') }
         .join('')

@@ -18,9 +18,7 @@ process COHORT_ANNOTATE {
     tuple val(meta), path('niches.csv.gz'), emit: niches
     tuple val(meta), path('niche_*.csv'), emit: tables
     tuple val(meta), path('*_mqc.*'), emit: report, optional: true
-    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
-    tuple val("${task.process}"), val('anndata'), eval('python3 -c "from importlib.metadata import version; print(version(\'anndata\'))"'), topic: versions
-    tuple val("${task.process}"), val('pandas'), eval('python3 -c "from importlib.metadata import version; print(version(\'pandas\'))"'), topic: versions
+    tuple val("${task.process}"), eval('cat versions.yml'), topic: versions
 
     when:
     task.ext.when == null || task.ext.when
@@ -34,7 +32,7 @@ process COHORT_ANNOTATE {
         before.find { name -> name.endsWith('niche_names.csv') } ? '--earlier-names earlier/niche_names.csv' : '',
     ].findAll().join(' ')
     """
-    cohort_annotate.py ${cohort} \\
+    cohort_annotate.py --versions-of anndata,pandas ${cohort} \\
         --niches ${niches} \\
         --stability ${stability} \\
         --samplesheet ${sheet} \\
@@ -46,6 +44,6 @@ process COHORT_ANNOTATE {
     stub:
     """
     echo | gzip -n > niches.csv.gz
-    touch cohort.h5ad niche_stability.csv niche_names.csv ${earlier ? 'niche_changes.csv niche_changes_mqc.json' : ''}
+    touch cohort.h5ad niche_stability.csv niche_names.csv ${earlier ? 'niche_changes.csv niche_changes_mqc.json' : ''} versions.yml
     """
 }

@@ -13,9 +13,7 @@ process COHORT_ASSEMBLE {
     output:
     tuple val(meta), path('cohort.h5ad'), emit: cohort
     tuple val(meta), path('model.pt')   , emit: model
-    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
-    tuple val("${task.process}"), val('anndata'), eval('python3 -c "from importlib.metadata import version; print(version(\'anndata\'))"'), topic: versions
-    tuple val("${task.process}"), val('torch'), eval('python3 -c "from importlib.metadata import version; print(version(\'torch\'))"'), topic: versions
+    tuple val("${task.process}"), eval('cat versions.yml'), topic: versions
 
     when:
     task.ext.when == null || task.ext.when
@@ -24,7 +22,7 @@ process COHORT_ASSEMBLE {
     def args = task.ext.args ?: ''
     def trained = network ? "--network ${network}" : ''
     """
-    cohort_assemble.py samples/*.qc.h5ad \\
+    cohort_assemble.py --versions-of anndata,torch samples/*.qc.h5ad \\
         --embedding ${embedding} \\
         --niches ${niches} \\
         --basis ${basis} \\
@@ -35,6 +33,6 @@ process COHORT_ASSEMBLE {
 
     stub:
     """
-    touch cohort.h5ad model.pt
+    touch cohort.h5ad model.pt versions.yml
     """
 }

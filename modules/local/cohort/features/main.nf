@@ -15,10 +15,7 @@ process COHORT_FEATURES {
     tuple val(meta), path('cohort.basis.npz')     , emit: basis
     tuple val(meta), path('cohort.features.json') , emit: features
     tuple val(meta), path('*_mqc.*')              , emit: report, optional: true
-    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
-    tuple val("${task.process}"), val('anndata'), eval('python3 -c "from importlib.metadata import version; print(version(\'anndata\'))"'), topic: versions
-    tuple val("${task.process}"), val('harmonypy'), eval('python3 -c "from importlib.metadata import version; print(version(\'harmonypy\'))"'), topic: versions
-    tuple val("${task.process}"), val('scipy'), eval('python3 -c "from importlib.metadata import version; print(version(\'scipy\'))"'), topic: versions
+    tuple val("${task.process}"), eval('cat versions.yml'), topic: versions
 
     when:
     task.ext.when == null || task.ext.when
@@ -27,7 +24,7 @@ process COHORT_FEATURES {
     def args = task.ext.args ?: ''
     def reference = model ? "--model ${model}" : ''
     """
-    cohort_features.py samples/*.qc.h5ad ${reference} \\
+    cohort_features.py --versions-of anndata,harmonypy,scipy samples/*.qc.h5ad ${reference} \\
         ${args}
     """
 
@@ -36,6 +33,6 @@ process COHORT_FEATURES {
     for sample in samples/*.qc.h5ad; do
         touch "\$(basename "\$sample" .qc.h5ad).components.h5ad"
     done
-    touch cohort.basis.npz cohort.features.json
+    touch cohort.basis.npz cohort.features.json versions.yml
     """
 }

@@ -15,9 +15,7 @@ process COHORT_MIXING {
     tuple val(meta), path('integration_map.csv.gz'), emit: map
     tuple val(meta), path('integration_mixing.csv'), emit: mixing
     tuple val(meta), path('*_mqc.*')               , emit: report
-    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
-    tuple val("${task.process}"), val('scikit-learn'), eval('python3 -c "from importlib.metadata import version; print(version(\'scikit-learn\'))"'), topic: versions
-    tuple val("${task.process}"), val('harmonypy'), eval('python3 -c "from importlib.metadata import version; print(version(\'harmonypy\'))"'), topic: versions
+    tuple val("${task.process}"), eval('cat versions.yml'), topic: versions
 
     when:
     task.ext.when == null || task.ext.when
@@ -25,11 +23,11 @@ process COHORT_MIXING {
     script:
     def args = task.ext.args ?: ''
     """
-    cohort_mixing.py ${cohort} ${args}
+    cohort_mixing.py --versions-of scikit-learn,harmonypy ${cohort} ${args}
     """
 
     stub:
     """
-    touch integration_map.csv.gz integration_mixing.csv integration_map_mqc.json
+    touch integration_map.csv.gz integration_mixing.csv integration_map_mqc.json versions.yml
     """
 }

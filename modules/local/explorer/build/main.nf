@@ -12,8 +12,7 @@ process EXPLORER_BUILD {
 
     output:
     tuple val(meta), path('explorer'), emit: explorer
-    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
-    tuple val("${task.process}"), val('anndata'), eval('python3 -c "from importlib.metadata import version; print(version(\'anndata\'))"'), topic: versions
+    tuple val("${task.process}"), eval('cat versions.yml'), topic: versions
 
     when:
     task.ext.when == null || task.ext.when
@@ -26,12 +25,12 @@ process EXPLORER_BUILD {
     given += names ? ["--niche-names ${names}"] : []
     given += thumbnails ? ['--thumbnails thumbnails'] : []
     """
-    explorer_build.py ${cohort} --page page --samplesheet ${samplesheet} ${given.join(' ')} --outdir explorer ${args}
+    explorer_build.py --versions-of anndata ${cohort} --page page --samplesheet ${samplesheet} ${given.join(' ')} --outdir explorer ${args}
     """
 
     stub:
     """
     mkdir -p explorer/data
-    touch explorer/index.html explorer/data/cohort.js
+    touch explorer/index.html explorer/data/cohort.js versions.yml
     """
 }

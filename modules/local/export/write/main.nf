@@ -12,9 +12,7 @@ process EXPORT_WRITE {
 
     output:
     tuple val(meta), path('exports'), emit: exports
-    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
-    tuple val("${task.process}"), val('anndata'), eval('python3 -c "from importlib.metadata import version; print(version(\'anndata\'))"'), topic: versions
-    tuple val("${task.process}"), val('shapely'), eval('python3 -c "from importlib.metadata import version; print(version(\'shapely\'))"'), topic: versions
+    tuple val("${task.process}"), eval('cat versions.yml'), topic: versions
 
     when:
     task.ext.when == null || task.ext.when
@@ -22,12 +20,12 @@ process EXPORT_WRITE {
     script:
     def args = task.ext.args ?: ''
     """
-    export_write.py ${cohort} samples/*.qc.h5ad --outdir exports ${names ? "--niche-names ${names}" : ''} ${args}
+    export_write.py --versions-of anndata,shapely ${cohort} samples/*.qc.h5ad --outdir exports ${names ? "--niche-names ${names}" : ''} ${args}
     """
 
     stub:
     """
     mkdir -p exports/qupath
-    touch exports/qupath/stub.niches.geojson
+    touch exports/qupath/stub.niches.geojson versions.yml
     """
 }

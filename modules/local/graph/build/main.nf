@@ -15,10 +15,7 @@ process GRAPH_BUILD {
     output:
     tuple val(meta), path('*.graphs.h5ad'), emit: samples
     tuple val(meta), path('*.graphs.json'), emit: metrics
-    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
-    tuple val("${task.process}"), val('anndata'), eval('python3 -c "from importlib.metadata import version; print(version(\'anndata\'))"'), topic: versions
-    tuple val("${task.process}"), val('scipy'), eval('python3 -c "from importlib.metadata import version; print(version(\'scipy\'))"'), topic: versions
-    tuple val("${task.process}"), val('torch'), eval('python3 -c "from importlib.metadata import version; print(version(\'torch\'))"'), topic: versions
+    tuple val("${task.process}"), eval('cat versions.yml'), topic: versions
 
     when:
     task.ext.when == null || task.ext.when
@@ -27,7 +24,7 @@ process GRAPH_BUILD {
     def args = task.ext.args ?: ''
     def prefix = task.ext.prefix ?: meta.id
     """
-    graph_build.py samples/*.components.h5ad --prefix '${prefix}' \\
+    graph_build.py --versions-of anndata,scipy,torch samples/*.components.h5ad --prefix '${prefix}' \\
         --threads ${task.cpus} \\
         ${args}
     """
@@ -38,6 +35,6 @@ process GRAPH_BUILD {
     for sample in samples/*.components.h5ad; do
         touch "\$(basename "\$sample" .components.h5ad).graphs.h5ad"
     done
-    touch '${prefix}.graphs.json'
+    touch '${prefix}.graphs.json' versions.yml
     """
 }

@@ -12,9 +12,7 @@ process MODEL_DENOISE {
 
     output:
     tuple val(meta), path('*.denoised.h5ad'), emit: denoised
-    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
-    tuple val("${task.process}"), val('torch'), eval('python3 -c "from importlib.metadata import version; print(version(\'torch\'))"'), topic: versions
-    tuple val("${task.process}"), val('torch-geometric'), eval('python3 -c "from importlib.metadata import version; print(version(\'torch-geometric\'))"'), topic: versions
+    tuple val("${task.process}"), eval('cat versions.yml'), topic: versions
 
     when:
     task.ext.when == null || task.ext.when
@@ -22,7 +20,7 @@ process MODEL_DENOISE {
     script:
     def args = task.ext.args ?: ''
     """
-    model_denoise.py ${embedding} \\
+    model_denoise.py --versions-of torch,torch-geometric ${embedding} \\
         --network ${network} \\
         --basis ${basis} \\
         --threads ${task.cpus} \\
@@ -31,6 +29,6 @@ process MODEL_DENOISE {
 
     stub:
     """
-    touch stub.denoised.h5ad
+    touch stub.denoised.h5ad versions.yml
     """
 }

@@ -12,9 +12,7 @@ process MODEL_EMBED {
 
     output:
     tuple val(meta), path('cohort.embedding.h5ad'), emit: embedding
-    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
-    tuple val("${task.process}"), val('torch'), eval('python3 -c "from importlib.metadata import version; print(version(\'torch\'))"'), topic: versions
-    tuple val("${task.process}"), val('torch-geometric'), eval('python3 -c "from importlib.metadata import version; print(version(\'torch-geometric\'))"'), topic: versions
+    tuple val("${task.process}"), eval('cat versions.yml'), topic: versions
 
     when:
     task.ext.when == null || task.ext.when
@@ -23,13 +21,13 @@ process MODEL_EMBED {
     def args = task.ext.args ?: ''
     def trained = network ? "--network ${network}" : ''
     """
-    model_embed.py graphs/*.graphs.h5ad ${trained} \\
+    model_embed.py --versions-of torch,torch-geometric graphs/*.graphs.h5ad ${trained} \\
         --threads ${task.cpus} \\
         ${args}
     """
 
     stub:
     """
-    touch cohort.embedding.h5ad
+    touch cohort.embedding.h5ad versions.yml
     """
 }

@@ -16,9 +16,7 @@ process MODEL_TRAIN {
     tuple val(meta), path('training.csv') , emit: losses
     tuple val(meta), path('training.json'), emit: training
     tuple val(meta), path('*_mqc.*')      , emit: report
-    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
-    tuple val("${task.process}"), val('torch'), eval('python3 -c "from importlib.metadata import version; print(version(\'torch\'))"'), topic: versions
-    tuple val("${task.process}"), val('torch-geometric'), eval('python3 -c "from importlib.metadata import version; print(version(\'torch-geometric\'))"'), topic: versions
+    tuple val("${task.process}"), eval('cat versions.yml'), topic: versions
 
     when:
     task.ext.when == null || task.ext.when
@@ -26,13 +24,13 @@ process MODEL_TRAIN {
     script:
     def args = task.ext.args ?: ''
     """
-    model_train.py graphs/*.graphs.h5ad \\
+    model_train.py --versions-of torch,torch-geometric graphs/*.graphs.h5ad \\
         --threads ${task.cpus} \\
         ${args}
     """
 
     stub:
     """
-    touch network.pt training.csv training.json training_mqc.json
+    touch network.pt training.csv training.json training_mqc.json versions.yml
     """
 }

@@ -17,10 +17,7 @@ process NICHE_ASSOCIATE {
     tuple val(meta), path("${meta.id}.association.json"), emit: association
     tuple val(meta), path('*.{pdf,png}')                , emit: figures, optional: true
     tuple val(meta), path('*_mqc.*')                    , emit: report
-    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
-    tuple val("${task.process}"), val('statsmodels'), eval('python3 -c "from importlib.metadata import version; print(version(\'statsmodels\'))"'), topic: versions
-    tuple val("${task.process}"), val('lifelines'), eval('python3 -c "from importlib.metadata import version; print(version(\'lifelines\'))"'), topic: versions
-    tuple val("${task.process}"), val('matplotlib'), eval('python3 -c "from importlib.metadata import version; print(version(\'matplotlib\'))"'), topic: versions
+    tuple val("${task.process}"), eval('cat versions.yml'), topic: versions
 
     when:
     task.ext.when == null || task.ext.when
@@ -29,7 +26,7 @@ process NICHE_ASSOCIATE {
     def args = task.ext.args ?: ''
     def optional = [cell_types ? "--cell-types ${cell_types}" : '', gene_sets ? "--gene-sets ${gene_sets}" : '', regions ? "--regions ${regions}" : '', overview ? "--overview ${overview}" : '', names ? "--niche-names ${names}" : ''].join(' ')
     """
-    niche_associate.py --contrast '${meta.id}' \\
+    niche_associate.py --versions-of statsmodels,lifelines,matplotlib --contrast '${meta.id}' \\
         --contrasts ${contrasts} \\
         --clinical ${clinical} \\
         --samplesheet ${sheet} \\
@@ -47,6 +44,6 @@ process NICHE_ASSOCIATE {
     stub:
     """
     touch '${meta.id}.csv' '${meta.id}.association.json' '${meta.id}_association_mqc.json'
-    touch '${meta.id}_forest.png' '${meta.id}_forest.pdf'
+    touch '${meta.id}_forest.png' '${meta.id}_forest.pdf' versions.yml
     """
 }

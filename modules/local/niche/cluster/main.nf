@@ -19,9 +19,7 @@ process NICHE_CLUSTER {
     tuple val(meta), path('niches_by_k.csv.gz')   , emit: members, optional: true
     tuple val(meta), path('niche_member_counts.csv'), emit: member_counts
     tuple val(meta), path('*_mqc.*')                , emit: report, optional: true
-    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
-    tuple val("${task.process}"), val('scikit-learn'), eval('python3 -c "from importlib.metadata import version; print(version(\'scikit-learn\'))"'), topic: versions
-    tuple val("${task.process}"), val('torch'), eval('python3 -c "from importlib.metadata import version; print(version(\'torch\'))"'), topic: versions
+    tuple val("${task.process}"), eval('cat versions.yml'), topic: versions
 
     when:
     task.ext.when == null || task.ext.when
@@ -30,7 +28,7 @@ process NICHE_CLUSTER {
     def args = task.ext.args ?: ''
     def reference = model ? "--model ${model}" : ''
     """
-    niche_cluster.py ${embedding} ${reference} \\
+    niche_cluster.py --versions-of scikit-learn,torch ${embedding} ${reference} \\
         --threads ${task.cpus} \\
         ${args}
     """
@@ -38,6 +36,6 @@ process NICHE_CLUSTER {
     stub:
     """
     echo | gzip -n > niches.csv.gz
-    touch niche_mixture.npz niche_k.csv niche_stability.csv niche_fit.csv niche_member_counts.csv niche_k_mqc.json
+    touch niche_mixture.npz niche_k.csv niche_stability.csv niche_fit.csv niche_member_counts.csv niche_k_mqc.json versions.yml
     """
 }

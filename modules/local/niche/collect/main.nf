@@ -14,9 +14,7 @@ process NICHE_COLLECT {
     output:
     tuple val(meta), path('{tests,flow,baseline}.csv'), emit: tables
     tuple val(meta), path('*_mqc.*')                  , emit: report
-    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
-    tuple val("${task.process}"), val('pandas'), eval('python3 -c "from importlib.metadata import version; print(version(\'pandas\'))"'), topic: versions
-    tuple val("${task.process}"), val('statsmodels'), eval('python3 -c "from importlib.metadata import version; print(version(\'statsmodels\'))"'), topic: versions
+    tuple val("${task.process}"), eval('cat versions.yml'), topic: versions
 
     when:
     task.ext.when == null || task.ext.when
@@ -24,7 +22,7 @@ process NICHE_COLLECT {
     script:
     def args = task.ext.args ?: ''
     """
-    niche_collect.py ${records} \\
+    niche_collect.py --versions-of pandas,statsmodels ${records} \\
         --samplesheet ${sheet} \\
         --used ${used} \\
         --clinical ${clinical} \\
@@ -34,6 +32,6 @@ process NICHE_COLLECT {
 
     stub:
     """
-    touch tests.csv flow.csv baseline.csv contrasts_flow_mqc.json
+    touch tests.csv flow.csv baseline.csv contrasts_flow_mqc.json versions.yml
     """
 }

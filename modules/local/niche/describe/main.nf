@@ -16,10 +16,7 @@ process NICHE_DESCRIBE {
     tuple val(meta), path('niche_*.csv')       , emit: tables
     tuple val(meta), path('maps/*')            , emit: maps
     tuple val(meta), path('*_mqc.*')           , emit: report
-    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
-    tuple val("${task.process}"), val('anndata'), eval('python3 -c "from importlib.metadata import version; print(version(\'anndata\'))"'), topic: versions
-    tuple val("${task.process}"), val('matplotlib'), eval('python3 -c "from importlib.metadata import version; print(version(\'matplotlib\'))"'), topic: versions
-    tuple val("${task.process}"), val('scipy'), eval('python3 -c "from importlib.metadata import version; print(version(\'scipy\'))"'), topic: versions
+    tuple val("${task.process}"), eval('cat versions.yml'), topic: versions
 
     when:
     task.ext.when == null || task.ext.when
@@ -30,7 +27,7 @@ process NICHE_DESCRIBE {
     given += names ? ["--niche-names ${names}"] : []
     given += thumbnails ? ['--thumbnails thumbnails'] : []
     """
-    niche_describe.py ${cohort} ${given.join(' ')} \\
+    niche_describe.py --versions-of anndata,matplotlib,scipy ${cohort} ${given.join(' ')} \\
         --threads ${task.cpus} \\
         ${args}
     """
@@ -39,6 +36,6 @@ process NICHE_DESCRIBE {
     """
     mkdir maps
     touch maps/stub.niches.png niche_counts.csv niche_contacts.csv niche_patches.csv niche_markers.csv niche_scores.csv
-    touch niche_composition_mqc.json niche_markers_mqc.json niche_scores_mqc.json sample_overview_mqc.json
+    touch niche_composition_mqc.json niche_markers_mqc.json niche_scores_mqc.json sample_overview_mqc.json versions.yml
     """
 }

@@ -15,7 +15,7 @@ process REPORT_MULTIQC {
     tuple val(meta), path('multiqc_report.html')      , emit: report
     tuple val(meta), path('multiqc_report_data')      , emit: data, optional: true
     tuple val(meta), path('multiqc_report_plots')     , emit: plots, optional: true
-    tuple val("${task.process}"), val('multiqc'), eval('python3 -c "from importlib.metadata import version; print(version(\'multiqc\'))"'), emit: versions
+    tuple val("${task.process}"), eval('python3 -c "from importlib.metadata import version; print(\'multiqc:\', version(\'multiqc\'))"'), emit: versions
 
     when:
     task.ext.when == null || task.ext.when

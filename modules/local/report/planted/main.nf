@@ -12,9 +12,7 @@ process REPORT_PLANTED {
     output:
     tuple val(meta), path('planted.json'), emit: planted
     tuple val(meta), path('*_mqc.*')     , emit: report
-    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
-    tuple val("${task.process}"), val('scikit-learn'), eval('python3 -c "from importlib.metadata import version; print(version(\'scikit-learn\'))"'), topic: versions
-    tuple val("${task.process}"), val('pandas'), eval('python3 -c "from importlib.metadata import version; print(version(\'pandas\'))"'), topic: versions
+    tuple val("${task.process}"), eval('cat versions.yml'), topic: versions
 
     when:
     task.ext.when == null || task.ext.when
@@ -22,7 +20,7 @@ process REPORT_PLANTED {
     script:
     def args = task.ext.args ?: ''
     """
-    report_planted.py \\
+    report_planted.py --versions-of scikit-learn,pandas \\
         --planted planted \\
         --niches ${niches} ${names ? "--niche-names ${names}" : ''} \\
         ${args} \\
@@ -31,6 +29,6 @@ process REPORT_PLANTED {
 
     stub:
     """
-    touch planted.json planted_mqc.json
+    touch planted.json planted_mqc.json versions.yml
     """
 }

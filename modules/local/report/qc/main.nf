@@ -13,8 +13,7 @@ process REPORT_QC {
     tuple val(meta), path('qc.csv')           , emit: table
     tuple val(meta), path('qc_thresholds.csv'), emit: thresholds
     tuple val(meta), path('*_mqc.*')          , emit: report
-    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
-    tuple val("${task.process}"), val('pandas'), eval('python3 -c "from importlib.metadata import version; print(version(\'pandas\'))"'), topic: versions
+    tuple val("${task.process}"), eval('cat versions.yml'), topic: versions
 
     when:
     task.ext.when == null || task.ext.when
@@ -29,11 +28,11 @@ process REPORT_QC {
     ${groovy.json.JsonOutput.toJson(sexes)}
     END_OF_LIST
 
-    report_qc.py metrics/*.qc.json --maps maps --excluded excluded.json --sexes sexes.json ${args}
+    report_qc.py --versions-of pandas metrics/*.qc.json --maps maps --excluded excluded.json --sexes sexes.json ${args}
     """
 
     stub:
     """
-    touch qc.csv qc_thresholds.csv qc_general_mqc.json qc_status_mqc.json
+    touch qc.csv qc_thresholds.csv qc_general_mqc.json qc_status_mqc.json versions.yml
     """
 }

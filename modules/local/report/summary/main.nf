@@ -15,8 +15,7 @@ process REPORT_SUMMARY {
     tuple val(meta), path('summary.json')  , emit: summary
     tuple val(meta), path('*_mqc.*')       , emit: report
     tuple val(meta), path('niche_maps.png'), emit: maps, optional: true
-    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
-    tuple val("${task.process}"), val('matplotlib'), eval('python3 -c "from importlib.metadata import version; print(version(\'matplotlib\'))"'), topic: versions
+    tuple val("${task.process}"), eval('cat versions.yml'), topic: versions
 
     when:
     task.ext.when == null || task.ext.when
@@ -25,11 +24,11 @@ process REPORT_SUMMARY {
     def args = task.ext.args ?: ''
     def found = [described ? '--described described' : '', associations ? '--associations associations' : '', names ? "--niche-names ${names}" : ''].join(' ')
     """
-    report_summary.py --qc ${qc} ${found} ${args}
+    report_summary.py --versions-of matplotlib --qc ${qc} ${found} ${args}
     """
 
     stub:
     """
-    touch summary.json summary_page_mqc.json niche_maps_mqc.json
+    touch summary.json summary_page_mqc.json niche_maps_mqc.json versions.yml
     """
 }

@@ -16,8 +16,7 @@ process SAMPLE_INGEST {
     tuple val(meta), path('*.kinds.json'), emit: kinds
     tuple val(meta), path('*.parts.png'), emit: parts, optional: true
     tuple val(meta), path('thumbnails/*'), emit: thumbnails, optional: true
-    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
-    tuple val("${task.process}"), val('anndata'), eval('python3 -c "from importlib.metadata import version; print(version(\'anndata\'))"'), topic: versions
+    tuple val("${task.process}"), eval('cat versions.yml'), topic: versions
 
     when:
     task.ext.when == null || task.ext.when
@@ -35,11 +34,11 @@ process SAMPLE_INGEST {
     ${groovy.json.JsonOutput.toJson(manifest)}
     END_OF_MANIFEST
 
-    sample_ingest.py --manifest manifest.json ${args}
+    sample_ingest.py --versions-of anndata --manifest manifest.json ${args}
     """
 
     stub:
     """
-    touch ${samples.collect { sample -> "'${sample.sample}.ingest.h5ad'" }.join(' ')} '${samples[0].sample}.kinds.json'
+    touch ${samples.collect { sample -> "'${sample.sample}.ingest.h5ad'" }.join(' ')} '${samples[0].sample}.kinds.json' versions.yml
     """
 }

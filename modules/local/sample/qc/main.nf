@@ -16,10 +16,7 @@ process SAMPLE_QC {
     tuple val(meta), path('*.qc.json')        , emit: metrics
     tuple val(meta), path('*.qc_cells.csv.gz'), emit: cells
     tuple val(meta), path('*.qc_map.png')     , emit: maps
-    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
-    tuple val("${task.process}"), val('anndata'), eval('python3 -c "from importlib.metadata import version; print(version(\'anndata\'))"'), topic: versions
-    tuple val("${task.process}"), val('matplotlib'), eval('python3 -c "from importlib.metadata import version; print(version(\'matplotlib\'))"'), topic: versions
-    tuple val("${task.process}"), val('numpy'), eval('python3 -c "from importlib.metadata import version; print(version(\'numpy\'))"'), topic: versions
+    tuple val("${task.process}"), eval('cat versions.yml'), topic: versions
 
     when:
     task.ext.when == null || task.ext.when
@@ -31,7 +28,7 @@ process SAMPLE_QC {
     def types = markers ? "--cell-type-markers ${markers}" : ''
     def trained = model ? "--model ${model}" : ''
     """
-    sample_qc.py ${files} --prefix '${prefix}' ${kinds} ${types} ${trained} ${args}
+    sample_qc.py --versions-of anndata,matplotlib,numpy ${files} --prefix '${prefix}' ${kinds} ${types} ${trained} ${args}
     """
 
     stub:
@@ -41,6 +38,6 @@ process SAMPLE_QC {
         name="\${sample%.ingest.h5ad}"
         touch "\${name}.qc.h5ad" "\${name}.qc_cells.csv.gz" "\${name}.qc_map.png"
     done
-    touch '${prefix}.qc.json'
+    touch '${prefix}.qc.json' versions.yml
     """
 }

@@ -21,9 +21,7 @@ process SAMPLESHEET_CHECK {
     tuple val(meta), path('by_contrast')          , emit: by_contrast
     tuple val(meta), path('published/*.csv')      , emit: published
     tuple val(meta), path('pseudonyms.csv')       , emit: key, optional: true
-    tuple val("${task.process}"), val('python'), eval('python3 -c "import platform; print(platform.python_version())"'), topic: versions
-    tuple val("${task.process}"), val('jsonschema'), eval('python3 -c "from importlib.metadata import version; print(version(\'jsonschema\'))"'), topic: versions
-    tuple val("${task.process}"), val('pandas'), eval('python3 -c "from importlib.metadata import version; print(version(\'pandas\'))"'), topic: versions
+    tuple val("${task.process}"), eval('cat versions.yml'), topic: versions
 
     when:
     task.ext.when == null || task.ext.when
@@ -34,7 +32,7 @@ process SAMPLESHEET_CHECK {
     def listed = missing ? "printf '%s' '" + groovy.json.JsonOutput.toJson(missing).replace("'", "'\\''") + "' > missing.json" : ''
     """
     ${listed}
-    samplesheet_check.py ${sheet} ${tables} \\
+    samplesheet_check.py --versions-of jsonschema,pandas ${sheet} ${tables} \\
         --folder ${quoted(folder)} \\
         --no-check-files \\
         --schema-dir schemas \\
@@ -48,12 +46,12 @@ process SAMPLESHEET_CHECK {
     def listed = missing ? "printf '%s' '" + groovy.json.JsonOutput.toJson(missing).replace("'", "'\\''") + "' > missing.json" : ''
     """
     ${listed}
-    samplesheet_check.py ${sheet} ${tables} \\
+    samplesheet_check.py --versions-of jsonschema,pandas ${sheet} ${tables} \\
         --folder ${quoted(folder)} \\
         --no-check-files \\
         --schema-dir schemas \\
         ${args}
-    ls samplesheet.valid.csv samplesheet.used.csv samplesheet.json clinical.valid.csv contrasts.valid.csv by_contrast published/*.csv
+    ls samplesheet.valid.csv samplesheet.used.csv samplesheet.json clinical.valid.csv contrasts.valid.csv by_contrast published/*.csv versions.yml
     """
 }
 
