@@ -91,8 +91,10 @@ def niche_associate(
     outdir,
 ):
     """Test every niche against one contrast; writes CONTRAST.csv, its figures and the report's tables."""
-    from semanticst.association import associate, parse_features, write_association
+    from semanticst.association.associate import associate
+    from semanticst.association.features.composition import parse_features
     from semanticst.association.output.replication import has_validation, write_replication
+    from semanticst.association.output.write import write_association
     from semanticst.constants import DISCOVERY, VALIDATION
     from semanticst.errors import BadInput
     from semanticst.plotting.niche_names import names_from

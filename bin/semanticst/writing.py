@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
+import scipy
 
 from semanticst.shortage import cannot_write, disk_error, size
 from semanticst.spreadsheet import guarded_table
@@ -143,7 +143,11 @@ def _bytes_of_table(table: pd.DataFrame, packed: bool) -> int:
 
 
 def _bytes_of_array(array) -> int:
-    parts = [getattr(array, name, None) for name in ("data", "indices", "indptr")] if sp.issparse(array) else [array]
+    parts = (
+        [getattr(array, name, None) for name in ("data", "indices", "indptr")]
+        if scipy.sparse.issparse(array)
+        else [array]
+    )
     return sum(getattr(part, "nbytes", 0) for part in parts)
 
 

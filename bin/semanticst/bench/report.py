@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from semanticst.association import associate, write_association
+from semanticst.association.associate import associate
+from semanticst.association.output.write import write_association
 from semanticst.bench.measuring.browser import Browser, find_chromium
 from semanticst.cli import seed_option, step, threads_option
 from semanticst.cohort.mixing import draw_cells, map_of_cells, mixing

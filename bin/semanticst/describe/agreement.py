@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 PSEUDO_SHARE = 0.001
 """Added to shares before their logarithm, as in the tests of the association."""
@@ -29,7 +29,7 @@ def intraclass_correlation(y: np.ndarray, patient: np.ndarray, level: float = 0.
         return (1.0, np.nan, np.nan) if between > 1e-12 else (np.nan, np.nan, np.nan)
     each = (n - (sizes**2).sum() / n) / (k - 1)
     f, tail = between / within, (1 - level) / 2
-    bounds = (f, f / stats.f.ppf(1 - tail, k - 1, n - k), f / stats.f.ppf(tail, k - 1, n - k))
+    bounds = (f, f / scipy.stats.f.ppf(1 - tail, k - 1, n - k), f / scipy.stats.f.ppf(tail, k - 1, n - k))
     icc, low, high = ((value - 1) / (value + each - 1) for value in bounds)
     return float(icc), float(low), float(high)
 

@@ -10,7 +10,8 @@ from semanticst.constants import FeatureType, Obs
 from semanticst.describe.contact_sections import attention_section, contact_section, recognised
 from semanticst.describe.marker_sections import cell_type_section, marker_section
 from semanticst.describe.niche_tree import report_tree
-from semanticst.describe.overview import UNSURE, by_modality
+from semanticst.describe.overview import by_modality
+from semanticst.describe.readings import UNSURE
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import NICHES, QC, Column, Section
 from semanticst.plotting.palette import bar_colour, niche_colour, niche_name

@@ -6,17 +6,11 @@ from semanticst.cohort.read_cohort import Cohort
 from semanticst.constants import FeatureType, Modality
 from semanticst.describe.composition import niche_overview
 from semanticst.describe.markers import effect_name
+from semanticst.describe.readings import LEAST_EFFECT, reading
 from semanticst.units import percent
 
 NAMED_MARKERS = 6
 NAMED_PROTEINS = 4
-_READING = ((0.85, "very high"), (0.75, "high"), (0.6, "moderate"), (0.5, "low"), (0.0, "not reproducible"))
-"""Words from a Jaccard index on."""
-UNSURE = ("low", "not reproducible")
-"""Readings of niches that should not be interpreted."""
-LEAST_EFFECT = {"log2_fold_change": 0.25, "difference": 0.05}
-"""Smallest effect of a feature that is named as a marker, here and in the sentences of the association. A difference is
-one of proportions, or of continuous values on a scale where 0.6 is about twice the value."""
 _LEAST_SHARE = 0.05
 """Share of a niche that a cell type has where it is named."""
 
@@ -54,11 +48,6 @@ def top_markers(markers: pd.DataFrame, niche: int, n: int, feature_type: Feature
     name = effect_name(feature_type)
     own = markers[(markers["niche"] == niche) & (markers[name] >= LEAST_EFFECT[name])]
     return own.nsmallest(n, "rank")["symbol"].tolist()
-
-
-def reading(jaccard: float) -> str:
-    """Words for a bootstrap Jaccard index, after Hennig (2007); empty without one."""
-    return next((words for lowest, words in _READING if jaccard >= lowest), "")
 
 
 def _common_types(types: pd.DataFrame, niche: int) -> str:

@@ -1,8 +1,8 @@
 """Outlines of niches: what lies nearer to cells of a niche than to any other cell, within reach of a cell."""
 
 import numpy as np
+import scipy
 import shapely
-from scipy.spatial import cKDTree
 
 REACH, MARGIN = 4.0, 1.0
 """Gaps between cells up to twice the first are tissue, and beyond the outermost cells it reaches as far as the second
@@ -42,7 +42,7 @@ def median_spacing(places: np.ndarray) -> float:
     """Median distance of positions (n x 2, all different) to the nearest other; 1 where there is one position."""
     if len(places) < 2:
         return 1.0
-    return float(np.median(cKDTree(places).query(places, k=2)[0][:, 1]))
+    return float(np.median(scipy.spatial.cKDTree(places).query(places, k=2)[0][:, 1]))
 
 
 def _tissue(places: np.ndarray, cells: np.ndarray, reach: float) -> shapely.Geometry:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+import scipy
 import scipy.sparse as sp
-from scipy.optimize import linear_sum_assignment
 
 from semanticst.constants import FeatureType
 from semanticst.features.basis import Basis, Moments, transform
@@ -69,7 +69,7 @@ class Together:
         agree = _row_agreement(own, model, known)
         gain = agree - np.diag(agree)[:, None] - CLEARLY
         np.fill_diagonal(gain, 0)
-        one, other = linear_sum_assignment(gain, maximize=True)
+        one, other = scipy.optimize.linear_sum_assignment(gain, maximize=True)
         found = gain[one, other]
         order = [i for i in np.argsort(-found, kind="stable") if found[i] > 0]
         return float(found[order].sum() / len(own)), [f"{names[one[i]]} looks like {names[other[i]]}" for i in order]

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import scipy
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
-from scipy.spatial import cKDTree
 
 from semanticst.plotting.style import INK
 from semanticst.units import MICROMETRE
@@ -59,7 +59,7 @@ def dot_diameter(xy: np.ndarray, points_per_unit: float) -> float:
     positions = np.unique(xy, axis=0)
     if len(positions) < 2:
         return largest
-    nearest = cKDTree(positions).query(positions, k=2)[0][:, 1]
+    nearest = scipy.spatial.cKDTree(positions).query(positions, k=2)[0][:, 1]
     return float(np.clip(np.median(nearest) * points_per_unit, smallest, largest))
 
 

@@ -1,6 +1,7 @@
 """Map of a sample after quality control: what was removed and flagged, and where."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -8,8 +9,10 @@ from matplotlib.lines import Line2D
 
 from semanticst.plotting.section_axes import dot_diameter, draw_bar, extent, fit, save_small
 from semanticst.qc.labels import KEPT, REASONS, title_of
-from semanticst.qc.sample import Judged
 from semanticst.qc.spatial import CHECKS
+
+if TYPE_CHECKING:
+    from semanticst.qc.sample import Judged
 
 MAP_ENDING = ".qc_map.png"
 _DPI = 100
@@ -20,7 +23,7 @@ _SEEN = 2.0
 """Smallest diameter, in points, of a cell that something was found about: few among many must be seen."""
 
 
-def write_qc_map(path: Path, judged: Judged, heading: str) -> None:
+def write_qc_map(path: Path, judged: "Judged", heading: str) -> None:
     """Write the map of all cells of a sample as PNG, about 900 pixels wide. heading : a line of text above."""
     width, height = extent(judged.points)
     scale = _LONGEST / max(width, height)
@@ -60,7 +63,7 @@ def write_qc_map(path: Path, judged: Judged, heading: str) -> None:
     save_small(figure, path, _DPI, [colour for _, colour, _ in layers])
 
 
-def map_layers(judged: Judged) -> list[tuple[str, str, np.ndarray]]:
+def map_layers(judged: "Judged") -> list[tuple[str, str, np.ndarray]]:
     """Layers of a map from the lowest to the topmost: label, colour, and the cells drawn in it (bool, n).
 
     Each cell is drawn once: as part of a dead region, else in the colour of the first reason for which it was removed,

@@ -11,7 +11,7 @@ from semanticst.association.checks.arbitrary_cuts import is_supported
 from semanticst.association.output.all_contrasts import all_tests
 from semanticst.association.output.summary_text import SAME_SIGN, plural
 from semanticst.association.stats.results import FEW_EVENTS, FEW_PERMUTATIONS, SIGNIFICANT
-from semanticst.describe.overview import UNSURE
+from semanticst.describe.readings import UNSURE
 from semanticst.errors import BadInput, Problem
 from semanticst.plotting.palette import niche_name
 from semanticst.report.same_split import same_splits

@@ -6,7 +6,6 @@ from typing import Any
 import matplotlib
 import numpy as np
 import pandas as pd
-from lifelines import KaplanMeierFitter
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -163,6 +162,8 @@ def _by_level(ax: Axes, units: pd.DataFrame, y: np.ndarray, levels: list[str], c
 
 
 def _curves(ax: Axes, units: pd.DataFrame, y: np.ndarray, row: dict) -> None:
+    from lifelines import KaplanMeierFitter
+
     known = np.isfinite(y)
     high = y > np.median(y[known])
     above: dict[str, Any] = {"color": row_colour(str(row["niche"])), "lw": 2.4}

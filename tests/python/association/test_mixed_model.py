@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.regression.mixed_linear_model import MixedLM
 
 from clinical_helpers import Cohort, clr, make_cohort, row_of
-from semanticst.association.stats import mixed_model
 from semanticst.association.stats.mixed_model import NOT_FITTED, fit_mixed
 
 
@@ -47,7 +47,7 @@ def test_without_convergence_the_test_of_patients_stands_and_the_row_says_so(mon
     def fail(self, **_):
         raise np.linalg.LinAlgError("Singular matrix")
 
-    monkeypatch.setattr(mixed_model.MixedLM, "fit", fail)
+    monkeypatch.setattr(MixedLM, "fit", fail)
     row = row_of(make_cohort((8, 8), n_sections=2).ask("groups", column="group"), 2)
     assert np.isnan(row["p_mixed"])
     assert 0 < row["p"] <= 1

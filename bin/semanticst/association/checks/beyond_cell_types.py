@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
 from semanticst.association.design.design import Design
 from semanticst.association.features.composition import JOINT, Features, shares
 from semanticst.association.features.summed_units import Units
-from semanticst.association.stats.results import association_table
+from semanticst.association.stats.results import association_table, benjamini_hochberg
 
 EXPECTED = "log-ratio expected from cell types"
 """Name of the covariate."""
@@ -115,5 +114,5 @@ def compare_cell_types(design: Design, types: CellTypes, units: Units, model: Mo
     table = association_table(model(design, units.features(numbered, ("proportion",))))
     table = table.assign(cell_type=[types.names[int(i)] for i in table["niche"]], q=np.nan)
     for _, rows in table[table["p"].notna()].groupby("comparison", sort=False):
-        table.loc[rows.index, "q"] = multipletests(rows["p"].to_numpy(), method="fdr_bh")[1]
+        table.loc[rows.index, "q"] = benjamini_hochberg(rows["p"].to_numpy())
     return table[table["niche"] != JOINT].sort_values(["comparison", "p"], kind="stable")[list(COLUMNS)]

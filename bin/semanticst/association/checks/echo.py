@@ -9,10 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
 from semanticst.association.features.composition import Features
-from semanticst.association.stats.results import SIGNIFICANT
+from semanticst.association.stats.results import SIGNIFICANT, benjamini_hochberg
 
 FEWEST_NICHES = 4
 """With fewer the median is a single niche, or the mean of two, and no better reference than the mean."""
@@ -50,7 +49,7 @@ def mark_echoes(table: pd.DataFrame) -> pd.DataFrame:
     table = table.assign(echo=None)
     tested = table[table["p_median_reference"].notna() & table["p"].notna()]
     for _, rows in tested.groupby(["family", "comparison"], sort=False):
-        against_median = multipletests(rows["p_median_reference"].to_numpy(), method="fdr_bh")[1]
+        against_median = benjamini_hochberg(rows["p_median_reference"].to_numpy())
         found = (rows["q"] < SIGNIFICANT).to_numpy()
         echo = (against_median >= SIGNIFICANT) & (rows.index != rows["p"].idxmin())
         table.loc[rows.index[found], "echo"] = np.where(echo, ECHO, OWN)[found]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from semanticst.association.design.design import Design
 from semanticst.association.features.composition import Features
@@ -62,7 +62,7 @@ def _difference(design: Design, share: np.ndarray, x: np.ndarray, keep: np.ndarr
     if model is None:
         return None
     effect, se = model.fit(share[keep][:, None])
-    half = stats.t.ppf((1 + LEVEL) / 2, model.df) * se[0]
+    half = scipy.stats.t.ppf((1 + LEVEL) / 2, model.df) * se[0]
     return float(effect[0]), float(effect[0] - half), float(effect[0] + half)
 
 
@@ -75,5 +75,5 @@ def _mean_slope(share: np.ndarray, x: np.ndarray, patients: np.ndarray) -> tuple
             slopes.append(np.polyfit(own, y, 1)[0])
     if len(slopes) < 2:
         return None
-    half = stats.t.ppf((1 + LEVEL) / 2, len(slopes) - 1) * stats.sem(slopes)
+    half = scipy.stats.t.ppf((1 + LEVEL) / 2, len(slopes) - 1) * scipy.stats.sem(slopes)
     return float(np.mean(slopes)), float(np.mean(slopes) - half), float(np.mean(slopes) + half)

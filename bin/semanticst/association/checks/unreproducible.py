@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from semanticst.describe.overview import UNSURE
+from semanticst.describe.readings import UNSURE
 from semanticst.errors import BadInput, Problem
 
 CONTACT = "contact_with_"

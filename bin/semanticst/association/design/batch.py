@@ -10,9 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
+import scipy
 
 from semanticst.association.design.design import Design, without_uncompared
 from semanticst.association.design.variables import MIN_PER_GROUP, null_residuals
@@ -83,7 +81,7 @@ def check_batch(design: Design) -> BatchCheck:
     levels_of_batch = outcome.groupby(pairs["batch"]).nunique()
     nested = len(outcome.unique()) > 1 and levels_of_batch.max() == 1
     clusters = _clusters(design) if nested else None
-    p = float(stats.chi2_contingency(pd.crosstab(outcome, pairs["batch"]), correction=False).pvalue)
+    p = float(scipy.stats.chi2_contingency(pd.crosstab(outcome, pairs["batch"]), correction=False).pvalue)
     return BatchCheck(cramers_v(outcome, pairs["batch"]), "Cramer's V", p, nested, clusters)
 
 
@@ -94,7 +92,7 @@ def _p_of_f(value: pd.Series, group: pd.Series) -> float:
     between = ((value - value.mean()) ** 2).sum() - within
     if k < 2 or n <= k or within <= 0:
         return 1.0
-    return float(stats.f.sf(between / (k - 1) / (within / (n - k)), k - 1, n - k))
+    return float(scipy.stats.f.sf(between / (k - 1) / (within / (n - k)), k - 1, n - k))
 
 
 def _time_to_event(design: Design) -> pd.Series:
@@ -108,8 +106,8 @@ def _clusters(design: Design) -> np.ndarray | None:
     pairs = design.sections[["unit", "batch"]].drop_duplicates().dropna()
     unit, batch = design.units.index.get_indexer(pairs["unit"]), pairs["batch"].astype("category").cat
     n, n_batches = len(design.units), len(batch.categories)
-    links = coo_matrix((np.ones(len(pairs)), (unit, n + batch.codes)), shape=(n + n_batches,) * 2)
-    piece = connected_components(links, directed=False)[1]
+    links = scipy.sparse.coo_matrix((np.ones(len(pairs)), (unit, n + batch.codes)), shape=(n + n_batches,) * 2)
+    piece = scipy.sparse.csgraph.connected_components(links, directed=False)[1]
     names = pd.Series(batch.categories.astype(str)).groupby(piece[n:]).agg("+".join)
     cluster = np.array([names.get(k, unit) for k, unit in zip(piece[:n], design.units.index)], dtype=object)
     sizes = pd.Series(cluster).groupby(design.units["value"].to_numpy()).nunique()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.special import gammaln
+import scipy
 
 from semanticst.association.design.tables import read_text_table
 from semanticst.association.design.variables import MIN_PER_GROUP
@@ -96,6 +96,7 @@ def log_odds_of_draws(found: np.ndarray, cells: np.ndarray, draws: int) -> np.nd
 
 def _log_choose(n: np.ndarray, k: np.ndarray | int) -> np.ndarray:
     """Logarithm of the ways to choose k of n; where k is larger, a number without meaning."""
+    gammaln = scipy.special.gammaln
     return gammaln(n + 1) - gammaln(k + 1) - gammaln(np.maximum(n - k, 0) + 1)
 
 

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
 from semanticst.association.design.tables import read_clinical, read_text_table
 from semanticst.association.features.composition import read_counts
 from semanticst.association.output.summary_text import feature_name, unit_words
-from semanticst.association.stats.results import PRIMARY, SIGNIFICANT
+from semanticst.association.stats.results import PRIMARY, SIGNIFICANT, benjamini_hochberg
 from semanticst.errors import BadInput, Problem
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import ASSOCIATION, Column, Section
@@ -67,7 +66,7 @@ def all_tests(records: list[dict]) -> pd.DataFrame:
     tested = table["p"].notna()
     table["q_run"] = np.nan
     if tested.any():
-        table.loc[tested, "q_run"] = multipletests(table.loc[tested, "p"].to_numpy(), method="fdr_bh")[1]
+        table.loc[tested, "q_run"] = benjamini_hochberg(table.loc[tested, "p"].to_numpy())
     return table.sort_values("p", kind="stable", na_position="last").reset_index(drop=True)
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import scipy
 from matplotlib.figure import Figure
-from scipy import stats
 from statsmodels.stats.meta_analysis import combine_effects
 
 from semanticst.association.design.tables import tidied
@@ -192,7 +192,7 @@ def _pooled(group: pd.DataFrame) -> dict:
         found = combine_effects(effect, variance, method_re="iterated", use_t=True)
     k = len(effect)
     se = max(float(found.sd_eff_w_re), float(found.sd_eff_w_re_hksj))
-    half, half_fixed = stats.t.ppf(0.975, k - 1) * se, stats.norm.ppf(0.975) * float(found.sd_eff_w_fe)
+    half, half_fixed = scipy.stats.t.ppf(0.975, k - 1) * se, scipy.stats.norm.ppf(0.975) * float(found.sd_eff_w_fe)
     signs = np.sign(effect)
     return {
         "n_studies": k,
@@ -200,15 +200,15 @@ def _pooled(group: pd.DataFrame) -> dict:
         "effect": float(found.mean_effect_re),
         "ci_low": float(found.mean_effect_re) - half,
         "ci_high": float(found.mean_effect_re) + half,
-        "p": float(2 * stats.t.sf(abs(found.mean_effect_re) / se, k - 1)),
+        "p": float(2 * scipy.stats.t.sf(abs(found.mean_effect_re) / se, k - 1)),
         "effect_fixed": float(found.mean_effect_fe),
         "ci_low_fixed": float(found.mean_effect_fe) - half_fixed,
         "ci_high_fixed": float(found.mean_effect_fe) + half_fixed,
-        "p_fixed": float(2 * stats.norm.sf(abs(found.mean_effect_fe) / float(found.sd_eff_w_fe))),
+        "p_fixed": float(2 * scipy.stats.norm.sf(abs(found.mean_effect_fe) / float(found.sd_eff_w_fe))),
         "tau2": max(float(found.tau2), 0.0),
         "i2": max(float(found.i2), 0.0),
         "heterogeneity": float(found.q),
-        "p_heterogeneity": float(stats.chi2.sf(found.q, k - 1)),
+        "p_heterogeneity": float(scipy.stats.chi2.sf(found.q, k - 1)),
         "same_sign": bool((signs == signs[0]).all()),
         "studies": "; ".join(group["study"]),
         "warnings": _warnings(k, str(group["effect_type"].iloc[0])),

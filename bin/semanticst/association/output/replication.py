@@ -5,13 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
 from semanticst.association.associate import Association
 from semanticst.association.design.tables import read_text_table
 from semanticst.association.output.summary_text import feature_name
 from semanticst.association.stats.per_sd import without_sd
-from semanticst.association.stats.results import PAIRWISE, SIGNIFICANT
+from semanticst.association.stats.results import PAIRWISE, SIGNIFICANT, holm
 from semanticst.constants import VALIDATION, Obs
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import ASSOCIATION, Column, Section
@@ -50,7 +49,7 @@ def side_by_side(discovery: pd.DataFrame, validation: pd.DataFrame | None) -> pd
     tested = found & p.notna().to_numpy()
     both["p_holm"] = np.nan
     if tested.any():
-        both.loc[tested, "p_holm"] = multipletests(p[tested], method="holm")[1]
+        both.loc[tested, "p_holm"] = holm(p[tested])
     confirmed = found & same & (both["p_holm"] < SIGNIFICANT).to_numpy(bool)
     both["confirmed"] = np.where(found, np.where(confirmed, "yes", "no"), "")
     return both.drop(columns=["q_validation"])

@@ -12,7 +12,7 @@ from semanticst.association.design.tables import Contrast, read_text_table
 from semanticst.association.features.within_niche import CELL_TYPE, GENE_SET
 from semanticst.association.stats.results import COMPOSITION, OMNIBUS, SIGNIFICANT
 from semanticst.constants import Modality
-from semanticst.describe.overview import LEAST_EFFECT
+from semanticst.describe.readings import LEAST_EFFECT
 from semanticst.errors import BadInput, Problem
 from semanticst.plotting.palette import niche_name
 

@@ -80,7 +80,7 @@ def write_association(
     --------
     ``folder`` has the tables of a cohort.
 
-    >>> from semanticst.association import associate
+    >>> from semanticst.association.associate import associate
     >>> tables = {name: folder / f"{name}.csv" for name in ("contrasts", "clinical", "samplesheet", "counts")}
     >>> write_association(associate("arm", **tables, permutations=99), folder)
     >>> sorted(path.name for path in folder.glob("arm*.png"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 from statsmodels.stats.power import TTestIndPower, TTestPower
 
 from semanticst.association.stats.cox import score_z
@@ -64,7 +64,7 @@ def power(study: Study, n: int, seed: int) -> dict[str, float | str]:
     rng = np.random.default_rng(seed)
     p = np.concatenate([_batch(study, min(BATCH, n - start), rng, seed + start) for start in range(0, n, BATCH)])
     found = int((p <= LEVEL).sum())
-    low, high = stats.binomtest(found, n).proportion_ci(method="wilson")
+    low, high = scipy.stats.binomtest(found, n).proportion_ci(method="wilson")
     return {
         "power": found / n,
         "power_low": low,
@@ -119,7 +119,7 @@ def _survival(study: Study, n: int, rng: np.random.Generator, seed: int) -> np.n
         null, observed = np.abs(score_z(base, y[orders.order]))[:, None], np.abs(score_z(base, y[None]))
         drawn = permutation_p(null, observed, exact=False)
         # below the floor the association has the model's p, here that of the score
-        p.append(refine_tail(drawn, null, observed, 2 * stats.norm.sf(observed), np.zeros(1, dtype=bool))[0][0])
+        p.append(refine_tail(drawn, null, observed, 2 * scipy.stats.norm.sf(observed), np.zeros(1, dtype=bool))[0][0])
     return np.array(p)
 
 
@@ -131,7 +131,7 @@ def closed_form(study: Study) -> float:
         reliability = study.sd_between / max(study.sd_unit, 1e-12)
         events = round(study.events * study.patients)
         shift = abs(study.effect) * reliability * np.sqrt(events)
-        return float(stats.norm.sf(stats.norm.ppf(1 - LEVEL / 2) - shift))
+        return float(scipy.stats.norm.sf(scipy.stats.norm.ppf(1 - LEVEL / 2) - shift))
     d = study.effect / study.sd_unit
     if study.design == "paired":
         return float(TTestPower().power(d, study.patients, LEVEL))

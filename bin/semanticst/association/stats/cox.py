@@ -4,17 +4,18 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from lifelines import CoxPHFitter
-from lifelines.exceptions import ConvergenceError, ConvergenceWarning
-from lifelines.statistics import proportional_hazard_test
-from scipy import stats
+import scipy
 
 from semanticst.association.design.variables import null_residuals
 from semanticst.association.stats.linear_model import TINY
 from semanticst.association.stats.permutation import permutation_p, permutations_of, refine_tail
+
+if TYPE_CHECKING:  # steps that fit no Cox model read names of this module
+    from lifelines import CoxPHFitter
 
 NOT_COVARIATES = ("time", "event", "stratum")
 SEPARATED = 10.0
@@ -30,12 +31,14 @@ class CoxFit:
     effect: float
     se: float
     p_likelihood_ratio: float
-    model: CoxPHFitter
+    model: "CoxPHFitter"
     frame: pd.DataFrame
 
     @property
     def p_proportional_hazards(self) -> float:
         """Schoenfeld residuals against rank time (Grambsch & Therneau 1994, Biometrika 81:515)."""
+        from lifelines.statistics import proportional_hazard_test
+
         with _quiet():
             result = proportional_hazard_test(self.model, self.frame, time_transform="rank")
         return float(result.summary.loc["feature", "p"])
@@ -54,19 +57,28 @@ def fit_cox(base: pd.DataFrame, y: np.ndarray, penalised: bool) -> CoxFit | None
         ratio = full.log_likelihood_ratio_test().test_statistic
         if len(full.params_) > 1:
             ratio = 2 * (full.log_likelihood_ - _fit(base, penalised).log_likelihood_)
-    except (ConvergenceError, np.linalg.LinAlgError):
+    except _not_converged():
         return None
     effect, se = float(full.params_["feature"]), float(full.standard_errors_["feature"])
     if not np.isfinite(se) or (not penalised and abs(effect) > SEPARATED):
         return None
-    return CoxFit(effect, se, float(stats.chi2.sf(max(0.0, ratio), 1)), full, frame)
+    return CoxFit(effect, se, float(scipy.stats.chi2.sf(max(0.0, ratio), 1)), full, frame)
 
 
-def _fit(frame: pd.DataFrame, penalised: bool) -> CoxPHFitter:
+def _fit(frame: pd.DataFrame, penalised: bool) -> "CoxPHFitter":
     """Fit time and event on all other columns, inside ``stratum`` where there is one."""
+    from lifelines import CoxPHFitter
+
     strata = ["stratum"] if "stratum" in frame else None
     with _quiet():
         return CoxPHFitter(penalizer=1 / len(frame) if penalised else 0.0).fit(frame, "time", "event", strata=strata)
+
+
+def _not_converged() -> tuple[type[Exception], ...]:
+    """Errors of a model that has no maximum, or whose covariates explain each other."""
+    from lifelines.exceptions import ConvergenceError
+
+    return ConvergenceError, np.linalg.LinAlgError
 
 
 def _without_idle_stratum(base: pd.DataFrame) -> pd.DataFrame:
@@ -76,6 +88,8 @@ def _without_idle_stratum(base: pd.DataFrame) -> pd.DataFrame:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without lifelines' warnings of slow convergence (judged by the estimate) and of repeated strata (harmless)."""
+    from lifelines.exceptions import ConvergenceWarning
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", "DataFrame Index is not unique")
@@ -94,7 +108,7 @@ def leave_one_out_range(fit: CoxFit, penalised: bool) -> tuple[float, float]:
     for i in {*order[:INFLUENTIAL].tolist(), *order[-INFLUENTIAL:].tolist()}:
         try:
             effects.append(_fit(fit.frame.drop(index=fit.frame.index[i]), penalised).params_["feature"])
-        except (ConvergenceError, np.linalg.LinAlgError):
+        except _not_converged():
             continue  # not a number without this patient: the range is over those that can be fitted
     return (float(min(effects)), float(max(effects))) if effects else (np.nan, np.nan)
 

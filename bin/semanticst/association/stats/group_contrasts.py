@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from semanticst.association.design.design import Design
 from semanticst.association.features.composition import Features
@@ -227,15 +227,17 @@ def hedges_g(target: np.ndarray, reference: np.ndarray) -> float:
 def _rank_test(y: np.ndarray, is_target: np.ndarray, patients: np.ndarray, paired: bool) -> float:
     """Mann-Whitney, or the signed-rank test of complete pairs."""
     if not paired:
-        return float(stats.mannwhitneyu(y[is_target], y[~is_target]).pvalue)
+        return float(scipy.stats.mannwhitneyu(y[is_target], y[~is_target]).pvalue)
     target = pd.Series(y[is_target], index=patients[is_target])
     difference = target.sub(pd.Series(y[~is_target], index=patients[~is_target])).dropna()
-    return float(stats.wilcoxon(difference).pvalue) if len(difference) > 0 and difference.abs().max() > 0 else np.nan
+    if not difference.abs().max() > 0:
+        return np.nan
+    return float(scipy.stats.wilcoxon(difference).pvalue)
 
 
 def _kendall(x: np.ndarray, y: pd.Series) -> float:
-    return float(stats.kendalltau(x, y, nan_policy="omit").pvalue)
+    return float(scipy.stats.kendalltau(x, y, nan_policy="omit").pvalue)
 
 
 def _kruskal(y: np.ndarray, values: np.ndarray) -> float:
-    return float(stats.kruskal(*(y[values == v] for v in np.unique(values))).pvalue)
+    return float(scipy.stats.kruskal(*(y[values == v] for v in np.unique(values))).pvalue)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from semanticst.association.design.variables import MIN_PER_GROUP
 from semanticst.association.features.composition import Features
@@ -124,7 +124,7 @@ def estimate(question: Question, model: SlopeModel, Y: np.ndarray, no_spread: np
     """
     x = question.x
     effect, se, df, p_model = t_test(model, x, Y)
-    observed, of_model = np.abs(effect / se), stats.t.ppf(0.975, df)
+    observed, of_model = np.abs(effect / se), scipy.stats.t.ppf(0.975, df)
     permutations, residuals = question.rearranged(), model.effect_and_residuals(Y)[1]
     uneven = not question.within_patient and differ_in_spread(residuals, x, permutations)
     if uneven and is_lopsided(x):

@@ -8,7 +8,7 @@ for complete pairs with patients as blocks it is that of the paired t-test.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 TINY = 1e-12
 
@@ -129,4 +129,4 @@ def t_test(model: SlopeModel, x: np.ndarray, Y: np.ndarray) -> tuple[np.ndarray,
     """Effect, standard error, degrees of freedom and two-sided p of each column of Y (n x k)."""
     effect, se = model.fit(Y)
     df = welch_df(model, x, Y)
-    return effect, se, df, 2 * stats.t.sf(np.abs(effect / se), df)
+    return effect, se, df, 2 * scipy.stats.t.sf(np.abs(effect / se), df)

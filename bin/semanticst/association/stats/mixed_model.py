@@ -12,9 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from statsmodels.regression.mixed_linear_model import MixedLM
-from statsmodels.tools.sm_exceptions import ConvergenceWarning
+import scipy
 
 from semanticst.association.design.design import Design
 from semanticst.association.features.composition import Features
@@ -49,6 +47,9 @@ def fit_mixed(
     with ``within`` (x varies inside patients) those that are left after every patient has its own mean. With
     ``courses`` (three and more values of x in a patient) patients have slopes of their own.
     """
+    from statsmodels.regression.mixed_linear_model import MixedLM
+    from statsmodels.tools.sm_exceptions import ConvergenceWarning
+
     n_patients = len(np.unique(patients))
     rank = nuisance.shape[1]
     df = n_patients - 1 if courses else len(y) - n_patients - rank if within else n_patients - rank - 1
@@ -66,8 +67,9 @@ def fit_mixed(
     effect, se = float(fit.fe_params[0]), float(fit.bse_fe[0])
     if not fit.converged or not np.isfinite(se) or se <= 0:
         return None
-    half = stats.t.ppf(0.975, df) * se
-    return MixedFit(effect, effect - half, effect + half, float(2 * stats.t.sf(abs(effect / se), df)), effect / se)
+    half = scipy.stats.t.ppf(0.975, df) * se
+    p = float(2 * scipy.stats.t.sf(abs(effect / se), df))
+    return MixedFit(effect, effect - half, effect + half, p, effect / se)
 
 
 def add_mixed(rows: list[dict], design: Design, x: np.ndarray, units: Features, sections: Features) -> None:

@@ -10,7 +10,7 @@ Brown & Forsythe (1974, Technometrics 16:129), and with two groups the square of
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from semanticst.association.stats.linear_model import TINY, nuisance_basis, satterthwaite, variance_of_levels
 from semanticst.association.stats.permutation import (
@@ -156,7 +156,7 @@ def _explained(
         full = np.column_stack([nuisance, effect])
         variance, maker = variance_of_levels(codes, full, residuals), np.eye(len(Y)) - full @ full.T
         df = satterthwaite(maker @ (weights[:, None] * maker), variance)
-        p_model = stats.f.sf(observed, satterthwaite(effect @ effect.T, variance), df)
+        p_model = scipy.stats.f.sf(observed, satterthwaite(effect @ effect.T, variance), df)
         p = np.maximum(p, p_model)
     share = by_effect / np.maximum(by_effect + unexplained, TINY)
     return OmnibusResult(share, p, p_permutation, p_model, p_dispersion if spread else np.nan, drawn)

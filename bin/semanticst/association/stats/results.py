@@ -8,7 +8,6 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.multitest import multipletests
 
 COLUMNS = (
     "niche", "feature", "effect", "effect_type", "ci_low", "ci_high", "p", "q", "n_patients", "n_events", "model",
@@ -64,7 +63,19 @@ def join_warnings(warnings: object) -> str:
 
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     """q of each p."""
-    return multipletests(p, method="fdr_bh")[1]
+    return _adjusted(p, "fdr_bh")
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Each p adjusted by Holm (1979, Scand J Stat 6:65)."""
+    return _adjusted(p, "holm")
+
+
+def _adjusted(p: np.ndarray, method: str) -> np.ndarray:
+    # here: half a second of every step that reads the names above
+    from statsmodels.stats.multitest import multipletests
+
+    return multipletests(p, method=method)[1]
 
 
 def add_q(table: pd.DataFrame) -> pd.DataFrame:
@@ -101,4 +112,4 @@ def _adjust(table: pd.DataFrame, index: pd.Index, method: str) -> None:
     tested = index[table.loc[index, "p"].notna()]
     table.loc[index, "n_tests"] = len(tested)
     if len(tested):
-        table.loc[tested, "q"] = multipletests(table.loc[tested, "p"].to_numpy(), method=method)[1]
+        table.loc[tested, "q"] = _adjusted(table.loc[tested, "p"].to_numpy(), method)

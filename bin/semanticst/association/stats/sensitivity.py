@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 Errors = TypeVar("Errors", float, np.ndarray)
 
@@ -32,7 +32,7 @@ def detectable_effect(se: Errors, df: float = np.inf, n_tests: int = 1) -> Error
 
     The level is 0.05 over ``n_tests``: what Benjamini and Hochberg (and Holm) ask of the smallest of so many p.
     """
-    return (stats.t.ppf(1 - LEVEL / max(n_tests, 1) / 2, df) + stats.t.ppf(POWER, df)) * se
+    return (scipy.stats.t.ppf(1 - LEVEL / max(n_tests, 1) / 2, df) + scipy.stats.t.ppf(POWER, df)) * se
 
 
 def add_detectable_effects(table: pd.DataFrame, rows: list[dict]) -> pd.DataFrame:

@@ -4,12 +4,11 @@ The time runs from the origin the cohort chose; the event value is named by the 
 """
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from lifelines import KaplanMeierFitter
-from lifelines.statistics import multivariate_logrank_test
-from scipy import stats
+import scipy
 
 from semanticst.association.design.design import Design
 from semanticst.association.design.variables import MIN_PER_GROUP
@@ -19,6 +18,9 @@ from semanticst.association.stats.linear_contrast import Settings, border_warnin
 from semanticst.association.stats.linear_model import nuisance_basis
 from semanticst.association.stats.permutation import MODELLED
 from semanticst.association.stats.results import FEW_EVENTS, PRIMARY
+
+if TYPE_CHECKING:
+    from lifelines import KaplanMeierFitter
 
 EFFECT = "log_hazard_ratio_per_sd"
 EVENTS_PER_VARIABLE = 10
@@ -45,7 +47,7 @@ def compare_survival_only(design: Design, features: Features, settings: Settings
     for row, y, use, reason in _questions(design, features, base):
         fit = None if reason else _fit(base[use], y[use])[0]
         if fit is not None:
-            half = stats.norm.ppf(0.975) * fit.se
+            half = scipy.stats.norm.ppf(0.975) * fit.se
             row.update(effect=fit.effect, effect_type=EFFECT, ci_low=fit.effect - half, ci_high=fit.effect + half)
             row["p"] = survival_p(base[use], y[use], fit, settings.permutations, settings.seed)[1]
         row["warnings"] = (
@@ -108,7 +110,7 @@ def _row(design: Design, base: pd.DataFrame, y: np.ndarray, shown: np.ndarray, s
         notes.append(f"the hazard ratio changes over time ({schoenfeld}): an average is given")
     low, high = leave_one_out_range(fit, penalised)
     p_permutation, p, source = survival_p(base, y, fit, settings.permutations, settings.seed)
-    half = stats.norm.ppf(0.975) * fit.se
+    half = scipy.stats.norm.ppf(0.975) * fit.se
     return {
         "effect": fit.effect,
         "effect_type": EFFECT,
@@ -169,14 +171,18 @@ def median_split(base: pd.DataFrame, shown: np.ndarray) -> tuple[np.ndarray, flo
 
     The cut is the median and never the best cut, so that the curve shows the association and does not make it.
     """
+    from lifelines.statistics import multivariate_logrank_test
+
     high = shown > np.median(shown)
     if high.all() or not high.any():
         return high, np.nan
     return high, float(multivariate_logrank_test(base["time"], high, base["event"]).p_value)
 
 
-def kaplan_meier(base: pd.DataFrame, keep: np.ndarray) -> KaplanMeierFitter:
+def kaplan_meier(base: pd.DataFrame, keep: np.ndarray) -> "KaplanMeierFitter":
     """Kaplan-Meier estimate of the patients in ``keep``."""
+    from lifelines import KaplanMeierFitter
+
     return KaplanMeierFitter().fit(base["time"][keep], base["event"][keep])
 
 

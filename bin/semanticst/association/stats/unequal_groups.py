@@ -1,7 +1,7 @@
 """Two groups that differ in size or in spread: when a permutation is enough, and the t that holds where it is not."""
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from semanticst.association.stats.linear_model import SlopeModel
 from semanticst.association.stats.permutation import Rearrangements, permutation_p
@@ -59,7 +59,7 @@ class CochranT:
 
     def critical(self, level: np.ndarray | float = 0.05) -> np.ndarray:
         """|t| that is passed with probability ``level``, per column."""
-        return (self.share * stats.t.isf(np.asarray(level) / 2, self.df[:, None])).sum(axis=0)
+        return (self.share * scipy.stats.t.isf(np.asarray(level) / 2, self.df[:, None])).sum(axis=0)
 
     def p(self, t: np.ndarray) -> np.ndarray:
         """Two-sided p of each t (k): at which level is it the critical value?"""
