@@ -7,6 +7,8 @@ EXACT_CELLS = 60_000
 """Up to this many cells neighbours in component space are exact; above, by nearest-neighbour descent."""
 ROWS = 256
 """Cells whose distances to all others are held at once (at most ROWS x EXACT_CELLS x 4 bytes = 61 MB)."""
+PARTS = 64
+"""Values of a row from which one, the least, is looked at first."""
 
 
 def nearest_in_space(xy: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -40,18 +42,49 @@ def _exact(X: np.ndarray, k: int) -> np.ndarray:
     """Blocks of all distances: n x n work, never n x n memory.
 
     Ranked by |x_j|^2 - 2 x_i x_j, one product into the same memory each time: what it lacks of the squared distance is
-    the same for all j, and a block that is made anew costs more than the product.
+    the same for all j, and a block that is made anew costs more than the product. No torch: as fast, and its import
+    costs more than the neighbours of 10,000 cells.
     """
-    import torch
-
-    T = torch.as_tensor(np.ascontiguousarray(X - X.mean(0)), dtype=torch.float32)
-    squares, columns = (T**2).sum(1), T.T.contiguous()
-    block, indices = torch.empty(min(ROWS, len(T)), len(T)), np.empty((len(T), k), dtype=np.int64)
-    for start in range(0, len(T), ROWS):
-        rows = T[start : start + ROWS]
-        ranked = torch.addmm(squares, rows, columns, alpha=-2, out=block[: len(rows)])
-        indices[start : start + len(rows)] = ranked.topk(k, dim=1, largest=False).indices.numpy()
+    X = np.ascontiguousarray(X - X.mean(0), dtype=np.float32)
+    squares, columns = (X**2).sum(1), np.ascontiguousarray(-2 * X.T)
+    block, indices = np.empty((min(ROWS, len(X)), len(X)), dtype=np.float32), np.empty((len(X), k), dtype=np.int64)
+    for start in range(0, len(X), ROWS):
+        rows = X[start : start + ROWS]
+        ranked = np.matmul(rows, columns, out=block[: len(rows)])
+        ranked += squares
+        indices[start : start + len(rows)] = smallest(ranked, k)
     return indices
+
+
+def smallest(values: np.ndarray, k: int) -> np.ndarray:
+    """Columns (m, k) of the ``k`` smallest ``values`` (m, n) of each row, ascending; of equal ones the first."""
+    m, n = values.shape
+    width = n // PARTS
+    if width < k:
+        return np.argsort(values, axis=1, kind="stable")[:, :k]
+    # of disjoint parts the least: k of them are no larger than the k-th, so nothing above it is looked for
+    least = values[:, : PARTS * width].reshape(m, PARTS, width).min(1)
+    wanted = values <= np.partition(least, k - 1, axis=1)[:, k - 1 : k]
+    number = np.count_nonzero(wanted, axis=1)
+    crowded = np.flatnonzero(number > PARTS * k)  # cells that are alike, by the thousand
+    wanted[crowded] = False
+    number[crowded] = 0
+    row, column = np.nonzero(wanted)
+    place = np.arange(len(row)) - np.repeat(np.cumsum(number) - number, number)
+    shape = m, max(number.max(), k)
+    few, of = np.full(shape, np.inf, values.dtype), np.zeros(shape, dtype=np.int64)
+    few[row, place], of[row, place] = values[row, column], column
+    found = np.take_along_axis(of, np.argsort(few, axis=1, kind="stable")[:, :k], axis=1)
+    for i in crowded:
+        found[i] = _smallest_of_row(values[i], k)
+    return found
+
+
+def _smallest_of_row(values: np.ndarray, k: int) -> np.ndarray:
+    last = np.partition(values, k - 1)[k - 1]
+    below = np.flatnonzero(values < last)
+    found = np.concatenate([below, np.flatnonzero(values == last)[: k - len(below)]])
+    return found[np.argsort(values[found], kind="stable")]
 
 
 def _others(indices: np.ndarray) -> np.ndarray:

@@ -123,6 +123,15 @@ def test_exact_neighbours_are_those_of_scikit_learn(monkeypatch):
     np.testing.assert_array_equal(np.sort(nb.nearest_in_components(X, 6), 1), np.sort(expected, 1))
 
 
+@pytest.mark.parametrize("n", [7, 300, 5_000])
+@pytest.mark.parametrize("kinds", [2, 40, 10**6], ids="{} different values".format)
+def test_smallest_values_are_those_of_a_sort(n, kinds):
+    """Also where thousands are equal, as among cells of one type."""
+    values = np.random.default_rng(5).integers(0, kinds, (30, n)).astype(np.float32)
+    values[3] = 0
+    np.testing.assert_array_equal(nb.smallest(values, 6), np.argsort(values, axis=1, kind="stable")[:, :6])
+
+
 def test_cells_that_a_mean_is_worth():
     ring = sp.csr_matrix(np.roll(np.eye(50), 1, axis=1) + np.roll(np.eye(50), -1, axis=1))
     # one hop: three cells of a third; two hops: 1, 2, 3, 2, 1 ninths

@@ -24,7 +24,7 @@ process GRAPH_BUILD {
     def args = task.ext.args ?: ''
     def prefix = task.ext.prefix ?: meta.id
     """
-    graph_build.py --versions-of anndata,scipy,torch samples/*.components.h5ad --prefix '${prefix}' \\
+    graph_build.py --versions-of anndata,scipy samples/*.components.h5ad --prefix '${prefix}' \\
         --threads ${task.cpus} \\
         ${args}
     """
