@@ -13,6 +13,7 @@ from semanticst.graph.build import build_graphs
 from semanticst.model.run import run_embedding, run_training
 from semanticst.niche.cluster import SHRINKAGE, fit_niches
 from semanticst.niche.consensus import Consensus
+from semanticst.niche.deciding_cells import deciding_cells, mark_deciding_cells
 from semanticst.niche.mixture import fit_mixture
 from semanticst.niche.neighbourhood_spread import add_spread
 from semanticst.niche.representations import fit_representations, principal_loadings
@@ -55,8 +56,8 @@ VARIANTS = {
 
 
 def embed(samples: Sequence[Path], variant: Variant, seed: int, folder: Path) -> ad.AnnData:
-    """All cells with components, profile and embedding, made as the pipeline makes them from ``{sample}.qc.h5ad``; no
-    embedding where nothing is trained."""
+    """All cells with components, profile and embedding, made as the pipeline makes them from ``{sample}.qc.h5ad``, and which
+    of them decide; no embedding where nothing is trained."""
     build_components(samples, folder, seed=seed, **variant.features)
     build_graphs(sorted(folder.glob("*.components.h5ad")), folder, seed=seed, **variant.graphs)
     graphs = sorted(folder.glob("*.graphs.h5ad"))
@@ -67,6 +68,7 @@ def embed(samples: Sequence[Path], variant: Variant, seed: int, folder: Path) ->
     run_embedding(graphs, network, folder, device="cpu")
     cohort = ad.read_h5ad(folder / "cohort.embedding.h5ad")
     add_spread(cohort)
+    mark_deciding_cells(cohort, seed)
     return cohort
 
 
@@ -89,13 +91,13 @@ def parts_of(cohort: ad.AnnData, k: int, inputs: HmrfInputs | None, starts: int,
         return fit_niches(cohort, chosen, k, inputs, starts, seed)[1]
 
     profiles = consensus((Obsm.PROFILE, Obsm.SPREAD))
-    components = np.asarray(cohort.obsm[Obsm.HARMONY], dtype=np.float64)
-    own = components @ principal_loadings(components, 20)
+    components, rows = np.asarray(cohort.obsm[Obsm.HARMONY], dtype=np.float64), deciding_cells(cohort)
+    own = components @ principal_loadings(components[rows], 20)
     means = {r.source for r in fit_representations(cohort)} - {Obsm.SPREAD}
     return {
         "without network": profiles.labels,
         "without spread": consensus(means).labels,
         "without network or refinement": profiles.consensus_labels,
         "network alone": consensus((Obsm.EMBEDDING,)).labels,
-        "no space": fit_mixture(own, k, shrinkage=SHRINKAGE, starts=starts, seed=seed).predict(own),
+        "no space": fit_mixture(own[rows], k, shrinkage=SHRINKAGE, starts=starts, seed=seed).predict(own),
     }

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from helpers import invoke
-from semanticst.bench import _ablations, ladder
+from semanticst.bench import _ablations, _run_default, ladder
 from semanticst.bench._ablations import VARIANTS
 from semanticst.bench._ladder import (
     LEVELS,
@@ -27,6 +27,8 @@ from semanticst.bench._ladder import (
 from semanticst.bench.measuring.scores import found_again
 from semanticst.bench.niches import DOMAIN
 from semanticst.io.internal import read_sample
+from semanticst.niche.cluster import cluster_niches
+from semanticst.writing import write_json
 
 SMALL = Size(patients=4, cells=130, genes=60, niches=4)
 HARD = Level(missing=0.4, imbalance=10.0, shift=0.6)
@@ -132,6 +134,20 @@ def test_one_patient_with_many_cells_of_one_niche_is_not_scored(tmp_path):
     assert len(ladder.table(beside_batch_free(rows)).splitlines()) == 4
 
 
+def test_niches_beside_a_large_patient_are_those_of_the_pipeline(tmp_path):
+    level = Level(missing=0.0, imbalance=1.0, shift=0.25, large=5.0)
+    samples, truth = make_cohort(level, SMALL, 0, tmp_path / "cohort")
+    settings = {"variant": asdict(VARIANTS["nothing trained"]), "parts": False, "own": False, "starts": 2, "seed": 3}
+    write_json(tmp_path / "job.json", {"samples": [str(path) for path in samples], "k": 4, **settings})
+    _run_default.run(tmp_path)
+    ours = pd.read_csv(tmp_path / "labels.csv", dtype={"cell": str}).set_index("cell")["niche"]
+    cluster_niches(tmp_path / "cohort.embedding.h5ad", tmp_path, niche_k="4", starts=2, bootstraps=0, seed=3)
+    theirs = pd.read_csv(tmp_path / "niches.csv.gz", dtype=str)
+    theirs = theirs.set_index(theirs["sample"] + ":" + theirs["cell_id"])["niche"].astype(int)
+    assert set(theirs.index) == set(truth.index)
+    pd.testing.assert_series_equal(ours + 1, theirs[ours.index], check_names=False)
+
+
 def test_a_rare_niche_is_scored_by_itself(tmp_path):
     level = Level(missing=0.0, imbalance=1.0, shift=0.25, rare=0.1)
     _, truth = make_cohort(level, SMALL, 0, tmp_path / "cohort")
@@ -152,7 +168,7 @@ def test_a_rare_niche_is_scored_by_itself(tmp_path):
 
 def test_nothing_is_trained_where_a_variant_says_so(tmp_path, monkeypatch):
     given = []
-    for name in ("build_components", "build_graphs", "add_spread"):
+    for name in ("build_components", "build_graphs", "add_spread", "mark_deciding_cells"):
         monkeypatch.setattr(_ablations, name, lambda *args, **more: None)
     monkeypatch.setattr(_ablations, "run_training", lambda *args, **more: given.append("trained"))
     monkeypatch.setattr(_ablations, "run_embedding", lambda graphs, network, *args, **more: given.append(network))
