@@ -241,7 +241,8 @@ def rare_runs(folder: Path, counts: TextCohort) -> list[TextCohort]:
 
     batches, nothing = folder / "batches", folder / "no_contrast"
     # a network that is asked for beside markers; a model without one, onto which samples were mapped
-    for own, kind in ((batches, {"feature_type": "binary"}), (nothing, {"network_of_model": False})):
+    some = {"harmony_cells": 60_000, "harmony_cells_of": 98_262}
+    for own, kind in ((batches, {"feature_type": "binary"} | some), (nothing, {"network_of_model": False})):
         (own / "out").mkdir(parents=True)
         write_json(own / "cohort.features.json", counts.features | kind)
         (own / "niche_k.csv").write_bytes((counts.folder / "niche_k.csv").read_bytes())

@@ -56,8 +56,8 @@ VARIANTS = {
 
 
 def embed(samples: Sequence[Path], variant: Variant, seed: int, folder: Path) -> ad.AnnData:
-    """All cells with components, profile and embedding, made as the pipeline makes them from ``{sample}.qc.h5ad``, and which
-    of them decide; no embedding where nothing is trained."""
+    """All cells with components, profile and embedding, made as the pipeline makes them from ``{sample}.qc.h5ad``, and
+    which of them decide; no embedding where nothing is trained."""
     build_components(samples, folder, seed=seed, **variant.features)
     build_graphs(sorted(folder.glob("*.components.h5ad")), folder, seed=seed, **variant.graphs)
     graphs = sorted(folder.glob("*.graphs.h5ad"))

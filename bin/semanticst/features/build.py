@@ -24,10 +24,11 @@ from semanticst.features.basis import (
     typical_sizes,
     whole_panel,
 )
+from semanticst.features.batch_correction import correct_by_model, correct_cohort
 from semanticst.features.common_total import CommonTotal, constant_total
 from semanticst.features.exchanged import Together, exchanged_features, few, scatter
 from semanticst.features.harmonise import common_names, common_panel
-from semanticst.features.harmony import HarmonyReference, correct
+from semanticst.features.harmony import HarmonyReference
 from semanticst.features.mapped import check_mapped, known_samples, model_parts, n_cells, record_samples, recorded_of
 from semanticst.features.sample_caps import evenly, sample_caps, tell_caps
 from semanticst.io.internal import possible_feature_types
@@ -88,12 +89,17 @@ def build_components(
     together = Together.from_arrays(record) if model is not None else Together.learn(basis, scatters, fitted)
     record |= together.arrays() if together is not None else {}
     stacked = np.vstack(components)
+    del components  # as large as what they were put together to
     batch = np.concatenate([obs[Obs.BATCH].astype(str).to_numpy() for obs, _ in tables])
     of_cohort = np.concatenate([np.full(len(obs), sample in fitted) for sample, (obs, _) in zip(samples, tables)])
-    if fitted and mapped:
-        corrected, reference = _correct_discovery(stacked, batch, of_cohort, harmony, seed)
+    corrected, reference, learned_from = stacked, None, None
+    if model is not None:
+        corrected, reference = correct_by_model(stacked, batch, model)
+    elif harmony:
+        cells = pd.concat([obs for obs, _ in tables])
+        corrected, reference, learned_from = correct_cohort(stacked, cells, of_cohort, seed)
     else:
-        corrected, reference = _correct(stacked, batch, harmony, model, seed)
+        log.info("Harmony is off")
     _write_samples(
         samples, tables, stacked, corrected, exchanged_features(together, scatters, fitted), basis, settings, outdir
     )
@@ -112,7 +118,8 @@ def build_components(
             "n_cells": len(stacked),
             "n_validation": len(mapped) if fitted else 0,
             "batches": sorted(set(batch)),
-            "harmony": reference is not None and (model is not None or len(set(batch[of_cohort])) > 1),
+            "harmony": reference is not None and (model is not None or learned_from is not None),
+            **({"harmony_cells": learned_from, "harmony_cells_of": int(of_cohort.sum())} if learned_from else {}),
             "mapped_onto_model": model is not None,
             "graph_of_model": settings,
             **({"network_of_model": has_network(model)} if model is not None else {}),
@@ -314,32 +321,6 @@ def _element(path: Path, name: str):
     """One part of a file: reading all of it, a column of cells after the other, takes longer than its matrix."""
     with h5py.File(path) as stored:
         return read_elem(stored[name])
-
-
-def _correct(X, batch, harmony, model, seed) -> tuple[np.ndarray, HarmonyReference | None]:
-    if model is not None:
-        centres = model["basis"].get("harmony_centres")
-        if centres is None:
-            log.info("the model was made without batch correction: new samples stay where they are")
-            return X, None
-        reference = HarmonyReference(np.asarray(centres))
-        return reference.map(X, batch), reference
-    if not harmony:
-        log.info("Harmony is off")
-        return X, None
-    return correct(X, batch, seed)
-
-
-def _correct_discovery(
-    X: np.ndarray, batch: np.ndarray, fitted: np.ndarray, harmony: bool, seed: int
-) -> tuple[np.ndarray, HarmonyReference | None]:
-    """Components corrected as if the cells that are ``fitted`` (n,) were alone, the others moved onto them."""
-    corrected = np.array(X)
-    own, reference = _correct(X[fitted], batch[fitted], harmony, None, seed)
-    corrected[fitted] = own
-    if reference is not None:
-        corrected[~fitted] = reference.map(X[~fitted], batch[~fitted])
-    return corrected, reference
 
 
 def _write_samples(

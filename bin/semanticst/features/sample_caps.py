@@ -6,7 +6,7 @@ no sample, and no patient, counts for more than a few times what is usual. All c
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from statistics import median_low
 
 import numpy as np
@@ -26,7 +26,7 @@ def sample_caps(sizes: Mapping[str, int], patients: Mapping[str, str]) -> dict[s
     patient has then: samples of a patient with more have as many each, as far as they have them. Where sizes are even,
     the smaller of the two medians counts, so that the larger of two samples is limited too.
     """
-    most = max(LEAST, FACTOR * median_low(sizes.values()))
+    most = _most_of_sample(sizes.values())
     caps = {sample: min(n, most) for sample, n in sizes.items()}
     of_patient: dict[str, list[str]] = {}
     for sample in sorted(sizes):
@@ -49,18 +49,28 @@ def largest_share(sizes: np.ndarray, most: int) -> int:
     return max(int(share[np.argmax(found)] if found.any() else ordered[-1]), 1)
 
 
-def rows_with_a_say(samples: np.ndarray, patients: np.ndarray, seed: int) -> np.ndarray | None:
+def rows_with_a_say(
+    samples: np.ndarray, patients: np.ndarray, seed: int, *, most: int | None = None, enough: int = 0
+) -> np.ndarray | None:
     """Rows of the cells that decide, in their order, drawn at random within samples; None where all do.
 
-    ``samples`` and ``patients`` (n,) of each cell.
+    ``samples`` and ``patients`` (n,) of each cell. ``most``: no more cells than this in all, of every sample about as
+    many where it has them. ``enough``: cells that a sample keeps whatever that leaves it, and whatever its patient has.
     """
     names, first, codes, sizes = np.unique(samples, return_index=True, return_inverse=True, return_counts=True)
     patient = {str(name): str(patients[i]) for name, i in zip(names, first)}
     caps = sample_caps({str(name): int(n) for name, n in zip(names, sizes)}, patient)
     limit = np.array([caps[str(name)] for name in names])
+    if most is not None:
+        limit = np.minimum(limit, largest_share(limit, most))
+    limit = np.maximum(limit, np.minimum(sizes, min(enough, _most_of_sample(sizes))))
     if (limit == sizes).all():
         return None
     return rows_at_most(codes, limit, np.random.default_rng(seed))
+
+
+def _most_of_sample(sizes: Iterable[int]) -> int:
+    return max(LEAST, FACTOR * int(median_low(sizes)))
 
 
 def rows_at_most(codes: np.ndarray, limit: np.ndarray, rng: np.random.Generator) -> np.ndarray:

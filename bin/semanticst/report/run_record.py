@@ -62,6 +62,7 @@ def run_facts(
         )
         facts |= {
             "ran_harmony": record["harmony"],
+            "ran_harmony_cells": _fewer(record.get("harmony_cells"), record.get("harmony_cells_of")),
             "ran_counts": (counts := record["feature_type"] == FeatureType.COUNTS),
             "ran_flags": facts["ran_flags"] if qc else counts,
             "ran_continuous": record["feature_type"] == FeatureType.CONTINUOUS,
@@ -115,6 +116,11 @@ def run_facts(
         "ran_batch_blocks": "compared inside batches only" in warnings,
         "ran_batch_withheld": "not testable: each batch holds one group" in warnings,
     }
+
+
+def _fewer(n: int | None, of: int | None) -> str | None:
+    """``60000 of 98262 cells``; None where it was all of them, or is not recorded."""
+    return None if n == of else f"{n} of {of} cells"
 
 
 def _spread(record: dict, given: dict) -> int | None:

@@ -45,6 +45,31 @@ def test_rows_are_drawn_within_the_samples_that_are_limited():
     assert rows_with_a_say(samples[:450], samples[:450], 0) is None
 
 
+@pytest.mark.parametrize(
+    ("most", "enough", "expected"),
+    [
+        (None, 0, [100, 150, 150, 150, 300]),
+        (500, 0, [100, 100, 100, 100, 100]),
+        (500, 140, [100, 140, 140, 140, 140]),
+        (500, 1000, [100, 150, 150, 150, 300]),
+        (5000, 1000, [100, 150, 150, 150, 300]),
+    ],
+)
+def test_all_samples_together_have_no_more_than_given_and_each_enough(most, enough, expected):
+    samples = np.repeat(list("abcde"), [100, 150, 150, 150, 1500])
+    rows = rows_with_a_say(samples, samples, 0, most=most, enough=enough)
+    assert [int((samples[rows] == s).sum()) for s in "abcde"] == expected
+
+
+def test_sections_of_a_patient_with_many_keep_enough():
+    samples = np.repeat(list("abcdefgh"), 500)
+    patients = np.repeat(list("abcdeeee"), 500)
+    for enough, expected in ((0, 250), (400, 400), (1000, 500)):
+        rows = rows_with_a_say(samples, patients, 0, enough=enough)
+        kept = samples if rows is None else samples[rows]
+        assert [int((kept == s).sum()) for s in "abcdefgh"] == [500] * 4 + [expected] * 4
+
+
 def test_limited_samples_are_logged(caplog):
     with caplog.at_level(logging.INFO):
         tell_caps({"large": 900, "small": 10}, {"large": 300, "small": 10})
