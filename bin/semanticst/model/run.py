@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import click
 import pandas as pd
 
-from semanticst.constants import VALIDATION, TrainMode, has_network
+from semanticst.constants import VALIDATION, TrainMode
 from semanticst.errors import BadInput, Problem
 from semanticst.model.embed import embed_cohort
 from semanticst.model.network import known_contexts
 from semanticst.model.sample_graphs import SampleGraphs, read_graphs, sorted_by_sample, study_part
-from semanticst.model.store import load_model, load_network, save_network
+from semanticst.model.store import network_if_any, save_network
 from semanticst.model.train import TrainSettings, choose_device, train_network
 from semanticst.mqc.multiqc import INTEGRATION, Section, emphasised, lines
 from semanticst.writing import write_json, write_table
@@ -96,8 +96,8 @@ def run_embedding(paths: Sequence[Path], network: Path | None, outdir: Path, *, 
         where = choose_device(device)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    trained = load_network(network)[0] if network is not None and has_network(load_model(network)) else None
-    embed_cohort(trained, sorted_by_sample(paths), where, outdir / "cohort.embedding.h5ad")
+    found = None if network is None else network_if_any(network)
+    embed_cohort(found and found[0], sorted_by_sample(paths), where, outdir / "cohort.embedding.h5ad")
 
 
 def _read(paths: Sequence[Path], read: Callable[[Path], SampleGraphs]) -> list[SampleGraphs]:

@@ -183,13 +183,21 @@ def load_network(path: Path) -> tuple["Network", dict]:
 
     Raises BadInput when there is none, or its parts do not fit together.
     """
+    found = network_if_any(path)
+    if found is None:
+        raise BadInput(
+            Problem(path, "was made without a network (--train_mode none): there is nothing to denoise with")
+        )
+    return found
+
+
+def network_if_any(path: Path) -> tuple["Network", dict] | None:
+    """As `load_network`, but None of a model that was made without a network."""
     from semanticst.model.kinds import network_of
 
     stored = load_model(path)
     if not has_network(stored):
-        raise BadInput(
-            Problem(path, "was made without a network (--train_mode none): there is nothing to denoise with")
-        )
+        return None
     state = stored["network"]
     try:
         return network_of(state), state

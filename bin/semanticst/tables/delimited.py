@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +38,10 @@ class Table:
         return pd.DataFrame([{c: row.get(c, "") for c in columns} for row in self.rows], columns=columns, dtype=str)
 
 
-def read_table(path: Path, known: Iterable[str] = ()) -> Table:
+def read_table(path: Path, known: Iterable[str] = (), only: Collection[str] = ()) -> Table:
     """Read a table; the separator is the one of ``, ; tab`` that finds most of the ``known`` columns.
+
+    ``only`` : columns that are kept, those that exist; all when none are given. For tables of a million values.
 
     Raises BadInput, with all problems, when it is empty, not text, has no or unclear column names, or rows that are
     longer than the header.
@@ -53,8 +55,7 @@ def read_table(path: Path, known: Iterable[str] = ()) -> Table:
         for cells in reader:
             # a quoted value may span lines: the row starts where the one before ended
             line, last = last + 1, reader.line_num
-            # a value that spans lines becomes one line: what is written of it later has a row in a line
-            cells = [unguarded(" ".join(c.splitlines()).strip()) for c in cells]
+            cells = [_one_line(c) for c in cells]
             if not any(cells):
                 continue
             if header is None:
@@ -70,7 +71,7 @@ def read_table(path: Path, known: Iterable[str] = ()) -> Table:
                 problems.append(Problem(path, message, row=line))
                 continue
             cells += [""] * (len(header) - len(cells))
-            rows.append(dict(zip(header, cells)))
+            rows.append({c: value for c, value in zip(header, cells) if not only or c in only or c == ""})
             lines.append(line)
     except csv.Error as error:
         raise BadInput(Problem(path, f"cannot be read as a table ({error}); check the quotes", row=last + 1)) from None
@@ -79,8 +80,18 @@ def read_table(path: Path, known: Iterable[str] = ()) -> Table:
     columns, header_problems = _clean_header(header, rows, path, header_line)
     if problems or header_problems:
         raise BadInput(header_problems + problems)
-    rows = [{c: row[c] for c in columns} for row in rows]
+    if only:
+        columns = [c for c in columns if c in only]
+    if "" in header:
+        rows = [{c: row[c] for c in columns} for row in rows]
     return Table(path, columns, rows, lines, header_line, separator)
+
+
+def _one_line(value: str) -> str:
+    """A value that spans lines becomes one line: what is written of it later has a row in a line."""
+    # what is printable has no end of a line in it; there may be a million values
+    value = value.strip() if value.isprintable() else " ".join(value.splitlines()).strip()
+    return unguarded(value) if value[:1] == "'" else value
 
 
 def clean_value(value: str) -> str:

@@ -22,3 +22,11 @@ def test_a_header_within_the_table_is_told_with_its_row(tmp_path):
         read_table(tmp_path / "sheet.csv")
     (problem,) = told.value.problems
     assert (problem.row, problem.message) == (3, "the header stands here again; take this line out")
+
+
+def test_only_the_columns_that_are_asked_for_are_kept(tmp_path):
+    (tmp_path / "table.csv").write_text("a,b,c,\n1,2,3,\n4, 5 ,,\n")
+    table = read_table(tmp_path / "table.csv", only={"b", "z"})
+    assert table.columns == ["b"]
+    assert table.rows == [{"b": "2"}, {"b": "5"}]
+    assert table.lines == [2, 3]

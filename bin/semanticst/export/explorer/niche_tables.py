@@ -12,9 +12,12 @@ OVERVIEW = ("markers", "cell_types", "reading")
 """Texts of ``niche_overview.csv`` that are shown, where they are there."""
 
 
-def read_niche_table(path: Path, required: Sequence[str]) -> Table:
-    """A table of text. Raises BadInput when it cannot be read, or lacks a column."""
-    table = read_table(path, required)
+def read_niche_table(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> Table:
+    """A table of text, of ``required`` and ``optional`` columns where the latter are given, else of all.
+
+    Raises BadInput when it cannot be read, or lacks a column.
+    """
+    table = read_table(path, required, {*required, *optional} if optional else ())
     absent = [name for name in required if name not in table.columns]
     if absent:
         raise BadInput([Problem(path, "this column must exist", table.header_line, name) for name in absent])
