@@ -246,6 +246,9 @@ def rare_runs(folder: Path, counts: TextCohort) -> list[TextCohort]:
         (own / "out").mkdir(parents=True)
         write_json(own / "cohort.features.json", counts.features | kind)
         (own / "niche_k.csv").write_bytes((counts.folder / "niche_k.csv").read_bytes())
+    # a number that the tissue does not single out
+    alike = "".join(f"{k},{k == 8},{k > 5},0.2,{k > 2}\n" for k in range(2, 16))
+    (batches / "niche_k.csv").write_text("k,chosen,about_as_stable,zero,supported\n" + alike)
     cohort = make_cohort((8, 8), n_sections=2)
     group = cohort.sections["group"]
     nested = cohort.sections.assign(batch=group)

@@ -2,8 +2,8 @@
 
 ``./semanticst bench number`` simulates the levels of the ladder and tissue without niches (cell types at random places,
 cells that are all alike), and says for each of the seeds which number ``--niche_k auto`` takes and whether the tissue
-supports it. With ``--input`` the same is done with samples that are given. The network has no part in the number, so
-none is trained.
+supports it and singles it out. With ``--input`` the same is done with samples that are given. The network has no part
+in the number, so none is trained.
 """
 
 import logging
@@ -20,10 +20,11 @@ from semanticst.bench._ladder import LEVELS, WITHOUT_STRUCTURE, Level, Size, mak
 from semanticst.bench._options import seeds_option
 from semanticst.bench.niches import prepare
 from semanticst.cli import EXISTING_FILE, step
+from semanticst.constants import SINGLED_OUT
 from semanticst.features.build import build_components
 from semanticst.graph.build import build_graphs
 from semanticst.model.run import run_embedding
-from semanticst.niche.choose_k import choose_number, number_curve
+from semanticst.niche.choose_k import about_as_stable, choose_number, number_curve
 from semanticst.niche.cluster import AUTO_RANGE, SHRINKAGE
 from semanticst.niche.deciding_cells import mark_deciding_cells
 from semanticst.niche.representations import fit_representations, middle_representation
@@ -41,12 +42,13 @@ LEVEL_OPTIONS = {"with": LEVELS, "without": WITHOUT_STRUCTURE}
 @click.option("--only", default="", help="Only simulated levels in whose name this is, such as thin.")
 @click.option("--cells", type=click.IntRange(80), default=700, show_default=True, help="Cells of a patient.")
 @click.option("--patients", type=click.IntRange(2), default=8, show_default=True, help="Patients, a batch each.")
+@click.option("--niches", type=click.IntRange(2), default=8, show_default=True, help="Niches that are planted.")
 @click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="CSV of all rows, as they come.")
 @seeds_option(5)
-def bench_number(sheet, structure, only, cells, patients, save, seeds):
+def bench_number(sheet, structure, only, cells, patients, niches, save, seeds):
     """Number of niches that is chosen, and whether it is supported, level by level."""
     rows: list[dict] = []
-    size = Size(patients=patients, cells=cells)
+    size = Size(patients=patients, cells=cells, niches=niches)
     found = of_samples(sheet, seeds) if sheet else of_levels(structure, size, seeds, only)
     for row in found:
         rows.append(row)
@@ -82,7 +84,7 @@ def of_samples(sheet: Path, seeds: int) -> Iterator[dict]:
 
 
 def chosen_number(samples: Sequence[Path], folder: Path, seed: int) -> dict:
-    """``seed``, ``chosen``, ``stability`` and ``zero`` at it, ``supported``."""
+    """``seed``, ``chosen``, ``stability`` and ``zero`` at it, ``supported``, ``singled_out``."""
     build_components(samples, folder, seed=seed)
     build_graphs(sorted(folder.glob("*.components.h5ad")), folder, seed=seed)
     run_embedding(sorted(folder.glob("*.graphs.h5ad")), None, folder, device="cpu")
@@ -98,6 +100,7 @@ def chosen_number(samples: Sequence[Path], folder: Path, seed: int) -> dict:
         "stability": float(row["stability"]),
         "zero": float(row["zero"]),
         "supported": bool(row["supported"]),
+        "singled_out": bool(row["supported"] and about_as_stable(curve, k).sum() <= SINGLED_OUT),
     }
 
 
@@ -111,12 +114,15 @@ def name_of(level: Level) -> str:
 
 def table(rows: pd.DataFrame) -> str:
     """Markdown: a line per level, with the numbers of all seeds; one that the tissue does not support in brackets."""
-    lines = ["| level | planted | chosen, by seed | supported | stability | zero line |", "|---|--:|---|--:|--:|--:|"]
+    lines = [
+        "| level | planted | chosen, by seed | supported | singled out | stability | zero line |",
+        "|---|--:|---|--:|--:|--:|--:|",
+    ]
     for level, found in rows.groupby("level", sort=False):
         numbers = ", ".join(str(row.chosen) if row.supported else f"({row.chosen})" for row in found.itertuples())
         planted = "" if found["planted"].isna().any() else f"{found['planted'].iloc[0]:g}"
-        supported = f"{found['supported'].sum()} of {len(found)}"
-        cells = [str(level), planted, numbers, supported, span(found["stability"]), span(found["zero"])]
+        sure = [f"{found[name].sum()} of {len(found)}" for name in ("supported", "singled_out")]
+        cells = [str(level), planted, numbers, *sure, span(found["stability"]), span(found["zero"])]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

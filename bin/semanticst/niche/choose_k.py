@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 FIRST_STEPS = 10
 """Steps of EM after which the best start goes on alone; 30, as for the niches themselves, gave the same numbers."""
+GAIN = 1e-5
+"""Gain of the likelihood at which EM ends; a tenth of it gave the same stability to 0.01."""
 FIRST_SPLITS = 8
 """Pairs of halves after which numbers that are out of the race are left alone."""
 SPLITS = 20
@@ -29,9 +31,12 @@ TOLERANCE = 0.02
 """Peaks of stability this close to the highest are as high."""
 ZERO_SPLITS = 8
 """Pairs of halves of the zero line, each of cells that were permuted anew."""
+START_CELLS = 750
+"""Cells of a start, half as many as for the niches themselves: Ward's trees of more were a third of the time."""
 CLEARLY = 0.1
 """Least distance of stability from its zero line where a number is supported: in 12 cohorts without structure it
-was up to 0.1 at the chosen number, less than three standard errors; in tissue 0.1 (sections of ST) to 0.8."""
+was up to 0.1 at the chosen number, less than three standard errors; in tissue 0.1 (sections of ST) to 0.8. Where
+several numbers are about as stable as the best, those that are closer than this are as good."""
 
 
 def number_curve(
@@ -53,8 +58,12 @@ def number_curve(
     def agreements(number: int, numbers: list[int], X: np.ndarray) -> list[float]:
         found = []
         for half in halves[number]:
-            search = MixtureSearch(Cells.of(X[half]), starts=4, seed=seed + number, k_max=max(possible))
-            mixtures = (search.fit(k, shrinkage=shrinkage, refine=1, first_steps=FIRST_STEPS) for k in numbers)
+            search = MixtureSearch(
+                Cells.of(X[half]), starts=4, seed=seed + number, subsample=START_CELLS, k_max=max(possible)
+            )
+            mixtures = (
+                search.fit(k, shrinkage=shrinkage, refine=1, first_steps=FIRST_STEPS, tolerance=GAIN) for k in numbers
+            )
             found.append([mixture.predict(X) for mixture in mixtures])
         return [rand_index_within(one, two, trial.samples) for one, two in zip(*found)]
 
@@ -102,17 +111,39 @@ def unjudged(numbers: Sequence[int]) -> pd.DataFrame:
 
 
 def is_supported(curve: pd.DataFrame) -> pd.Series:
-    """Numbers whose stability is above the zero line: by ``CLEARLY``, and by three standard errors."""
+    """Numbers whose stability is above the zero line: by ``CLEARLY``, and by three standard errors.
+
+    Where one from 3 up is, of all numbers from 2 up, the tissue has structure, and two standard errors and half of
+    ``CLEARLY`` are enough for the others: where all are near three, it would be chance which of them may be chosen.
+    """
     error = np.sqrt(_standard_error(curve) ** 2 + curve["zero_sd"] ** 2 / (ZERO_SPLITS - 1))
-    return curve["stability"] - curve["zero"] >= np.maximum(CLEARLY, 3 * error)
+    distance = curve["stability"] - curve["zero"]
+    clearly = distance >= np.maximum(CLEARLY, 3 * error)
+    if from_two_up(curve) and (clearly & (curve["k"] >= 3)).any():
+        return distance >= np.maximum(CLEARLY / 2, 2 * error)
+    return clearly
 
 
 def about_as_stable(curve: pd.DataFrame, chosen: int) -> pd.Series:
-    """Which numbers from 3 up are supported and less stable than the ``chosen`` one, if at all, by less than two
-    standard errors of the difference, as if pairs of halves were independent draws. The chosen one is among them."""
-    own, error = curve["k"] == chosen, _standard_error(curve)
-    least = curve.loc[own, "stability"].iloc[0] - 2 * np.sqrt(error**2 + error[own].iloc[0] ** 2)
-    return own | ((curve["k"] >= 3) & curve["supported"] & (curve["stability"] >= least))
+    """Which numbers from 3 up are supported and not less stable than the best one, the ``chosen`` one among them.
+
+    The best is the highest peak, of a list with gaps the chosen one. Less stable: by two standard errors of the
+    difference, as if pairs of halves were independent draws; where more than ``SINGLED_OUT`` numbers are not, so that
+    the tissue singles out none, by ``CLEARLY`` as well.
+    """
+    whole = len(curve) > 1 and from_two_up(curve)
+    best = highest_peak(curve) if whole else chosen
+    near = _not_less_stable(curve, best)
+    if whole and near.sum() > SINGLED_OUT:
+        near = _not_less_stable(curve, best, CLEARLY)
+    return near | (curve["k"] == chosen)
+
+
+def _not_less_stable(curve: pd.DataFrame, best: int, least: float = 0.0) -> pd.Series:
+    own, error = curve["k"] == best, _standard_error(curve)
+    less = curve.loc[own, "stability"].iloc[0] - curve["stability"]
+    unsure = 2 * np.sqrt(error**2 + error[own].iloc[0] ** 2)
+    return own | ((curve["k"] >= 3) & curve["supported"] & (less <= np.maximum(unsure, least)))
 
 
 def _standard_error(curve: pd.DataFrame) -> pd.Series:
@@ -121,10 +152,11 @@ def _standard_error(curve: pd.DataFrame) -> pd.Series:
 
 
 def undecided(curve: pd.DataFrame) -> pd.Series:
-    """Which numbers `choose_number` may still take, or needs to know whether these are peaks; none when it is decided.
+    """Which numbers `choose_number` may still take, or needs to know; none when it is decided.
 
     A number is out when its stability, give or take two standard errors, is no peak, or below the highest that surely
-    is one. Without all numbers from 2 up, which a peak needs, all stay in.
+    is one; but as long as more than ``SINGLED_OUT`` numbers may be about as stable as the best, all of these stay in.
+    Without all numbers from 2 up, which a peak needs, all stay in.
     """
     k, stability = curve["k"].to_numpy(), curve["stability"].to_numpy()
     if not from_two_up(curve) or len(k) < 3:
@@ -139,15 +171,34 @@ def undecided(curve: pd.DataFrame) -> pd.Series:
         may = (k >= 3) & (high >= low[k >= 3].max())
     elif surely.any():
         may &= high >= low[surely].max() - TOLERANCE
-    if may.sum() == 1 and (no_peak or surely.any()):
+    alike = (k >= 3) & (high >= low[may].max())
+    singled_out = alike.sum() <= SINGLED_OUT
+    if singled_out and may.sum() == 1 and (no_peak or surely.any()):
         return pd.Series(False, index=curve.index)
-    beside = may.copy()
-    beside[1:] |= may[:-1]
-    beside[:-1] |= may[1:]
-    return pd.Series(beside, index=curve.index)
+    needed = may.copy()
+    needed[1:] |= may[:-1]
+    needed[:-1] |= may[1:]
+    return pd.Series(needed if singled_out else needed | alike, index=curve.index)
 
 
 def choose_number(curve: pd.DataFrame) -> int:
+    """The number at which stability has its highest peak, where the tissue singles it out; else a convention.
+
+    Singled out: at most ``SINGLED_OUT`` numbers are `about_as_stable`. Where there are more, it is chance which of them
+    has the highest peak: with other halves, or another start of the batch correction, it is another. Then the one
+    nearest to the middle of the numbers that were tried is taken, the smaller of two: no better, but steady.
+    """
+    best = highest_peak(curve)
+    alike = curve["k"][about_as_stable(curve, best)].tolist()
+    singled_out = len(alike) <= SINGLED_OUT or not from_two_up(curve)
+    middle = (curve["k"].min() + curve["k"].max()) / 2
+    chosen = best if singled_out else min(alike, key=lambda k: (abs(k - middle), k))
+    log.info("number of niches: %d (highest peak of stability: %d; about as stable: %s)", chosen, best,
+             ", ".join(map(str, alike)))  # fmt: skip
+    return chosen
+
+
+def highest_peak(curve: pd.DataFrame) -> int:
     """The number at which stability has its highest peak; among peaks about as high, the best by BIC.
 
     Few parts are stable wherever one difference is large, and stability falls from there: a peak is what the tissue
@@ -156,14 +207,12 @@ def choose_number(curve: pd.DataFrame) -> int:
     ``supported`` are left out where others are.
     """
     several = curve["k"] >= 3 if (curve["k"] >= 3).any() else curve["k"] >= 2
-    if "supported" in curve and (several & curve["supported"]).any():
+    if (several & curve["supported"]).any():
         several &= curve["supported"]
     peaks = several & stability_peaks(curve)
     tried = curve[peaks if peaks.any() else several]
     high = tried[tried["stability"] >= tried["stability"].max() - TOLERANCE]
-    chosen = int(high.loc[high["bic"].idxmax(), "k"])
-    log.info("number of niches: %d (peaks of stability: %s)", chosen, ", ".join(map(str, curve["k"][peaks])) or "none")
-    return chosen
+    return int(high.loc[high["bic"].idxmax(), "k"])
 
 
 def stability_peaks(curve: pd.DataFrame) -> pd.Series:
@@ -190,11 +239,21 @@ def report_curve(curve: pd.DataFrame, outdir: Path) -> None:
     chosen = int(curve.loc[curve["chosen"], "k"].iloc[0])
     first = f"{text}. " if (text := not_supported(curve)) else ""
     several = curve["k"][curve["about_as_stable"]]
+    how = (
+        "A peak, above one niche fewer and one more, is a number that the tissue supports where it is clearly above "
+        "the zero line: the highest from 3 niches up is taken, and among peaks about as high the one with the best "
+        "Bayesian information criterion (BIC, in <code>niches/niche_k.csv</code>)."
+    )
     if not first and len(several) > SINGLED_OUT:
         first = (
-            f"The tissue does not single out a number: {several.min()} to {several.max()} niches are about as stable "
-            "(within two standard errors). "
+            f"The tissue does not single out a number: {several.min()} to {several.max()} niches are about as stable. "
         )
+        if from_two_up(curve):
+            how = (
+                "Which of these numbers has the highest peak is chance: the one nearest to the middle of those tried "
+                "is taken, a convention. The others describe this tissue as well (<code>--niche_k</code>, to be chosen "
+                "before the outcome is looked at)."
+            )
     section = Section(
         "niche_k",
         NICHES,
@@ -202,10 +261,7 @@ def report_curve(curve: pd.DataFrame, outdir: Path) -> None:
         emphasised(
             f"{first}{chosen} niches were chosen. Stability: how well partitions found on different halves of "
             "the tissue agree within samples (adjusted Rand index, 1 = the same). Zero line: the same after the "
-            "cells of each sample changed places at random, which leaves no arrangement to be found. A peak, above "
-            "one niche fewer and one more, is a number that the tissue supports where it is clearly above the zero "
-            "line: the highest from 3 niches up is taken, and among peaks about as high the one with the best "
-            "Bayesian information criterion (BIC, in <code>niches/niche_k.csv</code>)."
+            f"cells of each sample changed places at random, which leaves no arrangement to be found. {how}"
         ),
     )
     data = {

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotri
 
+TOLERANCE = 1e-6
+"""Gain of the likelihood per cell and component that counts as none."""
 PRODUCT = 1_000_000
 """Multiplications of one product: up to here OpenBLAS does not copy the operands first, and results stay in cache."""
 
@@ -107,7 +109,7 @@ def start_from(cells: Cells, weights: np.ndarray, means: np.ndarray, shrinkage: 
     return Parts(weights, means, covariance, np.full(len(weights), -np.inf))
 
 
-def improve(cells: Cells, parts: Parts, shrinkage: float, steps: int, tolerance: float = 1e-6) -> Parts:
+def improve(cells: Cells, parts: Parts, shrinkage: float, steps: int, tolerance: float = TOLERANCE) -> Parts:
     """At most ``steps`` steps of EM for each of the mixtures, fewer where the likelihood stands still.
 
     ``tolerance``: gain of the likelihood per cell and component that counts as none.

@@ -17,7 +17,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from sklearn.cluster import kmeans_plusplus
 
 from semanticst.features.sample_caps import largest_share, rows_at_most
-from semanticst.niche.em import Cells, Parts, discriminants, improve, inverted, start_from
+from semanticst.niche.em import TOLERANCE, Cells, Parts, discriminants, improve, inverted, start_from
 
 log = logging.getLogger(__name__)
 
@@ -97,21 +97,27 @@ class MixtureSearch:
         self.trial = cells if len(rows) == cells.n else cells.taken(rows)
         self._starts = [_Start.of(self.trial, rng, method, subsample, k_max) for method in _methods(starts)]
 
-    def fit(self, k: int, *, shrinkage: float, refine: int, first_steps: int = FIRST_STEPS) -> Mixture:
+    def fit(
+        self, k: int, *, shrinkage: float, refine: int, first_steps: int = FIRST_STEPS, tolerance: float = TOLERANCE
+    ) -> Mixture:
         """The mixture of ``k`` parts: all starts for ``first_steps``, the ``refine`` best of them to their end.
+
+        They end where the likelihood gains less than ``tolerance`` per cell and component.
 
         Raises ValueError when there are fewer than ``k`` cells.
         """
         if self.cells.n < k:
             raise ValueError(f"{self.cells.n} cells cannot form {k} niches")
         weights, means = (np.stack(a) for a in zip(*(start.parts(k) for start in self._starts)))
-        found = improve(self.trial, start_from(self.trial, weights, means, shrinkage), shrinkage, first_steps)
+        found = improve(
+            self.trial, start_from(self.trial, weights, means, shrinkage), shrinkage, first_steps, tolerance
+        )
         best = np.argsort(-found.log_likelihood, kind="stable")[:refine]
-        found = improve(self.trial, found[best], shrinkage, STEPS)
+        found = improve(self.trial, found[best], shrinkage, STEPS, tolerance)
         found = found[[found.log_likelihood.argmax()]]
         if self.trial is not self.cells:
             on_all = start_from(self.cells, found.weights, found.means + self.trial.centre, shrinkage)
-            found = improve(self.cells, on_all, shrinkage, LAST_STEPS)
+            found = improve(self.cells, on_all, shrinkage, LAST_STEPS, tolerance)
         return _mixture(found, self.cells.centre)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from semanticst.constants import SHARES, SPREAD_COMPONENTS, FeatureType, TrainMode
+from semanticst.constants import SHARES, SINGLED_OUT, SPREAD_COMPONENTS, FeatureType, TrainMode
 from semanticst.errors import BadInput, Problem
 
 MODELS = {
@@ -132,10 +132,14 @@ def _spread(record: dict, given: dict) -> int | None:
 def _numbers(path: Path | None) -> dict[str, object]:
     """``ran_k``, the number of niches, and ``ran_k_tried``, from which it was chosen; None where it was given.
 
-    ``ran_k_zero``: was there a zero line? ``ran_k_unsupported``: was the number not above it?
+    ``ran_k_zero``: was there a zero line? ``ran_k_unsupported``: was the number not above it? ``ran_k_alike``: the
+    numbers of which the tissue singled out none; None where it did, and where a list has gaps.
     """
     if path is None:
-        return {"ran_k": None, "ran_k_tried": None, "ran_k_zero": False, "ran_k_unsupported": False}
+        return dict.fromkeys(("ran_k", "ran_k_tried", "ran_k_alike")) | {
+            "ran_k_zero": False,
+            "ran_k_unsupported": False,
+        }
     try:
         table = pd.read_csv(path)
         tried, chosen = table["k"].astype(int).tolist(), table.loc[table["chosen"].astype(bool), "k"].astype(int)
@@ -145,9 +149,15 @@ def _numbers(path: Path | None) -> dict[str, object]:
     row = table[table["chosen"].astype(bool)].iloc[0]
     zero = {"ran_k_zero": pd.notna(row.get("zero")), "ran_k_unsupported": not row.get("supported", True)}
     if len(tried) < 2:
-        return {"ran_k": ran_k, "ran_k_tried": None} | zero
+        return {"ran_k": ran_k, "ran_k_tried": None, "ran_k_alike": None} | zero
     whole = tried == list(range(tried[0], tried[-1] + 1)) and len(tried) > 2
-    return {"ran_k": ran_k, "ran_k_tried": _range(tried) if whole else _joined(tried)} | zero
+    alike = table["k"][table["about_as_stable"].astype(bool)].tolist() if "about_as_stable" in table else []
+    convention = len(alike) > SINGLED_OUT and whole and tried[0] == 2
+    return {
+        "ran_k": ran_k,
+        "ran_k_tried": _range(tried) if whole else _joined(tried),
+        "ran_k_alike": _range(alike) if convention else None,
+    } | zero
 
 
 def _left_out(path: Path | None) -> dict[str, object]:

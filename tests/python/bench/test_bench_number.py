@@ -17,8 +17,13 @@ def test_names_of_levels_differ():
 
 def test_table_puts_numbers_that_are_not_supported_in_brackets():
     usual = {"level": "a", "planted": 0, "zero": 0.2}
-    rows = [usual | {"seed": s, "chosen": 3 + s, "stability": 0.1 * s, "supported": s > 0} for s in range(2)]
-    assert number.table(pd.DataFrame(rows)).splitlines()[2] == "| a | 0 | (3), 4 | 1 of 2 | 0.00 to 0.10 | 0.20 |"
+    rows = [
+        usual | {"seed": s, "chosen": 3 + s, "stability": 0.1 * s, "supported": s > 0, "singled_out": False}
+        for s in range(2)
+    ]
+    assert (
+        number.table(pd.DataFrame(rows)).splitlines()[2] == "| a | 0 | (3), 4 | 1 of 2 | 0 of 2 | 0.00 to 0.10 | 0.20 |"
+    )
 
 
 def test_no_number_is_supported_where_there_are_no_niches(monkeypatch):
@@ -29,21 +34,24 @@ def test_no_number_is_supported_where_there_are_no_niches(monkeypatch):
     (there,), (absent,) = (list(number.of_levels(which, size, 1)) for which in ("with", "without"))
     assert there["planted"] == 3
     assert there["supported"]
+    assert there["singled_out"]
     assert there["stability"] > there["zero"] + 0.1
     assert absent["planted"] == 0
     assert not absent["supported"]
+    assert not absent["singled_out"]
 
 
 def test_samples_that_are_given_are_looked_at_once_a_seed(tmp_path, monkeypatch):
     monkeypatch.setattr(number, "prepare", lambda sheet, folder: [])
     found = iter((4, 5))
     monkeypatch.setattr(number, "chosen_number", lambda samples, folder, seed: {
-        "seed": seed, "chosen": next(found), "stability": 0.5, "zero": 0.1, "supported": True})  # fmt: skip
+        "seed": seed, "chosen": next(found), "stability": 0.5, "zero": 0.1,
+        "supported": True, "singled_out": True})  # fmt: skip
     sheet, saved = tmp_path / "samplesheet.csv", tmp_path / "rows.csv"
     sheet.touch()
     result = invoke(number.bench_number, "--input", sheet, "--seeds", 2, "--save", saved)
     assert result.exit_code == 0
-    assert "| 4, 5 | 2 of 2 | 0.50 | 0.10 |" in result.output
+    assert "| 4, 5 | 2 of 2 | 2 of 2 | 0.50 | 0.10 |" in result.output
     assert pd.read_csv(saved)["chosen"].tolist() == [4, 5]
 
 

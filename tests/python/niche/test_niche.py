@@ -184,7 +184,44 @@ def test_number_of_niches_is_found():
 )
 def test_number_is_chosen_at_the_highest_peak_of_stability(stability, chosen):
     k = list(stability)
-    assert choose_number(pd.DataFrame({"k": k, "bic": k, "stability": list(stability.values())})) == chosen
+    curve = curve_of(list(stability.values()), sd=0.01, pairs=20).assign(k=k, bic=k, supported=True)
+    assert choose_number(curve) == chosen
+
+
+FLAT = {2: 0.6, 3: 0.2, 4: 0.30, 5: 0.36, 6: 0.38, 7: 0.40, 8: 0.39, 9: 0.41, 10: 0.40, 11: 0.42, 12: 0.40}
+
+
+@pytest.mark.parametrize(
+    ("changed", "chosen"),
+    [
+        ({}, 7),  # 5 to 12 are about as stable: nearest to the middle of 2 to 12
+        ({11: 0.40, 6: 0.42}, 7),  # the same wherever the highest peak is
+        ({6: 0.2, 7: 0.2}, 8),  # those that are clearly less stable are left out
+        ({7: 0.2}, 6),  # of two that are as near, the smaller
+        ({9: 0.8}, 9),  # the tissue singles it out
+        ({9: 0.8, 5: 0.79, 8: 0.78}, 9),  # and still does where three are about as stable
+    ],
+)
+def test_a_number_that_the_tissue_does_not_single_out_is_a_convention(changed, chosen):
+    curve = curve_of(list((FLAT | changed).values()), sd=0.08, pairs=20).assign(supported=True)
+    assert choose_number(curve) == chosen
+    assert chosen in curve["k"][about_as_stable(curve, chosen)].tolist()
+
+
+def test_the_convention_is_told_with_what_it_was_taken_from(tmp_path):
+    curve = curve_of(list(FLAT.values()), sd=0.08, pairs=20).assign(supported=True, zero=0.1)
+    curve["about_as_stable"], curve["chosen"] = about_as_stable(curve, 7), curve["k"] == 7
+    assert curve["k"][curve["about_as_stable"]].tolist() == list(range(5, 13))
+    report_curve(curve, tmp_path)
+    text = (tmp_path / "niche_k_mqc.json").read_text()
+    assert "does not single out a number: 5 to 12 niches are about as stable. 7 niches were chosen" in text
+    assert "nearest to the middle of those tried is taken, a convention" in text
+    assert "the highest from 3 niches up" not in text
+    unsupported = curve.assign(supported=False, about_as_stable=curve["chosen"])
+    report_curve(unsupported, tmp_path)
+    assert "single out" not in (tmp_path / "niche_k_mqc.json").read_text()
+    gaps = curve[curve["k"] % 2 == 1]
+    assert choose_number(gaps) == 11, "of a list the most stable, as good as it may be"
 
 
 @pytest.mark.parametrize(("text", "numbers"), [("7", [7]), ("5,9,7", [5, 7, 9]), ("auto", list(range(2, 16)))])
@@ -224,6 +261,11 @@ def curve_of(stability, sd=0.1, pairs=8):
         ([0.5, 0.5, 0.9, 0.5, 0.5, 0.5, 0.5], 4, [4]),
         ([0.9, 0.5, 0.86, 0.84, 0.7, 0.5, 0.5], 4, [4, 5]),  # 2 is not chosen, and not said to be as good
         ([0.3, 0.3, 0.40, 0.38, 0.39, 0.41, 0.42], 4, [4, 5, 6, 7, 8]),
+        (
+            [0.3, 0.31, 0.40, 0.38, 0.39, 0.41, 0.42],
+            5,
+            [3, 4, 5, 6, 7, 8],
+        ),  # what is no clear difference counts as none
     ],
 )
 def test_numbers_about_as_stable_as_the_chosen_one(tmp_path, stability, chosen, expected):
@@ -232,7 +274,8 @@ def test_numbers_about_as_stable_as_the_chosen_one(tmp_path, stability, chosen, 
     assert curve["k"][curve["about_as_stable"]].tolist() == expected
     report_curve(curve.assign(chosen=curve["k"] == chosen), tmp_path)
     told = (
-        "does not single out a number: 4 to 8 niches are about as stable" in (tmp_path / "niche_k_mqc.json").read_text()
+        f"does not single out a number: {min(expected)} to 8 niches are about as stable"
+        in (tmp_path / "niche_k_mqc.json").read_text()
     )
     assert told is (len(expected) > 3)
 
@@ -251,6 +294,7 @@ def test_numbers_without_support_are_not_about_as_stable():
         ([0.5, 0.5, 0.9, 0.5, 0.5, 0.89, 0.5], 0.02, [3, 4, 5, 6, 7, 8]),  # two peaks about as high
         ([0.9, 0.8, 0.7, 0.6, 0.5, 0.4], 0.02, []),  # no peak: the most stable from 3 up
         ([0.5, 0.5, 0.9, 0.86, 0.7, 0.6, 0.5], 0.06, [3, 4, 5, 6]),  # 4 or 5, and what is beside them
+        ([0.5, 0.3, 0.4, 0.3, 0.39, 0.39, 0.39], 0.02, [3, 4, 5, 6, 7, 8]),  # 4 is a peak, if it is singled out
     ],
 )
 def test_numbers_that_cannot_be_chosen_are_out_of_the_race(stability, sd, expected):

@@ -72,6 +72,17 @@ def test_a_small_or_unsure_distance_from_the_zero_line_is_none():
     assert unjudged([3, 4])["supported"].all()
 
 
+def test_beside_a_number_that_is_clearly_supported_less_is_enough():
+    curve = pd.DataFrame({"k": [2, 3, 4, 5, 6], "stability_sd": 0.1, "pairs": 20, "zero": 0.2, "zero_sd": 0.05})
+    near = curve.assign(stability=[0.5, 0.24, 0.28, 0.29, 0.29])
+    assert is_supported(near).tolist() == [True, False, False, False, False], (
+        "2 is never chosen, and no reason for others"
+    )
+    one = curve.assign(stability=[0.5, 0.24, 0.28, 0.31, 0.29])
+    assert is_supported(one).tolist() == [True, False, True, True, True]
+    assert is_supported(one.assign(k=[2, 4, 6, 8, 10])).tolist() == [True, False, False, True, False]
+
+
 def test_tiles_are_pieces_of_tissue_of_one_sample():
     rng = np.random.default_rng(0)
     xy, samples = rng.uniform(size=(1000, 2)), np.repeat(["a", "b", "c"], [800, 170, 30])

@@ -307,6 +307,19 @@ def test_the_number_of_niches_is_told_with_how_it_was_chosen(tmp_path, curve, gi
     assert "Jaccard" not in mapped
 
 
+def test_a_number_that_was_taken_by_convention_is_told_as_one(tmp_path):
+    alike = {4: 0, 5: 1, 6: 1, 7: 1, 8: 1, 9: 1}
+    (tmp_path / "k.csv").write_text(
+        "k,chosen,about_as_stable\n" + "".join(f"{k},{k == 7},{bool(alike.get(k))}\n" for k in range(2, 16))
+    )
+    settings = {"niche_k": "auto", "niche_bootstraps": 0, "train_mode": "semantic", "model": None}
+    facts = run_facts([], None, settings, tmp_path / "k.csv")
+    text = compose(DESIGN, {"NICHE_CLUSTER": {}}, settings | facts, TEMPLATE)[0]
+    assert "The number of niches, 7, was chosen from 2 to 15 by convention" in text
+    assert "and of 5 to 9, which agreed about as well, the one nearest to the middle" in text
+    assert "highest peak" not in text
+
+
 def test_draws_of_patients_are_told_where_there_were_any(tmp_path):
     assert "[2]: 20 times, patients" in niche_text(tmp_path, "4,True\n")
     assert "Jaccard" not in niche_text(tmp_path, "4,True\n", niche_bootstraps=0)
