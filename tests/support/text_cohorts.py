@@ -323,11 +323,13 @@ def make_cohorts(folder: Path) -> dict[str, TextCohort]:
         TextCohort("intensities", stains, SETTINGS, ran),
         TextCohort("mapped", mapped, SETTINGS | {"model": "model.pt"}, untrained),
     ]
-    for name, contrast in (("three_groups", "arms"), ("survival", "survival")):
+    # samples that were normalised to totals of their own
+    normalised = {"feature_type": "continuous", "common_total": 1234.5}
+    for name, contrast, values in (("three_groups", "arms", {}), ("survival", "survival", normalised)):
         own = folder / name
         own.mkdir()
-        for table in ("cohort.features.json", "niche_k.csv"):
-            (own / table).write_bytes((counts / table).read_bytes())
+        write_json(own / "cohort.features.json", cohorts[0].features | values)
+        (own / "niche_k.csv").write_bytes((counts / "niche_k.csv").read_bytes())
         associate(own, counts, (contrast,))
         cohorts.append(TextCohort(name, own, SETTINGS, ran))
     cohorts += [*rare_runs(folder, cohorts[0]), stopped_run(folder / "stopped")]
