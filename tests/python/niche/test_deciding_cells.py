@@ -39,10 +39,9 @@ def section(name: str, n: int, striped: bool, profiles: np.ndarray, rng: np.rand
     return adata
 
 
-@pytest.fixture(scope="module")
-def embedding(tmp_path_factory):
+def embedded(folder, seed):
     """``cohort.embedding.h5ad`` of three samples of 150 cells and one of 1,500, without a network."""
-    folder, rng = tmp_path_factory.mktemp("swamp"), np.random.default_rng(1000)
+    rng = np.random.default_rng(seed)
     base = 0.6 * rng.gamma(1.0, 1.0, GENES) + 0.1
     own = [np.exp(1.1 * rng.normal(size=GENES) * (rng.random(GENES) < 0.35)) for _ in range(TYPES)]
     profiles = base * np.stack(own)
@@ -54,16 +53,24 @@ def embedding(tmp_path_factory):
     return folder / "cohort.embedding.h5ad"
 
 
+@pytest.fixture(scope="module")
+def embedding(tmp_path_factory):
+    return embedded(tmp_path_factory.mktemp("swamp"), 1000)
+
+
 def test_niches_of_small_samples_are_found_beside_a_large_one(embedding, tmp_path):
-    cluster_niches(embedding, tmp_path, niche_k="3", starts=4, bootstraps=0)
-    niches = pd.read_csv(tmp_path / "niches.csv.gz", dtype=str).set_index(["sample", "cell_id"])["niche"]
-    assert len(niches) == 1950
     agreement = []
-    for sample in ("s0", "s1", "s2"):
-        truth = ad.read_h5ad(embedding.parent / f"{sample}.qc.h5ad").obs["stripe"]
-        agreement.append(adjusted_rand_score(truth, niches[sample][truth.index]))
-    # with all cells in every fit the mean was 0.23, and 0.53 where they are limited (over five cohorts 0.67)
-    assert np.mean(agreement) > 0.45
+    for seed in (1000, 1001, 1002):
+        (folder := tmp_path / str(seed)).mkdir()
+        cohort = embedding if seed == 1000 else embedded(folder, seed)
+        cluster_niches(cohort, folder, niche_k="3", starts=4, bootstraps=0)
+        niches = pd.read_csv(folder / "niches.csv.gz", dtype=str).set_index(["sample", "cell_id"])["niche"]
+        assert len(niches) == 1950
+        for sample in ("s0", "s1", "s2"):
+            truth = ad.read_h5ad(cohort.parent / f"{sample}.qc.h5ad").obs["stripe"]
+            agreement.append(adjusted_rand_score(truth, niches[sample][truth.index]))
+    # 0.54, and 0.48 where no sample is limited; single cohorts vary, from 0.41 to 0.80 over six (0.64, and 0.61)
+    assert np.mean(agreement) > 0.5
 
 
 def test_fits_see_the_cells_that_decide_and_no_others(embedding):
