@@ -1,7 +1,7 @@
 process NICHE_CLUSTER {
     tag "${meta.id}"
     label 'process_medium'
-    memory { (1.GB + 10.KB * (meta.cells ?: 0)) * task.attempt }
+    memory { (2.GB + 10.KB * (meta.cells ?: 0)) * task.attempt }
     time { (2.h + 20.s * ((meta.cells ?: 0) / 1000)) * task.attempt }
 
     conda "${moduleDir}/environment.yml"
