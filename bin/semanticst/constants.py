@@ -3,6 +3,7 @@
 Every key that a step writes into an AnnData object is listed here and explained in ``docs/output.md``.
 """
 
+from collections.abc import Sequence, Sized
 from enum import StrEnum
 
 
@@ -154,6 +155,30 @@ lattice)."""
 
 SINGLED_OUT = 3
 """Numbers of niches, the chosen one among them, that may be about as stable where the tissue singles one out."""
+
+
+def from_two_up(tried: Sequence[int]) -> bool:
+    """Whether ``tried`` (n,) are all numbers of niches from 2 up to some number, in this order."""
+    return list(tried) == list(range(2, 2 + len(tried)))
+
+
+def is_singled_out(alike: Sized) -> bool:
+    """Whether the tissue singles out a number of niches: at most ``SINGLED_OUT`` are about as stable as the best.
+
+    ``alike`` (m,): these numbers, the chosen one among them (`semanticst.niche.choose_k.about_as_stable`).
+    """
+    return len(alike) <= SINGLED_OUT
+
+
+def is_convention(tried: Sequence[int], alike: Sized) -> bool:
+    """Whether the number of niches is a convention (`semanticst.niche.choose_k.choose_number`).
+
+    That is where none is singled out, ``alike`` (m,) as in `is_singled_out`, of all ``tried`` (n,) from 2 up: without
+    these a peak of stability cannot be seen, and the most stable number is taken however many are as stable.
+    """
+    return from_two_up(tried) and not is_singled_out(alike)
+
+
 OTHER_NUMBER = "k="
 """What a member of ``niche_member_counts.csv`` begins with that is another number of niches, no base clustering of the
 consensus."""

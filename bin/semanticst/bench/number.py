@@ -20,7 +20,7 @@ from semanticst.bench._ladder import LEVELS, WITHOUT_STRUCTURE, Level, Size, mak
 from semanticst.bench._options import seeds_option
 from semanticst.bench.niches import prepare
 from semanticst.cli import EXISTING_FILE, step
-from semanticst.constants import SINGLED_OUT
+from semanticst.constants import is_singled_out
 from semanticst.features.build import build_components
 from semanticst.graph.build import build_graphs
 from semanticst.model.run import run_embedding
@@ -100,7 +100,7 @@ def chosen_number(samples: Sequence[Path], folder: Path, seed: int) -> dict:
         "stability": float(row["stability"]),
         "zero": float(row["zero"]),
         "supported": bool(row["supported"]),
-        "singled_out": bool(row["supported"] and about_as_stable(curve, k).sum() <= SINGLED_OUT),
+        "singled_out": bool(row["supported"] and is_singled_out(curve["k"][about_as_stable(curve, k)])),
     }
 
 

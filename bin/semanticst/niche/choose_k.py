@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from semanticst.constants import SINGLED_OUT
+from semanticst.constants import from_two_up, is_convention, is_singled_out
 from semanticst.mqc.multiqc import NICHES, Section, emphasised, lines
 from semanticst.niche.consensus import rand_index_within
 from semanticst.niche.em import Cells
@@ -119,7 +119,7 @@ def is_supported(curve: pd.DataFrame) -> pd.Series:
     error = np.sqrt(_standard_error(curve) ** 2 + curve["zero_sd"] ** 2 / (ZERO_SPLITS - 1))
     distance = curve["stability"] - curve["zero"]
     clearly = distance >= np.maximum(CLEARLY, 3 * error)
-    if from_two_up(curve) and (clearly & (curve["k"] >= 3)).any():
+    if from_two_up(curve["k"]) and (clearly & (curve["k"] >= 3)).any():
         return distance >= np.maximum(CLEARLY / 2, 2 * error)
     return clearly
 
@@ -128,13 +128,13 @@ def about_as_stable(curve: pd.DataFrame, chosen: int) -> pd.Series:
     """Which numbers from 3 up are supported and not less stable than the best one, the ``chosen`` one among them.
 
     The best is the highest peak, of a list with gaps the chosen one. Less stable: by two standard errors of the
-    difference, as if pairs of halves were independent draws; where more than ``SINGLED_OUT`` numbers are not, so that
-    the tissue singles out none, by ``CLEARLY`` as well.
+    difference, as if pairs of halves were independent draws; where by that none `is_singled_out`, by ``CLEARLY`` as
+    well.
     """
-    whole = len(curve) > 1 and from_two_up(curve)
+    whole = len(curve) > 1 and from_two_up(curve["k"])
     best = highest_peak(curve) if whole else chosen
     near = _not_less_stable(curve, best)
-    if whole and near.sum() > SINGLED_OUT:
+    if whole and not is_singled_out(curve["k"][near]):
         near = _not_less_stable(curve, best, CLEARLY)
     return near | (curve["k"] == chosen)
 
@@ -155,11 +155,11 @@ def undecided(curve: pd.DataFrame) -> pd.Series:
     """Which numbers `choose_number` may still take, or needs to know; none when it is decided.
 
     A number is out when its stability, give or take two standard errors, is no peak, or below the highest that surely
-    is one; but as long as more than ``SINGLED_OUT`` numbers may be about as stable as the best, all of these stay in.
+    is one; but as long as so many may be about as stable as the best that none `is_singled_out`, all of these stay in.
     Without all numbers from 2 up, which a peak needs, all stay in.
     """
     k, stability = curve["k"].to_numpy(), curve["stability"].to_numpy()
-    if not from_two_up(curve) or len(k) < 3:
+    if not from_two_up(k) or len(k) < 3:
         return pd.Series(True, index=curve.index)
     error = 2 * _standard_error(curve).to_numpy()
     low, high = stability - error, stability + error
@@ -172,7 +172,7 @@ def undecided(curve: pd.DataFrame) -> pd.Series:
     elif surely.any():
         may &= high >= low[surely].max() - TOLERANCE
     alike = (k >= 3) & (high >= low[may].max())
-    singled_out = alike.sum() <= SINGLED_OUT
+    singled_out = is_singled_out(k[alike])
     if singled_out and may.sum() == 1 and (no_peak or surely.any()):
         return pd.Series(False, index=curve.index)
     needed = may.copy()
@@ -184,15 +184,14 @@ def undecided(curve: pd.DataFrame) -> pd.Series:
 def choose_number(curve: pd.DataFrame) -> int:
     """The number at which stability has its highest peak, where the tissue singles it out; else a convention.
 
-    Singled out: at most ``SINGLED_OUT`` numbers are `about_as_stable`. Where there are more, it is chance which of them
-    has the highest peak: with other halves, or another start of the batch correction, it is another. Then the one
+    Singled out: `is_singled_out` of the numbers that are `about_as_stable`. Where there are more, it is chance which of
+    them has the highest peak: with other halves, or another start of the batch correction, it is another. Then the one
     nearest to the middle of the numbers that were tried is taken, the smaller of two: no better, but steady.
     """
     best = highest_peak(curve)
     alike = curve["k"][about_as_stable(curve, best)].tolist()
-    singled_out = len(alike) <= SINGLED_OUT or not from_two_up(curve)
     middle = (curve["k"].min() + curve["k"].max()) / 2
-    chosen = best if singled_out else min(alike, key=lambda k: (abs(k - middle), k))
+    chosen = min(alike, key=lambda k: (abs(k - middle), k)) if is_convention(curve["k"], alike) else best
     log.info("number of niches: %d (highest peak of stability: %d; about as stable: %s)", chosen, best,
              ", ".join(map(str, alike)))  # fmt: skip
     return chosen
@@ -220,15 +219,10 @@ def stability_peaks(curve: pd.DataFrame) -> pd.Series:
 
     The largest number is no peak: what comes after it is not known.
     """
-    if not from_two_up(curve):
+    if not from_two_up(curve["k"]):
         return pd.Series(False, index=curve.index)
     stability = curve["stability"]
     return (stability > stability.shift(1)) & (stability > stability.shift(-1))
-
-
-def from_two_up(curve: pd.DataFrame) -> bool:
-    """Whether all numbers from 2 up to some number were tried."""
-    return curve["k"].tolist() == list(range(2, 2 + len(curve)))
 
 
 def report_curve(curve: pd.DataFrame, outdir: Path) -> None:
@@ -244,11 +238,11 @@ def report_curve(curve: pd.DataFrame, outdir: Path) -> None:
         "the zero line: the highest from 3 niches up is taken, and among peaks about as high the one with the best "
         "Bayesian information criterion (BIC, in <code>niches/niche_k.csv</code>)."
     )
-    if not first and len(several) > SINGLED_OUT:
+    if not first and not is_singled_out(several):
         first = (
             f"The tissue does not single out a number: {several.min()} to {several.max()} niches are about as stable. "
         )
-        if from_two_up(curve):
+        if is_convention(curve["k"], several):
             how = (
                 "Which of these numbers has the highest peak is chance: the one nearest to the middle of those tried "
                 "is taken, a convention. The others describe this tissue as well (<code>--niche_k</code>, to be chosen "

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from semanticst.constants import SHARES, SINGLED_OUT, SPREAD_COMPONENTS, FeatureType, TrainMode
+from semanticst.constants import SHARES, SPREAD_COMPONENTS, FeatureType, TrainMode, is_convention
 from semanticst.errors import BadInput, Problem
 
 MODELS = {
@@ -135,29 +135,25 @@ def _numbers(path: Path | None) -> dict[str, object]:
     ``ran_k_zero``: was there a zero line? ``ran_k_unsupported``: was the number not above it? ``ran_k_alike``: the
     numbers of which the tissue singled out none; None where it did, and where a list has gaps.
     """
+    facts: dict[str, object] = dict.fromkeys(("ran_k", "ran_k_tried", "ran_k_alike"))
+    facts |= {"ran_k_zero": False, "ran_k_unsupported": False}
     if path is None:
-        return dict.fromkeys(("ran_k", "ran_k_tried", "ran_k_alike")) | {
-            "ran_k_zero": False,
-            "ran_k_unsupported": False,
-        }
+        return facts
     try:
         table = pd.read_csv(path)
         tried, chosen = table["k"].astype(int).tolist(), table.loc[table["chosen"].astype(bool), "k"].astype(int)
-        ran_k = int(chosen.iloc[0])
+        facts["ran_k"] = int(chosen.iloc[0])
     except (OSError, ValueError, KeyError, IndexError) as error:
         raise BadInput(Problem(Path(path), f"cannot be read ({error}); expected niche_k.csv of a run")) from error
     row = table[table["chosen"].astype(bool)].iloc[0]
-    zero = {"ran_k_zero": pd.notna(row.get("zero")), "ran_k_unsupported": not row.get("supported", True)}
-    if len(tried) < 2:
-        return {"ran_k": ran_k, "ran_k_tried": None, "ran_k_alike": None} | zero
-    whole = tried == list(range(tried[0], tried[-1] + 1)) and len(tried) > 2
+    facts |= {"ran_k_zero": pd.notna(row.get("zero")), "ran_k_unsupported": not row.get("supported", True)}
+    if len(tried) > 1:
+        gapless = len(tried) > 2 and tried == list(range(tried[0], tried[-1] + 1))
+        facts["ran_k_tried"] = _range(tried) if gapless else _joined(tried)
     alike = table["k"][table["about_as_stable"].astype(bool)].tolist() if "about_as_stable" in table else []
-    convention = len(alike) > SINGLED_OUT and whole and tried[0] == 2
-    return {
-        "ran_k": ran_k,
-        "ran_k_tried": _range(tried) if whole else _joined(tried),
-        "ran_k_alike": _range(alike) if convention else None,
-    } | zero
+    if is_convention(tried, alike):
+        facts["ran_k_alike"] = _range(alike)
+    return facts
 
 
 def _left_out(path: Path | None) -> dict[str, object]:

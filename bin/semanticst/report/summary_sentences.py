@@ -6,7 +6,7 @@ import pandas as pd
 
 from semanticst.association.output.summary_text import joined, plural
 from semanticst.association.stats.results import SIGNIFICANT
-from semanticst.constants import SINGLED_OUT
+from semanticst.constants import is_singled_out
 
 ARBITRARY_CUTS = (
     "The tissue does not support this number: they are no more reproducible than niches of shuffled cells. "
@@ -49,7 +49,7 @@ def niches_sentence(niches: dict | None) -> str:
         return f"{text} They are those of the model. {_of_the_model(niches)}"
     if not niches["supported"]:
         return f"{text} {ARBITRARY_CUTS}"
-    if len(several := niches["about_as_stable"]) > SINGLED_OUT:
+    if not is_singled_out(several := niches["about_as_stable"]):
         text += f" The tissue does not single out their number: {min(several)} to {max(several)} are about as stable."
     if not niches["judged"]:
         return f"{text} Their reproducibility with other patients was not judged."
