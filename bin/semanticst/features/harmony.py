@@ -110,8 +110,9 @@ def correct(
         log.info("one batch, nothing to correct")
         return X, _reference_of_one(own, n_clusters, seed)
     log.info("Harmony over %d batches and %d of %d cells with %d clusters", len(levels), len(own), len(X), n_clusters)
-    moves, reference, by_harmony = _learn(own, codes if seen is None else codes[seen], n_clusters, seed)
-    if seen is None:
+    of_seen = codes if seen is None else codes[seen]
+    moves, reference, by_harmony = _learn(own, of_seen, n_clusters, seed, for_others=seen is not None)
+    if moves is None:
         return by_harmony, reference
     corrected = moves.apply(X, codes)
     corrected[seen] = by_harmony
@@ -145,9 +146,11 @@ class _Moves:
         return moved
 
 
-def _learn(X: np.ndarray, codes: np.ndarray, n_clusters: int, seed: int) -> tuple[_Moves, HarmonyReference, np.ndarray]:
-    """What moves cells, learned from ``X`` (n, p) float64 of the batches ``codes`` (n,); the reference; and these cells
-    as Harmony has them, float32."""
+def _learn(
+    X: np.ndarray, codes: np.ndarray, n_clusters: int, seed: int, for_others: bool
+) -> tuple[_Moves | None, HarmonyReference, np.ndarray]:
+    """What moves cells, learned from ``X`` (n, p) float64 of the batches ``codes`` (n,), ``for_others`` only: these
+    cells need it not; the reference; and these cells as Harmony has them, float32."""
     counts = np.bincount(codes)
     shifts = np.zeros((len(counts), X.shape[1]))
     for round_ in progress(range(MAX_ROUNDS), "rounds of batch correction, at most"):
@@ -158,15 +161,16 @@ def _learn(X: np.ndarray, codes: np.ndarray, n_clusters: int, seed: int) -> tupl
             by_cluster, R = _harmony(shifted, codes, n_clusters, STARTS * seed + start)
             corrected += by_cluster / STARTS
             shifts += batch_shifts(X, codes, R) / STARTS
-            shifted -= by_cluster
-            clusters.append(_moves_of_clusters(shifted, codes, R))
+            if for_others:
+                shifted -= by_cluster
+                clusters.append(_moves_of_clusters(shifted, codes, R))
             memberships_of.append(R.astype(np.float32))
         moved = (counts @ (shifts - previous) ** 2).sum() / (counts.sum() * X.var(axis=0).sum())
         log.info("round %d: shifts of batches moved by %.2g of the variance", round_ + 1, moved)
         if moved < TOLERANCE:
             break
     centres = np.stack([R.T @ corrected / np.maximum(R.sum(0), 1e-9)[:, None] for R in memberships_of])
-    moves = _Moves(previous, np.stack(clusters), centres)
+    moves = _Moves(previous, np.stack(clusters), centres) if for_others else None
     return moves, HarmonyReference(centres), corrected.astype(np.float32)
 
 

@@ -33,6 +33,16 @@ def test_cells_that_are_not_seen_are_moved_as_those_that_are():
     assert np.linalg.norm(twice[900:] - alone) < 0.2 * np.linalg.norm(moved)
 
 
+def test_moves_of_clusters_are_solved_only_for_cells_that_are_not_seen(monkeypatch):
+    X, batch, _ = batches_moved_by_kind(900)
+    solved, itself = [], harmony._moves_of_clusters
+    monkeypatch.setattr(harmony, "_moves_of_clusters", lambda *given: solved.append(0) or itself(*given))
+    correct(X, batch, seed=0)
+    assert not solved
+    correct(X, batch, seed=0, seen=np.arange(0, 900, 2))
+    assert solved
+
+
 def test_kinds_of_cells_that_are_not_seen_come_together():
     X, batch, kinds = batches_moved_by_kind(3000)
     rng = np.random.default_rng(0)
