@@ -71,19 +71,19 @@ def build_components(
         types = types_in_cohort({sample: possible[sample] for sample in fitted})
         own = {sample: names[sample] for sample in fitted}
         caps = _caps(fitted)
-        basis, left_out = _fit_basis(fitted, own, types, n_components, n_top, min_samples, caps)
+        basis, left_out, own_totals = _fit_basis(fitted, own, types, n_components, n_top, min_samples, caps)
         record = record_samples(fitted, own, basis, min_samples)
         settings: dict[str, int] = {}
         check_mapped(mapped, names, possible, basis, known_samples(record), min_samples, accept)
     else:
         basis, known, settings = model_parts(model)
-        caps = {}
+        caps, own_totals = {}, {}
         record = recorded_of(model)
         left_out = {s: int((~index.isin(basis.features)).sum()) for s, index in names.items()}
         check_mapped(samples, names, possible, basis, known, min_samples, accept)
     tables, components, scatters = [], [], {}
     for sample, path in progress(samples.items(), "components"):
-        obs, spatial, X, scatters[sample] = _project(path, basis, names[sample])
+        obs, spatial, X, scatters[sample] = _project(path, basis, names[sample], own_totals.get(sample))
         tables.append((obs, spatial))
         components.append(X)
     together = Together.from_arrays(record) if model is not None else Together.learn(basis, scatters, fitted)
@@ -209,8 +209,9 @@ def _fit_basis(
     n_top: int,
     min_samples: float,
     caps: dict[str, int],
-) -> tuple[Basis, dict[str, int]]:
-    """Basis of the ``samples``, of each of which ``caps`` cells have a say, and how many features each lacks."""
+) -> tuple[Basis, dict[str, int], dict[str, tuple[str, float] | None]]:
+    """Basis of the ``samples``, of each of which ``caps`` cells have a say, how many features each lacks, and the
+    `constant_total` of each, which takes longer than reading it; empty unless values are continuous."""
     panel = common_panel({s: list(names) for s, names in features.items()}, types, min_samples)
     names = np.array(panel.features)
     counts = panel.feature_type == FeatureType.COUNTS
@@ -219,14 +220,16 @@ def _fit_basis(
     depth = float(np.median(np.concatenate([evenly(totals[s], caps[s]) for s in totals]))) if counts else 1.0
     whole = names
     cofactor, common = None, None
+    own_totals: dict[str, tuple[str, float] | None] = {}
     if panel.feature_type == FeatureType.CONTINUOUS:
-        common = CommonTotal.of({sample: constant_total(_matrix(path)) for sample, path in samples.items()})
-        sizes = [_sizes(_matrix(path, common), features[sample], names) for sample, path in samples.items()]
+        own_totals = {sample: constant_total(_matrix(path)) for sample, path in samples.items()}
+        common = CommonTotal.of(own_totals)
+        sizes = [_sizes(_matrix(path, common, own_totals[s]), features[s], names) for s, path in samples.items()]
         cofactor = cofactors(np.vstack(sizes))
 
     def values(sample: str, path: Path) -> tuple[sp.csr_matrix, np.ndarray]:
         """Transformed values, n_cells x (those of ``names`` that the sample has), and which these are (bool)."""
-        columns, present = _columns(_matrix(path, common), features[sample], names)
+        columns, present = _columns(_matrix(path, common, own_totals.get(sample)), features[sample], names)
         own = None if cofactor is None else cofactor[present]
         return transform(columns, panel.feature_type, depth, totals.get(sample), own), present
 
@@ -259,7 +262,7 @@ def _fit_basis(
     basis = Basis(names, str(panel.feature_type), depth, moments.mean, scale, loadings, variance, total, cofactor,
                   whole if counts else None, panel_shares,
                   None if common is None else common.total, None if common is None else common.form)  # fmt: skip
-    return basis, panel.left_out
+    return basis, panel.left_out, own_totals
 
 
 def _panel_totals(
@@ -292,13 +295,15 @@ def _sizes(X: sp.csr_matrix, features: pd.Index, names: np.ndarray) -> np.ndarra
     return sizes
 
 
-def _project(path: Path, basis: Basis, features: pd.Index) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, np.ndarray]:
+def _project(
+    path: Path, basis: Basis, features: pd.Index, own_total: tuple[str, float] | None = None
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, np.ndarray]:
     """Table, positions and components of the cells of a sample, and the ``scatter`` of its leading features."""
     adata = ad.read_h5ad(path)
     # random starts and ties among neighbours go by position: in one order of cells they are the same for every order
     adata = adata[np.sort(adata.obs_names)]
     obs = adata.obs[[Obs.SAMPLE, Obs.PATIENT, Obs.BATCH]].astype(str).astype("category")
-    X = adata.X if basis.common is None else basis.common.bring(sp.csr_matrix(adata.X))
+    X = adata.X if basis.common is None else basis.common.bring(sp.csr_matrix(adata.X), own_total)
     columns, present = _columns(X, features, basis.features)
     spatial = np.asarray(adata.obsm[Obsm.SPATIAL], dtype=np.float64)
     totals = basis.totals(X, features)
@@ -311,10 +316,10 @@ def _columns(X: sp.csr_matrix, features: pd.Index, names: np.ndarray) -> tuple[s
     return sp.csr_matrix(X)[:, index[present]], present
 
 
-def _matrix(path: Path, common: CommonTotal | None = None) -> sp.csr_matrix:
+def _matrix(path: Path, common: CommonTotal | None = None, own_total: tuple[str, float] | None = None) -> sp.csr_matrix:
     """Values of a sample, at the ``common`` total where there is one."""
     X = sp.csr_matrix(_element(path, "X"))
-    return X if common is None else common.bring(X)
+    return X if common is None else common.bring(X, own_total)
 
 
 def _element(path: Path, name: str):

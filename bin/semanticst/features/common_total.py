@@ -92,9 +92,12 @@ class CommonTotal:
                  min(totals), max(totals), common.form, common.total)  # fmt: skip
         return common
 
-    def bring(self, X: sp.csr_matrix) -> sp.csr_matrix:
-        """Values of a sample ``X`` (n, G) at the common total; as they are where its cells have none of their own."""
-        own = constant_total(X)
+    def bring(self, X: sp.csr_matrix, own: tuple[str, float] | None = None) -> sp.csr_matrix:
+        """Values of a sample ``X`` (n, G) at the common total; as they are where its cells have none of their own.
+
+        ``own`` : its `constant_total`, where that is known already.
+        """
+        own = own or constant_total(X)
         if own is None or own[0] != self.form:
             return X
         form = FORMS[self.form]

@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse as sp
 
 from helpers import make_internal, random_values
+from semanticst.features import build, common_total
 from semanticst.features.build import build_components, load_basis
 from semanticst.features.common_total import FORMS, CommonTotal, constant_total
 
@@ -109,3 +110,12 @@ def test_depth_of_a_sample_is_not_in_its_components(tmp_path):
     basis, _ = load_basis(own / "cohort.basis.npz")
     assert basis.common == CommonTotal("log1p", pytest.approx(125, rel=1e-3))
     assert load_basis(one / "cohort.basis.npz")[0].common is None
+
+
+def test_the_total_of_a_sample_is_looked_for_once(tmp_path, monkeypatch):
+    looked = []
+    for module in (build, common_total):
+        monkeypatch.setattr(module, "constant_total", lambda X: looked.append(X.shape) or constant_total(X))
+    _, recorded = components(tmp_path, (50, 200, 100))
+    assert recorded["common_total"] == pytest.approx(100, rel=1e-3)
+    assert len(looked) == 3
