@@ -6,6 +6,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 
+from semanticst.describe.readings import LEAST_EFFECT
 from semanticst.plotting.palette import niche_colour, niche_name
 from semanticst.plotting.section_axes import save
 from semanticst.plotting.style import STYLE, new_figure, wrapped
@@ -22,7 +23,7 @@ def draw_marker_dots(markers: pd.DataFrame, chosen: list[str], words: str, path:
     the effect against all other cells. markers : as `markers.niche_markers` returns them, one modality. words : what
     the effect is. path : without its ending.
     """
-    effect = next(name for name in ("log2_fold_change", "difference") if name in markers)
+    effect = next(name for name in LEAST_EFFECT if name in markers)
     mean = _wide(markers, chosen, "mean_in")
     size = (mean / mean.max().where(lambda most: most > 0, 1)).fillna(0).clip(lower=0)
     colour = _wide(markers, chosen, effect).fillna(0)

@@ -10,7 +10,9 @@ from explorer_helpers import CONTRAST, GENE, SAMPLES, columns, handed_over, make
 from export_helpers import HOSTILE
 from helpers import ASSETS, invoke
 from report_helpers import make_cohort_object
+from semanticst.describe.readings import LEAST_EFFECT
 from semanticst.export.explorer import build_explorer as builder
+from semanticst.export.explorer.chosen_features import best_markers
 from semanticst.export.explorer.clinical_variables import variables
 from semanticst.export.explorer.quantise import codes_of, hundredths, levels_of
 
@@ -84,6 +86,12 @@ def test_features_are_chosen(made, tmp_path, choice, expected):
     result = invoke("explorer_build", *made.arguments, "--explorer-genes", choice, "--outdir", tmp_path)
     assert result.exit_code == 0, result.stderr
     assert [f["name"] for f in handed_over(tmp_path / "data/cohort.js")["features"]] == expected
+
+
+def test_markers_of_the_explorer_have_the_effects_that_the_overview_names(tmp_path, monkeypatch):
+    monkeypatch.setitem(LEAST_EFFECT, "ratio", 1.5)
+    (tmp_path / "markers.csv").write_text("niche,feature,rank,ratio\n1,A,1,2\n1,B,2,-1\n2,C,1,3\n")
+    assert best_markers(tmp_path / "markers.csv", {name: name for name in "ABC"}) == ["A", "C"]
 
 
 def test_a_feature_that_no_sample_has_is_bad_input(made, tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from semanticst.cohort.read_cohort import Cohort
+from semanticst.describe.readings import LEAST_EFFECT
 from semanticst.errors import BadInput, Problem
 from semanticst.export.explorer.niche_tables import numbers, read_niche_table
 from semanticst.export.explorer.quantise import MISSING, Levels, codes_of, levels_of
@@ -15,7 +16,6 @@ from semanticst.export.explorer.quantise import MISSING, Levels, codes_of, level
 log = logging.getLogger(__name__)
 
 MARKERS, NONE = "markers", "none"
-EFFECTS = ("log2_fold_change", "difference")
 PARAMETER = "--explorer_genes"
 MOST_MARKERS = 12
 MOST_FEATURES = 200
@@ -79,8 +79,8 @@ def best_markers(path: Path, known: dict[str, str]) -> list[str]:
 
     Raises BadInput when it is not such a table.
     """
-    table = read_niche_table(path, ("niche", "feature", "rank"), ("modality", *EFFECTS))
-    effects = [numbers(table, name) for name in EFFECTS if name in table.columns]
+    table = read_niche_table(path, ("niche", "feature", "rank"), ("modality", *LEAST_EFFECT))
+    effects = [numbers(table, name) for name in LEAST_EFFECT if name in table.columns]
     if not effects:
         raise BadInput(Problem(path, "this column must exist, or difference", table.header_line, "log2_fold_change"))
     higher = np.nanmax(np.column_stack(effects), axis=1, initial=-np.inf) > 0
