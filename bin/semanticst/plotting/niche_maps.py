@@ -3,7 +3,6 @@
 import logging
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,10 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from semanticst.plotting.palette import given_names, named_niches, niche_colour, niche_marker, niche_name
+from semanticst.plotting.palette import niche_colour, niche_marker, niche_name
 from semanticst.plotting.section_axes import bar_length, dot_diameter, draw_bar, extent, fit, save
 from semanticst.plotting.thumbnail import draw_thumbnail
 from semanticst.plotting.tissue_place import TissuePlace
+from semanticst.threads import in_parallel
 from semanticst.units import percent
 
 log = logging.getLogger(__name__)
@@ -55,20 +55,7 @@ class SectionMap:
 
 def write_maps(sections: list[SectionMap], outdir: Path, threads: int = 1) -> None:
     """Write ``{sample}.niches.png`` and ``.pdf`` of each section into ``outdir``."""
-    if threads == 1 or len(sections) == 1:
-        for section in sections:
-            write_map(section, Path(outdir))
-        return
-    write = partial(_write_named, outdir=Path(outdir), names=given_names())
-    with ProcessPoolExecutor(min(threads, len(sections))) as pool:
-        # list() lets an error in a worker rise here
-        list(pool.map(write, sections))
-
-
-def _write_named(section: SectionMap, outdir: Path, names: dict[int, str]) -> None:
-    """As `write_map`, in a process of its own, which knows no names."""
-    with named_niches(names):
-        write_map(section, outdir)
+    in_parallel(partial(write_map, outdir=Path(outdir)), sections, 9, "niche maps")
 
 
 def write_map(section: SectionMap, outdir: Path) -> None:

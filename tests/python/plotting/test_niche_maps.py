@@ -1,5 +1,8 @@
 """Niche maps: the pictures themselves are looked at, pixel by pixel."""
 
+import logging
+import os
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from PIL import Image
 
+from semanticst.plotting import niche_maps
 from semanticst.plotting.niche_maps import (
     SectionMap,
     choose_sections,
@@ -19,7 +23,7 @@ from semanticst.plotting.niche_maps import (
     write_maps,
     write_thumbnails,
 )
-from semanticst.plotting.palette import niche_colour, niche_marker
+from semanticst.plotting.palette import named_niches, niche_colour, niche_marker
 from semanticst.plotting.section_axes import bar_label, bar_length, dot_diameter
 from semanticst.plotting.thumbnail import Thumbnail, write_thumbnail
 from semanticst.plotting.tissue_place import read_place
@@ -166,6 +170,33 @@ def test_several_threads_write_the_same_maps(tmp_path):
     assert len(names) == 6
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_maps_are_shared_out_to_copies_that_know_the_names_of_niches(tmp_path):
+    sections = [section(f"s{i}", columns=5, rows=5) for i in range(2)]
+    write_maps(sections, tmp_path / "numbers", threads=2)
+    with named_niches({1: "Rim"}):
+        write_maps(sections, tmp_path / "one", threads=1)
+        write_maps(sections, tmp_path / "two", threads=2)
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+        assert path.read_bytes() != (tmp_path / "numbers" / path.name).read_bytes()
+
+
+@pytest.mark.parametrize(("threads", "most"), [(1, 1), (2, 2), (9, 4)])
+def test_maps_take_no_more_processes_than_granted_and_tell_their_progress(tmp_path, monkeypatch, caplog, threads, most):
+    def map_of(section, outdir):
+        time.sleep(0.1)
+        (outdir / section.sample).write_text(str(os.getpid()))
+
+    monkeypatch.setattr(niche_maps, "write_map", map_of)
+    monkeypatch.setattr("semanticst.progress.EVERY", 0.02)
+    caplog.set_level(logging.INFO)
+    write_maps([section(f"s{i}", columns=2, rows=2) for i in range(4)], tmp_path, threads)
+    processes = {path.read_text() for path in tmp_path.iterdir()}
+    assert 1 <= len(processes) <= most
+    assert (str(os.getpid()) in processes) is (threads == 1)
+    assert caplog.messages[0].startswith("niche maps: 0 of 4")
 
 
 def test_more_niches_than_colours_differ_in_shape():
