@@ -108,7 +108,7 @@ def _row(design: Design, base: pd.DataFrame, y: np.ndarray, shown: np.ndarray, s
     if fit.p_proportional_hazards < 0.05:
         schoenfeld = f"Schoenfeld p = {fit.p_proportional_hazards:.2g}"
         notes.append(f"the hazard ratio changes over time ({schoenfeld}): an average is given")
-    low, high = leave_one_out_range(fit, penalised)
+    low, high = leave_one_out_range(fit)
     p_permutation, p, source = survival_p(base, y, fit, settings.permutations, settings.seed)
     half = scipy.stats.norm.ppf(0.975) * fit.se
     return {
