@@ -18,8 +18,8 @@ from semanticst.writing import atomic
 _DOT_POINTS = (0.8, 14.0)
 """Smallest and largest diameter of a dot, in points: below the first it vanishes, above the second it hides others."""
 _PACKED = 7
-"""How hard zlib tries on small pictures. 9 (what ``optimize`` stands for) makes them a tenth smaller in 8 times the time:
-0.1 s a map, which was most of the time of a sample's quality control. The report packs them anew, from their pixels."""
+"""How hard zlib tries on small maps. 9 (what ``optimize`` stands for) makes them a tenth smaller in 7 times the time:
+0.1 s a map, a quarter of the time of quality control. The report packs them anew, from their pixels."""
 
 
 def fit(axes: Axes, xy: np.ndarray) -> float:

@@ -1,8 +1,8 @@
 """Cox regression of one feature: estimate, likelihood ratio, permutation, influence of single patients.
 
 The fit is that of lifelines (Davidson-Pilon 2019, J Open Source Softw 4:1317): ties as Efron (1977, J Am Stat Assoc
-72:557), its steps and where it stops. A contrast fits a model hundreds of times, and what lifelines prepares around each
-(baseline hazard, predictions, a summary of the data, a penalty by automatic differentiation) took 30 times as long.
+72:557), its steps and where it stops. A contrast fits hundreds of models, and what lifelines prepares around each
+(baseline hazard, predictions, a summary of the data, a penalty by automatic differentiation) took 17 times as long.
 What is asked of few models, residuals and the test of proportional hazards, comes from lifelines itself.
 """
 
