@@ -3,7 +3,7 @@
 
 import click
 
-from semanticst.cli import EXISTING_FILE, outdir_option, step
+from semanticst.cli import EXISTING_FILE, outdir_option, step, threads_option
 
 
 def chosen_checks(_context, _option, value: str | None) -> tuple[str, ...]:
@@ -97,8 +97,9 @@ def kinds_of_samples(_context, _option, value: str | None) -> list[list[str]]:
     "they may be that.",
 )
 @click.option("--prefix", default="samples", show_default=True, help="Name of the record: {prefix}.qc.json.")
+@threads_option
 @outdir_option
-def sample_qc(files, qc_fail, sample_kinds, cell_type_markers, model, prefix, outdir, **settings):
+def sample_qc(files, qc_fail, sample_kinds, cell_type_markers, model, prefix, threads, outdir, **settings):
     """Keep the good cells of samples (FILES: *.ingest.h5ad), and say which samples cannot be used.
 
     Writes {sample}.qc.h5ad for each sample that does not fail, {prefix}.qc.json with what was removed and why, and for
@@ -116,7 +117,7 @@ def sample_qc(files, qc_fail, sample_kinds, cell_type_markers, model, prefix, ou
     if model:
         kind = kind_of_cohort(sample_kinds, kind_of_model(model)) or kind
     settings = QcSettings(**{name.removeprefix("qc_"): value for name, value in settings.items()})
-    check_samples(files, settings, qc_fail == "stop", prefix, outdir, kind, markers)
+    check_samples(files, settings, qc_fail == "stop", prefix, outdir, kind, markers, threads)
 
 
 if __name__ == "__main__":

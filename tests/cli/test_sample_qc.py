@@ -295,6 +295,34 @@ def test_the_same_sample_twice(tmp_path):
     assert "again.ingest.h5ad is the same sample" in result.stderr
 
 
+def test_two_samples_at_a_time_give_the_same_files(tmp_path):
+    samples = [make_internal("big", n_cells=100), make_internal("small", n_cells=12), make_internal("third")]
+    folders = {number: tmp_path / str(number) for number in (1, 2)}
+    for number, folder in folders.items():
+        folder.mkdir()
+        result = qc(folder, *samples, options=("--threads", number))
+        assert result.exit_code == 0
+    assert written(folders[1]) == written(folders[2])
+    assert records(folders[1]) == records(folders[2])
+    for name in written(folders[1]):
+        one, two = (folder / "out" / name for folder in folders.values())
+        if name.endswith(".h5ad"):
+            first, second = read_sample(one), read_sample(two)
+            assert (first.X != second.X).nnz == 0
+            pd.testing.assert_frame_equal(first.obs, second.obs)
+        else:
+            assert one.read_bytes() == two.read_bytes()
+
+
+def test_of_two_at_a_time_all_problems_are_told_and_nothing_is_written(tmp_path):
+    samples = [make_internal("few", n_cells=8), make_internal("fewer", n_cells=7), make_internal("third")]
+    result = qc(tmp_path, *samples, options=("--threads", 2, "--qc-fail", "stop"))
+    assert result.exit_code == 3
+    assert "few.ingest.h5ad: fails quality control" in result.stderr
+    assert "fewer.ingest.h5ad: fails quality control" in result.stderr
+    assert written(tmp_path) == []
+
+
 @pytest.mark.parametrize(
     "options", [("--qc-max-mito", 3), ("--qc-mads", 0), ("--qc-fail", "maybe"), ("--qc-min-cells", 0)]
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import anndata as ad
+import h5py
 import numpy as np
 import scipy.sparse as sp
 
@@ -38,12 +39,20 @@ class SampleGraphs:
 
 
 def sample_name(path: Path) -> str:
-    return str(ad.read_h5ad(path, backed="r").uns[UNS]["sample"])
+    return str(_noted(path, "sample"))
 
 
 def study_part(path: Path) -> str:
     """``discovery``, ``validation``, or nothing where the study has no parts."""
-    return str(ad.read_h5ad(path, backed="r").uns[UNS].get("study_part", ""))
+    return str(_noted(path, "study_part") or "")
+
+
+def _noted(path: Path, name: str) -> object:
+    """One of the things that earlier steps noted of a sample, or None; no more of its file is read, for there are as
+    many files as samples."""
+    with h5py.File(path) as file:
+        noted = file[f"uns/{UNS}"]
+        return ad.io.read_elem(noted[name]) if name in noted else None
 
 
 def sorted_by_sample(paths: Sequence[Path]) -> list[Path]:

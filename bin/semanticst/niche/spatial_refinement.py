@@ -211,7 +211,11 @@ def mean_field(evidence: np.ndarray, R: np.ndarray, W: sp.csr_matrix, steps: int
 
 def softmax_rows(X: np.ndarray) -> np.ndarray:
     """exp(x_ik) / sum_k exp(x_ik) (n, K), in the place of ``X``."""
-    X -= X.max(1, keepdims=True)
+    # not X.max(1): numpy goes along short rows value by value
+    highest = X[:, 0].copy()
+    for column in X.T[1:]:
+        np.maximum(highest, column, out=highest)
+    X -= highest[:, None]
     np.exp(np.maximum(X, IMPOSSIBLE, out=X), out=X)
     X /= X.sum(1, keepdims=True)
     return X

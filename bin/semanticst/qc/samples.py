@@ -10,13 +10,13 @@ from semanticst.constants import UNS, FeatureType
 from semanticst.errors import BadInput, Problem
 from semanticst.io.internal import read_sample
 from semanticst.io.understood import understood
-from semanticst.progress import progress
 from semanticst.qc.cell_table import write_cells
 from semanticst.qc.cell_types import take_types
 from semanticst.qc.map import MAP_ENDING, write_qc_map
 from semanticst.qc.sample import check_sample
 from semanticst.qc.summary import FAIL
 from semanticst.qc.thresholds import QcSettings
+from semanticst.threads import in_parallel
 from semanticst.writing import write_h5ad, write_json
 
 log = logging.getLogger(__name__)
@@ -30,6 +30,7 @@ def check_samples(
     outdir: Path,
     cohort_kind: FeatureType | None = None,
     markers: dict[str, list[str]] | None = None,
+    threads: int = 1,
 ) -> None:
     """Write ``{sample}.qc.h5ad`` for each sample that does not fail, and ``{prefix}.qc.json``.
 
@@ -42,48 +43,67 @@ def check_samples(
 
     ``stop``: a sample that fails is bad input. Raises BadInput with the problems of all samples, and writes nothing
     then.
+
+    ``threads``: samples at a time, each in a process of its own (`in_parallel`).
     """
-    problems: list[Problem] = []
-    records: list[dict] = []
-    seen: dict[str, str] = {}
     outdir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=outdir) as partial:
-        for file in progress(sorted(files, key=lambda f: f.name), "samples"):
+        # a folder for each file: two may say that they are the same sample
+        own = {file: Path(partial) / str(number) for number, file in enumerate(sorted(files, key=lambda f: f.name))}
+
+        def check(file: Path) -> dict | list[Problem]:
+            own[file].mkdir()
             try:
-                adata = read_sample(file)
+                return _check_file(file, settings, own[file], cohort_kind, markers)
             except BadInput as bad:
-                problems += bad.problems
+                return bad.problems
+
+        problems: list[Problem] = []
+        records: dict[str, dict] = {}
+        came_from: dict[str, Path] = {}
+        for file, found in zip(own, in_parallel(check, list(own), threads, "samples")):
+            if isinstance(found, list):
+                problems += found
                 continue
-            sample = adata.uns[UNS]["sample"]
-            if sample in seen:
-                problems.append(Problem(file, f"{seen[sample]} is the same sample", value=sample))
+            sample = found["sample"]
+            if sample in records:
+                problems.append(Problem(file, f"{came_from[sample].name} is the same sample", value=sample))
                 continue
-            seen[sample] = file.name
-            clean, record, judged = check_sample(adata, settings, cohort_kind)
-            del adata
-            if markers and clean is not None:
-                told = take_types(clean, markers)
-                own = clean.uns[UNS]
-                record |= {"markers": told} if told else {}
-                record |= {"notes": [str(note) for note in own.get("notes", ())], "understood": understood(own)}
-            records.append(record)
-            _log_sample(record)
-            if clean is not None:
-                write_h5ad(Path(partial) / f"{sample}.qc.h5ad", clean)
-            del clean
-            write_cells(Path(partial) / f"{sample}.qc_cells.csv.gz", judged)
-            write_qc_map(Path(partial) / f"{sample}{MAP_ENDING}", judged, f"{sample}: {record['status']}")
-            if record["status"] == FAIL and stop:
-                problems.append(
-                    Problem(
-                        file, f"fails quality control: {record['reason']}; lower --qc-min-cells or remove the sample"
-                    )
-                )
+            records[sample], came_from[sample] = found, file
+            if found["status"] == FAIL and stop:
+                reason = f"fails quality control: {found['reason']}; lower --qc-min-cells or remove the sample"
+                problems.append(Problem(file, reason))
         if problems:
             raise BadInput(problems)
-        for done in sorted(Path(partial).iterdir()):
+        for done in sorted(Path(partial).glob("*/*")):
             os.replace(done, outdir / done.name)
-    write_json(outdir / f"{prefix}.qc.json", sorted(records, key=lambda r: r["sample"]))
+    write_json(outdir / f"{prefix}.qc.json", [records[sample] for sample in sorted(records)])
+
+
+def _check_file(
+    file: Path,
+    settings: QcSettings,
+    outdir: Path,
+    cohort_kind: FeatureType | None,
+    markers: dict[str, list[str]] | None,
+) -> dict:
+    """Write the files of one sample to ``outdir``; its record."""
+    adata = read_sample(file)
+    sample = adata.uns[UNS]["sample"]
+    clean, record, judged = check_sample(adata, settings, cohort_kind)
+    del adata
+    if markers and clean is not None:
+        told = take_types(clean, markers)
+        own = clean.uns[UNS]
+        record |= {"markers": told} if told else {}
+        record |= {"notes": [str(note) for note in own.get("notes", ())], "understood": understood(own)}
+    _log_sample(record)
+    if clean is not None:
+        write_h5ad(outdir / f"{sample}.qc.h5ad", clean)
+    del clean
+    write_cells(outdir / f"{sample}.qc_cells.csv.gz", judged)
+    write_qc_map(outdir / f"{sample}{MAP_ENDING}", judged, f"{sample}: {record['status']}")
+    return record
 
 
 def _log_sample(record: dict) -> None:

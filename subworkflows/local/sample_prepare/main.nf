@@ -50,7 +50,8 @@ workflow SAMPLE_PREPARE {
 
     SAMPLE_QC(
         SAMPLE_INGEST.out.samples.combine(ch_kinds).map { meta, files, kinds ->
-            [[id: meta.id, code: qc_code, kinds: kinds, mb: megabytesRead(files instanceof List ? files : [files])], files, markers, model]
+            def given = files instanceof List ? files : [files]
+            [[id: meta.id, code: qc_code, kinds: kinds, samples: given.size(), mb: megabytesRead(given)], files, markers, model]
         }
     )
 

@@ -1,6 +1,6 @@
 process NICHE_DESCRIBE {
     tag "${meta.id}"
-    label 'process_medium'
+    label 'process_single'
     memory { (2.GB + 8.KB * (meta.cells ?: 0) + 200.KB * (meta.features ?: 0)) * task.attempt }
     time { (1.h + 4.s * ((meta.cells ?: 0) / 1000)) * task.attempt }
 

@@ -28,7 +28,9 @@ process SAMPLE_QC {
     def types = markers ? "--cell-type-markers ${markers}" : ''
     def trained = model ? "--model ${model}" : ''
     """
-    sample_qc.py --versions-of anndata,matplotlib,numpy ${files} --prefix '${prefix}' ${kinds} ${types} ${trained} ${args}
+    sample_qc.py --versions-of anndata,matplotlib,numpy ${files} --prefix '${prefix}' ${kinds} ${types} ${trained} \\
+        --threads ${task.cpus} \\
+        ${args}
     """
 
     stub:
