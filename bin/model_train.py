@@ -15,7 +15,8 @@ from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, thre
                    "batches only. With none there is nothing to train.")  # fmt: skip
 @click.option("--train-networks", type=click.IntRange(1), default=1, show_default=True,
               help="Networks, trained from different weights and used side by side; each has its votes.")  # fmt: skip
-@click.option("--train-steps", type=click.IntRange(1), default=200, show_default=True, help="Optimisation steps.")
+@click.option("--train-steps", type=click.IntRange(1), default=100, show_default=True,
+              help="Optimisation steps; more where a pass over the cohort takes more.")  # fmt: skip
 @click.option("--train-latent", type=click.IntRange(2), default=32, show_default=True, help="Width of the embedding.")
 @click.option("--train-communities", type=click.IntRange(2), default=16, show_default=True,
               help="Soft communities of the min-cut.")  # fmt: skip

@@ -82,7 +82,8 @@ def attention_section(outdir: Path, scores: pd.DataFrame, names: dict[int, str],
         "Attention weights",
         multiqc.emphasised(
             "The network sees each cell in several contexts and learns how much each of them counts. Mean weight "
-            f"(attention) of each context in each niche; a row sums to 1. {'; '.join(meanings)}.{over}"
+            f"(attention) of each context in each niche; a row sums to 1. {'; '.join(meanings)}.{over} Another seed "
+            "can give other weights, even another order of niches: look at several before you make something of them."
         ),
     )
     multiqc.heatmap(outdir, section, frame, x="Context", y="Niche", z="Mean attention", low=0, high=1)

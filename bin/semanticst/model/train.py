@@ -4,7 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -39,10 +39,11 @@ work: 1,521 cells on busy cores take two half more time than one, of the CPUs an
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """How the networks are trained; ``steps`` are optimisation steps, each over about ``batch_cells`` cells."""
+    """How the networks are trained; ``steps`` are optimisation steps, each over about ``batch_cells`` cells, and more
+    where a pass over the cohort takes more."""
 
     networks: int = 1
-    steps: int = 200
+    steps: int = 100
     latent: int = 32
     communities: int = 16
     tile_cells: int = 2_000
@@ -109,11 +110,10 @@ def train_network(
         cut=True,
         most=most,
     )
+    settings = replace(settings, steps=max(settings.steps, math.ceil(n_cells / settings.batch_cells)))
     passes = settings.steps * min(settings.batch_cells, n_cells) / n_cells
     log.info("%d cells of %d samples in a pass, %d tiles, %d networks of %d steps, %.1f passes over the cohort",
              n_cells, len(samples), len(loader.tiles), settings.networks, settings.steps, passes)  # fmt: skip
-    if passes < 1:
-        log.warning("the network will see only part of the cohort; raise --train-steps")
     torch.set_num_threads(worthwhile_threads(torch.get_num_threads(), min(settings.batch_cells, n_cells)))
     networks, histories = [], []
     for number in range(settings.networks):

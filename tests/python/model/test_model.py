@@ -345,6 +345,13 @@ def test_training_lowers_every_part_of_the_loss(samples):
     assert last["mincut"] + last["balance"] < first["mincut"] + first["balance"]
 
 
+def test_every_cell_is_seen_once_however_few_the_steps(samples):
+    cells = sum(s.n for s in samples)
+    settings = TrainSettings(steps=2, latent=8, tile_cells=25, batch_cells=50)
+    _, _, history = train_network(samples, settings, CPU)
+    assert len(history) == -(-cells // 50) > 2
+
+
 @pytest.mark.parametrize(
     ("granted", "cells", "taken"), [(8, 1_521, 1), (8, 3_190, 1), (8, 8_000, 2), (1, 8_000, 1), (2, 40_000, 2)]
 )
