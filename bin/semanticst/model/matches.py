@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 NO_MATCHES = np.empty((2, 0), dtype=np.int64)
 
-ANCHORS = 30_000
+ANCHORS = 10_000
 """Cells of the cohort that may be matched, so that the effort does not grow with it."""
 ANCHORS_A_SAMPLE = (50, 2_000)
 NEAREST = 3
