@@ -55,7 +55,7 @@ class SectionMap:
 
 def write_maps(sections: list[SectionMap], outdir: Path, threads: int = 1) -> None:
     """Write ``{sample}.niches.png`` and ``.pdf`` of each section into ``outdir``."""
-    in_parallel(partial(write_map, outdir=Path(outdir)), sections, 9, "niche maps")
+    in_parallel(partial(write_map, outdir=Path(outdir)), sections, threads, "niche maps")
 
 
 def write_map(section: SectionMap, outdir: Path) -> None:
