@@ -20,7 +20,7 @@ from semanticst.errors import BadInput, Problem
 
 log = logging.getLogger(__name__)
 
-MOST_CELLS, MOST_JUDGED = 4_000, 2_000
+MOST_CELLS, MOST_JUDGED = 3_000, 2_000
 """Cells of the map; cells whose neighbourhoods are judged."""
 NEIGHBOURS = 15
 """Of a cell, for edges across samples."""

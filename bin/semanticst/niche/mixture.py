@@ -9,6 +9,7 @@ where T is the total covariance and m the mean of all cells, both fixed: an EM s
 """
 
 import logging
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -82,8 +83,10 @@ class MixtureSearch:
     """The search for mixtures of ``cells``, with what does not depend on the number of parts: the subsamples on which
     starts are made, and Ward's tree of each.
 
-    ``subsample``: cells of a start. ``k_max``: k-means++ draws so many centres once, of which k parts take the first k;
-    without, it draws anew for each number of parts. Raises ValueError when a component is not finite.
+    ``subsample``: cells of a start; in a small cohort all, with one tree in each of the two spaces.
+
+    ``k_max``: k-means++ draws so many centres once, of which k parts take the first k; without, it draws anew for each
+    number of parts. Raises ValueError when a component is not finite.
     """
 
     def __init__(
@@ -95,7 +98,11 @@ class MixtureSearch:
         self.cells = cells
         rows = subsample_rows(cells.n, REFINE_CELLS, rng)
         self.trial = cells if len(rows) == cells.n else cells.taken(rows)
-        self._starts = [_Start.of(self.trial, rng, method, subsample, k_max) for method in _methods(starts)]
+        methods = _methods(starts)
+        if self.trial.n <= subsample * math.sqrt(methods.count("ward")):
+            # trees of nearly all cells are nearly the same: one of all takes no longer than those of so many subsamples
+            subsample, methods = self.trial.n, _without_repeated_trees(methods)
+        self._starts = [_Start.of(self.trial, rng, method, subsample, k_max) for method in methods]
 
     def fit(
         self, k: int, *, shrinkage: float, refine: int, first_steps: int = FIRST_STEPS, tolerance: float = TOLERANCE
@@ -150,6 +157,10 @@ def _mixture(found: Parts, centre: np.ndarray) -> Mixture:
 def _methods(starts: int) -> list[str]:
     """Half of the starts by Ward, half by k-means++, each in the given and in the whitened space."""
     return [("ward", "plusplus", "ward-white", "plusplus-white")[i % 4] for i in range(starts)]
+
+
+def _without_repeated_trees(methods: list[str]) -> list[str]:
+    return [method for i, method in enumerate(methods) if "plusplus" in method or method not in methods[:i]]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.cluster.hierarchy import linkage
 from scipy.special import logsumexp, softmax
 from scipy.stats import multivariate_normal
 from sklearn.metrics import adjusted_rand_score
@@ -68,6 +69,30 @@ def test_only_a_cohort_that_was_subsampled_is_fitted_once_more(monkeypatch, limi
     monkeypatch.setattr("semanticst.niche.mixture.improve", counted)
     fit_mixture(X, 4, starts=5, refine=2)
     assert rows == [(limit, 5), (limit, 2), *((n, 1) for n in last)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "starts", "trees"),
+    [
+        (300, 12, [300, 300]),
+        (690, 12, [690, 690]),
+        (700, 12, [400] * 6),
+        (500, 4, [400, 400]),
+        (565, 8, [565, 565]),
+    ],
+)
+def test_a_small_cohort_has_one_tree_of_all_cells_in_each_space(monkeypatch, cells, starts, trees):
+    made = []
+
+    def counted(space, method):
+        made.append(len(space))
+        return linkage(space, method)
+
+    monkeypatch.setattr("semanticst.niche.mixture.linkage", counted)
+    X, true = blobs(n=cells)
+    found = MixtureSearch(Cells.of(X), starts=starts, seed=0, subsample=400)
+    assert made == trees
+    assert adjusted_rand_score(found.fit(4, shrinkage=0.1, refine=2).predict(X), true) > 0.95
 
 
 def test_one_search_serves_all_numbers_of_parts():
