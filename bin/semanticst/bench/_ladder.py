@@ -139,7 +139,7 @@ def scored(name: str, outcome: Outcome, truth: pd.DataFrame, without: str = "", 
 
 def climb(
     methods: dict[str, Method], levels: tuple[Level, ...], size: Size, seeds: int, done: set, folder: Path, *,
-    starts: int = 12, limits: Limits = Limits(),  # noqa: B008 (frozen)
+    starts: int = 8, limits: Limits = Limits(),  # noqa: B008 (frozen)
 ) -> Iterator[list[dict]]:  # fmt: skip
     """Rows of every method at every level and seed, those of one run at a time.
 

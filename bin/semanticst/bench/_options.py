@@ -28,7 +28,7 @@ def seeds_option(default: int):
 
 
 niche_starts_option = click.option(
-    "--niche-starts", type=click.IntRange(1), default=12, show_default=True, help="Starts of each mixture."
+    "--niche-starts", type=click.IntRange(1), default=8, show_default=True, help="Starts of each mixture."
 )
 values_option = click.option(
     "--values", "form", type=click.Choice([str(form) for form in Form]), default=str(Form.GIVEN), show_default=True,

@@ -25,7 +25,7 @@ def run(folder: Path) -> None:
     """Do what ``job.json`` says; see ``_methods``."""
     job = json.loads((folder / "job.json").read_text())
     variant = Variant(**job["variant"])
-    starts, seed = job.get("starts", 12), job["seed"]
+    starts, seed = job.get("starts", 8), job["seed"]
     cohort = embed([Path(p) for p in job["samples"]], variant, seed, folder)
     inputs = hmrf_inputs(cohort, seed)
     consensus = default_niches(cohort, job["k"], inputs, starts, seed)

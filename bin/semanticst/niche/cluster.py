@@ -63,7 +63,7 @@ def cluster_niches(
     outdir: Path,
     *,
     niche_k: str = "auto",
-    starts: int = 12,
+    starts: int = 8,
     refinement: bool = True,
     bootstraps: int = 20,
     model: dict | None = None,

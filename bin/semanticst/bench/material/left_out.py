@@ -45,7 +45,7 @@ class _Told(logging.Handler):
 
 
 def train(
-    samples: Sequence[Path], k: int, seed: int, folder: Path, starts: int = 12, network: bool = True, **training
+    samples: Sequence[Path], k: int, seed: int, folder: Path, starts: int = 8, network: bool = True, **training
 ) -> tuple[Mapped, Path]:
     """Train on ``{sample}.qc.h5ad``; the niches and ``model.pt``. What an earlier run left in ``folder`` is taken.
 
