@@ -73,12 +73,13 @@ def room_in(folder: Path) -> str:
 
 
 def memory_used() -> str:
-    """Largest memory of this process so far, and what it may have, in words."""
+    """Largest memory of this process, or of one that it started, so far; and what it may have, in words."""
     import resource
 
     unit = 1 if sys.platform == "darwin" else 1024
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return f"this step had up to {size(used)} of {size(_memory_limit())}"
+    whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    used = max(resource.getrusage(who).ru_maxrss for who in whose) * unit
+    return f"this step had up to {size(used)} in one process, of {size(_memory_limit())}"
 
 
 def size(n: float) -> str:

@@ -1,7 +1,9 @@
 """Threads and processes: as many as the scheduler granted, without busy waiting."""
 
+import ctypes
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -61,6 +63,12 @@ _task: tuple[Callable[[Any], Any], Sequence[Any]]
 def _set_task(work: Callable[[Any], Any], items: Sequence[Any]) -> None:
     global _task
     _task = work, items
+    _end_with_parent()
+
+
+def _end_with_parent() -> None:
+    """A copy would wait for work for ever, with all its memory, when its process is killed (PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def _task_of(number: int) -> Any:

@@ -2,7 +2,11 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -44,3 +48,32 @@ def test_a_copy_that_is_killed_is_told_as_a_lack_of_memory():
     code, text = shortage(caught.value)
     assert code == ExitCode.NO_MEMORY
     assert "a part of this step was killed, mostly for its memory" in text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no copies of the process are made")
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_copies_end_with_their_process(tmp_path, how):
+    code = (
+        "import os, sys, time; from pathlib import Path; from semanticst.threads import in_parallel\n"
+        "def work(number):\n"
+        "    Path(sys.argv[1], str(os.getpid())).touch(); time.sleep(60)\n"
+        "in_parallel(work, range(2), 2, 'rows')\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, tmp_path])
+    patience = time.monotonic() + 60
+    while len(copies := [int(file.name) for file in tmp_path.iterdir()]) < 2 and time.monotonic() < patience:
+        time.sleep(0.1)
+    assert len(copies) == 2
+    process.send_signal(how)
+    process.wait()
+    while any(map(runs, copies)) and time.monotonic() < patience:
+        time.sleep(0.1)
+    assert not any(map(runs, copies))
+
+
+def runs(process: int) -> bool:
+    """Whether a process does anything still: one that ended and was not asked after stays as a name."""
+    try:
+        return " Z " not in Path(f"/proc/{process}/stat").read_text()
+    except FileNotFoundError:
+        return False

@@ -43,7 +43,8 @@ def map_section(outdir: Path, table: pd.DataFrame, n_cells: int) -> None:
         save_small(map_figure(table), png, 110, [niche_colour(k) for k in range(1, 21)])
     shown = "All cells" if len(table) == n_cells else f"{len(table):,} of {n_cells:,} cells, drawn at random"
     second = (
-        "The upper row is before the batch correction, the lower one after it: niches should stay apart, batches mix. "
+        "The upper row is before the batch correction, the lower one after it: kinds of cells should stay apart, "
+        "batches mix. "
         if len(stages) > 1
         else "There was no batch correction. "
     )

@@ -13,7 +13,7 @@ from semanticst.mqc.multiqc import NICHES, Section, emphasised, lines
 from semanticst.niche.consensus import rand_index_within
 from semanticst.niche.em import Cells
 from semanticst.niche.mixture import MixtureSearch
-from semanticst.niche.tissue_halves import Trial, halves_of_tiles
+from semanticst.niche.tissue_halves import Trial, distinct_halves, halves_of_tiles
 from semanticst.threads import in_parallel
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,8 @@ FIRST_STEPS = 10
 """Steps of EM after which the best start goes on alone; 30, as for the niches themselves, gave the same numbers."""
 GAIN = 1e-5
 """Gain of the likelihood at which EM ends; a tenth of it gave the same stability to 0.01."""
+FEWEST_HALVES = 4
+"""Pairs of halves that must differ: two sections of one tile have one pair, and its agreement with itself no error."""
 FIRST_SPLITS = 8
 """Pairs of halves after which numbers that are out of the race are left alone."""
 SPLITS = 20
@@ -53,6 +55,8 @@ def number_curve(
     halves = [halves_of_tiles(trial.tiles, trial.samples, rng) for _ in range(SPLITS)]
     possible = [k for k in candidates if k * 4 <= n]
     if not possible or min(len(half) for pair in halves for half in pair) < max(possible):
+        return unjudged([])
+    if distinct_halves(halves) < FEWEST_HALVES:
         return unjudged([])
 
     def agreements(number: int, numbers: list[int], X: np.ndarray) -> list[float]:

@@ -147,7 +147,7 @@ def smallest_niche(adata: ad.AnnData) -> str:
         "cells (or spots) around each, and patches that are smaller than this mostly get the niche of what surrounds "
         "them. In simulated cohorts where every third patient had one patch of a rare niche, and averages were over "
         "23 to 42 cells, patches of 70 cells were found, of 30 cells mostly, of 20 cells in part, of 7 cells not. "
-        "About four in ten of the cells in patches of 7 and 20 were red here, so this is where to look for them."
+        "About four in ten of the cells in patches of 7 and 20 were red there, so this is where to look for them."
     )
 
 

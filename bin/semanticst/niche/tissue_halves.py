@@ -6,7 +6,7 @@ tiles of tissue. What smoothing alone still gives, between tiles and through the
 profiles of cells that were permuted within their sections: composition and tissue stay, arrangement goes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -70,15 +70,24 @@ def _cut(rows: np.ndarray, xy: np.ndarray) -> list[np.ndarray]:
 
 
 def halves_of_tiles(tiles: np.ndarray, samples: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
-    """Rows of two halves: of each sample half of its tiles, drawn at random; of an odd number of tiles, one more in
-    turn. ``tiles`` and ``samples`` (n,)."""
+    """Rows of two halves: of each sample half of its tiles, drawn at random; of tiles that are left over, as are those
+    of samples with one tile, half again. ``tiles`` and ``samples`` (n,)."""
     first, extra = np.zeros(len(tiles), dtype=bool), int(rng.integers(2))
+    left_over: list[int] = []
     for sample in np.unique(samples):
         own = rng.permutation(np.unique(tiles[samples == sample]))
         half, odd = divmod(len(own), 2)
-        first |= np.isin(tiles, own[: half + (odd and extra)])
-        extra = 1 - extra if odd else extra
+        first |= np.isin(tiles, own[:half])
+        left_over += own[-1:].tolist() if odd else []
+    if left_over:
+        half, odd = divmod(len(left_over), 2)
+        first |= np.isin(tiles, rng.permutation(left_over)[: half + (odd and extra)])
     return [np.flatnonzero(first), np.flatnonzero(~first)]
+
+
+def distinct_halves(halves: Sequence[list[np.ndarray]]) -> int:
+    """How many of the pairs of halves differ: of few tiles there are few ways to halve them."""
+    return len({min(half.tobytes() for half in pair) for pair in halves})
 
 
 def without_arrangement(

@@ -16,6 +16,7 @@ from semanticst.errors import BadInput, Problem
 from semanticst.plotting.palette import niche_name
 from semanticst.report.same_split import same_splits
 from semanticst.report.summary_sentences import (
+    are_arbitrary_cuts,
     cohort_sentence,
     failed_of,
     few,
@@ -189,7 +190,7 @@ def _caveat(entry: dict, niches: dict | None) -> str:
     """Why a row should not be interpreted, though its test may pass; empty where its niches can be."""
     if niches is None:
         return ""
-    if not niches["supported"] and not niches["mapped"]:
+    if are_arbitrary_cuts(niches):
         return f"{NO_INTERPRETATION}: the niches are arbitrary cuts (the tissue does not support their number)."
     unsure = [n for n in niches["unsure"] if str(n) in _niches_of(entry)]
     if not unsure:
@@ -202,7 +203,7 @@ def not_interpretable(niches: dict | None) -> set[str]:
     """Niches of which findings mean nothing."""
     if niches is None:
         return set()
-    if not niches["supported"] and not niches["mapped"]:
+    if are_arbitrary_cuts(niches):
         return {str(row["niche"]) for row in niches["table"]}
     return {str(niche) for niche in niches["unsure"]}
 
@@ -215,6 +216,8 @@ def _niches_of(entry: dict) -> set[str]:
 def _cautions(inputs: Inputs, cohort: dict, niches: dict | None, contrasts: list[dict]) -> list[dict]:
     """What a reader must know before a finding is passed on; ``section`` shows why."""
     said = [dict(caution) for caution in inputs.cautions]
+    if are_arbitrary_cuts(niches):
+        said.append(_caution("The tissue does not support the number of niches: they are arbitrary cuts.", "niche_k"))
     failed = sum(row["status"] == "fail" for row in _left_out(inputs.qc))
     given = cohort["samples"] + failed
     if 5 * failed > given:

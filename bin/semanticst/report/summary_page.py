@@ -7,6 +7,7 @@ from urllib.parse import quote
 from semanticst.association.output.summary_text import p_text, plural
 from semanticst.mqc import blocks, multiqc
 from semanticst.mqc.multiqc import SUMMARY, Html, Section
+from semanticst.report.summary_sentences import are_arbitrary_cuts
 
 MOST_FINDINGS, MOST_CAUTIONS = 5, 6
 """Of a contrast, of the run: the page is to be printed on one sheet."""
@@ -22,10 +23,11 @@ DOWN = (("qc", "Quality control"), ("integration", "Integration"), ("niche_overv
 def write_page(outdir: Path, summary: dict, figures: Sequence[tuple[str, Path]], explorer: bool = False) -> None:
     """Write the section of the report. figures : caption and PNG of each. explorer : findings lead there."""
     text = summary["text"]
+    said = ["cohort", "samples", "niches"]
+    if are_arbitrary_cuts(summary["niches"]):
+        said = ["niches", "cohort", "samples"]
     parts = [
-        blocks.sentences(text["cohort"], "Cohort"),
-        blocks.sentences(text["samples"], "Samples"),
-        blocks.sentences(text["niches"], "Niches"),
+        *(blocks.sentences(text[name], name.capitalize()) for name in said),
         *_answers(summary, explorer),
         blocks.pictures(figures),
         *_cautions(summary["cautions"]),

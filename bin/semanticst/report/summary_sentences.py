@@ -8,10 +8,7 @@ from semanticst.association.output.summary_text import joined, plural
 from semanticst.association.stats.results import SIGNIFICANT
 from semanticst.constants import is_singled_out
 
-ARBITRARY_CUTS = (
-    "The tissue does not support this number: they are no more reproducible than niches of shuffled cells. "
-    "They are arbitrary cuts, not to be interpreted."
-)
+ARBITRARY_CUTS = "They are arbitrary cuts, not to be interpreted."
 
 
 def cohort_sentence(cohort: dict) -> str:
@@ -39,16 +36,22 @@ def samples_sentence(cohort: dict, left_out: list[dict]) -> str:
     return "The only sample passed quality control." if judged == 1 else f"All {judged} samples passed quality control."
 
 
+def are_arbitrary_cuts(niches: dict | None) -> bool:
+    """Whether the niches were found here, and the tissue does not support their number."""
+    return niches is not None and not niches["supported"] and not niches["mapped"]
+
+
 def niches_sentence(niches: dict | None) -> str:
     """How many niches, and how sure they are."""
     if niches is None:
         return "None were sought: the run ended with quality control, as it was asked to."
     number = niches["number"]
+    if are_arbitrary_cuts(niches):
+        reason = "they are no more reproducible than niches of shuffled cells"
+        return f"The tissue does not support {plural(number, 'niche')}: {reason}. {ARBITRARY_CUTS}"
     text = f"{plural(number, 'niche')} (kinds of tissue neighbourhood that recur in the cohort)."
     if niches["mapped"]:
         return f"{text} They are those of the model. {_of_the_model(niches)}"
-    if not niches["supported"]:
-        return f"{text} {ARBITRARY_CUTS}"
     if not is_singled_out(several := niches["about_as_stable"]):
         text += f" The tissue does not single out their number: {min(several)} to {max(several)} are about as stable."
     if not niches["judged"]:

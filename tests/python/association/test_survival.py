@@ -219,6 +219,21 @@ def test_perfect_separation_is_penalised_and_said():
     assert row["p"] < 0.01
 
 
+@pytest.mark.parametrize(("carriers", "first"), [(2, False), (3, False), (10, False), (20, False), (20, True)])
+def test_separation_is_seen_where_the_steps_end_before_the_effect_is_large(carriers, first):
+    """Only ``carriers`` have the niche, and they are all censored, or die before all others."""
+    rng = np.random.default_rng(carriers)
+    time, event = rng.exponential(10, 40), rng.uniform(size=40) < 0.75
+    time[:carriers] = rng.uniform(0, 1e-3, carriers) if first else 100
+    event[:carriers] = first
+    base = pd.DataFrame({"time": time, "event": event.astype(int), "stratum": 0})
+    y = np.where(np.arange(40) < carriers, 1.0, 0.0)
+    assert fit_cox(base, y, penalised=False) is None
+    fit = fit_cox(base, y, penalised=True)
+    assert fit is not None
+    assert fit.se < 2
+
+
 @pytest.mark.parametrize(("events", "reason"), [(0, "no event"), (2, "2 events in 20 patients, 3 in 6 are needed")])
 def test_without_enough_events_nothing_is_tested(events, reason):
     cohort = make_cohort((20,))

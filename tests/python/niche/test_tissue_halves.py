@@ -12,7 +12,14 @@ from semanticst.niche.cluster import cluster_niches
 from semanticst.niche.consensus import rand_index, rand_index_within
 from semanticst.niche.mixture import rows_of_samples
 from semanticst.niche.representations import fit_representations, middle_representation
-from semanticst.niche.tissue_halves import halves_of_tiles, tissue_tiles, trial_cells, without_arrangement
+from semanticst.niche.tissue_halves import (
+    Trial,
+    distinct_halves,
+    halves_of_tiles,
+    tissue_tiles,
+    trial_cells,
+    without_arrangement,
+)
 
 
 def tissue(kind: str, seed: int, n: int = 400, samples: int = 3) -> ad.AnnData:
@@ -101,6 +108,26 @@ def test_halves_share_no_tile_and_have_half_of_each_sample():
     assert not set(tiles[one]) & set(tiles[two])
     assert sorted([*one, *two]) == list(range(320))
     assert (samples[one] == "a").sum() == (samples[one] == "b").sum() == 80
+
+
+@pytest.mark.parametrize(("sections", "differ"), [(1, 1), (2, 1), (4, 3), (5, 10), (12, 30)])
+def test_sections_of_one_tile_are_halved_in_many_ways_where_there_are_many(sections, differ):
+    tiles = np.repeat(np.arange(sections), 20)
+    rng = np.random.default_rng(0)
+    halves = [halves_of_tiles(tiles, tiles.astype(str), rng) for _ in range(100)]
+    assert distinct_halves(halves) >= differ
+    if sections < 6:
+        assert distinct_halves(halves) == differ
+    for one, two in halves:
+        assert not set(tiles[one]) & set(tiles[two])
+        assert abs(len(one) - len(two)) <= 20
+
+
+def test_two_sections_of_one_tile_tell_no_number():
+    rng = np.random.default_rng(0)
+    X, sections = rng.normal(size=(60, 3)), np.repeat([0, 1], 30)
+    X[sections == 1] += 4  # each half is a section, and always the same one
+    assert number_curve(Trial(X, sections, sections), [2, 3, 4], shrinkage=0.1, seed=0).empty
 
 
 def test_shuffling_leaves_each_sample_its_cells():

@@ -85,9 +85,13 @@ def test_niches_without_support_are_arbitrary_cuts():
     assert told["text"]["findings"].endswith("none of them can be interpreted, see there.")
     assert told["niches"]["supported"] is False
     assert told["text"]["niches"] == (
-        "2 niches (kinds of tissue neighbourhood that recur in the cohort). The tissue does not support this number: "
-        "they are no more reproducible than niches of shuffled cells. They are arbitrary cuts, not to be interpreted."
+        "The tissue does not support 2 niches: they are no more reproducible than niches of shuffled cells. "
+        "They are arbitrary cuts, not to be interpreted."
     )
+    assert told["cautions"][0] == {
+        "text": "The tissue does not support the number of niches: they are arbitrary cuts.",
+        "section": "niche_k",
+    }
     assert summarise(Inputs(qc_of(20), niches))["niches"]["supported"] is True
 
 

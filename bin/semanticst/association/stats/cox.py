@@ -27,6 +27,9 @@ if TYPE_CHECKING:  # steps that fit no Cox model read names of this module
 NOT_COVARIATES = ("time", "event", "stratum")
 SEPARATED = 10.0
 """An absolute log hazard ratio per SD above this (or no convergence) means that the likelihood has no maximum."""
+FLAT = 5.0
+"""So is a standard error per SD above this: the steps end where the likelihood hardly rises, which is long before the
+effect is large where few patients differ. With 10 events and more it is below 1 where there is a maximum."""
 INFLUENTIAL = 2
 """Patients refitted without, in each direction, to find the range of the effect."""
 FIRST_STEP, MOST_STEPS = 0.95, 500
@@ -75,10 +78,14 @@ def fit_cox(base: pd.DataFrame, y: np.ndarray, penalised: bool) -> CoxFit | None
     except np.linalg.LinAlgError:
         return None
     effect, se = float(full.effects[-1]), float(full.errors[-1])
-    if not np.isfinite(se) or (not penalised and abs(effect) > SEPARATED):
+    if not np.isfinite(se) or (not penalised and _separated(effect, se)):
         return None
     ratio = 2 * (full.log_likelihood - without)
     return CoxFit(effect, se, float(scipy.stats.chi2.sf(max(0.0, ratio), 1)), frame, penalised)
+
+
+def _separated(effect: float, se: float) -> bool:
+    return abs(effect) > SEPARATED or se > FLAT
 
 
 class _Maximum(NamedTuple):
@@ -188,9 +195,11 @@ def leave_one_out_range(fit: CoxFit) -> tuple[float, float]:
     effects = []
     for i in {*order[:INFLUENTIAL].tolist(), *order[-INFLUENTIAL:].tolist()}:
         try:
-            effects.append(_fit(fit.frame.drop(index=fit.frame.index[i]), fit.penalised).effects[-1])
+            without = _fit(fit.frame.drop(index=fit.frame.index[i]), fit.penalised)
         except np.linalg.LinAlgError:
             continue  # not a number without this patient: the range is over those that can be fitted
+        if fit.penalised or not _separated(without.effects[-1], without.errors[-1]):
+            effects.append(without.effects[-1])
     return (float(min(effects)), float(max(effects))) if effects else (np.nan, np.nan)
 
 
