@@ -50,8 +50,7 @@ workflow SAMPLE_PREPARE {
 
     SAMPLE_QC(
         SAMPLE_INGEST.out.samples.combine(ch_kinds).map { meta, files, kinds ->
-            def given = files instanceof List ? files : [files]
-            [[id: meta.id, code: qc_code, kinds: kinds, samples: given.size(), mb: megabytesRead(given)], files, markers, model]
+            [[id: meta.id, code: qc_code, kinds: kinds, mb: megabytesRead(files instanceof List ? files : [files])], files, markers, model]
         }
     )
 
