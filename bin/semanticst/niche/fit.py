@@ -157,6 +157,7 @@ def _left_out(Z: np.ndarray, mixture: Mixture, samples: list[np.ndarray]) -> np.
     without = 0.0 if few else WITHOUT
     sizes, sums, squares = R.sum(0), R.T @ Z, Z.T @ Z
     density = np.empty(len(Z))
+    narrowest = 1e-3 * np.linalg.eigvalsh(mixture.covariance)[0]
     for cells in samples:
         own = Z[cells]
         left = sizes if few else sizes - R[cells].sum(0)
@@ -166,6 +167,9 @@ def _left_out(Z: np.ndarray, mixture: Mixture, samples: list[np.ndarray]) -> np.
         centre, shares = left[known] @ means / left[known].sum(), left[known] / left[known].sum()
         scatter = second / n - np.outer(centre, centre)
         covariance = shared_covariance(shares[None], (means - centre)[None], scatter, SHRINKAGE, floor=True)[0]
+        if np.linalg.eigvalsh(covariance)[0] < narrowest:
+            # nearly all cells are of this sample: what the others leave of the moments is no covariance
+            covariance = mixture.covariance
         density[cells] = _log_density(own, Mixture(shares, means, covariance))
     return density
 

@@ -12,9 +12,11 @@ from sklearn.neighbors import kneighbors_graph
 from semanticst.niche.added import CELLS_OF_A_NICHE
 from semanticst.niche.bootstrap import LEFT_OUT, agreement_of, expectation, tell_expectation
 from semanticst.niche.cluster import cluster_niches
-from semanticst.niche.fit import FitReference, learn_fit, tell_fit, tell_small
+from semanticst.niche.em import Cells
+from semanticst.niche.fit import FitReference, _left_out, learn_fit, tell_fit, tell_small
 from semanticst.niche.fit_of_samples import OUTSIDE, UsualSamples
 from semanticst.niche.mapped_section import curve_of_model, model_card, niche_quality
+from semanticst.niche.mixture import MixtureSearch
 from semanticst.niche.niche_model import NicheModel
 
 CENTRES = 3 * np.eye(12)[:4]
@@ -371,3 +373,18 @@ def test_model_remembers_how_well_its_niches_were_supported(mapped):
     table = pd.read_csv(folder / "niche_stability.csv")
     np.testing.assert_allclose(niches.quality["jaccard"], table["jaccard"])
     assert model_card(model)["Niches"] == "3"
+
+
+@pytest.mark.parametrize("shift", [1, 3, 10])
+def test_a_sample_with_nearly_all_cells_is_measured_by_the_others(shift):
+    rng = np.random.default_rng(0)
+    sizes = (3000, 30, 30, 30, 30)
+    Z = np.vstack([rng.normal(shift if n > 30 else -shift, 0.3, (n, 4)) for n in sizes])
+    ends = np.cumsum((0, *sizes))
+    samples = [np.arange(*ends[i : i + 2]) for i in range(5)]
+    mixture = MixtureSearch(Cells.of(Z), starts=4, seed=0).fit(3, shrinkage=0.1, refine=1)
+    density = _left_out(Z, mixture, samples)
+    assert np.isfinite(density).all()
+    assert density[samples[0]].mean() < density[samples[1]].mean(), (
+        "others have no cells like those of the large sample"
+    )
