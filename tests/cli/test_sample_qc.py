@@ -295,6 +295,16 @@ def test_the_same_sample_twice(tmp_path):
     assert "again.ingest.h5ad is the same sample" in result.stderr
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_same_file_twice(tmp_path, threads):
+    make_internal().write_h5ad(tmp_path / "s1.ingest.h5ad")
+    files = [tmp_path / "s1.ingest.h5ad"] * 2
+    result = invoke("sample_qc", *files, "--threads", threads, "--outdir", tmp_path / "out")
+    assert result.exit_code == 3
+    assert "s1.ingest.h5ad is the same sample" in result.stderr
+    assert written(tmp_path) == []
+
+
 def test_two_samples_at_a_time_give_the_same_files(tmp_path):
     samples = [make_internal("big", n_cells=100), make_internal("small", n_cells=12), make_internal("third")]
     folders = {number: tmp_path / str(number) for number in (1, 2)}

@@ -54,9 +54,8 @@ def number_curve(
     rng, n = np.random.default_rng(seed), len(trial.X)
     halves = [halves_of_tiles(trial.tiles, trial.samples, rng) for _ in range(SPLITS)]
     possible = [k for k in candidates if k * 4 <= n]
-    if not possible or min(len(half) for pair in halves for half in pair) < max(possible):
-        return unjudged([])
-    if distinct_halves(halves) < FEWEST_HALVES:
+    too_small = not possible or min(len(half) for pair in halves for half in pair) < max(possible)
+    if too_small or distinct_halves(halves) < FEWEST_HALVES:
         return unjudged([])
 
     def agreements(number: int, numbers: list[int], X: np.ndarray) -> list[float]:

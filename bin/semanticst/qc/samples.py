@@ -46,22 +46,23 @@ def check_samples(
 
     ``threads``: samples at a time, each in a process of its own (`in_parallel`).
     """
+    ordered = sorted(files, key=lambda f: f.name)
     outdir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=outdir) as partial:
-        # a folder for each file: two may say that they are the same sample
-        own = {file: Path(partial) / str(number) for number, file in enumerate(sorted(files, key=lambda f: f.name))}
 
-        def check(file: Path) -> dict | list[Problem]:
-            own[file].mkdir()
+        def check(number: int) -> dict | list[Problem]:
+            # a folder for each file: two may say that they are the same sample
+            own = Path(partial) / str(number)
+            own.mkdir()
             try:
-                return _check_file(file, settings, own[file], cohort_kind, markers)
+                return _check_file(ordered[number], settings, own, cohort_kind, markers)
             except BadInput as bad:
                 return bad.problems
 
         problems: list[Problem] = []
         records: dict[str, dict] = {}
         came_from: dict[str, Path] = {}
-        for file, found in zip(own, in_parallel(check, list(own), threads, "samples")):
+        for file, found in zip(ordered, in_parallel(check, range(len(ordered)), threads, "samples")):
             if isinstance(found, list):
                 problems += found
                 continue
