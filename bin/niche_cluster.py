@@ -4,13 +4,14 @@
 import click
 
 from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step, threads_option
+from semanticst.constants import NICHE_STARTS
 
 
 @step()
 @click.argument("embedding", type=EXISTING_FILE, metavar="cohort.embedding.h5ad")
 @click.option("--niche-k", default="auto", show_default=True,
               help="Number of niches, several joined by commas, or auto (3 to 15, where stability peaks).")  # fmt: skip
-@click.option("--niche-starts", type=click.IntRange(1), default=8, show_default=True,
+@click.option("--niche-starts", type=click.IntRange(1), default=NICHE_STARTS, show_default=True,
               help="Starts of the search for each base clustering.")  # fmt: skip
 @click.option(
     "--niche-refinement/--no-niche-refinement",

@@ -153,6 +153,11 @@ SPREAD_COMPONENTS = 12
 lattice)."""
 
 
+NICHE_STARTS = 8
+"""Starts of the search for a mixture, unless ``--niche_starts`` says otherwise."""
+NUMBER_SUPPORTED = "niche_number_supported"
+"""In ``uns['semanticst']`` of the published object: whether the number of niches is above its zero line; absent where
+the niches are those of a model, whose tissue is not here."""
 SINGLED_OUT = 3
 """Numbers of niches, the chosen one among them, that may be about as stable where the tissue singles one out."""
 

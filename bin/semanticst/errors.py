@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
+from semanticst.wording import listed
+
 
 class ExitCode(IntEnum):
     """Exit codes of every command in ``bin/``. Retrying is pointless for 1 to 4; with more memory it may help."""
@@ -74,9 +76,8 @@ def _together(problems: Sequence[Problem]) -> str:
 
 def _few(texts: Iterable[str]) -> str:
     """The first different ones, and how many more."""
-    different = list(dict.fromkeys(texts))
-    more = len(different) - 3
-    return ", ".join(different[:3]) + (f" and {more} more" if more > 0 else "")
+    different = dict.fromkeys(texts)
+    return listed(different, 3) if different else ""
 
 
 def _name(file: str | Path) -> str:

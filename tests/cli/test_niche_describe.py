@@ -80,6 +80,19 @@ def test_the_table_of_niches_says_whether_they_come_back(tmp_path):
     assert not {"jaccard", "reading"} & set(headers)
 
 
+@pytest.mark.parametrize("judged", [True, False])
+def test_niches_whose_number_is_not_supported_are_called_cuts_however_often_they_come_back(tmp_path, judged):
+    adata = make_cohort_object()
+    if judged:
+        adata.obs["niche_jaccard"] = np.float32(0.9)
+    adata.uns["semanticst"]["niche_number_supported"] = False
+    result = invoke("niche_describe", write_cohort(tmp_path, adata), "--outdir", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    assert pd.read_csv(tmp_path / "out" / "niche_overview.csv")["reading"].tolist() == ["arbitrary cut"] * 3
+    table = json.loads((tmp_path / "out" / "niche_overview_mqc.json").read_text())
+    assert [row["reading"] for row in table["data"].values()] == ["arbitrary cut"] * 3
+
+
 def test_gene_sets(tmp_path):
     (tmp_path / "sets.gmt").write_text("A\tx\tMARK1\tABSENT\nB\tx\tMARK2\n")
     options = ("--clinical-gene-sets", tmp_path / "sets.gmt", "--outdir", tmp_path / "out")

@@ -20,6 +20,7 @@ SHARED = {
     "spreadsheet",
     "threads",
     "units",
+    "wording",
     "writing",
 }
 """Modules of no package: they import each other only."""

@@ -63,6 +63,7 @@ from semanticst.association.stats.results import (
 from semanticst.association.stats.sensitivity import add_detectable_effects
 from semanticst.association.stats.survival import compare_survival, compare_survival_only
 from semanticst.constants import PERMUTATIONS, Obs
+from semanticst.wording import plural
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +76,8 @@ MODELS = {
 
 QUICK = {"survival": compare_survival_only}
 """Of ``MODELS``, what stands beside the tests of the contrast, where it is another function."""
+UNIT = ("patient (or section)", "patients (or sections)")
+"""What a row counts, of one and of several."""
 CHECK_PERMUTATIONS = 999
 """Of the tests that stand beside those of the contrast."""
 
@@ -353,11 +356,11 @@ def _sparse_warning(row: dict, features: Features, min_cells: int) -> list[str]:
     shown = features.shown[row["feature"], row["niche"]]
     if row["feature"] == "proportion":
         n = int((shown > 0).sum())
-        return [f"cells of this niche in {n} patients (or sections) only"] if 0 < n < 3 else []
+        return [f"cells of this niche in {plural(n, *UNIT)} only"] if 0 < n < 3 else []
     n = int(shown.isna().sum())
     contact = row["feature"].startswith("contact_with")
     few = "too few contacts of these niches are expected" if contact else f"fewer than {min_cells} cells of this niche"
-    return [f"{n} of {len(shown)} patients (or sections) left out: {few}"] if 0 < n < len(shown) else []
+    return [f"{n} of {plural(len(shown), *UNIT)} left out: {few}"] if 0 < n < len(shown) else []
 
 
 def _ordered(table: pd.DataFrame) -> pd.DataFrame:

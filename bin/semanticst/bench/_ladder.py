@@ -13,6 +13,7 @@ from semanticst.bench._methods import NOT_INSTALLED, Limits, Method, Outcome, ru
 from semanticst.bench.material.scaled_values import Form, sheet_in_form
 from semanticst.bench.measuring.scores import agreement, annotated, found_again, lisi
 from semanticst.bench.niches import DOMAIN, domains, prepare
+from semanticst.constants import NICHE_STARTS
 from semanticst.simulate.cohort import simulate_cohort
 from semanticst.simulate.settings import Settings, Tissue
 
@@ -139,7 +140,7 @@ def scored(name: str, outcome: Outcome, truth: pd.DataFrame, without: str = "", 
 
 def climb(
     methods: dict[str, Method], levels: tuple[Level, ...], size: Size, seeds: int, done: set, folder: Path, *,
-    starts: int = 8, limits: Limits = Limits(),  # noqa: B008 (frozen)
+    starts: int = NICHE_STARTS, limits: Limits = Limits(),  # noqa: B008 (frozen)
 ) -> Iterator[list[dict]]:  # fmt: skip
     """Rows of every method at every level and seed, those of one run at a time.
 

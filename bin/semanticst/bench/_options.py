@@ -6,6 +6,7 @@ import click
 
 from semanticst.bench._methods import METHODS, Own, Peer
 from semanticst.bench.material.scaled_values import Form
+from semanticst.constants import NICHE_STARTS
 
 GROUPS = {
     "ours": [name for name, method in METHODS.items() if isinstance(method, Own)],
@@ -28,7 +29,7 @@ def seeds_option(default: int):
 
 
 niche_starts_option = click.option(
-    "--niche-starts", type=click.IntRange(1), default=8, show_default=True, help="Starts of each mixture."
+    "--niche-starts", type=click.IntRange(1), default=NICHE_STARTS, show_default=True, help="Starts of each mixture."
 )
 values_option = click.option(
     "--values", "form", type=click.Choice([str(form) for form in Form]), default=str(Form.GIVEN), show_default=True,

@@ -11,7 +11,7 @@ import pandas as pd
 
 from semanticst.bench._ablations import Variant, default_niches, embed, parts_of
 from semanticst.cli import start_logging
-from semanticst.constants import Obsm
+from semanticst.constants import NICHE_STARTS, Obsm
 from semanticst.niche.choose_k import choose_number, number_curve
 from semanticst.niche.cluster import AUTO_RANGE, SHRINKAGE
 from semanticst.niche.representations import fit_representations, middle_representation
@@ -25,7 +25,7 @@ def run(folder: Path) -> None:
     """Do what ``job.json`` says; see ``_methods``."""
     job = json.loads((folder / "job.json").read_text())
     variant = Variant(**job["variant"])
-    starts, seed = job.get("starts", 8), job["seed"]
+    starts, seed = job.get("starts", NICHE_STARTS), job["seed"]
     cohort = embed([Path(p) for p in job["samples"]], variant, seed, folder)
     inputs = hmrf_inputs(cohort, seed)
     consensus = default_niches(cohort, job["k"], inputs, starts, seed)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from semanticst.constants import CONTEXTS, UNS, FeatureType, Modality, Obs, Obsm, TrainMode
+from semanticst.constants import CONTEXTS, NUMBER_SUPPORTED, UNS, FeatureType, Modality, Obs, Obsm, TrainMode
 from semanticst.errors import BadInput, Problem
 
 _BLOCK = 50_000
@@ -39,6 +39,8 @@ class Cohort:
     protein_names: tuple[str, ...] = ()
     """Of proteins that were measured beside the features, see `proteins`."""
     protein_type: FeatureType = FeatureType.CONTINUOUS
+    number_supported: bool = True
+    """Whether the tissue supports the number of niches; True where that is not known."""
     validation_samples: tuple[str, ...] = ()
     features_lacking: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Of each sample of a validation that lacks features of the discovery: these; its values of them are 0."""
@@ -174,6 +176,7 @@ def read_cohort(path: Path) -> Cohort:
             feature_type=FeatureType(settings["feature_type"]),
             modality=Modality.GENE if settings["feature_type"] == FeatureType.COUNTS else Modality.FEATURE,
             protein_names=tuple(str(name) for name in settings.get("protein_names", ())),
+            number_supported=bool(settings.get(NUMBER_SUPPORTED, True)),
             validation_samples=tuple(str(name) for name in settings.get("validation_samples", ())),
             features_lacking={
                 str(sample): frozenset(str(name) for name in np.atleast_1d(names))

@@ -147,7 +147,8 @@ def _overview(outdir: Path, cohort: Cohort, table: pd.DataFrame, mapped: bool) -
             "Reading",
             "Reading of the Jaccard index after Hennig 2007: from 0.85 very high, from 0.75 high, from 0.6 moderate "
             "(its borders are unsure), from 0.5 low, below that the niche is not reproducible. A niche of one patient "
-            "alone is lost where this patient is not drawn.",
+            "alone is lost where this patient is not drawn. Arbitrary cut: the tissue does not support the number of "
+            "niches, and this one is no part of it, however often the cut comes back.",
         ),
     }
     section = Section(

@@ -6,7 +6,7 @@ from semanticst.cohort.read_cohort import Cohort
 from semanticst.constants import FeatureType, Modality
 from semanticst.describe.composition import niche_overview
 from semanticst.describe.markers import effect_name
-from semanticst.describe.readings import LEAST_EFFECT, reading
+from semanticst.describe.readings import LEAST_EFFECT, NO_PART, reading
 from semanticst.units import percent
 
 NAMED_MARKERS = 6
@@ -17,8 +17,8 @@ _LEAST_SHARE = 0.05
 
 def overview_table(cohort: Cohort, markers: pd.DataFrame, types: pd.DataFrame | None) -> pd.DataFrame:
     """One row per niche: niche, the columns of `composition.niche_overview`, reading (of the Jaccard index, where it is
-    known), markers (best first, joined by commas), proteins (where they were measured
-    beside genes) and, where the input names them, cell_types with their shares.
+    known; `NO_PART` where the tissue does not support the number of niches), markers (best first, joined by commas),
+    proteins (where they were measured beside genes) and, where the input names them, cell_types with their shares.
 
     markers, types : as `markers.niche_markers` and `composition.niche_cell_types` return them.
     """
@@ -26,6 +26,8 @@ def overview_table(cohort: Cohort, markers: pd.DataFrame, types: pd.DataFrame | 
     table = niche_overview(cohort).reset_index()
     if "jaccard" in table:
         table["reading"] = [reading(value) for value in table["jaccard"]]
+    if not cohort.number_supported:
+        table["reading"] = NO_PART
     table["markers"] = [
         ", ".join(top_markers(markers, niche, NAMED_MARKERS, cohort.feature_type)) for niche in table["niche"]
     ]

@@ -4,6 +4,9 @@ _READING = ((0.85, "very high"), (0.75, "high"), (0.6, "moderate"), (0.5, "low")
 """Words from a Jaccard index on."""
 UNSURE = ("low", "not reproducible")
 """Readings of niches that should not be interpreted."""
+NO_PART = "arbitrary cut"
+"""Reading of all niches where the tissue does not support their number: a cut can come back and be a cut all the same.
+"""
 LEAST_EFFECT = {"log2_fold_change": 0.25, "difference": 0.05}
 """Smallest effect of a feature that is named as a marker, here and in the sentences of the association. A difference is
 one of proportions, or of continuous values on a scale where 0.6 is about twice the value."""

@@ -26,7 +26,7 @@ from semanticst.features.basis import (
 )
 from semanticst.features.batch_correction import correct_by_model, correct_cohort
 from semanticst.features.common_total import CommonTotal, constant_total
-from semanticst.features.exchanged import Together, exchanged_features, few, scatter
+from semanticst.features.exchanged import SHOWN, Together, exchanged_features, scatter
 from semanticst.features.harmonise import common_names, common_panel
 from semanticst.features.harmony import HarmonyReference
 from semanticst.features.mapped import check_mapped, known_samples, model_parts, n_cells, record_samples, recorded_of
@@ -34,6 +34,7 @@ from semanticst.features.sample_caps import evenly, sample_caps, tell_caps
 from semanticst.io.internal import possible_feature_types
 from semanticst.io.values import cohort_type
 from semanticst.progress import progress
+from semanticst.wording import listed
 from semanticst.writing import write_arrays, write_h5ad, write_json
 
 log = logging.getLogger(__name__)
@@ -343,7 +344,7 @@ def _write_samples(
         adata.uns[UNS] |= {"feature_type": basis.feature_type, **{OF_MODEL + k: v for k, v in model.items()}}
         adata.uns[UNS]["leading_loadings"] = basis.leading_loadings()
         gain, looks = exchanged[sample]
-        adata.uns[UNS] |= {"exchanged": gain, "exchanged_features": few(looks)}
+        adata.uns[UNS] |= {"exchanged": gain, "exchanged_features": listed(looks, SHOWN) if looks else ""}
         if basis.shares_mean is not None:
             adata.uns[UNS]["shares_mean"] = basis.shares_mean
         write_h5ad(outdir / f"{sample}.components.h5ad", adata)

@@ -102,12 +102,6 @@ def scatter(X: sp.csr_matrix, features: pd.Index, totals: np.ndarray, basis: Bas
     return (moments.cross - X.shape[0] * np.outer(moments.mean, moments.mean)).astype(np.float32)
 
 
-def few(names: list[str]) -> str:
-    """The first of ``names``, and how many more there are."""
-    more = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
-
-
 def _sum(scatters: dict[str, np.ndarray], samples: Iterable[str]) -> np.ndarray:
     return np.stack([scatters[sample] for sample in samples]).sum(0, dtype=np.float64)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from semanticst.errors import Problem
-from semanticst.io.columns import listed
 from semanticst.io.identifiers import near_names
 from semanticst.tables.delimited import Table, clean_value, read_table
 from semanticst.tables.schema import check_columns, check_rows, column_names
+from semanticst.wording import listed
 
 log = logging.getLogger(__name__)
 

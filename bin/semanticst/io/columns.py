@@ -1,7 +1,5 @@
 """Columns of ``obs`` and ``var`` as other programs write them: truth values as text, strings that may be missing."""
 
-from collections.abc import Iterable
-
 import numpy as np
 import pandas as pd
 
@@ -48,9 +46,3 @@ def plain_frame(frame: pd.DataFrame) -> pd.DataFrame:
             if isinstance(categories.dtype, pd.StringDtype):
                 plain[name] = plain[name].cat.rename_categories(categories.astype(object))
     return plain.set_axis(pd.Index(plain.index.astype(str), dtype=object), axis=0)
-
-
-def listed(values: Iterable[object], most: int) -> str:
-    """The first ``most`` values, joined by commas, and how many more there are; for messages."""
-    texts = [str(value) for value in values]
-    return (", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")) or "none"

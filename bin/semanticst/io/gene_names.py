@@ -10,10 +10,11 @@ import pandas as pd
 import scipy.sparse as sp
 
 from semanticst.constants import FeatureType
-from semanticst.io.columns import as_bool, listed
+from semanticst.io.columns import as_bool
 from semanticst.io.feature_roles import named_controls, others_note, roles, types_of
 from semanticst.io.sparse import regroup_columns
 from semanticst.io.understood import features_left_out
+from semanticst.wording import listed
 
 log = logging.getLogger(__name__)
 

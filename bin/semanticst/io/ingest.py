@@ -37,6 +37,7 @@ from semanticst.io.understood import UnitUnknown, cells_left_out, numbers_left_o
 from semanticst.io.values import as_csr, check_values, look_stained, rounded_counts, why_no_counts
 from semanticst.plotting.picture import Picture
 from semanticst.progress import Progress
+from semanticst.wording import listed
 from semanticst.writing import write_h5ad, write_json
 
 log = logging.getLogger(__name__)
@@ -184,8 +185,7 @@ def keep_thumbnail(picture: Picture, adata: ad.AnnData, folder: Path) -> None:
 def _problem(rows: list[dict[str, str]], error: Exception) -> Problem:
     names = [row["sample"] for row in rows]
     kind = "sample" if len(names) == 1 else "samples"
-    shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-    return Problem(f"{Path(rows[0]['path']).name} ({kind} {shown})", str(error))
+    return Problem(f"{Path(rows[0]['path']).name} ({kind} {listed(names, 4)})", str(error))
 
 
 def read_manifest(path: Path) -> list[dict]:

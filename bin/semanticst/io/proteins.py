@@ -10,10 +10,10 @@ import scipy.sparse as sp
 
 from semanticst.constants import FeatureType
 from semanticst.errors import ReadError
-from semanticst.io.columns import listed
 from semanticst.io.feature_roles import named_controls, proteins, types_of
 from semanticst.io.sparse import regroup_columns
 from semanticst.io.understood import features_left_out
+from semanticst.wording import listed
 
 KEYS = ("protein", "proteins", "protein_expression", "protein_counts", "antibody_capture", "antibody", "adt", "prot",
         "intensities")  # fmt: skip

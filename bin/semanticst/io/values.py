@@ -17,7 +17,7 @@ import scipy.sparse as sp
 
 from semanticst.constants import COUNTING, STAINING, FeatureType
 from semanticst.errors import ReadError
-from semanticst.io.columns import listed
+from semanticst.wording import listed
 
 _BLOCK = 1 << 24
 NEARLY = 1e-5

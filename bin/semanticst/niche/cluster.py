@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from semanticst.constants import DISCOVERY, OTHER_NUMBER, UNS, VALIDATION, Obs, Obsm
+from semanticst.constants import DISCOVERY, NICHE_STARTS, OTHER_NUMBER, UNS, VALIDATION, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.niche.added import AddedNiches, add_niches
 from semanticst.niche.alternatives import alternative_clusterings, alternative_counts
@@ -63,7 +63,7 @@ def cluster_niches(
     outdir: Path,
     *,
     niche_k: str = "auto",
-    starts: int = 8,
+    starts: int = NICHE_STARTS,
     refinement: bool = True,
     bootstraps: int = 20,
     model: dict | None = None,
@@ -201,6 +201,8 @@ def cluster_niches(
         added = add_niches(adata, niches, fit, additional, seed)
         labels, stability = added.labels(labels), added.stability(stability)
         by_niche = stability_table(labels, stability, jaccard, niches.k + added.n)
+    if model is None:
+        by_niche["supported"] = bool(curve.loc[curve["chosen"], "supported"].all())
     write_table(outdir / "niche_stability.csv", by_niche)
     write_table(outdir / "niches.csv.gz", niche_table(adata, labels, stability, by_niche["jaccard"].to_numpy(), fit))
     samples = adata.obs[Obs.SAMPLE].astype(str).to_numpy()

@@ -19,6 +19,7 @@ from semanticst.niche.representations import is_reference
 from semanticst.plotting.palette import niche_name
 from semanticst.plotting.section_axes import dot_diameter, draw_bar, extent, fit, save
 from semanticst.units import percent
+from semanticst.wording import listed, plural
 
 MAPS = 12
 """Samples that are drawn, those with the most cells outside."""
@@ -221,13 +222,12 @@ def _samples(of_samples: pd.DataFrame, niches: NicheModel, outdir: Path) -> None
     bad = of_samples.loc[~of_samples["fits"], "sample"].tolist()
     doubtful = of_samples.loc[of_samples["fits"] & (of_samples["why"] != ""), "sample"].tolist()
     said = (
-        f"{len(bad)} of {len(of_samples)} samples do not fit the model, and their niches may mean nothing, whatever "
-        f"their stability: {_few(bad)}."
+        f"{_that_do_not_fit(len(bad), len(of_samples))}, whatever the stability: {listed(bad, 5)}."
         if bad
         else "All samples fit the model."
     )
     if doubtful:
-        said += f" To be looked at: {_few(doubtful)}."
+        said += f" To be looked at: {listed(doubtful, 5)}."
     section = Section(
         "mapped_fit",
         INTEGRATION,
@@ -291,8 +291,9 @@ def _fewer(of_samples: pd.DataFrame) -> str:
     return f"{(n < CHECKS).sum()} of {len(n)} samples could be judged by {least} only (column Checks)."
 
 
-def _few(samples: list[str]) -> str:
-    return f"{', '.join(samples[:5])}{' and others' if len(samples) > 5 else ''}"
+def _that_do_not_fit(n: int, of: int) -> str:
+    whose = "does not fit the model, and its" if n == 1 else "do not fit the model, and their"
+    return f"{n} of {plural(of, 'sample')} {whose} niches may mean nothing"
 
 
 def _maps(

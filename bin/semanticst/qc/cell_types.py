@@ -13,10 +13,10 @@ import scipy.sparse as sp
 
 from semanticst.constants import UNS, FeatureType, Obs
 from semanticst.errors import BadInput, Problem
-from semanticst.io.columns import listed
 from semanticst.io.internal import feature_type
 from semanticst.tables.gene_lists import read_gene_lists
 from semanticst.units import percent
+from semanticst.wording import listed
 
 if TYPE_CHECKING:
     import anndata as ad

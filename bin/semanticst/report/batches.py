@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from semanticst.association.output.summary_text import plural
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import INTEGRATION, Column, Section
+from semanticst.wording import plural
 
 MOST_LEVELS, MOST_ROWS = 6, 60
 """Levels of a contrast with a column each; batches in the report."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from semanticst.association.output.summary_text import joined, plural
+from semanticst.wording import joined, plural
 
 EVENTS = {1.0: "event", 0.0: "censored"}
 

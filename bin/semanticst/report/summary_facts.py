@@ -9,7 +9,7 @@ import pandas as pd
 
 from semanticst.association.checks.arbitrary_cuts import is_supported
 from semanticst.association.output.all_contrasts import all_tests
-from semanticst.association.output.summary_text import SAME_SIGN, plural
+from semanticst.association.output.summary_text import SAME_SIGN
 from semanticst.association.stats.results import FEW_EVENTS, FEW_PERMUTATIONS, SIGNIFICANT
 from semanticst.describe.readings import UNSURE
 from semanticst.errors import BadInput, Problem
@@ -26,6 +26,7 @@ from semanticst.report.summary_sentences import (
     samples_sentence,
 )
 from semanticst.spreadsheet import unguarded
+from semanticst.wording import plural
 
 FORMAT = 1
 """Of ``summary.json``; raised when a key changes its meaning or goes."""
@@ -135,7 +136,7 @@ def _niches(inputs: Inputs) -> dict | None:
     table = inputs.niches
     if table is None:
         return None
-    judged = "reading" in table and table["reading"].notna().any()
+    judged = "jaccard" in table and table["jaccard"].notna().any()
     rows = table[[name for name in _NICHE_COLUMNS if name in table]].astype(object)
     numbers = table["niche"].astype(int)
     return {

@@ -20,6 +20,7 @@ from semanticst.plotting.section_axes import save_small
 from semanticst.plotting.style import FAINT, INK, STYLE, new_figure, row_colour, wrapped
 from semanticst.report.overview_maps import groups_of, sections_to_show
 from semanticst.report.summary_facts import not_interpretable
+from semanticst.report.summary_sentences import are_arbitrary_cuts
 
 MAPS, ROWS, MOST_SAMPLES = 4, 8, 40
 """Sections in the first picture; niches in the second; bars without a contrast."""
@@ -209,7 +210,11 @@ def _sizes(niches: dict) -> tuple[str, Figure]:
     ax.set_xlabel("reproducibility\n(bootstrap Jaccard index)" if judged else "cells (%)")
     if judged:
         ax.axvline(0.6, color=FAINT, lw=1)
-    return "How sure the niches are (1: the same with other patients)." if judged else "Sizes of the niches.", figure
+    if not judged:
+        return "Sizes of the niches.", figure
+    if are_arbitrary_cuts(niches):
+        return "How often the cuts come back with other patients (1: the same), though they are arbitrary.", figure
+    return "How sure the niches are (1: the same with other patients).", figure
 
 
 def _short(name: str, length: int = 26) -> str:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from semanticst.association.output.summary_text import p_text, plural
+from semanticst.association.output.summary_text import p_text
 from semanticst.mqc import blocks, multiqc
 from semanticst.mqc.multiqc import SUMMARY, Html, Section
 from semanticst.report.summary_sentences import are_arbitrary_cuts
+from semanticst.wording import plural
 
 MOST_FINDINGS, MOST_CAUTIONS = 5, 6
 """Of a contrast, of the run: the page is to be printed on one sheet."""

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from semanticst.association.output.summary_text import joined, plural
 from semanticst.association.stats.results import SIGNIFICANT
 from semanticst.constants import is_singled_out
+from semanticst.wording import joined, plural
 
 ARBITRARY_CUTS = "They are arbitrary cuts, not to be interpreted."
 

@@ -235,10 +235,11 @@ def test_constant_and_absent_niches_keep_their_rows():
 
 def test_rare_niche_is_pointed_out():
     cohort = make_cohort((6, 6))
-    counts = cohort.counts.copy()
-    counts.loc[counts.index[2:], 5] = 0
-    row = row_of(Cohort(cohort.sections, counts, cohort.clinical).ask("groups", column="group"), 5)
-    assert "cells of this niche in 2 patients (or sections) only" in row["warnings"]
+    for n, told in ((2, "2 patients (or sections) only"), (1, "1 patient (or section) only")):
+        counts = cohort.counts.copy()
+        counts.loc[counts.index[n:], 5] = 0
+        row = row_of(Cohort(cohort.sections, counts, cohort.clinical).ask("groups", column="group"), 5)
+        assert f"cells of this niche in {told}" in row["warnings"]
 
 
 def test_few_permutations_are_pointed_out():

@@ -234,7 +234,14 @@ def test_separation_is_seen_where_the_steps_end_before_the_effect_is_large(carri
     assert fit.se < 2
 
 
-@pytest.mark.parametrize(("events", "reason"), [(0, "no event"), (2, "2 events in 20 patients, 3 in 6 are needed")])
+@pytest.mark.parametrize(
+    ("events", "reason"),
+    [
+        (0, "no event"),
+        (1, "1 event in 20 patients, 3 in 6 are needed"),
+        (2, "2 events in 20 patients, 3 in 6 are needed"),
+    ],
+)
 def test_without_enough_events_nothing_is_tested(events, reason):
     cohort = make_cohort((20,))
     event = ["1"] * events + ["0"] * (20 - events)

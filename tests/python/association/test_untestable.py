@@ -40,7 +40,7 @@ CASES = {
                                               "not testable: fewer than 3 patients in a group", {
         "type": "groups", "column": "side", "interaction": "group"}),
     "one event": (cohort_with(months=lambda n, _: (n + 1).astype(str), dead=lambda n, _: np.where(n == 3, "1", "0")),
-                  "not testable: 1 events in 24 patients, 3 in 6 are needed", {
+                  "not testable: 1 event in 24 patients, 3 in 6 are needed", {
         "type": "survival", "time": "months", "event": "dead", "event_value": "1"}),
     "two groups": (cohort_with(), "", {"type": "groups", "column": "group"}),
     "three steps": (cohort_with((6, 6, 6)), "", {"type": "ordered", "column": "group", "levels": ("g0", "g1", "g2")}),

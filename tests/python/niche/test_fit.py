@@ -347,7 +347,7 @@ def test_report_says_which_model_and_what_does_not_fit(mapped):
     digests = pd.read_csv(folder / "new" / "niche_member_counts.csv")["model_digest"].unique()
     assert len(digests) == 1
     assert digests[0] in texts["mapped_model_mqc.json"]
-    assert "1 of 1 samples do not fit the model" in texts["mapped_fit_mqc.json"]
+    assert "1 of 1 sample does not fit the model" in texts["mapped_fit_mqc.json"]
     assert "1 of 1 samples could be judged by 4 of 6 checks only" in texts["mapped_fit_mqc.json"]
     assert all("n<script>1" not in text for text in texts.values())
     assert "n&lt;script&gt;1" in texts["mapped_fit_mqc.json"]

@@ -431,7 +431,8 @@ def test_table_and_curve_are_written(tmp_path):
     assert sorted(niches["niche"].unique()) == [1, 2, 3, 4]
     assert pd.read_csv(tmp_path / "niche_k.csv").query("chosen")["k"].tolist() == [4]
     by_niche = pd.read_csv(tmp_path / "niche_stability.csv")
-    assert by_niche.columns.tolist() == ["niche", "n_cells", "stability", "jaccard", "jaccard_sd"]
+    assert by_niche.columns.tolist() == ["niche", "n_cells", "stability", "jaccard", "jaccard_sd", "supported"]
+    assert by_niche["supported"].all()
     assert by_niche["n_cells"].tolist() == niches["niche"].value_counts().sort_index().tolist()
     assert by_niche["stability"].tolist() == pytest.approx(niches.groupby("niche")["stability"].mean(), abs=1e-3)
     assert (niches["niche_jaccard"] == niches["niche"].map(by_niche.set_index("niche")["jaccard"])).all()

@@ -13,6 +13,7 @@ from helpers import ASSETS, ROOT, invoke
 from report_helpers import write_cohort
 from semanticst.association.output.write import record
 from semanticst.association.stats.results import FEW_EVENTS, FEW_PERMUTATIONS
+from semanticst.describe.readings import NO_PART
 from semanticst.errors import BadInput
 from semanticst.plotting.palette import named_niches
 from semanticst.report.batches import batch_section, batch_table, own_batches, several_batches
@@ -79,8 +80,10 @@ def test_niches_that_do_not_come_back_are_not_to_be_interpreted():
 
 
 def test_niches_without_support_are_arbitrary_cuts():
-    niches = pd.DataFrame({"niche": [1, 2], "share": 0.5, "markers": "", "jaccard": 0.4, "reading": "not reproducible"})
+    niches = pd.DataFrame({"niche": [1, 2], "share": 0.5, "markers": "", "jaccard": 0.4})
+    niches["reading"] = NO_PART
     told = summarise(Inputs(qc_of(20), niches, [asked(2.5)], supported=False))
+    assert told["niches"]["unsure"] == []
     assert all("arbitrary cuts" in f["caveat"] for f in told["contrasts"][0]["findings"])
     assert told["text"]["findings"].endswith("none of them can be interpreted, see there.")
     assert told["niches"]["supported"] is False

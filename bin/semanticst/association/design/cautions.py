@@ -3,6 +3,7 @@
 import pandas as pd
 
 from semanticst.association.design.tables import Contrast
+from semanticst.wording import plural
 
 MOST_VALUES = 10
 """Values of a column of samples beyond which it is no time point, treatment or site of the tissue."""
@@ -35,11 +36,10 @@ def pooling_cautions(contrast: Contrast, sections: pd.DataFrame) -> list[str]:
     for column in pooled_columns(sections):
         several = sections.groupby("patient")[column].nunique()
         n = int((several > 1).sum())
-        who = "1 patient" if n == 1 else f"{n} patients"
         values = ", ".join(sorted(sections[column].dropna().unique()))
         cautions.append(
-            f"sections that differ in {column} ({values}) are added up in {who}: choose some with subset, or compare "
-            "them with block"
+            f"sections that differ in {column} ({values}) are added up in {plural(n, 'patient')}: choose "
+            "some with subset, or compare them with block"
         )
     return cautions
 

@@ -15,6 +15,7 @@ from semanticst.constants import Modality
 from semanticst.describe.readings import LEAST_EFFECT
 from semanticst.errors import BadInput, Problem
 from semanticst.plotting.palette import niche_name
+from semanticst.wording import joined, plural
 
 SAME_SIGN = 0.9
 """Share of the base clusterings that a finding should share its sign with."""
@@ -382,11 +383,6 @@ def p_text(p: float, name: str = "p") -> str:
     return f"{name} < 0.001" if p < 0.001 else f"{name} = {p:.3f}" if p < 0.1 else f"{name} = {p:.2f}"
 
 
-def plural(n: int, noun: str, several: str = "") -> str:
-    """``1 patient``, ``33 patients``."""
-    return f"{n} {noun}" if n == 1 else f"{n} {several or noun + 's'}"
-
-
 def top_markers_text(path: Path) -> dict[str, str]:
     """Read ``niche_markers.csv``: the best markers of each niche as ``A, B and C``, as in the table of niches.
 
@@ -408,8 +404,3 @@ def top_markers_text(path: Path) -> dict[str, str]:
     large = pd.concat([table[effect] >= LEAST_EFFECT[effect] for effect in effects], axis=1).any(axis=1)
     best = table[(table["rank"] <= NAMED_MARKERS) & large].sort_values(["niche", "rank"], kind="stable")
     return {str(niche): joined(rows["symbol"].tolist()) for niche, rows in best.groupby("niche", sort=True)}
-
-
-def joined(names: list[str]) -> str:
-    """``A, B and C``."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

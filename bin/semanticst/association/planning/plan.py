@@ -14,13 +14,13 @@ from matplotlib.figure import Figure
 from semanticst import __version__
 from semanticst.association.design.tables import read_clinical, read_contrast, read_sections
 from semanticst.association.features.composition import read_counts
-from semanticst.association.output.summary_text import plural
 from semanticst.association.planning.power import Study, power
 from semanticst.association.planning.variance import variance_components
 from semanticst.errors import BadInput, Problem
 from semanticst.plotting.palette import niche_colour
 from semanticst.plotting.style import FAINT, STYLE, new_figure
 from semanticst.units import percent
+from semanticst.wording import plural
 from semanticst.writing import atomic, write_table
 
 log = logging.getLogger(__name__)

@@ -29,6 +29,7 @@ from semanticst.association.stats.unequal_groups import (
     rests_on_permutation,
 )
 from semanticst.constants import PERMUTATIONS
+from semanticst.wording import plural
 
 DETERMINED = "not testable: covariates or blocks determine the contrast, or leave too few patients"
 COARSE = 0.01
@@ -252,14 +253,15 @@ def too_few(question: Question) -> str:
     if question.within_patient:
         n_pairs = len(np.unique(patients[inside]))
         if n_pairs < MIN_PER_GROUP:
-            return f"not testable: {n_pairs} patients have several values, {MIN_PER_GROUP} are needed"
+            return f"not testable: patients with several values: {n_pairs}; {MIN_PER_GROUP} are needed"
         return ""
     if len(np.unique(x)) < 2:
         return "not testable: all patients have the same value" if len(x) else "not testable: no patient is left"
     n_patients, values = len(np.unique(patients[inside])), np.unique(x[inside])
     if question.continuous:
         if n_patients < 2 * MIN_PER_GROUP or len(values) < MIN_PER_GROUP:
-            return f"not testable: {n_patients} patients with {len(values)} different values, 6 with 3 are needed"
+            found = f"{plural(n_patients, 'patient')} with {plural(len(values), 'different value')}"
+            return f"not testable: {found}, 6 with 3 are needed"
         return ""
     large = [v for v in values if len(np.unique(patients[inside & (x == v)])) >= MIN_PER_GROUP]
     if len(large) < 2:

@@ -18,6 +18,7 @@ from semanticst.association.stats.linear_contrast import Settings, border_warnin
 from semanticst.association.stats.linear_model import nuisance_basis
 from semanticst.association.stats.permutation import MODELLED
 from semanticst.association.stats.results import FEW_EVENTS, PRIMARY
+from semanticst.wording import plural
 
 if TYPE_CHECKING:
     from lifelines import KaplanMeierFitter
@@ -87,7 +88,7 @@ def too_few_events(n_patients: int, n_events: int) -> str:
     if n_events == 0:
         return "not testable: no event"
     if n_events < MIN_PER_GROUP or n_patients < 2 * MIN_PER_GROUP:
-        return f"not testable: {n_events} events in {n_patients} patients, 3 in 6 are needed"
+        return f"not testable: {plural(n_events, 'event')} in {plural(n_patients, 'patient')}, 3 in 6 are needed"
     return ""
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from semanticst.constants import CONTEXTS, SHARES, UNS, FeatureType
+from semanticst.constants import CONTEXTS, NICHE_STARTS, SHARES, UNS, FeatureType
 from semanticst.errors import BadInput, ExitCode
 from semanticst.features.build import build_components
 from semanticst.graph.build import build_graphs
@@ -45,7 +45,13 @@ class _Told(logging.Handler):
 
 
 def train(
-    samples: Sequence[Path], k: int, seed: int, folder: Path, starts: int = 8, network: bool = True, **training
+    samples: Sequence[Path],
+    k: int,
+    seed: int,
+    folder: Path,
+    starts: int = NICHE_STARTS,
+    network: bool = True,
+    **training,
 ) -> tuple[Mapped, Path]:
     """Train on ``{sample}.qc.h5ad``; the niches and ``model.pt``. What an earlier run left in ``folder`` is taken.
 

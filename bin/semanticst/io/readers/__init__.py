@@ -7,7 +7,6 @@ once, for all formats, by `semanticst.io.ingest`. To add a format, write a modul
 
 from pathlib import Path
 
-from semanticst.io.columns import listed
 from semanticst.io.readers.base import Reader, ReadError, Wanted
 from semanticst.io.readers.cosmx import COSMX
 from semanticst.io.readers.h5ad import H5AD
@@ -22,6 +21,7 @@ from semanticst.io.readers.tables import PAIR, SINGLE
 from semanticst.io.readers.visium import VISIUM
 from semanticst.io.readers.visium_hd import VISIUM_HD
 from semanticst.io.readers.xenium import XENIUM
+from semanticst.wording import listed
 
 __all__ = ["READERS", "ReadError", "Reader", "Wanted", "reader_for"]
 

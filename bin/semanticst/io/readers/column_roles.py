@@ -8,12 +8,12 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 
-from semanticst.io.columns import listed
 from semanticst.io.gene_names import NAMELESS
 from semanticst.io.readers.column_names import AREAS, IDS, TYPES, is_axis, latin
 from semanticst.io.readers.measurements import COMPARTMENT, repeated_markers
 from semanticst.io.several_sections import SECTION_COLUMNS, plain
 from semanticst.io.understood import features_left_out
+from semanticst.wording import listed
 
 ID, PLACE, SECTION, TYPE = "ids and row numbers", "places", "sections and fields", "cell types and classes"
 SHAPE, DERIVED, ANNOTATED = "shape and size", "derived by software", "annotated"

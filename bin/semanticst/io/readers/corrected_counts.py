@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from anndata.io import read_elem
 
-from semanticst.io.columns import listed
+from semanticst.wording import listed
 
 CORRECTED = re.compile(r"sct|correct", re.IGNORECASE)
 """Names of layers."""

@@ -9,13 +9,13 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from semanticst.io.columns import listed
 from semanticst.io.gene_names import NAMELESS
 from semanticst.io.readers.assembly import assemble, pair_up, rows_of
 from semanticst.io.readers.base import Reader, ReadError, Wanted, find_file, needed_columns, needed_file
 from semanticst.io.readers.table_layout import Layout, layout_of
 from semanticst.io.readers.tabular import read_columns, read_counts, without_row_numbers
 from semanticst.io.understood import cells_left_out
+from semanticst.wording import listed
 
 COUNTS, METADATA, FOV_POSITIONS = "*exprMat_file.csv*", "*metadata_file.csv*", "*fov_positions_file.csv*"
 ID_COLUMNS = ("fov", "cell_ID", "cell", "cell_id", "slide_ID", "slide_ID_numeric")

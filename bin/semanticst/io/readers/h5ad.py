@@ -7,9 +7,9 @@ import anndata as ad
 import h5py
 
 from semanticst.constants import Obsm
-from semanticst.io.columns import listed
 from semanticst.io.readers.anndata_parts import read_object
 from semanticst.io.readers.base import Reader, ReadError, Wanted, what_ails
+from semanticst.wording import listed
 
 log = logging.getLogger(__name__)
 

@@ -19,10 +19,10 @@ from typing import IO
 
 import anndata as ad
 
-from semanticst.io.columns import listed
 from semanticst.io.readers.base import PACKED, Reader, ReadError, Wanted
 from semanticst.io.readers.files import open_bytes
 from semanticst.io.readers.unpacking_limit import UnpackingLimit
+from semanticst.wording import listed
 
 MOST_NESTED = 3
 """Archives within one another, as a .h5ad.gz in the .tar of GEO; one that holds itself has no end."""

@@ -16,12 +16,13 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from semanticst.io.columns import MISSING, listed
+from semanticst.io.columns import MISSING
 from semanticst.io.coordinates import UNITS
 from semanticst.io.gene_names import NAMELESS
 from semanticst.io.readers.base import ReadError, damaged, needed_columns
 from semanticst.io.readers.files import not_utf8, open_text
 from semanticst.io.readers.table_layout import DOUBLED, Layout, split_line
+from semanticst.wording import listed
 
 R_IDS = ("X",)
 """What R calls a nameless column of ids when it reads and writes a table."""

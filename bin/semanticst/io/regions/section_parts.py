@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from semanticst.errors import Problem, ReadError
-from semanticst.io.columns import FALSE, TRUE, listed
+from semanticst.io.columns import FALSE, TRUE
 from semanticst.io.several_sections import FIELDS, plain
 from semanticst.tables.delimited import Table, clean_value
+from semanticst.wording import listed
 
 PART_COLUMNS = ("fovs", "part_column", "part_value", "cells")
 """Columns of the samplesheet that name a part."""

@@ -1,0 +1,19 @@
+"""Numbers and lists as a reader sees them, in messages, sentences and figures."""
+
+from collections.abc import Iterable, Sequence
+
+
+def plural(n: int, noun: str, several: str = "") -> str:
+    """``1 patient``, ``33 patients``."""
+    return f"{n} {noun}" if n == 1 else f"{n} {several or noun + 's'}"
+
+
+def joined(names: Sequence[str]) -> str:
+    """``A, B and C``."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def listed(values: Iterable[object], most: int) -> str:
+    """The first ``most`` values, joined by commas, and how many more there are; ``none`` where there are none."""
+    texts = [str(value) for value in values]
+    return (", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")) or "none"
