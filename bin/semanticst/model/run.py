@@ -32,7 +32,7 @@ REPORTED = {
     "<em>profile</em>: decoding a cell's neighbourhood, <em>reconstruction</em>: decoding the cell itself, "
     "<em>mincut</em> and <em>balance</em>: communities that do not cut neighbours apart and are of like size, "
     "<em>disentangle</em>: contexts that repeat each other, <em>attention</em>: unused contexts, "
-    "<em>matches</em>: cells of different samples with the same neighbourhood that lie apart.",
+    "<em>matches</em>: cells of different samples with the same neighbourhood that lie apart (0 in steps without any).",
     TrainMode.REFERENCE: "The network has the settings of the authors' released package. First its graphs were learned "
     "(<em>disentangle</em>: cosines between their descriptors, <em>similarity</em>: distance between neighbours), then "
     "the rest (<em>reconstruction</em>: decoding the cell, <em>mincut</em>: logarithm of the cut). <em>loss</em> is "
