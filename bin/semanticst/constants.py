@@ -184,6 +184,15 @@ def is_convention(tried: Sequence[int], alike: Sized) -> bool:
     return from_two_up(tried) and not is_singled_out(alike)
 
 
+def none_supported(tried: Sequence[int], supported: Sequence[bool]) -> bool:
+    """Whether the tissue supports no number of niches: none from 3 up of all ``tried`` (n,) from 2 up.
+
+    ``supported`` (n,): which are above the zero line (`semanticst.niche.choose_k.is_supported`).
+    """
+    least = min(3, max(tried, default=3))
+    return from_two_up(tried) and not any(above for k, above in zip(tried, supported) if k >= least)
+
+
 OTHER_NUMBER = "k="
 """What a member of ``niche_member_counts.csv`` begins with that is another number of niches, no base clustering of the
 consensus."""

@@ -30,7 +30,7 @@ def test_20000_cells_from_the_samplesheet_to_the_report(tmp_path):
     rows = pd.read_csv(saved).set_index("step")
     assert rows["failed"].isna().all()
     assert (rows["cells"] == CELLS).all()
-    assert {"SAMPLE_QC", "GRAPH_BUILD", "MODEL_TRAIN", "NICHE_CLUSTER", "NICHE_ASSOCIATE", "REPORT_MULTIQC"} < set(rows.index)
+    assert {"SAMPLE_QC", "GRAPH_BUILD", "MODEL_TRAIN", "NICHE_CLUSTER", "NICHE_ASSOCIATE"} < set(rows.index)
     steps = rows.drop(index=["yardstick", "floor", scale.ENGINE, scale.ALL])
     assert steps["cpu_s"].sum() <= rows.loc[scale.ALL, "cpu_s"]
     # a largest step of 3 GB is what 500,000 cells may have

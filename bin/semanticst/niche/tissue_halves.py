@@ -8,7 +8,6 @@ profiles of cells that were permuted within their sections: composition and tiss
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import anndata as ad
 import numpy as np
@@ -20,7 +19,10 @@ from semanticst.niche.mixture import rows_of_each, rows_of_samples
 from semanticst.niche.representations import Representation, principal_loadings
 
 TRIAL_CELLS = 4_000
-"""Cells on which numbers of niches are tried."""
+"""Cells on which numbers of niches are tried, of a pair of halves."""
+TRIAL_POOL = 40_000
+"""Cells of which each pair of halves draws its own. With one draw for all pairs the draw decided: of a spleen of 82,382
+cells stability at 4 niches was 0.695 to 0.783 by it, in halves whose mean has a standard error of 0.02."""
 TILES = 16
 """Tiles of a section."""
 TILE_CELLS = 20
@@ -29,25 +31,33 @@ TILE_CELLS = 20
 
 @dataclass(frozen=True)
 class Trial:
-    """Cells on which numbers are tried: ``X`` (n, d), their ``samples`` and ``tiles`` (n,), and ``zero``, which gives
-    the same cells (n, d) without their arrangement, permuted by a generator; None where that cannot be made."""
+    """Cells of which those are drawn on which numbers are tried: ``X`` (n, d), their ``samples`` and ``tiles`` (n,),
+    and ``zero``, which gives cells (rows of these) without their arrangement (m, d), permuted by a generator; None
+    where that cannot be made."""
 
     X: np.ndarray
     samples: np.ndarray
     tiles: np.ndarray
-    zero: Callable[[np.random.Generator], np.ndarray] | None = None
+    zero: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """Rows (m,) of at most ``TRIAL_CELLS``, of every sample about as many where it has them."""
+        return rows_of_samples(self.samples, TRIAL_CELLS, rng)
 
 
 def trial_cells(adata: ad.AnnData, representation: Representation, seed: int) -> Trial:
-    """At most ``TRIAL_CELLS`` of the `deciding_cells` in ``representation``, of every sample about as many where it has
+    """At most ``TRIAL_POOL`` of the `deciding_cells` in ``representation``, of every sample about as many where it has
     them."""
     samples = adata.obs[Obs.SAMPLE].astype(str).to_numpy()
     pool = np.arange(adata.n_obs)[deciding_cells(adata)]
-    rows = pool[rows_of_samples(samples[pool], TRIAL_CELLS, np.random.default_rng(seed))]
+    rows = pool[rows_of_samples(samples[pool], TRIAL_POOL, np.random.default_rng(seed))]
     tiles = tissue_tiles(np.asarray(adata.obsm[Obsm.SPATIAL]), samples)[rows]
     profiled = representation.source == Obsm.PROFILE
-    zero = partial(without_arrangement, adata, representation, rows) if profiled else None
-    return Trial(representation.matrix(adata)[rows], samples[rows], tiles, zero)
+
+    def zero(drawn: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return without_arrangement(adata, representation, rows[drawn], rng)
+
+    return Trial(representation.matrix(adata)[rows], samples[rows], tiles, zero if profiled else None)
 
 
 def tissue_tiles(xy: np.ndarray, samples: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from semanticst.constants import SHARES, SPREAD_COMPONENTS, FeatureType, TrainMode, is_convention
+from semanticst.constants import SHARES, SPREAD_COMPONENTS, FeatureType, TrainMode, is_convention, none_supported
 from semanticst.errors import BadInput, Problem
 
 MODELS = {
@@ -133,10 +133,11 @@ def _numbers(path: Path | None) -> dict[str, object]:
     """``ran_k``, the number of niches, and ``ran_k_tried``, from which it was chosen; None where it was given.
 
     ``ran_k_zero``: was there a zero line? ``ran_k_unsupported``: was the number not above it? ``ran_k_alike``: the
-    numbers of which the tissue singled out none; None where it did, and where a list has gaps.
+    numbers of which the tissue singled out none; None where it did, and where a list has gaps. ``ran_k_none``: did it
+    support none?
     """
     facts: dict[str, object] = dict.fromkeys(("ran_k", "ran_k_tried", "ran_k_alike"))
-    facts |= {"ran_k_zero": False, "ran_k_unsupported": False}
+    facts |= {"ran_k_zero": False, "ran_k_unsupported": False, "ran_k_none": False}
     if path is None:
         return facts
     try:
@@ -151,6 +152,8 @@ def _numbers(path: Path | None) -> dict[str, object]:
         gapless = len(tried) > 2 and tried == list(range(tried[0], tried[-1] + 1))
         facts["ran_k_tried"] = _range(tried) if gapless else _joined(tried)
     alike = table["k"][table["about_as_stable"].astype(bool)].tolist() if "about_as_stable" in table else []
+    if len(tried) > 1 and "supported" in table:
+        facts["ran_k_none"] = none_supported(tried, table["supported"].astype(bool))
     if is_convention(tried, alike):
         facts["ran_k_alike"] = _range(alike)
     return facts

@@ -11,7 +11,7 @@ from niche_helpers import blobs, embedded
 from semanticst.errors import BadInput
 from semanticst.niche.base_clusterings import assign_parts
 from semanticst.niche.bootstrap import best_jaccard, bootstrap_niches
-from semanticst.niche.choose_k import about_as_stable, choose_number, number_curve, report_curve, undecided
+from semanticst.niche.choose_k import about_as_stable, choose_number, close_call, number_curve, report_curve, undecided
 from semanticst.niche.cluster import NicheModel, cluster_niches, fit_niches, parse_numbers
 from semanticst.niche.consensus import most_central, rand_index, vote
 from semanticst.niche.em import Cells, improve, start_from
@@ -19,6 +19,7 @@ from semanticst.niche.mixture import MixtureSearch, fit_mixture
 from semanticst.niche.representations import fit_representations, middle_representation
 from semanticst.niche.spatial_refinement import hmrf_inputs
 from semanticst.niche.tissue_halves import Trial
+from semanticst.report.run_record import run_facts
 
 
 def in_tiles(X) -> Trial:
@@ -204,6 +205,7 @@ def test_number_of_niches_is_found():
         ({2: 0.99, 3: 0.8, 4: 0.85, 5: 0.7, 6: 0.95}, 4),  # the end of the range is none: 7 is not known
         ({5: 0.9, 7: 0.6, 9: 0.95, 11: 0.94}, 11),  # of a list the most stable, or as stable with the better BIC
         ({2: 0.9, 3: 0.6}, 3),
+        ({2: 0.9, 3: 0.75, 4: 0.745, 5: 0.65, 6: 0.62}, 4),  # 3 is the start of the trend, and 4 hardly less stable
         ({2: 0.9}, 2),
     ],
 )
@@ -219,7 +221,7 @@ FLAT = {2: 0.6, 3: 0.2, 4: 0.30, 5: 0.36, 6: 0.38, 7: 0.40, 8: 0.39, 9: 0.41, 10
 @pytest.mark.parametrize(
     ("changed", "chosen"),
     [
-        ({}, 7),  # 5 to 12 are about as stable: nearest to the middle of 2 to 12
+        ({}, 7),  # 4 to 12 are about as stable: nearest to the middle of 2 to 12
         ({11: 0.40, 6: 0.42}, 7),  # the same wherever the highest peak is
         ({6: 0.2, 7: 0.2}, 8),  # those that are clearly less stable are left out
         ({7: 0.2}, 6),  # of two that are as near, the smaller
@@ -236,10 +238,10 @@ def test_a_number_that_the_tissue_does_not_single_out_is_a_convention(changed, c
 def test_the_convention_is_told_with_what_it_was_taken_from(tmp_path):
     curve = curve_of(list(FLAT.values()), sd=0.08, pairs=20).assign(supported=True, zero=0.1)
     curve["about_as_stable"], curve["chosen"] = about_as_stable(curve, 7), curve["k"] == 7
-    assert curve["k"][curve["about_as_stable"]].tolist() == list(range(5, 13))
+    assert curve["k"][curve["about_as_stable"]].tolist() == list(range(4, 13))
     report_curve(curve, tmp_path)
     text = (tmp_path / "niche_k_mqc.json").read_text()
-    assert "does not single out a number: 5 to 12 niches are about as stable. 7 niches were chosen" in text
+    assert "does not single out a number: 4 to 12 niches are about as stable. 7 niches were chosen" in text
     assert "nearest to the middle of those tried is taken, a convention" in text
     assert "the highest from 3 niches up" not in text
     unsupported = curve.assign(supported=False, about_as_stable=curve["chosen"])
@@ -247,6 +249,37 @@ def test_the_convention_is_told_with_what_it_was_taken_from(tmp_path):
     assert "single out" not in (tmp_path / "niche_k_mqc.json").read_text()
     gaps = curve[curve["k"] % 2 == 1]
     assert choose_number(gaps) == 11, "of a list the most stable, as good as it may be"
+
+
+def test_without_support_the_number_nearest_to_the_middle_is_taken(tmp_path):
+    rising = np.linspace(0.1, 0.2, 14)
+    curve = curve_of(rising, sd=0.05, pairs=20).assign(supported=False, zero=0.15)
+    assert choose_number(curve) == 8
+    assert choose_number(curve.assign(supported=curve["k"] == 2)) == 8, "2 is not chosen"
+    assert choose_number(curve.assign(supported=curve["k"] == 3)) == 3
+    curve = curve.assign(about_as_stable=about_as_stable(curve, 8), chosen=curve["k"] == 8)
+    assert curve["k"][curve["about_as_stable"]].tolist() == [8]
+    report_curve(curve, tmp_path)
+    text = (tmp_path / "niche_k_mqc.json").read_text()
+    assert "No number of niches is supported by the tissue" in text
+    assert "nearest to the middle of those tried is taken, so that there are niches to be looked at" in text
+    assert "peak" not in text
+    curve.to_csv(tmp_path / "niche_k.csv", index=False)
+    assert run_facts([], None, numbers=tmp_path / "niche_k.csv")["ran_k_none"]
+
+
+@pytest.mark.parametrize(
+    ("stability", "expected"),
+    [
+        ([0.5, 0.5, 0.9, 0.5, 0.5, 0.5, 0.5, 0.5], []),  # one is the best
+        ([0.9, 0.5, 0.9, 0.89, 0.5, 0.5, 0.5, 0.5], [4, 5]),
+        ([0.9, 0.5, *[0.9] * 6], [4, 5, 6, 7, 8, 9]),
+        ([0.9, *[0.9] * 7], []),  # more would not tell them apart
+    ],
+)
+def test_more_halves_where_it_is_close(stability, expected):
+    curve = curve_of(stability, sd=0.05, pairs=20)
+    assert curve["k"][close_call(curve)].tolist() == expected
 
 
 @pytest.mark.parametrize(("text", "numbers"), [("7", [7]), ("5,9,7", [5, 7, 9]), ("auto", list(range(2, 16)))])
@@ -285,7 +318,7 @@ def curve_of(stability, sd=0.1, pairs=8):
     [
         ([0.5, 0.5, 0.9, 0.5, 0.5, 0.5, 0.5], 4, [4]),
         ([0.9, 0.5, 0.86, 0.84, 0.7, 0.5, 0.5], 4, [4, 5]),  # 2 is not chosen, and not said to be as good
-        ([0.3, 0.3, 0.40, 0.38, 0.39, 0.41, 0.42], 4, [4, 5, 6, 7, 8]),
+        ([0.3, 0.2, 0.40, 0.38, 0.39, 0.41, 0.42], 4, [4, 5, 6, 7, 8]),
         (
             [0.3, 0.31, 0.40, 0.38, 0.39, 0.41, 0.42],
             5,
@@ -337,7 +370,7 @@ def test_a_clear_number_needs_fewer_pairs_and_its_neighbours_as_many_as_it():
     X, _ = blobs(n=800, k=4, d=4, spread=9.0, seed=1)
     curve = number_curve(in_tiles(X), range(2, 8), shrinkage=0.1, seed=0)
     assert choose_number(curve) == 4
-    assert set(curve["pairs"]) <= {8, 20}
+    assert set(curve["pairs"]) <= {8, 20, 32}
     assert curve["pairs"].min() == 8
 
 

@@ -130,6 +130,31 @@ def test_two_sections_of_one_tile_tell_no_number():
     assert number_curve(Trial(X, sections, sections), [2, 3, 4], shrinkage=0.1, seed=0).empty
 
 
+def test_each_pair_of_halves_has_cells_of_its_own():
+    samples = np.repeat(["a", "b"], [9_000, 1_000])
+    trial = Trial(np.zeros((10_000, 2)), samples, np.arange(10_000) // 100)
+    one, two = (trial.draw(np.random.default_rng(seed)) for seed in (0, 1))
+    for rows in (one, two):
+        assert len(rows) == 4_000
+        assert (np.diff(rows) > 0).all()
+        assert (samples[rows] == "b").sum() == 1_000
+    assert 0.2 < np.isin(one, two).mean() < 0.8
+    small = Trial(np.zeros((100, 2)), samples[:100], np.arange(100))
+    assert small.draw(np.random.default_rng(0)).tolist() == list(range(100))
+
+
+def test_the_draw_of_cells_does_not_decide_the_curve():
+    rng = np.random.default_rng(0)
+    centres = rng.normal(scale=1.2, size=(4, 4))
+    kind = np.arange(12_000) // 50 % 4
+    X = centres[kind] + rng.normal(size=(12_000, 4))
+    curve = number_curve(Trial(X, np.zeros(12_000), np.arange(12_000) // 750), [4, 5], shrinkage=0.1, seed=0)
+    again = number_curve(Trial(X, np.zeros(12_000), np.arange(12_000) // 750), [4, 5], shrinkage=0.1, seed=0)
+    pd.testing.assert_frame_equal(curve, again)
+    assert curve["pairs"].tolist() == [20, 20]
+    assert curve.loc[0, "stability"] > curve.loc[1, "stability"]
+
+
 def test_shuffling_leaves_each_sample_its_cells():
     adata = tissue("stripes", 0)
     shift = np.where(adata.obs["sample"] == "s2", 50, 0).astype(np.float32)

@@ -320,6 +320,18 @@ def test_a_number_that_was_taken_by_convention_is_told_as_one(tmp_path):
     assert "highest peak" not in text
 
 
+def test_a_number_that_no_tissue_supports_is_told_as_such(tmp_path):
+    rows = "".join(f"{k},{k == 8},{k == 8},0.2,{k == 2}\n" for k in range(2, 16))
+    (tmp_path / "k.csv").write_text(f"k,chosen,about_as_stable,zero,supported\n{rows}")
+    settings = {"niche_k": "auto", "niche_bootstraps": 0, "train_mode": "semantic", "model": None}
+    facts = run_facts([], None, settings, tmp_path / "k.csv")
+    text = compose(DESIGN, {"NICHE_CLUSTER": {}}, settings | facts, TEMPLATE)[0]
+    told = "No number of niches from 2 to 15 was supported by the tissue, and the one nearest to their middle, 8, was taken."
+    assert told in text
+    assert "peak" not in text
+    assert "tests of these niches are tests of arbitrary cuts" in text
+
+
 def test_draws_of_patients_are_told_where_there_were_any(tmp_path):
     assert "[2]: 20 times, patients" in niche_text(tmp_path, "4,True\n")
     assert "Jaccard" not in niche_text(tmp_path, "4,True\n", niche_bootstraps=0)
