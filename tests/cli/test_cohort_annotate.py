@@ -18,6 +18,7 @@ def run(tmp_path):
     cohort.obs_names = cohort.obs["sample"].astype(str) + ":" + cohort.obs["cell_id"]
     niche = np.arange(120) % 3 + 1
     cohort.obs["niche"] = pd.Categorical(niche.astype(str))
+    cohort.uns["semanticst"] = {"feature_type": "counts"}
     cohort.uns["niche_colors"] = [niche_colour(k) for k in (1, 2, 3)]
     cohort.write_h5ad(tmp_path / "cohort.h5ad")
     niches = cohort.obs[["sample", "cell_id"]].assign(niche=niche, patient=cohort.obs["patient"], stability=1.0)

@@ -249,6 +249,12 @@ def rare_runs(folder: Path, counts: TextCohort) -> list[TextCohort]:
     # a number that the tissue does not single out
     alike = "".join(f"{k},{k == 8},{k > 5},0.2,{k > 2}\n" for k in range(2, 16))
     (batches / "niche_k.csv").write_text("k,chosen,about_as_stable,zero,supported\n" + alike)
+    # cells without an arrangement
+    flat = folder / "no_structure"
+    (flat / "out").mkdir(parents=True)
+    write_json(flat / "cohort.features.json", counts.features)
+    none = "".join(f"{k},{k == 8},{k == 8},0.2,False\n" for k in range(2, 16))
+    (flat / "niche_k.csv").write_text("k,chosen,about_as_stable,zero,supported\n" + none)
     cohort = make_cohort((8, 8), n_sections=2)
     group = cohort.sections["group"]
     nested = cohort.sections.assign(batch=group)
@@ -280,6 +286,7 @@ def rare_runs(folder: Path, counts: TextCohort) -> list[TextCohort]:
             SETTINGS | {"model": "model.pt"},
             tuple(p for p in counts.processes if p not in ("MODEL_TRAIN", "NICHE_ASSOCIATE")),
         ),
+        TextCohort("no_structure", flat, SETTINGS | {"niche_k": "auto"}, ("MODEL_TRAIN", "NICHE_CLUSTER")),
         TextCohort("batches", batches, SETTINGS | {"train_networks": 3, "train_mode": "semantic"}, counts.processes),
     ]
 

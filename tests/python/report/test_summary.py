@@ -30,6 +30,9 @@ from semanticst.writing import write_json
 QC = "sample,patient,batch,platform,status,reason,n_cells_kept\n"
 
 
+JUDGED = {"judged": True, "supported": True, "mapped": False}
+
+
 def qc_of(n: int, failed: int = 0) -> pd.DataFrame:
     rows = [(f"s{i}", f"p{i}", "b", "xenium", "fail" if i < failed else "pass", "few", 100) for i in range(n)]
     return pd.DataFrame(rows, columns=QC.strip().split(","))
@@ -169,7 +172,7 @@ def test_names_as_long_as_they_may_be_fit_into_the_figures(type):
     [marked] = [t.get_text() for t in figure.axes[0].get_yticklabels() if t.get_text().startswith("Niche 2")]
     assert marked.endswith("\N{DAGGER}")
     table = [{"niche": k, "jaccard": 0.9, "share": 0.2} for k in (1, 2, 3)]
-    drawn(lambda niches: _sizes(niches)[1], {"judged": True, "table": table})
+    drawn(lambda niches: _sizes(niches)[1], JUDGED | {"table": table})
 
 
 @pytest.mark.parametrize(
@@ -202,7 +205,9 @@ def test_of_many_effects_those_of_the_smallest_p_are_drawn_and_the_caption_says_
 
 
 def test_bars_of_more_niches_than_colours_are_hatched():
-    niches = {"judged": True, "table": [{"niche": k, "jaccard": 0.5} for k in (1, 21)]}
+    niches = JUDGED | {"table": [{"niche": k, "jaccard": 0.5} for k in (1, 21)]}
+    assert "How sure the niches are" in _sizes(niches)[0]
+    assert "though they are arbitrary" in _sizes(niches | {"supported": False})[0]
     assert [bool(bar.get_hatch()) for bar in _sizes(niches)[1].axes[0].patches] == [False, True]
 
 
