@@ -221,7 +221,7 @@ def choose_number(curve: pd.DataFrame) -> int:
     where no number is supported, for niches to be looked at.
     """
     if len(curve) > 1 and none_supported(curve["k"], curve["supported"]):
-        chosen = _nearest_to_the_middle(curve, curve["k"])
+        chosen = _nearest_to_the_middle(curve, curve["k"][curve["k"] > 2])
         log.info("number of niches: %d, nearest to the middle of those tried; none is supported", chosen)
         return chosen
     best = highest_peak(curve)

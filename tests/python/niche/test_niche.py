@@ -257,6 +257,7 @@ def test_without_support_the_number_nearest_to_the_middle_is_taken(tmp_path):
     assert choose_number(curve) == 8
     assert choose_number(curve.assign(supported=curve["k"] == 2)) == 8, "2 is not chosen"
     assert choose_number(curve.assign(supported=curve["k"] == 3)) == 3
+    assert choose_number(curve[:2]) == 3, "of 2 and 3"
     curve = curve.assign(about_as_stable=about_as_stable(curve, 8), chosen=curve["k"] == 8)
     assert curve["k"][curve["about_as_stable"]].tolist() == [8]
     report_curve(curve, tmp_path)
