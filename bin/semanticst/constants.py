@@ -156,8 +156,8 @@ lattice)."""
 NICHE_STARTS = 8
 """Starts of the search for a mixture, unless ``--niche_starts`` says otherwise."""
 NUMBER_SUPPORTED = "niche_number_supported"
-"""In ``uns['semanticst']`` of the published object: whether the number of niches is above its zero line; absent where
-the niches are those of a model, whose tissue is not here."""
+"""In ``uns['semanticst']`` of the integrated object: whether the number of niches is above its zero line, here or where
+the model was trained that was mapped onto; absent where that is not known."""
 SINGLED_OUT = 3
 """Numbers of niches, the chosen one among them, that may be about as stable where the tissue singles one out."""
 
@@ -215,6 +215,9 @@ DISCOVERY, VALIDATION = "discovery", "validation"
 """Parts of a study: everything is decided on the first, the second is mapped and tested."""
 QUALITY = "quality/"
 """Beginning of the names of arrays of a model in which NaN stands for what was not computed."""
+SUPPORTED = "supported"
+"""Name in the ``quality`` of a niche model: whether the tissue supported its number of niches (1,), 0 or 1; absent
+where that was not known."""
 LAYER_COUNTS = "counts"
 """Layer of an input object that is read instead of ``X`` where it exists."""
 

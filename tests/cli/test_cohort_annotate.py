@@ -56,17 +56,6 @@ def test_columns_of_the_tables(run):
     assert legend["colour"].tolist() == list(after.uns["niche_colors"])
 
 
-@pytest.mark.parametrize("supported", [True, False, None])
-def test_the_object_says_whether_the_number_of_niches_is_supported(run, supported):
-    table = pd.read_csv(run.folder / "stability.csv")
-    if supported is not None:
-        table["supported"] = supported
-    table.to_csv(run.folder / "stability.csv", index=False)
-    assert run().exit_code == 0
-    told = ad.read_h5ad(run.folder / "out/cohort.h5ad").uns["semanticst"].get("niche_number_supported")
-    assert told is None if supported is None else bool(told) is supported
-
-
 def test_a_taken_name_gets_a_prefix(run):
     (run.folder / "clinical.csv").write_text("patient,total_counts,niche\np0,1,x\np1,2,y\n")
     with_total = ad.read_h5ad(run.folder / "cohort.h5ad")

@@ -63,6 +63,9 @@ def test_integrated_object_holds_what_is_promised(cohort):
     assert {"spatial", "X_pca", "X_pca_harmony", "X_semantic", "semantic_scores"} <= set(whole.obsm)
     np.testing.assert_array_equal(whole[whole.obs["sample"] == "s0"].X.toarray(), first.X.toarray())
     assert whole.uns["semanticst"]["samples"].tolist() == ["s0", "s1", "s2"]
+    # the object that niches are described from: what it does not say, no reading of a niche can
+    supported = pd.read_csv(cohort / "niche_stability.csv")["supported"]
+    assert bool(whole.uns["semanticst"]["niche_number_supported"]) is bool(supported.all())
 
 
 def test_scanpy_draws_niches_in_the_colours_of_the_report(cohort):
@@ -107,8 +110,11 @@ def test_known_samples_are_mapped_to_their_own_niches(cohort, tmp_path):
     mapped = pd.read_csv(tmp_path / "niches.csv.gz").set_index("cell_id")["niche"]
     before = pd.read_csv(cohort / "niches.csv.gz").query("sample == 's1'").set_index("cell_id")["niche"]
     assert (mapped == before[mapped.index]).mean() > 0.9
-    # the niches are given: nothing is drawn anew
-    assert pd.read_csv(tmp_path / "niches.csv.gz")["niche_jaccard"].isna().all()
+    # the niches are given: nothing is drawn anew, and they are as reproducible as they were
+    tables = (
+        pd.read_csv(folder / "niche_stability.csv").set_index("niche")["jaccard"] for folder in (tmp_path, cohort)
+    )
+    pd.testing.assert_series_equal(*tables, atol=1e-4)
 
 
 def test_neighbours_are_those_of_the_model(cohort, tmp_path):

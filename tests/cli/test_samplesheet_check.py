@@ -266,7 +266,7 @@ def test_samples_with_a_reason_are_left_out(tmp_path):
     assert "exclude" not in sheet
     assert "leaves out 2 of 3 samples: s1 (folded, torn); s3 (no RNA)" in result.stderr
     assert "of 1 patients no sample is used: p1" in result.stderr
-    assert "1 samples of 1 patients" in result.stderr
+    assert "1 sample of 1 patient" in result.stderr
     rows = json.loads((tmp_path / "out" / "samplesheet.json").read_text())
     assert rows["used"] == sheet.to_dict("records")
     assert [(row["sample"], row["exclude"]) for row in rows["excluded"]] == [("s1", "folded, torn"), ("s3", "no RNA")]

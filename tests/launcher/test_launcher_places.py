@@ -97,7 +97,7 @@ def test_folders_that_are_odd_or_read_only_and_poor_environments(place, started)
     before = sorted(checkout.rglob("*"))
     given = ["--input", "data/sheet.csv", "--outdir", f"{ODD}/out", "-work-dir", str(work)]
     output, said = finished(start(place, *given, **variables))
-    assert "1 samples of 1 patients, 0 contrasts" in said
+    assert "1 sample of 1 patient, 0 contrasts" in said
     [arguments] = started()
     assert arguments == ["run", str(checkout), *given]
     assert output.startswith("home: /")

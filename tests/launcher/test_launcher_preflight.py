@@ -206,7 +206,7 @@ def test_tables_are_checked_before_the_engine_starts(engine, folder, capfd):
     sheet.write_text("sample,patient,path\na,q,x.csv\n")
     assert commands.main(arguments[:5]) == 7
     assert engine.exists()
-    assert "1 samples of 1 patients" in capfd.readouterr().err
+    assert "1 sample of 1 patient" in capfd.readouterr().err
 
 
 def test_a_check_that_cannot_be_made_holds_nobody_up(engine, folder, monkeypatch, capsys):

@@ -68,6 +68,8 @@ class Row:
 def bench_scale(sizes, methods, max_minutes, max_gb, folder, save, seed):
     """Wall time, CPU time and memory of whole runs, step by step, by the number of cells."""
     limits = Limits(60 * max_minutes, 1000 * max_gb)
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="semanticst-bench-", dir=folder) as place:
         for cells in sorted(set(sizes)):

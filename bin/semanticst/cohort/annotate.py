@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from anndata.io import read_elem, write_elem
 
-from semanticst.constants import CELL_AREA, NUMBER_SUPPORTED, UNS, Obs
+from semanticst.constants import CELL_AREA, Obs
 from semanticst.errors import BadInput, Problem
 from semanticst.plotting.palette import given_names, niche_colour, niche_name
 from semanticst.tables.delimited import clean_value
@@ -30,13 +30,7 @@ TECHNICAL = ("platform", "slide", "region")
 
 
 def annotate_cohort(
-    cohort: Path,
-    sheet: Path,
-    clinical: Path | None,
-    out: Path,
-    share_clinical: bool,
-    schema_dir: Path,
-    supported: bool | None = None,
+    cohort: Path, sheet: Path, clinical: Path | None, out: Path, share_clinical: bool, schema_dir: Path
 ) -> None:
     """Write ``cohort.h5ad`` once more, with the columns of the tables in ``obs``, and ``niche_name`` where there are
     any.
@@ -56,8 +50,6 @@ def annotate_cohort(
         Another file.
     schema_dir
         Folder with the schema of the samplesheet, which says what the other columns are.
-    supported
-        Whether the tissue supports the number of niches, for ``uns``; None: not known here.
 
     Raises BadInput when a sample of the object has no row in the sheet.
     """
@@ -80,8 +72,6 @@ def annotate_cohort(
                 _add_column(file, _free_name(name, list(file["obs"].attrs["column-order"])), columns[name].iloc[row])
             if given_names():
                 _add_names(file)
-            if supported is not None:
-                write_elem(file["uns"][UNS], NUMBER_SUPPORTED, supported)
 
 
 def table_columns(

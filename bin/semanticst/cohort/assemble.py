@@ -11,13 +11,14 @@ import scipy.sparse as sp
 
 from semanticst import __version__
 from semanticst.cohort.shared_proteins import join_proteins
-from semanticst.constants import UNS, VALIDATION, Obs, Obsm
+from semanticst.constants import NUMBER_SUPPORTED, QUALITY, SUPPORTED, UNS, VALIDATION, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.features.harmonise import common_names
 from semanticst.io.regions.region_names import spelled_alike, told
 from semanticst.model.sample_graphs import sorted_by_sample
 from semanticst.plotting.palette import niche_colour
 from semanticst.tables.spellings import one_value
+from semanticst.wording import plural
 from semanticst.writing import write_h5ad
 
 log = logging.getLogger(__name__)
@@ -25,12 +26,15 @@ log = logging.getLogger(__name__)
 KEPT_OBSM = (Obsm.COMPONENTS, Obsm.HARMONY, Obsm.EMBEDDING, Obsm.SCORES)
 
 
-def assemble_cohort(paths: Sequence[Path], embedding: Path, niches: Path, out: Path) -> None:
+def assemble_cohort(
+    paths: Sequence[Path], embedding: Path, niches: Path, out: Path, supported: bool | None = None
+) -> None:
     """Write all kept cells with their values as they came in, embedding and semantic scores (with a network), niche.
 
     Values stay sparse; features that a sample lacks are absent from the joint object (intersection), and so are
     proteins (`join_proteins`). With a validation the features are those of the discovery: in what samples of the
-    validation lack they have 0, and ``uns['semanticst']['features_lacking']`` names it. Raises BadInput when embedding
+    validation lack they have 0, and ``uns['semanticst']['features_lacking']`` names it. ``supported``: whether the
+    tissue supports the number of niches, None where that is not known. Raises BadInput when embedding
     or niches do not cover exactly the cells of the samples.
     """
     parts = []
@@ -73,6 +77,8 @@ def assemble_cohort(paths: Sequence[Path], embedding: Path, niches: Path, out: P
         "version": __version__,
         "samples": sorted(cohort.obs[Obs.SAMPLE].astype(str).unique()),
     }
+    if supported is not None:
+        own[NUMBER_SUPPORTED] = supported
     if Obs.STUDY_PART in table:
         own["validation_samples"] = sorted(validation)
         own["features_lacking"] = lacking
@@ -84,7 +90,14 @@ def assemble_cohort(paths: Sequence[Path], embedding: Path, niches: Path, out: P
     colours = [niche_colour(number) for number in numbers]
     cohort.uns = {UNS: own, f"{Obs.NICHE}_colors": colours}
     write_h5ad(out, cohort)
-    log.info("%d cells x %d features of %d samples", cohort.n_obs, cohort.n_vars, len(parts))
+    log.info("%d cells x %d features of %s", cohort.n_obs, cohort.n_vars, plural(len(parts), "sample"))
+
+
+def number_supported(mixture: Path) -> bool | None:
+    """Whether the tissue supports the number of niches of ``niche_mixture.npz``; None where that is not known."""
+    with np.load(mixture, allow_pickle=False) as stored:
+        name = QUALITY + SUPPORTED
+        return bool(stored[name].all()) if name in stored else None
 
 
 def _without_types_of_validation_alone(obs: pd.DataFrame, validation: Collection[str]) -> pd.DataFrame:

@@ -24,6 +24,7 @@ from semanticst.plotting import niche_maps
 from semanticst.plotting.niche_maps import SectionMap
 from semanticst.plotting.niche_names import names_from, with_names
 from semanticst.plotting.tissue_place import read_places
+from semanticst.wording import plural
 from semanticst.writing import write_table
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ def describe_niches(
     outdir = Path(outdir)
     sets = read_gene_sets(gene_sets) if gene_sets else None
     cohort = read_cohort(path)
-    log.info("%d cells, %d samples, %d niches", len(cohort.cells), len(cohort.samples), len(cohort.niches))
+    log.info("%d cells, %s, %d niches", len(cohort.cells), plural(len(cohort.samples), "sample"), len(cohort.niches))
     with names_from(names, len(cohort.niches)):
         _describe(cohort, outdir, threads, sets, gene_sets, thumbnails, mapped)
 

@@ -59,7 +59,7 @@ def _markers_of(cohort: Cohort) -> pd.DataFrame:
     replicates = cohort.cells[Obs.PATIENT].where(cohort.decided)
     if replicates.nunique() < 2:
         replicates = cohort.cells[Obs.SAMPLE].where(cohort.decided)
-        log.info("markers: one patient only, so its %d samples are the replicates", replicates.nunique())
+        log.info("markers: one patient only, so its samples are the replicates: %d", replicates.nunique())
     replicate, names = pd.factorize(replicates, sort=True)  # -1 for cells of a validation
     niche = cohort.cells[Obs.NICHE].to_numpy() - 1
     n_niches = len(cohort.niches)

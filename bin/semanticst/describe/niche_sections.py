@@ -162,7 +162,9 @@ def _overview(outdir: Path, cohort: Cohort, table: pd.DataFrame, mapped: bool) -
             + f"The cohort has {n_patients} patient{_s(n_patients)} and {n_samples} sample{_s(n_samples)}; a niche "
             "found in one patient only says little about the others. Proportions are rounded, so that they may add up "
             "to 99 or 101 %. "
-            "Point at a heading for its meaning." + cohort.over_all + advice(table, mapped)
+            "Point at a heading for its meaning."
+            + cohort.over_all
+            + (advice(table, mapped) if cohort.number_supported else _CUTS)
         ),
     )
     multiqc.table(outdir, section, frame, columns, row_title="Niche")
@@ -188,6 +190,12 @@ def advice(overview: pd.DataFrame, mapped: bool = False) -> str:
     return f" <b>Do not interpret {which}: other patients may not show {again} again. Try fewer niches (--niche_k).</b>"
 
 
+_CUTS = (
+    " <b>Do not interpret these niches: the tissue does not support their number, and they are not clearly more "
+    "reproducible than niches of shuffled cells.</b>"
+)
+
+
 def _composition(outdir: Path, counts: pd.DataFrame, over: str = "") -> None:
     names = [niche_name(niche) for niche in counts["niche"].unique()]
     cells = counts.pivot_table(index="sample", columns="niche", values="n_cells", aggfunc="sum")
@@ -201,6 +209,9 @@ def _composition(outdir: Path, counts: pd.DataFrame, over: str = "") -> None:
     )
     colours = {niche_name(niche): bar_colour(niche) for niche in counts["niche"].unique()}
     multiqc.bars(outdir, section, cells.to_dict("index"), y="Cells", colours=colours)
+
+
+_REPRODUCIBILITY = " The reproducibility of a niche with other patients of the same kind is in the table of the niches."
 
 
 def _stability(outdir: Path, cohort: Cohort) -> None:
@@ -222,8 +233,9 @@ def _stability(outdir: Path, cohort: Cohort) -> None:
         "Assignment confidence",
         "The niches are a consensus (ensemble): cells are clustered several times, on several representations of the "
         "data. The stability of a cell is the fraction of these base clusterings that agree on its niche. It is lower "
-        "where two niches meet; a niche of mostly low confidence should not carry a conclusion. The reproducibility of "
-        "a niche with other patients of the same kind is in the table of the niches." + cohort.over_all,
+        "where two niches meet; a niche of mostly low confidence should not carry a conclusion."
+        + (_REPRODUCIBILITY if Obs.NICHE_JACCARD in cohort.cells else "")
+        + cohort.over_all,
     )
     multiqc.bars(outdir, section, cells.to_dict("index"), y="Cells", colours=colours)
 

@@ -45,8 +45,7 @@ def publish_niches(
             if before:
                 changes.insert(1, "earlier_niche_name", changes["earlier_niche"].map(before).fillna(""))
             write_table(outdir / "niche_changes.csv", with_names(changes))
-        supported = bool(by_niche["supported"].all()) if "supported" in by_niche else None
-        annotate_cohort(cohort, sheet, clinical, outdir / "cohort.h5ad", share_clinical, schema_dir, supported)
+        annotate_cohort(cohort, sheet, clinical, outdir / "cohort.h5ad", share_clinical, schema_dir)
         table = pd.read_csv(niches, dtype={"sample": str, "cell_id": str, "patient": str}, keep_default_na=False)
         write_table(outdir / niches.name, with_names(table))
         write_table(outdir / stability.name, with_names(by_niche))

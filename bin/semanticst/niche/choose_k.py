@@ -14,6 +14,7 @@ from semanticst.niche.em import Cells
 from semanticst.niche.mixture import MixtureSearch
 from semanticst.niche.tissue_halves import Trial, distinct_halves, halves_of_tiles
 from semanticst.threads import in_parallel
+from semanticst.wording import joined
 
 log = logging.getLogger(__name__)
 
@@ -116,9 +117,13 @@ def not_supported(curve: pd.DataFrame) -> str:
     chosen = curve[curve["chosen"]]
     if chosen["supported"].all():
         return ""
-    several = len(curve) > 1 and not curve["supported"].any()
-    what = "No number of niches is supported" if several else f"{chosen['k'].iloc[0]} niches are not supported"
-    return f"{what} by the tissue: they are no more reproducible than niches of shuffled cells"
+    if from_two_up(curve["k"]) and len(curve) > 1 and none_supported(curve["k"], curve["supported"]):
+        what = "No number of niches is supported"
+    elif len(curve) > 1 and not curve["supported"].any():
+        what = f"None of {joined([str(k) for k in curve['k']])} niches is supported"
+    else:
+        what = f"{chosen['k'].iloc[0]} niches are not supported"
+    return f"{what} by the tissue: they are not clearly more reproducible than niches of shuffled cells"
 
 
 def unjudged(numbers: Sequence[int]) -> pd.DataFrame:
@@ -285,7 +290,12 @@ def report_curve(curve: pd.DataFrame, outdir: Path) -> None:
         "peaks about as high the one with the best Bayesian information criterion (BIC, in "
         "<code>niches/niche_k.csv</code>)."
     )
-    if none_supported(curve["k"], curve["supported"]):
+    if not from_two_up(curve["k"]):
+        how = (
+            "From a list the most stable number from 3 up is taken, and among those about as stable the one with the "
+            "best Bayesian information criterion (BIC, in <code>niches/niche_k.csv</code>)."
+        )
+    elif none_supported(curve["k"], curve["supported"]):
         how = "The number nearest to the middle of those tried is taken, so that there are niches to be looked at."
     if not first and not is_singled_out(several):
         first = (

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from semanticst.constants import DISCOVERY, NICHE_STARTS, OTHER_NUMBER, UNS, VALIDATION, Obs, Obsm
+from semanticst.constants import DISCOVERY, NICHE_STARTS, OTHER_NUMBER, SUPPORTED, UNS, VALIDATION, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.niche.added import AddedNiches, add_niches
 from semanticst.niche.alternatives import alternative_clusterings, alternative_counts
@@ -47,6 +47,7 @@ from semanticst.niche.representations import (
 )
 from semanticst.niche.spatial_refinement import Hmrf, HmrfInputs, fit_hmrf, hmrf_inputs
 from semanticst.niche.tissue_halves import trial_cells
+from semanticst.wording import joined, plural
 from semanticst.writing import write_table
 
 log = logging.getLogger(__name__)
@@ -126,11 +127,11 @@ def cluster_niches(
         labels, stability = niches.assign(adata)
         reference, fit = niches.fit, niches.fit.cells(adata)
         log.info("%d cells mapped to the %d niches of the model", adata.n_obs, niches.k)
-        curve = unjudged([niches.k])
+        curve = unjudged([niches.k]).assign(supported=bool(niches.quality.get(SUPPORTED, np.ones(1)).all()))
         chosen = niches.k
     else:
         wanted = parse_numbers(niche_k)
-        if max(wanted) > adata.n_obs:
+        if niche_k != "auto" and max(wanted) > adata.n_obs:
             raise BadInput(Problem(embedding, f"has {adata.n_obs} cells, they cannot form {max(wanted)} niches"))
         mark_deciding_cells(adata, seed)
         representations = fit_representations(adata)
@@ -201,8 +202,11 @@ def cluster_niches(
         added = add_niches(adata, niches, fit, additional, seed)
         labels, stability = added.labels(labels), added.stability(stability)
         by_niche = stability_table(labels, stability, jaccard, niches.k + added.n)
-    if model is None:
-        by_niche["supported"] = bool(curve.loc[curve["chosen"], "supported"].all())
+    if model is not None:
+        of_model = niches.quality.get("jaccard", np.empty(0))
+        by_niche["jaccard"] = pd.Series(of_model).reindex(by_niche.index).round(4)
+    if SUPPORTED in niches.quality:
+        by_niche["supported"] = bool(niches.quality[SUPPORTED].all())
     write_table(outdir / "niche_stability.csv", by_niche)
     write_table(outdir / "niches.csv.gz", niche_table(adata, labels, stability, by_niche["jaccard"].to_numpy(), fit))
     samples = adata.obs[Obs.SAMPLE].astype(str).to_numpy()
@@ -230,6 +234,9 @@ def _together(decided: np.ndarray, discovery: np.ndarray, validation: np.ndarray
 def _quality(curve: pd.DataFrame, by_niche: pd.DataFrame) -> dict[str, np.ndarray]:
     """What a model remembers of how well its niches are supported."""
     of_curve = {f"curve_{name}": curve[name].to_numpy(float) for name in ("k", "bic", "stability", "stability_sd")}
+    chosen = curve[curve["chosen"]]
+    if chosen["zero"].notna().all():
+        of_curve[SUPPORTED] = chosen["supported"].to_numpy(float)
     return of_curve | {name: by_niche[name].to_numpy(float) for name in ("n_cells", "stability", "jaccard")}
 
 
@@ -358,6 +365,12 @@ def _choose(
     if len(wanted) == 1:
         return curve if len(curve) else unjudged(wanted), wanted[0]
     if curve.empty:
-        message = f"{adata.n_obs} cells are too few to choose a number of niches; give it with --niche-k"
+        n_samples = adata.obs[Obs.SAMPLE].nunique()
+        message = (
+            f"{adata.n_obs} cells in {plural(n_samples, 'sample')} are too few to choose a number of niches, which "
+            "takes different halves of their tissue; give it with --niche-k"
+        )
         raise BadInput(Problem("the cohort", message))
+    if not_compared := [str(k) for k in wanted if k not in set(curve["k"])]:
+        log.warning("%d cells are too few to compare %s niches with the others", adata.n_obs, joined(not_compared))
     return curve, choose_number(curve)

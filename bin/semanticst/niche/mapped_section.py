@@ -54,8 +54,8 @@ def report_fit(
         "mapped_maps",
         INTEGRATION,
         "Cells outside of the model",
-        f"Cells whose fit is below {OUTSIDE:g} are red, the others grey; the {min(len(of_samples), MAPS)} samples with "
-        "most of them. Patches of red are tissue that no sample of the model had.",
+        f"Cells whose fit is below {OUTSIDE:g} are red, the others grey; {_with_most(len(of_samples), MAPS)}. "
+        "Patches of red are tissue that no sample of the model had.",
     )
     _maps(adata, of_cells, of_samples, section, outdir, MAPS)
 
@@ -73,8 +73,8 @@ def report_own_fit(adata: ad.AnnData, of_cells: np.ndarray, of_samples: pd.DataF
             f"Red: cells whose neighbourhood is less usual than those of 95 % of all cells ({measured}; fit below "
             f"{OUTSIDE:g}), so 5 % are red on average, and {percent(worst['outside'])} in "
             "{sample}. Patches of red may be tissue that other samples do not have: whatever their niche is called, "
-            "read it with care." + gathered + " The "
-            f"{min(len(of_samples), OWN_MAPS)} samples with most of them; all are in "
+            "read it with care." + gathered + " Shown: "
+            f"{_with_most(len(of_samples), OWN_MAPS)}; all are in "
             "<code>niches/niche_fit.csv</code>." + smallest_niche(adata),
             sample=worst["sample"],
             batch=batch,
@@ -289,6 +289,10 @@ def _fewer(of_samples: pd.DataFrame) -> str:
         return "All samples were judged by all checks."
     least = f"{n.min()} of {CHECKS} checks" if n.min() == n.max() else f"fewer than {CHECKS} checks"
     return f"{(n < CHECKS).sum()} of {len(n)} samples could be judged by {least} only (column Checks)."
+
+
+def _with_most(samples: int, shown: int) -> str:
+    return "the sample" if samples == 1 else f"the {min(samples, shown)} samples with most of them"
 
 
 def _that_do_not_fit(n: int, of: int) -> str:

@@ -21,6 +21,7 @@ from semanticst.plotting.style import FAINT, INK, STYLE, new_figure, row_colour,
 from semanticst.report.overview_maps import groups_of, sections_to_show
 from semanticst.report.summary_facts import not_interpretable
 from semanticst.report.summary_sentences import are_arbitrary_cuts
+from semanticst.wording import plural
 
 MAPS, ROWS, MOST_SAMPLES = 4, 8, 40
 """Sections in the first picture; niches in the second; bars without a contrast."""
@@ -66,7 +67,7 @@ def _maps(niches: Path, counts: pd.DataFrame, record: dict | None) -> tuple[str,
         draw_section(ax, drawn[section.sample], font_size=6)
         ax.set_title(_short(section.title), fontsize=8, loc="left")
     return (
-        f"Where the niches are: {len(chosen)} of {counts['sample'].nunique()} samples, a colour for each niche.",
+        f"Where the niches are: {len(chosen)} of {plural(counts['sample'].nunique(), 'sample')}, one colour a niche.",
         figure,
     )
 
@@ -193,7 +194,7 @@ def _composition(counts: pd.DataFrame) -> tuple[str, Figure]:
     ax.set_yticks(range(len(share)), [_short(name, 18) for name in share.index], fontsize=6)
     ax.invert_yaxis()
     ax.set_xlabel("cells (%)")
-    return f"What the samples are made of: {len(share)} of {counts['sample'].nunique()} samples.", figure
+    return f"What the samples are made of: {len(share)} of {plural(counts['sample'].nunique(), 'sample')}.", figure
 
 
 def _sizes(niches: dict) -> tuple[str, Figure]:

@@ -37,8 +37,8 @@ def samples_sentence(cohort: dict, left_out: list[dict]) -> str:
 
 
 def are_arbitrary_cuts(niches: dict | None) -> bool:
-    """Whether the niches were found here, and the tissue does not support their number."""
-    return niches is not None and not niches["supported"] and not niches["mapped"]
+    """Whether the tissue, here or of the model that was mapped onto, does not support the number of niches."""
+    return niches is not None and not niches["supported"]
 
 
 def niches_sentence(niches: dict | None) -> str:
@@ -47,8 +47,9 @@ def niches_sentence(niches: dict | None) -> str:
         return "None were sought: the run ended with quality control, as it was asked to."
     number = niches["number"]
     if are_arbitrary_cuts(niches):
-        reason = "they are no more reproducible than niches of shuffled cells"
-        return f"The tissue does not support {plural(number, 'niche')}: {reason}. {ARBITRARY_CUTS}"
+        reason = "they are not clearly more reproducible than niches of shuffled cells"
+        tissue = "The tissue of the model" if niches["mapped"] else "The tissue"
+        return f"{tissue} does not support {plural(number, 'niche')}: {reason}. {ARBITRARY_CUTS}"
     text = f"{plural(number, 'niche')} (kinds of tissue neighbourhood that recur in the cohort)."
     if niches["mapped"]:
         return f"{text} They are those of the model. {_of_the_model(niches)}"

@@ -1,8 +1,15 @@
 """The benchmark of size: a cohort of 20,000 cells, what the engine wrote of its tasks, and how time grows."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 
-from helpers import invoke
+from helpers import BIN, invoke
 from semanticst.bench import scale
 from semanticst.bench.measuring.measured_command import Measured
 from semanticst.bench.measuring.trace import by_step, megabytes, seconds
@@ -63,3 +70,36 @@ def test_a_cohort_of_20000_cells(tmp_path, monkeypatch):
     assert float(steps["floor"][4]) > 0
     assert asked[asked.index("run") + 1] == "--input"
     assert list(tmp_path.iterdir()) == []
+
+
+ENDED = """
+import sys
+from pathlib import Path
+from semanticst.bench.measuring.measured_command import measured
+measured(["/bin/sh", "-c", "echo $$ > pid; sleep 60 & wait"], Path("log"))
+"""
+
+
+@pytest.mark.parametrize("ignores", [False, True])
+def test_a_benchmark_that_is_ended_ends_what_it_measures(tmp_path, ignores):
+    script = ENDED.replace("echo", "trap '' TERM; echo") if ignores else ENDED
+    script = script.replace("measured([", "measured_command.GRACE_S = 1; measured([").replace(
+        "import sys", "import sys; from semanticst.bench.measuring import measured_command"
+    )
+    running = subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(BIN)})
+    for _ in range(200):
+        if (tmp_path / "pid").is_file() and (tmp_path / "pid").read_text().strip():
+            break
+        time.sleep(0.1)
+    measured_pid = int((tmp_path / "pid").read_text())
+    running.terminate()
+    assert running.wait(20) == 128 + signal.SIGTERM
+    state = Path(f"/proc/{measured_pid}/stat")
+    assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z", "it goes on"
+
+
+def test_the_folder_for_cohorts_is_made(tmp_path, monkeypatch):
+    monkeypatch.setattr(scale, "cohort_rows", lambda *_: iter([scale.Row(2000, "floor", cpu_s=1.0)]))
+    result = invoke(scale.bench_scale, "--cells", 2000, "--method", "none", "--folder", tmp_path / "a" / "b")
+    assert result.exit_code == 0, result.stderr
+    assert list((tmp_path / "a" / "b").iterdir()) == []

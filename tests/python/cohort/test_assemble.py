@@ -1,9 +1,10 @@
 """What becomes one where sections are joined."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from semanticst.cohort.assemble import _with_one_spelling, _without_types_of_validation_alone
+from semanticst.cohort.assemble import _with_one_spelling, _without_types_of_validation_alone, number_supported
 from semanticst.qc.sample import in_regions
 
 
@@ -32,3 +33,11 @@ def test_cell_types_of_a_validation_alone_are_no_types_of_the_discovery(validati
     """Else every cell of the discovery is of a type "not given", which is tested."""
     obs = pd.DataFrame({"sample": list("abc"), "cell_type": [None, None, "T"]})
     assert ("cell_type" in _without_types_of_validation_alone(obs, validation)) is kept
+
+
+@pytest.mark.parametrize(
+    ("stored", "told"), [({"quality/supported": [1.0]}, True), ({"quality/supported": [0.0]}, False), ({}, None)]
+)
+def test_whether_the_number_of_niches_is_supported_comes_with_the_mixture(tmp_path, stored, told):
+    np.savez(tmp_path / "niche_mixture.npz", mapping=np.zeros((1, 2)), **stored)
+    assert number_supported(tmp_path / "niche_mixture.npz") is told

@@ -261,6 +261,23 @@ def test_what_may_be_expected_of_mapped_samples_is_said(mapped):
     assert "agreed with its niches by" in model_card(model)["To be expected"]
 
 
+@pytest.mark.parametrize("supported", [1.0, 0.0])
+def test_mapped_samples_are_told_what_the_model_knows_of_its_niches(mapped, tmp_path, caplog, supported):
+    folder, model, _ = mapped
+    assert model["mixture"]["quality/supported"].tolist() == [1.0]
+    mixture = model["mixture"] | {"quality/supported": np.array([supported])}
+    with caplog.at_level("WARNING"):
+        cluster_niches(folder / "new" / "cohort.embedding.h5ad", tmp_path, model=model | {"mixture": mixture})
+    by_niche = pd.read_csv(tmp_path / "niche_stability.csv")
+    np.testing.assert_allclose(by_niche["jaccard"], mixture["quality/jaccard"], atol=1e-4)
+    assert by_niche["jaccard"].notna().all()
+    assert (by_niche["supported"] == bool(supported)).all()
+    assert pd.read_csv(tmp_path / "niche_k.csv")["supported"].tolist() == [bool(supported)]
+    assert ("a test of arbitrary cuts" in caplog.text) is (not supported)
+    added = pd.read_csv(folder / "new" / "niche_stability.csv")["jaccard"]
+    assert added.isna().tolist() == [False, False, False, True], "a niche that the model does not have"
+
+
 def test_a_model_whose_own_samples_disagree_is_not_dependable(caplog):
     caplog.set_level("INFO")
     for agreements, level in (([0.5, 0.9], "INFO"), ([0.1, 0.6], "WARNING")):

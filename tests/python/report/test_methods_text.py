@@ -326,7 +326,7 @@ def test_a_number_that_no_tissue_supports_is_told_as_such(tmp_path):
     settings = {"niche_k": "auto", "niche_bootstraps": 0, "train_mode": "semantic", "model": None}
     facts = run_facts([], None, settings, tmp_path / "k.csv")
     text = compose(DESIGN, {"NICHE_CLUSTER": {}}, settings | facts, TEMPLATE)[0]
-    told = "from 2 to 15 was supported by the tissue, and the one nearest to their middle, 8, was taken."
+    told = "Of 2 to 15 niches no number from 3 up was supported by the tissue, and the one nearest to their middle, 8,"
     assert told in text
     assert "peak" not in text
     assert "tests of these niches are tests of arbitrary cuts" in text

@@ -91,13 +91,15 @@ def test_niches_without_support_are_arbitrary_cuts():
     assert told["text"]["findings"].endswith("none of them can be interpreted, see there.")
     assert told["niches"]["supported"] is False
     assert told["text"]["niches"] == (
-        "The tissue does not support 2 niches: they are no more reproducible than niches of shuffled cells. "
+        "The tissue does not support 2 niches: they are not clearly more reproducible than niches of shuffled cells. "
         "They are arbitrary cuts, not to be interpreted."
     )
     assert told["cautions"][0] == {
         "text": "The tissue does not support the number of niches: they are arbitrary cuts.",
-        "section": "niche_k",
+        "section": "niche_overview",
     }
+    mapped = summarise(Inputs(qc_of(20), niches, supported=False, mapped=True))
+    assert mapped["text"]["niches"].startswith("The tissue of the model does not support 2 niches: ")
     assert summarise(Inputs(qc_of(20), niches))["niches"]["supported"] is True
 
 

@@ -24,6 +24,7 @@ from semanticst.io.samplesheet import STUDY_PART, check_samplesheet, checked_fra
 from semanticst.tables.delimited import Table
 from semanticst.tables.schema import column_names, load_schema
 from semanticst.tables.spellings import variable_value
+from semanticst.wording import plural
 from semanticst.writing import write_json, write_table
 
 log = logging.getLogger(__name__)
@@ -274,7 +275,8 @@ def check_cohort(
     for i in range(len(questions)):
         write_contrast(outdir / "by_contrast", questions.iloc[[i]], patients, sections)
     n_patients = sections["patient"].nunique()
-    log.info("%d samples of %d patients, %d contrasts", len(sections), n_patients, len(questions))
+    counted = ((len(sections), "sample"), (n_patients, "patient"), (len(questions), "contrast"))
+    log.info("%s of %s, %s", *(plural(*each) for each in counted))
 
 
 def _tell_of_excluded(used: Table, excluded: Table) -> None:

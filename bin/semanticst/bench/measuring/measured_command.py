@@ -1,14 +1,18 @@
 """Time and memory of a command, as the system counts them."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 KIB_PER_MB = 1e6 / 1024
+GRACE_S = 10
+"""Seconds that a command has to end when it is asked to."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,24 @@ _, status, usage = os.wait4(pid, 0)
 code = os.waitstatus_to_exitcode(status)
 os.write(answer, f"{code} {time.monotonic() - start} {usage.ru_utime + usage.ru_stime} {usage.ru_maxrss}".encode())
 """
+
+
+def _end(number: int, _: object) -> None:
+    """Ended from outside: by an exception, so that the command ends too and no folder of it is left."""
+    sys.exit(128 + number)
+
+
+def _end_group(leader: subprocess.Popen) -> None:
+    """Ask all processes of the group to end, as an engine ends its tasks then, and kill those that do not."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader.pid, signal.SIGTERM)
+        patience = time.monotonic() + GRACE_S
+        while time.monotonic() < patience:
+            leader.poll()  # else it stays in the group when it has ended
+            os.killpg(leader.pid, 0)
+            time.sleep(0.05)
+        os.killpg(leader.pid, signal.SIGKILL)
+    leader.wait()
 
 
 def measured(
@@ -64,14 +86,15 @@ def measured(
             start_new_session=True,  # so that all of it can be ended
         )
         os.close(writing)
+        before = signal.signal(signal.SIGTERM, _end)
         try:
             done.wait(limit_s)
         except subprocess.TimeoutExpired:
             raise TimeoutError(f"took more than {limit_s:g} s") from None
         finally:
+            signal.signal(signal.SIGTERM, before)
             if done.poll() is None:
-                os.killpg(done.pid, signal.SIGKILL)
-                done.wait()
+                _end_group(done)
         values = answer.read().split()
     code = int(values[0]) if values else done.returncode
     if code:
