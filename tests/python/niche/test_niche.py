@@ -572,6 +572,21 @@ def test_more_niches_than_cells_is_bad_input(tmp_path):
     assert not (tmp_path / "niches.csv.gz").exists()
 
 
+def test_few_cells_choose_no_number(tmp_path):
+    adata, _ = embedded(n=12)
+    adata.write_h5ad(tmp_path / "e.h5ad")
+    with pytest.raises(BadInput, match="12 cells in . samples? are too few to choose a number of niches"):
+        cluster_niches(tmp_path / "e.h5ad", tmp_path, niche_k="auto")
+
+
+def test_numbers_that_cannot_be_compared_are_told(tmp_path, caplog):
+    adata, _ = embedded(n=300)
+    adata.write_h5ad(tmp_path / "e.h5ad")
+    with caplog.at_level("WARNING"):
+        cluster_niches(tmp_path / "e.h5ad", tmp_path, niche_k="3,4,100", starts=1, bootstraps=0)
+    assert "300 cells are too few to compare 100 niches with the others" in caplog.text
+
+
 def test_every_network_has_its_votes():
     adata, _ = embedded()
     representations = fit_representations(adata, widths=(3,))
