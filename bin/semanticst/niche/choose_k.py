@@ -120,7 +120,7 @@ def not_supported(curve: pd.DataFrame) -> str:
     if from_two_up(curve["k"]) and len(curve) > 1 and none_supported(curve["k"], curve["supported"]):
         what = "No number of niches is supported"
     elif len(curve) > 1 and not curve["supported"].any():
-        what = f"None of {joined([str(k) for k in curve['k']])} niches is supported"
+        what = f"No number of niches among {joined([str(k) for k in curve['k']])} is supported"
     else:
         what = f"{chosen['k'].iloc[0]} niches are not supported"
     return f"{what} by the tissue: they are not clearly more reproducible than niches of shuffled cells"

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from helpers import make_internal
 from semanticst.constants import GRAPH_SETTINGS
 from semanticst.features.build import build_components
-from semanticst.features.exchanged import Together, few
+from semanticst.features.exchanged import Together
 
 FEATURES, PROGRAMS = 60, 6
 LIMIT = 0.02
@@ -87,8 +87,3 @@ def test_models_without_the_correlations_of_features_compare_nothing(tmp_path, t
 def test_too_few_features_that_vary_say_nothing():
     together = Together(np.array([f"f{i}" for i in range(30)]), np.eye(30, dtype=np.float32))
     assert np.isnan(together.exchanged(np.diag(np.r_[np.ones(19), np.zeros(11)]))[0])
-
-
-def test_first_names_stand_for_many():
-    assert few(["a", "b"]) == "a, b"
-    assert few(list("abcde")) == "a, b, c and 2 more"

@@ -268,7 +268,7 @@ def test_without_support_the_number_nearest_to_the_middle_is_taken(tmp_path):
     of_list = curve[curve["k"].isin([5, 7, 9])].assign(chosen=[False, True, False])
     report_curve(of_list.assign(about_as_stable=of_list["chosen"]), tmp_path)
     text = (tmp_path / "niche_k_mqc.json").read_text()
-    assert "None of 5, 7 and 9 niches is supported by the tissue" in text
+    assert "No number of niches among 5, 7 and 9 is supported by the tissue" in text
     assert "From a list the most stable number from 3 up is taken" in text
     assert "peak" not in text
     curve.to_csv(tmp_path / "niche_k.csv", index=False)

@@ -1,0 +1,22 @@
+"""Numbers and lists as a reader sees them."""
+
+import pytest
+
+from semanticst.wording import joined, listed, plural
+
+
+@pytest.mark.parametrize(("n", "text"), [(0, "0 patients"), (1, "1 patient"), (33, "33 patients")])
+def test_one_is_no_plural(n, text):
+    assert plural(n, "patient") == text
+    assert plural(n, "entry", "entries").endswith("entry" if n == 1 else "entries")
+
+
+@pytest.mark.parametrize(("names", "text"), [(["A"], "A"), (["A", "B"], "A and B"), (list("ABC"), "A, B and C")])
+def test_the_last_name_is_joined_by_and(names, text):
+    assert joined(names) == text
+
+
+def test_first_names_stand_for_many():
+    assert listed(["a", "b"], 3) == "a, b"
+    assert listed(list("abcde"), 3) == "a, b, c and 2 more"
+    assert listed(iter(()), 3) == "none"
