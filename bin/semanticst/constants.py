@@ -185,12 +185,12 @@ def is_convention(tried: Sequence[int], alike: Sized) -> bool:
 
 
 def none_supported(tried: Sequence[int], supported: Sequence[bool]) -> bool:
-    """Whether the tissue supports no number of niches: none from 3 up of all ``tried`` (n,) from 2 up.
+    """Whether the tissue supports no number of niches: none from 3 up of several ``tried`` (n,), all from 2 up.
 
     ``supported`` (n,): which are above the zero line (`semanticst.niche.choose_k.is_supported`).
     """
-    least = min(3, max(tried, default=3))
-    return from_two_up(tried) and not any(above for k, above in zip(tried, supported) if k >= least)
+    several = len(tried) > 1 and from_two_up(tried)
+    return several and not any(above for k, above in zip(tried, supported) if k >= 3)
 
 
 OTHER_NUMBER = "k="

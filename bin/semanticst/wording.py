@@ -17,3 +17,8 @@ def listed(values: Iterable[object], most: int) -> str:
     """The first ``most`` values, joined by commas, and how many more there are; ``none`` where there are none."""
     texts = [str(value) for value in values]
     return (", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")) or "none"
+
+
+def numbered(niches: Sequence[object]) -> str:
+    """``niche 4``, ``niches 4 and 6``."""
+    return f"{'niche' if len(niches) == 1 else 'niches'} {joined([str(n) for n in niches])}"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from semanticst.wording import joined, listed, plural
+from semanticst.wording import joined, listed, numbered, plural
 
 
 @pytest.mark.parametrize(("n", "text"), [(0, "0 patients"), (1, "1 patient"), (33, "33 patients")])
@@ -14,6 +14,11 @@ def test_one_is_no_plural(n, text):
 @pytest.mark.parametrize(("names", "text"), [(["A"], "A"), (["A", "B"], "A and B"), (list("ABC"), "A, B and C")])
 def test_the_last_name_is_joined_by_and(names, text):
     assert joined(names) == text
+
+
+@pytest.mark.parametrize(("niches", "text"), [([4], "niche 4"), (["4", "6"], "niches 4 and 6")])
+def test_niches_are_named_by_their_numbers(niches, text):
+    assert numbered(niches) == text
 
 
 def test_first_names_stand_for_many():

@@ -16,6 +16,7 @@ from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import NICHES, QC, Column, Section
 from semanticst.plotting.palette import bar_colour, niche_colour, niche_name
 from semanticst.units import percent
+from semanticst.wording import numbered, plural
 
 LOW_AGREEMENT = 0.5
 """Intraclass correlation below which most of a section is its own."""
@@ -159,7 +160,7 @@ def _overview(outdir: Path, cohort: Cohort, table: pd.DataFrame, mapped: bool) -
             "One row per niche. "
             + ("Read the cell types and markers to recognise the tissue" if named else "The markers tell")
             + (" behind a niche. " if named else " which tissue is behind a niche. ")
-            + f"The cohort has {n_patients} patient{_s(n_patients)} and {n_samples} sample{_s(n_samples)}; a niche "
+            + f"The cohort has {plural(n_patients, 'patient')} and {plural(n_samples, 'sample')}; a niche "
             "found in one patient only says little about the others. Proportions are rounded, so that they may add up "
             "to 99 or 101 %. "
             "Point at a heading for its meaning."
@@ -180,7 +181,7 @@ def advice(overview: pd.DataFrame, mapped: bool = False) -> str:
     unsure = overview.loc[overview["reading"].isin(UNSURE), "niche"].astype(str).tolist()
     if not unsure:
         return ""
-    which = f"niche {unsure[0]}" if len(unsure) == 1 else f"niches {', '.join(unsure[:-1])} and {unsure[-1]}"
+    which = numbered(unsure)
     again = "it" if len(unsure) == 1 else "them"
     if mapped:
         return (
@@ -238,7 +239,3 @@ def _stability(outdir: Path, cohort: Cohort) -> None:
         + cohort.over_all,
     )
     multiqc.bars(outdir, section, cells.to_dict("index"), y="Cells", colours=colours)
-
-
-def _s(n: int) -> str:
-    return "" if n == 1 else "s"

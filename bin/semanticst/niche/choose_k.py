@@ -117,7 +117,7 @@ def not_supported(curve: pd.DataFrame) -> str:
     chosen = curve[curve["chosen"]]
     if chosen["supported"].all():
         return ""
-    if from_two_up(curve["k"]) and len(curve) > 1 and none_supported(curve["k"], curve["supported"]):
+    if none_supported(curve["k"], curve["supported"]):
         what = "No number of niches is supported"
     elif len(curve) > 1 and not curve["supported"].any():
         what = f"No number of niches among {joined([str(k) for k in curve['k']])} is supported"
@@ -153,9 +153,9 @@ def about_as_stable(curve: pd.DataFrame, chosen: int) -> pd.Series:
     difference, as if pairs of halves were independent draws; where by that none `is_singled_out`, by ``AS_GOOD`` as
     well.
     """
-    whole = len(curve) > 1 and from_two_up(curve["k"])
-    if whole and none_supported(curve["k"], curve["supported"]):
+    if none_supported(curve["k"], curve["supported"]):
         return curve["k"] == chosen
+    whole = len(curve) > 1 and from_two_up(curve["k"])
     best = highest_peak(curve) if whole else chosen
     near = _not_less_stable(curve, best)
     if whole and not is_singled_out(curve["k"][near]):
@@ -225,7 +225,7 @@ def choose_number(curve: pd.DataFrame) -> int:
     nearest to the middle of the numbers that were tried is taken, the smaller of two: no better, but steady. So it is
     where no number is supported, for niches to be looked at.
     """
-    if len(curve) > 1 and none_supported(curve["k"], curve["supported"]):
+    if none_supported(curve["k"], curve["supported"]):
         chosen = _nearest_to_the_middle(curve, curve["k"][curve["k"] > 2])
         log.info("number of niches: %d, nearest to the middle of those tried; none is supported", chosen)
         return chosen

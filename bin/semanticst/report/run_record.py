@@ -7,6 +7,7 @@ import pandas as pd
 
 from semanticst.constants import SHARES, SPREAD_COMPONENTS, FeatureType, TrainMode, is_convention, none_supported
 from semanticst.errors import BadInput, Problem
+from semanticst.wording import joined
 
 MODELS = {
     "ran_linear": "linear model",
@@ -150,9 +151,9 @@ def _numbers(path: Path | None) -> dict[str, object]:
     facts |= {"ran_k_zero": pd.notna(row.get("zero")), "ran_k_unsupported": not row.get("supported", True)}
     if len(tried) > 1:
         gapless = len(tried) > 2 and tried == list(range(tried[0], tried[-1] + 1))
-        facts["ran_k_tried"] = _range(tried) if gapless else _joined(tried)
+        facts["ran_k_tried"] = _range(tried) if gapless else joined([str(k) for k in tried])
     alike = table["k"][table["about_as_stable"].astype(bool)].tolist() if "about_as_stable" in table else []
-    if len(tried) > 1 and "supported" in table:
+    if "supported" in table:
         facts["ran_k_none"] = none_supported(tried, table["supported"].astype(bool))
     if is_convention(tried, alike):
         facts["ran_k_alike"] = _range(alike)
@@ -179,11 +180,6 @@ def _left_out(path: Path | None) -> dict[str, object]:
 def _of(n: int, total: int) -> str | None:
     """``2 of 6 samples were``; None for none of them."""
     return f"{n} of {total} sample{'' if total == 1 else 's'} {'was' if n == 1 else 'were'}" if n else None
-
-
-def _joined(numbers: list[int]) -> str:
-    """``5, 7 and 9``."""
-    return f"{', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
 
 
 def _range(numbers: list[int]) -> str:

@@ -22,11 +22,10 @@ from semanticst.report.summary_sentences import (
     few,
     findings_sentence,
     niches_sentence,
-    numbered,
     samples_sentence,
 )
 from semanticst.spreadsheet import unguarded
-from semanticst.wording import plural
+from semanticst.wording import numbered, plural
 
 FORMAT = 1
 """Of ``summary.json``; raised when a key changes its meaning or goes."""

@@ -6,7 +6,7 @@ import pandas as pd
 
 from semanticst.association.stats.results import SIGNIFICANT
 from semanticst.constants import is_singled_out
-from semanticst.wording import joined, plural
+from semanticst.wording import joined, numbered, plural
 
 ARBITRARY_CUTS = "They are arbitrary cuts, not to be interpreted."
 
@@ -105,11 +105,6 @@ def findings_sentence(contrasts: list[dict], tests: pd.DataFrame) -> str:
 def failed_of(n: int, given: int) -> str:
     """``1 of 5 samples failed``."""
     return f"{n} of {plural(given, 'sample')} failed"
-
-
-def numbered(niches: Sequence[int]) -> str:
-    """``niche 4``, ``niches 4 and 6``."""
-    return f"{'niche' if len(niches) == 1 else 'niches'} {joined([str(n) for n in niches])}"
 
 
 def few(names: Sequence[str], most: int = 5) -> str:
