@@ -29,8 +29,8 @@ PROGRAMS = {"REPORT_MULTIQC": {"multiqc"}}
 # The few packages without a wheel are built with it
 ALWAYS = {"setuptools"}
 
-# Imported in functions of shared files (graph/neighbours.py) that the steps of the base image never call
-NOT_IN_BASE = {"torch", "pynndescent"}
+# Imported in functions of shared files that the steps of the base image never call
+NOT_IN_BASE = {"torch"}
 
 
 def locks() -> dict[str, str]:

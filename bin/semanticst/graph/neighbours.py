@@ -1,12 +1,17 @@
 """Nearest neighbours within one sample."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import scipy.sparse as sp
 
-EXACT_CELLS = 60_000
-"""Up to this many cells neighbours in component space are exact; above, by nearest-neighbour descent."""
+EXACT_CELLS = 24_000
+"""Up to this many cells each is compared with all others; above, with ``COMPARED_CELLS`` of the lists next to its own."""
+COMPARED_CELLS = 12_000
+LIST_CELLS, LIST_ROUNDS, LIST_SAMPLE = 160, 3, 20
+"""Cells of a list on average; rounds of k-means that find the lists' centres, and cells of each that these look at."""
 ROWS = 256
-"""Cells whose distances to all others are held at once (at most ROWS x EXACT_CELLS x 4 bytes = 61 MB)."""
+"""Cells whose distances to others are held at once (ROWS x EXACT_CELLS x 4 bytes = 25 MB)."""
 PARTS = 64
 """Values of a row from which one, the least, is looked at first."""
 
@@ -25,35 +30,81 @@ def nearest_in_space(xy: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def nearest_in_components(X: np.ndarray, k: int, seed: int = 0) -> np.ndarray:
-    """Indices (n, k) of the ``k`` nearest other cells by Euclidean distance of ``X`` (n, d) float32."""
-    k = min(k, len(X) - 1)
-    if len(X) <= EXACT_CELLS:
-        indices = _exact(X, k + 1)
-    else:
-        from pynndescent import NNDescent
+    """Indices (n, k) of the ``k`` nearest other cells by Euclidean distance of ``X`` (n, d) float32.
 
-        index = NNDescent(np.ascontiguousarray(X), n_neighbors=k + 1, random_state=seed, n_jobs=1)
-        indices, _ = index.neighbor_graph
+    Exact up to ``EXACT_CELLS``. Above, cells are put into lists around centres (an inverted file: Jégou et al. 2011,
+    section IV) and looked for in the nearest lists only, so that time grows with cells and not with their square;
+    ``seed`` is that of the centres.
+    """
+    k = min(k, len(X) - 1)
+    X = np.ascontiguousarray(X - X.mean(0), dtype=np.float32)  # distances lose digits far from the origin
+    indices = _among_all(X, k + 1) if len(X) <= EXACT_CELLS else _among_near_lists(X, k + 1, seed)
     kept = _others(indices)
     return indices[kept].reshape(len(X), k)
 
 
-def _exact(X: np.ndarray, k: int) -> np.ndarray:
-    """Blocks of all distances: n x n work, never n x n memory.
-
-    Ranked by |x_j|^2 - 2 x_i x_j, one product into the same memory each time: what it lacks of the squared distance is
-    the same for all j, and a block that is made anew costs more than the product. No torch: as fast, and its import
-    costs more than the neighbours of 10,000 cells.
-    """
-    X = np.ascontiguousarray(X - X.mean(0), dtype=np.float32)
-    squares, columns = (X**2).sum(1), np.ascontiguousarray(-2 * X.T)
+def _among_all(X: np.ndarray, k: int) -> np.ndarray:
+    """Blocks of all distances: n x n work, never n x n memory. No torch: as fast, and slow to import."""
+    rows, columns = _factors(X)
     block, indices = np.empty((min(ROWS, len(X)), len(X)), dtype=np.float32), np.empty((len(X), k), dtype=np.int64)
-    for start in range(0, len(X), ROWS):
-        rows = X[start : start + ROWS]
-        ranked = np.matmul(rows, columns, out=block[: len(rows)])
-        ranked += squares
-        indices[start : start + len(rows)] = smallest(ranked, k)
+    for start in range(0, len(X), ROWS):  # into the same memory: a block that is made anew costs more than the product
+        some = rows[start : start + ROWS]
+        indices[start : start + ROWS] = smallest(np.matmul(some, columns.T, out=block[: len(some)]), k)
     return indices
+
+
+def _among_near_lists(X: np.ndarray, k: int, seed: int) -> np.ndarray:
+    """Cells of a list are compared with its own and the nearest lists' cells, ``COMPARED_CELLS`` or a few more."""
+    centres = _centres(X, len(X) // LIST_CELLS, seed)
+    list_of = _nearest_centre(X, centres)
+    order = np.argsort(list_of, kind="stable")
+    first = np.searchsorted(list_of[order], np.arange(len(centres) + 1))
+    rows, columns = _factors(X[order])
+    indices = np.empty((len(X), k), dtype=np.int64)
+    for one, near in enumerate(_ranked_lists(centres)):
+        if first[one] == first[one + 1]:
+            continue
+        held = np.cumsum(np.diff(first)[near])
+        near = np.sort(near[: np.searchsorted(held, COMPARED_CELLS) + 1])
+        others = np.concatenate([np.arange(first[i], first[i + 1]) for i in near])
+        of_others = columns[others]
+        for start in range(first[one], first[one + 1], ROWS):
+            some = slice(start, min(start + ROWS, first[one + 1]))
+            indices[order[some]] = order[others[smallest(rows[some] @ of_others.T, k)]]
+    return indices
+
+
+def _factors(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """``a`` and ``b`` (n, d + 1): ``a_i b_j`` is |x_j|^2 - 2 x_i x_j, and lacks of the distance what all j share."""
+    squares = (X**2).sum(1, keepdims=True)
+    return np.hstack([X, np.ones_like(squares)]), np.hstack([-2 * X, squares])
+
+
+def _centres(X: np.ndarray, number: int, seed: int) -> np.ndarray:
+    """A few rounds of k-means on some of the cells: lists need not be good clusters, only near cells together."""
+    rng = np.random.default_rng(seed)
+    some = X[np.sort(rng.choice(len(X), min(len(X), number * LIST_SAMPLE), replace=False))]
+    centres = some[np.sort(rng.choice(len(some), number, replace=False))]
+    for _ in range(LIST_ROUNDS):
+        list_of = _nearest_centre(some, centres)
+        members = sp.csr_matrix((np.ones_like(list_of, X.dtype), (list_of, np.arange(len(some)))), (number, len(some)))
+        cells = np.bincount(list_of, minlength=number)
+        filled = cells > 0  # cells that are the same give centres that are the same, all but one without cells
+        centres[filled] = (members @ some)[filled] / cells[filled, None]
+    return centres
+
+
+def _nearest_centre(X: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Index (n,) of the centre (m, d) that is nearest to each row of ``X`` (n, d)."""
+    (rows, _), (_, columns) = _factors(X), _factors(centres)
+    return np.concatenate([(rows[i : i + ROWS] @ columns.T).argmin(1) for i in range(0, len(rows), ROWS)])
+
+
+def _ranked_lists(centres: np.ndarray) -> Iterator[np.ndarray]:
+    """For each list all lists, the nearest first."""
+    rows, columns = _factors(centres)
+    for row in rows:
+        yield np.argsort(columns @ row, kind="stable")
 
 
 def smallest(values: np.ndarray, k: int) -> np.ndarray:
@@ -65,11 +116,12 @@ def smallest(values: np.ndarray, k: int) -> np.ndarray:
     # of disjoint parts the least: k of them are no larger than the k-th, so nothing above it is looked for
     least = values[:, : PARTS * width].reshape(m, PARTS, width).min(1)
     wanted = values <= np.partition(least, k - 1, axis=1)[:, k - 1 : k]
-    number = np.count_nonzero(wanted, axis=1)
+    number = np.array([np.count_nonzero(row) for row in wanted])  # numpy counts and looks far faster in one dimension
     crowded = np.flatnonzero(number > PARTS * k)  # cells that are alike, by the thousand
     wanted[crowded] = False
     number[crowded] = 0
-    row, column = np.nonzero(wanted)
+    row = np.repeat(np.arange(m), number)
+    column = np.flatnonzero(wanted) - row * n
     place = np.arange(len(row)) - np.repeat(np.cumsum(number) - number, number)
     shape = m, max(number.max(), k)
     few, of = np.full(shape, np.inf, values.dtype), np.zeros(shape, dtype=np.int64)
