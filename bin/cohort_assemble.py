@@ -18,9 +18,11 @@ from semanticst.cli import EXISTING_FILE, outdir_option, step
 def cohort_assemble(samples, embedding, niches, basis, network, mixture, outdir):
     """Join values, embedding and niches of all cells: cohort.h5ad; and all that mapping needs: model.pt."""
     from semanticst.cohort.assemble import assemble_cohort, number_supported
-    from semanticst.model.store import assemble_model
 
     assemble_cohort(samples, embedding, niches, outdir / "cohort.h5ad", number_supported(mixture))
+
+    from semanticst.model.store import assemble_model  # torch, only now that the cells are out of memory
+
     assemble_model(basis, network, mixture, outdir / "model.pt")
 
 

@@ -5,9 +5,11 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import anndata as ad
+import h5py
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+from anndata.io import read_elem
 
 from semanticst import __version__
 from semanticst.cohort.shared_proteins import join_proteins
@@ -50,7 +52,7 @@ def assemble_cohort(
     cohort = ad.concat(parts, join="inner", merge="same")
     # obs columns that only some samples have are kept: they are the user's
     cohort.obs = pd.concat([p.obs for p in parts]).loc[cohort.obs_names]
-    embedded = ad.read_h5ad(embedding)
+    embedded = _read_embedding(embedding)
     table = pd.read_csv(niches, dtype={"sample": str, "cell_id": str, "patient": str})
     table.index = table["sample"] + ":" + table["cell_id"]
     for name, index in ((embedding, embedded.obs_names), (niches, table.index)):
@@ -91,6 +93,13 @@ def assemble_cohort(
     cohort.uns = {UNS: own, f"{Obs.NICHE}_colors": colours}
     write_h5ad(out, cohort)
     log.info("%d cells x %d features of %s", cohort.n_obs, cohort.n_vars, plural(len(parts), "sample"))
+
+
+def _read_embedding(path: Path) -> ad.AnnData:
+    """What is kept of the cells' embedding: the profiles of all cells, and their graphs, would take as much again."""
+    with h5py.File(path) as stored:
+        obsm = {key: read_elem(stored["obsm"][key]) for key in KEPT_OBSM if key in stored["obsm"]}
+        return ad.AnnData(obs=read_elem(stored["obs"]), obsm=obsm, uns=read_elem(stored["uns"]))
 
 
 def number_supported(mixture: Path) -> bool | None:

@@ -23,7 +23,7 @@ from semanticst.constants import UNS, Context, Obsm, graph_key
 from semanticst.niche.em import Cells, shared_covariance
 from semanticst.niche.fit_of_samples import ENOUGH_CELLS, OUTSIDE, Limits, UsualSamples, cells_by_sample
 from semanticst.niche.mixture import Mixture, MixtureSearch
-from semanticst.niche.representations import Representation, principal_loadings
+from semanticst.niche.representations import Representation, principal_components
 
 log = logging.getLogger(__name__)
 
@@ -131,8 +131,8 @@ def _middle(adata: ad.AnnData) -> Representation:
     hops = int(adata.uns[UNS]["graph_hops"])
     p, hop = adata.obsm[Obsm.PROFILE].shape[1] // hops, max(1, hops // 2)
     columns = ((hop - 1) * p, hop * p)
-    block = np.asarray(adata.obsm[Obsm.PROFILE][:, columns[0] : columns[1]], dtype=np.float64)
-    return Representation("fit", str(Obsm.PROFILE), columns, block.mean(0), principal_loadings(block, WIDTH))
+    components = principal_components(adata.obsm[Obsm.PROFILE], columns, WIDTH)
+    return Representation("fit", str(Obsm.PROFILE), columns, *components)
 
 
 def _rank(density: np.ndarray, quantiles: np.ndarray) -> np.ndarray:

@@ -79,8 +79,7 @@ def fit_representations(
         widths = (REFERENCE_WIDTH,)
     usual = not shares and Obsm.EMBEDDING in adata.obsm
     for name, source, columns in _sources(adata, usual if learned is None else learned):
-        block = np.asarray(adata.obsm[source][deciding_cells(adata), columns[0] : columns[1]], dtype=np.float64)
-        mean, loadings = block.mean(0), principal_loadings(block, max(widths))
+        mean, loadings = principal_components(adata.obsm[source], columns, max(widths), deciding_cells(adata))
         # no wider than the means: of a panel of few features there is one width of these, and spread would outvote them
         widest = min(loadings.shape[1], adata.obsm[Obsm.HARMONY].shape[1] if source == Obsm.SPREAD else max(widths))
         for width in sorted({min(w, widest) for w in widths}):
@@ -94,9 +93,37 @@ def representation_weights(representations: Sequence[Representation], n_networks
     return np.array([float(n_networks) if r.source == Obsm.EMBEDDING else 1.0 for r in representations])
 
 
+def principal_components(
+    source: np.ndarray,
+    columns: tuple[int, int],
+    width: int,
+    rows: np.ndarray | slice = slice(None),  # noqa: B008 (immutable)
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (c,) and `principal_loadings` (c, p) of ``columns`` (start, stop) of ``source`` (n, at least c), float64.
+
+    ``rows`` decide. They are converted ``BLOCK`` at a time: all of them in float64 would take more than all else.
+    """
+    decide = np.arange(len(source))[rows]
+    blocks = [decide[first : first + BLOCK] for first in range(0, len(decide), BLOCK)]
+    mean = sum(_float64(source, block, columns).sum(0) for block in blocks) / len(decide)
+    products = np.zeros((len(mean), len(mean)))
+    for block in blocks:
+        centred = _float64(source, block, columns) - mean
+        products += centred.T @ centred
+    return mean, _loadings(products / max(len(decide) - 1, 1), width)
+
+
+def _float64(source: np.ndarray, rows: np.ndarray, columns: tuple[int, int]) -> np.ndarray:
+    return np.asarray(source[rows, columns[0] : columns[1]], dtype=np.float64)
+
+
 def principal_loadings(block: np.ndarray, width: int) -> np.ndarray:
     """Loadings (c, p) of the leading principal components of ``block`` (n, c), at most ``width``, signs fixed."""
-    values, vectors = np.linalg.eigh(np.cov(block, rowvar=False).reshape(block.shape[1], -1))
+    return _loadings(np.cov(block, rowvar=False).reshape(block.shape[1], -1), width)
+
+
+def _loadings(covariance: np.ndarray, width: int) -> np.ndarray:
+    values, vectors = np.linalg.eigh(covariance)
     values, vectors = values[::-1], vectors[:, ::-1]
     kept = vectors[:, : min(width, int((values > 1e-8 * max(values[0], 1e-300)).sum()))]
     return kept * np.sign(kept[np.abs(kept).argmax(0), np.arange(kept.shape[1])])

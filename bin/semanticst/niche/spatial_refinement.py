@@ -30,7 +30,7 @@ from semanticst.constants import SHARES, UNS, Context, Obsm, graph_key
 from semanticst.niche.deciding_cells import deciding_cells
 from semanticst.niche.em import IMPOSSIBLE
 from semanticst.niche.mixture import Mixture, fit_mixture, subsample_rows
-from semanticst.niche.representations import BLOCK, Representation, is_reference, principal_loadings
+from semanticst.niche.representations import BLOCK, Representation, is_reference, principal_components
 
 STATES = 30
 """Cell states; 15 and 60 gave the same niches."""
@@ -167,10 +167,9 @@ def fit_states(adata: ad.AnnData, seed: int) -> tuple[Representation, Mixture]:
     each gives a cell to the nearest.
     """
     rows = deciding_cells(adata)
-    block = np.asarray(adata.obsm[Obsm.HARMONY][rows], dtype=np.float64)
-    representation = Representation(
-        "states", str(Obsm.HARMONY), (0, block.shape[1]), block.mean(0), principal_loadings(block, WIDTH)
-    )
+    columns = 0, adata.obsm[Obsm.HARMONY].shape[1]
+    components = principal_components(adata.obsm[Obsm.HARMONY], columns, WIDTH, rows)
+    representation = Representation("states", str(Obsm.HARMONY), columns, *components)
     X = representation.matrix(adata)[rows]
     X = X[subsample_rows(len(X), STATE_CELLS, np.random.default_rng(seed))]
     n_states = min(STATES, len(X), len(np.unique(X.round(6), axis=0)))
