@@ -179,7 +179,7 @@ def mixing_sentence(table: pd.DataFrame) -> str:
     word = "as" if share >= NEARLY_ALL else "less than" if share >= FAR_BELOW else "far less than"
     beyond = " They still lie apart: a niche may be of some of them rather than of tissue." if share < FAR_BELOW else ""
     before = ""
-    if len(rows) > 1:
+    if len(rows) > 1 and np.isfinite(rows.loc["before", "reached"]):
         before = f"; before the correction {percent(rows.loc['before', 'reached'])}"
     numbers = (
         f"LISI {row['lisi']:.2f} of {row['n_values']:.0f} {many}, {row['lisi_expected']:.2f} by composition, which "

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 
 EXACT_CELLS = 24_000
-"""Up to this many cells each is compared with all others; above, with ``COMPARED_CELLS`` of the lists next to its own."""
+"""Up to this many cells each is compared with all others; above, with ``COMPARED_CELLS`` of the lists next to it."""
 COMPARED_CELLS = 12_000
 LIST_CELLS, LIST_ROUNDS, LIST_SAMPLE = 160, 3, 20
 """Cells of a list on average; rounds of k-means that find the lists' centres, and cells of each that these look at."""
@@ -29,16 +29,16 @@ def nearest_in_space(xy: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     return indices[kept].reshape(len(xy), k), distances[kept].reshape(len(xy), k)
 
 
-def nearest_in_components(X: np.ndarray, k: int, seed: int = 0) -> np.ndarray:
+def nearest_in_components(X: np.ndarray, k: int, seed: int = 0, exact_up_to: int = EXACT_CELLS) -> np.ndarray:
     """Indices (n, k) of the ``k`` nearest other cells by Euclidean distance of ``X`` (n, d) float32.
 
-    Exact up to ``EXACT_CELLS``. Above, cells are put into lists around centres (an inverted file: Jégou et al. 2011,
+    Exact for at most ``exact_up_to`` cells. Above, cells are put into lists around centres (an inverted file: Jégou et al. 2011,
     section IV) and looked for in the nearest lists only, so that time grows with cells and not with their square;
     ``seed`` is that of the centres.
     """
     k = min(k, len(X) - 1)
     X = np.ascontiguousarray(X - X.mean(0), dtype=np.float32)  # distances lose digits far from the origin
-    indices = _among_all(X, k + 1) if len(X) <= EXACT_CELLS else _among_near_lists(X, k + 1, seed)
+    indices = _among_all(X, k + 1) if len(X) <= exact_up_to else _among_near_lists(X, k + 1, seed)
     kept = _others(indices)
     return indices[kept].reshape(len(X), k)
 

@@ -121,6 +121,14 @@ def test_mixing_without_correction_with_one_batch_and_with_nothing_to_mix():
     assert mixing_sentence(mixed("cell_type", 3.0)) == "There is one sample, so nothing can mix."
 
 
+def test_where_nothing_could_mix_before_the_correction_no_share_of_it_is_said():
+    table = mixed("batch", 1.0, 2.8)
+    table.loc[table["stage"] == "before", "reached"] = reached_of(1.0, 1.01)
+    said = mixing_sentence(table)
+    assert "which is 90 % of what could be reached)." in said
+    assert "nan" not in said
+
+
 def test_maps_are_apart_and_say_how_many_patients_have_no_name():
     rng = np.random.default_rng(0)
     n = 20 * (MOST_NAMED + 1)

@@ -84,20 +84,19 @@ def test_component_neighbours_are_the_nearest_and_symmetric(context):
 
 @pytest.fixture
 def lists(monkeypatch):
-    """Neighbours are looked for in lists, 20 cells each, and among 600 cells."""
-    for name, value in {"EXACT_CELLS": 100, "COMPARED_CELLS": 600, "LIST_CELLS": 20}.items():
+    """Lists hold 20 cells, and neighbours are looked for among 600."""
+    for name, value in {"COMPARED_CELLS": 600, "LIST_CELLS": 20}.items():
         monkeypatch.setattr(nb, name, value)
 
 
-def test_neighbours_in_near_lists_are_nearly_all_of_the_nearest(lists, monkeypatch):
+def test_neighbours_in_near_lists_are_nearly_all_of_the_nearest(lists):
     """Six cell types that hold unequal numbers of cells."""
     rng = np.random.default_rng(2)
     types = rng.choice(6, 4000, p=[0.5, 0.2, 0.15, 0.1, 0.04, 0.01])
     X = (4 * rng.normal(size=(6, 8))[types] + rng.normal(size=(4000, 8))).astype(np.float32)
-    found = nb.nearest_in_components(X, 10, seed=0)
-    np.testing.assert_array_equal(found, nb.nearest_in_components(X, 10, seed=0))
+    found = nb.nearest_in_components(X, 10, exact_up_to=100)
+    np.testing.assert_array_equal(found, nb.nearest_in_components(X, 10, exact_up_to=100))
     assert (found != np.arange(len(X))[:, None]).all()
-    monkeypatch.setattr(nb, "EXACT_CELLS", len(X))
     exact = nb.nearest_in_components(X, 10)
     assert np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact, found)]) > 0.9
 
@@ -106,7 +105,7 @@ def test_cells_are_compared_with_a_number_of_others_that_does_not_grow(lists, mo
     compared, smallest = [], nb.smallest
     monkeypatch.setattr(nb, "smallest", lambda values, k: compared.append(values.shape) or smallest(values, k))
     X = np.random.default_rng(3).normal(size=(4000, 6)).astype(np.float32)
-    nb.nearest_in_components(X, 5)
+    nb.nearest_in_components(X, 5, exact_up_to=100)
     assert sum(cells for cells, _ in compared) == len(X)
     assert max(others for _, others in compared) < 700
 
@@ -115,7 +114,7 @@ def test_cells_are_compared_with_a_number_of_others_that_does_not_grow(lists, mo
 def test_lists_of_cells_that_are_alike(lists, kinds):
     """On a one-hot panel all cells of a type are the same: most lists are empty, and some hold hundreds."""
     types = np.random.default_rng(4).choice(kinds, 1000)
-    found = nb.nearest_in_components(np.eye(4, dtype=np.float32)[types], 10)
+    found = nb.nearest_in_components(np.eye(4, dtype=np.float32)[types], 10, exact_up_to=100)
     assert found.shape == (1000, 10)
     assert (types[found] == types[:, None]).all()
     assert (found != np.arange(1000)[:, None]).all()

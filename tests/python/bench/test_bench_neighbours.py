@@ -1,0 +1,48 @@
+"""The benchmark of the search for neighbours, on a section that is small."""
+
+import anndata as ad
+import numpy as np
+import pytest
+
+from helpers import invoke
+from semanticst.bench import neighbours
+from semanticst.graph import neighbours as search
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(neighbours, "JUDGED", 100)
+    monkeypatch.setattr(search, "LIST_CELLS", 20)
+    monkeypatch.setattr(search, "COMPARED_CELLS", 800)
+    # pynndescent compiles for half a minute
+    monkeypatch.setattr(neighbours, "descent", lambda X, seed: search.nearest_in_components(X, 10, exact_up_to=len(X)))
+
+
+def table(stdout: str) -> list[list[str]]:
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in stdout.splitlines() if line.startswith("| ")]
+
+
+def test_a_row_per_search_and_section(tmp_path):
+    path = tmp_path / "s1.components.h5ad"
+    X = np.random.default_rng(0).normal(size=(1500, 5)).astype(np.float32)
+    ad.AnnData(obsm={"X_pca_harmony": X}).write_h5ad(path)
+    result = invoke(neighbours.bench_neighbours, path, "--cells", 2500, "--seeds", 2)
+    assert result.exit_code == 0, result.stderr
+    head, *lines = table(result.stdout)
+    assert [line[:3] for line in lines] == [
+        [section, cells, name]
+        for section, cells in (("simulated", "2,500"), ("s1", "1,500"))
+        for name in ("all distances", "near lists", "nearest-neighbour descent")
+    ]
+    recall = {(line[0], line[2]): float(line[4].split(" ± ")[0]) for line in lines}
+    assert recall["simulated", "all distances"] == recall["s1", "nearest-neighbour descent"] == 1
+    assert 0.8 < recall["simulated", "near lists"] <= 1
+    assert "±" in lines[1][3] and "±" not in lines[0][3]
+
+
+def test_a_file_that_is_something_else(tmp_path):
+    path = tmp_path / "s1.qc.h5ad"
+    ad.AnnData(np.ones((300, 2))).write_h5ad(path)
+    result = invoke(neighbours.bench_neighbours, path, "--cells", 2000, "--seeds", 1)
+    assert result.exit_code == 3
+    assert "s1.qc.h5ad: is no {sample}.components.h5ad" in result.stderr
