@@ -75,13 +75,11 @@ def build_graphs(
         X = np.asarray(adata.obsm[Obsm.HARMONY], dtype=np.float32)
         spatial = spatial_context(np.asarray(adata.obsm[Obsm.SPATIAL]), used["graph_k_spatial"])
         profile = neighbourhood_profile(X, spatial, used["graph_hops"], adata.uns[UNS].get("shares_mean"))
+        searched = searched_spaces(X, profile, adata.uns[UNS])
         graphs = {
             Context.SPATIAL: spatial,
-            Context.EXPRESSION: expression_context(
-                _with_ties_broken(X, profile, adata.uns[UNS]), used["graph_k_expression"], seed
-            ),
-            # the widest average: what kind of tissue surrounds the cell
-            Context.DOMAIN: domain_context(profile[:, -X.shape[1] :], used["graph_k_domain"], seed),
+            Context.EXPRESSION: expression_context(searched[Context.EXPRESSION], used["graph_k_expression"], seed),
+            Context.DOMAIN: domain_context(searched[Context.DOMAIN], used["graph_k_domain"], seed),
         }
         adata.obsm[Obsm.PROFILE] = profile
         for context, graph in graphs.items():
@@ -101,6 +99,15 @@ def _settings(sample: str, recorded: dict, given: dict[str, int]) -> dict[str, i
         if value != given[name]:
             log.warning("%s: --%s %d has no effect, the model's %d is taken", sample, name, given[name], value)
     return given | model
+
+
+def searched_spaces(X: np.ndarray, profile: np.ndarray, settings: dict) -> dict[str, np.ndarray]:
+    """What cells are neighbours by: components ``X`` (n, p), and the widest average of ``profile`` (n, hops * p), which
+    says what kind of tissue surrounds the cell. ``settings`` are those that the sample's file has."""
+    return {
+        Context.EXPRESSION: _with_ties_broken(X, profile, settings),
+        Context.DOMAIN: profile[:, -X.shape[1] :],
+    }
 
 
 def _with_ties_broken(X: np.ndarray, profile: np.ndarray, settings: dict) -> np.ndarray:

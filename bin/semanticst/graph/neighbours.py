@@ -32,9 +32,9 @@ def nearest_in_space(xy: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
 def nearest_in_components(X: np.ndarray, k: int, seed: int = 0, exact_up_to: int = EXACT_CELLS) -> np.ndarray:
     """Indices (n, k) of the ``k`` nearest other cells by Euclidean distance of ``X`` (n, d) float32.
 
-    Exact for at most ``exact_up_to`` cells. Above, cells are put into lists around centres (an inverted file: Jégou et al. 2011,
-    section IV) and looked for in the nearest lists only, so that time grows with cells and not with their square;
-    ``seed`` is that of the centres.
+    Exact for at most ``exact_up_to`` cells. Above, cells are put into lists around centres (an inverted file: Jégou et
+    al. 2011, section IV) and looked for in the nearest lists only, so that time grows with cells and not with their
+    square; ``seed`` is that of the centres.
     """
     k = min(k, len(X) - 1)
     X = np.ascontiguousarray(X - X.mean(0), dtype=np.float32)  # distances lose digits far from the origin

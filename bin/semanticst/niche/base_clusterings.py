@@ -5,7 +5,6 @@ product gives the parts of all its base clusterings.
 """
 
 from collections.abc import Sequence
-from threading import Lock
 
 import anndata as ad
 import numpy as np
@@ -73,11 +72,11 @@ def _by_source(representations: Sequence[Representation]) -> dict[tuple[str, tup
 
 
 class _Sources:
-    """Cells of the widest representation of each source, made when first asked for; of two sources at most, since
+    """Cells of the widest representation of each source, made when first asked for; one at a time, since
     representations are asked for in their order."""
 
     def __init__(self, adata: ad.AnnData, representations: Sequence[Representation]):
-        self._adata, self._lock = adata, Lock()
+        self._adata = adata
         self._held: dict[tuple[str, tuple[int, int]], Cells] = {}
         self._widest = {
             source: max((representations[i] for i in members), key=lambda r: r.loadings.shape[1])
@@ -86,12 +85,10 @@ class _Sources:
 
     def cells(self, representation: Representation) -> Cells:
         source = (representation.source, representation.columns)
-        with self._lock:
-            if source not in self._held:
-                for earlier in list(self._held)[:-1]:
-                    del self._held[earlier]
-                self._held[source] = self._deciding(self._widest[source].cells(self._adata))
-            return self._held[source].leading(representation.loadings.shape[1])
+        if source not in self._held:
+            self._held.clear()
+            self._held[source] = self._deciding(self._widest[source].cells(self._adata))
+        return self._held[source].leading(representation.loadings.shape[1])
 
     def _deciding(self, cells: Cells) -> Cells:
         rows = deciding_cells(self._adata)

@@ -17,7 +17,7 @@ SHARES_WIDTHS = (10, 20)
 """The same where neighbourhoods are proportions of cell types: the components behind these are single rare types."""
 SPREAD_HOPS = 2
 """Hops, the widest, at which the spread of the neighbourhood is taken."""
-BLOCK = 50_000
+BLOCK = 20_000
 """Cells that are held in float64 at once."""
 REFERENCE_WIDTH = 20
 """Principal components that the released package clusters."""

@@ -8,6 +8,8 @@ from helpers import invoke
 from semanticst.bench import neighbours
 from semanticst.graph import neighbours as search
 
+SECTIONS = (("simulated", "2,500"), ("s1, expression", "1,500"), ("s1, domain", "1,500"))
+
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
@@ -23,21 +25,23 @@ def table(stdout: str) -> list[list[str]]:
 
 
 def test_a_row_per_search_and_section(tmp_path):
-    path = tmp_path / "s1.components.h5ad"
-    X = np.random.default_rng(0).normal(size=(1500, 5)).astype(np.float32)
-    ad.AnnData(obsm={"X_pca_harmony": X}).write_h5ad(path)
+    path = tmp_path / "s1.graphs.h5ad"
+    types = np.eye(5, dtype=np.float32)[np.random.default_rng(0).choice(5, 1500)]
+    profile = np.random.default_rng(1).normal(size=(1500, 10)).astype(np.float32)
+    kind = {"semanticst": {"feature_type": "onehot"}}
+    ad.AnnData(obsm={"X_pca_harmony": types, "X_profile": profile}, uns=kind).write_h5ad(path)
     result = invoke(neighbours.bench_neighbours, path, "--cells", 2500, "--seeds", 2)
     assert result.exit_code == 0, result.stderr
     head, *lines = table(result.stdout)
     assert [line[:3] for line in lines] == [
         [section, cells, name]
-        for section, cells in (("simulated", "2,500"), ("s1", "1,500"))
+        for section, cells in SECTIONS
         for name in ("all distances", "near lists", "nearest-neighbour descent")
     ]
     recall = {(line[0], line[2]): float(line[4].split(" ± ")[0]) for line in lines}
-    assert recall["simulated", "all distances"] == recall["s1", "nearest-neighbour descent"] == 1
+    assert recall["simulated", "all distances"] == recall["s1, expression", "nearest-neighbour descent"] == 1
     assert 0.8 < recall["simulated", "near lists"] <= 1
-    assert "±" in lines[1][3] and "±" not in lines[0][3]
+    assert ["±" in line[3] for line in lines[:2]] == [False, True]
 
 
 def test_a_file_that_is_something_else(tmp_path):
@@ -45,4 +49,4 @@ def test_a_file_that_is_something_else(tmp_path):
     ad.AnnData(np.ones((300, 2))).write_h5ad(path)
     result = invoke(neighbours.bench_neighbours, path, "--cells", 2000, "--seeds", 1)
     assert result.exit_code == 3
-    assert "s1.qc.h5ad: is no {sample}.components.h5ad" in result.stderr
+    assert "s1.qc.h5ad: is no {sample}.graphs.h5ad" in result.stderr
