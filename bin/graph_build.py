@@ -35,6 +35,7 @@ def graph_build(
         hops=graph_hops,
         seed=seed,
         prefix=prefix,
+        threads=threads,
     )
 
 

@@ -131,6 +131,31 @@ def test_neighbours_are_those_of_the_model(cohort, tmp_path):
     assert graphs.obsp["spatial_connectivities"].getnnz(1).mean() < 15
 
 
+def test_graphs_are_the_same_with_any_number_of_threads(cohort, tmp_path):
+    for threads in (1, 2):
+        result = invoke(
+            "graph_build", *files(cohort, "components"), "--threads", threads, "--outdir", tmp_path / f"{threads}"
+        )
+        assert result.exit_code == 0, result.stderr
+    names = sorted(path.name for path in (tmp_path / "1").iterdir())
+    assert names == ["graphs.graphs.json", "s0.graphs.h5ad", "s1.graphs.h5ad", "s2.graphs.h5ad"]
+    assert (tmp_path / "2" / names[0]).read_text() == (tmp_path / "1" / names[0]).read_text()
+    for name in names[1:]:
+        one, two = (ad.read_h5ad(tmp_path / threads / name) for threads in ("1", "2"))
+        np.testing.assert_array_equal(one.obsm["X_profile"], two.obsm["X_profile"])
+        assert all((one.obsp[graph] != two.obsp[graph]).nnz == 0 for graph in one.obsp)
+
+
+def test_a_sample_of_one_cell_has_no_graph_whichever_process_reads_it(cohort, tmp_path):
+    first, *others = files(cohort, "components")
+    one = tmp_path / first.name
+    ad.read_h5ad(first)[:1].copy().write_h5ad(one)
+    result = invoke("graph_build", one, *others, "--threads", 2, "--outdir", tmp_path / "out")
+    assert result.exit_code == 3
+    assert f"sample '{first.name.split('.')[0]}' has 1 cell(s), a graph needs at least 2" in result.stderr
+    assert not (tmp_path / "out" / "graphs.graphs.json").exists()
+
+
 def test_model_card_says_what_a_model_is(cohort):
     result = invoke("model_inspect", cohort / "model.pt")
     assert result.exit_code == 0
