@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import anndata as ad
 import numpy as np
+import scipy.sparse as sp
 
 from semanticst.constants import UNS, Context, Obs, Obsm, graph_key
 from semanticst.graph.contexts import neighbourhood_profile
@@ -113,9 +114,11 @@ def without_arrangement(
     permuted = np.empty_like(order)
     permuted[place] = order
     start, stop = representation.columns
-    hop = stop // (stop - start)
-    spatial = adata.obsp[graph_key(Context.SPATIAL)]
-    components = np.asarray(adata.obsm[Obsm.HARMONY])[permuted]
-    profile = neighbourhood_profile(components, spatial, hop, adata.uns[UNS].get("shares_mean"))
-    block = profile[rows, start:stop].astype(np.float64)
+    hop, shares = stop // (stop - start), adata.uns[UNS].get("shares_mean")
+    spatial, components = sp.csr_matrix(adata.obsp[graph_key(Context.SPATIAL)]), adata.obsm[Obsm.HARMONY]
+    block = np.empty((len(rows), stop - start))
+    for own in rows_of_each(samples):  # profiles of all cells at all hops would be most of what the step holds
+        here = np.flatnonzero(np.isin(rows, own))
+        profile = neighbourhood_profile(components[permuted[own]], spatial[own][:, own], hop, shares)
+        block[here] = profile[np.searchsorted(own, rows[here]), start:stop]
     return (block - block.mean(0)) @ principal_loadings(block, representation.loadings.shape[1])
