@@ -1,6 +1,7 @@
 """Options of the benchmarks that compare methods: which of them, how often, and what a run may take."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -22,6 +23,13 @@ def method_option(default: str):
         default=[default], show_default=True,
         help="Rows, or all of ours or of others, which are installed when first used.",
     )  # fmt: skip
+
+
+def in_a_folder(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+    """The path of a table, whose folder is there: the first row may take an hour."""
+    if path is not None and not path.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {path.parent}")
+    return path
 
 
 def seeds_option(default: int):

@@ -19,6 +19,7 @@ from semanticst.bench._ladder import LATER, LEVELS, Level, Size, beside_batch_fr
 from semanticst.bench._methods import METHODS, Limits
 from semanticst.bench._options import (
     expanded,
+    in_a_folder,
     max_gb_option,
     max_minutes_option,
     method_option,
@@ -62,6 +63,7 @@ COLUMNS = {
 @click.option(
     "--scores",
     type=click.Path(dir_okay=False, path_type=Path),
+    callback=in_a_folder,
     help="CSV of all runs, as they come; what is in it is not run again, unless it was not installed.",
 )
 def bench_ladder(

@@ -37,28 +37,38 @@ Search = Callable[[np.ndarray, int], np.ndarray]
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Seeds of each search.")
 def bench_neighbours(files, sizes, seeds):
     """Time the search for neighbours, and print which of the true ones it finds."""
+    given = list(spaces_of(files))
     # its functions are compiled in the process that first calls them: a task would wait for that as well
     started = time.process_time()
     descent(np.random.default_rng(0).normal(size=(6_000, COMPONENTS)).astype(np.float32), 0)
     compiled = time.process_time() - started
     print("| section | cells | search | CPU s | recall |")
     print("|---|--:|---|--:|--:|")
-    for name, X in sections(files, sizes):
+    for name, X in (*simulated(sizes), *given):
         for line in rows(name, X, seeds):
             print(line, flush=True)
     print(f"\nDescent compiles for {compiled:.0f} s more. Lists are used above {EXACT_CELLS:,} cells.")
 
 
-def sections(files: Sequence[Path], sizes: Sequence[int]) -> Iterator[tuple[str, np.ndarray]]:
-    """Name and components (n, p) float32 of each section."""
+def simulated(sizes: Sequence[int]) -> Iterator[tuple[str, np.ndarray]]:
+    """Name and components (n, p) float32 of sections of ``sizes`` cells: of kinds, and one without any."""
     for size in sizes:
         rng = np.random.default_rng(size)
         scale = (1 + np.arange(COMPONENTS, dtype=np.float32)) ** -0.5
         centres = 3 * rng.normal(size=(TYPES, COMPONENTS))
         types = rng.choice(TYPES, size, p=rng.dirichlet(np.ones(TYPES)))
-        yield "simulated", ((centres[types] + rng.normal(size=(size, COMPONENTS))) * scale).astype(np.float32)
+        cells = rng.normal(size=(size, COMPONENTS))
+        yield "simulated", ((centres[types] + cells) * scale).astype(np.float32)
+        yield "without kinds", (cells * scale).astype(np.float32)
+
+
+def spaces_of(files: Sequence[Path]) -> Iterator[tuple[str, np.ndarray]]:
+    """The same of the two spaces of each file; raises BadInput for one that has none."""
     for path in files:
-        adata = ad.read_h5ad(path)
+        try:
+            adata = ad.read_h5ad(path)
+        except OSError as error:
+            raise BadInput(Problem(path, f"cannot be read as an AnnData file ({error})")) from error
         if Obsm.PROFILE not in adata.obsm or adata.n_obs < JUDGED:
             raise BadInput(Problem(path, f"is no {{sample}}.graphs.h5ad of at least {JUDGED:,} cells"))
         X, profile = (np.asarray(adata.obsm[key], dtype=np.float32) for key in (Obsm.HARMONY, Obsm.PROFILE))

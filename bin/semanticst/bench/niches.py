@@ -19,6 +19,7 @@ from sklearn.metrics import f1_score
 from semanticst.bench._methods import LEIDEN, METHODS, Limits, Outcome, run_method
 from semanticst.bench._options import (
     expanded,
+    in_a_folder,
     max_gb_option,
     max_minutes_option,
     method_option,
@@ -61,6 +62,7 @@ CHOOSE = ("default", LEIDEN.name)
 @click.option(
     "--save",
     type=click.Path(dir_okay=False, path_type=Path),
+    callback=in_a_folder,
     help="CSV of all scores, as they come; what is in it is not run again, unless it was not installed.",
 )
 @click.option(

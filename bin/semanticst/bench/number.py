@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst.bench._ladder import LEVELS, WITHOUT_STRUCTURE, Level, Size, make_cohort
-from semanticst.bench._options import seeds_option
+from semanticst.bench._options import in_a_folder, seeds_option
 from semanticst.bench.niches import prepare
 from semanticst.cli import EXISTING_FILE, step
 from semanticst.constants import is_singled_out
@@ -43,7 +43,8 @@ LEVEL_OPTIONS = {"with": LEVELS, "without": WITHOUT_STRUCTURE}
 @click.option("--cells", type=click.IntRange(80), default=700, show_default=True, help="Cells of a patient.")
 @click.option("--patients", type=click.IntRange(2), default=8, show_default=True, help="Patients, a batch each.")
 @click.option("--niches", type=click.IntRange(2), default=8, show_default=True, help="Niches that are planted.")
-@click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="CSV of all rows, as they come.")
+@click.option("--save", type=click.Path(dir_okay=False, path_type=Path), callback=in_a_folder,
+              help="CSV of all rows, as they come.")  # fmt: skip
 @seeds_option(5)
 def bench_number(sheet, structure, only, cells, patients, niches, save, seeds):
     """Number of niches that is chosen, and whether it is supported, level by level."""

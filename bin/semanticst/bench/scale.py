@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst.bench._methods import BIN, CHECKOUT, METHODS, Limits, Peer, run_method
-from semanticst.bench._options import max_gb_option, max_minutes_option
+from semanticst.bench._options import in_a_folder, max_gb_option, max_minutes_option
 from semanticst.bench.measuring.measured_command import Measured, measured
 from semanticst.bench.measuring.trace import by_step
 from semanticst.bench.niches import prepare
@@ -63,7 +63,8 @@ class Row:
     "--folder", type=click.Path(file_okay=False, path_type=Path),
     help="Folder for cohorts and runs, several MB for 1,000 cells, removed at the end [default: the system's].",
 )  # fmt: skip
-@click.option("--save", type=click.Path(dir_okay=False, path_type=Path), help="CSV of all rows, as they come.")
+@click.option("--save", type=click.Path(dir_okay=False, path_type=Path), callback=in_a_folder,
+              help="CSV of all rows, as they come.")  # fmt: skip
 @seed_option
 def bench_scale(sizes, methods, max_minutes, max_gb, folder, save, seed):
     """Wall time, CPU time and memory of whole runs, step by step, by the number of cells."""

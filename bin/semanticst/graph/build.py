@@ -78,13 +78,16 @@ def build_graphs(
 
 def _build_sample(path: Path, outdir: Path, given: dict[str, int], seed: int) -> dict:
     """Write the graphs of one sample; its numbers of cells and edges."""
-    adata = ad.read_h5ad(path)
+    try:
+        adata = ad.read_h5ad(path)
+    except OSError as error:
+        raise BadInput(Problem(path, f"cannot be read as an AnnData file ({error})")) from error
     sample = str(adata.uns[UNS]["sample"])
     if adata.n_obs < 2:
         raise BadInput(Problem(path, f"sample '{sample}' has {adata.n_obs} cell(s), a graph needs at least 2"))
     used = _settings(sample, adata.uns[UNS], given)
     X = np.asarray(adata.obsm[Obsm.HARMONY], dtype=np.float32)
-    spatial = spatial_context(np.asarray(adata.obsm[Obsm.SPATIAL]), used["graph_k_spatial"])
+    spatial = spatial_context(np.asarray(adata.obsm[Obsm.SPATIAL]), used["graph_k_spatial"], sample)
     profile = neighbourhood_profile(X, spatial, used["graph_hops"], adata.uns[UNS].get("shares_mean"))
     searched = searched_spaces(X, profile, adata.uns[UNS])
     graphs = {

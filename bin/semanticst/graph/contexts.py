@@ -35,10 +35,11 @@ def lattice_neighbours(xy: np.ndarray) -> int:
     return 0
 
 
-def spatial_context(xy: np.ndarray, k: int) -> sp.csr_matrix:
+def spatial_context(xy: np.ndarray, k: int, sample: str = "spatial") -> sp.csr_matrix:
     """Neighbours in the tissue: the first ring of a lattice, else the ``k`` nearest; edges over gaps are cut.
 
     ``xy`` float64 (n, 2), any unit: the result does not change when coordinates are shifted, turned or rescaled.
+    ``sample`` is named in the log.
     """
     ring = lattice_neighbours(xy)
     indices, distances = nearest_in_space(xy, ring or k)
@@ -48,7 +49,7 @@ def spatial_context(xy: np.ndarray, k: int) -> sp.csr_matrix:
     A = symmetric_adjacency(indices, keep)
     rule = f"lattice of {ring}" if ring else f"{k} nearest"
     alone = int((np.diff(A.indptr) == 0).sum())
-    log.info("spatial: %s, %.1f neighbours a cell, %d cells without any", rule, A.nnz / A.shape[0], alone)
+    log.info("%s: %s, %.1f neighbours a cell, %d cells without any", sample, rule, A.nnz / A.shape[0], alone)
     return A
 
 

@@ -1,13 +1,19 @@
 """Nearest neighbours within one sample."""
 
-from collections.abc import Iterator
+import logging
 
 import numpy as np
 import scipy.sparse as sp
 
+log = logging.getLogger(__name__)
+
 EXACT_CELLS = 24_000
-"""Up to this many cells each is compared with all others; above, with ``COMPARED_CELLS`` of the lists next to it."""
-COMPARED_CELLS = 12_000
+"""Up to this many cells each is compared with all others; above, with those of the lists next to its own."""
+RECALL, JUDGED_CELLS = 0.98, 256
+"""Share of the nearest neighbours that are to be among the cells that are compared, and cells on which it is judged."""
+COMPARED_CELLS = 8_000, 60_000
+"""Cells that each is compared with, at least and at most. Kinds of cells that lie apart need few; in a cloud without
+kinds, or where thousands of cells are the same, only many have the nearest among them."""
 LIST_CELLS, LIST_ROUNDS, LIST_SAMPLE = 160, 3, 20
 """Cells of a list on average; rounds of k-means that find the lists' centres, and cells of each that these look at."""
 ROWS = 256
@@ -34,9 +40,12 @@ def nearest_in_components(X: np.ndarray, k: int, seed: int = 0, exact_up_to: int
 
     Exact for at most ``exact_up_to`` cells. Above, cells are put into lists around centres (an inverted file: Jégou et
     al. 2011, section IV) and looked for in the nearest lists only, so that time grows with cells and not with their
-    square; ``seed`` is that of the centres.
+    square, unless most of them are the same; ``seed`` is that of the centres. Raises ValueError for values that are not
+    finite.
     """
     k = min(k, len(X) - 1)
+    if not np.isfinite(X).all():
+        raise ValueError("components hold values that are not finite")
     X = np.ascontiguousarray(X - X.mean(0), dtype=np.float32)  # distances lose digits far from the origin
     indices = _among_all(X, k + 1) if len(X) <= exact_up_to else _among_near_lists(X, k + 1, seed)
     kept = _others(indices)
@@ -54,18 +63,19 @@ def _among_all(X: np.ndarray, k: int) -> np.ndarray:
 
 
 def _among_near_lists(X: np.ndarray, k: int, seed: int) -> np.ndarray:
-    """Cells of a list are compared with its own and the nearest lists' cells, ``COMPARED_CELLS`` or a few more."""
-    centres = _centres(X, len(X) // LIST_CELLS, seed)
+    """Cells of a list are compared with its own and the nearest lists' cells, as many as `_cells_to_compare` says."""
+    rng = np.random.default_rng(seed)
+    centres = _centres(X, len(X) // LIST_CELLS, rng)
     list_of = _nearest_centre(X, centres)
     order = np.argsort(list_of, kind="stable")
     first = np.searchsorted(list_of[order], np.arange(len(centres) + 1))
+    compared = _cells_to_compare(X, k, list_of, centres, rng)
     rows, columns = _factors(X[order])
     indices = np.empty((len(X), k), dtype=np.int64)
-    for one, near in enumerate(_ranked_lists(centres)):
-        if first[one] == first[one + 1]:
-            continue
+    for one in np.flatnonzero(np.diff(first)).tolist():
+        near = _ranked_lists(centres, one)
         held = np.cumsum(np.diff(first)[near])
-        near = np.sort(near[: np.searchsorted(held, COMPARED_CELLS) + 1])
+        near = np.sort(near[: np.searchsorted(held, compared) + 1])
         others = np.concatenate([np.arange(first[i], first[i + 1]) for i in near])
         of_others = columns[others]
         for start in range(first[one], first[one + 1], ROWS):
@@ -80,9 +90,27 @@ def _factors(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.hstack([X, np.ones_like(squares)]), np.hstack([-2 * X, squares])
 
 
-def _centres(X: np.ndarray, number: int, seed: int) -> np.ndarray:
+def _cells_to_compare(X: np.ndarray, k: int, list_of: np.ndarray, centres: np.ndarray, rng: np.random.Generator) -> int:
+    """How many cells of the lists next to it a cell needs for ``RECALL`` of its ``k`` nearest, by all distances of some
+    cells; within ``COMPARED_CELLS``."""
+    some = rng.choice(len(X), min(len(X), JUDGED_CELLS), replace=False)
+    rows, columns = _factors(X)
+    nearest = smallest(rows[some] @ columns.T, k)
+    sizes = np.bincount(list_of, minlength=len(centres))
+    needed = np.empty(nearest.shape, dtype=np.int64)
+    for i, one in enumerate(list_of[some].tolist()):
+        near = _ranked_lists(centres, one)
+        held = np.empty_like(sizes)
+        held[near] = np.cumsum(sizes[near])
+        needed[i] = held[list_of[nearest[i]]]
+    compared = int(np.clip(np.quantile(needed, RECALL), *COMPARED_CELLS))
+    log.info("neighbours by components: each of %d cells is compared with %d others, which have %.0f %% of the nearest",
+             len(X), min(compared, len(X)), 100 * (needed <= compared).mean())  # fmt: skip
+    return compared
+
+
+def _centres(X: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:
     """A few rounds of k-means on some of the cells: lists need not be good clusters, only near cells together."""
-    rng = np.random.default_rng(seed)
     some = X[np.sort(rng.choice(len(X), min(len(X), number * LIST_SAMPLE), replace=False))]
     centres = some[np.sort(rng.choice(len(some), number, replace=False))]
     for _ in range(LIST_ROUNDS):
@@ -100,11 +128,11 @@ def _nearest_centre(X: np.ndarray, centres: np.ndarray) -> np.ndarray:
     return np.concatenate([(rows[i : i + ROWS] @ columns.T).argmin(1) for i in range(0, len(rows), ROWS)])
 
 
-def _ranked_lists(centres: np.ndarray) -> Iterator[np.ndarray]:
-    """For each list all lists, the nearest first."""
-    rows, columns = _factors(centres)
-    for row in rows:
-        yield np.argsort(columns @ row, kind="stable")
+def _ranked_lists(centres: np.ndarray, one: int) -> np.ndarray:
+    """All lists, those nearest to ``one`` first, and that before all: of centres that are the same too."""
+    distances = ((centres - centres[one]) ** 2).sum(1)
+    distances[one] = -1
+    return np.argsort(distances, kind="stable")
 
 
 def smallest(values: np.ndarray, k: int) -> np.ndarray:
@@ -115,7 +143,8 @@ def smallest(values: np.ndarray, k: int) -> np.ndarray:
         return np.argsort(values, axis=1, kind="stable")[:, :k]
     # of disjoint parts the least: k of them are no larger than the k-th, so nothing above it is looked for
     least = values[:, : PARTS * width].reshape(m, PARTS, width).min(1)
-    wanted = values <= np.partition(least, k - 1, axis=1)[:, k - 1 : k]
+    limit = np.partition(least, k - 1, axis=1)[:, k - 1]
+    wanted = values <= limit[:, None]
     number = np.array([np.count_nonzero(row) for row in wanted])  # numpy counts and looks far faster in one dimension
     crowded = np.flatnonzero(number > PARTS * k)  # cells that are alike, by the thousand
     wanted[crowded] = False
@@ -128,12 +157,15 @@ def smallest(values: np.ndarray, k: int) -> np.ndarray:
     few[row, place], of[row, place] = values[row, column], column
     found = np.take_along_axis(of, np.argsort(few, axis=1, kind="stable")[:, :k], axis=1)
     for i in crowded:
-        found[i] = _smallest_of_row(values[i], k)
+        found[i] = _smallest_of_row(values[i], k, limit[i])
     return found
 
 
-def _smallest_of_row(values: np.ndarray, k: int) -> np.ndarray:
-    last = np.partition(values, k - 1)[k - 1]
+def _smallest_of_row(values: np.ndarray, k: int, limit: float) -> np.ndarray:
+    """``limit``: no less than the k-th smallest, and that itself where fewer are below: of cells that are all the same,
+    the first are taken without looking for it."""
+    below = np.flatnonzero(values < limit)
+    last = np.partition(values, k - 1)[k - 1] if len(below) >= k else limit
     below = np.flatnonzero(values < last)
     found = np.concatenate([below, np.flatnonzero(values == last)[: k - len(below)]])
     return found[np.argsort(values[found], kind="stable")]

@@ -8,14 +8,14 @@ from helpers import invoke
 from semanticst.bench import neighbours
 from semanticst.graph import neighbours as search
 
-SECTIONS = (("simulated", "2,500"), ("s1, expression", "1,500"), ("s1, domain", "1,500"))
+SECTIONS = (("simulated", "2,500"), ("without kinds", "2,500"), ("s1, expression", "1,500"), ("s1, domain", "1,500"))
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     monkeypatch.setattr(neighbours, "JUDGED", 100)
     monkeypatch.setattr(search, "LIST_CELLS", 20)
-    monkeypatch.setattr(search, "COMPARED_CELLS", 800)
+    monkeypatch.setattr(search, "COMPARED_CELLS", (800, 2000))
     # pynndescent compiles for half a minute
     monkeypatch.setattr(neighbours, "descent", lambda X, seed: search.nearest_in_components(X, 10, exact_up_to=len(X)))
 
@@ -47,6 +47,10 @@ def test_a_row_per_search_and_section(tmp_path):
 def test_a_file_that_is_something_else(tmp_path):
     path = tmp_path / "s1.qc.h5ad"
     ad.AnnData(np.ones((300, 2))).write_h5ad(path)
-    result = invoke(neighbours.bench_neighbours, path, "--cells", 2000, "--seeds", 1)
-    assert result.exit_code == 3
-    assert "s1.qc.h5ad: is no {sample}.graphs.h5ad" in result.stderr
+    (tmp_path / "table.csv").write_text("a,b\n")
+    wrong = {path: "s1.qc.h5ad: is no {sample}.graphs.h5ad", tmp_path / "table.csv": "table.csv: cannot be read"}
+    for given, said in wrong.items():
+        result = invoke(neighbours.bench_neighbours, given, "--cells", 2000, "--seeds", 1)
+        assert result.exit_code == 3
+        assert said in result.stderr
+        assert not result.stdout

@@ -84,8 +84,8 @@ def test_component_neighbours_are_the_nearest_and_symmetric(context):
 
 @pytest.fixture
 def lists(monkeypatch):
-    """Lists hold 20 cells, and neighbours are looked for among 600."""
-    for name, value in {"COMPARED_CELLS": 600, "LIST_CELLS": 20}.items():
+    """Lists hold 20 cells, and neighbours are looked for among 600 to 1,500."""
+    for name, value in {"COMPARED_CELLS": (600, 1500), "LIST_CELLS": 20}.items():
         monkeypatch.setattr(nb, name, value)
 
 
@@ -98,16 +98,39 @@ def test_neighbours_in_near_lists_are_nearly_all_of_the_nearest(lists):
     np.testing.assert_array_equal(found, nb.nearest_in_components(X, 10, exact_up_to=100))
     assert (found != np.arange(len(X))[:, None]).all()
     exact = nb.nearest_in_components(X, 10)
-    assert np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact, found)]) > 0.9
+    assert np.mean([len(set(a) & set(b)) / 10 for a, b in zip(exact, found)]) > 0.95
 
 
 def test_cells_are_compared_with_a_number_of_others_that_does_not_grow(lists, monkeypatch):
     compared, smallest = [], nb.smallest
     monkeypatch.setattr(nb, "smallest", lambda values, k: compared.append(values.shape) or smallest(values, k))
-    X = np.random.default_rng(3).normal(size=(4000, 6)).astype(np.float32)
-    nb.nearest_in_components(X, 5, exact_up_to=100)
-    assert sum(cells for cells, _ in compared) == len(X)
-    assert max(others for _, others in compared) < 700
+    rng = np.random.default_rng(3)
+    apart = (20 * np.eye(12)[rng.choice(12, 4000)] + rng.normal(size=(4000, 12))).astype(np.float32)
+    for X, most in ((apart, 700), (rng.normal(size=(4000, 12)).astype(np.float32), 1600)):
+        compared.clear()
+        nb.nearest_in_components(X, 5, exact_up_to=100)
+        (judged, everyone), *of_lists = compared
+        assert (judged, everyone) == (nb.JUDGED_CELLS, len(X))
+        assert sum(cells for cells, _ in of_lists) == len(X)
+        assert most - 100 <= max(others for _, others in of_lists) < most
+
+
+@pytest.mark.parametrize("alike", [0, 1e-3], ids=["the same", "nearly the same"])
+def test_cells_beside_thousands_that_are_alike_find_their_own(monkeypatch, alike):
+    """The list, or the many lists, of those that are alike are nearer to the others than these to each other."""
+    monkeypatch.setattr(nb, "COMPARED_CELLS", (600, 10**6))
+    rng = np.random.default_rng(6)
+    X = np.vstack([alike * rng.normal(size=(2000, 6)), rng.normal(size=(1000, 6))]).astype(np.float32)
+    found, exact = (nb.nearest_in_components(X, 10, exact_up_to=n) for n in (100, len(X)))
+    others = [len(set(a) & set(b)) / 10 for a, b in zip(exact[2000:], found[2000:])]
+    assert np.mean(others) > 0.9
+
+
+def test_values_that_are_not_finite_are_said():
+    X = np.zeros((30, 3), dtype=np.float32)
+    X[4, 1] = np.nan
+    with pytest.raises(ValueError, match="not finite"):
+        nb.nearest_in_components(X, 5)
 
 
 @pytest.mark.parametrize("kinds", [1, 3])
