@@ -70,7 +70,7 @@ def spaces_of(files: Sequence[Path]) -> Iterator[tuple[str, np.ndarray]]:
         except OSError as error:
             raise BadInput(Problem(path, f"cannot be read as an AnnData file ({error})")) from error
         if Obsm.PROFILE not in adata.obsm or adata.n_obs < JUDGED:
-            raise BadInput(Problem(path, f"is no {{sample}}.graphs.h5ad of at least {JUDGED:,} cells"))
+            raise BadInput(Problem(path, "is no {sample}.graphs.h5ad" + f" of at least {JUDGED:,} cells"))
         X, profile = (np.asarray(adata.obsm[key], dtype=np.float32) for key in (Obsm.HARMONY, Obsm.PROFILE))
         for context, searched in searched_spaces(X, profile, adata.uns[UNS]).items():
             yield f"{path.name.split('.')[0]}, {context}", np.ascontiguousarray(searched)
