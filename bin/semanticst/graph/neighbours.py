@@ -95,7 +95,8 @@ def _cells_to_compare(X: np.ndarray, k: int, list_of: np.ndarray, centres: np.nd
     cells; within ``COMPARED_CELLS``."""
     some = rng.choice(len(X), min(len(X), JUDGED_CELLS), replace=False)
     rows, columns = _factors(X)
-    nearest = smallest(rows[some] @ columns.T, k)
+    parts = np.array_split(some, len(X) // EXACT_CELLS + 1)  # as many distances at once as of `EXACT_CELLS`
+    nearest = np.concatenate([smallest(rows[part] @ columns.T, k) for part in parts])
     sizes = np.bincount(list_of, minlength=len(centres))
     needed = np.empty(nearest.shape, dtype=np.int64)
     for i, one in enumerate(list_of[some].tolist()):
