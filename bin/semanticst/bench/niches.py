@@ -27,9 +27,9 @@ from semanticst.bench._options import (
     seeds_option,
     values_option,
 )
-from semanticst.bench._table import table
 from semanticst.bench.material.scaled_values import Form, sheet_in_form
 from semanticst.bench.measuring.checkpoint import known_scores
+from semanticst.bench.measuring.score_table import table
 from semanticst.bench.measuring.scores import agreement, annotated, coherence, lisi
 from semanticst.cli import EXISTING_FILE, step
 from semanticst.constants import Obs, Obsm

@@ -10,7 +10,7 @@ import pytest
 from helpers import invoke
 from semanticst.bench._ablations import VARIANTS
 from semanticst.bench._methods import METHODS
-from semanticst.bench._table import table
+from semanticst.bench.measuring.score_table import table
 from semanticst.bench.measuring.scores import agreement, annotated, chaos, coherence, lisi, pas
 from semanticst.bench.niches import bench_niches, expanded
 from semanticst.simulate.cohort import simulate_cohort

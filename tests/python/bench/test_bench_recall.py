@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from helpers import invoke
-from semanticst.bench import neighbours
+from semanticst.bench import recall
 from semanticst.graph import neighbours as search
 
 SECTIONS = (("simulated", "2,500"), ("without kinds", "2,500"), ("s1, expression", "1,500"), ("s1, domain", "1,500"))
@@ -13,11 +13,11 @@ SECTIONS = (("simulated", "2,500"), ("without kinds", "2,500"), ("s1, expression
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    monkeypatch.setattr(neighbours, "JUDGED", 100)
+    monkeypatch.setattr(recall, "JUDGED", 100)
     monkeypatch.setattr(search, "LIST_CELLS", 20)
     monkeypatch.setattr(search, "COMPARED_CELLS", (800, 2000))
     # pynndescent compiles for half a minute
-    monkeypatch.setattr(neighbours, "descent", lambda X, seed: search.nearest_in_components(X, 10, exact_up_to=len(X)))
+    monkeypatch.setattr(recall, "descent", lambda X, seed: search.nearest_in_components(X, 10, exact_up_to=len(X)))
 
 
 def table(stdout: str) -> list[list[str]]:
@@ -30,7 +30,7 @@ def test_a_row_per_search_and_section(tmp_path):
     profile = np.random.default_rng(1).normal(size=(1500, 10)).astype(np.float32)
     kind = {"semanticst": {"feature_type": "onehot"}}
     ad.AnnData(obsm={"X_pca_harmony": types, "X_profile": profile}, uns=kind).write_h5ad(path)
-    result = invoke(neighbours.bench_neighbours, path, "--cells", 2500, "--seeds", 2)
+    result = invoke(recall.bench_recall, path, "--cells", 2500, "--seeds", 2)
     assert result.exit_code == 0, result.stderr
     head, *lines = table(result.stdout)
     assert [line[:3] for line in lines] == [
@@ -38,9 +38,9 @@ def test_a_row_per_search_and_section(tmp_path):
         for section, cells in SECTIONS
         for name in ("all distances", "near lists", "nearest-neighbour descent")
     ]
-    recall = {(line[0], line[2]): float(line[4].split(" ± ")[0]) for line in lines}
-    assert recall["simulated", "all distances"] == recall["s1, expression", "nearest-neighbour descent"] == 1
-    assert 0.8 < recall["simulated", "near lists"] <= 1
+    found = {(line[0], line[2]): float(line[4].split(" ± ")[0]) for line in lines}
+    assert found["simulated", "all distances"] == found["s1, expression", "nearest-neighbour descent"] == 1
+    assert 0.8 < found["simulated", "near lists"] <= 1
     assert ["±" in line[3] for line in lines[:2]] == [False, True]
 
 
@@ -50,7 +50,7 @@ def test_a_file_that_is_something_else(tmp_path):
     (tmp_path / "table.csv").write_text("a,b\n")
     wrong = {path: "s1.qc.h5ad: is no {sample}.graphs.h5ad", tmp_path / "table.csv": "table.csv: cannot be read"}
     for given, said in wrong.items():
-        result = invoke(neighbours.bench_neighbours, given, "--cells", 2000, "--seeds", 1)
+        result = invoke(recall.bench_recall, given, "--cells", 2000, "--seeds", 1)
         assert result.exit_code == 3
         assert said in result.stderr
         assert not result.stdout

@@ -1,6 +1,6 @@
 """Neighbours in component space: time and recall of the search in lists, beside all distances and beside a library.
 
-``./semanticst bench neighbours`` makes sections of cells of twenty types in components whose variance falls, as that of
+``./semanticst bench recall`` makes sections of cells of twenty types in components whose variance falls, as that of
 principal components does; further sections are those of files given, in the two spaces that the pipeline searches.
 Each search finds 10 neighbours of every cell at one thread. Recall, over 2,000 cells: how many of them are no further
 away than the tenth of the true ones, which all distances give.
@@ -35,7 +35,7 @@ Search = Callable[[np.ndarray, int], np.ndarray]
 @click.option("--cells", "sizes", type=click.IntRange(JUDGED), multiple=True, default=(20_000, 40_000, 80_000),
               show_default=True, help="Cells of a simulated section; may be repeated.")  # fmt: skip
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True, help="Seeds of each search.")
-def bench_neighbours(files, sizes, seeds):
+def bench_recall(files, sizes, seeds):
     """Time the search for neighbours, and print which of the true ones it finds."""
     given = list(spaces_of(files))
     # its functions are compiled in the process that first calls them: a task would wait for that as well
@@ -116,4 +116,4 @@ def _spread(values: Sequence[float], digits: int) -> str:
 
 
 if __name__ == "__main__":
-    bench_neighbours()
+    bench_recall()
