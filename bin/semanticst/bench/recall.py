@@ -11,16 +11,17 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-import anndata as ad
 import click
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from semanticst.bench.measuring.score_table import mean_and_sd
 from semanticst.cli import EXISTING_FILE, step
 from semanticst.constants import UNS, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.graph.build import searched_spaces
 from semanticst.graph.neighbours import EXACT_CELLS, nearest_in_components
+from semanticst.io.internal import read_anndata
 
 NEIGHBOURS = 10
 TYPES, COMPONENTS = 20, 50
@@ -65,10 +66,7 @@ def simulated(sizes: Sequence[int]) -> Iterator[tuple[str, np.ndarray]]:
 def spaces_of(files: Sequence[Path]) -> Iterator[tuple[str, np.ndarray]]:
     """The same of the two spaces of each file; raises BadInput for one that has none."""
     for path in files:
-        try:
-            adata = ad.read_h5ad(path)
-        except OSError as error:
-            raise BadInput(Problem(path, f"cannot be read as an AnnData file ({error})")) from error
+        adata = read_anndata(path)
         if Obsm.PROFILE not in adata.obsm or adata.n_obs < JUDGED:
             raise BadInput(Problem(path, "is no {sample}.graphs.h5ad" + f" of at least {JUDGED:,} cells"))
         X, profile = (np.asarray(adata.obsm[key], dtype=np.float32) for key in (Obsm.HARMONY, Obsm.PROFILE))
@@ -90,12 +88,13 @@ def rows(section: str, X: np.ndarray, seeds: int) -> Iterator[str]:
         for seed in range(repeats):
             with threadpool_limits(limits=1):
                 started = time.process_time()
-                found = search(X, seed)[judged]
+                nearest = search(X, seed)[judged]
                 seconds.append(time.process_time() - started)
-            distances = np.linalg.norm(X[found] - X[judged, None], axis=2)
+            distances = np.linalg.norm(X[nearest] - X[judged, None], axis=2)
             furthest = furthest if len(furthest) else distances.max(1) * (1 + ROUNDING) + ROUNDING
             recalls.append((distances <= furthest[:, None]).mean())
-        yield f"| {section} | {len(X):,} | {name} | {_spread(seconds, 1)} | {_spread(recalls, 3)} |"
+        took, recall = mean_and_sd(np.array(seconds), 1), mean_and_sd(np.array(recalls), 3)
+        yield f"| {section} | {len(X):,} | {name} | {took} | {recall} |"
 
 
 def in_components(X: np.ndarray, seed: int, exact_up_to: int) -> np.ndarray:
@@ -108,11 +107,6 @@ def descent(X: np.ndarray, seed: int) -> np.ndarray:
     from pynndescent import NNDescent
 
     return NNDescent(X, n_neighbors=NEIGHBOURS + 1, random_state=seed, n_jobs=1).neighbor_graph[0][:, 1:]
-
-
-def _spread(values: Sequence[float], digits: int) -> str:
-    mean = f"{np.mean(values):.{digits}f}"
-    return mean if len(values) == 1 else f"{mean} ± {np.std(values, ddof=1):.{digits}f}"
 
 
 if __name__ == "__main__":

@@ -10,13 +10,13 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 from sklearn.neighbors import NearestNeighbors
 
 from semanticst.constants import Obs, Obsm
 from semanticst.errors import BadInput, Problem
+from semanticst.io.internal import read_anndata
 
 log = logging.getLogger(__name__)
 
@@ -57,10 +57,7 @@ def draw_cells(path: Path, seed: int = 0, most: int = MOST_CELLS) -> Drawn:
     ``cells`` has sample, patient, batch, cell_id, niche and, where the input has them, cell_type. Without a batch
     correction there is the stage ``before`` only. Raises BadInput when the file lacks what is needed.
     """
-    try:
-        backed = ad.read_h5ad(path, backed="r")
-    except Exception as error:
-        raise BadInput(Problem(path, f"cannot be read as an AnnData file ({error})")) from error
+    backed = read_anndata(path, backed="r")
     try:
         needed = [*LABELS, Obs.NICHE]
         absent = [c for c in needed if c not in backed.obs] + [k for k in STAGES.values() if k not in backed.obsm]

@@ -13,6 +13,7 @@ import scipy.sparse as sp
 
 from semanticst.constants import CONTEXTS, NUMBER_SUPPORTED, UNS, FeatureType, Modality, Obs, Obsm, TrainMode
 from semanticst.errors import BadInput, Problem
+from semanticst.io.internal import read_anndata
 
 _BLOCK = 50_000
 
@@ -137,10 +138,7 @@ def read_cohort(path: Path) -> Cohort:
     Raises BadInput when the file is no AnnData file, or lacks niches, samples, patients, positions or the kind of its
     features.
     """
-    try:
-        backed = ad.read_h5ad(path, backed="r")
-    except Exception as error:
-        raise BadInput(Problem(path, f"cannot be read as an AnnData file ({error})")) from error
+    backed = read_anndata(path, backed="r")
     try:
         problems = _problems(path, backed)
         if problems:

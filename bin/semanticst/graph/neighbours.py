@@ -68,13 +68,15 @@ def _among_near_lists(X: np.ndarray, k: int, seed: int) -> np.ndarray:
     centres = _centres(X, len(X) // LIST_CELLS, rng)
     list_of = _nearest_centre(X, centres)
     order = np.argsort(list_of, kind="stable")
-    first = np.searchsorted(list_of[order], np.arange(len(centres) + 1))
-    compared = _cells_to_compare(X, k, list_of, centres, rng)
-    rows, columns = _factors(X[order])
+    sizes = np.bincount(list_of, minlength=len(centres))
+    first = np.concatenate([[0], np.cumsum(sizes)])
+    rows, columns = _factors(X)
+    compared = _cells_to_compare(rows, columns, k, list_of, sizes, centres, rng)
+    rows, columns = rows[order], columns[order]
     indices = np.empty((len(X), k), dtype=np.int64)
-    for one in np.flatnonzero(np.diff(first)).tolist():
+    for one in np.flatnonzero(sizes).tolist():
         near = _ranked_lists(centres, one)
-        held = np.cumsum(np.diff(first)[near])
+        held = np.cumsum(sizes[near])
         near = np.sort(near[: np.searchsorted(held, compared) + 1])
         others = np.concatenate([np.arange(first[i], first[i + 1]) for i in near])
         of_others = columns[others]
@@ -90,14 +92,21 @@ def _factors(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.hstack([X, np.ones_like(squares)]), np.hstack([-2 * X, squares])
 
 
-def _cells_to_compare(X: np.ndarray, k: int, list_of: np.ndarray, centres: np.ndarray, rng: np.random.Generator) -> int:
+def _cells_to_compare(
+    rows: np.ndarray,
+    columns: np.ndarray,
+    k: int,
+    list_of: np.ndarray,
+    sizes: np.ndarray,
+    centres: np.ndarray,
+    rng: np.random.Generator,
+) -> int:
     """How many cells of the lists next to it a cell needs for ``RECALL`` of its ``k`` nearest, by all distances of some
     cells; within ``COMPARED_CELLS``."""
-    some = rng.choice(len(X), min(len(X), JUDGED_CELLS), replace=False)
-    rows, columns = _factors(X)
-    parts = np.array_split(some, len(X) // EXACT_CELLS + 1)  # as many distances at once as of `EXACT_CELLS`
+    n = len(rows)
+    some = rng.choice(n, min(n, JUDGED_CELLS), replace=False)
+    parts = np.array_split(some, n // EXACT_CELLS + 1)  # as many distances at once as of `EXACT_CELLS`
     nearest = np.concatenate([smallest(rows[part] @ columns.T, k) for part in parts])
-    sizes = np.bincount(list_of, minlength=len(centres))
     needed = np.empty(nearest.shape, dtype=np.int64)
     for i, one in enumerate(list_of[some].tolist()):
         near = _ranked_lists(centres, one)
@@ -106,7 +115,7 @@ def _cells_to_compare(X: np.ndarray, k: int, list_of: np.ndarray, centres: np.nd
         needed[i] = held[list_of[nearest[i]]]
     compared = int(np.clip(np.quantile(needed, RECALL), *COMPARED_CELLS))
     log.info("neighbours by components: each of %d cells is compared with %d others, which have %.0f %% of the nearest",
-             len(X), min(compared, len(X)), 100 * (needed <= compared).mean())  # fmt: skip
+             n, min(compared, n), 100 * (needed <= compared).mean())  # fmt: skip
     return compared
 
 

@@ -19,7 +19,7 @@ uns            ``semanticst``: sample, patient, batch, platform, format, matrix 
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -32,6 +32,19 @@ if TYPE_CHECKING:
 
 RECORDED = ("sample", "patient", "batch", "platform", "feature_type", "spatial_unit", "n_cells_input", "source")
 """What ``uns['semanticst']`` holds after ingest, beside ``overrides``."""
+
+
+def read_anndata(path: Path, backed: Literal["r"] | None = None) -> "ad.AnnData":
+    """Read a file that another step wrote; ``backed`` as in anndata. Raises BadInput when it cannot be read."""
+    import anndata as ad
+
+    try:
+        return ad.read_h5ad(path, backed=backed)
+    except MemoryError:
+        raise
+    except Exception as error:
+        # a damaged file can make h5py and anndata raise nearly anything
+        raise BadInput(Problem(path, f"cannot be read as an AnnData file ({error})")) from error
 
 
 def read_sample(path: Path) -> "ad.AnnData":

@@ -33,7 +33,7 @@ def table(scores: pd.DataFrame) -> str:
     lines = ["| | seeds | " + " | ".join(head) + " |", "|---" + "|--:" * (1 + len(head)) + "|"]
     notes = []
     for name, rows in scores.groupby("row", sort=False):
-        cells = [_cell(rows[c].dropna().to_numpy(dtype=float), DIGITS.get(c, 3)) for c in columns]
+        cells = [mean_and_sd(rows[c].dropna().to_numpy(dtype=float), DIGITS.get(c, 3)) for c in columns]
         failed = rows["failed"].dropna().tolist() if "failed" in rows else []
         if failed and not any(cells):
             cells = [f"failed: {failed[0]}".replace("|", "/"), *[""] * (len(head) - 1)]
@@ -45,7 +45,8 @@ def table(scores: pd.DataFrame) -> str:
     return "\n".join(lines + ([""] + [f"- {note}" for note in notes] if notes else []))
 
 
-def _cell(values: np.ndarray, digits: int) -> str:
+def mean_and_sd(values: np.ndarray, digits: int) -> str:
+    """``0.85 ± 0.01``; the value where there is one, nothing where there is none."""
     if not len(values):
         return ""
     spread = f" ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else ""
