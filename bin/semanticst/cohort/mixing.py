@@ -20,8 +20,8 @@ from semanticst.io.internal import read_anndata
 
 log = logging.getLogger(__name__)
 
-MOST_CELLS, MOST_JUDGED = 3_000, 2_000
-"""Cells of the map; cells whose neighbourhoods are judged."""
+MOST_CELLS = 2_000
+"""Cells of the map, whose neighbourhoods are judged. More draw the tissue no more truly (docs/benchmarks.md)."""
 NEIGHBOURS = 15
 """Of a cell, for edges across samples."""
 PERPLEXITY = 30
@@ -107,8 +107,7 @@ def mixing(drawn: Drawn, seed: int = 0) -> pd.DataFrame:
     import harmonypy
 
     rng = np.random.default_rng(seed)
-    rows = np.sort(rng.choice(len(drawn.cells), min(len(drawn.cells), MOST_JUDGED), replace=False))
-    cells = drawn.cells.iloc[rows].reset_index(drop=True)
+    cells = drawn.cells
     labels = [name for name in (*LABELS, Obs.CELL_TYPE) if name in cells and len(cells[name].unique()) > 1]
     columns = ["stage", "label", "n_values", "lisi", "lisi_expected", "reached", "other", "other_expected"]
     if len(cells) < 3 * PERPLEXITY + 2 or not labels:
@@ -122,7 +121,7 @@ def mixing(drawn: Drawn, seed: int = 0) -> pd.DataFrame:
     judged = sorted(set(same_as.values()))
     found = []
     for stage, points in drawn.stages.items():
-        points = apart(points[rows], seed)
+        points = apart(points, seed)
         values = harmonypy.compute_lisi(points, both, judged, perplexity=PERPLEXITY).mean(axis=0)
         lisi = {name: values[judged.index(same)] for name, same in same_as.items()}
         near = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(points).kneighbors(return_distance=False)

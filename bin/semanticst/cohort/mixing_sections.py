@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from semanticst.cohort.mixing import MOST_JUDGED, NEIGHBOURS
+from semanticst.cohort.mixing import MOST_CELLS, NEIGHBOURS
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import INTEGRATION, Column, Html, Section
 from semanticst.plotting.palette import niche_colour, niche_marker, niche_name
@@ -151,7 +151,7 @@ def mixing_section(outdir: Path, table: pd.DataFrame) -> None:
     }
     text = Html(f"{multiqc.markup(mixing_sentence(table))} {multiqc.emphasised(_HOW_TO_READ)}")
     help = (
-        f"On {MOST_JUDGED:,} cells at most, in the components that network and niches are made of. The "
+        f"On {MOST_CELLS:,} cells at most, in the components that network and niches are made of. The "
         "expectation keeps how many cells of each batch a niche has. Niches come from these components: what a batch "
         "has alone may have become a niche of its own, and then counts as composition. Edges across look mixed where "
         "the cells of one batch lie densely and are the nearest of all others; LISI does not, so it decides."
