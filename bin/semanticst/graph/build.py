@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import anndata as ad
+import anndata as ad  # noqa: F401 - here, so that processes of samples side by side find it imported
 import numpy as np
 
 from semanticst.constants import GRAPH_SETTINGS, OF_MODEL, SHARES, UNS, Context, Obsm, graph_key
 from semanticst.errors import BadInput, Problem
 from semanticst.graph.contexts import domain_context, expression_context, neighbourhood_profile, spatial_context
+from semanticst.io.internal import read_anndata
 from semanticst.threads import in_parallel
 from semanticst.writing import write_h5ad, write_json
 
@@ -55,7 +56,7 @@ def build_graphs(
     Raises
     ------
     BadInput
-        For a sample of fewer than 2 cells.
+        For a file that cannot be read, and for a sample of fewer than 2 cells.
 
     Examples
     --------
@@ -78,10 +79,7 @@ def build_graphs(
 
 def _build_sample(path: Path, outdir: Path, given: dict[str, int], seed: int) -> dict:
     """Write the graphs of one sample; its numbers of cells and edges."""
-    try:
-        adata = ad.read_h5ad(path)
-    except OSError as error:
-        raise BadInput(Problem(path, f"cannot be read as an AnnData file ({error})")) from error
+    adata = read_anndata(path)
     sample = str(adata.uns[UNS]["sample"])
     if adata.n_obs < 2:
         raise BadInput(Problem(path, f"sample '{sample}' has {adata.n_obs} cell(s), a graph needs at least 2"))
@@ -92,8 +90,8 @@ def _build_sample(path: Path, outdir: Path, given: dict[str, int], seed: int) ->
     searched = searched_spaces(X, profile, adata.uns[UNS])
     graphs = {
         Context.SPATIAL: spatial,
-        Context.EXPRESSION: expression_context(searched[Context.EXPRESSION], used["graph_k_expression"], seed),
-        Context.DOMAIN: domain_context(searched[Context.DOMAIN], used["graph_k_domain"], seed),
+        Context.EXPRESSION: expression_context(searched[Context.EXPRESSION], used["graph_k_expression"], seed, sample),
+        Context.DOMAIN: domain_context(searched[Context.DOMAIN], used["graph_k_domain"], seed, sample),
     }
     adata.obsm[Obsm.PROFILE] = profile
     for context, graph in graphs.items():

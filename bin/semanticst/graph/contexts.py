@@ -91,11 +91,13 @@ def neighbourhood_profile(
     return np.hstack(layers)
 
 
-def expression_context(X: np.ndarray, k: int, seed: int) -> sp.csr_matrix:
-    """Cells of the same kind: ``k`` nearest in the cohort's components ``X`` (n, p), within the sample."""
-    return symmetric_adjacency(nearest_in_components(X, k, seed))
+def expression_context(X: np.ndarray, k: int, seed: int, sample: str = "cells") -> sp.csr_matrix:
+    """Cells of the same kind: ``k`` nearest in the cohort's components ``X`` (n, p), within ``sample``, which is named
+    in the log."""
+    return symmetric_adjacency(nearest_in_components(X, k, seed, of=f"{sample}, by expression"))
 
 
-def domain_context(profile: np.ndarray, k: int, seed: int) -> sp.csr_matrix:
-    """Cells whose neighbourhoods look alike: ``k`` nearest in the neighbourhood profile (n, q), within the sample."""
-    return symmetric_adjacency(nearest_in_components(profile, k, seed))
+def domain_context(profile: np.ndarray, k: int, seed: int, sample: str = "cells") -> sp.csr_matrix:
+    """Cells whose neighbourhoods look alike: ``k`` nearest in the neighbourhood profile (n, q), within ``sample``,
+    which is named in the log."""
+    return symmetric_adjacency(nearest_in_components(profile, k, seed, of=f"{sample}, by neighbourhood"))

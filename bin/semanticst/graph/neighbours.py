@@ -35,19 +35,21 @@ def nearest_in_space(xy: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     return indices[kept].reshape(len(xy), k), distances[kept].reshape(len(xy), k)
 
 
-def nearest_in_components(X: np.ndarray, k: int, seed: int = 0, exact_up_to: int = EXACT_CELLS) -> np.ndarray:
+def nearest_in_components(
+    X: np.ndarray, k: int, seed: int = 0, exact_up_to: int = EXACT_CELLS, of: str = "components"
+) -> np.ndarray:
     """Indices (n, k) of the ``k`` nearest other cells by Euclidean distance of ``X`` (n, d) float32.
 
     Exact for at most ``exact_up_to`` cells. Above, cells are put into lists around centres (an inverted file: Jégou et
     al. 2011, section IV) and looked for in the nearest lists only, so that time grows with cells and not with their
-    square, unless most of them are the same; ``seed`` is that of the centres. Raises ValueError for values that are not
-    finite.
+    square, unless most of them are the same; ``seed`` is that of the centres, and ``of`` is named in the log. Raises
+    ValueError for values that are not finite.
     """
     k = min(k, len(X) - 1)
     if not np.isfinite(X).all():
         raise ValueError("components hold values that are not finite")
     X = np.ascontiguousarray(X - X.mean(0), dtype=np.float32)  # distances lose digits far from the origin
-    indices = _among_all(X, k + 1) if len(X) <= exact_up_to else _among_near_lists(X, k + 1, seed)
+    indices = _among_all(X, k + 1) if len(X) <= exact_up_to else _among_near_lists(X, k + 1, seed, of)
     kept = _others(indices)
     return indices[kept].reshape(len(X), k)
 
@@ -62,7 +64,7 @@ def _among_all(X: np.ndarray, k: int) -> np.ndarray:
     return indices
 
 
-def _among_near_lists(X: np.ndarray, k: int, seed: int) -> np.ndarray:
+def _among_near_lists(X: np.ndarray, k: int, seed: int, of: str) -> np.ndarray:
     """Cells of a list are compared with its own and the nearest lists' cells, as many as `_cells_to_compare` says."""
     rng = np.random.default_rng(seed)
     centres = _centres(X, len(X) // LIST_CELLS, rng)
@@ -71,7 +73,9 @@ def _among_near_lists(X: np.ndarray, k: int, seed: int) -> np.ndarray:
     sizes = np.bincount(list_of, minlength=len(centres))
     first = np.concatenate([[0], np.cumsum(sizes)])
     rows, columns = _factors(X)
-    compared = _cells_to_compare(rows, columns, k, list_of, sizes, centres, rng)
+    compared, share = _cells_to_compare(rows, columns, k, list_of, sizes, centres, rng)
+    log.info("%s: each of %d cells is compared with %d others, which have %.0f %% of the nearest", of, len(X),
+             min(compared, len(X)), 100 * share)  # fmt: skip
     rows, columns = rows[order], columns[order]
     indices = np.empty((len(X), k), dtype=np.int64)
     for one in np.flatnonzero(sizes).tolist():
@@ -100,9 +104,9 @@ def _cells_to_compare(
     sizes: np.ndarray,
     centres: np.ndarray,
     rng: np.random.Generator,
-) -> int:
+) -> tuple[int, float]:
     """How many cells of the lists next to it a cell needs for ``RECALL`` of its ``k`` nearest, by all distances of some
-    cells; within ``COMPARED_CELLS``."""
+    cells; within ``COMPARED_CELLS``. Beside it the share of the nearest that are among so many."""
     n = len(rows)
     some = rng.choice(n, min(n, JUDGED_CELLS), replace=False)
     parts = np.array_split(some, n // EXACT_CELLS + 1)  # as many distances at once as of `EXACT_CELLS`
@@ -114,9 +118,7 @@ def _cells_to_compare(
         held[near] = np.cumsum(sizes[near])
         needed[i] = held[list_of[nearest[i]]]
     compared = int(np.clip(np.quantile(needed, RECALL), *COMPARED_CELLS))
-    log.info("neighbours by components: each of %d cells is compared with %d others, which have %.0f %% of the nearest",
-             n, min(compared, n), 100 * (needed <= compared).mean())  # fmt: skip
-    return compared
+    return compared, float((needed <= compared).mean())
 
 
 def _centres(X: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:

@@ -1,8 +1,11 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.neighbors import NearestNeighbors
 
+from semanticst.graph import contexts
 from semanticst.graph import neighbours as nb
 from semanticst.graph.contexts import (
     cells_averaged,
@@ -87,6 +90,20 @@ def lists(monkeypatch):
     """Lists hold 20 cells, and neighbours are looked for among 600 to 1,500."""
     for name, value in {"COMPARED_CELLS": (600, 1500), "LIST_CELLS": 20}.items():
         monkeypatch.setattr(nb, name, value)
+
+
+def test_the_log_says_whose_cells_are_looked_for_in_lists(lists, monkeypatch, caplog):
+    monkeypatch.setattr(contexts, "nearest_in_components", partial(nb.nearest_in_components, exact_up_to=100))
+    X = np.random.default_rng(6).normal(size=(3000, 4)).astype(np.float32)
+    with caplog.at_level("INFO"):
+        expression_context(X, 5, 0, "P1_S1")
+        domain_context(X, 5, 0, "P1_S1")
+    said = [record.getMessage() for record in caplog.records]
+    assert [text.split(": each of 3000 cells is compared with ")[0] for text in said] == [
+        "P1_S1, by expression",
+        "P1_S1, by neighbourhood",
+    ]
+    assert all(text.endswith(" % of the nearest") for text in said)
 
 
 def test_neighbours_in_near_lists_are_nearly_all_of_the_nearest(lists):
