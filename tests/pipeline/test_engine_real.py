@@ -94,6 +94,13 @@ def test_planted_niche_is_found_and_the_report_says_so(demo):
     assert sections == expected.split()
 
 
+def test_the_run_ends_with_what_the_report_warns_of(demo):
+    cautions = json.loads((demo.outdir / "multiqc/summary.json").read_text())["cautions"]
+    assert cautions
+    told = demo.output.partition("The report warns:\n")[2].splitlines()
+    assert told[: len(cautions)] == [f"  - {caution['text']}" for caution in cautions]
+
+
 def test_the_run_is_recorded(demo):
     info = demo.outdir / "pipeline_info"
     versions = yaml.safe_load((info / "software_versions.yml").read_text())

@@ -86,7 +86,15 @@ def doneMessage(outdir) {
         associations: 'association',
         'about the run': 'pipeline_info',
     ]
-    return "Done in ${workflow.duration}.\n${found(results, outdir)}"
+    return "Done in ${workflow.duration}.\n${found(results, outdir)}${cautionList(outdir)}"
+}
+
+// What the first page of the report warns of, for who reads only here
+def cautionList(outdir) {
+    def summary = file("${outdir}/multiqc/summary.json", glob: false)
+    def text = summary.exists() ? summary.text : ''
+    def cautions = text ? new groovy.json.JsonSlurper().parseText(text).cautions*.text : []
+    return cautions ? "\nThe report warns:${nameList(cautions.collect { caution -> "- ${caution}" }, 'the report has them all')}" : ''
 }
 
 // Names what a run up to the quality control made, not what an earlier run may have left in the same folder
@@ -117,7 +125,7 @@ def folderMessage(state) {
     return damaged + left
 }
 
-def nameList(names) {
-    def more = names.size() > 20 ? "\n  and ${names.size() - 20} more: ./semanticst verify names them all" : ''
+def nameList(names, all = './semanticst verify names them all') {
+    def more = names.size() > 20 ? "\n  and ${names.size() - 20} more: ${all}" : ''
     return names.take(20).collect { name -> "\n  ${name}" }.join('') + more
 }
