@@ -13,6 +13,18 @@ def joined(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+def spans(numbers: Iterable[int]) -> str:
+    """``3 to 5, 7 and 9``: ascending numbers, three and more in a row as a span."""
+    runs: list[list[int]] = []
+    for number in sorted(int(n) for n in numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    texts = [[f"{run[0]} to {run[-1]}"] if len(run) > 2 else [str(n) for n in run] for run in runs]
+    return joined([text for run in texts for text in run])
+
+
 def listed(values: Iterable[object], most: int) -> str:
     """The first ``most`` values, joined by commas, and how many more there are; ``none`` where there are none."""
     texts = [str(value) for value in values]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from semanticst.wording import joined, listed, numbered, plural
+from semanticst.wording import joined, listed, numbered, plural, spans
 
 
 @pytest.mark.parametrize(("n", "text"), [(0, "0 patients"), (1, "1 patient"), (33, "33 patients")])
@@ -19,6 +19,14 @@ def test_the_last_name_is_joined_by_and(names, text):
 @pytest.mark.parametrize(("niches", "text"), [([4], "niche 4"), (["4", "6"], "niches 4 and 6")])
 def test_niches_are_named_by_their_numbers(niches, text):
     assert numbered(niches) == text
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [([4], "4"), ([4, 5], "4 and 5"), ([5, 4, 3], "3 to 5"), ([3, 4, 7, 9, 10, 11], "3, 4, 7 and 9 to 11")],
+)
+def test_numbers_in_a_row_are_a_span(numbers, text):
+    assert spans(numbers) == text
 
 
 def test_first_names_stand_for_many():

@@ -14,7 +14,7 @@ from semanticst.niche.em import Cells
 from semanticst.niche.mixture import MixtureSearch
 from semanticst.niche.tissue_halves import Trial, distinct_halves, halves_of_tiles
 from semanticst.threads import in_parallel
-from semanticst.wording import joined
+from semanticst.wording import spans
 
 log = logging.getLogger(__name__)
 
@@ -112,18 +112,20 @@ def number_curve(
     return curve.assign(zero=chance.mean(0), zero_sd=chance.std(0), supported=lambda table: is_supported(table))
 
 
-def not_supported(curve: pd.DataFrame) -> str:
-    """What is said first where the chosen number is not above the zero line; empty where it is."""
+def not_supported(curve: pd.DataFrame, tissue: str = "the tissue") -> str:
+    """What is said first where the chosen number is not above the zero line; empty where it is. ``tissue``: whose."""
     chosen = curve[curve["chosen"]]
     if chosen["supported"].all():
         return ""
     if none_supported(curve["k"], curve["supported"]):
-        what = "No number of niches is supported"
+        what = f"No number of niches is supported by {tissue}"
+        if curve.loc[curve["k"] == 2, "supported"].any():
+            what = f"No number of niches from 3 up is supported by {tissue}, but 2 are (--niche_k 2)"
     elif len(curve) > 1 and not curve["supported"].any():
-        what = f"No number of niches among {joined([str(k) for k in curve['k']])} is supported"
+        what = f"No number of niches among {spans(curve['k'])} is supported by {tissue}"
     else:
-        what = f"{chosen['k'].iloc[0]} niches are not supported"
-    return f"{what} by the tissue: they are not clearly more reproducible than niches of shuffled cells"
+        what = f"{chosen['k'].iloc[0]} niches are not supported by {tissue}"
+    return f"{what}: those found are not clearly more reproducible than niches of shuffled cells"
 
 
 def unjudged(numbers: Sequence[int]) -> pd.DataFrame:
@@ -147,27 +149,27 @@ def is_supported(curve: pd.DataFrame) -> pd.Series:
 
 
 def about_as_stable(curve: pd.DataFrame, chosen: int) -> pd.Series:
-    """Which numbers from 3 up are supported and not less stable than the best one, the ``chosen`` one among them.
+    """Which numbers from 3 up are supported and about as stable as the best one, the ``chosen`` one among them.
 
-    The best is the highest peak, of a list with gaps the chosen one. Less stable: by two standard errors of the
-    difference, as if pairs of halves were independent draws; where by that none `is_singled_out`, by ``AS_GOOD`` as
-    well.
+    The best is the highest peak, of a list with gaps the chosen one. About as stable: within two standard errors of
+    the difference, as if pairs of halves were independent draws; where by that none `is_singled_out`, within
+    ``AS_GOOD`` as well.
     """
     if none_supported(curve["k"], curve["supported"]):
         return curve["k"] == chosen
     whole = len(curve) > 1 and from_two_up(curve["k"])
     best = highest_peak(curve) if whole else chosen
-    near = _not_less_stable(curve, best)
+    near = _as_stable_as(curve, best)
     if whole and not is_singled_out(curve["k"][near]):
-        near = _not_less_stable(curve, best, AS_GOOD)
+        near = _as_stable_as(curve, best, AS_GOOD)
     return near | (curve["k"] == chosen)
 
 
-def _not_less_stable(curve: pd.DataFrame, best: int, least: float = 0.0) -> pd.Series:
+def _as_stable_as(curve: pd.DataFrame, best: int, least: float = 0.0) -> pd.Series:
     own, error = curve["k"] == best, _standard_error(curve)
-    less = curve.loc[own, "stability"].iloc[0] - curve["stability"]
+    apart = (curve["stability"] - curve.loc[own, "stability"].iloc[0]).abs()
     unsure = 2 * np.sqrt(error**2 + error[own].iloc[0] ** 2)
-    return own | ((curve["k"] >= 3) & curve["supported"] & (less <= np.maximum(unsure, least)))
+    return own | ((curve["k"] >= 3) & curve["supported"] & (apart <= np.maximum(unsure, least)))
 
 
 def _standard_error(curve: pd.DataFrame) -> pd.Series:
@@ -206,14 +208,14 @@ def undecided(curve: pd.DataFrame) -> pd.Series:
 
 
 def close_call(curve: pd.DataFrame) -> pd.Series:
-    """Which numbers more pairs of halves are to tell apart: those not less stable than the best, where there are few.
+    """Which numbers more pairs of halves are to tell apart: those about as stable as the best, where there are few.
 
     Few: more than one, at most twice as many as may be `is_singled_out`; of more none would be left.
     """
     if len(curve) < 3 or not from_two_up(curve["k"]):
         return pd.Series(False, index=curve.index)
     curve = curve.assign(supported=True)  # the zero line is drawn later
-    near = _not_less_stable(curve, highest_peak(curve))
+    near = _as_stable_as(curve, highest_peak(curve))
     return near & (1 < near.sum() <= 2 * SINGLED_OUT)
 
 
@@ -232,8 +234,8 @@ def choose_number(curve: pd.DataFrame) -> int:
     best = highest_peak(curve)
     alike = curve["k"][about_as_stable(curve, best)]
     chosen = _nearest_to_the_middle(curve, alike) if is_convention(curve["k"], alike) else best
-    log.info("number of niches: %d (highest peak of stability: %d; about as stable: %s)", chosen, best,
-             ", ".join(map(str, alike)))  # fmt: skip
+    what = "highest peak of stability" if stability_peaks(curve)[curve["k"] == best].all() else "most stable, no peak"
+    log.info("number of niches: %d (%s: %d; about as stable: %s)", chosen, what, best, spans(alike))
     return chosen
 
 
@@ -250,13 +252,16 @@ def highest_peak(curve: pd.DataFrame) -> int:
     were tried. Without a peak, and from a list with gaps, the most stable number is taken. Numbers that are not
     ``supported`` are left out where others are.
     """
-    several = curve["k"] >= 3 if (curve["k"] >= 3).any() else curve["k"] >= 2
-    if (several & curve["supported"]).any():
-        several &= curve["supported"]
+    several = _to_choose_from(curve)
     peaks = several & stability_peaks(curve)
     tried = curve[peaks if peaks.any() else several]
     high = tried[tried["stability"] >= tried["stability"].max() - TOLERANCE]
     return int(high.loc[high["bic"].idxmax(), "k"])
+
+
+def _to_choose_from(curve: pd.DataFrame) -> pd.Series:
+    several = curve["k"] >= 3 if (curve["k"] >= 3).any() else curve["k"] >= 2
+    return several & curve["supported"] if (several & curve["supported"]).any() else several
 
 
 def stability_peaks(curve: pd.DataFrame) -> pd.Series:
@@ -264,7 +269,8 @@ def stability_peaks(curve: pd.DataFrame) -> pd.Series:
     elsewhere.
 
     Less stable: by two standard errors of the difference, so that it is not chance which of two neighbours is the peak.
-    The largest number is no peak: what comes after it is not known.
+    The largest number is no peak: what comes after it is not known. Nor is one that only ends the fall from a number
+    that is clearly more stable, see `_on_a_slope`.
     """
     if not from_two_up(curve["k"]):
         return pd.Series(False, index=curve.index)
@@ -273,7 +279,22 @@ def stability_peaks(curve: pd.DataFrame) -> pd.Series:
     def not_below(step: int) -> pd.Series:
         return stability >= stability.shift(step) - 2 * np.hypot(error, error.shift(step))
 
-    return not_below(1) & not_below(-1)
+    return not_below(1) & not_below(-1) & ~_on_a_slope(curve)
+
+
+def _on_a_slope(curve: pd.DataFrame) -> np.ndarray:
+    """Which numbers are less stable than a smaller one from 3 up, and not more stable than any in between, by two
+    standard errors: stability fell to them and did not rise."""
+    k, stability, error = curve["k"].to_numpy(), curve["stability"].to_numpy(), _standard_error(curve).to_numpy()
+    unsure = 2 * np.hypot(error[:, None], error)
+    above = stability[:, None] - stability
+    fell = (above > unsure) & (k[:, None] >= 3)  # row: the smaller number, column: the larger one
+    found = np.zeros(len(k), dtype=bool)
+    for larger in range(len(k)):
+        risen_from = np.flatnonzero(above[larger, :larger] > unsure[larger, :larger])
+        last_low = risen_from.max(initial=-1)
+        found[larger] = fell[last_low + 1 : larger, larger].any()
+    return found
 
 
 def report_curve(curve: pd.DataFrame, outdir: Path) -> None:
@@ -295,12 +316,18 @@ def report_curve(curve: pd.DataFrame, outdir: Path) -> None:
             "From a list the most stable number from 3 up is taken, and among those about as stable the one with the "
             "best Bayesian information criterion (BIC, in <code>niches/niche_k.csv</code>)."
         )
-    elif none_supported(curve["k"], curve["supported"]):
+    elif not (_to_choose_from(curve) & stability_peaks(curve)).any():
+        how = (
+            "A peak would be a number from 3 niches up that is not less stable than one niche fewer and one more, and "
+            "does not only end a fall. There is none: the most stable number from 3 up is taken."
+        )
+        two, taken = (tried.loc[tried["k"] == k, "stability"].iloc[0] for k in (2, chosen))
+        if two > taken + AS_GOOD:
+            how += f" 2 niches, which are more stable ({two:.2f}), are found where they are asked for (--niche_k 2)."
+    if none_supported(curve["k"], curve["supported"]):
         how = "The number nearest to the middle of those tried is taken, so that there are niches to be looked at."
     if not first and not is_singled_out(several):
-        first = (
-            f"The tissue does not single out a number: {several.min()} to {several.max()} niches are about as stable. "
-        )
+        first = f"The tissue does not single out a number: {spans(several)} niches are about as stable. "
         if is_convention(curve["k"], several):
             how = (
                 "Which of these numbers has the highest peak is chance: the one nearest to the middle of those tried "

@@ -163,7 +163,7 @@ def cluster_niches(
             )
     curve["chosen"] = curve["k"] == chosen
     curve["about_as_stable"] = about_as_stable(curve, chosen)
-    if unsupported := not_supported(curve):
+    if unsupported := not_supported(curve, "the tissue" if given is None else "the tissue of the model"):
         log.warning("%s; each test of them is a test of arbitrary cuts", unsupported)
     write_table(outdir / "niche_k.csv", curve)
     report_curve(curve, outdir)

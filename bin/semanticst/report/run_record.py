@@ -7,7 +7,7 @@ import pandas as pd
 
 from semanticst.constants import SHARES, SPREAD_COMPONENTS, FeatureType, TrainMode, is_convention, none_supported
 from semanticst.errors import BadInput, Problem
-from semanticst.wording import joined
+from semanticst.wording import spans
 
 MODELS = {
     "ran_linear": "linear model",
@@ -150,13 +150,12 @@ def _numbers(path: Path | None) -> dict[str, object]:
     row = table[table["chosen"].astype(bool)].iloc[0]
     facts |= {"ran_k_zero": pd.notna(row.get("zero")), "ran_k_unsupported": not row.get("supported", True)}
     if len(tried) > 1:
-        gapless = len(tried) > 2 and tried == list(range(tried[0], tried[-1] + 1))
-        facts["ran_k_tried"] = _range(tried) if gapless else joined([str(k) for k in tried])
+        facts["ran_k_tried"] = spans(tried)
     alike = table["k"][table["about_as_stable"].astype(bool)].tolist() if "about_as_stable" in table else []
     if "supported" in table:
         facts["ran_k_none"] = none_supported(tried, table["supported"].astype(bool))
     if is_convention(tried, alike):
-        facts["ran_k_alike"] = _range(alike)
+        facts["ran_k_alike"] = spans(alike)
     return facts
 
 

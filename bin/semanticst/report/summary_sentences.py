@@ -6,7 +6,7 @@ import pandas as pd
 
 from semanticst.association.stats.results import SIGNIFICANT
 from semanticst.constants import is_singled_out
-from semanticst.wording import joined, numbered, plural
+from semanticst.wording import joined, numbered, plural, spans
 
 ARBITRARY_CUTS = "They are arbitrary cuts, not to be interpreted."
 
@@ -54,7 +54,7 @@ def niches_sentence(niches: dict | None) -> str:
     if niches["mapped"]:
         return f"{text} They are those of the model. {_of_the_model(niches)}"
     if not is_singled_out(several := niches["about_as_stable"]):
-        text += f" The tissue does not single out their number: {min(several)} to {max(several)} are about as stable."
+        text += f" The tissue does not single out their number: {spans(several)} are about as stable."
     if not niches["judged"]:
         return f"{text} Their reproducibility with other patients was not judged."
     unsure, sure = niches["unsure"], number - len(niches["unsure"])

@@ -94,7 +94,8 @@ def cautionList(outdir) {
     def summary = file("${outdir}/multiqc/summary.json", glob: false)
     def text = summary.exists() ? summary.text : ''
     def cautions = text ? new groovy.json.JsonSlurper().parseText(text).cautions*.text : []
-    return cautions ? "\nThe report warns:${nameList(cautions.collect { caution -> "- ${caution}" }, 'the report has them all')}" : ''
+    def lines = nameList(cautions.collect { caution -> "- ${caution}" }, 'the report has them all')
+    return cautions ? "\nThe report warns:${lines}" : ''
 }
 
 // Names what a run up to the quality control made, not what an earlier run may have left in the same folder
