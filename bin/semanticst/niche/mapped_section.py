@@ -13,13 +13,13 @@ from semanticst.constants import QUALITY, UNS, Context, Obs, Obsm, graph_key, ha
 from semanticst.graph.contexts import cells_averaged
 from semanticst.mqc.multiqc import INTEGRATION, NICHES, Column, Section, emphasised, gallery, lines, table
 from semanticst.niche.bootstrap import LEFT_OUT, expectation
-from semanticst.niche.fit_of_samples import ENOUGH_CELLS, OUTSIDE, Limits
+from semanticst.niche.fit_of_samples import ENOUGH_CELLS, OUTSIDE, Limits, unchecked
 from semanticst.niche.niche_model import NicheModel
 from semanticst.niche.representations import is_reference
 from semanticst.plotting.palette import niche_name
 from semanticst.plotting.section_axes import dot_diameter, draw_bar, extent, fit, save
 from semanticst.units import percent
-from semanticst.wording import listed, plural
+from semanticst.wording import joined, listed, plural
 
 MAPS = 12
 """Samples that are drawn, those with the most cells outside."""
@@ -264,16 +264,21 @@ def _samples(of_samples: pd.DataFrame, niches: NicheModel, outdir: Path) -> None
 
 def _rule(limits: Limits) -> str:
     """By what a sample is judged, with the limits of this model."""
+    fits = [] if np.isnan(limits.outside) else [f"at most {percent(limits.outside)} of its cells outside"]
+    fits += [
+        f"a shift by batch correction of at most {limits.shift:.2f} of the spread of the model's cells",
+        f"variances of the components that change by at most {limits.change:.2f} (mean of |log ratio|)",
+    ]
+    if not np.isnan(limits.coexpression):
+        least = f"{limits.coexpression:.2f}"
+        fits.append(f"correlations between features that correlate with the model's by at least {least}")
+    random = f" Moran's I below {limits.moran:.3f} is a reason to look at it: its cells lie as at random."
     return (
         "The fit of a cell is the proportion of the model's own cells whose neighbourhood is less usual: below "
-        f"{OUTSIDE:g} it counts as outside. A sample fits with at most {percent(limits.outside)} of its cells outside, "
-        f"moved by batch correction by at most {limits.shift:.2f} of the spread of the model's cells, with variances "
-        f"of the components that change by at most {limits.change:.2f} (mean of |log ratio|), and with correlations "
-        f"between features that correlate with the model's by at least {limits.coexpression:.2f}; where features look "
-        "as under the names of others, exchanging these gains Fisher's z of its rows at most "
-        f"{limits.exchanged:.3f}. Moran's I below {limits.moran:.3f} is a reason to look at it: its cells lie as at "
-        f"random. The latter three are judged from {ENOUGH_CELLS} cells on, names not of cell types or panels of a few "
-        "features."
+        f"{OUTSIDE:g} it counts as outside. A sample fits with {joined(fits)}; where features look as under the names "
+        f"of others, exchanging these gains Fisher's z of its rows at most {limits.exchanged:.3f}."
+        f"{'' if np.isnan(limits.moran) else random} Correlations, exchanged names and Moran's I are judged from "
+        f"{ENOUGH_CELLS} cells on, names not of cell types or panels of a few features. {unchecked(limits)}".rstrip()
     )
 
 

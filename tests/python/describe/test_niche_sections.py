@@ -51,6 +51,21 @@ def test_reproducibility_with_other_patients_needs_other_patients(tmp_path, samp
     assert ("reproducibility of a niche with other patients" in confidence) is others
 
 
+@pytest.mark.parametrize(
+    ("samples", "ranked"),
+    [
+        ({"s1": "p1", "s2": "p2"}, "within each patient|spread between patients|high in one patient only"),
+        ({"s1": "p1", "s2": "p1"}, "within each sample|spread between samples|high in one sample only"),
+        ({"s1": "p1"}, "within each sample|Markers are ranked by the difference."),
+    ],
+)
+def test_markers_are_ranked_by_the_replicates_that_there_are(tmp_path, samples, ranked):
+    describe_niches(write_cohort(tmp_path, make_cohort_object(samples=samples, side=8)), tmp_path)
+    section = json.dumps(json.loads((tmp_path / "niche_markers_mqc.json").read_text()))
+    assert all(words in section for words in ranked.split("|"))
+    assert ("spread between" in section) is (len(samples) > 1)
+
+
 def test_sections_say_of_which_part_of_the_study_they_are(tmp_path):
     adata = make_cohort_object(samples={"s1": "p1", "s2": "p2", "s3": "p3"}, side=8)
     adata.uns["semanticst"]["validation_samples"] = np.array(["s3"])

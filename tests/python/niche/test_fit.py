@@ -14,8 +14,8 @@ from semanticst.niche.bootstrap import LEFT_OUT, agreement_of, expectation, tell
 from semanticst.niche.cluster import cluster_niches
 from semanticst.niche.em import Cells
 from semanticst.niche.fit import FitReference, _left_out, learn_fit, tell_fit, tell_small
-from semanticst.niche.fit_of_samples import OUTSIDE, UsualSamples
-from semanticst.niche.mapped_section import curve_of_model, model_card, niche_quality
+from semanticst.niche.fit_of_samples import OUTSIDE, UNCHECKED, UsualSamples
+from semanticst.niche.mapped_section import _rule, curve_of_model, model_card, niche_quality
 from semanticst.niche.mixture import MixtureSearch
 from semanticst.niche.niche_model import NicheModel
 
@@ -139,10 +139,36 @@ def test_model_of_patients_that_differ_lets_more_pass():
     usual = UsualSamples(*(np.array([0.1]),) * 3, np.array([0.5, 0.8]), np.array([0.2]), 1.0, np.eye(2), np.eye(2))
     assert usual.limits.coexpression == pytest.approx(np.tanh(np.arctanh(0.5) / 1.5))
     assert usual.limits.moran == pytest.approx(0.015)
-    assert replace(usual, coexpression=np.array([-0.1, 0.4])).limits.coexpression == -1
     assert replace(usual, coexpression=np.array([0.99, 0.99])).limits.coexpression == pytest.approx(0.8)
     assert replace(usual, coexpression=np.empty(0)).limits.coexpression == pytest.approx(0.2)
     assert replace(usual, moran=np.array([0.03, 0.2])).limits.moran == pytest.approx(0.01)
+
+
+def test_what_no_sample_could_miss_and_what_its_own_samples_would_is_not_checked(reference, tmp_path):
+    own = np.array([-0.017, -0.016, -0.010, -0.003])
+    for values, name in (
+        ({"moran": own}, "moran"),
+        ({"coexpression": np.array([-0.1, 0.4])}, "coexpression"),
+        ({"outside": np.array([0.0, 0.7])}, "outside"),
+    ):
+        usual = replace(reference.usual, **values)
+        assert np.isnan(getattr(usual.limits, name))
+        one = replace(reference, usual=usual)
+        sample = cohort(section("s0", (0, 1, 2), seed=0))
+        sample.obsp["spatial_connectivities"] = sample.obsp["spatial_connectivities"][::-1]  # neighbours at random
+        judged = one.samples(sample, np.full(400, 0.5))
+        assert name not in judged["checked"].iloc[0].split(", ")
+        assert ("Moran's I" in judged["why"].iloc[0]) is (name != "moran")
+        said = _rule(usual.limits)
+        assert "nan" not in said
+        assert said.endswith(f"Not checked, since the model has no measure of it: {UNCHECKED[name]}.")
+    assert "Not checked" not in _rule(reference.limits)
+
+
+@pytest.mark.parametrize("lowest", [-0.02, -1e-6, 0.0, 1e-6, 0.02, 0.04, 0.3])
+def test_no_sample_of_a_model_is_below_its_own_limit_of_moran(reference, lowest):
+    limit = replace(reference.usual, moran=np.array([lowest, 0.4])).limits.moran
+    assert not lowest < limit
 
 
 def test_cells_at_places_of_others_are_to_be_looked_at(reference, caplog):
