@@ -26,13 +26,14 @@ def model_inspect(model, as_json):
 
     from semanticst.model.store import load_whole_model
     from semanticst.niche.fit_of_samples import unchecked
-    from semanticst.niche.mapped_section import curve_of_model, model_card, niche_quality
+    from semanticst.niche.mapped_section import curve_of_model, model_card, niche_quality, supported_of
     from semanticst.niche.niche_model import NicheModel
     from semanticst.units import percent
 
     stored = load_whole_model(model)
     niches = NicheModel.from_arrays(stored["mixture"])
     card, quality = model_card(stored) | {"Niches (digest)": niches.digest()}, niche_quality(niches)
+    stability_of, zero = curve_of_model(niches), curve_of_model(niches, "zero")
     limits: dict[str, float | None] = {}
     if niches.fit is not None:
         names = ("most_outside", "most_shift", "most_change", "least_coexpression", "least_moran", "most_exchanged")
@@ -40,16 +41,19 @@ def model_inspect(model, as_json):
         limits = dict(zip(names, known, strict=True))
     if as_json:
         rows = quality.reset_index().astype(object).where(quality.reset_index().notna(), None).to_dict("records")
-        curve = [{"k": k, "stability": stability} for k, stability in curve_of_model(niches).items()]
-        click.echo(json.dumps({"model": card, "niches": rows, "curve": curve, "fit": limits}, indent=2))
+        curve = [{"k": k, "stability": stability, "zero": zero.get(k)} for k, stability in stability_of.items()]
+        told = {"model": card, "supported": supported_of(niches.quality), "niches": rows, "curve": curve, "fit": limits}
+        click.echo(json.dumps(told, indent=2))
         return
     width = max(map(len, card))
     for name, value in card.items():
         click.echo(f"{name:<{width}}  {value}")
     click.echo("\nNiches where the model was trained\n" + quality.round(3).to_string())
-    if curve := curve_of_model(niches):
-        click.echo("\nStability of the numbers of niches that were tried")
-        click.echo(", ".join(f"{k}: {stability:.2f}" for k, stability in curve.items()))
+    if stability_of:
+        line = " (zero line: the same after cells changed places at random)" if zero else ""
+        click.echo(f"\nStability of the numbers of niches that were tried{line}")
+        beside = {k: f" ({value:.2f})" for k, value in zero.items()}
+        click.echo(", ".join(f"{k}: {stability:.2f}{beside.get(k, '')}" for k, stability in stability_of.items()))
     if limits:
         click.echo("\nA sample fits with")
         for name, words in FITS.items():

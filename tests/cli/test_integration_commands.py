@@ -164,6 +164,11 @@ def test_model_card_says_what_a_model_is(cohort):
         assert words in result.stdout
     found = json.loads(invoke("model_inspect", cohort / "model.pt", "--json").stdout)
     assert found["model"]["graph_hops"] == "2"
+    record = json.loads((cohort / "cohort.features.json").read_text())
+    assert found["model"]["Batches"] == str(len(record["batches"]))
+    assert (found["model"]["Batch correction"] == "yes") is record["harmony"]
+    assert found["supported"] in (True, False, None)
+    assert all({"k", "stability", "zero"} == set(row) for row in found["curve"])
     assert [row["niche"] for row in found["niches"]] == [1, 2]
     assert invoke("model_inspect", cohort / "network.pt").exit_code == 3
 
