@@ -14,6 +14,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from chain_helpers import chain, done, files, two_tissues
 from helpers import invoke, make_internal
+from semanticst.model.store import PARTS, load_whole_model, save_model
 from semanticst.plotting.palette import niche_colour
 
 
@@ -159,12 +160,29 @@ def test_a_sample_of_one_cell_has_no_graph_whichever_process_reads_it(cohort, tm
 def test_model_card_says_what_a_model_is(cohort):
     result = invoke("model_inspect", cohort / "model.pt")
     assert result.exit_code == 0
-    for words in ("600", "20", "graph_hops", "jaccard", "A sample fits with at most"):
+    for words in ("600", "20", "graph_hops", "jaccard", "A sample fits with", "at most 30 % of its cells outside"):
         assert words in result.stdout
     found = json.loads(invoke("model_inspect", cohort / "model.pt", "--json").stdout)
     assert found["model"]["graph_hops"] == "2"
+    record = json.loads((cohort / "cohort.features.json").read_text())
+    assert found["model"]["Batches"] == str(len(record["batches"]))
+    assert (found["model"]["Batch correction"] == "yes") is record["harmony"]
+    assert found["supported"] in (True, False, None)
+    assert all({"k", "stability", "zero"} == set(row) for row in found["curve"])
     assert [row["niche"] for row in found["niches"]] == [1, 2]
     assert invoke("model_inspect", cohort / "network.pt").exit_code == 3
+
+
+def test_model_card_says_what_is_not_checked_and_no_limit_that_means_nothing(cohort, tmp_path):
+    stored = load_whole_model(cohort / "model.pt")
+    own = {"fit/moran": np.array([-0.017, -0.003]), "fit/coexpression": np.array([-0.1, 0.4])}
+    save_model(tmp_path / "model.pt", {part: stored[part] for part in PARTS} | {"mixture": stored["mixture"] | own})
+    said = invoke("model_inspect", tmp_path / "model.pt").stdout
+    assert "Not checked, since the model has no measure of it: correlations between features" in said
+    assert "It is to be looked at with a Moran's I" not in said
+    assert "correlations of its features that agree" not in said
+    limits = json.loads(invoke("model_inspect", tmp_path / "model.pt", "--json").stdout)["fit"]
+    assert [name for name, limit in limits.items() if limit is None] == ["least_coexpression", "least_moran"]
 
 
 def denoised(embedding, network, basis, out):

@@ -305,6 +305,18 @@ def stopped_run(folder: Path) -> TextCohort:
     return TextCohort("stopped", folder, SETTINGS | {"stop_after": "qc"}, ("SAMPLE_QC", "REPORT_QC"))
 
 
+def one_patient_run(folder: Path, counts: TextCohort) -> TextCohort:
+    """A run of one sample: its niches are those of ``counts``."""
+    folder.mkdir()
+    write_json(folder / "cohort.features.json", counts.features | {"n_samples": 1, "harmony": False, "batches": ["b"]})
+    (folder / "niche_k.csv").write_bytes((counts.folder / "niche_k.csv").read_bytes())
+    columns = "sample,patient,batch,platform,feature_type,status,reason,n_cells_kept\n"
+    # the other patient's sample is not used
+    rows = "s0,p0,b,xenium,counts,pass,,1000\ns1,p1,b,xenium,counts,fail,12 cells are left,12\n"
+    (folder / "qc.csv").write_text(columns + rows)
+    return TextCohort("one_patient", folder, SETTINGS, (*TRAINED, "REPORT_QC"))
+
+
 def make_cohorts(folder: Path) -> dict[str, TextCohort]:
     """By name: three panels, one that is mapped onto the model of the first, two further questions, rare runs."""
     counts = simulate(folder / "counts")
@@ -340,4 +352,5 @@ def make_cohorts(folder: Path) -> dict[str, TextCohort]:
         associate(own, counts, (contrast,))
         cohorts.append(TextCohort(name, own, SETTINGS, ran))
     cohorts += [*rare_runs(folder, cohorts[0]), stopped_run(folder / "stopped")]
+    cohorts.append(one_patient_run(folder / "one_patient", cohorts[0]))
     return {cohort.name: cohort for cohort in cohorts}

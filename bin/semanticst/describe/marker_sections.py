@@ -42,6 +42,13 @@ def marker_section(
     n_replicates = int(markers["n_replicates"].max())
     n_patients = cohort.samples["patient"].nunique()
     replicates = "patients" if n_patients > 1 else "samples of the one patient"
+    kind = "patient" if n_patients > 1 else "sample"
+    ranked = (
+        f"Markers are ranked by the average difference divided by its spread between {kind}s, so that a feature that "
+        f"is high in one {kind} only does not come first."
+        if n_replicates > 1
+        else "Markers are ranked by the difference."
+    )
     section = Section(
         name,
         NICHES,
@@ -50,10 +57,8 @@ def marker_section(
             f"The best {each} markers of each niche; red is higher inside the niche, blue is lower. Colour: {what}. "
             "All features are in <code>niches/niche_markers.csv</code>." + cohort.over_discovery
         ),
-        help=f"Inside and outside are compared within each patient and then averaged (here over up to {n_replicates} "
-        f"{replicates}). Markers are ranked by the average difference divided by its spread between patients, so that "
-        "a feature that is high in one patient only does not come first. Niches were made from the same data, "
-        "therefore no p-values are given here.",
+        help=f"Inside and outside are compared within each {kind} and then averaged (here over up to {n_replicates} "
+        f"{replicates}). {ranked} Niches were made from the same data, therefore no p-values are given here.",
     )
     multiqc.heatmap(outdir, section, frame, x="Feature", y="Niche", z=_EFFECT_WORDS[effect], diverging=True)
     dots = outdir / "maps" / name

@@ -46,7 +46,7 @@ def write_niche_sections(
     if tables["niche_cell_types"] is not None:
         cell_type_section(outdir, tables["niche_cell_types"], cohort.over_all)
     if Obs.STABILITY in cohort.cells:
-        _stability(outdir, cohort)
+        _stability(outdir, cohort, mapped)
     if len(cohort.niches) > 1:
         contact_section(outdir, tables["niche_contacts"], names, cohort.over_all)
     if tables["niche_tree"] is not None:
@@ -112,6 +112,7 @@ def _overview(outdir: Path, cohort: Cohort, table: pd.DataFrame, mapped: bool) -
         frame["proteins"] = frame["proteins"].replace("", "none stands out")
     named = "cell_types" in frame
     n_samples, n_patients = len(cohort.samples), cohort.samples["patient"].nunique()
+    one = _of_one_patient(cohort, mapped)
     frame.index = [niche_name(niche) for niche in frame.index]
     columns = {
         "colour": Column("Colour", "Colour of the niche in all maps and figures."),
@@ -119,7 +120,9 @@ def _overview(outdir: Path, cohort: Cohort, table: pd.DataFrame, mapped: bool) -
             "Cell types", "The most common cell types in the niche, with their proportion of its cells."
         ),
         "markers": Column(
-            "Markers", "Features that are higher inside the niche than outside, in patient after patient."
+            "Markers",
+            "Features that are higher inside the niche than outside"
+            + (", in patient after patient." if n_patients > 1 else "."),
         ),
         "proteins": Column("Proteins", "Proteins that are higher inside the niche, as for the markers."),
         "share": Column("Proportion", "Proportion of all cells of the cohort.", "{:.1%}", scale="Blues", low=0),
@@ -137,8 +140,10 @@ def _overview(outdir: Path, cohort: Cohort, table: pd.DataFrame, mapped: bool) -
         "jaccard": Column(
             "Reproducibility",
             ("As it was where the model was trained: bootstrap " if mapped else "Bootstrap ")
-            + "Jaccard index: patients are drawn with replacement and niches found again, many times; how "
-            "alike the niche and its best match are on average, 1 = the same cells.",
+            + f"Jaccard index: {'cells of the one patient' if one else 'patients'}"
+            + (" (of a single patient, cells)" if mapped else "")
+            + " are drawn with replacement and niches found again, many times; how alike the niche and its best "
+            "match are on average, 1 = the same cells.",
             "{:.2f}",
             scale="Greens",
             low=0,
@@ -147,9 +152,10 @@ def _overview(outdir: Path, cohort: Cohort, table: pd.DataFrame, mapped: bool) -
         "reading": Column(
             "Reading",
             "Reading of the Jaccard index after Hennig 2007: from 0.85 very high, from 0.75 high, from 0.6 moderate "
-            "(its borders are unsure), from 0.5 low, below that the niche is not reproducible. A niche of one patient "
-            "alone is lost where this patient is not drawn. Arbitrary cut: the tissue does not support the number of "
-            "niches, and this one is no part of it, however often the cut comes back.",
+            "(its borders are unsure), from 0.5 low, below that the niche is not reproducible. "
+            + ("" if one else "A niche of one patient alone is lost where this patient is not drawn. ")
+            + "Arbitrary cut: the tissue does not support the number of niches, and this one is no part of it, however "
+            "often the cut comes back.",
         ),
     }
     section = Section(
@@ -160,21 +166,29 @@ def _overview(outdir: Path, cohort: Cohort, table: pd.DataFrame, mapped: bool) -
             "One row per niche. "
             + ("Read the cell types and markers to recognise the tissue" if named else "The markers tell")
             + (" behind a niche. " if named else " which tissue is behind a niche. ")
-            + f"The cohort has {plural(n_patients, 'patient')} and {plural(n_samples, 'sample')}; a niche "
-            "found in one patient only says little about the others. Proportions are rounded, so that they may add up "
-            "to 99 or 101 %. "
+            + f"The cohort has {plural(n_patients, 'patient')} and {plural(n_samples, 'sample')}; "
+            + ("what is found says little about others. " if n_patients == 1 else _OF_ONE_PATIENT)
+            + "Proportions are rounded, so that they may add up to 99 or 101 %. "
             "Point at a heading for its meaning."
             + cohort.over_all
-            + (advice(table, mapped) if cohort.number_supported else _CUTS)
+            + (advice(table, mapped, one) if cohort.number_supported else _CUTS)
         ),
     )
     multiqc.table(outdir, section, frame, columns, row_title="Niche")
 
 
-def advice(overview: pd.DataFrame, mapped: bool = False) -> str:
+def _of_one_patient(cohort: Cohort, mapped: bool) -> bool:
+    """Whether niches were found on one patient, whose cells alone are drawn in bootstraps then."""
+    return not mapped and len(cohort.cells.loc[cohort.decided, Obs.PATIENT].unique()) == 1
+
+
+_OF_ONE_PATIENT = "a niche found in one patient only says little about the others. "
+
+
+def advice(overview: pd.DataFrame, mapped: bool = False, one_patient: bool = False) -> str:
     """What to do where niches would not come back with other patients; empty where all would, or none was judged.
 
-    mapped : onto a model, which brings number and reproducibility of its niches.
+    mapped : onto a model, which brings number and reproducibility of its niches. one_patient : niches were found on.
     """
     if "reading" not in overview:
         return ""
@@ -185,10 +199,12 @@ def advice(overview: pd.DataFrame, mapped: bool = False) -> str:
     again = "it" if len(unsure) == 1 else "them"
     if mapped:
         return (
-            f" <b>Do not interpret {which}: resampled patients of the model did not show {again} again. The number of "
-            "niches is that of the model; for another one take another model, or find niches in this cohort.</b>"
+            f" <b>Do not interpret {which}: resampled patients of the model (of a single patient, the cells) did not "
+            f"show {again} again. The number of niches is that of the model; for another one take another model, or "
+            "find niches in this cohort.</b>"
         )
-    return f" <b>Do not interpret {which}: other patients may not show {again} again. Try fewer niches (--niche_k).</b>"
+    others = "resampled cells did not" if one_patient else "other patients may not"
+    return f" <b>Do not interpret {which}: {others} show {again} again. Try fewer niches (--niche_k).</b>"
 
 
 _CUTS = (
@@ -213,9 +229,16 @@ def _composition(outdir: Path, counts: pd.DataFrame, over: str = "") -> None:
 
 
 _REPRODUCIBILITY = " The reproducibility of a niche with other patients of the same kind is in the table of the niches."
+_OF_CELLS = (
+    " The reproducibility of a niche when cells of the one patient are resampled is in the table of the niches; there "
+    "are no other patients that could tell more."
+)
+_OF_THE_MODEL = " How reproducible a niche was where the model was trained is in the table of the niches."
 
 
-def _stability(outdir: Path, cohort: Cohort) -> None:
+def _stability(outdir: Path, cohort: Cohort, mapped: bool) -> None:
+    of_cells = _OF_CELLS if _of_one_patient(cohort, mapped) else _REPRODUCIBILITY
+    reproducibility = _OF_THE_MODEL if mapped else of_cells
     level = pd.cut(
         cohort.cells[Obs.STABILITY], [-np.inf, _FAIR, _FIRM, np.inf], right=False, labels=["low", "medium", "high"]
     )
@@ -235,7 +258,7 @@ def _stability(outdir: Path, cohort: Cohort) -> None:
         "The niches are a consensus (ensemble): cells are clustered several times, on several representations of the "
         "data. The stability of a cell is the fraction of these base clusterings that agree on its niche. It is lower "
         "where two niches meet; a niche of mostly low confidence should not carry a conclusion."
-        + (_REPRODUCIBILITY if Obs.NICHE_JACCARD in cohort.cells else "")
+        + (reproducibility if Obs.NICHE_JACCARD in cohort.cells else "")
         + cohort.over_all,
     )
     multiqc.bars(outdir, section, cells.to_dict("index"), y="Cells", colours=colours)

@@ -29,7 +29,15 @@ from semanticst.features.common_total import CommonTotal, constant_total
 from semanticst.features.exchanged import SHOWN, Together, exchanged_features, scatter
 from semanticst.features.harmonise import common_names, common_panel
 from semanticst.features.harmony import HarmonyReference
-from semanticst.features.mapped import check_mapped, known_samples, model_parts, n_cells, record_samples, recorded_of
+from semanticst.features.mapped import (
+    N_BATCHES,
+    check_mapped,
+    known_samples,
+    model_parts,
+    n_cells,
+    record_samples,
+    recorded_of,
+)
 from semanticst.features.sample_caps import evenly, sample_caps, tell_caps
 from semanticst.io.internal import possible_feature_types
 from semanticst.io.values import cohort_type
@@ -94,6 +102,8 @@ def build_components(
     batch = np.concatenate([obs[Obs.BATCH].astype(str).to_numpy() for obs, _ in tables])
     of_cohort = np.concatenate([np.full(len(obs), sample in fitted) for sample, (obs, _) in zip(samples, tables)])
     corrected, reference, learned_from = stacked, None, None
+    if model is None:
+        record[N_BATCHES] = np.array(len(set(batch[of_cohort])))
     if model is not None:
         corrected, reference = correct_by_model(stacked, batch, model)
     elif harmony:

@@ -94,7 +94,8 @@ def known_samples(record: dict) -> dict:
 DOMINANCE = "lowest_dominance"
 RECORDED = ("platforms", "spatial_units", "n_samples", "n_cells", "features_min_samples", "lowest_covered")
 """Names in ``record_samples`` of every model."""
-SOME = (OF_FEATURES, TOGETHER)
+N_BATCHES = "n_batches"
+SOME = (OF_FEATURES, TOGETHER, N_BATCHES)
 """Names of what models of panels of a few features, and those of before, do not have."""
 
 

@@ -233,7 +233,8 @@ def _together(decided: np.ndarray, discovery: np.ndarray, validation: np.ndarray
 
 def _quality(curve: pd.DataFrame, by_niche: pd.DataFrame) -> dict[str, np.ndarray]:
     """What a model remembers of how well its niches are supported."""
-    of_curve = {f"curve_{name}": curve[name].to_numpy(float) for name in ("k", "bic", "stability", "stability_sd")}
+    names = ("k", "bic", "stability", "stability_sd", "zero")
+    of_curve = {f"curve_{name}": curve[name].to_numpy(float) for name in names}
     chosen = curve[curve["chosen"]]
     if chosen["zero"].notna().all():
         of_curve[SUPPORTED] = chosen["supported"].to_numpy(float)

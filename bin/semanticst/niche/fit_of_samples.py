@@ -51,7 +51,7 @@ ENOUGH_PAIRS = 10
 
 class Limits(NamedTuple):
     """Of a sample that fits: largest share of cells outside, shift and change; smallest coexpression; largest gain of
-    exchanging names. A smaller Moran's I is a doubt."""
+    exchanging names. A smaller Moran's I is a doubt. NaN: not checked, see `UNCHECKED`."""
 
     outside: float
     shift: float
@@ -59,6 +59,21 @@ class Limits(NamedTuple):
     coexpression: float
     moran: float
     exchanged: float
+
+
+UNCHECKED = {
+    "outside": "cells outside (two thirds and more of the cells of a sample of the model are)",
+    "coexpression": "correlations between features (those of a sample of the model are unlike the others')",
+    "moran": "Moran's I (in a sample of the model, neighbours in space are no more alike than other cells)",
+}
+"""What no sample is checked by, where the model's own samples are so that none could miss a limit, or that these would
+themselves."""
+
+
+def unchecked(limits: Limits) -> str:
+    """What samples are not checked by, and why, as a sentence; empty where nothing is left out."""
+    which = [words for name, words in UNCHECKED.items() if np.isnan(getattr(limits, name))]
+    return f"Not checked, since the model has no measure of it: {'; '.join(which)}." if which else ""
 
 
 @dataclass(frozen=True)
@@ -103,18 +118,23 @@ class UsualSamples:
 
     @property
     def limits(self) -> Limits:
+        """Each as far as it can be missed by a sample, and is not by the model's own."""
+        nan = float("nan")
         least_coexpression = LEAST_COEXPRESSION
         if len(self.coexpression):
             lowest = float(np.clip(self.coexpression[0], -0.99, 0.99))
             least_coexpression = (
-                min(MOST_COEXPRESSION, float(np.tanh(np.arctanh(lowest) / SLACK))) if lowest > 0 else -1.0
+                min(MOST_COEXPRESSION, float(np.tanh(np.arctanh(lowest) / SLACK))) if lowest > 0 else nan
             )
+        most_outside = max(MOST_OUTSIDE, SLACK * float(self.outside.max(initial=0.0)))
+        lowest_moran = float(self.moran.min(initial=1.0))
         return Limits(
-            max(MOST_OUTSIDE, SLACK * float(self.outside.max(initial=0.0))),
+            most_outside if most_outside < 1 else nan,
             max(MOST_SHIFT, SLACK * float(self.shift.max(initial=0.0))),
             max(MOST_CHANGE, SLACK * float(self.change.max(initial=0.0))),
             least_coexpression,
-            min(LEAST_MORAN, float(self.moran.min(initial=1.0)) / 3),
+            # a third of a number below 0 lies above it
+            min(LEAST_MORAN, lowest_moran / 3) if lowest_moran > 0 else nan,
             min(MOST_EXCHANGED, max(LEAST_EXCHANGED, SLACK * float(self.exchanged.max(initial=0.0)))),
         )  # fmt: skip
 
@@ -137,7 +157,7 @@ class UsualSamples:
             doubt = self._doubt(found, len(cells))
             rows.append({"sample": sample, "n_cells": len(cells), "mean_fit": fit[cells].mean(), **found,
                          "fits": not why, "why": "; ".join(why + doubt),
-                         "checked": ", ".join(_checked(found, len(cells)))})  # fmt: skip
+                         "checked": ", ".join(_checked(found, self.limits, len(cells)))})  # fmt: skip
         measured = ("mean_fit", "outside", "shift", "change", "coexpression", "exchanged", "moran")
         return pd.DataFrame(rows).round(dict.fromkeys(measured, 4))
 
@@ -162,7 +182,7 @@ class UsualSamples:
 
     def _doubt(self, found: dict[str, float], n_cells: int) -> list[str]:
         """What may be wrong with a sample that fits, in words: one homogeneous tissue cannot be told from it."""
-        if n_cells < ENOUGH_CELLS or found["moran"] >= self.limits.moran:
+        if n_cells < ENOUGH_CELLS or not found["moran"] < self.limits.moran:
             return []
         way = f"Moran's I {found['moran']:.3f}, usually at least {self.limits.moran:.3f}"
         return [f"its cells lie as at random, in one homogeneous tissue or at places of other cells: {way}"]
@@ -190,12 +210,14 @@ def exchanged_of(adata: ad.AnnData) -> dict[str, tuple[float, str]]:
     return found
 
 
-def _checked(found: dict[str, float], n_cells: int) -> list[str]:
+def _checked(found: dict[str, float], limits: Limits, n_cells: int) -> list[str]:
     """What of ``found`` a sample is judged by."""
     return [
         name
         for name, value in found.items()
-        if np.isfinite(value) and (n_cells >= ENOUGH_CELLS or name not in OF_ENOUGH)
+        if np.isfinite(value)
+        and not np.isnan(getattr(limits, name))
+        and (n_cells >= ENOUGH_CELLS or name not in OF_ENOUGH)
     ]
 
 

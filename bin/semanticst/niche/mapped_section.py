@@ -1,6 +1,7 @@
 """Section of the report on samples that were mapped onto a model: which model, and how well each sample fits it."""
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import anndata as ad
@@ -9,17 +10,18 @@ import pandas as pd
 import scipy.sparse as sp
 from matplotlib.figure import Figure
 
-from semanticst.constants import QUALITY, UNS, Context, Obs, Obsm, graph_key, has_network
+from semanticst.constants import QUALITY, SUPPORTED, UNS, Context, Obs, Obsm, graph_key, has_network
 from semanticst.graph.contexts import cells_averaged
 from semanticst.mqc.multiqc import INTEGRATION, NICHES, Column, Section, emphasised, gallery, lines, table
 from semanticst.niche.bootstrap import LEFT_OUT, expectation
-from semanticst.niche.fit_of_samples import ENOUGH_CELLS, OUTSIDE, Limits
+from semanticst.niche.fit import FEW_SAMPLES
+from semanticst.niche.fit_of_samples import ENOUGH_CELLS, OUTSIDE, Limits, unchecked
 from semanticst.niche.niche_model import NicheModel
 from semanticst.niche.representations import is_reference
 from semanticst.plotting.palette import niche_name
 from semanticst.plotting.section_axes import dot_diameter, draw_bar, extent, fit, save
 from semanticst.units import percent
-from semanticst.wording import listed, plural
+from semanticst.wording import joined, listed, plural
 
 MAPS = 12
 """Samples that are drawn, those with the most cells outside."""
@@ -29,6 +31,8 @@ OWN_MAPS = 6
 TIMES_AS_MANY = 3
 """How many times the proportion of all other batches one has to have, so that its cells outside are its own."""
 MOST_DOTS = 20_000
+CUTS = "they are arbitrary cuts, not to be interpreted"
+"""Of niches whose number the tissue does not support."""
 USUAL, UNUSUAL = "#D9D9D9", "#B2182B"
 
 
@@ -62,7 +66,11 @@ def report_fit(
 
 def report_own_fit(adata: ad.AnnData, of_cells: np.ndarray, of_samples: pd.DataFrame, outdir: Path) -> None:
     """Write maps of the cells of a cohort that fit least, of the samples with most of them; arguments as above."""
-    measured = "each sample measured against the others" if len(of_samples) > 1 else "of this one sample"
+    several = len(of_samples) > 1
+    measured = "each sample measured against the others" if several else "of this one sample"
+    if several and len(of_samples) < FEW_SAMPLES:
+        measured = f"each sample measured against all {len(of_samples)}, itself among them"
+    whose = "that other samples do not have" if several else "that is rare in the sample"
     worst = of_samples.sort_values(["outside", "sample"], ascending=[False, True]).iloc[0]
     batch, gathered = gathers_in(adata.obs, of_cells)
     section = Section(
@@ -72,8 +80,9 @@ def report_own_fit(adata: ad.AnnData, of_cells: np.ndarray, of_samples: pd.DataF
         emphasised(
             f"Red: cells whose neighbourhood is less usual than those of 95 % of all cells ({measured}; fit below "
             f"{OUTSIDE:g}), so 5 % are red on average, and {percent(worst['outside'])} in "
-            "{sample}. Patches of red may be tissue that other samples do not have: whatever their niche is called, "
-            "read it with care." + gathered + " Shown: "
+            f"{{sample}}. Patches of red may be tissue {whose}: whatever their niche is called, read it with care."
+            + gathered
+            + " Shown: "
             f"{_with_most(len(of_samples), OWN_MAPS)}; all are in "
             "<code>niches/niche_fit.csv</code>." + smallest_niche(adata),
             sample=worst["sample"],
@@ -114,23 +123,45 @@ def model_card(model: dict) -> dict[str, str]:
         "Written by version": str(network.get("version", "")),
         "Samples": f"{int(basis['n_samples']):,d}",
         "Cells": f"{int(basis['n_cells']):,d}",
-        "Batches": str(network.get("n_batches", "")),
+        "Batches": str(batches) if (batches := _batches(model)) else "",
         "Platforms": ", ".join(map(str, np.atleast_1d(basis["platforms"]))) or "not stated",
         "Units of coordinates": ", ".join(map(str, np.atleast_1d(basis["spatial_units"]))) or "unknown",
         "Kind of values": str(basis["feature_type"]),
         "Features": f"{len(np.atleast_1d(basis['features'])):,d}",
         "Components": str(np.shape(basis["loadings"])[1]),
         "Depth (counts of a cell)": f"{float(basis['depth']):,.0f}" if str(basis["feature_type"]) == "counts" else "",
-        "Batch correction": "yes" if "harmony_centres" in basis else "no",
+        "Batch correction": _correction(model),
         "Network": f"{network.get('mode', '')}, contexts {', '.join(map(str, network['shape'].get('contexts', [])))}"
         if has_network(model)
         else "none",
         "Niches": str(np.shape(mixture["mapping"])[1]),
+        "Number of niches": {None: "", True: "supported by the tissue", False: f"not supported by the tissue: {CUTS}"}[
+            supported_of({SUPPORTED: mixture[QUALITY + SUPPORTED]} if QUALITY + SUPPORTED in mixture else {})
+        ],
         "Base clusterings": str(np.shape(mixture["mapping"])[0]),
         "To be expected": expectation({LEFT_OUT: mixture[QUALITY + LEFT_OUT]} if QUALITY + LEFT_OUT in mixture else {}),
     }
     settings = {name: str(int(value)) for name, value in mixture.items() if name.startswith("graph_")}
     return {name: value for name, value in (card | settings).items() if value}
+
+
+def _batches(model: dict) -> int:
+    """Batches of the model's own samples; 0: a model of before, without a network, does not say."""
+    return int(model["basis"].get("n_batches", model["network"].get("n_batches", 0)))
+
+
+def _correction(model: dict) -> str:
+    """Whether batches of the model's own samples were corrected, and what happens to those that are mapped."""
+    if "harmony_centres" not in model["basis"]:
+        return "no, nor of mapped samples"
+    if _batches(model) == 1:
+        return "none was made (one batch); mapped samples are moved onto it"
+    return "yes"
+
+
+def supported_of(quality: Mapping[str, np.ndarray]) -> bool | None:
+    """Whether the tissue of a model supports its number of niches, by the ``quality`` of these; None: not known."""
+    return bool(np.all(quality[SUPPORTED])) if SUPPORTED in quality else None
 
 
 def smallest_niche(adata: ad.AnnData) -> str:
@@ -161,11 +192,19 @@ def niche_quality(niches: NicheModel) -> pd.DataFrame:
     return table.astype({"n_cells": "Int64"})
 
 
-def curve_of_model(niches: NicheModel) -> dict[float, float]:
-    """Stability of each number of niches that was tried where the model was trained; empty where it was given."""
-    k, stability = (np.atleast_1d(niches.quality.get(f"curve_{name}", np.empty(0))) for name in ("k", "stability"))
-    known: dict[float, float] = {int(n): float(v) for n, v in zip(k, stability) if np.isfinite(v)}
+def curve_of_model(niches: NicheModel, of: str = "stability") -> dict[float, float]:
+    """Stability of each number of niches that was tried where the model was trained, or its ``zero`` line; empty where
+    the number was given, and where there is no such line, as in models of before."""
+    k, values = (np.atleast_1d(niches.quality.get(f"curve_{name}", np.empty(0))) for name in ("k", of))
+    known: dict[float, float] = {int(n): float(v) for n, v in zip(k, values) if np.isfinite(v)}
     return known if len(known) > 1 else {}
+
+
+def _cuts(niches: NicheModel) -> str:
+    """What is said of niches whose number is not supported; empty where it is, or where that is not known."""
+    if supported_of(niches.quality) is not False:
+        return ""
+    return f" <b>The tissue of the model does not support its {plural(niches.k, 'niche')}: {CUTS}.</b>"
 
 
 def _model(niches: NicheModel, model: dict, outdir: Path) -> None:
@@ -176,7 +215,7 @@ def _model(niches: NicheModel, model: dict, outdir: Path) -> None:
         emphasised(
             "Nothing was trained: the samples were mapped onto the niches of an existing model, which is described "
             "here. Runs with the same digest of the niches have the same niches under the same numbers; it is the "
-            "column <code>model_digest</code> of the association tables."
+            "column <code>model_digest</code> of the association tables." + _cuts(niches)
         ),
     )
     card = model_card(model) | {"Niches (digest)": niches.digest()}
@@ -188,13 +227,20 @@ def _curve(niches: NicheModel, outdir: Path) -> None:
     drawn = curve_of_model(niches)
     if not drawn:
         return
+    data, line = {"Stability": drawn}, ""
+    if zero := curve_of_model(niches, "zero"):
+        data["Zero line"] = zero
+        line = " Zero line: the same after the cells of each sample changed places at random."
     section = Section(
         "mapped_curve",
         INTEGRATION,
         "Number of niches of the model",
-        f"Stability of the numbers that were tried where the model was trained; it has {niches.k} niches.",
+        emphasised(
+            f"Stability of the numbers that were tried where the model was trained; it has {niches.k} niches.{line}"
+            f"{_cuts(niches)}"
+        ),
     )
-    lines(outdir, section, {"Stability": drawn}, x="Number of niches", y="Stability")
+    lines(outdir, section, data, x="Number of niches", y="Stability")
 
 
 def _niches(niches: NicheModel, outdir: Path) -> None:
@@ -202,9 +248,11 @@ def _niches(niches: NicheModel, outdir: Path) -> None:
         "mapped_niches",
         INTEGRATION,
         "Niches of the model",
-        "How reproducible the niches were where the model was trained: stability is the mean assignment confidence, "
-        "the Jaccard index that over bootstraps of its patients (below 0.5: not reproducible). Neither says anything "
-        "of the new samples.",
+        emphasised(
+            "How reproducible the niches were where the model was trained: stability is the mean assignment "
+            "confidence, the Jaccard index that over bootstraps of its patients, or of the cells of a single one "
+            "(below 0.5: not reproducible). Neither says anything of the new samples." + _cuts(niches)
+        ),
     )
     frame = niche_quality(niches)
     frame.index = pd.Index([niche_name(n) for n in frame.index])
@@ -264,16 +312,21 @@ def _samples(of_samples: pd.DataFrame, niches: NicheModel, outdir: Path) -> None
 
 def _rule(limits: Limits) -> str:
     """By what a sample is judged, with the limits of this model."""
+    fits = [] if np.isnan(limits.outside) else [f"at most {percent(limits.outside)} of its cells outside"]
+    fits += [
+        f"a shift by batch correction of at most {limits.shift:.2f} of the spread of the model's cells",
+        f"variances of the components that change by at most {limits.change:.2f} (mean of |log ratio|)",
+    ]
+    if not np.isnan(limits.coexpression):
+        least = f"{limits.coexpression:.2f}"
+        fits.append(f"correlations between features that correlate with the model's by at least {least}")
+    random = f" Moran's I below {limits.moran:.3f} is a reason to look at it: its cells lie as at random."
     return (
         "The fit of a cell is the proportion of the model's own cells whose neighbourhood is less usual: below "
-        f"{OUTSIDE:g} it counts as outside. A sample fits with at most {percent(limits.outside)} of its cells outside, "
-        f"moved by batch correction by at most {limits.shift:.2f} of the spread of the model's cells, with variances "
-        f"of the components that change by at most {limits.change:.2f} (mean of |log ratio|), and with correlations "
-        f"between features that correlate with the model's by at least {limits.coexpression:.2f}; where features look "
-        "as under the names of others, exchanging these gains Fisher's z of its rows at most "
-        f"{limits.exchanged:.3f}. Moran's I below {limits.moran:.3f} is a reason to look at it: its cells lie as at "
-        f"random. The latter three are judged from {ENOUGH_CELLS} cells on, names not of cell types or panels of a few "
-        "features."
+        f"{OUTSIDE:g} it counts as outside. A sample fits with {joined(fits)}; where features look as under the names "
+        f"of others, exchanging these gains Fisher's z of its rows at most {limits.exchanged:.3f}."
+        f"{'' if np.isnan(limits.moran) else random} Correlations, exchanged names and Moran's I are judged from "
+        f"{ENOUGH_CELLS} cells on, names not of cell types or panels of a few features. {unchecked(limits)}".rstrip()
     )
 
 

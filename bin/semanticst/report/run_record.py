@@ -76,6 +76,7 @@ def run_facts(
             # None where it was not done: 0 would count as given
             "ran_components": None if record["shares"] else record["n_components"],
             "ran_spread": _spread(record, given),
+            "ran_one_sample": record["n_samples"] == 1,
             "ran_shares": record["n_features"] if record["shares"] else None,
             "ran_features": record["n_features"],
             "ran_limited": _of(len(record.get("cells_with_a_say", ())), record["n_samples"]),
@@ -162,18 +163,23 @@ def _numbers(path: Path | None) -> dict[str, object]:
 def _left_out(path: Path | None) -> dict[str, object]:
     """``ran_excluded`` and ``ran_failed``: how many samples the sheet and quality control left out; None where none.
 
-    ``ran_flags``: were cells looked at for their place? That is done on counts only.
+    ``ran_flags``: were cells looked at for their place? That is done on counts only. ``ran_one_patient``: are all
+    samples that were used of one?
     """
     if path is None:
-        return {"ran_excluded": None, "ran_failed": None, "ran_flags": True}
+        return {"ran_excluded": None, "ran_failed": None, "ran_flags": True, "ran_one_patient": False}
     try:
         table = pd.read_csv(path)
-        status, kinds = table["status"], table["feature_type"]
+        status, kinds, patients = table["status"], table["feature_type"], table["patient"]
     except (OSError, ValueError, KeyError) as error:
         raise BadInput(Problem(Path(path), f"cannot be read ({error}); expected qc.csv of a run")) from error
     excluded, failed = int((status == "excluded").sum()), int((status == "fail").sum())
     left_out = {"ran_excluded": _of(excluded, len(status)), "ran_failed": _of(failed, len(status) - excluded)}
-    return left_out | {"ran_flags": bool((kinds == FeatureType.COUNTS).any())}
+    used = patients[~status.isin(["excluded", "fail"])]
+    return left_out | {
+        "ran_flags": bool((kinds == FeatureType.COUNTS).any()),
+        "ran_one_patient": len(used.unique()) == 1,
+    }
 
 
 def _of(n: int, total: int) -> str | None:

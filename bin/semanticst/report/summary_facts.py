@@ -83,7 +83,8 @@ def read_inputs(qc: Path, described: Path | None, associations: Path | None, map
 def summarise(inputs: Inputs) -> dict:
     """Return the content of ``summary.json``, as docs/output.md explains it."""
     tests = all_tests(list(inputs.records))
-    cohort, samples, niches = _cohort(inputs.qc), _left_out(inputs.qc), _niches(inputs)
+    cohort, samples = _cohort(inputs.qc), _left_out(inputs.qc)
+    niches = _niches(inputs, cohort["patients"])
     contrasts = [_contrast(record, tests, niches) for record in inputs.records]
     return {
         "format": FORMAT,
@@ -131,7 +132,7 @@ def _left_out(qc: pd.DataFrame) -> list[dict]:
     return rows[["sample", "patient", "status", "reason"]].fillna("").to_dict("records")
 
 
-def _niches(inputs: Inputs) -> dict | None:
+def _niches(inputs: Inputs, patients: int) -> dict | None:
     table = inputs.niches
     if table is None:
         return None
@@ -144,6 +145,7 @@ def _niches(inputs: Inputs) -> dict | None:
         "about_as_stable": list(inputs.about_as_stable),
         "mapped": inputs.mapped,
         "judged": bool(judged),
+        "one_patient": patients == 1 and not inputs.mapped,
         "unsure": numbers[table["reading"].isin(UNSURE)].tolist() if judged else [],
         "table": [
             {"name": niche_name(int(row["niche"])), **row} for row in rows.where(rows.notna(), None).to_dict("records")

@@ -213,9 +213,13 @@ def _sizes(niches: dict) -> tuple[str, Figure]:
         ax.axvline(0.6, color=FAINT, lw=1)
     if not judged:
         return "Sizes of the niches.", figure
+    if niches["mapped"]:
+        drawn = "where the model was trained, when its patients (of a single patient, the cells) are resampled"
+    else:
+        drawn = "when cells of the one patient are resampled" if niches["one_patient"] else "with other patients"
     if are_arbitrary_cuts(niches):
-        return "How often the cuts come back with other patients (1: the same), though they are arbitrary.", figure
-    return "How sure the niches are (1: the same with other patients).", figure
+        return f"How often the cuts come back {drawn} (1: the same), though they are arbitrary.", figure
+    return f"How sure the niches are (1: the same {drawn}).", figure
 
 
 def _short(name: str, length: int = 26) -> str:

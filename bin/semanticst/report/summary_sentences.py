@@ -58,12 +58,20 @@ def niches_sentence(niches: dict | None) -> str:
     if not niches["judged"]:
         return f"{text} Their reproducibility with other patients was not judged."
     unsure, sure = niches["unsure"], number - len(niches["unsure"])
+    if niches["one_patient"]:
+        drawn = "when cells of the one patient are resampled (bootstrap), which says nothing of other patients"
+    else:
+        drawn = "when patients are resampled (bootstrap)"
     if not unsure:
-        return f"{text} All of them are reproducible when patients are resampled (bootstrap)."
+        return f"{text} All of them are reproducible {drawn}."
     names = numbered(unsure)
     advice = f"Do not interpret {names}; try fewer niches (--niche_k)."
     verb = "is" if sure == 1 else "are"
-    return f"{text} {sure} of them {verb} reproducible when patients are resampled (bootstrap). {advice}"
+    return f"{text} {sure} of them {verb} reproducible {drawn}. {advice}"
+
+
+_RESAMPLED = "the patients of the model were resampled (bootstrap; of a single patient, the cells)"
+"""A model does not say how many patients it had."""
 
 
 def _of_the_model(niches: dict) -> str:
@@ -72,11 +80,11 @@ def _of_the_model(niches: dict) -> str:
     unsure, number = niches["unsure"], niches["number"]
     limits = "which says nothing of these samples: see their fit"
     if not unsure:
-        return f"All were reproducible when the patients of the model were resampled (bootstrap), {limits}."
+        return f"All were reproducible when {_RESAMPLED}, {limits}."
     sure = number - len(unsure)
     verb = "was" if sure == 1 else "were"
     return (
-        f"{sure} of them {verb} reproducible when the patients of the model were resampled (bootstrap), {limits}. "
+        f"{sure} of them {verb} reproducible when {_RESAMPLED}, {limits}. "
         f"Do not interpret {numbered(unsure)}; their number is that of the model, and another one needs another model."
     )
 

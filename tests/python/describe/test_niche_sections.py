@@ -1,7 +1,10 @@
 """Sections about niches: what a niche is known by, advice, and the dot plot of markers."""
 
+import json
+
 import numpy as np
 import pandas as pd
+import pytest
 
 from report_helpers import make_cohort_object, write_cohort
 from semanticst.describe.contact_sections import recognised
@@ -24,6 +27,43 @@ def test_niches_that_dissolve_come_with_advice():
     assert "Do not interpret niches 2 and 3" in advice(overview)
     assert "--niche_k" in advice(overview)
     assert advice(overview.iloc[:1]) == advice(overview[["niche"]]) == ""
+
+
+@pytest.mark.parametrize(
+    ("samples", "validation", "mapped", "drawn", "others"),
+    [
+        ({"s1": "p1", "s2": "p2"}, [], False, "Jaccard index: patients are drawn", True),
+        ({"s1": "p1", "s2": "p1"}, [], False, "Jaccard index: cells of the one patient are drawn", False),
+        # niches are found on the discovery alone
+        ({"s1": "p1", "s2": "p2"}, ["s2"], False, "Jaccard index: cells of the one patient are drawn", False),
+        ({"s1": "p1"}, [], True, "Jaccard index: patients (of a single patient, cells) are drawn", False),
+    ],
+)
+def test_reproducibility_with_other_patients_needs_other_patients(tmp_path, samples, validation, mapped, drawn, others):
+    adata = make_cohort_object(samples=samples, side=8)
+    adata.obs["niche_jaccard"] = np.float32(0.3)
+    adata.uns["semanticst"]["validation_samples"] = np.array(validation, dtype=str)
+    describe_niches(write_cohort(tmp_path, adata), tmp_path, mapped=mapped)
+    table = json.loads((tmp_path / "niche_overview_mqc.json").read_text())
+    assert drawn in table["headers"]["jaccard"]["description"]
+    assert ("other patients may not show them again" in table["description"]) is others
+    confidence = json.loads((tmp_path / "niche_stability_mqc.json").read_text())["description"]
+    assert ("reproducibility of a niche with other patients" in confidence) is others
+
+
+@pytest.mark.parametrize(
+    ("samples", "ranked"),
+    [
+        ({"s1": "p1", "s2": "p2"}, "within each patient|spread between patients|high in one patient only"),
+        ({"s1": "p1", "s2": "p1"}, "within each sample|spread between samples|high in one sample only"),
+        ({"s1": "p1"}, "within each sample|Markers are ranked by the difference."),
+    ],
+)
+def test_markers_are_ranked_by_the_replicates_that_there_are(tmp_path, samples, ranked):
+    describe_niches(write_cohort(tmp_path, make_cohort_object(samples=samples, side=8)), tmp_path)
+    section = json.dumps(json.loads((tmp_path / "niche_markers_mqc.json").read_text()))
+    assert all(words in section for words in ranked.split("|"))
+    assert ("spread between" in section) is (len(samples) > 1)
 
 
 def test_sections_say_of_which_part_of_the_study_they_are(tmp_path):

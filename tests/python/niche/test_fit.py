@@ -1,5 +1,6 @@
 """Fit: what the model's samples had fits, what none of them had does not, whatever the votes say."""
 
+import json
 from dataclasses import replace
 
 import anndata as ad
@@ -14,8 +15,8 @@ from semanticst.niche.bootstrap import LEFT_OUT, agreement_of, expectation, tell
 from semanticst.niche.cluster import cluster_niches
 from semanticst.niche.em import Cells
 from semanticst.niche.fit import FitReference, _left_out, learn_fit, tell_fit, tell_small
-from semanticst.niche.fit_of_samples import OUTSIDE, UsualSamples
-from semanticst.niche.mapped_section import curve_of_model, model_card, niche_quality
+from semanticst.niche.fit_of_samples import OUTSIDE, UNCHECKED, UsualSamples
+from semanticst.niche.mapped_section import _correction, _rule, curve_of_model, model_card, niche_quality, supported_of
 from semanticst.niche.mixture import MixtureSearch
 from semanticst.niche.niche_model import NicheModel
 
@@ -139,10 +140,36 @@ def test_model_of_patients_that_differ_lets_more_pass():
     usual = UsualSamples(*(np.array([0.1]),) * 3, np.array([0.5, 0.8]), np.array([0.2]), 1.0, np.eye(2), np.eye(2))
     assert usual.limits.coexpression == pytest.approx(np.tanh(np.arctanh(0.5) / 1.5))
     assert usual.limits.moran == pytest.approx(0.015)
-    assert replace(usual, coexpression=np.array([-0.1, 0.4])).limits.coexpression == -1
     assert replace(usual, coexpression=np.array([0.99, 0.99])).limits.coexpression == pytest.approx(0.8)
     assert replace(usual, coexpression=np.empty(0)).limits.coexpression == pytest.approx(0.2)
     assert replace(usual, moran=np.array([0.03, 0.2])).limits.moran == pytest.approx(0.01)
+
+
+def test_what_no_sample_could_miss_and_what_its_own_samples_would_is_not_checked(reference, tmp_path):
+    own = np.array([-0.017, -0.016, -0.010, -0.003])
+    for values, name in (
+        ({"moran": own}, "moran"),
+        ({"coexpression": np.array([-0.1, 0.4])}, "coexpression"),
+        ({"outside": np.array([0.0, 0.7])}, "outside"),
+    ):
+        usual = replace(reference.usual, **values)
+        assert np.isnan(getattr(usual.limits, name))
+        one = replace(reference, usual=usual)
+        sample = cohort(section("s0", (0, 1, 2), seed=0))
+        sample.obsp["spatial_connectivities"] = sample.obsp["spatial_connectivities"][::-1]  # neighbours at random
+        judged = one.samples(sample, np.full(400, 0.5))
+        assert name not in judged["checked"].iloc[0].split(", ")
+        assert ("Moran's I" in judged["why"].iloc[0]) is (name != "moran")
+        said = _rule(usual.limits)
+        assert "nan" not in said
+        assert said.endswith(f"Not checked, since the model has no measure of it: {UNCHECKED[name]}.")
+    assert "Not checked" not in _rule(reference.limits)
+
+
+@pytest.mark.parametrize("lowest", [-0.02, -1e-6, 0.0, 1e-6, 0.02, 0.04, 0.3])
+def test_no_sample_of_a_model_is_below_its_own_limit_of_moran(reference, lowest):
+    limit = replace(reference.usual, moran=np.array([lowest, 0.4])).limits.moran
+    assert not lowest < limit
 
 
 def test_cells_at_places_of_others_are_to_be_looked_at(reference, caplog):
@@ -382,6 +409,48 @@ def test_card_has_whole_cells_and_the_curve_where_there_is_one(mapped):
     tried = {"curve_k": np.array([2.0, 3, 4]), "curve_stability": np.array([0.5, np.nan, 0.25])}
     assert curve_of_model(replace(niches, quality=tried)) == {2: 0.5, 4: 0.25}
     assert curve_of_model(niches) == {}
+
+
+@pytest.mark.parametrize(("stored", "supported"), [([0.0], False), ([1.0], True), (None, None)])
+def test_card_and_sections_say_whether_the_number_is_supported(mapped, tmp_path, stored, supported):
+    folder, model, _ = mapped
+    curve = {"k": [2.0, 3, 4], "stability": [0.5, 0.45, 0.25], "zero": [0.4, np.nan, 0.2]}
+    mixture = {name: values for name, values in model["mixture"].items() if name != "quality/supported"}
+    mixture |= {f"quality/curve_{name}": np.array(values) for name, values in curve.items()}
+    mixture |= {"quality/supported": np.array(stored)} if stored else {}
+    model = model | {"mixture": mixture}
+    assert supported_of(NicheModel.from_arrays(mixture).quality) is supported
+    card = model_card(model).get("Number of niches", "")
+    assert card.startswith({False: "not supported by the tissue", True: "supported", None: ""}[supported])
+    assert ("arbitrary cuts" in card) is (supported is False)
+    cluster_niches(folder / "new" / "cohort.embedding.h5ad", tmp_path, model=model)
+    for name in ("model", "curve", "niches"):
+        text = json.loads((tmp_path / f"mapped_{name}_mqc.json").read_text())["description"]
+        cuts = "<b>The tissue of the model does not support its 3 niches: they are arbitrary cuts, not to be"
+        assert (cuts in text) is (supported is False)
+    drawn = json.loads((tmp_path / "mapped_curve_mqc.json").read_text())
+    assert "Zero line" in drawn["description"]
+    assert set(drawn["data"]) == {"Stability", "Zero line"}
+    assert curve_of_model(NicheModel.from_arrays(mixture), "zero") == {2: 0.4, 4: 0.2}
+
+
+def test_training_stores_the_zero_line_of_its_curve(mapped):
+    folder, model, _ = mapped
+    np.testing.assert_allclose(model["mixture"]["quality/curve_zero"], pd.read_csv(folder / "niche_k.csv")["zero"])
+
+
+@pytest.mark.parametrize(
+    ("basis", "network", "said"),
+    [
+        ({"harmony_centres": np.ones((2, 3)), "n_batches": np.array(1)}, {}, "none was made (one batch)"),
+        # of before, where only the network knows
+        ({"harmony_centres": np.ones((2, 3))}, {"n_batches": 1}, "none was made (one batch)"),
+        ({"harmony_centres": np.ones((2, 3)), "n_batches": np.array(2)}, {"n_batches": 2}, "yes"),
+        ({"n_batches": np.array(2)}, {}, "no, nor of mapped samples"),
+    ],
+)
+def test_card_says_no_batch_correction_where_none_was_made(basis, network, said):
+    assert _correction({"basis": basis, "network": network}).startswith(said)
 
 
 def test_model_remembers_how_well_its_niches_were_supported(mapped):

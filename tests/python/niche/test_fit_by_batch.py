@@ -43,6 +43,27 @@ def test_nothing_is_said_without_batches():
     assert gathers_in(table.drop(columns="batch"), fit) == ("", "")
 
 
+@pytest.mark.parametrize(
+    ("samples", "measured", "whose"),
+    [
+        (1, "of this one sample", "tissue that is rare in the sample"),
+        (2, "each sample measured against all 2, itself among them", "tissue that other samples do not have"),
+        (3, "each sample measured against all 3, itself among them", "tissue that other samples do not have"),
+        (4, "each sample measured against the others", "tissue that other samples do not have"),
+    ],
+)
+def test_the_section_says_against_what_samples_are_measured(tmp_path, samples, measured, whose):
+    table, fit = cells({"b": 0.1}, {"b": samples})
+    adata = ad.AnnData(obs=table.set_index(table.index.astype(str)))
+    adata.obsm["spatial"] = np.random.default_rng(0).random((len(table), 2))
+    adata.uns[UNS] = {"spatial_unit": "um", "train_mode": "reference"}
+    of_samples = pd.DataFrame({"sample": table["sample"].unique(), "outside": 0.1})
+    report_own_fit(adata, fit, of_samples, tmp_path)
+    said = json.loads((tmp_path / "niche_fit_mqc.json").read_text())["description"]
+    assert f"({measured}; fit below" in said
+    assert f"Patches of red may be {whose}: whatever" in said
+
+
 def test_the_section_names_the_batch_as_a_word(tmp_path):
     table, fit = cells({"b<1>": 0.12, "b2": 0.02}, {"b<1>": 2, "b2": 2})
     adata = ad.AnnData(obs=table.set_index(table.index.astype(str)))

@@ -246,7 +246,8 @@ def test_a_run_without_a_network_says_so(tmp_path, model, network):
 def qc_text(folder, statuses: str, **settings) -> str:
     """Sentences about the samples of a run whose qc.csv has these statuses, separated by blanks."""
     (folder / "qc.csv").write_text(
-        "sample,status,feature_type\n" + "".join(f"s,{status},counts\n" for status in statuses.split())
+        "sample,patient,status,feature_type\n"
+        + "".join(f"s,p{i},{status},counts\n" for i, status in enumerate(statuses.split()))
     )
     settings = {"qc_mads": 5, "qc_min_cells": 20, "seed": 0, "stop_after": None} | settings
     facts = run_facts([], None, settings, None, folder / "qc.csv")

@@ -30,7 +30,7 @@ from semanticst.writing import write_json
 QC = "sample,patient,batch,platform,status,reason,n_cells_kept\n"
 
 
-JUDGED = {"judged": True, "supported": True, "mapped": False}
+JUDGED = {"judged": True, "supported": True, "mapped": False, "one_patient": False}
 
 
 def qc_of(n: int, failed: int = 0) -> pd.DataFrame:
@@ -204,6 +204,28 @@ def test_of_many_effects_those_of_the_smallest_p_are_drawn_and_the_caption_says_
     labels = [label.get_text().split("\n")[0].strip("*") for label in figure.axes[0].get_yticklabels()]
     # no pair has a p of its own
     assert labels == [f"Niche {niche}" for _, niche in primary[:3] for _ in range(3)][:8]
+
+
+def test_of_one_patient_nothing_is_said_of_other_patients():
+    niches = pd.DataFrame({"niche": [1, 2], "share": 0.5, "markers": "", "jaccard": 0.9, "reading": "very high"})
+    for n, mapped, words in (
+        (2, False, "with other patients"),
+        (1, False, "when cells of the one patient are resampled"),
+        (1, True, "where the model was trained"),
+    ):
+        summary = summarise(Inputs(qc_of(n), niches, mapped=mapped))
+        assert summary["niches"]["one_patient"] is (n == 1 and not mapped)
+        told = summary["text"]["niches"]
+        assert ("when patients are resampled" in told) is (n == 2)
+        assert ("cells of the one patient are resampled (bootstrap), which says nothing of other patients" in told) is (
+            n == 1 and not mapped
+        )
+        for supported in (True, False):
+            caption, _ = _sizes(summary["niches"] | {"supported": supported})
+            assert words in caption
+            assert ("other patients" in caption) is (n == 2)
+    # of two patients one is used
+    assert summarise(Inputs(qc_of(2, failed=1), niches))["niches"]["one_patient"]
 
 
 def test_bars_of_more_niches_than_colours_are_hatched():
