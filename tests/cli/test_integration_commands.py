@@ -63,6 +63,8 @@ def test_integrated_object_holds_what_is_promised(cohort):
     assert {"spatial", "X_pca", "X_pca_harmony", "X_semantic", "semantic_scores"} <= set(whole.obsm)
     np.testing.assert_array_equal(whole[whole.obs["sample"] == "s0"].X.toarray(), first.X.toarray())
     assert whole.uns["semanticst"]["samples"].tolist() == ["s0", "s1", "s2"]
+    # three samples, a batch each
+    assert whole.uns["semanticst"]["batch_corrected"]
     # the object that niches are described from: what it does not say, no reading of a niche can
     supported = pd.read_csv(cohort / "niche_stability.csv")["supported"]
     assert bool(whole.uns["semanticst"]["niche_number_supported"]) is bool(supported.all())

@@ -10,7 +10,13 @@ import pandas as pd
 from semanticst.association.checks.arbitrary_cuts import is_supported
 from semanticst.association.output.all_contrasts import all_tests
 from semanticst.association.output.summary_text import SAME_SIGN
-from semanticst.association.stats.results import FEW_EVENTS, FEW_PERMUTATIONS, NOT_TESTABLE, SIGNIFICANT, reason_untested
+from semanticst.association.stats.results import (
+    FEW_EVENTS,
+    FEW_PERMUTATIONS,
+    NOT_TESTABLE,
+    SIGNIFICANT,
+    reason_untested,
+)
 from semanticst.describe.readings import UNSURE
 from semanticst.errors import BadInput, Problem
 from semanticst.plotting.palette import niche_name

@@ -40,7 +40,9 @@ COLUMNS = (
     "agrees",
     "note",
 )
-NO_HARMONY = "not in this run: Harmony moved no cell (one batch, or switched off), or niches are those of a model"
+NO_HARMONY = (
+    "not in this run: Harmony moved no cell (one batch, switched off, none apart), or niches are those of a model"
+)
 NO_NUMBERS = "not in this run: niches are those of a model"
 
 Model = Callable[[Design, Features], list[dict]]

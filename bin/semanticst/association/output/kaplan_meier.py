@@ -7,9 +7,9 @@ from matplotlib.ticker import MaxNLocator
 
 from semanticst.association.associate import Association
 from semanticst.association.output.patient_plot import words_figure
-from semanticst.association.stats.results import NOT_TESTABLE, reason_untested
 from semanticst.association.output.summary_text import feature_name, is_share, p_text
 from semanticst.association.output.time_words import time_label
+from semanticst.association.stats.results import NOT_TESTABLE, reason_untested
 from semanticst.association.stats.survival import base_frame, kaplan_meier, median_split
 from semanticst.plotting.style import FAINT, INK, new_figure, row_colour, wrapped
 
