@@ -368,7 +368,7 @@ def _choose(
         n_samples = adata.obs[Obs.SAMPLE].nunique()
         message = (
             f"{adata.n_obs} cells in {plural(n_samples, 'sample')} are too few to choose a number of niches, which "
-            "takes different halves of their tissue; give it with --niche-k"
+            "takes different halves of their tissue; give it with --niche_k"
         )
         raise BadInput(Problem("the cohort", message))
     if not_compared := [str(k) for k in wanted if k not in set(curve["k"])]:
