@@ -17,9 +17,10 @@ from semanticst.cli import EXISTING_FILE, outdir_option, step
 @outdir_option
 def cohort_assemble(samples, embedding, niches, basis, network, mixture, outdir):
     """Join values, embedding and niches of all cells: cohort.h5ad; and all that mapping needs: model.pt."""
-    from semanticst.cohort.assemble import assemble_cohort, number_supported
+    from semanticst.cohort.assemble import assemble_cohort, has_harmony, number_supported
 
-    assemble_cohort(samples, embedding, niches, outdir / "cohort.h5ad", number_supported(mixture))
+    out = outdir / "cohort.h5ad"
+    assemble_cohort(samples, embedding, niches, out, number_supported(mixture), has_harmony(basis))
 
     from semanticst.model.store import assemble_model  # torch, only now that the cells are out of memory
 

@@ -43,7 +43,7 @@ def cohort_features(
     accept = [word.strip() for word in model_accept.split(",") if word.strip()]
     if unknown := sorted(set(accept) - set(ACCEPTED)):
         message = f"{unknown[0]} is none of {', '.join(ACCEPTED)}"
-        raise click.BadParameter(message, param_hint="--model-accept")
+        raise click.BadParameter(message, param_hint="--model_accept")
     stored = None
     if model:
         from semanticst.model.store import load_whole_model

@@ -21,8 +21,8 @@ def cohort_mixing(cohort, seed, outdir):
     table, mixed = map_of_cells(drawn, seed), mixing(drawn, seed)
     write_table(outdir / "integration_map.csv.gz", table)
     write_table(outdir / "integration_mixing.csv", mixed)
-    map_section(outdir, table, n_cells_of(cohort))
-    mixing_section(outdir, mixed)
+    map_section(outdir, table, n_cells_of(cohort), drawn.corrected)
+    mixing_section(outdir, mixed, drawn.corrected)
 
 
 if __name__ == "__main__":

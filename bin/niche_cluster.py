@@ -46,7 +46,7 @@ def niche_cluster(
     try:
         parse_numbers(niche_k)
     except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--niche-k") from error
+        raise click.BadParameter(str(error), param_hint="--niche_k") from error
     stored = None
     if model:
         from semanticst.model.store import load_whole_model

@@ -62,7 +62,7 @@ def samplesheet_check(
     shortcuts = Shortcuts(**{name.removeprefix("clinical_"): value for name, value in shortcuts.items()})
     survival = (shortcuts.time, shortcuts.event, shortcuts.event_value)
     if any(survival) and not all(survival):
-        raise click.UsageError("survival needs --clinical-time, --clinical-event and --clinical-event-value together")
+        raise click.UsageError("survival needs --clinical_time, --clinical_event and --clinical_event_value together")
     # a task sees the tables and not the samples: whoever started it tells which of them are not there
     missing = json.loads(missing.read_text()) if missing else {}
     if niche_names:

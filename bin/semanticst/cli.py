@@ -16,7 +16,7 @@ import logging
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from types import TracebackType
 
@@ -68,6 +68,11 @@ class Step(click.Command):
             kwargs["prog_name"] = name
         return super().main(*args, **kwargs)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Messages name an option as the pipeline's parameter (``--niche_k``): commands take this spelling, too."""
+        own = {name for option in self.params for name in (*option.opts, *option.secondary_opts)}
+        return super().parse_args(ctx, [_with_dashes(arg, own) for arg in args])
+
     def invoke(self, ctx: click.Context):
         start_logging(ctx.command_path)
         outdir = ctx.params.get("outdir") or Path()
@@ -116,6 +121,13 @@ def step(**settings) -> Callable[[Callable], Step]:
         return click.command(cls=Step, **settings)(function)
 
     return decorate
+
+
+def _with_dashes(arg: str, own: Collection[str]) -> str:
+    """``--niche_k=4`` as ``--niche-k=4``, where the command has that option; anything else as it is."""
+    name, equals, value = arg.partition("=")
+    dashed = name.replace("_", "-")
+    return f"{dashed}{equals}{value}" if name.startswith("--") and dashed in own else arg
 
 
 def _keep_names(ctx: click.Context, _option: click.Parameter, names: str | None) -> None:

@@ -158,6 +158,8 @@ NICHE_STARTS = 8
 NUMBER_SUPPORTED = "niche_number_supported"
 """In ``uns['semanticst']`` of the integrated object: whether the number of niches is above its zero line, here or where
 the model was trained that was mapped onto; absent where that is not known."""
+BATCH_CORRECTED = "batch_corrected"
+"""In ``uns['semanticst']`` of the integrated object: whether batches were corrected for, be it that no cell moved."""
 SINGLED_OUT = 3
 """Numbers of niches, the chosen one among them, that may be about as stable where the tissue singles one out."""
 

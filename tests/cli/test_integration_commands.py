@@ -13,7 +13,7 @@ from matplotlib.colors import to_hex
 from sklearn.metrics import adjusted_rand_score
 
 from chain_helpers import chain, done, files, two_tissues
-from helpers import invoke, make_internal
+from helpers import ROOT, invoke, make_internal
 from semanticst.model.store import PARTS, load_whole_model, save_model
 from semanticst.plotting.palette import niche_colour
 
@@ -64,9 +64,16 @@ def test_integrated_object_holds_what_is_promised(cohort):
     assert {"spatial", "X_pca", "X_pca_harmony", "X_semantic", "semantic_scores"} <= set(whole.obsm)
     np.testing.assert_array_equal(whole[whole.obs["sample"] == "s0"].X.toarray(), first.X.toarray())
     assert whole.uns["semanticst"]["samples"].tolist() == ["s0", "s1", "s2"]
+    # three samples, a batch each
+    assert whole.uns["semanticst"]["batch_corrected"]
     # the object that niches are described from: what it does not say, no reading of a niche can
     supported = pd.read_csv(cohort / "niche_stability.csv")["supported"]
     assert bool(whole.uns["semanticst"]["niche_number_supported"]) is bool(supported.all())
+
+
+def test_the_readme_names_the_columns_of_the_niches(cohort):
+    columns = pd.read_csv(cohort / "niches.csv.gz", nrows=1).columns
+    assert f"`{','.join(columns)}`" in (ROOT / "README.md").read_text()
 
 
 def test_scanpy_draws_niches_in_the_colours_of_the_report(cohort):

@@ -192,7 +192,7 @@ def test_what_a_command_tells_does_not_hang_on_tests_before_it(cohort, tmp_path)
 def test_usage_errors(cohort, tmp_path, features):
     result = run(cohort, tmp_path, "arm", "--clinical-features", features)
     assert result.exit_code == 2
-    assert "--clinical-features" in result.stderr
+    assert "--clinical_features" in result.stderr
 
 
 def test_text_tables_of_other_programs_are_read(cohort, tmp_path):

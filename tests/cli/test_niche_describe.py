@@ -93,6 +93,23 @@ def test_niches_whose_number_is_not_supported_are_called_cuts_however_often_they
     assert [row["reading"] for row in table["data"].values()] == ["arbitrary cut"] * 3
 
 
+@pytest.mark.parametrize("supported", [True, False])
+def test_every_section_says_that_its_niches_are_arbitrary_cuts(tmp_path, supported):
+    adata = make_cohort_object()
+    adata.obs["stability"] = np.float32(0.9)
+    adata.obsm["X_pca_harmony"] = np.random.default_rng(0).normal(size=(adata.n_obs, 4)).astype("float32")
+    adata.uns["semanticst"]["niche_number_supported"] = supported
+    result = invoke("niche_describe", write_cohort(tmp_path, adata), "--outdir", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    told = {path.name: json.loads(path.read_text()) for path in (tmp_path / "out").glob("niche_*_mqc.json")}
+    told = {name: section["description"] for name, section in told.items() if "description" in section}
+    assert {f"niche_{name}_mqc.json" for name in ("tree", "markers", "stability", "composition")} <= set(told)
+    for name, text in told.items():
+        word = "Do not interpret these niches" if name == "niche_overview_mqc.json" else "are arbitrary cuts"
+        assert (word in text) is not supported, name
+    assert ("fewer niches would say nearly the same" in told["niche_tree_mqc.json"]) is supported
+
+
 def test_gene_sets(tmp_path):
     (tmp_path / "sets.gmt").write_text("A\tx\tMARK1\tABSENT\nB\tx\tMARK2\n")
     options = ("--clinical-gene-sets", tmp_path / "sets.gmt", "--outdir", tmp_path / "out")

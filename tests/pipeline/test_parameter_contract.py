@@ -1,6 +1,8 @@
 """Schema, configuration and command options say the same about every parameter."""
 
+import ast
 import re
+from pathlib import Path
 
 import click
 import pytest
@@ -82,3 +84,42 @@ def test_every_parameter_of_a_profile_is_known():
 def test_only_main_reads_params():
     readers = [path for path in ROOT.glob("**/*.nf") if re.search(r"\bparams\.(?!json)", path.read_text())]
     assert [path for path in readers if path.relative_to(ROOT).parts[0] != "tests"] == [ROOT / "main.nf"]
+
+
+def messages(file: Path) -> list[str]:
+    """Texts of a module but its docstrings and those of click's decorators, which only ``--help`` of the step shows."""
+    tree = ast.parse(file.read_text())
+    of_click = {
+        id(part)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).startswith("click.")
+        and "option" in ast.unparse(node.func)
+        for part in ast.walk(node)
+    }
+    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in of_click | alone
+    ]
+
+
+def test_messages_name_parameters_as_the_pipeline_takes_them():
+    """``--niche-k`` of a message was refused by the pipeline; steps take ``--niche_k`` as well."""
+    dashed = {f"--{name.replace('_', '-')}": f"--{name}" for name in SCHEMA if "_" in name}
+    bin_ = ROOT / "bin"
+    files = [file for file in [*bin_.glob("*.py"), *bin_.rglob("semanticst/**/*.py")] if "bench" not in file.parts]
+    told = [(file.name, name) for file in files for text in messages(file)
+            for name in re.findall(r"--[a-z]+(?:-[a-z]+)+", text) if name in dashed]  # fmt: skip
+    assert not told
+
+
+@pytest.mark.parametrize("spelling", ["--niche_k", "--niche-k"])
+def test_steps_take_options_in_the_spelling_of_parameters(spelling):
+    command = load_command("niche_cluster")
+    for given in ([spelling, "7"], [f"{spelling}=7"]):
+        taken = command.make_context("niche_cluster", [str(ROOT / "README.md"), *given])
+        assert taken.params["niche_k"] == "7"
+    with pytest.raises(click.NoSuchOption):
+        command.make_context("niche_cluster", [str(ROOT / "README.md"), "--niche_q", "7"])

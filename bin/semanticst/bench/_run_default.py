@@ -1,6 +1,7 @@
 """One run of the pipeline's own chain, as ``_methods`` wants it: ``python -m semanticst.bench._run_default FOLDER``."""
 
 import json
+import logging
 import sys
 import time
 from pathlib import Path
@@ -12,13 +13,16 @@ import pandas as pd
 from semanticst.bench._ablations import Variant, default_niches, embed, parts_of
 from semanticst.cli import start_logging
 from semanticst.constants import NICHE_STARTS, Obsm
-from semanticst.niche.choose_k import choose_number, number_curve
-from semanticst.niche.cluster import AUTO_RANGE, SHRINKAGE
+from semanticst.errors import BadInput
+from semanticst.niche.choose_k import number_curve
+from semanticst.niche.cluster import AUTO_RANGE, SHRINKAGE, chosen_of
 from semanticst.niche.representations import fit_representations, middle_representation
 from semanticst.niche.spatial_refinement import HmrfInputs, hmrf_inputs
 from semanticst.niche.tissue_halves import trial_cells
 from semanticst.threads import limit_threads
 from semanticst.writing import write_json
+
+log = logging.getLogger(__name__)
 
 
 def run(folder: Path) -> None:
@@ -34,7 +38,11 @@ def run(folder: Path) -> None:
     if job["parts"]:
         labels |= {"without refinement": consensus.consensus_labels} | parts_of(cohort, job["k"], inputs, starts, seed)
     if job["own"]:
-        labels["own"] = of_own_number(cohort, inputs, starts, seed)
+        try:
+            labels["own"] = of_own_number(cohort, inputs, starts, seed)
+        except BadInput as few:
+            # the niches of the number that was given are there
+            log.warning("%s", few)
     pd.DataFrame(labels, index=pd.Index(cohort.obs_names, name="cell")).to_csv(folder / "labels.csv")
     if Obsm.EMBEDDING in cohort.obsm:
         np.savez(folder / "embedding.npz", X=cohort.obsm[Obsm.EMBEDDING])
@@ -42,9 +50,9 @@ def run(folder: Path) -> None:
 
 
 def of_own_number(cohort: ad.AnnData, inputs: HmrfInputs | None, starts: int, seed: int) -> np.ndarray:
-    """Niches (n,) with the number of them that ``--niche-k auto`` takes."""
+    """Niches (n,) with the number of them that ``--niche_k auto`` takes. Raises BadInput where cells are too few."""
     trial = trial_cells(cohort, middle_representation(fit_representations(cohort)), seed)
-    k = choose_number(number_curve(trial, AUTO_RANGE, shrinkage=SHRINKAGE, seed=seed))
+    k = chosen_of(number_curve(trial, AUTO_RANGE, shrinkage=SHRINKAGE, seed=seed), cohort)
     return default_niches(cohort, k, inputs, starts, seed).labels
 
 

@@ -21,11 +21,12 @@ from semanticst.bench._options import in_a_folder, seeds_option
 from semanticst.bench.niches import prepare
 from semanticst.cli import EXISTING_FILE, step
 from semanticst.constants import is_singled_out
+from semanticst.errors import BadInput
 from semanticst.features.build import build_components
 from semanticst.graph.build import build_graphs
 from semanticst.model.run import run_embedding
-from semanticst.niche.choose_k import about_as_stable, choose_number, number_curve
-from semanticst.niche.cluster import AUTO_RANGE, SHRINKAGE
+from semanticst.niche.choose_k import about_as_stable, number_curve
+from semanticst.niche.cluster import AUTO_RANGE, SHRINKAGE, chosen_of
 from semanticst.niche.deciding_cells import mark_deciding_cells
 from semanticst.niche.representations import fit_representations, middle_representation
 from semanticst.niche.tissue_halves import trial_cells
@@ -85,7 +86,10 @@ def of_samples(sheet: Path, seeds: int) -> Iterator[dict]:
 
 
 def chosen_number(samples: Sequence[Path], folder: Path, seed: int) -> dict:
-    """``seed``, ``chosen``, ``stability`` and ``zero`` at it, ``supported``, ``singled_out``."""
+    """``seed``, ``chosen``, ``stability`` and ``zero`` at it, ``supported``, ``singled_out``.
+
+    Where the cells are too few to choose, ``chosen`` is 0, with no ``stability`` and ``zero``.
+    """
     build_components(samples, folder, seed=seed)
     build_graphs(sorted(folder.glob("*.components.h5ad")), folder, seed=seed)
     run_embedding(sorted(folder.glob("*.graphs.h5ad")), None, folder, device="cpu")
@@ -93,7 +97,18 @@ def chosen_number(samples: Sequence[Path], folder: Path, seed: int) -> dict:
     mark_deciding_cells(cohort, seed)
     trial = trial_cells(cohort, middle_representation(fit_representations(cohort)), seed)
     curve = number_curve(trial, AUTO_RANGE, shrinkage=SHRINKAGE, seed=seed)
-    k = choose_number(curve)
+    try:
+        k = chosen_of(curve, cohort)
+    except BadInput as few:
+        log.warning("%s", few)
+        return {
+            "seed": seed,
+            "chosen": 0,
+            "stability": np.nan,
+            "zero": np.nan,
+            "supported": False,
+            "singled_out": False,
+        }
     row = curve.set_index("k").loc[k]
     return {
         "seed": seed,
@@ -114,13 +129,14 @@ def name_of(level: Level) -> str:
 
 
 def table(rows: pd.DataFrame) -> str:
-    """Markdown: a line per level, with the numbers of all seeds; one that the tissue does not support in brackets."""
+    """Markdown: a line per level, with the numbers of all seeds; one that the tissue does not support in brackets,
+    ``too few cells`` where none could be chosen."""
     lines = [
         "| level | planted | chosen, by seed | supported | singled out | stability | zero line |",
         "|---|--:|---|--:|--:|--:|--:|",
     ]
     for level, found in rows.groupby("level", sort=False):
-        numbers = ", ".join(str(row.chosen) if row.supported else f"({row.chosen})" for row in found.itertuples())
+        numbers = ", ".join(map(_number, found["chosen"], found["supported"]))
         planted = "" if found["planted"].isna().any() else f"{found['planted'].iloc[0]:g}"
         sure = [f"{found[name].sum()} of {len(found)}" for name in ("supported", "singled_out")]
         cells = [str(level), planted, numbers, *sure, span(found["stability"]), span(found["zero"])]
@@ -128,8 +144,16 @@ def table(rows: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def _number(chosen: int, supported: bool) -> str:
+    if not chosen:
+        return "too few cells"
+    return str(chosen) if supported else f"({chosen})"
+
+
 def span(values: pd.Series) -> str:
-    """``0.41 to 0.56``."""
+    """``0.41 to 0.56``; empty where there are none."""
+    if values.isna().all():
+        return ""
     low, high = f"{values.min():.2f}", f"{values.max():.2f}"
     return low if low == high else f"{low} to {high}"
 

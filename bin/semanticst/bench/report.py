@@ -99,8 +99,8 @@ def build(place: Path, n_sections: int, n_cells: int, threads: int, seed: int) -
     describe_niches(place / "cohort.h5ad", sections, threads=threads)
     cells.to_csv(sections / "niches.csv.gz", index=False)
     drawn = draw_cells(place / "cohort.h5ad", seed)
-    map_section(sections, map_of_cells(drawn, seed), cohort.n_obs)
-    mixing_section(sections, mixing(drawn, seed))
+    map_section(sections, map_of_cells(drawn, seed), cohort.n_obs, drawn.corrected)
+    mixing_section(sections, mixing(drawn, seed), drawn.corrected)
     tables = _tables(place, rng, names)
     for name in ("response", "survival"):
         result = associate(name, *tables, sections / "niche_counts.csv", seed=seed)

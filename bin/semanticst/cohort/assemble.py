@@ -13,7 +13,7 @@ from anndata.io import read_elem
 
 from semanticst import __version__
 from semanticst.cohort.shared_proteins import join_proteins
-from semanticst.constants import NUMBER_SUPPORTED, QUALITY, SUPPORTED, UNS, VALIDATION, Obs, Obsm
+from semanticst.constants import BATCH_CORRECTED, NUMBER_SUPPORTED, QUALITY, SUPPORTED, UNS, VALIDATION, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.features.harmonise import common_names
 from semanticst.io.regions.region_names import spelled_alike, told
@@ -29,15 +29,21 @@ KEPT_OBSM = (Obsm.COMPONENTS, Obsm.HARMONY, Obsm.EMBEDDING, Obsm.SCORES)
 
 
 def assemble_cohort(
-    paths: Sequence[Path], embedding: Path, niches: Path, out: Path, supported: bool | None = None
+    paths: Sequence[Path],
+    embedding: Path,
+    niches: Path,
+    out: Path,
+    supported: bool | None = None,
+    harmony: bool = False,
 ) -> None:
     """Write all kept cells with their values as they came in, embedding and semantic scores (with a network), niche.
 
     Values stay sparse; features that a sample lacks are absent from the joint object (intersection), and so are
     proteins (`join_proteins`). With a validation the features are those of the discovery: in what samples of the
     validation lack they have 0, and ``uns['semanticst']['features_lacking']`` names it. ``supported``: whether the
-    tissue supports the number of niches, None where that is not known. Raises BadInput when embedding
-    or niches do not cover exactly the cells of the samples.
+    tissue supports the number of niches, None where that is not known. ``harmony``: whether the components have a
+    reference of Harmony, which corrects batches where there are several. Raises BadInput when embedding or niches do
+    not cover exactly the cells of the samples.
     """
     parts = []
     for path in sorted_by_sample(paths):
@@ -79,6 +85,8 @@ def assemble_cohort(
         "version": __version__,
         "samples": sorted(cohort.obs[Obs.SAMPLE].astype(str).unique()),
     }
+    moved = not np.array_equal(cohort.obsm[Obsm.COMPONENTS], cohort.obsm[Obsm.HARMONY])
+    own[BATCH_CORRECTED] = moved or (harmony and len(cohort.obs[Obs.BATCH].unique()) > 1)
     if supported is not None:
         own[NUMBER_SUPPORTED] = supported
     if Obs.STUDY_PART in table:
@@ -107,6 +115,12 @@ def number_supported(mixture: Path) -> bool | None:
     with np.load(mixture, allow_pickle=False) as stored:
         name = QUALITY + SUPPORTED
         return bool(stored[name].all()) if name in stored else None
+
+
+def has_harmony(basis: Path) -> bool:
+    """Whether ``cohort.basis.npz`` has a reference of Harmony, onto which cells were moved."""
+    with np.load(basis, allow_pickle=False) as stored:
+        return "harmony_centres" in stored
 
 
 def _without_types_of_validation_alone(obs: pd.DataFrame, validation: Collection[str]) -> pd.DataFrame:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from sklearn.neighbors import NearestNeighbors
 
-from semanticst.constants import Obs, Obsm
+from semanticst.constants import BATCH_CORRECTED, UNS, Obs, Obsm
 from semanticst.errors import BadInput, Problem
 from semanticst.io.internal import read_anndata
 
@@ -45,17 +45,22 @@ def apart(points: np.ndarray, seed: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Some cells of a cohort: their labels (n rows), and the components at each stage (float32, n x p)."""
+    """Some cells of a cohort: their labels (n rows), and the components at each stage (float32, n x p).
+
+    ``corrected``: whether there was a batch correction, also where it moved none of them.
+    """
 
     cells: pd.DataFrame
     stages: dict[str, np.ndarray]
+    corrected: bool = False
 
 
 def draw_cells(path: Path, seed: int = 0, most: int = MOST_CELLS) -> Drawn:
     """Draw at most ``most`` cells of ``cohort.h5ad`` at random, in the order of the file.
 
-    ``cells`` has sample, patient, batch, cell_id, niche and, where the input has them, cell_type. Without a batch
-    correction there is the stage ``before`` only. Raises BadInput when the file lacks what is needed.
+    ``cells`` has sample, patient, batch, cell_id, niche and, where the input has them, cell_type. Where a batch
+    correction moved none of them, or there was none, there is the stage ``before`` only. Raises BadInput when the
+    file lacks what is needed.
     """
     backed = read_anndata(path, backed="r")
     try:
@@ -67,12 +72,13 @@ def draw_cells(path: Path, seed: int = 0, most: int = MOST_CELLS) -> Drawn:
         rows = np.sort(np.random.default_rng(seed).choice(n, min(n, most), replace=False))
         wanted = [c for c in (*needed, Obs.CELL_ID, Obs.CELL_TYPE) if c in backed.obs]
         cells = backed.obs[wanted].iloc[rows].astype(object).reset_index(drop=True)
+        corrected = bool(backed.uns.get(UNS, {}).get(BATCH_CORRECTED, False))
         stages = {name: np.asarray(backed.obsm[key], dtype=np.float32)[rows] for name, key in STAGES.items()}
     finally:
         backed.file.close()
     if np.array_equal(stages["before"], stages["after"]):
         del stages["after"]
-    return Drawn(cells, stages)
+    return Drawn(cells, stages, corrected)
 
 
 def map_of_cells(drawn: Drawn, seed: int = 0) -> pd.DataFrame:

@@ -35,8 +35,9 @@ _HOW_TO_READ = (
 )
 
 
-def map_section(outdir: Path, table: pd.DataFrame, n_cells: int) -> None:
-    """Draw ``integration_map.png`` and its section. table : as `mixing.map_of_cells` returns it."""
+def map_section(outdir: Path, table: pd.DataFrame, n_cells: int, corrected: bool = False) -> None:
+    """Draw ``integration_map.png`` and its section. table : as `mixing.map_of_cells` returns it. corrected : whether
+    there was a batch correction, also where it moved none of the cells."""
     stages = _stages_of(table)
     png = outdir / "integration_map.png"
     with matplotlib.rc_context(STYLE):
@@ -46,6 +47,8 @@ def map_section(outdir: Path, table: pd.DataFrame, n_cells: int) -> None:
         "The upper row is before the batch correction, the lower one after it: kinds of cells should stay apart, "
         "batches mix. "
         if len(stages) > 1
+        else "The batch correction moved none of them. "
+        if corrected
         else "There was no batch correction. "
     )
     text = multiqc.emphasised(
@@ -127,8 +130,8 @@ def _number(ax: Axes, table: pd.DataFrame, stage: str) -> None:
                 path_effects=[withStroke(linewidth=2.5, foreground="white")])  # fmt: skip
 
 
-def mixing_section(outdir: Path, table: pd.DataFrame) -> None:
-    """Write the table of mixing. table : as `mixing.mixing` returns it."""
+def mixing_section(outdir: Path, table: pd.DataFrame, corrected: bool = False) -> None:
+    """Write the table of mixing. table : as `mixing.mixing` returns it. corrected : as for `map_section`."""
     if table.empty:
         return
     several = len(table["stage"].unique()) > 1
@@ -149,7 +152,7 @@ def mixing_section(outdir: Path, table: pd.DataFrame) -> None:
             "Edges across, by composition", "The same, shuffled among the cells of each niche", "{:.0%}"
         ),
     }
-    text = Html(f"{multiqc.markup(mixing_sentence(table))} {multiqc.emphasised(_HOW_TO_READ)}")
+    text = Html(f"{multiqc.markup(mixing_sentence(table, corrected))} {multiqc.emphasised(_HOW_TO_READ)}")
     help = (
         f"On {MOST_CELLS:,} cells at most, in the components that network and niches are made of. The "
         "expectation keeps how many cells of each batch a niche has. Niches come from these components: what a batch "
@@ -160,10 +163,10 @@ def mixing_section(outdir: Path, table: pd.DataFrame) -> None:
     multiqc.table(outdir, section, shown, columns, "Label")
 
 
-def mixing_sentence(table: pd.DataFrame) -> str:
+def mixing_sentence(table: pd.DataFrame, corrected: bool = False) -> str:
     """Whether batches mix as composition allows, in words with numbers; patients, or samples, where there is one batch.
 
-    table : as `mixing.mixing` returns it.
+    table : as `mixing.mixing` returns it. corrected : as for `map_section`.
     """
     label = next((name for name in ("batch", "patient", "sample") if (table["label"] == name).any()), None)
     if label is None:
@@ -185,5 +188,6 @@ def mixing_sentence(table: pd.DataFrame) -> str:
         f"LISI {row['lisi']:.2f} of {row['n_values']:.0f} {many}, {row['lisi_expected']:.2f} by composition, which "
         f"is {percent(share)} of what could be reached{before}"
     )
-    corrected = "After the correction" if len(rows) > 1 else "Without a batch correction"
-    return f"{head}{corrected} {many} mix {word} composition allows ({numbers}).{beyond}"
+    unmoved = "After the correction, which moved none of these cells," if corrected else "Without a batch correction"
+    stage = "After the correction" if len(rows) > 1 else unmoved
+    return f"{head}{stage} {many} mix {word} composition allows ({numbers}).{beyond}"

@@ -19,11 +19,11 @@ _EFFECT_WORDS = {"log2_fold_change": "log2 fold change", "difference": "Differen
 
 
 def marker_section(
-    outdir: Path, cohort: Cohort, markers: pd.DataFrame, name: str, title: str, names: dict[int, str]
+    outdir: Path, cohort: Cohort, markers: pd.DataFrame, name: str, title: str, names: dict[int, str], over: str = ""
 ) -> None:
     """Heat map and dot plot of the best markers of each niche, of one modality.
 
-    name : id of the section. names : of `contact_sections.recognised`.
+    name : id of the section. names : of `contact_sections.recognised`. over : a sentence of which samples.
     """
     effect = effect_name(cohort.feature_type)
     each = int(np.clip(_HEATMAP_FEATURES // len(cohort.niches), 2, 6))
@@ -55,7 +55,7 @@ def marker_section(
         title,
         multiqc.emphasised(
             f"The best {each} markers of each niche; red is higher inside the niche, blue is lower. Colour: {what}. "
-            "All features are in <code>niches/niche_markers.csv</code>." + cohort.over_discovery
+            "All features are in <code>niches/niche_markers.csv</code>." + over
         ),
         help=f"Inside and outside are compared within each {kind} and then averaged (here over up to {n_replicates} "
         f"{replicates}). {ranked} Niches were made from the same data, therefore no p-values are given here.",
@@ -69,7 +69,7 @@ def marker_section(
         f"{title}: dot plot",
         multiqc.emphasised(
             "The same markers as a figure to print (<code>niches/maps</code>: PNG, PDF). Size: mean inside the niche, "
-            "of the largest mean in any niche. Colour: the difference from all other cells."
+            "of the largest mean in any niche. Colour: the difference from all other cells." + over
         ),
     )
     multiqc.image(outdir, section, dots.with_suffix(".png"), f"Dot plot of the {title.lower()} of each niche")

@@ -32,27 +32,30 @@ def write_niche_sections(
     knows the groups. mapped : onto a model, whose niches these are.
     """
     names = recognised(tables["niche_overview"])
+    # each section may be the only one that is read
+    mark = "" if cohort.number_supported else _MARK
+    over, over_discovery = cohort.over_all + mark, cohort.over_discovery + mark
     _sample_overview(outdir, cohort, tables["niche_counts"])
     _overview(outdir, cohort, tables["niche_overview"], mapped)
     if tables["niche_agreement"] is not None:
-        _agreement(outdir, tables["niche_agreement"], cohort.over_all)
-    _composition(outdir, tables["niche_counts"], cohort.over_all)
+        _agreement(outdir, tables["niche_agreement"], over)
+    _composition(outdir, tables["niche_counts"], over)
     markers, proteins = by_modality(tables["niche_markers"])
     title = "Marker genes" if cohort.feature_type is FeatureType.COUNTS else "Markers"
-    marker_section(outdir, cohort, markers, "niche_markers", title, names)
+    marker_section(outdir, cohort, markers, "niche_markers", title, names, over_discovery)
     beside = cohort.proteins()
     if beside is not None:
-        marker_section(outdir, beside, proteins, "niche_marker_proteins", "Marker proteins", names)
+        marker_section(outdir, beside, proteins, "niche_marker_proteins", "Marker proteins", names, over_discovery)
     if tables["niche_cell_types"] is not None:
-        cell_type_section(outdir, tables["niche_cell_types"], cohort.over_all)
+        cell_type_section(outdir, tables["niche_cell_types"], over)
     if Obs.STABILITY in cohort.cells:
-        _stability(outdir, cohort, mapped)
+        _stability(outdir, cohort, mapped, over)
     if len(cohort.niches) > 1:
-        contact_section(outdir, tables["niche_contacts"], names, cohort.over_all)
+        contact_section(outdir, tables["niche_contacts"], names, over)
     if tables["niche_tree"] is not None:
-        report_tree(outdir, tables["niche_tree"], cohort.over_all)
+        report_tree(outdir, tables["niche_tree"], over, cohort.number_supported)
     if tables["niche_scores"] is not None:
-        attention_section(outdir, tables["niche_scores"], names, cohort.over_all)
+        attention_section(outdir, tables["niche_scores"], names, over)
 
 
 def _agreement(outdir: Path, table: pd.DataFrame, over: str = "") -> None:
@@ -211,6 +214,8 @@ _CUTS = (
     " <b>Do not interpret these niches: the tissue does not support their number, and they are not clearly more "
     "reproducible than niches of shuffled cells.</b>"
 )
+_MARK = " These niches are arbitrary cuts, not to be interpreted: see the table of the niches."
+"""In every other section about such niches."""
 
 
 def _composition(outdir: Path, counts: pd.DataFrame, over: str = "") -> None:
@@ -236,7 +241,7 @@ _OF_CELLS = (
 _OF_THE_MODEL = " How reproducible a niche was where the model was trained is in the table of the niches."
 
 
-def _stability(outdir: Path, cohort: Cohort, mapped: bool) -> None:
+def _stability(outdir: Path, cohort: Cohort, mapped: bool, over: str) -> None:
     of_cells = _OF_CELLS if _of_one_patient(cohort, mapped) else _REPRODUCIBILITY
     reproducibility = _OF_THE_MODEL if mapped else of_cells
     level = pd.cut(
@@ -259,6 +264,6 @@ def _stability(outdir: Path, cohort: Cohort, mapped: bool) -> None:
         "data. The stability of a cell is the fraction of these base clusterings that agree on its niche. It is lower "
         "where two niches meet; a niche of mostly low confidence should not carry a conclusion."
         + (reproducibility if Obs.NICHE_JACCARD in cohort.cells else "")
-        + cohort.over_all,
+        + over,
     )
     multiqc.bars(outdir, section, cells.to_dict("index"), y="Cells", colours=colours)

@@ -82,16 +82,21 @@ def state_shares(cohort: Cohort) -> np.ndarray | None:
     return counts / counts.sum(1, keepdims=True)
 
 
-def report_tree(outdir: Path, tree: pd.DataFrame, over: str = "") -> None:
-    """Write the section of the report that shows the tree. over : a sentence of which samples it is made."""
+def report_tree(outdir: Path, tree: pd.DataFrame, over: str = "", supported: bool = True) -> None:
+    """Write the section of the report that shows the tree.
+
+    over : a sentence of which samples it is made. supported : whether the tissue supports the number of niches; where
+    it does not, fewer of them say no more.
+    """
+    fewer = "Where niches merge near 0, fewer niches would say nearly the same; the" if supported else "The"
     section = Section(
         "niche_tree",
         NICHES,
         "Niches within niches",
         multiqc.emphasised(
             "Niches merged step by step, those first whose cells are most alike (Jensen-Shannon distance of the "
-            "proportions of cell states, 0 = the same, 1 = none in common). Where niches merge near 0, fewer niches "
-            "would say nearly the same; the groups are in <code>niches/niche_tree.csv</code>." + over
+            "proportions of cell states, 0 = the same, 1 = none in common). "
+            f"{fewer} groups are in <code>niches/niche_tree.csv</code>." + over
         ),
     )
     with tempfile.TemporaryDirectory() as folder:

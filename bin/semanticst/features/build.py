@@ -262,7 +262,10 @@ def _fit_basis(
     if panel.feature_type == FeatureType.CONTINUOUS:
         scale = np.where(moments.variance > 0, np.sqrt(moments.variance), 1.0)
     if not moments.variance.any():
-        raise BadInput(Problem(next(iter(samples.values())), "no feature varies between the cells of the cohort"))
+        message = (
+            "no feature varies between its cells, so that there are no niches; give features in which cells differ"
+        )
+        raise BadInput(Problem("the cohort", message))
     if panel.feature_type in SHARES and len(names) <= n_components:
         loadings, variance = whole_panel(moments)
     else:

@@ -49,7 +49,7 @@ def run_training(
     of ``TrainSettings`` have no effect.
     """
     if mode == TrainMode.NONE:
-        raise click.UsageError("with --train-mode none no network is trained: leave this step out")
+        raise click.UsageError("with --train_mode none no network is trained: leave this step out")
     mode = TrainMode.SEMANTIC if mode == "auto" else mode
     try:
         chosen = known_contexts(contexts.split(","))

@@ -365,13 +365,22 @@ def _choose(
     curve = number_curve(trial, wanted, shrinkage=shrinkage_of(adata), seed=seed, threads=threads)
     if len(wanted) == 1:
         return curve if len(curve) else unjudged(wanted), wanted[0]
+    chosen = chosen_of(curve, adata)
+    if not_compared := [str(k) for k in wanted if k not in set(curve["k"])]:
+        log.warning("%d cells are too few to compare %s niches with the others", adata.n_obs, joined(not_compared))
+    return curve, chosen
+
+
+def chosen_of(curve: pd.DataFrame, adata: ad.AnnData) -> int:
+    """The number of niches of the cells ``adata`` that their `number_curve` gives.
+
+    Raises BadInput where they are too few for a curve.
+    """
     if curve.empty:
         n_samples = adata.obs[Obs.SAMPLE].nunique()
         message = (
             f"{adata.n_obs} cells in {plural(n_samples, 'sample')} are too few to choose a number of niches, which "
-            "takes different halves of their tissue; give it with --niche-k"
+            "takes different halves of their tissue; give it with --niche_k"
         )
         raise BadInput(Problem("the cohort", message))
-    if not_compared := [str(k) for k in wanted if k not in set(curve["k"])]:
-        log.warning("%d cells are too few to compare %s niches with the others", adata.n_obs, joined(not_compared))
-    return curve, choose_number(curve)
+    return choose_number(curve)

@@ -81,7 +81,7 @@ def require_niches(n_niches: int) -> None:
     """Raises BadInput when names are given (`names_from`) to niches that a cohort of ``n_niches`` does not have."""
     strange = sorted(niche for niche in given_names() if niche > n_niches)
     if strange:
-        raise BadInput([Problem("--niche-names", f"there is no such niche; this run has 1 to {n_niches}",
+        raise BadInput([Problem("--niche_names", f"there is no such niche; this run has 1 to {n_niches}",
                                 column="niche", value=niche) for niche in strange])  # fmt: skip
 
 

@@ -112,6 +112,8 @@ def _compared(records: list[dict]) -> _Compared | str:
     """Resemblance of the sections that did not fail and are no doubles of others, or why it cannot be told."""
     records = _without_doubles(records)
     profiles = pd.DataFrame({r["sample"]: r["fingerprint"]["profile"] for r in records if r["status"] != "fail"})
+    if profiles.shape[1] < 2:
+        return "there is one sample" if len(records) == 1 else "fewer than two samples can be compared"
     profiles = profiles.dropna()
     profiles = profiles[profiles.std(axis=1) > 0]
     if len(profiles) < LEAST_FEATURES:

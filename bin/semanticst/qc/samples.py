@@ -72,7 +72,7 @@ def check_samples(
                 continue
             records[sample], came_from[sample] = found, file
             if found["status"] == FAIL and stop:
-                reason = f"fails quality control: {found['reason']}; lower --qc-min-cells or remove the sample"
+                reason = f"fails quality control: {found['reason']}; lower --qc_min_cells or remove the sample"
                 problems.append(Problem(file, reason))
         if problems:
             raise BadInput(problems)

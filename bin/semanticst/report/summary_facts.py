@@ -10,7 +10,13 @@ import pandas as pd
 from semanticst.association.checks.arbitrary_cuts import is_supported
 from semanticst.association.output.all_contrasts import all_tests
 from semanticst.association.output.summary_text import SAME_SIGN
-from semanticst.association.stats.results import FEW_EVENTS, FEW_PERMUTATIONS, SIGNIFICANT
+from semanticst.association.stats.results import (
+    FEW_EVENTS,
+    FEW_PERMUTATIONS,
+    NOT_TESTABLE,
+    SIGNIFICANT,
+    reason_untested,
+)
 from semanticst.describe.readings import UNSURE
 from semanticst.errors import BadInput, Problem
 from semanticst.plotting.palette import niche_name
@@ -159,6 +165,7 @@ def _contrast(record: dict, tests: pd.DataFrame, niches: dict | None) -> dict:
     rows = pd.DataFrame(record["rows"])
     rows = rows[rows["family"] == "primary"].merge(own[["niche", "feature", "comparison", "q_run"]], how="left")
     tested = own[own["p"].notna()]
+    reason = reason_untested(own["warnings"].fillna(""))
     entries = {"found": record["found"], "nearest": [record["nearest"]] if record["nearest"] else []}
     said = {kind: [_finding(entry, rows, niches) for entry in found] for kind, found in entries.items()}
     return {
@@ -174,8 +181,8 @@ def _contrast(record: dict, tests: pd.DataFrame, niches: dict | None) -> dict:
         "findings": said["found"],
         "nearest": next(iter(said["nearest"]), None),
         "detectable": record["detectable"],
-        "not_testable": "" if len(tested) else next(iter(own["warnings"]), ""),
-        "warnings": [w for w in record["warnings"] if not w.startswith("not testable")],
+        "not_testable": "" if len(tested) or not reason else f"{NOT_TESTABLE}{reason}",
+        "warnings": [w for w in record["warnings"] if not w.startswith(NOT_TESTABLE)],
         "section": f"association_{name}",
     }
 

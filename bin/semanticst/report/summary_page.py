@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from semanticst.association.output.summary_text import p_text
+from semanticst.association.stats.results import NOT_TESTABLE
 from semanticst.mqc import blocks, multiqc
 from semanticst.mqc.multiqc import SUMMARY, Html, Section
 from semanticst.report.summary_sentences import are_arbitrary_cuts
@@ -72,7 +73,7 @@ def _told(finding: dict, contrast: dict, explorer: bool) -> str:
 def nothing(contrast: dict) -> str:
     """Why there is no finding, and what would have been one."""
     if contrast["nearest"] is None:
-        return f"Nothing could be tested: {contrast['not_testable'].removeprefix('not testable: ')}."
+        return f"Nothing could be tested: {contrast['not_testable'].removeprefix(NOT_TESTABLE)}."
     return f"Nothing passed. {_would_have_been_found(contrast)} Smallest q: {_with_caveat(contrast['nearest'])}"
 
 

@@ -9,6 +9,8 @@ import pytest
 from matplotlib.image import imread
 
 from clinical_helpers import Cohort, make_cohort, row_of
+from semanticst.association.checks.arbitrary_cuts import ARBITRARY, of_arbitrary_cuts
+from semanticst.association.checks.unreproducible import of_unsure_niches
 from semanticst.association.output.composition_plot import composition
 from semanticst.association.output.forest_plot import forest
 from semanticst.association.output.kaplan_meier import survival_curves
@@ -107,6 +109,20 @@ def test_smallest_hazard_ratio_that_could_have_been_found():
 def test_paragraph_of_untestable_contrast_gives_the_reason():
     text = paragraph(make_cohort((2, 9)).ask("groups", column="group"))
     assert "Nothing could be tested: fewer than 3 patients in a group" in text
+
+
+def test_what_does_not_prevent_a_test_is_no_reason_why_there_is_none():
+    """Two patients of a group prevent it; doubtful niches, and what the design says of the rest, do not."""
+    result = make_cohort((2, 9)).ask("groups", column="group")
+    table = of_unsure_niches(result.table, {"1", "3"})
+    result = replace(result, table=of_arbitrary_cuts(table))
+    text = paragraph(result)
+    assert "Nothing could be tested: fewer than 3 patients in a group." in text
+    assert text.count("fewer than 3 patients in a group") == text.count(ARBITRARY) == 1
+    few = make_cohort((4,)).ask("survival", **SURVIVAL)
+    drawn = survival_curves(replace(few, table=of_arbitrary_cuts(few.table)))
+    [said] = drawn.axes[0].texts
+    assert re.fullmatch(r"not testable: \d events? in 4 patients, 3 in 6 are needed", said.get_text())
 
 
 def test_paragraph_names_who_was_left_out_and_what_holds_for_all_rows():

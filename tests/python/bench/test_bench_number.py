@@ -1,10 +1,15 @@
 """The benchmark of the number of niches: what it says of tissue with niches and without."""
 
+import json
+from types import SimpleNamespace
+
+import anndata as ad
+import numpy as np
 import pandas as pd
 import pytest
 
 from helpers import invoke
-from semanticst.bench import number
+from semanticst.bench import _run_default, number
 from semanticst.bench._ladder import LEVELS, WITHOUT_STRUCTURE, Level, Size
 
 
@@ -39,6 +44,31 @@ def test_no_number_is_supported_where_there_are_no_niches(monkeypatch):
     assert absent["planted"] == 0
     assert not absent["supported"]
     assert not absent["singled_out"]
+
+
+def test_too_few_cells_to_choose_a_number_are_a_row_that_says_so(tmp_path):
+    saved = tmp_path / "rows.csv"
+    size = ("--patients", 2, "--cells", 80, "--niches", 3)
+    result = invoke(number.bench_number, "--only", "0%, 1, 0.25, thin", *size, "--seeds", 1, "--save", saved)
+    assert result.exit_code == 0, result.stderr
+    assert "| 0%, 1, 0.25, thin | 3 | too few cells | 0 of 1 | 0 of 1 |  |  |" in result.output
+    assert pd.read_csv(saved)["chosen"].tolist() == [0]
+
+
+def test_a_method_keeps_its_niches_where_cells_are_too_few_for_a_number_of_its_own(tmp_path, monkeypatch):
+    cells = ad.AnnData(obs=pd.DataFrame({"sample": ["s1"] * 3}, index=list("abc")))
+    niches = SimpleNamespace(labels=np.zeros(3, int), consensus_labels=np.zeros(3, int))
+    monkeypatch.setattr(_run_default, "embed", lambda *given: cells)
+    monkeypatch.setattr(_run_default, "hmrf_inputs", lambda *given: None)
+    monkeypatch.setattr(_run_default, "default_niches", lambda *given: niches)
+    monkeypatch.setattr(_run_default, "fit_representations", lambda *given: None)
+    monkeypatch.setattr(_run_default, "middle_representation", lambda *given: None)
+    monkeypatch.setattr(_run_default, "trial_cells", lambda *given: None)
+    monkeypatch.setattr(_run_default, "number_curve", lambda *given, **named: pd.DataFrame({"k": []}))
+    job = {"samples": [], "variant": {}, "k": 1, "seed": 0, "own": True, "parts": False}
+    (tmp_path / "job.json").write_text(json.dumps(job))
+    _run_default.run(tmp_path)
+    assert list(pd.read_csv(tmp_path / "labels.csv")) == ["cell", "niche"]
 
 
 def test_samples_that_are_given_are_looked_at_once_a_seed(tmp_path, monkeypatch):

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import invoke
+from helpers import invoke, make_internal
 from report_helpers import make_cohort_object
+from semanticst.cohort.assemble import assemble_cohort, has_harmony
 from semanticst.cohort.mixing import Drawn, draw_cells, first_of_the_same, mixing, reached_of
 from semanticst.cohort.mixing_sections import FAR_BELOW, MOST_NAMED, NEARLY_ALL, map_figure, mixing_sentence
 from semanticst.errors import BadInput
@@ -179,6 +180,45 @@ def test_few_cells_are_drawn_and_the_same_each_time(tmp_path):
     assert drawn.cells.equals(draw_cells(tmp_path / "cohort.h5ad", most=50).cells)
     # too few to judge
     assert mixing(drawn).empty
+
+
+@pytest.mark.parametrize("corrected", [True, False, None])
+def test_a_correction_that_moved_nothing_is_told_from_none(tmp_path, corrected):
+    """Cell types at random: Harmony runs, and finds nothing to move."""
+    cohort = integrated(0)
+    cohort.obsm["X_pca"] = cohort.obsm["X_pca_harmony"]
+    if corrected is not None:
+        cohort.uns["semanticst"]["batch_corrected"] = corrected
+    cohort.write_h5ad(tmp_path / "cohort.h5ad")
+    assert invoke("cohort_mixing", tmp_path / "cohort.h5ad", "--outdir", tmp_path).exit_code == 0
+    drawn, mixes = (
+        json.loads((tmp_path / f"integration_{name}_mqc.json").read_text())["description"] for name in ("map", "mixing")
+    )
+    assert ("There was no batch correction." in drawn) is not corrected
+    assert ("The batch correction moved none of them." in drawn) is bool(corrected)
+    head = "After the correction, which moved none of these cells," if corrected else "Without a batch correction"
+    assert mixes.startswith(f"{head} batches mix ")
+
+
+@pytest.mark.parametrize(("harmony", "batches", "told"), [(True, 2, True), (True, 1, False), (False, 2, False)])
+def test_the_cohort_knows_whether_batches_were_corrected(tmp_path, harmony, batches, told):
+    parts = [make_internal(sample=f"s{i}", patient=f"p{i}", n_cells=30, seed=i) for i in range(2)]
+    for i, part in enumerate(parts):
+        part.obs["batch"] = f"b{i % batches}"
+        part.write_h5ad(tmp_path / f"s{i}.qc.h5ad")
+    cells = pd.concat([part.obs[["sample", "patient"]].assign(cell_id=part.obs_names) for part in parts])
+    cells.assign(niche=1, stability=1.0, niche_jaccard=1.0, fit=0.5).to_csv(tmp_path / "niches.csv", index=False)
+    embedding = make_internal(n_cells=60)
+    embedding.obs_names = cells["sample"].astype(str) + ":" + cells["cell_id"].astype(str)
+    embedding.obsm["X_pca"] = embedding.obsm["X_pca_harmony"] = np.ones((60, 2), np.float32)
+    embedding.uns["semanticst"] |= {"train_mode": "none", "graph_hops": 2, "spatial_unit": "um"}
+    embedding.write_h5ad(tmp_path / "embedding.h5ad")
+    np.savez(tmp_path / "basis.npz", **({"harmony_centres": np.zeros((1, 1, 2))} if harmony else {"mean": np.zeros(2)}))
+    assemble_cohort(
+        [tmp_path / f"s{i}.qc.h5ad" for i in range(2)], tmp_path / "embedding.h5ad", tmp_path / "niches.csv",
+        tmp_path / "cohort.h5ad", harmony=has_harmony(tmp_path / "basis.npz"),
+    )  # fmt: skip
+    assert bool(ad.read_h5ad(tmp_path / "cohort.h5ad", backed="r").uns["semanticst"]["batch_corrected"]) is told
 
 
 def test_an_object_of_others_is_bad_input(tmp_path):

@@ -388,3 +388,15 @@ def test_basis_file_brings_back_the_same_projection(tmp_path):
     X = ad.read_h5ad(paths[0])[found.obs_names, list(basis.features)].X
     np.testing.assert_allclose(basis.project(sp.csr_matrix(X)), found.obsm["X_pca"], atol=1e-5)
     assert reference is not None
+
+
+def test_a_cohort_of_cells_that_are_all_alike_is_told_as_that(tmp_path):
+    """It was laid on the file of the first sample, which is an internal one."""
+    paths = []
+    for name in ("a", "b"):
+        adata = make_internal(sample=name, n_cells=30, n_features=20)
+        adata.X = sp.csr_matrix(np.ones(adata.shape, np.float32))
+        paths.append(tmp_path / f"{name}.qc.h5ad")
+        adata.write_h5ad(paths[-1])
+    with pytest.raises(BadInput, match="^the cohort: no feature varies between its cells"):
+        build_components(paths, tmp_path)

@@ -171,6 +171,7 @@ def test_two_swaps_and_a_ring_of_three_at_once():
 @pytest.mark.parametrize(
     ("tastes", "why"),
     [
+        ({"p1": [1]}, "there is one sample"),
         ({"p1": [1], "p2": [2], "p3": [3]}, "each patient has one section"),
         ({"p1": [1, 1], "p2": [2, 2]}, "4 sections have others of their patient, of 2 patients"),
         ({"p1": [1, 2], "p2": [1, 2], "p3": [3, 3]}, "6 sections of 3 patients are too few"),

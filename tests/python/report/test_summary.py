@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from urllib.parse import quote
 
 import pandas as pd
@@ -11,6 +12,7 @@ from clinical_helpers import make_cohort
 from figure_helpers import NAMES, drawn
 from helpers import ASSETS, ROOT, invoke
 from report_helpers import write_cohort
+from semanticst.association.checks.arbitrary_cuts import ARBITRARY, of_arbitrary_cuts
 from semanticst.association.output.write import record
 from semanticst.association.stats.results import FEW_EVENTS, FEW_PERMUTATIONS
 from semanticst.describe.readings import NO_PART
@@ -22,7 +24,7 @@ from semanticst.report.render import summary_first
 from semanticst.report.same_split import same_splits
 from semanticst.report.summary_facts import Inputs, leading, read_inputs, summarise
 from semanticst.report.summary_figures import _effects, _patients, _sizes, draw_summary
-from semanticst.report.summary_page import write_page
+from semanticst.report.summary_page import nothing, write_page
 from semanticst.report.summary_sentences import findings_sentence
 from semanticst.report.write_summary import write_summary
 from semanticst.writing import write_json
@@ -101,6 +103,16 @@ def test_niches_without_support_are_arbitrary_cuts():
     mapped = summarise(Inputs(qc_of(20), niches, supported=False, mapped=True))
     assert mapped["text"]["niches"].startswith("The tissue of the model does not support 2 niches: ")
     assert summarise(Inputs(qc_of(20), niches))["niches"]["supported"] is True
+
+
+def test_an_unsupported_number_is_not_why_nothing_is_tested():
+    niches = pd.DataFrame({"niche": [1, 2], "share": 0.5, "markers": ""})
+    few = make_cohort((2, 2)).ask("groups", column="group")
+    told = record(replace(few, table=of_arbitrary_cuts(few.table)), [])
+    [contrast] = summarise(Inputs(qc_of(4), niches, [told], supported=False))["contrasts"]
+    assert contrast["not_testable"] == "not testable: fewer than 3 patients in a group"
+    assert nothing(contrast) == "Nothing could be tested: fewer than 3 patients in a group."
+    assert ARBITRARY in contrast["warnings"]
 
 
 @pytest.mark.parametrize(("numbers", "told"), [((4, 5, 6, 7, 8, 9), True), ((4, 5, 6), False), ((), False)])

@@ -21,7 +21,7 @@ from semanticst.association.features.composition import (
 )
 from semanticst.association.features.summed_units import Units
 from semanticst.association.stats.cell_numbers import LOG_CELLS
-from semanticst.association.stats.results import OMNIBUS, PRIMARY
+from semanticst.association.stats.results import NOT_TESTABLE, OMNIBUS, PRIMARY
 from semanticst.association.stats.sensitivity import LEVEL
 from semanticst.constants import WITHOUT_HARMONY
 
@@ -40,7 +40,9 @@ COLUMNS = (
     "agrees",
     "note",
 )
-NO_HARMONY = "not in this run: Harmony moved no cell (one batch, or switched off), or niches are those of a model"
+NO_HARMONY = (
+    "not in this run: Harmony moved no cell (one batch, switched off, none apart), or niches are those of a model"
+)
 NO_NUMBERS = "not in this run: niches are those of a model"
 
 Model = Callable[[Design, Features], list[dict]]
@@ -141,7 +143,7 @@ def _base_clustering(member: str) -> str:
 def _one(row: dict, name: str, other: dict, note: str) -> dict:
     said = {"niche": row["niche"], "comparison": row["comparison"], "analysis": name, "note": note}
     if "effect" not in other:
-        reasons = [w for w in other.get("warnings", []) if w.startswith("not testable")]
+        reasons = [w for w in other.get("warnings", []) if w.startswith(NOT_TESTABLE)]
         return said | {"note": note or "; ".join(reasons) or "no counterpart"}
     same = None if row["comparison"] == OMNIBUS else bool(np.sign(other["effect"]) == np.sign(row["effect"]))
     values = {k: other.get(k, np.nan) for k in ("effect", "effect_type", "ci_low", "ci_high", "p")}

@@ -174,7 +174,7 @@ def unit_contacts(contacts: pd.DataFrame, unit_of_sample: pd.Series) -> pd.DataF
 
 
 def parse_features(text: str, given: Mapping[str, Path | None]) -> tuple[str, ...]:
-    """Read the option ``--clinical-features``.
+    """Read the option ``--clinical_features``.
 
     Parameters
     ----------
@@ -201,8 +201,8 @@ def parse_features(text: str, given: Mapping[str, Path | None]) -> tuple[str, ..
     kinds = tuple(dict.fromkeys(k.strip() for k in text.split(",") if k.strip()))
     unknown = [k for k in kinds if k not in FEATURES]
     if unknown or not kinds:
-        raise click.UsageError(f"--clinical-features: {text!r}; choose from {', '.join(FEATURES)}")
+        raise click.UsageError(f"--clinical_features: {text!r}; choose from {', '.join(FEATURES)}")
     for kind in (k for k in kinds if k not in ("proportion", "entropy")):
         if given.get(kind) is None:
-            raise click.UsageError(f"--clinical-features {kind} needs {NEEDS[kind]}")
+            raise click.UsageError(f"--clinical_features {kind} needs {NEEDS[kind]}")
     return kinds

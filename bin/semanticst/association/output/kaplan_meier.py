@@ -9,6 +9,7 @@ from semanticst.association.associate import Association
 from semanticst.association.output.patient_plot import words_figure
 from semanticst.association.output.summary_text import feature_name, is_share, p_text
 from semanticst.association.output.time_words import time_label
+from semanticst.association.stats.results import NOT_TESTABLE, reason_untested
 from semanticst.association.stats.survival import base_frame, kaplan_meier, median_split
 from semanticst.plotting.style import FAINT, INK, new_figure, row_colour, wrapped
 
@@ -20,7 +21,7 @@ def survival_curves(result: Association) -> Figure:
     """Kaplan-Meier curves above and below the median proportion, with numbers at risk, of the four smallest p."""
     rows = result.primary[result.primary["p"].notna()].head(4)
     if rows.empty:
-        return words_figure(result.primary["warnings"].iloc[0])
+        return words_figure(f"{NOT_TESTABLE}{reason_untested(result.primary['warnings'])}")
     n_columns = min(2, len(rows))
     n_rows = -(-len(rows) // n_columns)
     figure = new_figure(4.8 * n_columns, 4.0 * n_rows)

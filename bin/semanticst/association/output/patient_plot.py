@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 
 from semanticst.association.associate import Association
 from semanticst.association.output.summary_text import feature_name, is_share, p_text
-from semanticst.association.stats.results import SIGNIFICANT
+from semanticst.association.stats.results import NOT_TESTABLE, SIGNIFICANT, reason_untested
 from semanticst.plotting.style import FAINT, INK, new_figure, row_colour, wrapped
 
 MOST_OTHERS = 8
@@ -30,7 +30,7 @@ def patients(result: Association) -> Figure:
     """
     shown = result.features.shown
     if shown.empty:
-        return words_figure(result.primary["warnings"].iloc[0])
+        return words_figure(f"{NOT_TESTABLE}{reason_untested(result.primary['warnings'])}")
     primary = result.primary.set_index(["feature", "niche"])
     niches = [key for key in shown.columns if key[0] == "proportion"]
     found = primary[(primary["q"] < SIGNIFICANT) & (primary.index.get_level_values(0) != "proportion")]

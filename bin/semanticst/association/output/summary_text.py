@@ -10,7 +10,7 @@ from semanticst.association.checks.echo import ECHO
 from semanticst.association.checks.unreproducible import unsure_sentence
 from semanticst.association.design.tables import Contrast, read_text_table
 from semanticst.association.features.within_niche import CELL_TYPE, GENE_SET
-from semanticst.association.stats.results import COMPOSITION, OMNIBUS, SIGNIFICANT
+from semanticst.association.stats.results import COMPOSITION, NOT_TESTABLE, OMNIBUS, SIGNIFICANT, reason_untested
 from semanticst.constants import Modality
 from semanticst.describe.readings import LEAST_EFFECT
 from semanticst.errors import BadInput, Problem
@@ -90,8 +90,7 @@ def finding_sentences(result: Association) -> list[str]:
     """The findings at a false discovery rate of 5 %, or that there are none and what came nearest."""
     tested = result.primary[result.primary["p"].notna()].sort_values("p", kind="stable")
     if tested.empty:
-        reasons = "; ".join(result.primary["warnings"].drop_duplicates().head(2))
-        return [f"Nothing could be tested: {reasons.replace('not testable: ', '')}."]
+        return [f"Nothing could be tested: {reason_untested(result.primary['warnings'])}."]
     n_tests = int(tested["n_tests"].iloc[0])
     found = result.findings
     if found.empty:
@@ -228,7 +227,7 @@ def cautions(result: Association) -> list[str]:
     rows = result.primary
     tested = rows[rows["p"].notna()]
     sentences = []
-    shared = [w for w in shared_warnings(result.table) if not w.startswith("not testable")]
+    shared = [w for w in shared_warnings(result.table) if not w.startswith(NOT_TESTABLE)]
     if shared:
         sentences.append(f"Caveats: {'; '.join(shared)}.")
     if not tested.empty and result.findings.empty and result.effects["detectable_effect"].notna().any():

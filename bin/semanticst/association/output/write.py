@@ -20,7 +20,7 @@ from semanticst.association.output.summary_text import (
     unit_words,
     who_was_compared,
 )
-from semanticst.association.stats.results import COMPOSITION, PAIRWISE
+from semanticst.association.stats.results import COMPOSITION, NOT_TESTABLE, PAIRWISE
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import ASSOCIATION, Column, Section
 from semanticst.plotting.niche_names import with_names
@@ -186,7 +186,7 @@ def report_table(result: Association, outdir: Path) -> None:
 
 def _own_warnings(result: Association, table: pd.DataFrame) -> list[str]:
     """Warnings of each row without those of all rows, which the paragraph above the table says."""
-    said = {text for text in shared_warnings(result.table) if not text.startswith("not testable")}
+    said = {text for text in shared_warnings(result.table) if not text.startswith(NOT_TESTABLE)}
     return ["; ".join(text for text in own.split("; ") if text not in said) for own in table["warnings"]]
 
 

@@ -38,6 +38,8 @@ OMNIBUS = "omnibus"
 FEW_EVENTS = "events per variable"
 FEW_PERMUTATIONS = "a small p rests on the t distribution"
 """How warnings of rows are known that matter beyond their table."""
+NOT_TESTABLE = "not testable: "
+"""How the warning begins that says why a row has no p-value; others limit a test, and do not prevent it."""
 SIGNIFICANT = 0.05
 """False discovery rate at which a row is a finding."""
 NOT_PASSED = "pair not tested, since the test over all groups does not pass here"
@@ -59,6 +61,16 @@ def join_warnings(warnings: object) -> str:
     if not isinstance(warnings, list | tuple):
         return ""
     return "; ".join(dict.fromkeys(w for w in warnings if w))
+
+
+def reason_untested(warnings: Iterable[str]) -> str:
+    """Why no row has a p-value, of the warnings of all: the first two reasons, without ``not testable: ``.
+
+    Other warnings of such rows limit a test, and do not prevent it: they are said only where nothing else is.
+    """
+    each = list(dict.fromkeys(part for text in warnings for part in text.split("; ") if part))
+    reasons = [part.removeprefix(NOT_TESTABLE) for part in each if part.startswith(NOT_TESTABLE)]
+    return "; ".join((reasons or each)[:2])
 
 
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
