@@ -50,7 +50,8 @@ def niches_sentence(niches: dict | None) -> str:
         reason = "they are not clearly more reproducible than niches of shuffled cells"
         tissue = "The tissue of the model" if niches["mapped"] else "The tissue"
         return f"{tissue} does not support {plural(number, 'niche')}: {reason}. {ARBITRARY_CUTS}"
-    text = f"{plural(number, 'niche')} (kinds of tissue neighbourhood that recur in the cohort)."
+    recurring = "" if niches["one_patient"] else " that recur in the cohort"
+    text = f"{plural(number, 'niche')} (kinds of tissue neighbourhood{recurring})."
     if niches["mapped"]:
         return f"{text} They are those of the model. {_of_the_model(niches)}"
     if not is_singled_out(several := niches["about_as_stable"]):

@@ -45,7 +45,7 @@ def said_of(curve: pd.DataFrame, folder) -> dict[str, bool]:
     curve.to_csv(folder / "niche_k.csv", index=False)
     report_curve(curve, folder)
     section = (folder / "niche_k_mqc.json").read_text()
-    niches = {"number": chosen, "mapped": False, "supported": True, "judged": False,
+    niches = {"number": chosen, "mapped": False, "supported": True, "judged": False, "one_patient": False,
               "about_as_stable": curve["k"][curve["about_as_stable"]].tolist()}  # fmt: skip
     return {
         "choice": chosen != highest_peak(curve),
