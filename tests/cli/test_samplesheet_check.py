@@ -420,7 +420,7 @@ def test_half_a_survival_shortcut_is_a_usage_error(tmp_path):
     write(tmp_path, sheet=SHEET, clinical=CLINICAL)
     result = check(tmp_path, "--clinical-time", "time")
     assert result.exit_code == 2
-    assert "--clinical-event-value" in result.stderr
+    assert "--clinical_event_value" in result.stderr
 
 
 @pytest.mark.parametrize(

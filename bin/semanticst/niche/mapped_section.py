@@ -80,7 +80,8 @@ def report_own_fit(adata: ad.AnnData, of_cells: np.ndarray, of_samples: pd.DataF
         emphasised(
             f"Red: cells whose neighbourhood is less usual than those of 95 % of all cells ({measured}; fit below "
             f"{OUTSIDE:g}), so 5 % are red on average, and {percent(worst['outside'])} in "
-            f"{{sample}}. Patches of red may be tissue {whose}: whatever their niche is called, read it with care."
+            "{sample}. "
+            f"Patches of red may be tissue {whose}: whatever their niche is called, read it with care."
             + gathered
             + " Shown: "
             f"{_with_most(len(of_samples), OWN_MAPS)}; all are in "

@@ -207,7 +207,7 @@ def test_graphs_of_mapped_samples_are_to_be_made_as_the_models(tmp_path, model):
 def test_partial_model_is_bad_input(tmp_path, model, part):
     path = stored(tmp_path, counts("new", 9))
     for key in list(model[part]):
-        if part == "basis" and key in ("harmony_centres", "n_cells", "total_variance", "cofactor"):
+        if part == "basis" and key in ("harmony_centres", "n_batches", "n_cells", "total_variance", "cofactor"):
             continue
         less = model | {part: {k: v for k, v in model[part].items() if k != key}}
         if key in ("panel", "panel_shares", "lowest_dominance", "together", "together_features"):
