@@ -234,7 +234,7 @@ def choose_number(curve: pd.DataFrame) -> int:
     best = highest_peak(curve)
     alike = curve["k"][about_as_stable(curve, best)]
     chosen = _nearest_to_the_middle(curve, alike) if is_convention(curve["k"], alike) else best
-    what = "highest peak of stability" if stability_peaks(curve)[curve["k"] == best].all() else "most stable, no peak"
+    what = "highest peak of stability" if _peaks_to_choose_from(curve).any() else "most stable, no peak"
     log.info("number of niches: %d (%s: %d; about as stable: %s)", chosen, what, best, spans(alike))
     return chosen
 
@@ -252,9 +252,8 @@ def highest_peak(curve: pd.DataFrame) -> int:
     were tried. Without a peak, and from a list with gaps, the most stable number is taken. Numbers that are not
     ``supported`` are left out where others are.
     """
-    several = _to_choose_from(curve)
-    peaks = several & stability_peaks(curve)
-    tried = curve[peaks if peaks.any() else several]
+    peaks = _peaks_to_choose_from(curve)
+    tried = curve[peaks if peaks.any() else _to_choose_from(curve)]
     high = tried[tried["stability"] >= tried["stability"].max() - TOLERANCE]
     return int(high.loc[high["bic"].idxmax(), "k"])
 
@@ -262,6 +261,10 @@ def highest_peak(curve: pd.DataFrame) -> int:
 def _to_choose_from(curve: pd.DataFrame) -> pd.Series:
     several = curve["k"] >= 3 if (curve["k"] >= 3).any() else curve["k"] >= 2
     return several & curve["supported"] if (several & curve["supported"]).any() else several
+
+
+def _peaks_to_choose_from(curve: pd.DataFrame) -> pd.Series:
+    return _to_choose_from(curve) & stability_peaks(curve)
 
 
 def stability_peaks(curve: pd.DataFrame) -> pd.Series:
@@ -316,7 +319,7 @@ def report_curve(curve: pd.DataFrame, outdir: Path) -> None:
             "From a list the most stable number from 3 up is taken, and among those about as stable the one with the "
             "best Bayesian information criterion (BIC, in <code>niches/niche_k.csv</code>)."
         )
-    elif not (_to_choose_from(curve) & stability_peaks(curve)).any():
+    elif not _peaks_to_choose_from(curve).any():
         how = (
             "A peak would be a number from 3 niches up that is not less stable than one niche fewer and one more, and "
             "does not only end a fall. There is none: the most stable number from 3 up is taken."

@@ -137,7 +137,7 @@ def model_card(model: dict) -> dict[str, str]:
         else "none",
         "Niches": str(np.shape(mixture["mapping"])[1]),
         "Number of niches": {None: "", True: "supported by the tissue", False: f"not supported by the tissue: {CUTS}"}[
-            supported_of({SUPPORTED: mixture[QUALITY + SUPPORTED]} if QUALITY + SUPPORTED in mixture else {})
+            supported_of(mixture, QUALITY + SUPPORTED)
         ],
         "Base clusterings": str(np.shape(mixture["mapping"])[0]),
         "To be expected": expectation({LEFT_OUT: mixture[QUALITY + LEFT_OUT]} if QUALITY + LEFT_OUT in mixture else {}),
@@ -160,9 +160,9 @@ def _correction(model: dict) -> str:
     return "yes"
 
 
-def supported_of(quality: Mapping[str, np.ndarray]) -> bool | None:
-    """Whether the tissue of a model supports its number of niches, by the ``quality`` of these; None: not known."""
-    return bool(np.all(quality[SUPPORTED])) if SUPPORTED in quality else None
+def supported_of(stored: Mapping[str, np.ndarray], name: str = SUPPORTED) -> bool | None:
+    """Whether the tissue of a model supports its number of niches, as it has ``stored``; None: not known."""
+    return bool(np.all(stored[name])) if name in stored else None
 
 
 def smallest_niche(adata: ad.AnnData) -> str:
