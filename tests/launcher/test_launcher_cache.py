@@ -97,7 +97,7 @@ made_once(target, make)
 def test_two_launches_at_once_make_it_once(tmp_path):
     command = [sys.executable, "-c", MAKER, str(CHECKOUT), str(tmp_path / "env")]
     launches = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    messages = "".join(launch.communicate(timeout=60)[1] for launch in launches)
+    messages = "".join(launch.communicate(timeout=300)[1] for launch in launches)
     assert [launch.returncode for launch in launches] == [0, 0]
     assert (tmp_path / "made").read_text() == "x"
     assert "waiting for it" in messages

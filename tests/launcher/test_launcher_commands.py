@@ -176,7 +176,7 @@ def test_sigterm_is_handed_on():
     assert launcher.stdout.readline() == "up\n"
     time.sleep(0.3)
     launcher.send_signal(signal.SIGTERM)
-    assert launcher.wait(timeout=20) == 9
+    assert launcher.wait(timeout=120) == 9
 
 
 def _launch(*arguments, **env):

@@ -70,7 +70,7 @@ def start(place: Path, *arguments: str, **variables: str | None) -> subprocess.P
 
 
 def finished(launch: subprocess.Popen) -> tuple[str, str]:
-    output, said = launch.communicate(timeout=120)
+    output, said = launch.communicate(timeout=300)
     assert launch.returncode == 0, said
     return output, said
 
