@@ -19,7 +19,7 @@ function viridis(t) {
 // All choices: id (in the address), label, group of the menu, column, kind, and value(code)
 explorer.choices = () => {
   const about = explorer.about, list = [];
-  list.push({ id: "niche", label: "Niche", group: "Tissue", column: "niche", kind: "niche" });
+  list.push({ id: "niche", label: about.caution ? "Niche (arbitrary cut)" : "Niche", group: "Tissue", column: "niche", kind: "niche" });
   if (about.types.length) list.push({ id: "type", label: "Cell type", group: "Tissue", column: "type", kind: "type" });
   about.features.forEach((f, i) => list.push({
     id: `feature:${f.name}`, label: f.name, column: `feature${i}`, kind: "feature", feature: f,

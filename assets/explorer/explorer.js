@@ -279,6 +279,7 @@ explorer.start = async (about) => {
     const cells = about.sections.reduce((sum, s) => sum + s.cells, 0);
     byId("about").textContent = `${counted(about.sections.length, "section")}, ${cells.toLocaleString("en")} cells, ${counted(about.niches.length, "niche")}`;
     byId("limits").textContent = limitsOf(about);
+    Object.assign(byId("caution"), { hidden: !about.caution, textContent: about.caution });
     explorer.drawing = new Drawing(byId("picture"));
     for (const [file, there] of Object.entries({ "cell.js": explorer.describe, "colours.js": explorer.choices, "filters.js": explorer.kept, "picture.js": explorer.image,
       "explorer.css": getComputedStyle(document.body).display === "flex" })) if (!there) throw missing(file);

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+ARBITRARY_CUTS = "arbitrary cuts, not to be interpreted"
+"""What niches are whose number the tissue does not support."""
+
 
 def plural(n: int, noun: str, several: str = "") -> str:
     """``1 patient``, ``33 patients``."""

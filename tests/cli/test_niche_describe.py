@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from helpers import invoke
+from published import inside
 from report_helpers import make_cohort_object, write_cohort
 
 EXPECTED = {
@@ -108,6 +109,9 @@ def test_every_section_says_that_its_niches_are_arbitrary_cuts(tmp_path, support
         word = "Do not interpret these niches" if name == "niche_overview_mqc.json" else "are arbitrary cuts"
         assert (word in text) is not supported, name
     assert ("fewer niches would say nearly the same" in told["niche_tree_mqc.json"]) is supported
+    for path in (tmp_path / "out/maps").glob("*.niches.pdf"):
+        words = b"".join(text for _, text in inside(path.name, path.read_bytes()))
+        assert (b"arbitrary cuts, not to be interpreted" in words) is not supported
 
 
 def test_gene_sets(tmp_path):

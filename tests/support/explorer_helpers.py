@@ -89,7 +89,8 @@ def make_explorer(folder: Path, *more: object) -> Made:
 
 
 def make_many(folder: Path) -> Made:
-    """Four sections of 320 cells with 80 niches and 27 cell types; two patients lack a value, ids hold line breaks."""
+    """Four sections of 320 cells with 80 niches, whose number is not supported, and 27 cell types; two patients lack a
+    value, ids hold line breaks."""
     samples = {"s1": "p1", "s2": "p2", "s3": "p3", "s4": "p4"}
     column, row = np.meshgrid(np.arange(20), np.arange(16))
     xy = np.column_stack([column.ravel(), row.ravel()]) * 10.0
@@ -102,7 +103,7 @@ def make_many(folder: Path) -> Made:
     }, index=[f"c{i}" for i in range(4 * n)])  # fmt: skip
     adata = ad.AnnData(np.ones((4 * n, 1), np.float32), obs, pd.DataFrame(index=["GENE"]))
     adata.obsm["spatial"] = np.tile(xy, (4, 1))
-    adata.uns["semanticst"] = {"feature_type": "counts", "spatial_unit": "um"}
+    adata.uns["semanticst"] = {"feature_type": "counts", "spatial_unit": "um", "niche_number_supported": False}
     adata.write_h5ad(folder / "cohort.h5ad")
     sheet, clinical = folder / "samplesheet.valid.csv", folder / "clinical.valid.csv"
     pd.DataFrame({"sample": samples.keys(), "patient": samples.values()}).to_csv(sheet, index=False)

@@ -16,7 +16,7 @@ from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import NICHES, QC, Column, Section
 from semanticst.plotting.palette import bar_colour, niche_colour, niche_name
 from semanticst.units import percent
-from semanticst.wording import numbered, plural
+from semanticst.wording import ARBITRARY_CUTS, numbered, plural
 
 LOW_AGREEMENT = 0.5
 """Intraclass correlation below which most of a section is its own."""
@@ -214,7 +214,7 @@ _CUTS = (
     " <b>Do not interpret these niches: the tissue does not support their number, and they are not clearly more "
     "reproducible than niches of shuffled cells.</b>"
 )
-_MARK = " These niches are arbitrary cuts, not to be interpreted: see the table of the niches."
+_MARK = f" These niches are {ARBITRARY_CUTS}: see the table of the niches."
 """In every other section about such niches."""
 
 

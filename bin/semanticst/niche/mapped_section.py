@@ -21,7 +21,7 @@ from semanticst.niche.representations import is_reference
 from semanticst.plotting.palette import niche_name
 from semanticst.plotting.section_axes import dot_diameter, draw_bar, extent, fit, save
 from semanticst.units import percent
-from semanticst.wording import joined, listed, plural
+from semanticst.wording import ARBITRARY_CUTS, joined, listed, plural
 
 MAPS = 12
 """Samples that are drawn, those with the most cells outside."""
@@ -31,7 +31,7 @@ OWN_MAPS = 6
 TIMES_AS_MANY = 3
 """How many times the proportion of all other batches one has to have, so that its cells outside are its own."""
 MOST_DOTS = 20_000
-CUTS = "they are arbitrary cuts, not to be interpreted"
+CUTS = f"they are {ARBITRARY_CUTS}"
 """Of niches whose number the tissue does not support."""
 USUAL, UNUSUAL = "#D9D9D9", "#B2182B"
 

@@ -53,20 +53,20 @@ class SectionMap:
         return ", ".join(word for word in words if word)
 
 
-def write_maps(sections: list[SectionMap], outdir: Path, threads: int = 1) -> None:
-    """Write ``{sample}.niches.png`` and ``.pdf`` of each section into ``outdir``."""
-    in_parallel(partial(write_map, outdir=Path(outdir)), sections, threads, "niche maps")
+def write_maps(sections: list[SectionMap], outdir: Path, threads: int = 1, caution: str = "") -> None:
+    """Write ``{sample}.niches.png`` and ``.pdf`` of each section into ``outdir``, with ``caution`` below the title."""
+    in_parallel(partial(write_map, outdir=Path(outdir), caution=caution), sections, threads, "niche maps")
 
 
-def write_map(section: SectionMap, outdir: Path) -> None:
+def write_map(section: SectionMap, outdir: Path, caution: str = "") -> None:
     """Write the full-size map of one section as PNG (200 dots per inch) and PDF."""
-    figure = section_figure(section)
+    figure = section_figure(section, caution)
     for ending in ("png", "pdf"):
         save(figure, Path(outdir) / f"{section.sample}.niches.{ending}", dpi=200)
 
 
-def section_figure(section: SectionMap) -> Figure:
-    """Draw one section with its legend; the figure takes the section's shape."""
+def section_figure(section: SectionMap, caution: str = "") -> Figure:
+    """Draw one section with its legend, and ``caution`` below the title; the figure takes the section's shape."""
     width, height = extent(section.xy)
     longest = 6.5
     scale = longest / max(width, height)
@@ -85,6 +85,8 @@ def section_figure(section: SectionMap) -> Figure:
     figure.text(
         0.2 / total_width, 1 - 0.12 / total_height, title, va="top", fontsize=11, fontweight="bold", parse_math=False
     )
+    if caution:
+        figure.text(0.2 / total_width, 1 - 0.31 / total_height, caution, va="top", fontsize=8)
     _legend(
         figure,
         handles=_legend_dots(numbers, labels),

@@ -13,6 +13,7 @@ from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import NICHES, Section
 from semanticst.plotting.niche_maps import SectionMap, choose_sections, write_thumbnails
 from semanticst.units import MICROMETRE
+from semanticst.wording import ARBITRARY_CUTS
 
 Groups = Mapping[str, tuple[str, str]]
 """Of each section the group in whose turn it is shown, and what its title says."""
@@ -52,11 +53,13 @@ def sections_to_show(counts: pd.DataFrame, groups: Groups, n: int) -> list[Secti
     return choose_sections(known, n)
 
 
-def overview_section(outdir: Path, niches: Path, counts: pd.DataFrame, record: dict | None, n: int) -> None:
+def overview_section(
+    outdir: Path, niches: Path, counts: pd.DataFrame, record: dict | None, n: int, supported: bool = True
+) -> None:
     """Write the sheet ``niche_maps.png`` and its section; nothing for ``n`` = 0.
 
     niches : ``niches.csv.gz``. counts : ``niche_counts.csv``. record : ``{contrast}.association.json`` of the contrast
-    whose groups are shown in turn, or None.
+    whose groups are shown in turn, or None. supported : does the tissue support the number of niches?
     """
     chosen = sections_to_show(counts, groups_of(record), n)
     if not chosen:
@@ -65,7 +68,7 @@ def overview_section(outdir: Path, niches: Path, counts: pd.DataFrame, record: d
     drawn = [replace(cells[s.sample], group=s.group, note=s.note) for s in chosen]
     sheet = outdir / "niche_maps.png"
     write_thumbnails(drawn, sorted(counts["niche"].astype(int).unique()), sheet)
-    text = _text(drawn, counts["sample"].nunique(), record)
+    text = _text(drawn, counts["sample"].nunique(), record) + ("" if supported else f" They are {ARBITRARY_CUTS}.")
     section = Section("niche_maps", NICHES, "Where the niches are", text)
     multiqc.image(outdir, section, sheet, alt=f"Maps of the niches in {len(drawn)} tissue sections")
 

@@ -6,9 +6,9 @@ import pandas as pd
 
 from semanticst.association.stats.results import SIGNIFICANT
 from semanticst.constants import is_singled_out
-from semanticst.wording import joined, numbered, plural, spans
+from semanticst.wording import ARBITRARY_CUTS, joined, numbered, plural, spans
 
-ARBITRARY_CUTS = "They are arbitrary cuts, not to be interpreted."
+_CUTS = f"They are {ARBITRARY_CUTS}."
 
 
 def cohort_sentence(cohort: dict) -> str:
@@ -49,7 +49,7 @@ def niches_sentence(niches: dict | None) -> str:
     if are_arbitrary_cuts(niches):
         reason = "they are not clearly more reproducible than niches of shuffled cells"
         tissue = "The tissue of the model" if niches["mapped"] else "The tissue"
-        return f"{tissue} does not support {plural(number, 'niche')}: {reason}. {ARBITRARY_CUTS}"
+        return f"{tissue} does not support {plural(number, 'niche')}: {reason}. {_CUTS}"
     recurring = "" if niches["one_patient"] else " that recur in the cohort"
     text = f"{plural(number, 'niche')} (kinds of tissue neighbourhood{recurring})."
     if niches["mapped"]:

@@ -51,7 +51,7 @@ def write_summary(
     niches, counts = _file(described, "niches.csv.gz"), _file(described, "niche_counts.csv")
     table = pd.read_csv(counts, dtype={"sample": str, "patient": str}, keep_default_na=False) if counts else None
     if niches is not None and table is not None:
-        overview_section(outdir, niches, table, record, n_maps)
+        overview_section(outdir, niches, table, record, n_maps, inputs.supported)
     with tempfile.TemporaryDirectory() as folder:
         write_page(outdir, summary, draw_summary(Path(folder), summary, record, niches, table), explorer)
     log.info("%s %s", summary["text"]["cohort"], summary["text"]["findings"])

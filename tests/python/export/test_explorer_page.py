@@ -48,6 +48,8 @@ def rgb(colour: str) -> tuple[int, ...]:
 def test_it_opens_from_a_file_without_network(page, made):
     assert page.evaluate("location.protocol") == "file:"
     assert page.evaluate("document.getElementById('about').textContent") == "4 sections, 576 cells, 3 niches"
+    assert not page.evaluate("document.getElementById('caution').checkVisibility()")
+    assert page.evaluate("explorer.choice().label") == "Niche"
     assert page.evaluate("[...document.querySelectorAll('#list button')].map(b => b.dataset.sample)") == sorted(SAMPLES)
     sources = "[...document.querySelectorAll('script, link, img')].map(e => e.src || e.href)"
     assert all(url.startswith("file:///") for url in page.evaluate(sources))

@@ -49,6 +49,13 @@ def same(page, expression: str, expected: list) -> None:
     page.wait(f"JSON.stringify({expression}) === {json.dumps(json.dumps(expected, separators=(',', ':')))}", 10)
 
 
+def test_niches_whose_number_is_not_supported_are_called_cuts(page):
+    caution = "document.getElementById('caution')"
+    assert page.evaluate(f"{caution}.checkVisibility()")
+    assert page.evaluate(f"{caution}.textContent").endswith("they are arbitrary cuts, not to be interpreted.")
+    assert page.evaluate("explorer.choice().label") == "Niche (arbitrary cut)"  # which heads the legend of the picture
+
+
 def test_sections_without_a_value_can_be_chosen_and_left_out(page):
     tick(page, "group", "not known")
     same(page, LISTED, ["s1", "s2", "s4"])

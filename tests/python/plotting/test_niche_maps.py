@@ -185,7 +185,7 @@ def test_maps_are_shared_out_to_copies_that_know_the_names_of_niches(tmp_path):
 
 @pytest.mark.parametrize(("threads", "most"), [(1, 1), (2, 2), (9, 4)])
 def test_maps_take_no_more_processes_than_granted_and_tell_their_progress(tmp_path, monkeypatch, caplog, threads, most):
-    def map_of(section, outdir):
+    def map_of(section, outdir, caution):
         time.sleep(0.1)
         (outdir / section.sample).write_text(str(os.getpid()))
 

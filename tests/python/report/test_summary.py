@@ -19,7 +19,7 @@ from semanticst.describe.readings import NO_PART
 from semanticst.errors import BadInput
 from semanticst.plotting.palette import named_niches
 from semanticst.report.batches import batch_section, batch_table, own_batches, several_batches
-from semanticst.report.overview_maps import groups_of, sections_to_show
+from semanticst.report.overview_maps import groups_of, overview_section, sections_to_show
 from semanticst.report.render import summary_first
 from semanticst.report.same_split import same_splits
 from semanticst.report.summary_facts import Inputs, leading, read_inputs, summarise
@@ -294,6 +294,14 @@ def test_the_overview_shows_groups_in_turn_with_patient_and_group(written):
     shown = json.loads((written / "niche_maps_mqc.json").read_text())
     assert "12 of 16 samples are shown, groups of contrast c in turn" in shown["description"]
     assert (written / "niche_maps.png").stat().st_size > 1000
+
+
+def test_the_overview_of_niches_without_support_calls_them_cuts(written, tmp_path):
+    counts = pd.read_csv(written / "d/niche_counts.csv", dtype=str)
+    for supported in (True, False):
+        overview_section(tmp_path, written / "d/niches.csv.gz", counts, None, 2, supported)
+        said = json.loads((tmp_path / "niche_maps_mqc.json").read_text())["description"]
+        assert ("They are arbitrary cuts, not to be interpreted." in said) is not supported
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,7 @@ from semanticst.plotting.niche_names import require_niches
 from semanticst.plotting.palette import niche_colour, niche_marker, niche_name
 from semanticst.plotting.tissue_place import PLACE, TissuePlace
 from semanticst.units import MICROMETRE
+from semanticst.wording import ARBITRARY_CUTS
 from semanticst.writing import atomic, together
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ MOST_TYPES = 250
 """Cell types that have a name; the rarer ones are shown as one."""
 FIT = "fit"
 _OTHERS = "other types"
+_UNSUPPORTED = f"The tissue does not support the number of niches: they are {ARBITRARY_CUTS}."
 _DATA_FILE = re.compile(r"(section|picture)_\d{4,}\.js")
 
 
@@ -113,6 +115,7 @@ def build_explorer(inputs: Inputs, page: Path, outdir: Path, seed: int = 0) -> N
             "version": __version__,
             "unit": "um" if cohort.spatial_unit == MICROMETRE else "",
             "niches": niches,
+            "caution": "" if cohort.number_supported else _UNSUPPORTED,
             "types": types,
             "contexts": list(cohort.scores.columns) if cohort.scores is not None else [],
             "columns": [c for c in (Obs.STABILITY, FIT) if c in cohort.cells or c in more],
