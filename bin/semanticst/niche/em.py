@@ -138,14 +138,16 @@ def shared_covariance(
 ) -> np.ndarray:
     """(1 - lambda) W + lambda tr(W) / d I (S, d, d), with W = T - sum_k pi_k mu_k mu_k' of centred means.
 
-    ``floor``: W can have negative eigenvalues, as that of means that were found on few of the cells.
+    ``floor``: W can have negative eigenvalues, as that of means that were found on few of the cells. Where the means
+    hold nearly all that there is, as of cells that lie on a few points, rounding (float32) leaves such ones, too.
     """
     W = scatter - (means * weights[:, :, None]).transpose(0, 2, 1) @ means
     d = len(scatter)
     diagonal = np.arange(d)
-    # rounding can leave W barely indefinite: the floor is far below any real scatter
-    sphere = np.maximum(W[:, diagonal, diagonal].sum(1) / d, max(1e-12 * np.trace(scatter) / d, 1e-300))
-    if floor or shrinkage < LITTLE:
+    within, total = W[:, diagonal, diagonal].sum(1) / d, np.trace(scatter) / d
+    # the floor is far below any real scatter, and above what is left by rounding
+    sphere = np.maximum(within, max(1e-6 * total, 1e-300))
+    if floor or shrinkage < LITTLE or (within < 1e-2 * total).any():
         values, vectors = np.linalg.eigh(W)
         values = np.maximum(values, 1e-6 * sphere[:, None])
         W = (vectors * values[:, None, :]) @ vectors.transpose(0, 2, 1)

@@ -224,11 +224,12 @@ def _niches_of(entry: dict) -> set[str]:
 
 def _cautions(inputs: Inputs, cohort: dict, niches: dict | None, contrasts: list[dict]) -> list[dict]:
     """What a reader must know before a finding is passed on; ``section`` shows why."""
-    said = [dict(caution) for caution in inputs.cautions]
-    if are_arbitrary_cuts(niches):
+    said = []
+    if are_arbitrary_cuts(niches):  # all else is about these niches
         said.append(
             _caution("The tissue does not support the number of niches: they are arbitrary cuts.", "niche_overview")
         )
+    said += [dict(caution) for caution in inputs.cautions]
     failed = sum(row["status"] == "fail" for row in _left_out(inputs.qc))
     given = cohort["samples"] + failed
     if 5 * failed > given:

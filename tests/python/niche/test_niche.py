@@ -43,6 +43,18 @@ def test_full_shrinkage_is_a_sphere():
     np.testing.assert_allclose(covariance, covariance[0, 0] * np.eye(5), atol=1e-9)
 
 
+@pytest.mark.parametrize("shrinkage", [0.0, 0.1])
+@pytest.mark.parametrize("d", [2, 10, 40])
+@pytest.mark.parametrize("points", [2, 3, 8])
+def test_cells_on_a_few_points_are_told_apart(points, d, shrinkage):
+    """As of panels in which cells are of a few kinds: nothing is left within the parts but rounding."""
+    rng = np.random.default_rng(points * d)
+    label = rng.integers(points, size=1200)
+    X = (rng.normal(scale=30, size=(points, d)) + 100)[label].astype(np.float32)
+    found = fit_mixture(X, points, shrinkage=shrinkage, seed=1)
+    assert adjusted_rand_score(found.predict(X), label) == 1
+
+
 def test_mixture_is_the_same_for_the_same_seed_and_finds_the_same_optimum_for_others():
     X, _ = blobs(seed=3)
     one, two, other = (fit_mixture(X, 4, seed=s) for s in (0, 0, 5))

@@ -87,7 +87,9 @@ def test_niches_that_do_not_come_back_are_not_to_be_interpreted():
 def test_niches_without_support_are_arbitrary_cuts():
     niches = pd.DataFrame({"niche": [1, 2], "share": 0.5, "markers": "", "jaccard": 0.4})
     niches["reading"] = NO_PART
-    told = summarise(Inputs(qc_of(20), niches, [asked(2.5)], supported=False))
+    batches = {"text": "Each batch holds one patient.", "section": "batches"}
+    told = summarise(Inputs(qc_of(20), niches, [asked(2.5)], [batches], supported=False))
+    assert told["cautions"][1] == batches  # which is about these niches
     assert told["niches"]["unsure"] == []
     assert all("arbitrary cuts" in f["caveat"] for f in told["contrasts"][0]["findings"])
     assert told["text"]["findings"].endswith("none of them can be interpreted, see there.")
