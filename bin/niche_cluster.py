@@ -10,7 +10,7 @@ from semanticst.constants import NICHE_STARTS
 @step()
 @click.argument("embedding", type=EXISTING_FILE, metavar="cohort.embedding.h5ad")
 @click.option("--niche-k", default="auto", show_default=True,
-              help="Number of niches, several joined by commas, or auto (3 to 15, where stability peaks).")  # fmt: skip
+              help="Number of niches, several joined by commas, or auto (of 2 to 15).")  # fmt: skip
 @click.option("--niche-starts", type=click.IntRange(1), default=NICHE_STARTS, show_default=True,
               help="Starts of the search for each base clustering.")  # fmt: skip
 @click.option(

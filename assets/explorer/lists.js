@@ -93,7 +93,7 @@ function fillScale() {
 function fillNiches() {
   const total = explorer.about.niches.reduce((sum, n) => sum + n.cells, 0), lit = explorer.state.lit;
   refill(byId("niches"), ...explorer.about.niches.map((niche) => {
-    const about = [niche.cell_types, niche.markers, niche.reading && `reproducibility ${niche.reading}`].filter(Boolean).join("\n");
+    const about = [niche.cell_types, niche.markers, niche.reading && (explorer.about.caution ? niche.reading : `reproducibility ${niche.reading}`)].filter(Boolean).join("\n");
     return make("li", {}, make("button", { "aria-pressed": lit.includes(niche.number), "data-niche": niche.number, title: about,
       onclick: (event) => explorer.light(niche.number, explorer.state.several || event.shiftKey || event.ctrlKey || event.metaKey) },
     nicheDot(niche.number), make("span", { class: "name", text: niche.name }), make("span", { class: "notes", text: percent(niche.cells / total) }),

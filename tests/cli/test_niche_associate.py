@@ -6,6 +6,7 @@ import logging
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from clinical_helpers import Cohort, make_cohort
 from helpers import invoke, load_command
@@ -244,7 +245,14 @@ def niche_tables(cohort: Cohort, folder):
 
 
 @pytest.mark.parametrize("supported", [True, False])
-def test_tests_of_niches_without_support_say_so(cohort, tmp_path, supported):
+def test_tests_of_niches_without_support_say_so(cohort, tmp_path, supported, monkeypatch):
+    shown, save = {}, Figure.savefig
+
+    def save_and_look(figure, path, **options):
+        shown[path.name] = [text.get_text() for text in figure.texts]
+        save(figure, path, **options)
+
+    monkeypatch.setattr(Figure, "savefig", save_and_look)
     numbers = pd.DataFrame({"k": [3, 4], "supported": [True, supported], "chosen": [False, True]})
     numbers.to_csv(tmp_path / "niche_k.csv", index=False)
     result = run(cohort, tmp_path, "arm", "--numbers", tmp_path / "niche_k.csv", "--clinical-permutations", 199)
@@ -257,6 +265,10 @@ def test_tests_of_niches_without_support_say_so(cohort, tmp_path, supported):
     section = json.loads((tmp_path / "out/association_arm_mqc.json").read_text())
     assert ("arbitrary cuts" in section["description"]) is not supported
     assert "arbitrary cuts" not in json.dumps(section["data"])
+    # each figure may be shown alone
+    assert len(shown) > 1
+    for name, words in shown.items():
+        assert ("Niches: arbitrary cuts, not to be interpreted" in words) is not supported, name
 
 
 def test_rows_of_niches_that_are_not_reproducible_say_so(cohort, tmp_path):

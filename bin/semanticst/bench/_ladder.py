@@ -42,6 +42,14 @@ class Level:
     """One niche has this share of the cells of every third patient, lies nowhere else, and is scored by itself too."""
 
 
+def name_of(level: Level) -> str:
+    """``40%, 10, 0.6``, and what else is unusual about it."""
+    name = f"{level.missing:.0%}, {level.imbalance:g}, {level.shift:g}"
+    extra = [f"one patient x {level.large:g}"] * (level.large > 1) + [level.tissue] * (level.tissue != Level.tissue)
+    extra += [f"one niche of {level.rare:.0%}"] * (level.rare > 0)
+    return ", ".join([name, *extra])
+
+
 @dataclass(frozen=True)
 class Size:
     """How large the cohorts are."""

@@ -1,5 +1,6 @@
 """Options of the benchmarks that compare methods: which of them, how often, and what a run may take."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,12 +44,21 @@ values_option = click.option(
     "--values", "form", type=click.Choice([str(form) for form in Form]), default=str(Form.GIVEN), show_default=True,
     help="What counts are turned into before they are read; with scores of their own.",
 )  # fmt: skip
+
+
+def finite(_: click.Context, __: click.Parameter, value: float) -> float:
+    """The value; ``nan`` passes every range."""
+    if not math.isfinite(value):
+        raise click.BadParameter("a number is expected")
+    return value
+
+
 max_minutes_option = click.option(
-    "--max-minutes", type=click.FloatRange(0, min_open=True), default=60, show_default=True,
+    "--max-minutes", type=click.FloatRange(0, min_open=True), default=60, show_default=True, callback=finite,
     help="Time that one run may take.",
 )  # fmt: skip
 max_gb_option = click.option(
-    "--max-gb", type=click.FloatRange(0, min_open=True), default=16, show_default=True,
+    "--max-gb", type=click.FloatRange(0, min_open=True), default=16, show_default=True, callback=finite,
     help="Memory that one run may take.",
 )  # fmt: skip
 

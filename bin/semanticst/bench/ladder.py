@@ -15,7 +15,7 @@ import click
 import numpy as np
 import pandas as pd
 
-from semanticst.bench._ladder import LATER, LEVELS, Level, Size, beside_batch_free, climb
+from semanticst.bench._ladder import LATER, LEVELS, Level, Size, beside_batch_free, climb, name_of
 from semanticst.bench._methods import METHODS, Limits
 from semanticst.bench._options import (
     expanded,
@@ -97,7 +97,7 @@ def bench_ladder(
         and level.rare in (rare or (level.rare,))
     )
     if not levels:
-        raise click.UsageError("no level has these values; levels are " + "; ".join(map(str, LEVELS)))
+        raise click.UsageError(f"no level has these values; levels are {'; '.join(map(name_of, LEVELS))}")
     rows = known_scores(scores, ("run", "failed"))
     done = {(row["method"], Level(*(row.get(name, LATER.get(name)) for name in LEVEL)), row["seed"]) for row in rows}
     size = Size(patients=patients, cells=cells, intensities=intensities, values=form)

@@ -16,7 +16,7 @@ import click
 import numpy as np
 import pandas as pd
 
-from semanticst.bench._ladder import LEVELS, WITHOUT_STRUCTURE, Level, Size, make_cohort
+from semanticst.bench._ladder import LEVELS, WITHOUT_STRUCTURE, Level, Size, make_cohort, name_of
 from semanticst.bench._options import in_a_folder, seeds_option
 from semanticst.bench.niches import prepare
 from semanticst.cli import EXISTING_FILE, step
@@ -54,7 +54,7 @@ def bench_number(sheet, structure, only, cells, patients, niches, save, seeds):
     found = of_samples(sheet, seeds) if sheet else of_levels(structure, size, seeds, only)
     for row in found:
         rows.append(row)
-        log.info("%s", ", ".join(f"{name} {value}" for name, value in row.items()))
+        log.info("%s", ", ".join(f"{name} {value}" for name, value in row.items() if pd.notna(value)))
         if save:
             pd.DataFrame(rows).to_csv(save, index=False)
     click.echo(table(pd.DataFrame(rows)))
@@ -118,14 +118,6 @@ def chosen_number(samples: Sequence[Path], folder: Path, seed: int) -> dict:
         "supported": bool(row["supported"]),
         "singled_out": bool(row["supported"] and is_singled_out(curve["k"][about_as_stable(curve, k)])),
     }
-
-
-def name_of(level: Level) -> str:
-    """``40%, 10, 0.6``, and what else is unusual about it."""
-    name = f"{level.missing:.0%}, {level.imbalance:g}, {level.shift:g}"
-    extra = [f"one patient x {level.large:g}"] * (level.large > 1) + [level.tissue] * (level.tissue != Level.tissue)
-    extra += [f"one niche of {level.rare:.0%}"] * (level.rare > 0)
-    return ", ".join([name, *extra])
 
 
 def table(rows: pd.DataFrame) -> str:

@@ -67,10 +67,18 @@ class Row:
               help="CSV of all rows, as they come.")  # fmt: skip
 @seed_option
 def bench_scale(sizes, methods, max_minutes, max_gb, folder, save, seed):
-    """Wall time, CPU time and memory of whole runs, step by step, by the number of cells."""
+    """Wall time, CPU time and memory of whole runs, step by step, by the number of cells.
+
+    Ends with exit code 1 where a run of the pipeline did not reach its end; others may.
+    """
     limits = Limits(60 * max_minutes, 1000 * max_gb)
+    if "none" in methods and len(methods) > 1:
+        raise click.UsageError("--method none, and others beside it: give one or the other")
     if folder:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise click.UsageError(f"--folder {folder} cannot be made: {error.strerror}") from error
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="semanticst-bench-", dir=folder) as place:
         for cells in sorted(set(sizes)):
@@ -82,6 +90,8 @@ def bench_scale(sizes, methods, max_minutes, max_gb, folder, save, seed):
                 if save:
                     pd.DataFrame(rows).to_csv(save, index=False)
     click.echo(tables(rows))
+    if any(row.failed for row in rows if row.step == ALL):
+        raise SystemExit(1)
 
 
 def cohort_rows(place: Path, cells: int, methods: Sequence[str], limits: Limits, seed: int) -> Iterator[Row]:

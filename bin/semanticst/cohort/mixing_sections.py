@@ -154,7 +154,7 @@ def mixing_section(outdir: Path, table: pd.DataFrame, corrected: bool = False) -
     }
     text = Html(f"{multiqc.markup(mixing_sentence(table, corrected))} {multiqc.emphasised(_HOW_TO_READ)}")
     help = (
-        f"On {MOST_CELLS:,} cells at most, in the components that network and niches are made of. The "
+        f"On {MOST_CELLS:,} cells at most, in the components that niches are made of. The "
         "expectation keeps how many cells of each batch a niche has. Niches come from these components: what a batch "
         "has alone may have become a niche of its own, and then counts as composition. Edges across look mixed where "
         "the cells of one batch lie densely and are the nearest of all others; LISI does not, so it decides."

@@ -3,7 +3,7 @@
 import logging
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,21 +97,29 @@ def common_panel(features: dict[str, Sequence[str]], types: dict[str, str], min_
     needed = max(1, math.ceil(min_samples * len(features) - 1e-9))
     chosen = {name for name, n in frequency.items() if n >= needed}
     shared = {sample: len(chosen.intersection(names)) for sample, names in features.items()}
-    worst = min(features, key=lambda s: (shared[s] / max(len(features[s]), 1), s))
     smallest = min(features, key=lambda s: (len(features[s]), s))
     if shared[smallest] < max(1, MIN_SHARED * len(features[smallest])):
+        common = {sample: _with_most_others(names, frequency, len(features)) for sample, names in features.items()}
+        odd = min(features, key=lambda s: (common[s] / max(len(features[s]), 1), s))
+        others = "most of the other samples" if len(features) > 2 else "the other sample"
         raise BadInput(
             Problem(
-                smallest,
-                f"only {shared[smallest]} of its {len(features[smallest])} features are in "
-                f"{_in_how_many(needed, features)}, at least {percent(MIN_SHARED)} are needed (fewest are in {worst}); "
-                "check that all samples were measured with one panel, or lower --features_min_samples",
+                odd,
+                f"only {common[odd]} of its {len(features[odd])} features are in {others}, and "
+                f"{shared[smallest]} of the {len(features[smallest])} of {smallest}, the smallest panel, in "
+                f"{_in_how_many(needed, features)}; at least {percent(MIN_SHARED)} are needed. Check that all samples "
+                "were measured with one panel, leave out those that were not, or lower --features_min_samples",
             )
         )
     left_out = {sample: len(names) - shared[sample] for sample, names in features.items()}
     log.info("%d features are in %s (%s), at most %d left out of one sample",
              len(chosen), _in_how_many(needed, features), kinds[0], max(left_out.values()))  # fmt: skip
     return Panel(tuple(sorted(chosen)), FeatureType(kinds[0]), left_out)
+
+
+def _with_most_others(names: Sequence[str], frequency: Mapping[str, int], n_samples: int) -> int:
+    """How many of the features of a sample at least half of the others have."""
+    return sum(2 * (frequency[name] - 1) >= max(n_samples - 1, 1) for name in set(names))
 
 
 def _in_how_many(needed: int, features: dict) -> str:

@@ -179,8 +179,9 @@ def smallest_niche(adata: ad.AnnData) -> str:
         f" <b>Small niches:</b> niches are found on averages over about {low if low == high else f'{low} to {high}'} "
         "cells (or spots) around each, and patches that are smaller than this mostly get the niche of what surrounds "
         "them. In simulated cohorts where every third patient had one patch of a rare niche, and averages were over "
-        "23 to 42 cells, patches of 70 cells were found, of 30 cells mostly, of 20 cells in part, of 7 cells not. "
-        "About four in ten of the cells in patches of 7 and 20 were red there, so this is where to look for them."
+        "23 to 42 cells, patches of 70 cells and more, at least 1 % of all cells, were found; patches of 30 and 50 "
+        "cells, 0.4 % of all, by chance only, and of 20 and 7 cells not. About four in ten of the cells in patches of "
+        "20 and 7 were red there, so this is where to look for them; with more niches (--niche_k) some were found."
     )
 
 

@@ -73,7 +73,7 @@ def section_figure(section: SectionMap, caution: str = "") -> Figure:
     map_width, map_height = max(width * scale, 1.5), max(height * scale, 1.5)
     figure = Figure(figsize=(map_width + 2.2, map_height + 0.9))
     numbers, sizes = np.unique(section.niche, return_counts=True)
-    labels = [f"{niche_name(k)} ({percent(share)})" for k, share in zip(numbers, sizes / sizes.sum())]
+    labels = [f"{niche_name(k)} ({_part(share)})" for k, share in zip(numbers, sizes / sizes.sum())]
     figure.set_figwidth(map_width + max(2.2, 0.4 + _label_width(labels)))
     total_width, total_height = figure.get_size_inches()
     axes = figure.add_axes((0.2 / total_width, 0.45 / total_height, map_width / total_width, map_height / total_height))
@@ -183,6 +183,11 @@ def draw_section(
             rasterized=len(section.xy) > _RASTER_ABOVE,
         )
     draw_bar(axes, section.xy, section.unit, bar, font_size)
+
+
+def _part(share: float) -> str:
+    """``18 %``, and ``< 1 %`` of what is there but would be rounded to nothing."""
+    return percent(share) if share > 0.005 else "< 1 %"
 
 
 def _shape(section: SectionMap) -> float:

@@ -18,6 +18,7 @@ def test_unit_of_a_column(column, unit):
 
 def test_words_of_axes_and_titles():
     assert time_label("survival_days") == "time in days (survival_days)"
+    assert time_label("Months") == "time in months"
     assert time_label("os") == "time (os, unit as given)"
     assert outcome_words("946", "event", "survival_days") == "event at 946 days"
     assert outcome_words("31", "censored", "os") == "censored at 31"

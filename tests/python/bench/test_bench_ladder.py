@@ -336,4 +336,4 @@ def test_scores_of_something_else_are_refused(tmp_path):
 def test_levels_that_do_not_exist_are_refused(tmp_path):
     result = command(tmp_path / "scores.csv", "--shift", 3)
     assert result.exit_code == 2
-    assert "no level has these values" in result.stderr
+    assert "no level has these values; levels are 0%, 1, 0.25; 0%, 1, 0.6; " in result.stderr

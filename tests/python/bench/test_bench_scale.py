@@ -98,6 +98,29 @@ def test_a_benchmark_that_is_ended_ends_what_it_measures(tmp_path, ignores):
     assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z", "it goes on"
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--folder", "/dev/null/there"), "cannot be made: Not a directory"),
+        (("--max-minutes", "nan"), "a number is expected"),
+        (("--max-gb", "inf"), "a number is expected"),
+        (("--method", "BANKSY"), "give one or the other"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(options, said):
+    result = invoke(scale.bench_scale, "--cells", 2000, "--method", "none", *options)
+    assert result.exit_code == 2
+    assert said in result.stderr.replace("\n", " ")
+
+
+@pytest.mark.parametrize(("step", "code"), [(scale.ALL, 1), ("BANKSY", 0)])
+def test_a_run_of_the_pipeline_that_fails_is_an_exit_code(monkeypatch, step, code):
+    monkeypatch.setattr(scale, "cohort_rows", lambda *_: iter([scale.Row(2000, step, failed="took more than 1 s")]))
+    result = invoke(scale.bench_scale, "--cells", 2000)
+    assert result.exit_code == code, result.stderr
+    assert "failed: took more than 1 s" in result.stdout
+
+
 def test_the_folder_for_cohorts_is_made(tmp_path, monkeypatch):
     monkeypatch.setattr(scale, "cohort_rows", lambda *_: iter([scale.Row(2000, "floor", cpu_s=1.0)]))
     result = invoke(scale.bench_scale, "--cells", 2000, "--method", "none", "--folder", tmp_path / "a" / "b")

@@ -140,8 +140,14 @@ def test_panel_is_the_intersection():
 
 
 def test_too_little_overlap_is_bad_input():
-    with pytest.raises(BadInput, match="only 1 of its 3 features"):
+    with pytest.raises(BadInput, match="only 1 of its 4 features are in the other sample, and 1 of the 3 of a"):
         common_panel({"a": ["g1", "g2", "g3"], "b": ["g3", "x", "y", "z"]}, {"a": "counts", "b": "counts"})
+
+
+def test_the_sample_with_another_panel_is_named():
+    features = {name: ["g1", "g2", "g3"] for name in "abd"} | {"c": ["h1", "h2", "h3"]}
+    with pytest.raises(BadInput, match="c: only 0 of its 3 features are in most of the other samples"):
+        common_panel(features, dict.fromkeys("abcd", "counts"))
 
 
 def test_a_feature_of_most_samples_may_be_used():

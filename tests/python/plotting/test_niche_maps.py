@@ -59,6 +59,14 @@ def test_map_shows_both_niches_upright_and_in_full(tmp_path):
     assert not pixels(picture, 3).any()
 
 
+def test_the_legend_has_the_share_of_each_niche_that_is_drawn():
+    many = section(columns=20, rows=20)
+    niche = np.full(400, 1)
+    niche[0] = 2
+    [legend] = section_figure(replace(many, niche=niche)).legends
+    assert [text.get_text() for text in legend.get_texts()] == ["Niche 1 (100 %)", "Niche 2 (< 1 %)"]
+
+
 def test_the_picture_of_the_tissue_lies_under_the_map_where_the_cells_are(tmp_path):
     plain = section()
     # 2 units a pixel, 30 units around the cells; dark under the lower half

@@ -23,6 +23,11 @@ def is_supported(path: Path) -> bool:
         raise BadInput(Problem(path, f"cannot be read ({error}); expected niche_k.csv of a run")) from error
 
 
+def are_arbitrary_cuts(table: pd.DataFrame) -> bool:
+    """Whether an association table has the warning."""
+    return bool(table["warnings"].fillna("").str.startswith(ARBITRARY).any())
+
+
 def of_arbitrary_cuts(table: pd.DataFrame) -> pd.DataFrame:
     """The association table with the warning in front of those of every row."""
     warnings = table["warnings"].fillna("").map(lambda text: "; ".join(part for part in (ARBITRARY, text) if part))

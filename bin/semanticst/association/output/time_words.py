@@ -23,6 +23,8 @@ def time_unit(column: str) -> str:
 def time_label(column: str) -> str:
     """Label of an axis of time."""
     unit = time_unit(column)
+    if column.lower() == unit:
+        return f"time in {unit}"
     return f"time in {unit} ({column})" if unit else f"time ({column}, unit as given)"
 
 
