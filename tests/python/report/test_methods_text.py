@@ -303,7 +303,7 @@ def test_the_number_of_niches_is_told_with_how_it_was_chosen(tmp_path, curve, gi
     assert ("information criterion" in text) == (given != "4")
     assert "auto" not in text
     mapped = niche_text(tmp_path, curve, niche_k=given, model="model.pt")
-    assert "Cells were assigned to the niches of that model." in mapped
+    assert "Cells were assigned to the niches of the model" in mapped
     assert "number of niches" not in mapped
     assert "Jaccard" not in mapped
 
