@@ -4,6 +4,10 @@ from collections.abc import Iterable, Sequence
 
 ARBITRARY_CUTS = "arbitrary cuts, not to be interpreted"
 """What niches are whose number the tissue does not support."""
+CUTS_IN_FIGURE = f"Niches: {ARBITRARY_CUTS}"
+"""In a figure of such niches, which may be shown alone."""
+CUTS_IN_SECTION = f" These niches are {ARBITRARY_CUTS}: see the table of the niches."
+"""At the end of a section of the report about such niches."""
 
 
 def plural(n: int, noun: str, several: str = "") -> str:

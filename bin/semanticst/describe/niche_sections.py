@@ -16,7 +16,7 @@ from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import NICHES, QC, Column, Section
 from semanticst.plotting.palette import bar_colour, niche_colour, niche_name
 from semanticst.units import percent
-from semanticst.wording import ARBITRARY_CUTS, numbered, plural
+from semanticst.wording import CUTS_IN_SECTION, numbered, plural
 
 LOW_AGREEMENT = 0.5
 """Intraclass correlation below which most of a section is its own."""
@@ -33,7 +33,7 @@ def write_niche_sections(
     """
     names = recognised(tables["niche_overview"])
     # each section may be the only one that is read
-    mark = "" if cohort.number_supported else _MARK
+    mark = "" if cohort.number_supported else CUTS_IN_SECTION
     over, over_discovery = cohort.over_all + mark, cohort.over_discovery + mark
     _sample_overview(outdir, cohort, tables["niche_counts"])
     _overview(outdir, cohort, tables["niche_overview"], mapped)
@@ -214,8 +214,6 @@ _CUTS = (
     " <b>Do not interpret these niches: the tissue does not support their number, and they are not clearly more "
     "reproducible than niches of shuffled cells.</b>"
 )
-_MARK = f" These niches are {ARBITRARY_CUTS}: see the table of the niches."
-"""In every other section about such niches."""
 
 
 def _composition(outdir: Path, counts: pd.DataFrame, over: str = "") -> None:

@@ -13,7 +13,7 @@ from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import NICHES, Section
 from semanticst.plotting.niche_maps import SectionMap, choose_sections, write_thumbnails
 from semanticst.units import MICROMETRE
-from semanticst.wording import ARBITRARY_CUTS
+from semanticst.wording import CUTS_IN_SECTION
 
 Groups = Mapping[str, tuple[str, str]]
 """Of each section the group in whose turn it is shown, and what its title says."""
@@ -68,7 +68,7 @@ def overview_section(
     drawn = [replace(cells[s.sample], group=s.group, note=s.note) for s in chosen]
     sheet = outdir / "niche_maps.png"
     write_thumbnails(drawn, sorted(counts["niche"].astype(int).unique()), sheet)
-    text = _text(drawn, counts["sample"].nunique(), record) + ("" if supported else f" They are {ARBITRARY_CUTS}.")
+    text = _text(drawn, counts["sample"].nunique(), record) + ("" if supported else CUTS_IN_SECTION)
     section = Section("niche_maps", NICHES, "Where the niches are", text)
     multiqc.image(outdir, section, sheet, alt=f"Maps of the niches in {len(drawn)} tissue sections")
 

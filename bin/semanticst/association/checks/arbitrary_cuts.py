@@ -23,7 +23,7 @@ def is_supported(path: Path) -> bool:
         raise BadInput(Problem(path, f"cannot be read ({error}); expected niche_k.csv of a run")) from error
 
 
-def are_arbitrary_cuts(table: pd.DataFrame) -> bool:
+def has_arbitrary_cuts(table: pd.DataFrame) -> bool:
     """Whether an association table has the warning."""
     return bool(table["warnings"].fillna("").str.startswith(ARBITRARY).any())
 

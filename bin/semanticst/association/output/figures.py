@@ -9,14 +9,14 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from semanticst.association.associate import Association
-from semanticst.association.checks.arbitrary_cuts import are_arbitrary_cuts
+from semanticst.association.checks.arbitrary_cuts import has_arbitrary_cuts
 from semanticst.association.output.composition_plot import composition
 from semanticst.association.output.forest_plot import forest
 from semanticst.association.output.kaplan_meier import survival_curves
 from semanticst.association.output.patient_plot import patients
 from semanticst.association.output.representative_sections import draw_representative_sections, strongest_niche
 from semanticst.plotting.style import STYLE
-from semanticst.wording import ARBITRARY_CUTS
+from semanticst.wording import CUTS_IN_FIGURE
 from semanticst.writing import atomic
 
 DPI = 150
@@ -34,14 +34,14 @@ def draw_figures(result: Association, outdir: Path, stem: str, niches: Path | No
         drawings["representative_sections"] = partial(draw_representative_sections, niches=niches)
     # the date would make every PDF differ
     options: dict[str, dict[str, Any]] = {"png": {"dpi": DPI}, "pdf": {"metadata": {"CreationDate": None}}}
-    drawn = []
+    drawn, cuts = [], has_arbitrary_cuts(result.table)
     with matplotlib.rc_context(STYLE):
         for name, draw in drawings.items():
             figure = draw(result)
             if figure is None:
                 continue
-            if are_arbitrary_cuts(result.table):  # below, where no layout has its parts
-                figure.text(0, -0.01, f"Niches: {ARBITRARY_CUTS}", va="top", fontsize=9)
+            if cuts:  # below, where no layout has its parts
+                figure.text(0, -0.01, CUTS_IN_FIGURE, va="top", fontsize=9)
             drawn.append(name)
             for ending in options:
                 with atomic(outdir / f"{stem}_{name}.{ending}") as unfinished:
