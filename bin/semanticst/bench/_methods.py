@@ -70,7 +70,12 @@ class Own:
     name: str
 
     def settings(self) -> dict:
-        return {"variant": dataclasses.asdict(VARIANTS[self.name]), "parts": self.name == "default"}
+        rare = {"default": "with rare tissue", "nothing trained": "nothing trained, with rare tissue"}
+        return {
+            "variant": dataclasses.asdict(VARIANTS[self.name]),
+            "parts": self.name == "default",
+            "with_rare_tissue": rare.get(self.name, ""),
+        }
 
     def command(self, folder: Path) -> tuple[list[object], dict[str, str]]:
         """Command line and variables of a run in ``folder``."""

@@ -16,6 +16,7 @@ from semanticst.constants import NICHE_STARTS, Obsm
 from semanticst.errors import BadInput
 from semanticst.niche.choose_k import number_curve
 from semanticst.niche.cluster import AUTO_RANGE, SHRINKAGE, chosen_of
+from semanticst.niche.rare.rare_tissue import find_rare_tissue
 from semanticst.niche.representations import fit_representations, middle_representation
 from semanticst.niche.spatial_refinement import HmrfInputs, hmrf_inputs
 from semanticst.niche.tissue_halves import trial_cells
@@ -37,6 +38,8 @@ def run(folder: Path) -> None:
     finished = time.process_time()
     if job["parts"]:
         labels |= {"without refinement": consensus.consensus_labels} | parts_of(cohort, job["k"], inputs, starts, seed)
+    if row := job.get("with_rare_tissue"):
+        labels[row] = with_rare_tissue(cohort, consensus.labels)
     if job["own"]:
         try:
             labels["own"] = of_own_number(cohort, inputs, starts, seed)
@@ -47,6 +50,12 @@ def run(folder: Path) -> None:
     if Obsm.EMBEDDING in cohort.obsm:
         np.savez(folder / "embedding.npz", X=cohort.obsm[Obsm.EMBEDDING])
     write_json(folder / "report.json", {"beyond": time.process_time() - finished})
+
+
+def with_rare_tissue(cohort: ad.AnnData, labels: np.ndarray) -> np.ndarray:
+    """Niches (n,) in which each kind of rare tissue has a number of its own."""
+    found = find_rare_tissue(cohort, fit_representations(cohort), labels)
+    return labels if found is None else np.where(found.kind > 0, labels.max() + found.kind, labels)
 
 
 def of_own_number(cohort: ad.AnnData, inputs: HmrfInputs | None, starts: int, seed: int) -> np.ndarray:

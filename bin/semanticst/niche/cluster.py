@@ -38,6 +38,8 @@ from semanticst.niche.mapped_section import report_fit, report_mapping, report_o
 from semanticst.niche.mixture import Mixture
 from semanticst.niche.neighbourhood_spread import add_spread
 from semanticst.niche.niche_model import NicheModel, graph_settings
+from semanticst.niche.rare.rare_section import report_rare_tissue
+from semanticst.niche.rare.rare_tissue import find_rare_tissue
 from semanticst.niche.representations import (
     Representation,
     fit_representations,
@@ -75,7 +77,7 @@ def cluster_niches(
     """Write the niches and what they are made of.
 
     ``niches.csv.gz``, ``niche_mixture.npz``, ``niche_k.csv``, ``niche_stability.csv``, ``niche_fit.csv``,
-    ``niche_member_counts.csv``, and ``niches_by_k.csv.gz`` for a list of k.
+    ``niche_member_counts.csv``, ``niches_by_k.csv.gz`` for a list of k, ``rare_tissue.csv`` where it was looked for.
 
     Parameters
     ----------
@@ -119,7 +121,7 @@ def cluster_niches(
         add_spread(whole)
     decided = _discovery(whole) if given is None else np.ones(whole.n_obs, dtype=bool)
     adata = whole if decided.all() else whole[decided].copy()
-    jaccard, left_out, others = None, {}, {}
+    jaccard, left_out, others, rare = None, {}, {}, None
     if given is not None:
         niches = given
         if niches.fit is None:
@@ -149,6 +151,8 @@ def cluster_niches(
             drawn = _bootstraps(adata, reference_of, consensus.consensus_labels, chosen, bootstraps, seed, threads)
             jaccard, left_out = drawn.jaccard, drawn.left_out
         reference, fit = learn_fit(adata, seed)
+        rare = find_rare_tissue(adata, representations, labels)
+        report_rare_tissue(adata, rare, outdir)
         niches = replace(niches, fit=reference)
         others = {f"{OTHER_NUMBER}{k}": c.labels for k, (_, c) in sorted(found.items()) if k != chosen}
         others |= alternative_clusterings(
@@ -174,6 +178,10 @@ def cluster_niches(
     niches.save(outdir / "niche_mixture.npz")
     by_niche = stability_table(labels, stability, jaccard, niches.k)
     under_others = alternative_counts(adata.obs[Obs.SAMPLE].astype(str).to_numpy(), labels, others)
+    kinds = np.full(whole.n_obs, np.nan)
+    if rare is not None:
+        kinds[decided] = rare.kind
+        write_table(outdir / "rare_tissue.csv", rare.patches)
     if not decided.all():
         validation = whole[~decided].copy()
         of_validation = (*niches.assign(validation), reference.cells(validation))
@@ -208,7 +216,9 @@ def cluster_niches(
     if SUPPORTED in niches.quality:
         by_niche["supported"] = bool(niches.quality[SUPPORTED].all())
     write_table(outdir / "niche_stability.csv", by_niche)
-    write_table(outdir / "niches.csv.gz", niche_table(adata, labels, stability, by_niche["jaccard"].to_numpy(), fit))
+    write_table(
+        outdir / "niches.csv.gz", niche_table(adata, labels, stability, by_niche["jaccard"].to_numpy(), fit, kinds)
+    )
     samples = adata.obs[Obs.SAMPLE].astype(str).to_numpy()
     names = [r.name for r in niches.representations]
     partitions = [added.labels(part) for part in niches.partitions(adata)]
@@ -310,11 +320,12 @@ def parse_numbers(niche_k: str) -> list[int]:
 
 
 def niche_table(
-    adata: ad.AnnData, labels: np.ndarray, stability: np.ndarray, jaccard: np.ndarray, fit: np.ndarray
+    adata: ad.AnnData, labels: np.ndarray, stability: np.ndarray, jaccard: np.ndarray, fit: np.ndarray, rare: np.ndarray
 ) -> pd.DataFrame:
-    """One row per cell: sample, cell_id, x, y, niche (from 1), patient, stability, niche_jaccard, unit, fit.
+    """One row per cell: sample, cell_id, x, y, niche (from 1), patient, stability, niche_jaccard, unit, fit, rare.
 
     ``jaccard`` (k,) is that of each niche; the cell gets its niche's. ``fit`` (n,) as in `semanticst.niche.fit`.
+    ``rare`` (n,): kind of rare tissue, 0 for none, NaN where it was not looked for.
     """
     xy = np.asarray(adata.obsm[Obsm.SPATIAL])
     unit, decided = str(adata.uns[UNS]["spatial_unit"]), _discovery(adata)
@@ -331,6 +342,7 @@ def niche_table(
             "niche_jaccard": jaccard[labels],
             "coordinate_unit": np.where(decided, unit, str(adata.uns[UNS].get("validation_unit", unit))),
             "fit": np.round(fit, 4),
+            "rare_tissue": pd.array(rare, dtype="Int64"),
             **parts,
         }
     )

@@ -365,20 +365,21 @@ def _maps(
         pictures = []
         for number, row in enumerate(worst.itertuples()):
             cells, png = rows_of[row.sample], Path(folder) / f"{number}.png"
-            _draw(xy[cells], of_cells[cells] < OUTSIDE, unit, png)
+            draw_marked(xy[cells], of_cells[cells] < OUTSIDE, unit, png)
             pictures.append((f"{row.sample}: {percent(row.outside)} of the cells", png))
         gallery(outdir, section, pictures)
 
 
-def _draw(xy: np.ndarray, outside: np.ndarray, unit: str, path: Path) -> None:
+def draw_marked(xy: np.ndarray, marked: np.ndarray, unit: str, path: Path) -> None:
+    """Draw the cells of a section at ``xy`` (n, 2) as a PNG, those ``marked`` (n,) red, with a bar of length."""
     step = max(1, len(xy) // MOST_DOTS)
-    xy, outside = xy[::step], outside[::step]
+    xy, marked = xy[::step], marked[::step]
     width, height = extent(xy)
     scale = 5 / max(width, height)
     figure = Figure(figsize=(max(width * scale, 1.5), max(height * scale, 1.5)))
     axes = figure.add_axes((0, 0, 1, 1))
     dot = dot_diameter(xy, fit(axes, xy))
-    for cells, colour in ((~outside, USUAL), (outside, UNUSUAL)):
+    for cells, colour in ((~marked, USUAL), (marked, UNUSUAL)):
         axes.scatter(xy[cells, 0], xy[cells, 1], c=colour, s=dot**2, linewidths=0, rasterized=True)
     draw_bar(axes, xy, unit)
     save(figure, path, dpi=100)

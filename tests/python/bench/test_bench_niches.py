@@ -96,6 +96,7 @@ def test_a_row_for_every_part(cohort, monkeypatch):
         "without network or refinement",
         "network alone",
         "no space",
+        "with rare tissue",
     ]
     assert list(rows) == ["default", *parts]
     assert all(row[0].strip() == "1" for row in rows.values())

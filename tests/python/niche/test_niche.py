@@ -477,7 +477,8 @@ def test_table_and_curve_are_written(tmp_path):
     cluster_niches(tmp_path / "e.h5ad", tmp_path, niche_k="3,4", starts=4)
     niches = pd.read_csv(tmp_path / "niches.csv.gz")
     assert niches.columns.tolist() == [
-        *("sample", "cell_id", "x", "y", "niche", "patient", "stability", "niche_jaccard", "coordinate_unit", "fit")
+        *("sample", "cell_id", "x", "y", "niche", "patient", "stability", "niche_jaccard", "coordinate_unit", "fit"),
+        "rare_tissue",
     ]
     assert adjusted_rand_score(niches["niche"], labels) > 0.95
     assert sorted(niches["niche"].unique()) == [1, 2, 3, 4]

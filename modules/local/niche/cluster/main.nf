@@ -16,8 +16,9 @@ process NICHE_CLUSTER {
     tuple val(meta), path('niche_k.csv')            , emit: choice
     tuple val(meta), path('niche_stability.csv')    , emit: stability
     tuple val(meta), path('niche_fit.csv')          , emit: fit
-    tuple val(meta), path('niches_by_k.csv.gz')   , emit: members, optional: true
+    tuple val(meta), path('niches_by_k.csv.gz')     , emit: members, optional: true
     tuple val(meta), path('niche_member_counts.csv'), emit: member_counts
+    tuple val(meta), path('rare_tissue.csv')        , emit: rare, optional: true
     tuple val(meta), path('*_mqc.*')                , emit: report, optional: true
     tuple val("${task.process}"), eval('cat versions.yml'), topic: versions
 
@@ -36,6 +37,6 @@ process NICHE_CLUSTER {
     stub:
     """
     echo | gzip -n > niches.csv.gz
-    touch niche_mixture.npz niche_k.csv niche_stability.csv niche_fit.csv niche_member_counts.csv niche_k_mqc.json versions.yml
+    touch niche_mixture.npz niche_k.csv niche_stability.csv niche_fit.csv niche_member_counts.csv rare_tissue.csv niche_k_mqc.json versions.yml
     """
 }

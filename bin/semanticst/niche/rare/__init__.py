@@ -1,0 +1,1 @@
+"""Tissue that recurs in patients and that none of the niches explains."""

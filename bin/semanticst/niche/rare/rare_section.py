@@ -1,0 +1,88 @@
+"""Sections of the report on rare tissue: a row for each patch, and maps."""
+
+import logging
+import tempfile
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+
+from semanticst.constants import UNS, Obs, Obsm
+from semanticst.mqc.multiqc import NICHES, Column, Section, emphasised, gallery, table
+from semanticst.niche.mapped_section import draw_marked
+from semanticst.niche.rare.rare_tissue import CELLS_OF_A_PATCH, LARGEST, PATIENTS, RareTissue
+from semanticst.units import percent
+from semanticst.wording import plural
+
+log = logging.getLogger(__name__)
+
+MAPS = 6
+"""Samples that are drawn, those with the most cells of rare tissue."""
+
+
+def report_rare_tissue(adata: ad.AnnData, found: RareTissue | None, outdir: Path) -> None:
+    """Log what was found, and write the sections where something was; ``found`` as `find_rare_tissue` gives it."""
+    if found is None:
+        log.info("no rare tissue was looked for: that takes %d patients, and a neighbourhood profile", PATIENTS)
+        return
+    if found.patches.empty:
+        log.info("no rare tissue: no patches in several patients are alike and like no blend of niches")
+        return
+    for kind, patches in found.patches.groupby("rare_tissue"):
+        log.info("rare tissue %d: %d cells in %d patches of %d patients, like none of the niches",
+                 kind, patches["n_cells"].sum(), len(patches), patches["patient"].nunique())  # fmt: skip
+    _table(found, len(found.kind), str(adata.uns[UNS]["spatial_unit"]), outdir)
+    _maps(adata, found, outdir)
+
+
+def _table(found: RareTissue, n_cells: int, unit: str, outdir: Path) -> None:
+    patches = found.patches
+    kinds = plural(patches["rare_tissue"].nunique(), "kind")
+    section = Section(
+        "rare_tissue",
+        NICHES,
+        "Rare tissue",
+        emphasised(
+            f"{kinds} of rare tissue, {patches['n_cells'].sum():,d} of {n_cells:,d} cells: patches of "
+            f"{CELLS_OF_A_PATCH} cells and more that look alike in at least {PATIENTS} patients, and like none of the "
+            "niches nor a blend of niches, as it is where they meet. Each of these cells has the niche that is nearest "
+            "all the same, and counts there in every test; none of the tests is of rare tissue. <b>Gain</b>: how much "
+            "nearer the patch is to its kind than to any blend of niches (squared distance, in standard deviations of "
+            f"the inside of niches). What is in more than {percent(LARGEST)} of the cells is not rare: that takes more "
+            "niches (<code>--niche_k</code>). The edge of a section, a fold or damage that looks alike in several "
+            "patients is found as well: look at the images. All cells: <code>rare_tissue</code> in "
+            "<code>niches/niches.csv.gz</code>; patches: <code>niches/rare_tissue.csv</code>."
+        ),
+    )
+    length = "" if unit == "unknown" else f", {unit}"
+    columns = {
+        "rare_tissue": Column("Kind", "Kinds that are in more patients have a lower number", format="{:d}"),
+        "sample": Column("Sample", ""),
+        "patient": Column("Patient", ""),
+        "n_cells": Column("Cells", "Cells (or spots) of the patch", format="{:,d}"),
+        "x": Column("x", f"Middle of the patch{length}", format="{:,.0f}"),
+        "y": Column("y", f"Middle of the patch{length}", format="{:,.0f}"),
+        "niche": Column("Niche", "Niche that most of its cells are called", format="{:d}"),
+        "gain": Column("Gain", "How much nearer to its kind than to any blend of niches", format="{:.1f}"),
+    }
+    rows = patches.set_index(np.arange(1, len(patches) + 1).astype(str))
+    table(outdir, section, rows, columns, row_title="Patch")
+
+
+def _maps(adata: ad.AnnData, found: RareTissue, outdir: Path) -> None:
+    section = Section(
+        "rare_tissue_maps",
+        NICHES,
+        "Where the rare tissue is",
+        f"Cells of rare tissue are red, the others grey, in the samples with most of them (at most {MAPS}).",
+    )
+    cells = found.patches.groupby("sample")["n_cells"].sum().sort_values(ascending=False, kind="stable")
+    samples, xy = adata.obs[Obs.SAMPLE].astype(str).to_numpy(), np.asarray(adata.obsm[Obsm.SPATIAL])
+    unit = str(adata.uns[UNS]["spatial_unit"])
+    with tempfile.TemporaryDirectory() as folder:
+        pictures = []
+        for number, (sample, n_cells) in enumerate(cells.head(MAPS).items()):
+            rows, png = np.flatnonzero(samples == sample), Path(folder) / f"{number}.png"
+            draw_marked(xy[rows], found.kind[rows] > 0, unit, png)
+            pictures.append((f"{sample}: {plural(n_cells, 'cell')} of rare tissue", png))
+        gallery(outdir, section, pictures)
