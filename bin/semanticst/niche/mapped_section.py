@@ -181,7 +181,8 @@ def smallest_niche(adata: ad.AnnData) -> str:
         "them. In simulated cohorts where every third patient had one patch of a rare niche, and averages were over "
         "23 to 42 cells, patches of 70 cells and more, at least 1 % of all cells, were found; patches of 30 and 50 "
         "cells, 0.4 % of all, by chance only, and of 20 and 7 cells not. About four in ten of the cells in patches of "
-        "20 and 7 were red there, so this is where to look for them; with more niches (--niche_k) some were found."
+        "20 and 7 were red there, so this is where to look for them. Small patches that look alike in several patients "
+        "are looked for by themselves: they are in the section on rare tissue, which is there where some was found."
     )
 
 

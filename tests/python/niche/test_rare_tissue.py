@@ -39,7 +39,12 @@ def cohort(patches: dict[str, int], patients=(NAME, "P2", "P3"), seed=0, shift=3
             {"sample": f"{patient}_S", "patient": patient, "batch": "b", "cell_id": np.arange(len(kind)).astype(str),
              "truth": kind == 3}, index=np.arange(len(kind)).astype(str)
         ))  # fmt: skip
-        one.obsm = {"X_pca": X, "X_pca_harmony": X, "X_profile": neighbourhood_profile(X, graph, 2, None), "spatial": xy}
+        one.obsm = {
+            "X_pca": X,
+            "X_pca_harmony": X,
+            "X_profile": neighbourhood_profile(X, graph, 2, None),
+            "spatial": xy,
+        }
         parts.append((one, graph))
         niches.append(niche)
     whole = ad.concat([one for one, _ in parts], index_unique="-")
@@ -90,7 +95,7 @@ def test_what_is_planted_in_two_patients_is_found():
     assert found.patches["n_cells"].sum() == (found.kind > 0).sum()
     middle = (13 + 2.5) * SPACING, (4 + 2.5) * SPACING
     np.testing.assert_allclose(found.patches[["x", "y"]], [middle, middle], atol=SPACING)
-    assert (found.patches["niche"] == 2).all()
+    assert (found.patches["nearest_niche"] == 2).all()
 
 
 @pytest.mark.parametrize("seed", range(5))

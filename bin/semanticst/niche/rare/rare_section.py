@@ -62,7 +62,7 @@ def _table(found: RareTissue, n_cells: int, unit: str, outdir: Path) -> None:
         "n_cells": Column("Cells", "Cells (or spots) of the patch", format="{:,d}"),
         "x": Column("x", f"Middle of the patch{length}", format="{:,.0f}"),
         "y": Column("y", f"Middle of the patch{length}", format="{:,.0f}"),
-        "niche": Column("Niche", "Niche that most of its cells are called", format="{:d}"),
+        "nearest_niche": Column("Niche", "Niche that most of its cells have", format="{:d}"),
         "gain": Column("Gain", "How much nearer to its kind than to any blend of niches", format="{:.1f}"),
     }
     rows = patches.set_index(np.arange(1, len(patches) + 1).astype(str))

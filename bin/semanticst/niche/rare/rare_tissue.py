@@ -47,13 +47,13 @@ ROUNDS = 3
 SHRINKAGE = 0.1
 INTERIOR_CELLS = 20
 """Cells inside a niche that its middle takes; where there are fewer, all its cells count."""
-PATCH_COLUMNS = ("rare_tissue", "sample", "patient", "n_cells", "x", "y", "niche", "gain")
+PATCH_COLUMNS = ("rare_tissue", "sample", "patient", "n_cells", "x", "y", "nearest_niche", "gain")
 
 
 @dataclass(frozen=True)
 class RareTissue:
     """``kind`` (n,) of each cell, 1 for the kind with most patients, then cells, 0 for none; ``patches``, a row each:
-    middle (``x``, ``y``, the unit of the coordinates), ``niche`` (from 1) of most cells, mean ``gain``."""
+    middle (``x``, ``y``, the unit of the coordinates), ``nearest_niche`` (from 1) of most cells, mean ``gain``."""
 
     kind: np.ndarray
     patches: pd.DataFrame
