@@ -32,9 +32,9 @@ TABLES = {
          "AF488 p63: Nucleus: Mean"],
     ),
     "inForm, markers called as percentiles are": (
-        [f"Entire Cell {name} Mean{what}" for name, what in (("p53", ""), ("p40", f" {INFORM}"), ("p16 (Opal 520)", ""))],
-        [f"{part} {name} {value}{what}" for name, what in (("p53", ""), ("p40", f" {INFORM}"), ("p16 (Opal 520)", ""))
-         for part, value in (("Entire Cell", "Min"), ("Entire Cell", "Std Dev"), ("Nucleus", "Mean"))],
+        [f"Entire Cell p53 Mean {INFORM}", "Entire Cell p40 Mean", "Entire Cell p16 (Opal 520) Mean"],
+        [f"Entire Cell p53 Min {INFORM}", f"Entire Cell p53 Std Dev {INFORM}", f"Nucleus p53 Mean {INFORM}",
+         "Nucleus p40 Mean", "Entire Cell p40 Max", "Nucleus p16 (Opal 520) Mean", "Entire Cell p16 (Opal 520) Max"],
     ),
     "percentiles": (
         ["CD3_mean", "p16_mean"],
