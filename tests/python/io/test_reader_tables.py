@@ -133,6 +133,26 @@ def test_separators_and_names_of_files(tmp_path, sep):
     truth.check(read(tmp_path))
 
 
+@pytest.mark.parametrize("sep", [",", "\t"])
+@pytest.mark.parametrize("mark", ["# ", "#"])
+def test_a_header_behind_a_hash(tmp_path, sep, mark):
+    """As numpy.savetxt writes it; other comments stay what they are."""
+    truth = make_truth()
+    file = write_single(tmp_path / "t.csv", truth)
+    edit_text(file, lambda text: f"# made by us\n{mark}{text.replace(',', sep)}")
+    truth.check(read(file))
+    edit_text(file, lambda text: text + sep.join("q" for _ in text.splitlines()[-1].split(sep)) + "\n")
+    with pytest.raises(ReadError, match="t.csv: row 15, column"):
+        read(file)
+
+
+def test_comments_before_a_header_are_none(tmp_path):
+    truth = make_truth()
+    file = write_single(tmp_path / "t.csv", truth)
+    edit_text(file, lambda text: "#a" + ",a" * text.splitlines()[0].count(",") + "\n" + text)
+    truth.check(read(file))
+
+
 def test_r_tables_without_a_name_of_the_first_column(tmp_path):
     truth = make_truth()
     write_pair(tmp_path, truth)
