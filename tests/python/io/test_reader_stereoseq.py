@@ -66,10 +66,12 @@ def test_larger_bins_than_are_made_are_read_as_they_are(tmp_path, form):
         read(file, 50)
 
 
-def test_gem_with_cells(tmp_path, monkeypatch):
+@pytest.mark.parametrize("outside", ["0", "-1"])
+def test_gem_with_cells(tmp_path, monkeypatch, outside):
     monkeypatch.setattr("semanticst.io.readers.stereoseq.ROWS", 7)
     truth = seen(make_truth())
     file = write_gem(tmp_path / "a.cellbin.gem.gz", truth, cells=True)
+    edit_text(file, lambda text: text.replace("\t0\n", f"\t{outside}\n"))
     records = gem_records(truth, 100).groupby("CellID")[["x", "y"]].mean()
     truth.check(read(file), spatial=records.loc[[int(i) for i in truth.ids]].to_numpy())
     notes = read(file).uns["notes"]

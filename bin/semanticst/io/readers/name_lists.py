@@ -5,6 +5,7 @@ import io
 import re
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
@@ -74,7 +75,7 @@ def _built(name: str) -> str:
     return re.sub(r"\d+", "9", re.sub(r"[a-z]+", "a", re.sub(r"[A-Z]+", "A", name)))
 
 
-def _quoting(separator: str) -> int:
+def _quoting(separator: str) -> Literal[0, 3]:
     return csv.QUOTE_MINIMAL if separator == "," else csv.QUOTE_NONE
 
 

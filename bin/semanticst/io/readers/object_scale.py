@@ -82,11 +82,13 @@ def _scale_of_10x(
         return um, f"spacing of bins of {side_um:g} um"
     if stated:
         return stated, "microns_per_pixel"
-    side_um = side_um or _positive(factors, "bin_size_um")
-    if side_px is None or side_px <= 1 or (array is None and not side_um):
+    side_um = side_um or _positive(factors, "bin_size_um") or 0.0
+    if side_px is None or side_px <= 1:
         return None
     if side_um:
         return side_um / side_px, "side of a bin and spot_diameter_fullres"
+    if array is None:
+        return None
     if platform in ("visium_hd", "st") or is_square(array):
         notes.append(NO_SPOTS)
         return None

@@ -120,7 +120,7 @@ def _read_gem(table: Layout, wanted: Wanted) -> ad.AnnData:
                 f"{table.file.name}: there are negative coordinates, where DNBs are counted from 0; {AGAIN}"
             )
         if by_cell:
-            outside = chunk[cell] == 0
+            outside = chunk[cell] <= 0  # some programs write -1
             left_out += [int(outside.sum()), len(chunk), float(chunk.loc[outside, count].sum())]
             chunk = chunk[~outside]
         if gene_id is not None:

@@ -76,7 +76,7 @@ def layout_of(file: Path) -> Layout:
                 header = line
                 break
         separator = separator or max(SEPARATORS, key=header.count)
-        rows = (line for line in lines if line.strip())
+        rows: Iterator[str] = (line for line in lines if line.strip())
         if comments and _is_header(comments[-1], header, separator):
             header, rows = comments.pop().lstrip("# "), chain([header], rows)
             n_skipped -= 1
