@@ -222,6 +222,7 @@ def strange_frequencies(values: np.ndarray, n_zero: float = math.inf) -> str:
     values : finite, 0 or more, of any number of axes. n_zero : zeros beside them; of any number if it is not known.
     """
     values = np.asarray(values).ravel()
+    values = values.astype(np.float32) if values.dtype == np.float16 else values  # which ends at 65504
     values = values[(values > 0) & (values < np.inf)]
     if len(values) < FEWEST or values.max() <= 1:
         return ""

@@ -264,6 +264,77 @@ def test_the_diameter_of_a_spot_gives_the_scale_where_the_lattice_does_not(tmp_p
     assert "spot_diameter_fullres" in adata.uns[UNS]["um_per_unit_source"]
 
 
+HD_PX = 0.2738
+
+
+def bins(side=8, names="s_{side:03d}um_{row:05d}_{col:05d}-1", scale=HD_PX, **scalefactors):
+    """Bins of Visium HD as scanpy and spatialdata-io read them, and their micrometres."""
+    row, col = (part.ravel() for part in np.mgrid[100:112, 200:210])
+    sample = make_sample(n_cells=120)
+    sample.obs = pd.DataFrame({"array_row": row, "array_col": col})
+    sample.obs.index = [names.format(side=side, row=r, col=c) for r, c in zip(row, col)]
+    um = np.column_stack([col, row]) * float(side)
+    sample.obsm["spatial"] = um / scale
+    if scalefactors:
+        sample.uns["spatial"] = {"lib": {"scalefactors": {"spot_diameter_fullres": side / HD_PX} | scalefactors}}
+    return sample, um
+
+
+@pytest.mark.parametrize("platform", ["", "visium_hd"])
+@pytest.mark.parametrize("side", [2, 8, 16])
+@pytest.mark.parametrize(
+    ("names", "scalefactors", "source"),
+    [
+        ("{row}x{col}", {"microns_per_pixel": HD_PX, "bin_size_um": 1}, "microns_per_pixel"),
+        ("s_{side:03d}um_{row:05d}_{col:05d}-1", {"microns_per_pixel": HD_PX}, "microns_per_pixel"),
+        ("P1_s_{side:03d}um_{row:05d}_{col:05d}-1", {"tissue_hires_scalef": 0.1}, "spacing of bins of"),
+        ("s_{side:03d}um_{row:05d}_{col:05d}-1", {}, "spacing of bins of"),
+    ],
+)
+def test_bins_are_no_spots(tmp_path, platform, side, names, scalefactors, source):
+    """What Space Ranger calls the diameter of a spot is the side of a bin there, and no 65 um."""
+    sample, um = bins(side, names, **scalefactors)
+    adata = ingest(tmp_path, sample, platform=platform)
+    assert np.allclose(adata.obsm["spatial"], um, rtol=1e-4)
+    assert source in adata.uns[UNS]["um_per_unit_source"]
+
+
+def test_the_side_of_a_bin_gives_the_scale(tmp_path):
+    sample, um = bins(8, "b{row}x{col}", bin_size_um=8.0)
+    adata = ingest(tmp_path, sample)
+    assert np.allclose(adata.obsm["spatial"], um, rtol=1e-4)
+    assert "side of a bin" in adata.uns[UNS]["um_per_unit_source"]
+
+
+def test_bins_whose_coordinates_were_converted_beside_their_scale_factors(tmp_path):
+    sample, um = bins(8, scale=1.0, microns_per_pixel=HD_PX)
+    assert np.allclose(ingest(tmp_path, sample).obsm["spatial"], um)
+
+
+def test_cells_made_of_bins_have_the_scale_of_the_pixels(tmp_path):
+    """bin2cell: places on the array are means over bins, and the diameter is that of a cell."""
+    sample, um = bins(2, "{row}{col}", microns_per_pixel=HD_PX, spot_diameter_fullres=31.0, bin_size_um=2.0)
+    sample.obs["array_row"] += 0.25
+    assert np.allclose(ingest(tmp_path, sample).obsm["spatial"], um, rtol=1e-4)
+    del sample.obs["array_row"]
+    assert np.allclose(ingest(tmp_path, sample).obsm["spatial"], um, rtol=1e-4)
+
+
+@pytest.mark.parametrize("platform", ["", "visium", "st", "visium_hd"])
+@pytest.mark.parametrize("shift", [0, 0.25])
+def test_the_scale_of_spots_on_a_square_array_is_not_guessed(tmp_path, platform, shift):
+    """The first arrays: spots of 100 um, 200 um apart."""
+    sample, um = bins(200, "{row}x{col}", scale=0.6, spot_diameter_fullres=100 / 0.6)
+    sample.obs["array_row"] += shift
+    adata = ingest(tmp_path, sample, platform=platform)
+    assert adata.uns[UNS]["spatial_unit"] == "unknown"
+    assert np.array_equal(adata.obsm["spatial"], sample.obsm["spatial"])
+    assert "um_per_px in the samplesheet states the scale" in notes(adata)
+    stated = ingest(tmp_path, sample, platform=platform, um_per_px="0.6")
+    assert np.allclose(stated.obsm["spatial"], um)
+    assert "um_per_px in the samplesheet" not in notes(stated)
+
+
 def test_stereopy_counts_in_spots_of_the_chip(tmp_path):
     sample = make_sample()
     sample.uns |= {"bin_type": "bins", "bin_size": 50, "resolution": 500}

@@ -20,6 +20,26 @@ TABLES = {
          "Subcellular: Channel 2: Num spots estimated", "Smoothed: 25 µm: Cell: CD3 mean", "Nucleus: Area µm^2",
          "Nucleus: CD3 mean", "Cell: CD3 max", "a column of one's own"],
     ),
+    "QuPath, markers called as percentiles are": (
+        ["Cell: p53 mean", "Cell: p16 mean", "Cell: CD3 mean", "Cell: AF488 p63 mean"],
+        ["Nucleus: p53 mean", "Cell: p53 max", "Nucleus: p16 mean", "Cell: p16 std dev", "Nucleus: CD3 mean",
+         "Nucleus: AF488 p63 mean"],
+    ),
+    "QuPath, markers called as percentiles are, since 0.3": (
+        ["p53: Cell: Mean", "p16: Cell: Mean", "AF488 p63: Cell: Mean"],
+        ["p53: Nucleus: Mean", "p16: Nucleus: Mean", "p16: Cell: Percentile: 90", "p53: Cell: 90th percentile",
+         "p53: Cell: p95",
+         "AF488 p63: Nucleus: Mean"],
+    ),
+    "inForm, markers called as percentiles are": (
+        [f"Entire Cell p53 Mean {INFORM}", "Entire Cell p40 Mean", "Entire Cell p16 (Opal 520) Mean"],
+        [f"Entire Cell p53 Min {INFORM}", f"Entire Cell p53 Std Dev {INFORM}", f"Nucleus p53 Mean {INFORM}",
+         "Nucleus p40 Mean", "Entire Cell p40 Max", "Nucleus p16 (Opal 520) Mean", "Entire Cell p16 (Opal 520) Max"],
+    ),
+    "percentiles": (
+        ["CD3_mean", "p16_mean"],
+        ["CD3_p95", "CD3_p5", "p16_p95", "CD3_percentile_50", "CD3_99.5th percentile"],
+    ),
     "QuPath, since InstanSeg (PhenoCycler-Fusion)": (
         ["DAPI: Nucleus: Mean", "CD3: Cell: Mean"],
         ["DAPI: Nucleus: Std.Dev.", "CD3: Nucleus: Mean", "CD3: Cell: Median", "CD3: Cell: Percentile: 80.0",
@@ -80,7 +100,7 @@ def test_each_marker_once_and_nothing_else(program):
 @pytest.mark.parametrize("name", [
     "CD3E", "MT-CO1", "Ki67", "DNA1", "HLA-DR", "Cell: CD3 mean", "AREG", "IDH1", "XIST", "COL1A1", "IDS", "N_Cadherin",
     "Total-Tau", "S6 total", "Collagen 4", "Col1", "PCA", "Membrane protein", "Pan-cytokeratin", "Nuclear pore",
-    "beta-actin", "MDS2", "PC", "LBP", "Granzyme B",
+    "beta-actin", "MDS2", "PC", "LBP", "Granzyme B", "p53", "p16", "Cy5_p53", "nucleus p53", "Cell: p63", "phospho p38",
 ])  # fmt: skip
 def test_markers_and_genes_are_features(name):
     assert roles([name]) == {}
@@ -93,6 +113,10 @@ def test_calls_of_ones_own_leave_other_markers_alone():
 
 def test_names_that_are_nearly_alike_are_no_repeats():
     assert roles(["HLA-A", "HLA.A", "Cd3", "CD3", "S6", "S6 total", "A", "B", "A"]) == {}
+
+
+def test_dyes_before_markers_that_are_called_as_percentiles_are():
+    assert roles(["Cy5", "Cy5_p53", "Cy5_p16", "AF647_p53", "AF647_p16", "Cy5_CD3"]) == {}
 
 
 def test_what_was_left_out_and_why_is_told(tmp_path):

@@ -42,6 +42,19 @@ def test_names_of_newer_exports(tmp_path):
     truth.check(adata, [f"c_3_{i}" for i in cosmx_ids(truth)])
 
 
+@pytest.mark.parametrize("new", [False, True])
+def test_columns_of_the_vendor_in_another_case(tmp_path, new):
+    truth = make_truth()
+    expected = read(write_cosmx(tmp_path, truth, new=new))
+    for name in (COUNTS, METADATA):
+        frame = pd.read_csv(tmp_path / name, dtype=str)
+        changed = {"fov": "FOV", "cell_ID": "Cell_ID", "CenterX_global_px": "centerx_global_px", "Area": "area"}
+        write_text(tmp_path / name, frame.rename(columns=changed).to_csv(index=False))
+    adata = read(tmp_path)
+    truth.check(adata, list(expected.obs_names))
+    assert list(adata.obs) == list(expected.obs)
+
+
 def test_names_alone_link_the_files(tmp_path):
     truth = make_truth()
     write_cosmx(tmp_path, truth, new=True)
@@ -98,6 +111,13 @@ def test_local_coordinates_need_the_positions_of_the_fields(tmp_path):
     positions = "fov,x_global_px,y_global_px\n" + "".join(f"{fov},{x},{y}\n" for fov, (x, y) in offset.items())
     file = write_text(tmp_path / "S1_fov_positions_file.csv", positions)
     truth.check(read(tmp_path), cosmx_ids(truth))
+    write_text(file, positions.replace("x_global", "X_global"))
+    truth.check(read(tmp_path), cosmx_ids(truth))
+    write_text(file, positions.replace("fov,", "FOV,"))  # of AtoMx, which counts y in a field from the other side
+    with pytest.raises(
+        ReadError, match="fov_positions_file.csv is of an export of AtoMx .* export the metadata with Cen"
+    ):
+        read(tmp_path)
     write_text(file, positions.replace("\n2,", "\n3,"))
     with pytest.raises(ReadError, match=r"fov_positions_file.csv: one position is expected .* fov 2 has none"):
         read(tmp_path)

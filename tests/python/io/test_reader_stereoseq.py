@@ -43,14 +43,35 @@ def test_gem_in_the_bins_that_are_asked_for(tmp_path):
     with pytest.raises(ReadError, match="bin_size 10.2 um is no multiple of 0.5 um"):
         read(file, 10.2)
     edit_text(file, lambda text: text.replace("#BinSize=1\n", "#BinSize=50\n"))
-    with pytest.raises(ReadError, match="a.gem holds bins of 50 DNBs, of which bins of 20 DNBs cannot be made"):
+    with pytest.raises(
+        ReadError, match=r"a.gem holds bins of 50 DNBs \(25 um\), .* of 20 DNBs .*write bin_size 25 or a mul"
+    ):
         read(file, 10)
 
 
-def test_gem_with_cells(tmp_path, monkeypatch):
+@pytest.mark.parametrize("form", ["gem", "gef"])
+def test_larger_bins_than_are_made_are_read_as_they_are(tmp_path, form):
+    """Files of the databases are binned already, by 200 DNBs and others."""
+    truth = make_truth()
+    if form == "gef":
+        file = write_gef(tmp_path / "a.gef", truth, sides=(200,))
+    else:
+        file = write_gem(tmp_path / "a.gem", truth)
+        edit_text(file, lambda text: text.replace("#BinSize=1\n", "#BinSize=200\n"))
+    adata = read(file)
+    assert adata.X.sum() == truth.counts.sum()
+    assert adata.uns["notes"] == ["bins of 200 x 200 DNBs, 100 um wide"]
+    assert (adata.obsm["spatial"] % 200 == 99.5).all()
+    with pytest.raises(ReadError, match="bins of .*100.* cannot be made"):
+        read(file, 50)
+
+
+@pytest.mark.parametrize("outside", ["0", "-1"])
+def test_gem_with_cells(tmp_path, monkeypatch, outside):
     monkeypatch.setattr("semanticst.io.readers.stereoseq.ROWS", 7)
     truth = seen(make_truth())
     file = write_gem(tmp_path / "a.cellbin.gem.gz", truth, cells=True)
+    edit_text(file, lambda text: text.replace("\t0\n", f"\t{outside}\n"))
     records = gem_records(truth, 100).groupby("CellID")[["x", "y"]].mean()
     truth.check(read(file), spatial=records.loc[[int(i) for i in truth.ids]].to_numpy())
     notes = read(file).uns["notes"]

@@ -133,6 +133,26 @@ def test_separators_and_names_of_files(tmp_path, sep):
     truth.check(read(tmp_path))
 
 
+@pytest.mark.parametrize("sep", [",", "\t"])
+@pytest.mark.parametrize("mark", ["# ", "#"])
+def test_a_header_behind_a_hash(tmp_path, sep, mark):
+    """As numpy.savetxt writes it; other comments stay what they are."""
+    truth = make_truth()
+    file = write_single(tmp_path / "t.csv", truth)
+    edit_text(file, lambda text: f"# made by us\n{mark}{text.replace(',', sep)}")
+    truth.check(read(file))
+    edit_text(file, lambda text: text + sep.join("q" for _ in text.splitlines()[-1].split(sep)) + "\n")
+    with pytest.raises(ReadError, match="t.csv: row 15, column"):
+        read(file)
+
+
+def test_comments_before_a_header_are_none(tmp_path):
+    truth = make_truth()
+    file = write_single(tmp_path / "t.csv", truth)
+    edit_text(file, lambda text: "#a" + ",a" * text.splitlines()[0].count(",") + "\n" + text)
+    truth.check(read(file))
+
+
 def test_r_tables_without_a_name_of_the_first_column(tmp_path):
     truth = make_truth()
     write_pair(tmp_path, truth)
@@ -154,6 +174,21 @@ def test_cell_types_and_areas(tmp_path):
     assert np.isnan(adata.obs.loc["12", "cell_area"])
     other = read(write_pair(tmp_path, make_truth(), "x_px", "y_px", area=5))
     assert "cell_area" not in other.obs
+
+
+@pytest.mark.parametrize("form", ["tsv", "csv"])
+def test_matrix_market_with_lists_of_r(tmp_path, form):
+    """write.table and write.csv: quotes, a header, and the numbers of the rows."""
+    truth = make_truth()
+    write_pair(tmp_path, truth)
+    write_mtx(tmp_path, truth)
+    sep, corner = ("\t", []) if form == "tsv" else (",", [""])
+    for name, held in (("barcodes", truth.ids), ("features", truth.genes)):
+        (tmp_path / f"{name}.tsv.gz").unlink()
+        rows = [[*corner, "x"], *([str(i), value] for i, value in enumerate(held, 1))]
+        write_text(tmp_path / f"{name}.{form}", "\n".join(sep.join(f'"{value}"' for value in row) for row in rows))
+    (tmp_path / "counts.csv").unlink()
+    truth.check(read(tmp_path))
 
 
 @pytest.mark.parametrize("transposed", [True, False])
@@ -239,6 +274,30 @@ def test_a_header_within_the_table_is_told_with_its_row(tmp_path, one_table):
     edit_text(file, lambda text: text + text)
     with pytest.raises(ReadError, match="row 14, column (CD3E|x): the header stands here again: were several tables"):
         read(file if one_table else tmp_path)
+
+
+def test_genes_of_the_fly_that_are_called_as_axes_are(tmp_path):
+    """yellow and zeste; beside a pair of coordinates in the same table they are axes."""
+    truth = make_truth()
+    write_pair(tmp_path, truth)
+    frame = truth.frame
+    names = ["w", "y", "z", *frame.columns[3:]]
+    write_text(tmp_path / "counts.csv", frame.set_axis(names, axis=1).to_csv(index_label="cell_id"))
+    adata = read(tmp_path)
+    assert adata.var_names.tolist() == names
+    assert "taken for features, since the table has no pair of coordinates: y, z" in adata.uns["notes"]
+    write_text(tmp_path / "counts.csv", frame.assign(x=1, y=2, z=3).to_csv(index_label="cell_id"))
+    assert read(tmp_path).var_names.tolist() == truth.genes
+
+
+def test_genes_by_cells_whose_ids_r_changed_is_told(tmp_path):
+    truth = make_truth()
+    write_pair(tmp_path, truth)
+    frame = truth.frame.T
+    frame.columns = [f"X{name}" for name in frame.columns]
+    write_text(tmp_path / "counts.csv", frame.to_csv(index_label="gene"))
+    with pytest.raises(ReadError, match="counts.csv: the cells are in the columns; transpose it"):
+        read(tmp_path)
 
 
 def test_genes_by_cells_is_told(tmp_path):
@@ -461,6 +520,43 @@ def test_a_stack_of_sections_in_one_table_is_refused(tmp_path, pair):
     path = write_pair(tmp_path, truth, z=z / 100) if pair else write_single(tmp_path / "t.csv", truth, z=z / 100)
     adata = ingest_sample(row)
     assert np.array_equal(adata.obsm["spatial"][adata.obs_names.get_indexer(truth.ids)], truth.spatial)
+
+
+@pytest.mark.parametrize(("counted", "placed"), [
+    ("100000", "1e+05"), ("1e+05", "100000"), ("1200000", "1.2e+06"), ("c-1", "c.1"), ("70", "70.0"),
+])  # fmt: skip
+@pytest.mark.parametrize("more", [0, 3])
+def test_some_ids_that_programs_spell_differently(tmp_path, counted, placed, more):
+    """R writes the number 100000 as 1e+05, and those around it as they are."""
+    truth = make_truth()
+    write_pair(tmp_path, truth)
+    for file, spelled in (("counts", counted), ("coordinates", placed)):
+        frame = pd.read_csv(tmp_path / f"{file}.csv", dtype=str)
+        ids = frame.columns[0]
+        frame[ids] = frame[ids].replace("5", spelled)
+        if file == "coordinates":  # cells without counts
+            frame = pd.concat([frame, frame.head(more).assign(**{ids: [f"n{i}" for i in range(more)]})])
+        frame.to_csv(tmp_path / f"{file}.csv", index=False)
+    adata = read(tmp_path)
+    adata.obs_names = ["5" if name == counted else name for name in adata.obs_names]
+    truth.check(adata)
+    assert (
+        f"1 ids are spelled differently in counts.csv and coordinates.csv, and matched: {counted} is {placed}"
+        in (adata.uns["notes"][0])
+    )
+
+
+def test_ids_of_other_cells_are_not_matched_by_their_spelling(tmp_path):
+    """a1 and A1 are two cells of one list; and what a spreadsheet shortened may be any number."""
+    for counted, placed in ((["a1", "A1"], ["A1", "b"]), (["1606390000000000000"], ["1.60639E+18"])):
+        truth = make_truth()
+        write_pair(tmp_path, truth)
+        for file, spelled in (("counts", counted), ("coordinates", placed)):
+            frame = pd.read_csv(tmp_path / f"{file}.csv", dtype=str)
+            ids = frame.columns[0]
+            frame[ids] = frame[ids].replace(dict(zip(["5", "6"], spelled)))
+            frame.to_csv(tmp_path / f"{file}.csv", index=False)
+        assert counted[0] not in read(tmp_path).obs_names
 
 
 @pytest.mark.parametrize(("counted", "placed"), [

@@ -122,6 +122,22 @@ def test_positions_that_are_no_lattice_do_not_give_the_scale(tmp_path):
         read(tmp_path / "s")
 
 
+def test_a_square_array_is_none_of_visium(tmp_path):
+    """Spots of the first arrays, or bins, in the form of a Visium folder: what their diameter spans is not known."""
+    positions = visium_positions()
+    positions["array_col"] = np.tile(np.arange(10), 8)
+    positions["pxl_col_in_fullres"] = 900 + 400 * positions["array_col"]
+    positions["pxl_row_in_fullres"] = 900 + 400 * positions["array_row"]
+    write_visium(tmp_path / "s", positions)
+    adata = read(tmp_path / "s")
+    assert not adata.uns["um_per_unit"]
+    assert any("um_per_px in the samplesheet states the scale" in note for note in adata.uns["notes"])
+    write_json(
+        tmp_path / "s" / "spatial" / "scalefactors_json.json", spot_diameter_fullres=200.0, microns_per_pixel=0.5
+    )
+    assert read(tmp_path / "s").uns["um_per_unit"] == 0.5
+
+
 def test_neighbours_are_100_um_apart_after_ingest(tmp_path):
     write_visium(tmp_path / "s", visium_positions(angle=0.4))
     result = ingest(tmp_path, tmp_path / "s")

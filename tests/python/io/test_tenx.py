@@ -93,6 +93,66 @@ def test_a_gene_called_na_and_one_without_symbol(tmp_path):
     assert read_matrix(tmp_path / "m").var_names[:3].tolist() == ["NA", "ENSG00000000001", "Gene2"]
 
 
+def edit_lines(file, change):
+    file.write_text("".join(f"{line}\n" for line in change(file.read_text().splitlines())))
+
+
+def unescaped(line):
+    """What the peer writes with quotes because of those within, as 10x and R do."""
+    return line.replace('"RNA 5""' + '"', 'RNA 5"')
+
+
+def quoted(lines):
+    """As R writes a table."""
+    return ["\t".join(f'"{value}"' for value in line.split("\t")) for line in lines]
+
+
+@pytest.mark.parametrize("quote", [quoted, lambda lines: [f'"{line}"' for line in lines]], ids=["values", "lines"])
+@pytest.mark.parametrize("old", [True, False])
+def test_quotes_around_names_are_no_letters(tmp_path, quote, old):
+    X = make_counts(30, 7)
+    features = GENES.copy()
+    features.loc[3, "name"] = 'RNA 5"'
+    write_mtx(tmp_path / "m", X, BARCODES, features, zipped=False, old=old)
+    for name in ("barcodes.tsv", "genes.tsv" if old else "features.tsv"):
+        edit_lines(tmp_path / "m" / name, lambda lines: quote([unescaped(line) for line in lines]))
+    adata = read_matrix(tmp_path / "m")
+    assert adata.obs_names.tolist() == BARCODES
+    assert adata.var["gene_id"].tolist() == features["id"].tolist()
+    assert adata.var_names.tolist() == features["name"].tolist()
+    assert (adata.X != X).nnz == 0
+
+
+@pytest.mark.parametrize("change", [
+    lambda lines: ["x", *lines],
+    lambda lines: quoted(["x", *lines]),
+    lambda lines: ["-1\tSeuratX.ident", *(f"{line}\t{i % 3}" for i, line in enumerate(lines))],
+    lambda lines: quoted(["x", *(f"{i}\t{line}" for i, line in enumerate(lines, 1))]),
+    lambda lines: ["cell barcode", *lines],
+    lambda lines: [f"{line}\tT cell" for line in lines],
+], ids=["x", "quoted x", "identities", "row numbers", "words", "no header"])  # fmt: skip
+def test_headers_of_r_in_front_of_barcodes(tmp_path, change):
+    X = make_counts(30, 7)
+    write_mtx(tmp_path / "m", X, BARCODES, GENES, zipped=False)
+    edit_lines(tmp_path / "m" / "barcodes.tsv", change)
+    edit_lines(tmp_path / "m" / "features.tsv", lambda lines: ["gene_id\tgene_name\tV3", *lines])
+    adata = read_matrix(tmp_path / "m")
+    assert adata.obs_names.tolist() == BARCODES
+    assert adata.var_names.tolist() == GENES["name"].tolist()
+    assert (adata.X != X).nnz == 0
+
+
+@pytest.mark.parametrize("name", ["barcodes.tsv", "features.tsv"])
+def test_one_name_too_many_is_no_header(tmp_path, name):
+    """Which of them is too many nobody knows: all others would be moved by one."""
+    write_mtx(tmp_path / "m", make_counts(30, 7), BARCODES, GENES, zipped=False)
+    edit_lines(tmp_path / "m" / name, lambda lines: [*lines, lines[-1].replace("0", "9")])
+    with pytest.raises(
+        ReadError, match=f"^m: the matrix is damaged: 30 x 7 values, but .*{'31' if 'bar' in name else '8'} "
+    ):
+        read_matrix(tmp_path / "m")
+
+
 @pytest.mark.parametrize("form", ["h5", "folder"])
 def test_controls_are_marked_proteins_kept_and_other_features_left_out(tmp_path, form):
     types = ["Gene Expression", "Antibody Capture", "Negative Control Probe", "Gene Expression", "CRISPR Guide Capture",

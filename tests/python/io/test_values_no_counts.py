@@ -8,7 +8,7 @@ from helpers import make_sample, real_data
 from semanticst.constants import UNS
 from semanticst.io.ingest import ingest_sample, read_raw
 from semanticst.io.read_check import look_at_samples
-from semanticst.io.values import _too_even, look_stained, why_no_counts
+from semanticst.io.values import _too_even, look_stained, strange_frequencies, why_no_counts
 
 CHANGES = {
     "log(1 + x)": lambda X, total: np.log1p(X),
@@ -82,6 +82,13 @@ def test_whole_numbers_with_a_background_are_asked_about(tmp_path, highest, bits
     assert ("none is above 255 (8 bits)" in warning) == bits
     for more in ({"platform": "mif"}, {"feature_type": "counts"}, {"platform": "merfish"}):
         assert not any("are these counts?" in w for w in ingest_sample(row | more).uns[UNS]["warnings"])
+
+
+@pytest.mark.filterwarnings("error")
+def test_half_floats_are_looked_at_as_others():
+    values = np.arange(1, 500)
+    assert strange_frequencies(values.astype(np.float16)) == strange_frequencies(values.astype(np.float32)) == ""
+    assert strange_frequencies(4 * values.astype(np.float16)) == strange_frequencies(4 * values)
 
 
 def test_what_is_told():

@@ -13,15 +13,14 @@ import scipy.sparse as sp
 from anndata.io import read_elem
 
 from semanticst.constants import UNS, Obsm
-from semanticst.io.coordinates import UM_PER
 from semanticst.io.gene_names import IDS, SYMBOLS
 from semanticst.io.proteins import protein_key
 from semanticst.io.readers.anndata_values import corrected_counts, is_array, other_counts, perhaps_counts, values_of
 from semanticst.io.readers.base import ReadError, Wanted
 from semanticst.io.readers.column_names import is_axis, spatial_pair, spatial_pairs
+from semanticst.io.readers.object_scale import UNKNOWN, scale_of_object
 from semanticst.io.readers.pictures import object_picture
 from semanticst.io.readers.table_cells import other_places
-from semanticst.io.readers.visium import MIRRORED, SPOT_UM, is_mirrored, spacing_scale
 from semanticst.io.several_sections import plain
 from semanticst.io.sparse import load_csr
 
@@ -30,7 +29,6 @@ KEYS = ("spatial", "X_spatial", "spatial_coords", "X_spatial_coords", "coordinat
 ON_ARRAY = ("array_col", "array_row")
 OF_SLIDE = "spatial_fov"
 """squidpy's reader of CosMx writes coordinates inside each field of view as ``spatial``, those on the slide as this."""
-UNKNOWN = "unknown"
 
 Check = Callable[[object], None]
 """Called with every stored array before it is read."""
@@ -71,7 +69,7 @@ def read_object(group, wanted: Wanted, check: Check = lambda array: None) -> ad.
         adata.uns["warnings"] = doubts
     if (key := protein_key(group.get("obsm", ()))) is not None:
         adata.obsm[key] = _proteins(group, key, adata.obs_names, check)
-    adata.uns |= _scale(group, adata, wanted.platform, unit)
+    adata.uns |= scale_of_object(group, adata, wanted.platform, unit)
     if picture := object_picture(group.get("uns", {})):
         adata.uns["picture"] = picture
     return adata
@@ -188,56 +186,6 @@ def _from_text(points: np.ndarray) -> np.ndarray:
         return points
     numbers = _as_numbers(pd.DataFrame(points))
     return points if numbers.isna().to_numpy().all() else numbers.to_numpy(np.float64)
-
-
-def _scale(group, adata: ad.AnnData, platform: str, unit: str) -> dict:
-    """What the object says about the unit of its coordinates, as `semanticst.io.readers.base.Reader` describes it.
-
-    unit : what names of columns say of it.
-    """
-    uns = group.get("uns", {})
-    if "spatial_unit" in uns:
-        return {"spatial_unit": str(read_elem(uns["spatial_unit"]))}
-    if unit in UM_PER:
-        return {"spatial_unit": unit}
-    points = adata.obsm.get(Obsm.SPATIAL)
-    if points is None:
-        return {}
-    found = _visium_scale(uns, adata.obs, np.asarray(points), platform, adata.uns["notes"])
-    # stereopy: nanometres between the spots of the chip, in whose numbers it counts
-    if not found and platform in ("", "stereoseq") and "bin_type" in uns and "resolution" in uns:
-        nanometres = float(np.ravel(read_elem(uns["resolution"]))[0])
-        found = (nanometres / 1000, "uns['resolution'], nm") if nanometres > 0 else None
-    if not found:
-        return {} if unit == UNKNOWN else {"spatial_unit": unit}
-    return {"spatial_unit": "px", "um_per_unit": found[0], "um_per_unit_source": found[1]}
-
-
-def _visium_scale(
-    uns, obs: pd.DataFrame, points: np.ndarray, platform: str, notes: list[str]
-) -> tuple[float, str] | None:
-    """Micrometres per unit from the lattice of spots, else from the diameter of a spot of the only library.
-
-    A lattice that is mirrored is told in ``notes``.
-    """
-    by_name = {plain(name): name for name in obs.columns}
-    if platform not in ("", "visium") or not {"arrayrow", "arraycol"} <= set(by_name) or points.dtype.kind not in "iuf":
-        return None
-    array = obs[[by_name["arrayrow"], by_name["arraycol"]]].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
-    whole = np.isfinite(array).all(axis=1) & np.isfinite(points[:, :2]).all(axis=1)
-    array, pixels = array[whole], points[whole, :2].astype(np.float64)
-    if whole.sum() > 2 and (um := spacing_scale(array, pixels)):
-        if is_mirrored(array, pixels):
-            notes.append(MIRRORED)
-        return um, "spacing of spots of 100 um"
-    held = uns["spatial"] if "spatial" in uns and not is_array(uns["spatial"]) else {}
-    libraries = [held[name] for name in held if not is_array(held[name])]
-    factors = [library["scalefactors"] for library in libraries if "scalefactors" in library]
-    if len(factors) == 1 and "spot_diameter_fullres" in (factors := factors[0]):
-        diameter = float(read_elem(factors["spot_diameter_fullres"]))
-        if np.isfinite(diameter) and diameter > 1:
-            return SPOT_UM / diameter, f"spot_diameter_fullres spans {SPOT_UM:g} um"
-    return None
 
 
 def _names_added(raw: pd.DataFrame, var: pd.DataFrame) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from semanticst.io.understood import cells_left_out
 
 SHORTENED = re.compile(r"\d([.,]\d+)?E\+\d+", re.IGNORECASE)
 """What spreadsheets make of ids of 18 digits."""
+_POWER = re.compile(r"^\d(?:\.\d+)?e\+\d+$", re.IGNORECASE)
 
 
 def only_once(ids: pd.Index, file: Path) -> None:
@@ -46,11 +47,14 @@ def pair_up(
     only_once(placed, positions)
     notes: list[str] = []
     at = placed.get_indexer(cells)
-    if not (at >= 0).any() and (alike := same_spelling(cells, placed)) is not None:
-        at = alike[1].get_indexer(alike[0])
-        first = int(np.argmax(at >= 0))
+    lost = np.flatnonzero(at < 0)
+    left = np.setdiff1d(np.arange(len(placed)), at)
+    if len(lost) and len(left) and (alike := same_spelling(cells, placed, lost, left)) is not None:
+        at[lost] = alike
+        first = lost[int(np.argmax(alike >= 0))]
+        which = "ids" if len(lost) == len(cells) else f"{int((alike >= 0).sum())} ids"
         notes.append(
-            f"ids are spelled differently in {counts.name} and {positions.name}, and matched: {cells[first]} is "
+            f"{which} are spelled differently in {counts.name} and {positions.name}, and matched: {cells[first]} is "
             f"{placed[at[first]]}"
         )
     found = at >= 0
@@ -102,20 +106,39 @@ def row_numbers_from(ids: pd.Index) -> int | None:
     return next((start for start in (0, 1) if values == [str(start + i) for i in range(len(values))]), None)
 
 
-def same_spelling(cells: pd.Index, placed: pd.Index) -> tuple[pd.Index, pd.Index] | None:
-    """Both lists of ids without what programs change in them: R writes AAAC.1 for AAAC-1, pandas 7.0 for 7, and spaces
-    and case get lost. None where ids of one list would become one, or fewer than half are in both even so."""
-    plain = [
-        pd.Index(
-            ids.astype(str).str.replace(r"^(\d+)\.0+$", r"\1", regex=True).str.replace(r"^X(?=\d)", "", regex=True)
-        )
-        for ids in (cells, placed)
-    ]
-    plain = [ids.str.replace(r"[^A-Za-z0-9]+", "-", regex=True).str.strip("-").str.lower() for ids in plain]
+def same_spelling(
+    cells: pd.Index, placed: pd.Index, lost: np.ndarray | None = None, left: np.ndarray | None = None
+) -> np.ndarray | None:
+    """For each cell its place in ``placed`` (-1: none) without what programs change in ids: R writes AAAC.1 for AAAC-1
+    and 1e+05 for 100000, pandas 7.0 for 7, and spaces and case get lost.
+
+    lost, left : positions in the two lists of those that have no partner as they are, for which alone one is sought;
+    None: all. None where ids of one list would become one, where nothing is found, or, of all, fewer than half.
+    """
+    plain = [_plain_ids(ids) for ids in (cells, placed)]
     if not all(ids.is_unique for ids in plain):
         return None
-    n = int(plain[0].isin(plain[1]).sum())
-    return (plain[0], plain[1]) if 2 * n >= min(len(cells), len(placed)) and n else None
+    lost = np.arange(len(cells)) if lost is None else lost
+    left = np.arange(len(placed)) if left is None else left
+    at = plain[1][left].get_indexer(plain[0][lost])
+    n = int((at >= 0).sum())
+    everything = len(lost) == len(cells)
+    if not n or (everything and 2 * n < min(len(cells), len(placed))):
+        return None
+    return np.where(at >= 0, left[at], -1)
+
+
+def _plain_ids(ids: pd.Index) -> pd.Index:
+    """Ids as they are compared by `same_spelling`."""
+    texts = ids.astype(str).str.replace(_POWER, _written_out, regex=True)
+    texts = texts.str.replace(r"^(\d+)\.0+$", r"\1", regex=True).str.replace(r"^X(?=\d)", "", regex=True)
+    return pd.Index(texts.str.replace(r"[^A-Za-z0-9]+", "-", regex=True).str.strip("-").str.lower())
+
+
+def _written_out(found: re.Match) -> str:
+    """1e+05 as 100000; as it is where R would have written all digits, as a number that a spreadsheet shortened."""
+    value = float(found[0])
+    return f"{value:.0f}" if value < 1e15 and value == int(value) else found[0]
 
 
 def assemble(

@@ -3,6 +3,7 @@
 Columns: https://nanostring-biostats.github.io/CosMx-Analysis-Scratch-Space/posts/flat-file-exports/flat-files-compare.html
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import anndata as ad
@@ -26,6 +27,7 @@ SLIDES = ("slide_ID", "slide_ID_numeric", "Run_Tissue_name")
 GLOBAL_MM = (("CenterX_global_mm", "CenterY_global_mm"), ("x_slide_mm", "y_slide_mm"))
 GLOBAL_PX = ("CenterX_global_px", "CenterY_global_px")
 LOCAL_PX = ("CenterX_local_px", "CenterY_local_px")
+OWN_COLUMNS = (*ID_COLUMNS, *SLIDES, *GLOBAL_MM[0], *GLOBAL_MM[1], *GLOBAL_PX, *LOCAL_PX, "Area", "Area.um2")
 FOV_SIDE_PX = 4256
 """Side of a field of view of the commercial instrument."""
 COMMERCIAL = (0.12028, "pixel of the commercial instrument, NanoString's description of the flat files")
@@ -41,8 +43,8 @@ def read_cosmx(folder: Path, wanted: Wanted) -> ad.AnnData:
 
     Raises ReadError when a file or a column is missing, damaged, or has no number where one is expected.
     """
-    counts = layout_of(needed_file(folder, COUNTS, what="the table of counts"))
-    metadata = layout_of(needed_file(folder, METADATA, what="the metadata of the cells"))
+    counts = _layout(needed_file(folder, COUNTS, what="the table of counts"), ID_COLUMNS)
+    metadata = _layout(needed_file(folder, METADATA, what="the metadata of the cells"), OWN_COLUMNS)
     columns = _id_columns(counts, metadata)
     spatial_columns, unit = _spatial_columns(metadata)
 
@@ -83,6 +85,17 @@ def read_cosmx(folder: Path, wanted: Wanted) -> ad.AnnData:
         obs=obs, um_per_unit=None if unit == "mm" else scale,
         control=pd.Series(features).str.match(CONTROLS).to_numpy(bool),
     )  # fmt: skip
+
+
+def _layout(file: Path, own: tuple[str, ...]) -> Layout:
+    """The layout of a table with ``own`` columns in the vendor's spelling, which other programs change (``FOV``)."""
+    table = layout_of(file)
+    spelled = {name.lower(): name for name in reversed(own)}
+    columns = []
+    for column in table.columns:
+        name = column if column in own else spelled.get(column.lower(), column)
+        columns.append(column if name in table.columns else name)
+    return replace(table, columns=columns)
 
 
 def _id_columns(counts: Layout, metadata: Layout) -> tuple[str, ...]:
@@ -126,7 +139,7 @@ def _offsets(folder: Path, fov: pd.Series) -> np.ndarray:
     """n_cells x 2, pixels: where the field of view of each cell lies.
 
     Only for exports before AtoMx (column ``fov``): there, global = local + offset. Later exports (``FOV``) count local
-    y from the other side, and their metadata have global coordinates.
+    y from the other side, and their metadata have global coordinates: without these they are refused.
     """
     file = find_file(folder, FOV_POSITIONS)
     if file is None:
@@ -134,7 +147,17 @@ def _offsets(folder: Path, fov: pd.Series) -> np.ndarray:
             f"the metadata have only coordinates inside each field of view ({', '.join(LOCAL_PX)}); export them with "
             f"{', '.join(GLOBAL_PX)}, or put the file of the positions of the fields ({FOV_POSITIONS}) into the folder"
         )
-    table = read_columns(layout_of(file), ["fov"], ["x_global_px", "y_global_px"]).drop_duplicates().set_index("fov")
+    positions = layout_of(file)
+    if "fov" not in positions.columns and "FOV" in positions.columns:
+        raise ReadError(
+            f"{file.name} is of an export of AtoMx (FOV), in which y inside each field of view counts from the other "
+            f"side; export the metadata with {', '.join(GLOBAL_PX)}, or, if the column was called fov, call it so again"
+        )
+    table = (
+        read_columns(_layout(file, ("fov", "x_global_px", "y_global_px")), ["fov"], ["x_global_px", "y_global_px"])
+        .drop_duplicates()
+        .set_index("fov")
+    )
     unknown = sorted(set(fov) - set(table.index))
     if unknown or not table.index.is_unique:
         which = listed(unknown, 5) if unknown else listed(table.index[table.index.duplicated()].unique(), 5)

@@ -23,12 +23,18 @@ def pitch_of(file: h5py.File) -> float | None:
     return next((nm / 1000 for nm in found if nm > 0), None)
 
 
+def sides_of(file: h5py.File) -> list[int]:
+    """Sides of the bins in a file, in DNBs, in rising order."""
+    names = (name[3:] for name in file.get("geneExp", ()) if name.startswith("bin") and name[3:].isdigit())
+    return sorted(int(name) for name in names if int(name) > 0)
+
+
 def read_bins(file: h5py.File, n: int):
     """Bins of ``n`` x ``n`` DNBs: keys as `semanticst.io.readers.binning.bin_keys` makes them, counts, genes, gene ids.
 
     They are summed from the largest bins in the file whose side divides ``n``. Raises ReadError when there are none.
     """
-    sides = sorted(int(name[3:]) for name in file["geneExp"] if name.startswith("bin") and name[3:].isdigit())
+    sides = sides_of(file)
     side = max((s for s in sides if n % s == 0), default=None)
     if side is None:
         raise ReadError(

@@ -26,8 +26,11 @@ _STATISTIC = {
     r"mean|average|avg|intensity|od": "mean",
     r"median": "median",
     r"sum|total|integrated": "sum",
-    r"min(imum)?|max(imum)?|range|std\.?[ _]?dev\.?|std|sd|variance|gini([ _]index)?|(percentile|p)[ _:]*\d+": "other",
+    r"min(imum)?|max(imum)?|range|std\.?[ _]?dev\.?|std|sd|variance|gini([ _]index)?|percentile[ _:]*\d+(\.\d+)?"
+    r"|\d+(\.\d+)?(st|nd|rd|th)?[ _]percentile": "other",
 }
+_PERCENTILE = re.compile(r"(?P<before>.+?)[\s:_]+p\d+", re.IGNORECASE)
+"""A percentile (CD3_p95), or a marker that is called so: p16, p53, p63."""
 _WEIGHTED = re.compile(r"\s*\([^()]*(weighting|counts|pixels)[^()]*\)$", re.IGNORECASE)
 """What inForm adds behind the statistic."""
 _CALL = re.compile(
@@ -56,26 +59,40 @@ def repeated_markers(columns: Iterable[str]) -> tuple[list[str], set[str]]:
     The latter are columns that say both statistic and compartment (or are of CellProfiler); empty where fewer than two
     do, and columns that say less may be features.
     """
-    best: dict[str, tuple[Measurement, str]] = {}
+    best: dict[str, tuple[Measurement, list[str]]] = {}
     worse: list[str] = []
     named: dict[str, str] = {}
-    for column in columns:
-        found = measurement_of(column)
-        if found is None:
-            continue
+    for column, found in _measurements(columns).items():
         if found.compartment and found.statistic:
             named[column] = found.statistic
         marker = found.marker
         if marker not in best:
-            best[marker] = found, column
-        elif found != best[marker][0]:
-            behind = column
-            if found.rank < best[marker][0].rank:
-                behind, best[marker] = best[marker][1], (found, column)
-            worse.append(behind)
+            best[marker] = found, [column]
+        elif found == best[marker][0]:
+            best[marker][1].append(column)
+        elif found.rank < best[marker][0].rank:
+            worse += best[marker][1]
+            best[marker] = found, [column]
+        else:
+            worse.append(column)
     if any(statistic != "call" for statistic in named.values()):  # a marker of 0 and 1 is none beside intensities
         named = {column: statistic for column, statistic in named.items() if statistic != "call"}
     return worse, named.keys() - set(worse) if len(named) > 1 else set()
+
+
+def _measurements(columns: Iterable[str]) -> dict[str, Measurement]:
+    """What each column measures. ``p95`` at the end is a percentile where what is before it is measured otherwise, too.
+
+    Else it is a marker, as are p16, p53 and p63.
+    """
+    found = {column: measured for column in columns if (measured := measurement_of(column))}
+    markers = {measured.marker for measured in found.values() if measured.statistic not in ("", "call")}
+    for column, measured in found.items():
+        percentile = None if measured.statistic else _PERCENTILE.fullmatch(measured.marker)
+        of = measurement_of(percentile["before"]) if percentile else None
+        if of and of.marker in markers and not _told(of.marker, _PART):
+            found[column] = Measurement(of.marker, of.compartment or measured.compartment, "other")
+    return found
 
 
 def measurement_of(column: str) -> Measurement | None:

@@ -6,8 +6,8 @@ import pandas as pd
 import scipy.sparse as sp
 
 from semanticst.io.readers.base import ReadError, needed_file
-from semanticst.io.readers.files import open_text, reading
 from semanticst.io.readers.matrix_market import read_matrix_market
+from semanticst.io.readers.name_lists import read_names, without_header
 
 MATRIX = ("*matrix.mtx", "*matrix.mtx.gz", "*MoleculesPerMatchedBead.mtx", "*MoleculesPerMatchedBead.mtx.gz")
 """As 10x Genomics, and as Curio Seeker calls it."""
@@ -25,24 +25,16 @@ def read_mtx(folder: Path, cells: tuple[str, ...] = CELLS) -> tuple[sp.csr_matri
     """
     file = needed_file(folder, *MATRIX, what="the matrix")
     id_file = needed_file(folder, *cells, what="the list of cells")
-    ids, features = _names(id_file), _names(needed_file(folder, *FEATURES, what="the list of features"))
+    ids, features = read_names(id_file), read_names(needed_file(folder, *FEATURES, what="the list of features"))
     matrix = read_matrix_market(file)
     for X in (matrix, matrix.T):
         n_cells, n_features = X.shape
-        # a list may have a header
-        if 0 <= len(ids) - n_cells <= 1 and 0 <= len(features) - n_features <= 1:
-            kept = features.iloc[len(features) - n_features :]
+        kept_ids, kept = without_header(ids, n_cells), without_header(features, n_features)
+        if len(kept_ids) == n_cells and len(kept) == n_features:
             name, kind = kept[min(1, kept.shape[1] - 1)], kept[2] if kept.shape[1] > 2 else ""
-            table = pd.DataFrame({"id": kept[0], "name": name, "type": kind}).reset_index(drop=True)
-            return X.tocsr(), pd.Index(ids[0].iloc[len(ids) - n_cells :], dtype=object), table, id_file
+            table = pd.DataFrame({"id": kept[0], "name": name, "type": kind})
+            return X.tocsr(), pd.Index(kept_ids[0], dtype=object), table, id_file
     raise ReadError(
         f"{file.name}: the matrix is {matrix.shape[1]} x {matrix.shape[0]}, but there are {len(ids)} cells and "
         f"{len(features)} features; are the three files of one sample, and whole?"
     )
-
-
-def _names(file: Path) -> pd.DataFrame:
-    """Texts of a list without header; columns 0, 1, ..."""
-    separator = "," if ".csv" in file.name else "\t"
-    with reading(file, "a list of names"), open_text(file) as opened:
-        return pd.read_csv(opened, sep=separator, header=None, dtype=str, keep_default_na=False)

@@ -5,6 +5,7 @@ the first published files call the columns otherwise.
 """
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 import anndata as ad
@@ -38,7 +39,8 @@ BIN_FILES = ("*.tissue.gef", "*.tissue.gem*", "*.gef", "*.gem", "*.gem.gz")
 def read_stereoseq(path: Path, wanted: Wanted) -> ad.AnnData:
     """Read one GEM or GEF file, or the best one of a folder.
 
-    With ``wanted.bin_size`` (um) square bins of that side; without, cells where the file has them, else bins of 50 um.
+    With ``wanted.bin_size`` (um) square bins of that side; without, cells where the file has them, else bins of 50 um,
+    or as they are where bins of 50 um cannot be made of them.
     Ids: the vendor's ids of cells, or x_y of the first DNB of a bin. Coordinates in DNBs: centre of a bin or cell; in a
     GEM file a cell's centre is the mean over its records. Cell 0 of a GEM file is what lies outside of cells.
 
@@ -78,7 +80,7 @@ def _read_gef(file: h5py.File, wanted: Wanted) -> ad.AnnData:
         obs = {} if area is None else {"cell_area": area * scale[0] ** 2}
         notes = ["cells as segmented by the vendor"]
     elif "geneExp" in file:
-        n = _dnbs(wanted, scale[0])
+        n = _dnbs(wanted, scale[0], gef.sides_of(file))
         keys, X, genes, gene_ids = gef.read_bins(file, n)
         names, spatial, obs, notes = *_bins(keys, n), {}, [_bin_note(n, scale[0])]
     else:
@@ -96,10 +98,13 @@ def _read_gem(table: Layout, wanted: Wanted) -> ad.AnnData:
     x, y = _column(table, ("x",), "x"), _column(table, ("y",), "y")
     cell = next((table.columns.index(c) for c in CELL if c in table.columns), None)
     by_cell = cell is not None and not wanted.bin_size
-    n = 1 if by_cell else _dnbs(wanted, PITCH[0])
-    side = next((int(c[9:]) for c in table.comments if c.startswith("#BinSize=") and c[9:].isdigit()), 1)
+    side = next((int(c[9:]) for c in table.comments if c.startswith("#BinSize=") and c[9:].isdigit()), 0) or 1
+    n = 1 if by_cell else _dnbs(wanted, PITCH[0], [side])
     if n % side and not by_cell:
-        raise ReadError(f"{table.file.name} holds bins of {side} DNBs, of which bins of {n} DNBs cannot be made")
+        raise ReadError(
+            f"{table.file.name} holds bins of {side} DNBs ({side * PITCH[0]:g} um), of which bins of {n} DNBs cannot "
+            f"be made; write bin_size {side * PITCH[0]:g} or a multiple of it, or leave it empty"
+        )
 
     types = {gene: str, x: np.int64, y: np.int64, count: np.float32}
     if cell is not None and by_cell:
@@ -115,7 +120,7 @@ def _read_gem(table: Layout, wanted: Wanted) -> ad.AnnData:
                 f"{table.file.name}: there are negative coordinates, where DNBs are counted from 0; {AGAIN}"
             )
         if by_cell:
-            outside = chunk[cell] == 0
+            outside = chunk[cell] <= 0  # some programs write -1
             left_out += [int(outside.sum()), len(chunk), float(chunk.loc[outside, count].sum())]
             chunk = chunk[~outside]
         if gene_id is not None:
@@ -145,10 +150,13 @@ def _read_gem(table: Layout, wanted: Wanted) -> ad.AnnData:
     return adata
 
 
-def _dnbs(wanted: Wanted, pitch: float) -> int:
-    """Side of the bins in DNBs."""
+def _dnbs(wanted: Wanted, pitch: float, sides: Collection[int]) -> int:
+    """Side of the bins in DNBs. sides : of the bins in the file.
+
+    Where none is asked for, bins of `DEFAULT_BIN`; of a file that has none of which these can be made, its smallest.
+    """
     if not wanted.bin_size:
-        return DEFAULT_BIN
+        return DEFAULT_BIN if not sides or any(DEFAULT_BIN % side == 0 for side in sides) else min(sides)
     n = round(wanted.bin_size / pitch)
     if n < 1 or abs(n * pitch - wanted.bin_size) > 1e-6:
         raise ReadError(f"bin_size {wanted.bin_size:g} um is no multiple of {pitch:g} um, the distance of the DNBs")

@@ -6,8 +6,9 @@ import logging
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
+from typing import BinaryIO
 
 from semanticst.io.readers.base import AGAIN, ReadError, no_data
 from semanticst.io.readers.files import encoding_of, open_text, reading
@@ -54,14 +55,16 @@ class Layout:
 def layout_of(file: Path) -> Layout:
     """The layout of a table with a header; lines that begin with # before it are comments.
 
-    A header that is one name shorter than the rows belongs to an R table: the first column has no name.
+    The last of these is the header where it has a name for each value of the next line, which are numbers for the most
+    part (numpy.savetxt). A header that is one name shorter than the rows belongs to an R table: the first column has no
+    name.
 
     Raises ReadError when there is no row, or only one column.
     """
     if found := no_data(file):
         raise ReadError(f"{file.name}: {found}")
-    with reading(file, "a table"), open_text(file) as opened:
-        lines = _lines(io.TextIOWrapper(opened, encoding="utf-8", newline=""))
+    with reading(file, "a table"), open_text(file) as opened, _text(opened) as text:
+        lines = _lines(text)
         comments, n_skipped, header, separator = [], 0, "", ""
         for line in lines:
             n_skipped += 1
@@ -72,14 +75,17 @@ def layout_of(file: Path) -> Layout:
             elif line.strip():
                 header = line
                 break
-        rows = (line for line in lines if line.strip())
+        separator = separator or max(SEPARATORS, key=header.count)
+        rows: Iterator[str] = (line for line in lines if line.strip())
+        if comments and _is_header(comments[-1], header, separator):
+            header, rows = comments.pop().lstrip("# "), chain([header], rows)
+            n_skipped -= 1
         first = next(rows, "")
         ends = {line.rstrip("\r\n")[-1:] for line in (first, *islice(rows, MOST_LOOKED_AT))}
     if encoding_of(file) == "cp1252":
         log.info("%s: no UTF-8, read as Windows-1252 (Latin-1)", file.name)
     if not header:
         raise ReadError(f"{file.name} is empty; {AGAIN}")
-    separator = separator or max(SEPARATORS, key=header.count)
     if separator not in header:
         other = "it is separated by spaces or |; " if re.search(r"\S[ |]\S", header) else ""
         raise ReadError(
@@ -95,6 +101,21 @@ def layout_of(file: Path) -> Layout:
     if len(values) != len(columns):
         raise ReadError(f"{file.name}: the header has {len(columns)} columns, the first row has {len(values)}; {AGAIN}")
     return Layout(file, columns, separator, n_skipped, comments, tuple(values))
+
+
+def _text(opened: BinaryIO) -> io.TextIOWrapper:
+    return io.TextIOWrapper(opened, encoding="utf-8", newline="")
+
+
+def _is_header(comment: str, line: str, separator: str) -> bool:
+    """Whether a comment names the columns of the line behind it: values of which most are numbers."""
+    names, values = (split_line(text, separator) for text in (comment.lstrip("# "), line))
+    numbers = [_is_number(value) for value in values]
+    return len(names) == len(values) > 1 and 2 * sum(numbers) > len(values) and not any(map(_is_number, names))
+
+
+def _is_number(text: str) -> bool:
+    return bool(re.fullmatch(r"[-+]?(\d+([.,]\d*)?|[.,]\d+)(e[-+]?\d+)?|[-+]?(nan|inf)", text, re.IGNORECASE))
 
 
 def _lines(opened: io.TextIOWrapper) -> Iterator[str]:

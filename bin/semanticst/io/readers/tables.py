@@ -14,7 +14,7 @@ import pandas as pd
 from semanticst.io.gene_names import NAMELESS
 from semanticst.io.readers.assembly import assemble, by_order, only_once, pair_up, rows_of, same_spelling
 from semanticst.io.readers.base import Reader, ReadError, Wanted, visible
-from semanticst.io.readers.column_names import IDS, latin
+from semanticst.io.readers.column_names import IDS, latin, spatial_pairs
 from semanticst.io.readers.column_roles import roles, told_roles
 from semanticst.io.readers.mtx import read_mtx
 from semanticst.io.readers.object_types import only_cells
@@ -65,11 +65,16 @@ def join_tables(counts_file: Path, places_of: Callable[[Path], Path], part_colum
     counts = layout_of(counts_file)
     ids_in = _counts_id_column(counts)
     no_features = roles(counts.columns)
+    axes = [column for column in ("y", "z") if column in no_features]
+    axes = axes if "y" in axes and not spatial_pairs(counts.columns) else []  # yellow and zeste, genes of the fly
+    no_features = {column: role for column, role in no_features.items() if column not in axes}
     ids, names, X = read_counts(counts, {ids_in, *no_features})
     names, X, notes = without_row_numbers(names, X, counts.file)
     places = layout_of(places_of(counts_file))
     ids = pd.Index(ids.iloc[:, list(ids.columns).index(ids_in)], dtype=object)
     adata = place_counts(X, ids, names, counts.file, places, ids_in, part_columns)
+    if axes:
+        notes.append(f"taken for features, since the table has no pair of coordinates: {', '.join(axes)}")
     adata.uns["notes"] += notes + told_roles({c: role for c, role in no_features.items() if c and c != ids_in})
     return adata
 
@@ -137,7 +142,8 @@ def place_counts(
     places_id = needed_id_column(places, or_first=True)
     told = cells_of(places, places_id, part_columns)
     placed = pd.Index(told.table[places_id], dtype=object)
-    if not ids.isin(placed).any() and pd.Index(names).isin(placed).any():
+    turned = pd.Index(names).isin(placed).any() or same_spelling(pd.Index(names), placed) is not None
+    if not ids.isin(placed).any() and turned and same_spelling(ids, placed) is None:
         raise ReadError(f"{counts.name}: the cells are in the columns; transpose it: one row per cell is expected")
     known = ids.isin(placed).any() or same_spelling(ids, placed) is None
     if not _is_id(ids_in) and known and (2 * ids.isin(placed).sum() < len(ids) or not ids.is_unique):

@@ -13,8 +13,9 @@ import pandas as pd
 
 from semanticst.io.feature_roles import others_note, proteins, roles
 from semanticst.io.readers.base import AGAIN, ReadError, find_file, needed_file
-from semanticst.io.readers.files import open_text, reading
+from semanticst.io.readers.files import reading
 from semanticst.io.readers.matrix_market import read_matrix_market
+from semanticst.io.readers.name_lists import read_names, without_header
 from semanticst.io.sparse import load_csr, regroup_columns
 from semanticst.io.understood import features_left_out
 
@@ -153,7 +154,9 @@ def _read_folder(folder: Path):
     features = needed_file(
         folder, *_variants("features.tsv"), *_variants("genes.tsv"), what=f"the list of features of {folder.name}"
     )
-    return read_matrix_market(matrix), pd.Index(_read_tsv(barcodes)[0], dtype=object), _tsv_features(features)
+    X = read_matrix_market(matrix)
+    ids = without_header(read_names(barcodes), X.shape[0])[0]
+    return X, pd.Index(ids, dtype=object), _tsv_features(without_header(read_names(features), X.shape[1]))
 
 
 def _variants(name: str) -> tuple[str, ...]:
@@ -161,16 +164,8 @@ def _variants(name: str) -> tuple[str, ...]:
     return name, f"{name}.gz", f"*{name}", f"*{name}.gz"
 
 
-def _read_tsv(file: Path) -> pd.DataFrame:
-    """Texts of a table without header; columns 0, 1, ..."""
-    with reading(file, "a tab-separated table"), open_text(file) as opened:
-        # quoting=3: quotes are letters; a gene may be called NA
-        return pd.read_csv(opened, sep="\t", header=None, dtype=str, quoting=3, keep_default_na=False)
-
-
-def _tsv_features(file: Path) -> pd.DataFrame:
+def _tsv_features(table: pd.DataFrame) -> pd.DataFrame:
     """Columns id, name, type: a third column came with Cell Ranger 3, and a single one is id and name."""
-    table = _read_tsv(file)
     return pd.DataFrame({
         "id": table[0],
         "name": table[min(1, table.shape[1] - 1)],

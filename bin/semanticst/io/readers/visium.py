@@ -21,9 +21,12 @@ from semanticst.io.readers.spaceranger import (
 )
 from semanticst.io.readers.tenx import find_flat_matrix
 from semanticst.io.readers.visium_hd import VISIUM_HD
+from semanticst.io.understood import UnitUnknown
 
 SPACING_UM = 100.0
 """Between the centres of neighbouring spots, on slides of 6.5 and of 11 mm."""
+ROW_UM, COLUMN_UM = SPACING_UM * np.sqrt(3) / 2, SPACING_UM / 2
+"""Between rows, and between the columns, which count half spots."""
 ARRAY = ["array_row", "array_col"]
 MIRRORED = (
     "the spots are mirrored against their array positions: as slides of CytAssist may be; else rows and columns of the "
@@ -31,6 +34,11 @@ MIRRORED = (
 )
 SPOT_UM = 65.0
 """What ``spot_diameter_fullres`` spans, see `um_per_pixel`."""
+NO_SPOTS = UnitUnknown(
+    "the scale is not known: these are no spots of Visium (bins, or an array that is square), and what "
+    "spot_diameter_fullres spans is not stated; um_per_px in the samplesheet states the scale: um of a spot or of the "
+    "side of a bin / spot_diameter_fullres"
+)
 
 
 def read_visium(path: Path, wanted: Wanted) -> ad.AnnData:
@@ -100,7 +108,8 @@ def um_per_pixel(positions: pd.DataFrame, factors: dict) -> tuple[float, str, st
     spot_diameter_fullres). In real folders of versions 1 and 2 it agrees with the spacing within 0.3 % when taken as
     65 um, and is 15 % off when taken as 55 um.
 
-    Raises ReadError when neither can be had.
+    microns_per_pixel, which is written for bins, goes before the diameter. Of spots that are none of Visium the scale
+    is 0, not known, and the note says so. Raises ReadError when nothing can be had.
     """
     from_spacing = spacing_scale(
         positions[["array_row", "array_col"]].to_numpy(float), positions[["x", "y"]].to_numpy(float)
@@ -108,6 +117,10 @@ def um_per_pixel(positions: pd.DataFrame, factors: dict) -> tuple[float, str, st
     diameter = positive(factors, "spot_diameter_fullres")
     from_diameter = SPOT_UM / diameter if diameter else None
     if from_spacing is None:
+        if stated := positive(factors, "microns_per_pixel"):
+            return stated, "microns_per_pixel", ""
+        if diameter and is_square(positions[ARRAY].to_numpy(float)):
+            return 0.0, "", NO_SPOTS
         if from_diameter is None:
             raise ReadError(
                 "the scale cannot be found: the array positions do not form the lattice of a Visium slide, and "
@@ -123,14 +136,16 @@ def um_per_pixel(positions: pd.DataFrame, factors: dict) -> tuple[float, str, st
     return from_spacing, f"spacing of spots of {SPACING_UM:g} um", note
 
 
-def spacing_scale(array: np.ndarray, pixels: np.ndarray) -> float | None:
+def spacing_scale(
+    array: np.ndarray, pixels: np.ndarray, steps: tuple[float, float] = (ROW_UM, COLUMN_UM)
+) -> float | None:
     """Micrometres per pixel from array positions (row, column) and pixels (x, y), n_spots x 2.
 
-    Rows are 100 um * sqrt(3) / 2 apart, and columns count half spots, 50 um. The linear map from there to pixels is
-    fitted by least squares, which also averages out that pixels are rounded. None when it is no map of a slide: spots
-    in one line, directions stretched differently by more than 5 %, or spots more than 10 um off (root mean square).
+    steps : um between rows and between columns. The linear map from there to pixels is fitted by least squares, which
+    also averages out that pixels are rounded. None when it is no map of a slide: spots in one line, directions
+    stretched differently by more than 5 %, or spots more than 10 um off (root mean square).
     """
-    slide = array * [SPACING_UM * np.sqrt(3) / 2, SPACING_UM / 2]
+    slide = array * np.array(steps)
     slide, pixels = slide - slide.mean(axis=0), pixels - pixels.mean(axis=0)
     fitted, _, rank, _ = np.linalg.lstsq(slide, pixels, rcond=None)
     if rank < 2:
@@ -141,6 +156,19 @@ def spacing_scale(array: np.ndarray, pixels: np.ndarray) -> float | None:
     scale = 1 / np.sqrt(longest * shortest)
     off = np.sqrt(((pixels - slide @ fitted) ** 2).sum(axis=1).mean()) * scale
     return float(scale) if off < 0.1 * SPACING_UM else None
+
+
+def is_square(array: np.ndarray) -> bool:
+    """Whether array positions (row, column; n_spots x 2) are of no Visium slide: of the first arrays, or of bins.
+
+    In the rows of a Visium slide every second column has a spot, so that two spots never stand side by side. Positions
+    that are no whole numbers are means over bins.
+    """
+    array = array[np.isfinite(array).all(axis=1)]
+    if (array != np.floor(array)).any():
+        return True
+    places = array[:, 0] * (np.ptp(array[:, 1]) + 2) + array[:, 1] if len(array) else np.zeros(0)
+    return bool(np.isin(places + 1, places).any())
 
 
 def _outs(path: Path) -> Path:
