@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from semanticst.errors import Problem
-from semanticst.io.identifiers import near_names
+from semanticst.io.identifiers import nameless_patients, near_names
 from semanticst.tables.delimited import Table, clean_value, read_table
 from semanticst.tables.schema import check_columns, check_rows, column_names
 from semanticst.wording import listed
@@ -25,7 +25,7 @@ def check_clinical(path: Path, schema: dict) -> tuple[Table, list[Problem]]:
     it cannot be read as a table at all.
     """
     table = read_table(path, column_names(schema))
-    problems = check_columns(table, schema) + check_rows(table, schema)
+    problems = check_columns(table, schema) + check_rows(table, schema) + nameless_patients(table)
     if not table.rows:
         problems.append(Problem(path, "there are no patients below the header"))
     if table.separator == ";":

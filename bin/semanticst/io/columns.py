@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 
 from semanticst.errors import ReadError
+from semanticst.tables import missing_values
 
 TRUE = frozenset({"true", "t", "yes", "y", "1", "1.0"})
-MISSING = frozenset({"", "nan", "na", "none", "<na>", "null"})
+MISSING = frozenset(value.lower() for value in missing_values.MISSING) | {"none"}
 FALSE = frozenset({"false", "f", "no", "n", "0", "0.0"}) | MISSING
 """Spellings in lower case; what is missing counts as false."""
 
@@ -31,6 +32,12 @@ def are_missing(column: pd.Series) -> np.ndarray:
     codes, values = pd.factorize(column.astype(object), use_na_sentinel=False)
     gone = [pd.isna(value) or str(value).strip().lower() in MISSING for value in values]
     return np.array(gone, dtype=bool)[codes]
+
+
+def without_missing(column: pd.Series) -> pd.Series:
+    """The column with None where a text stands for no value (see `are_missing`); as it is where none does."""
+    gone = are_missing(column) & column.notna().to_numpy()
+    return column.astype(object).mask(gone, None) if gone.any() else column
 
 
 def plain_frame(frame: pd.DataFrame) -> pd.DataFrame:

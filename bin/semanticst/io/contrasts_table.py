@@ -7,6 +7,7 @@ from pathlib import Path
 from semanticst.errors import Problem
 from semanticst.tables.delimited import Table, clean_value, read_table
 from semanticst.tables.schema import check_columns, check_rows, column_names, take_spellings
+from semanticst.tables.signs import one_form
 from semanticst.tables.spellings import (
     declared,
     has_decimal_comma,
@@ -74,7 +75,8 @@ def add_shortcuts(table: Table, shortcuts: Shortcuts) -> None:
         survival = {"time": shortcuts.time, "event": shortcuts.event, "event_value": shortcuts.event_value}
         rows.append({"contrast": SURVIVAL_NAME, "type": "survival"} | survival)
     for row in rows:
-        table.rows.append(dict.fromkeys(table.columns, "") | row | common)
+        given = {column: one_form(value) for column, value in (row | common).items()}
+        table.rows.append(dict.fromkeys(table.columns, "") | given)
         table.lines.append(0)
 
 

@@ -5,15 +5,15 @@ import io
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 import pandas as pd
 
 from semanticst.errors import BadInput, Problem
 from semanticst.spreadsheet import unguarded
-
-MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "<NA>", "null", "NULL")
-"""What stands for a missing value. ``None`` is not in the list: it is a level of a treatment."""
+from semanticst.tables.missing_values import MISSING
+from semanticst.tables.signs import one_form, without_hidden
 
 _SEPARATORS = (",", ";", "\t")
 SEPARATOR_LINE = re.compile(r'\A"?sep=([,;\t])"?[,;\t ]*(\r\n|\n|\r)', re.IGNORECASE)
@@ -38,8 +38,11 @@ class Table:
         return pd.DataFrame([{c: row.get(c, "") for c in columns} for row in self.rows], columns=columns, dtype=str)
 
 
-def read_table(path: Path, known: Iterable[str] = (), only: Collection[str] = ()) -> Table:
+def read_table(path: Path, known: Iterable[str] = (), only: Collection[str] = (), files: Collection[str] = ()) -> Table:
     """Read a table; the separator is the one of ``, ; tab`` that finds most of the ``known`` columns.
+
+    Letters have one form (`semanticst.tables.signs.one_form`), but in columns that name ``files``, which are found by
+    the form that they have on the disk.
 
     ``only`` : columns that are kept, those that exist; all when none are given. For tables of a million values.
 
@@ -59,8 +62,12 @@ def read_table(path: Path, known: Iterable[str] = (), only: Collection[str] = ()
             if not any(cells):
                 continue
             if header is None:
-                header, header_line = cells, line
+                header, header_line = [one_form(c) for c in cells], line
                 continue
+            cells = [
+                c if c.isascii() else without_hidden(c) if name in files else one_form(c)
+                for c, name in zip_longest(cells, header[: len(cells)])
+            ]
             if cells[: len(header)] == header:
                 problems.append(Problem(path, "the header stands here again; take this line out", row=line))
                 continue

@@ -6,18 +6,12 @@ from collections import Counter
 from collections.abc import Iterable
 
 from semanticst.tables.delimited import clean_value
-
-MISSING_WORDS = ("unknown", "missing", "not available", "not known", "n.a.", "na", "nan", "null", "-", "--", ".", "?")
-"""Further spellings, in any case, of a missing value of a variable; not ``none``, which is a level of a treatment."""
+from semanticst.tables.missing_values import is_missing_word
+from semanticst.tables.signs import alike
 
 _FACTOR = re.compile(r"factor\(\s*(.+?)\s*\)", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 _BETWEEN_LETTERS = re.compile(r"(?<=[^\W\d_])[\s_-]+(?=[^\W\d_])")
-
-
-def is_missing_word(text: str) -> bool:
-    """Is this a word for a missing value?"""
-    return text.strip().casefold() in MISSING_WORDS
 
 
 def variable_value(text: str) -> str:
@@ -61,11 +55,12 @@ def no_numbers_among(values: Iterable[str]) -> list[str]:
 
 
 def one_value(values: Iterable[str]) -> list[list[str]]:
-    """Values that differ by case, or by space, ``-`` or ``_`` between letters only; the most frequent one first."""
-    alike: dict[str, list[str]] = {}
+    """Values that differ by what `alike` says, or by space, ``-`` or ``_`` between letters only; the most frequent one
+    first."""
+    by_spelling: dict[str, list[str]] = {}
     for value, _ in sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])):
-        alike.setdefault(_BETWEEN_LETTERS.sub("", " ".join(value.split()).casefold()), []).append(value)
-    return [same for same in alike.values() if len(same) > 1]
+        by_spelling.setdefault(_BETWEEN_LETTERS.sub("", alike(value)), []).append(value)
+    return [same for same in by_spelling.values() if len(same) > 1]
 
 
 def declared(covariate: str) -> tuple[str, bool]:

@@ -191,7 +191,25 @@ def test_one_table(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("empty", ["", "NA", "NaN"])
+@pytest.mark.parametrize("none", ["#N/A", "NA", "", "#NV", "(null)"])
+def test_a_word_for_no_value_is_no_cell_type(tmp_path, none):
+    file = write_single(tmp_path / "core1.csv", make_truth(), cell_type=["T", "unknown", none] * 4)
+    sample = ingest_sample({"sample": "s", "patient": "p", "path": str(file), "platform": "codex"})
+    types = sample.obs["cell_type"]
+    assert types.isna().tolist() == [False, False, True] * 4
+    assert types.dropna().tolist() == ["T", "unknown"] * 4
+    sample.write_h5ad(tmp_path / "written.h5ad")
+    file = write_single(tmp_path / "core2.csv", make_truth(), cell_type=none)
+    sample = ingest_sample({"sample": "s", "patient": "p", "path": str(file), "platform": "codex"})
+    assert "cell_type" not in sample.obs
+
+
+def test_areas_that_a_spreadsheet_could_not_tell_are_none(tmp_path):
+    adata = read(write_pair(tmp_path, make_truth(), "x_um", "y_um", area=[*range(9), "#DIV/0!", "null", "#N/A"]))
+    assert np.isnan(adata.obs["cell_area"]).tolist() == [False] * 9 + [True] * 3
+
+
+@pytest.mark.parametrize("empty", ["", "NA", "NaN", "#N/A", "#DIV/0!"])
 def test_an_empty_column_is_told_as_one(tmp_path, empty):
     with pytest.raises(ReadError, match="row 2, column CD4: the column is empty: none of its 12 cells has"):
         read(write_single(tmp_path / "core1.csv", make_truth(), CD4=empty))

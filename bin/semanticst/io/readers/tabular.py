@@ -79,7 +79,7 @@ def read_columns(
             values = pd.to_numeric(frame[name], errors="coerce").astype(np.float64)
             wrong = ~np.isfinite(values.to_numpy())
             if name in gaps:
-                wrong &= ~frame[name].str.strip().str.lower().isin(("", "na", "nan")).to_numpy()
+                wrong &= ~frame[name].map(is_empty).to_numpy(bool)
         if wrong.any():
             raise _no_value(table, int(wrong.argmax()), name, frame[name].iloc[int(wrong.argmax())])
         if name in numbers:
