@@ -19,8 +19,8 @@ from semanticst.constants import CELL_AREA, Obs
 from semanticst.errors import BadInput, Problem
 from semanticst.plotting.palette import given_names, niche_colour, niche_name
 from semanticst.tables.delimited import clean_value
-from semanticst.tables.signs import one_form
 from semanticst.tables.schema import column_names, load_schema
+from semanticst.tables.signs import one_form
 from semanticst.writing import atomic
 
 log = logging.getLogger(__name__)

@@ -18,6 +18,7 @@ from semanticst.io.identifiers import nameless_patients
 from semanticst.io.regions.section_parts import check_parts
 from semanticst.tables.delimited import Table, clean_value, read_table
 from semanticst.tables.missing_values import MISSING, is_missing_word
+from semanticst.tables.number_marks import read_marks
 from semanticst.tables.schema import check_columns, check_rows, column_names, take_spellings
 from semanticst.tables.signs import alike
 
@@ -55,6 +56,8 @@ def check_samplesheet(
     known = column_names(schema)
     table = read_table(path, known, files=FILES)
     take_spellings(table, schema)
+    numbers = {c for c, rules in schema["items"]["properties"].items() if rules.get("type") in ("integer", "number")}
+    read_marks(table, [column for column in table.columns if column in numbers or column not in known])
     used, excluded = split_excluded(table)
     without_file = set(excluded.lines)
     problems = [

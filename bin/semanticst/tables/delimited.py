@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
 
@@ -30,6 +30,8 @@ class Table:
     lines: list[int]
     header_line: int = 1
     separator: str = ","
+    unclear: dict[str, set[str]] = field(default_factory=dict)
+    """Numbers of a column of which nothing tells what their marks are (`semanticst.tables.number_marks`)."""
 
     def frame(self, first: Iterable[str] = ()) -> pd.DataFrame:
         """All text, columns ``first`` in front (empty where absent)."""

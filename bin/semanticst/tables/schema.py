@@ -95,8 +95,8 @@ def _plain(text: str) -> str:
 def check_rows(table: Table, schema: dict) -> list[Problem]:
     """Every value that breaks the schema, as a problem with row, column, value and expectation.
 
-    A missing value (``semanticst.tables.missing_values.MISSING``) counts as absent. Numbers are read from text where the
-    schema asks for numbers.
+    A missing value (``semanticst.tables.missing_values.MISSING``) counts as absent. Numbers are read from text where
+    the schema asks for numbers.
     """
     import jsonschema
 

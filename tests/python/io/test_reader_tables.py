@@ -204,6 +204,19 @@ def test_a_word_for_no_value_is_no_cell_type(tmp_path, none):
     assert "cell_type" not in sample.obs
 
 
+def test_points_of_thousands_are_not_read_as_decimal(tmp_path):
+    values = np.array([[f"{n:,}".replace(",", ".") for n in (850 + 40 * i, 90 * i + 1)] for i in range(12)])
+    lines = [f"{i};{7 * i};{11 * i};{a};{b}" for i, (a, b) in enumerate(values)]
+    (tmp_path / "core1.csv").write_text("\n".join(["cell_id;x;y;CD3;CD4", *lines]) + "\n")
+    with pytest.raises(
+        ReadError, match=r"core1.csv: row 6, column CD3: is 1.010 1010 or 1.010\? .* thousands without a mark"
+    ):
+        read(tmp_path / "core1.csv", "codex")
+    decimal = [line.replace(f";{7 * i};", f";{7 * i}.5;") for i, line in enumerate(lines)]
+    (tmp_path / "core2.csv").write_text("\n".join(["cell_id;x;y;CD3;CD4", *decimal]) + "\n")
+    assert read(tmp_path / "core2.csv", "codex").X.toarray()[4, 0] == np.float32(1.010)
+
+
 def test_areas_that_a_spreadsheet_could_not_tell_are_none(tmp_path):
     adata = read(write_pair(tmp_path, make_truth(), "x_um", "y_um", area=[*range(9), "#DIV/0!", "null", "#N/A"]))
     assert np.isnan(adata.obs["cell_area"]).tolist() == [False] * 9 + [True] * 3

@@ -4,6 +4,7 @@ import pytest
 
 from semanticst.errors import BadInput
 from semanticst.tables.delimited import read_table
+from semanticst.tables.number_marks import read_marks, unclear_numbers
 
 
 @pytest.mark.parametrize("first", ["sep=;\n", '"sep=;"\r\n', "SEP=;;;\n"])
@@ -30,3 +31,69 @@ def test_only_the_columns_that_are_asked_for_are_kept(tmp_path):
     assert table.columns == ["b"]
     assert table.rows == [{"b": "2"}, {"b": "5"}]
     assert table.lines == [2, 3]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["1.234", "980", "2.345", "450"],
+        ["1,234", "980", "2,345", "450"],
+        ["12.345", "120", "1.020", "7", "0"],
+        ["1.234", "12", "35", "80"],
+    ],
+)
+def test_marks_before_three_digits_beside_numbers_without_are_unclear(values):
+    assert unclear_numbers(values) == {value for value in values if "." in value or "," in value}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["0.123", "0.456", "2"],  # no thousands begin with 0
+        ["1.234", "2.345", "3.000"],  # %.3f
+        ["1.234", "0", "0", "2.345"],  # zero is written so by all
+        ["1.234", "2", "3", "5"],  # of one magnitude
+        ["62.125", "55", "48"],
+        ["1.234", "5678", "12"],  # thousands without a mark
+        ["1.234", "980.5", "12"],
+        ["1234.567", "980"],
+        ["12", "980"],
+    ],
+)
+def test_decimals_are_not_taken_for_thousands(values):
+    assert unclear_numbers(values) == set()
+    assert unclear_numbers([value.replace(".", ",") for value in values]) == set()
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ({"days": ["1.234", "980", "450"], "age": ["50,5", "51,0", "49,5"]}, {"days": ["1234", "980", "450"]}),
+        ({"days": ["1,234", "980", "450"], "age": ["50.5", "51.0", "49.5"]}, {"days": ["1234", "980", "450"]}),
+        ({"days": ["1.234", "980", "450"], "age": ["50.5", "51.0", "49.5"]}, {"days": ["1.234", "980", "450"]}),
+        ({"ldh": ["1.234,5", "1.020,0", "980"]}, {"ldh": ["1234.5", "1020.0", "980"]}),
+        ({"ldh": ["1,234.5", "1,020.0", "NA"]}, {"ldh": ["1234.5", "1020.0", "NA"]}),
+        ({"n": ["1.234.567", "980", "unknown"]}, {"n": ["1234567", "980", "unknown"]}),
+        ({"x": ["3,5", "2,125", "4"]}, {"x": ["3.5", "2.125", "4"]}),
+        ({"x": ["1,234", "2,345", "3,000"]}, {"x": ["1.234", "2.345", "3.000"]}),
+        ({"x": ["3,5", "2.5", "4"]}, {"x": ["3,5", "2.5", "4"]}),
+        ({"day": ["1.2.2021", "3.2.2021", "4.2.2021"], "age": ["50,5", "1,0", "2"]}, {"day": ["1.2.2021"]}),
+    ],
+)
+def test_what_other_columns_tell_settles_marks(tmp_path, written, read):
+    written = written | {"other": "abc"}
+    rows = [";".join(values) for values in zip(*written.values())]
+    (tmp_path / "table.csv").write_text("\n".join([";".join(written), *rows]) + "\n")
+    table = read_table(tmp_path / "table.csv")
+    read_marks(table, table.columns)
+    assert table.unclear == {}
+    for column, values in read.items():
+        assert [row[column] for row in table.rows][: len(values)] == values
+
+
+def test_numbers_that_nothing_settles_stay_and_are_kept(tmp_path):
+    (tmp_path / "table.csv").write_text("days;code\n1.234;a\n980;b\n")
+    table = read_table(tmp_path / "table.csv")
+    read_marks(table, table.columns)
+    assert table.unclear == {"days": {"1.234"}}
+    assert [row["days"] for row in table.rows] == ["1.234", "980"]
