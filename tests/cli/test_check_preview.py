@@ -1,6 +1,7 @@
 """``./semanticst check``: what a run would compare, from its tables alone."""
 
 import json
+import re
 
 import pytest
 
@@ -224,6 +225,17 @@ def test_marks_that_another_column_settles_are_read(tmp_path):
     clinical = THOUSANDS.replace("\n", ";40,5\n").replace("site;40,5", "site;age")
     code, found = look(tmp_path, clinical=clinical, contrasts=HEADER + "a,survival,,days,dead,1,,,\n")
     assert (code, found["contrasts"][0]["median_time"]) == (0, 1065.5)
+
+
+@pytest.mark.parametrize(("unit", "example"), [(" years", "41 years"), ("%", "41%")])
+def test_covariates_with_a_unit_are_told(tmp_path, unit, example):
+    clinical = re.sub(r",(4\d|5\d),", rf",\1{unit},", CLINICAL)
+    code, found = look(tmp_path, clinical=clinical)
+    assert code == 3
+    problems = "\n".join(found["problems"])
+    assert f"column 'age': found '{example}'" in problems
+    assert f"this is a number with a unit: write the number alone, as 41 for {example}, or factor(age) if" in problems
+    assert look(tmp_path, clinical=clinical, contrasts=CONTRASTS.replace("age,,", "factor(age),,"))[0] == 0
 
 
 def test_the_launcher_takes_the_parameters_of_the_pipeline(tmp_path, capfd):

@@ -16,6 +16,8 @@ from semanticst.tables.spellings import (
     has_decimal_comma,
     is_number,
     no_numbers_among,
+    number_alone,
+    numbers_with_unit,
     one_value,
     variable_value,
 )
@@ -199,8 +201,16 @@ class _Contrast:
             wrong = [] if declared(text)[1] else no_numbers_among(variable.values)
             commas = {v for v in wrong if has_decimal_comma(v)}
             problems += variable.problems(commas, "a number with a decimal point is expected, as 40.5 for 40,5")
+            united = numbers_with_unit(variable.values) - commas if wrong else set()
+            if united:
+                example = next(value for value in variable.values if value in united)
+                message = (
+                    f"this is a number with a unit: write the number alone, as {number_alone(example)} for {example}, "
+                    f"or factor({name}) if these are categories"
+                )
+                problems += variable.problems(united, message)
             message = f"most values of this column are numbers; write factor({name}) if these are categories"
-            problems += variable.problems(set(wrong) - commas, message)
+            problems += variable.problems(set(wrong) - commas - united, message)
         return problems
 
     def _subset(self) -> list[Problem]:

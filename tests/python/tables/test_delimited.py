@@ -5,6 +5,7 @@ import pytest
 from semanticst.errors import BadInput
 from semanticst.tables.delimited import read_table
 from semanticst.tables.number_marks import read_marks, unclear_numbers
+from semanticst.tables.spellings import no_numbers_among
 
 
 @pytest.mark.parametrize("first", ["sep=;\n", '"sep=;"\r\n', "SEP=;;;\n"])
@@ -97,3 +98,76 @@ def test_numbers_that_nothing_settles_stay_and_are_kept(tmp_path):
     read_marks(table, table.columns)
     assert table.unclear == {"days": {"1.234"}}
     assert [row["days"] for row in table.rows] == ["1.234", "980"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["50 years", "60 years", "55 years"],
+        ["50%", "60 %", "55%", "60%"],
+        ["50 yr", "60 yrs", "55", "n"],
+        ["12.5 ng/ml", "3 ng/mL", "4 ng/mL"],
+        ["1.234,5", "1.020,0"],
+        ["50y", "51y", "52y"],
+    ],
+)
+def test_numbers_with_a_unit_are_no_categories(values):
+    assert set(no_numbers_among(values)) == {value for value in values if value != "55"}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["1st", "2nd", "3rd", "4th"],
+        ["5th", "6th", "7th"],
+        ["1A", "2A", "3A", "4B"],
+        ["0", "1+", "2+", "3+"],
+        ["week 1", "week 2", "week 3"],
+        ["3 months", "6 months", "3 months"],  # two levels are the same as categories and as numbers
+        ["1p loss", "8q gain", "3p loss", "9p homozygous"],
+        ["T1", "T2", "T3"],
+    ],
+)
+def test_names_that_begin_with_a_number_are_categories(values):
+    assert no_numbers_among(values) == []
+
+
+CBIOPORTAL = "#Patient Identifier\tResponse\n#STRING\tSTRING\n#1\t1\npatient\tresponse\nP1\t#3\n#P2\tno\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "rows", "line"),
+    [
+        (CBIOPORTAL, [{"patient": "P1", "response": "#3"}, {"patient": "#P2", "response": "no"}], 4),
+        ('"# made by us, 2024",\n\npatient,age\nP1,4\n', [{"patient": "P1", "age": "4"}], 3),
+        ("#patient,age\nP1,4\n", [{"patient": "P1", "age": "4"}], 1),
+        ("# all\n#patient,age\nP1,4\n", [{"patient": "P1", "age": "4"}], 2),
+    ],
+)
+def test_lines_above_the_header_that_begin_with_a_hash_are_comments(tmp_path, text, rows, line):
+    (tmp_path / "table.csv").write_text(text)
+    table = read_table(tmp_path / "table.csv", known=["patient"])
+    assert (table.rows, table.header_line) == (rows, line)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("Our trial,,\n,,\npatient,response,age\nP1,a,5\n", 3),
+        ("Our trial\npatient;response\nP1;a\n", 2),
+        ("Our trial\n\nsubject,arm\nP1,a\n", 3),
+        ("Our trial;\nof 2024;\nsubject;patient\nP1;a\n", 3),
+    ],
+)
+def test_a_title_above_the_header_is_told_with_the_row_of_the_header(tmp_path, text, line):
+    (tmp_path / "table.csv").write_text(text)
+    with pytest.raises(BadInput) as told:
+        read_table(tmp_path / "table.csv", known=["patient"])
+    (problem,) = told.value.problems
+    assert (problem.row, problem.message[:40]) == (line, "the header seems to stand in this row; t")
+
+
+@pytest.mark.parametrize("text", ["gene\nCD3\nCD4\n", "patient\nP1\n", "name,\nP1,\nP2,\n", "patient,age\nP1,4\n"])
+def test_a_table_of_one_column_has_no_title(tmp_path, text):
+    (tmp_path / "table.csv").write_text(text)
+    assert len(read_table(tmp_path / "table.csv", known=["patient"]).columns) == text.split("\n")[0].count("age") + 1
