@@ -5,6 +5,7 @@ import pandas as pd
 
 from semanticst.errors import ReadError
 from semanticst.tables import missing_values
+from semanticst.tables.signs import one_form
 
 TRUE = frozenset({"true", "t", "yes", "y", "1", "1.0"})
 MISSING = frozenset(value.lower() for value in missing_values.MISSING) | {"none"}
@@ -34,8 +35,12 @@ def are_missing(column: pd.Series) -> np.ndarray:
     return np.array(gone, dtype=bool)[codes]
 
 
-def without_missing(column: pd.Series) -> pd.Series:
-    """The column with None where a text stands for no value (see `are_missing`); as it is where none does."""
+def named_values(column: pd.Series) -> pd.Series:
+    """The column with None where a text stands for no value (see `are_missing`), and each letter as one sign; as it is
+    where neither is to be done."""
+    names = {value: one_form(value) for value in column.dropna().unique() if isinstance(value, str)}
+    if any(value != name for value, name in names.items()):
+        column = column.astype(object).map(lambda value: names.get(value, value))
     gone = are_missing(column) & column.notna().to_numpy()
     return column.astype(object).mask(gone, None) if gone.any() else column
 

@@ -54,7 +54,7 @@ def check_samplesheet(
     looked at, and no path has to be given. Raises BadInput when it cannot be read as a table at all.
     """
     known = column_names(schema)
-    table = read_table(path, known, files=FILES)
+    table = read_table(path, known, verbatim=FILES)
     take_spellings(table, schema)
     numbers = {c for c, rules in schema["items"]["properties"].items() if rules.get("type") in ("integer", "number")}
     read_marks(table, [column for column in table.columns if column in numbers or column not in known])

@@ -42,11 +42,13 @@ class Table:
         return pd.DataFrame([{c: row.get(c, "") for c in columns} for row in self.rows], columns=columns, dtype=str)
 
 
-def read_table(path: Path, known: Iterable[str] = (), only: Collection[str] = (), files: Collection[str] = ()) -> Table:
+def read_table(
+    path: Path, known: Iterable[str] = (), only: Collection[str] = (), verbatim: Collection[str] = ()
+) -> Table:
     """Read a table; the separator is the one of ``, ; tab`` that finds most of the ``known`` columns.
 
-    Letters have one form (`semanticst.tables.signs.one_form`), but in columns that name ``files``, which are found by
-    the form that they have on the disk.
+    Letters have one form (`semanticst.tables.signs.one_form`), but in columns that are taken ``verbatim``: names of
+    files are found by the form that they have on the disk, and features by that of the cohort.
 
     ``only`` : columns that are kept, those that exist; all when none are given. For tables of a million values.
 
@@ -71,10 +73,11 @@ def read_table(path: Path, known: Iterable[str] = (), only: Collection[str] = ()
             if header is None:
                 header, header_line = [one_form(c) for c in cells], line
                 continue
-            cells = [
-                c if c.isascii() else without_hidden(c) if name in files else one_form(c)
-                for c, name in zip_longest(cells, header[: len(cells)])
-            ]
+            if not all(map(str.isascii, cells)):
+                cells = [
+                    without_hidden(c) if name in verbatim else one_form(c)
+                    for c, name in zip_longest(cells, header[: len(cells)])
+                ]
             if cells[: len(header)] == header:
                 problems.append(Problem(path, "the header stands here again; take this line out", row=line))
                 continue

@@ -1,6 +1,7 @@
 """Tables of any origin."""
 
 import gzip
+import unicodedata
 
 import numpy as np
 import pandas as pd
@@ -202,6 +203,13 @@ def test_a_word_for_no_value_is_no_cell_type(tmp_path, none):
     file = write_single(tmp_path / "core2.csv", make_truth(), cell_type=none)
     sample = ingest_sample({"sample": "s", "patient": "p", "path": str(file), "platform": "codex"})
     assert "cell_type" not in sample.obs
+
+
+def test_cell_types_are_one_however_their_letters_are_encoded(tmp_path):
+    kinds = ["Mühle", unicodedata.normalize("NFD", "Mühle"), "T\u200b"] * 4
+    file = write_single(tmp_path / "core1.csv", make_truth(), cell_type=kinds)
+    sample = ingest_sample({"sample": "s", "patient": "p", "path": str(file), "platform": "codex"})
+    assert sample.obs["cell_type"].tolist() == ["Mühle", "Mühle", "T"] * 4
 
 
 def test_points_of_thousands_are_not_read_as_decimal(tmp_path):
