@@ -1,6 +1,7 @@
 """``./semanticst check``: what a run would compare, from its tables alone."""
 
 import json
+import re
 
 import pytest
 
@@ -188,6 +189,53 @@ def test_cells_that_spell_one_value_in_several_ways_are_named(tmp_path):
     assert "clinical.csv, row 7, column 'response': found 'No'" in problems
     assert "clinical.csv, row 5, column 'age': found '>44': most values of this column are numbers" in problems
     assert "clinical.csv, row 6, column 'age': found '45,5': a number with a decimal point is expected" in problems
+
+
+THOUSANDS = "patient;response;days;psa;dead;site\n" + "".join(
+    f"P{i:02d};{'yes' if i % 3 else 'no'};{days};{days};{i % 2};{days}\n"
+    for i, days in enumerate(
+        ["1.234", "980", "2.345", "450", "1.020", "3.000", "720", "1.111", "640", "2.100", "365", "1.460"], 1
+    )
+)
+
+
+@pytest.mark.parametrize("mark", [".", ","])
+@pytest.mark.parametrize(
+    ("contrast", "column"),
+    [
+        ("a,survival,,days,dead,1,,,", "days"),
+        ("a,continuous,psa,,,,,,", "psa"),
+        ("a,groups,response,,,,psa,,", "psa"),
+        ("a,groups,response,,,,,,days > 500", "days"),
+    ],
+)
+def test_numbers_whose_marks_nothing_settles_are_refused_where_they_are_used(tmp_path, mark, contrast, column):
+    clinical = THOUSANDS.replace(".", mark)
+    code, found = look(tmp_path, clinical=clinical, contrasts=HEADER + contrast + "\n")
+    assert code == 3
+    (problem,) = [text for text in found["problems"] if "clinical.csv, rows 2, 4, 6 and" in text]
+    assert f"column '{column}'" in problem
+    assert f"found '1{mark}234', '2{mark}345', '1{mark}020' and" in problem
+    assert f"is 1{mark}234 1234 or 1.234? " in problem
+    unused = look(tmp_path, clinical=clinical, contrasts=HEADER + "a,groups,response,,,,factor(site),,\n")
+    assert "1234" not in "".join(unused[1]["problems"])
+
+
+def test_marks_that_another_column_settles_are_read(tmp_path):
+    clinical = THOUSANDS.replace("\n", ";40,5\n").replace("site;40,5", "site;age")
+    code, found = look(tmp_path, clinical=clinical, contrasts=HEADER + "a,survival,,days,dead,1,,,\n")
+    assert (code, found["contrasts"][0]["median_time"]) == (0, 1065.5)
+
+
+@pytest.mark.parametrize(("unit", "example"), [(" years", "41 years"), ("%", "41%")])
+def test_covariates_with_a_unit_are_told(tmp_path, unit, example):
+    clinical = re.sub(r",(4\d|5\d),", rf",\1{unit},", CLINICAL)
+    code, found = look(tmp_path, clinical=clinical)
+    assert code == 3
+    problems = "\n".join(found["problems"])
+    assert f"column 'age': found '{example}'" in problems
+    assert f"this is a number with a unit: write the number alone, as 41 for {example}, or factor(age) if" in problems
+    assert look(tmp_path, clinical=clinical, contrasts=CONTRASTS.replace("age,,", "factor(age),,"))[0] == 0
 
 
 def test_the_launcher_takes_the_parameters_of_the_pipeline(tmp_path, capfd):

@@ -1,6 +1,7 @@
 """``samplesheet_check.py``: good tables come out tidy, bad ones with every problem at once."""
 
 import json
+import unicodedata
 
 import pandas as pd
 import pytest
@@ -29,6 +30,14 @@ def check(folder, *arguments, files=False):
 
 def valid(folder, name) -> pd.DataFrame:
     return pd.read_csv(folder / "out" / f"{name}.valid.csv", dtype=str, keep_default_na=False)
+
+
+def valid_batches(folder) -> list[str]:
+    (folder / "again").mkdir()
+    sheet = folder / "sheet.csv"
+    result = invoke("samplesheet_check", sheet, "--no-check-files", "--outdir", folder / "again")
+    assert result.exit_code == 0, result.stderr
+    return pd.read_csv(folder / "again" / "samplesheet.valid.csv", dtype=str)["batch"].tolist()
 
 
 def assert_bad(result, folder, *messages):
@@ -137,7 +146,7 @@ def test_all_problems_of_all_tables_at_once(tmp_path):
         (b"PK\x03\x04\x00\x00sample", ["not a text file"]),
         ('sample,patient,path\ns1,"p1,x\n', ["check the quotes"]),
         ("sample,patient,path\n-s,p1,x\n", ["row 2, column 'sample'...'-s'"]),
-        ("sample,patient,path\nNA,p1,x\n", ["row 2, column 'sample'...nothing is given"]),
+        ("sample,patient,path\nNA,p1,x\n", ["row 2, column 'sample'...'NA'...this counts as missing"]),
         ("sample,patient,path,qc_min_cells\ns1,p1,x,1.5\n", ["column 'qc_min_cells'...'1.5'...a whole number"]),
         ("sample,patient,path,qc_mads\ns1,p1,x,inf\n", ["column 'qc_mads'...'inf'"]),
         (
@@ -304,18 +313,43 @@ def test_paths_start_where_the_pipeline_says(tmp_path, folder, expected):
     assert used["path"].tolist() == [expected, "/abs.h5ad", "az://b/s.h5ad"]
 
 
-@pytest.mark.parametrize("answer", ["no", "FALSE", "True", "yes", "x", "0", "1", "-", "None", "?"])
+@pytest.mark.parametrize(
+    "answer", ["no", "FALSE", "True", "yes", "x", "0", "1", "-", "None", "?", "[Unknown]", "not reported"]
+)
 def test_an_answer_is_no_reason(tmp_path, answer):
     write(tmp_path, sheet=f"sample,patient,path,exclude\ns1,p1,x,{answer}\ns2,p2,y,\n")
     message = f"row 2, column 'exclude'...'{answer}'...a reason in words...leave the cell empty to use the sample"
     assert_bad(check(tmp_path), tmp_path, message)
 
 
-@pytest.mark.parametrize("missing", ["", "NA", "nan", " "])
+@pytest.mark.parametrize("missing", ["", "NA", "nan", " ", "#N/A", "#NV", "(null)", "\\N"])
 def test_no_reason_means_used(tmp_path, missing):
     write(tmp_path, sheet=f"sample,patient,path,exclude\ns1,p1,x,{missing}\n")
     assert check(tmp_path).exit_code == 0
     assert valid(tmp_path, "samplesheet")["sample"].tolist() == ["s1"]
+
+
+@pytest.mark.parametrize("missing", ["#N/A", "[Not Available]", "unknown", "(null)", "\\N", "#REF!", "Not reported"])
+def test_values_that_are_none_are_no_batch_and_no_group(tmp_path, missing):
+    sheet = f"sample,patient,path,batch\ns1,p1,x,{missing}\ns2,p2,y,{missing}\ns3,p3,z,run1\n"
+    clinical = f"patient,group,event\np1,a,1\np2,b,{missing}\np3,{missing},0\n"
+    write(tmp_path, sheet=sheet, clinical=clinical, contrasts="contrast,type,column\nmine,groups,group\n")
+    result = check(tmp_path, "--preview", "json")
+    assert valid_batches(tmp_path) == ["s1", "s2", "run1"]
+    (contrast,) = json.loads(result.stdout)["contrasts"]
+    assert list(contrast["groups"]) == ["a", "b"]
+    assert contrast["left_out_patients"] == {"no group": 1}
+
+
+@pytest.mark.parametrize("name", ["#N/A", "(null)", "#REF!", "unknown", "[Not Available]", "?"])
+def test_patients_without_a_name_are_refused_in_both_tables(tmp_path, name):
+    """VLOOKUP that found nothing: the rows would be one patient."""
+    write(tmp_path, sheet=f"sample,patient,path\ns1,p1,x\ns2,{name},y\ns3,{name},z\n")
+    result = check(tmp_path)
+    assert result.exit_code == 3
+    assert f"sheet.csv, rows 3, 4, column 'patient': found '{name}': this counts as missing" in result.stderr
+    write(tmp_path, sheet="sample,patient,path\ns1,p1,x\n", clinical=f"patient,group\np1,a\n{name},b\n")
+    assert_bad(check(tmp_path), tmp_path, f"clinical.csv, row 3, column 'patient'...'{name}'...this counts as missing")
 
 
 def test_a_sheet_that_leaves_out_everything_is_refused(tmp_path):
@@ -383,6 +417,47 @@ def test_patients_that_differ_by_case_or_spaces_are_refused(tmp_path, first, sec
     result = check(tmp_path)
     assert result.exit_code == 3
     assert result.stderr.count(f"row 2 has '{first}': write one patient alike") == 1
+
+
+@pytest.mark.parametrize(("first", "second"), [("P-01", "P\u201301"), ("O'Neil", "O\u2019Neil")])
+def test_patients_that_differ_by_dashes_or_quotes_are_refused(tmp_path, first, second):
+    write(tmp_path, sheet=f"sample,patient,path\ns1,{first},x\ns2,{second},y\n")
+    assert_bad(check(tmp_path), tmp_path, f"row 3, column 'patient'...'{second}'...row 2 has '{first}'")
+
+
+def test_letters_of_two_signs_and_hidden_signs_are_one_name(tmp_path):
+    """macOS and some exports write the accent behind the letter; web pages leave signs without a width."""
+    apart = unicodedata.normalize("NFD", "Müller")
+    sheet = f"sample,patient,path\ns1,Müller,x\ns2,{apart},y\ns3,P\u200b2,z\ns4,P3,v\ns5,P4,w\n"
+    clinical = f"patient,ar\u00adm,état\n{apart},Köln,décédé\nP2,{unicodedata.normalize('NFD', 'Köln')},vivant\n"
+    clinical += f"P3,Bonn\ufeff,{unicodedata.normalize('NFD', 'décédé')}\nP4,Bonn,vivant\n"
+    write(tmp_path, sheet=sheet, clinical=clinical)
+    (tmp_path / "contrasts.csv").write_text(
+        f"contrast,type,column,subset\nmine,groups,arm,arm == Bonn|{unicodedata.normalize('NFD', 'Köln')}\n"
+    )
+    result = check(tmp_path, "--clinical-group", unicodedata.normalize("NFD", "état"))
+    assert result.exit_code == 0, result.stderr
+    assert valid(tmp_path, "samplesheet")["patient"].tolist() == ["Müller", "Müller", "P2", "P3", "P4"]
+    tidy = valid(tmp_path, "clinical")
+    assert tidy["arm"].tolist() == ["Köln", "Köln", "Bonn", "Bonn"]
+    assert tidy["état"].tolist() == ["décédé", "vivant", "décédé", "vivant"]
+
+
+def test_a_file_is_looked_for_by_the_letters_of_its_name(tmp_path):
+    name = unicodedata.normalize("NFD", "Müller.h5ad")
+    make_sample().write_h5ad(tmp_path / name)
+    write(tmp_path, sheet=f"sample,patient,path\ns1,p1,\u200b{name}\n")
+    assert check(tmp_path, files=True).exit_code == 0
+    assert valid(tmp_path, "samplesheet")["path"].tolist() == [name]
+
+
+@pytest.mark.parametrize("other", ["non\u2013responder", "\u201cnon-responder\u201d", "non\u2011Responder"])
+def test_dashes_and_quotes_make_no_group_of_their_own(tmp_path, other):
+    clinical = f"patient,group\np1,non-responder\np2,{other}\np3,responder\n"
+    write(tmp_path, sheet=SHEET, clinical=clinical, contrasts="contrast,type,column\nmine,groups,group\n")
+    result = check(tmp_path)
+    assert result.exit_code == 3
+    assert f"row 3, column 'group': found {other!r}: probably the same as 'non-responder'" in result.stderr
 
 
 def test_shortcuts_become_contrasts(tmp_path):

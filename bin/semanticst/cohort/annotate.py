@@ -20,6 +20,7 @@ from semanticst.errors import BadInput, Problem
 from semanticst.plotting.palette import given_names, niche_colour, niche_name
 from semanticst.tables.delimited import clean_value
 from semanticst.tables.schema import column_names, load_schema
+from semanticst.tables.signs import one_form
 from semanticst.writing import atomic
 
 log = logging.getLogger(__name__)
@@ -101,7 +102,7 @@ def _typed(values: pd.Series) -> pd.Series:
 
 def _read(path: Path) -> pd.DataFrame:
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    table = table.map(clean_value)
+    table = table.map(lambda value: clean_value(one_form(value)))
     return table.where(table != "")
 
 

@@ -1,14 +1,14 @@
 """The clinical table: one row per patient."""
 
 import logging
-import re
 from pathlib import Path
 
 import pandas as pd
 
 from semanticst.errors import Problem
-from semanticst.io.identifiers import near_names
+from semanticst.io.identifiers import nameless_patients, near_names
 from semanticst.tables.delimited import Table, clean_value, read_table
+from semanticst.tables.number_marks import read_marks
 from semanticst.tables.schema import check_columns, check_rows, column_names
 from semanticst.wording import listed
 
@@ -25,11 +25,10 @@ def check_clinical(path: Path, schema: dict) -> tuple[Table, list[Problem]]:
     it cannot be read as a table at all.
     """
     table = read_table(path, column_names(schema))
-    problems = check_columns(table, schema) + check_rows(table, schema)
+    problems = check_columns(table, schema) + check_rows(table, schema) + nameless_patients(table)
     if not table.rows:
         problems.append(Problem(path, "there are no patients below the header"))
-    if table.separator == ";":
-        _mend_decimal_commas(table)
+    read_marks(table, [column for column in table.columns if column != "patient"])
     if "patient" in table.columns:
         problems += _merge_patients(table)
     return table, problems
@@ -111,17 +110,6 @@ def _merge_patients(table: Table) -> list[Problem]:
         table.rows = [table.rows[i] for i in keep]
         table.lines = [table.lines[i] for i in keep]
     return problems
-
-
-def _mend_decimal_commas(table: Table) -> None:
-    """``3,5`` becomes ``3.5`` in columns that hold such numbers only: where ``;`` separates, the comma is decimal."""
-    number = re.compile(r"-?\d+(,\d+)?")
-    for column in table.columns:
-        given = [row[column] for row in table.rows if clean_value(row[column])]
-        if any("," in v for v in given) and all(number.fullmatch(v) for v in given):
-            log.info("%s: column '%s' has decimal commas; read as numbers", table.file.name, column)
-            for row in table.rows:
-                row[column] = row[column].replace(",", ".")
 
 
 def sexes_of(sections: pd.DataFrame, patients: pd.DataFrame) -> dict[str, str]:

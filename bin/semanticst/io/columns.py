@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 
 from semanticst.errors import ReadError
+from semanticst.tables import missing_values
+from semanticst.tables.signs import one_form
 
 TRUE = frozenset({"true", "t", "yes", "y", "1", "1.0"})
-MISSING = frozenset({"", "nan", "na", "none", "<na>", "null"})
+MISSING = frozenset(value.lower() for value in missing_values.MISSING) | {"none"}
 FALSE = frozenset({"false", "f", "no", "n", "0", "0.0"}) | MISSING
 """Spellings in lower case; what is missing counts as false."""
 
@@ -31,6 +33,16 @@ def are_missing(column: pd.Series) -> np.ndarray:
     codes, values = pd.factorize(column.astype(object), use_na_sentinel=False)
     gone = [pd.isna(value) or str(value).strip().lower() in MISSING for value in values]
     return np.array(gone, dtype=bool)[codes]
+
+
+def named_values(column: pd.Series) -> pd.Series:
+    """The column with None where a text stands for no value (see `are_missing`), and each letter as one sign; as it is
+    where neither is to be done."""
+    names = {value: one_form(value) for value in column.dropna().unique() if isinstance(value, str)}
+    if any(value != name for value, name in names.items()):
+        column = column.astype(object).map(lambda value: names.get(value, value))
+    gone = are_missing(column) & column.notna().to_numpy()
+    return column.astype(object).mask(gone, None) if gone.any() else column
 
 
 def plain_frame(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,17 +1,23 @@
 """Table of contrasts: the variables that niches are tested against."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from semanticst.errors import Problem
+from semanticst.tables.conditions import ORDER, parse_condition, split_conditions
 from semanticst.tables.delimited import Table, clean_value, read_table
+from semanticst.tables.number_marks import in_question
 from semanticst.tables.schema import check_columns, check_rows, column_names, take_spellings
+from semanticst.tables.signs import one_form
 from semanticst.tables.spellings import (
     declared,
     has_decimal_comma,
     is_number,
     no_numbers_among,
+    number_alone,
+    numbers_with_unit,
     one_value,
     variable_value,
 )
@@ -38,12 +44,14 @@ class Variable:
     name: str
     values: list[str]
     lines: list[int]
+    unclear: set[str] = field(default_factory=set)
+    """Numbers of which nothing tells what their marks are (`semanticst.tables.number_marks`)."""
 
     def levels(self) -> list[str]:
         """Distinct values, sorted."""
         return sorted(set(self.values))
 
-    def problems(self, values: set[str], message: str) -> list[Problem]:
+    def problems(self, values: Iterable[str], message: str) -> list[Problem]:
         """A problem for each cell that has one of the values."""
         return [
             Problem(self.file, message, line, self.name, v) for v, line in zip(self.values, self.lines) if v in values
@@ -74,7 +82,8 @@ def add_shortcuts(table: Table, shortcuts: Shortcuts) -> None:
         survival = {"time": shortcuts.time, "event": shortcuts.event, "event_value": shortcuts.event_value}
         rows.append({"contrast": SURVIVAL_NAME, "type": "survival"} | survival)
     for row in rows:
-        table.rows.append(dict.fromkeys(table.columns, "") | row | common)
+        given = {column: one_form(value) for column, value in (row | common).items()}
+        table.rows.append(dict.fromkeys(table.columns, "") | given)
         table.lines.append(0)
 
 
@@ -96,7 +105,8 @@ def _variable(table: Table, column: str, patients: set[str] | None) -> Variable:
         for line, row in zip(table.lines, table.rows)
         if variable_value(row[column]) and (patients is None or clean_value(row["patient"]) in patients)
     ]
-    return Variable(table.file, column, [v for v, _ in pairs], [line for _, line in pairs])
+    unclear = table.unclear.get(column, set())
+    return Variable(table.file, column, [v for v, _ in pairs], [line for _, line in pairs], unclear)
 
 
 def check_against_variables(
@@ -155,7 +165,7 @@ class _Contrast:
         if any(name not in self.known for field in fields for _, name in self.names(field)):
             return []  # its design says so
         kind = {"groups": self._groups, "ordered": self._ordered, "continuous": self._continuous}
-        return kind.get(self.row["type"], self._survival)() + self._covariates() + self._spellings()
+        return kind.get(self.row["type"], self._survival)() + self._covariates() + self._subset() + self._spellings()
 
     def _groups(self) -> list[Problem]:
         variable = self.known[self.row["column"]]
@@ -175,20 +185,44 @@ class _Contrast:
         return []
 
     def _continuous(self) -> list[Problem]:
-        return _not_numbers(self.known[self.row["column"]])
+        return _unclear(self.known[self.row["column"]]) or _not_numbers(self.known[self.row["column"]])
 
     def _survival(self) -> list[Problem]:
-        return _not_numbers(self.known[self.row["time"]], negative=False)
+        time = self.known[self.row["time"]]
+        return _unclear(time) or _not_numbers(time, negative=False)
 
     def _covariates(self) -> list[Problem]:
         problems = []
         for text, name in self.names("covariates"):
             variable = self.known[name]
+            if not declared(text)[1] and variable.unclear:
+                problems += _unclear(variable)
+                continue
             wrong = [] if declared(text)[1] else no_numbers_among(variable.values)
             commas = {v for v in wrong if has_decimal_comma(v)}
             problems += variable.problems(commas, "a number with a decimal point is expected, as 40.5 for 40,5")
+            united = numbers_with_unit(variable.values) - commas if wrong else set()
+            if united:
+                example = next(value for value in variable.values if value in united)
+                message = (
+                    f"this is a number with a unit: write the number alone, as {number_alone(example)} for {example}, "
+                    f"or factor({name}) if these are categories"
+                )
+                problems += variable.problems(united, message)
             message = f"most values of this column are numbers; write factor({name}) if these are categories"
-            problems += variable.problems(set(wrong) - commas, message)
+            problems += variable.problems(set(wrong) - commas - united, message)
+        return problems
+
+    def _subset(self) -> list[Problem]:
+        """Numbers that a condition compares and that are not clear; what else is wrong with it, its design says."""
+        problems: list[Problem] = []
+        for text in split_conditions(self.row.get("subset", "")):
+            try:
+                condition = parse_condition(text)
+            except ValueError:
+                continue
+            if condition.sign in ORDER and condition.column in self.known:
+                problems += _unclear(self.known[condition.column])
         return problems
 
     def _spellings(self) -> list[Problem]:
@@ -197,11 +231,18 @@ class _Contrast:
         if self.row["type"] in ("groups", "ordered"):
             fields.append("column")
         problems = []
-        for name in dict.fromkeys(name for field in fields for _, name in self.names(field) if name != "patient"):
+        for name in dict.fromkeys(name for one in fields for _, name in self.names(one) if name != "patient"):
             for usual, *others in one_value(self.known[name].values):
                 message = f"probably the same as {usual!r}; write them alike (or give one another name)"
                 problems += self.known[name].problems(set(others), message)
         return problems
+
+
+def _unclear(variable: Variable) -> list[Problem]:
+    found = [value for value in variable.values if value in variable.unclear]
+    if not found:
+        return []
+    return variable.problems(variable.unclear, in_question(found[0]))
 
 
 def _not_numbers(variable: Variable, negative: bool = True) -> list[Problem]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from semanticst.errors import Problem
 from semanticst.tables.delimited import Table, clean_value
+from semanticst.tables.missing_values import is_missing_word
 
 EXCLUDE = "exclude"
 
@@ -66,4 +67,4 @@ def split_excluded(table: Table) -> tuple[Table, Table]:
 
 
 def _is_reason(text: str) -> bool:
-    return text.lower() not in _ANSWERS and sum(letter.isalpha() for letter in text) >= 2
+    return text.lower() not in _ANSWERS and not is_missing_word(text) and sum(letter.isalpha() for letter in text) >= 2

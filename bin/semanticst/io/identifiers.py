@@ -3,6 +3,11 @@
 import re
 from collections.abc import Iterable
 
+from semanticst.errors import Problem
+from semanticst.tables.delimited import Table
+from semanticst.tables.missing_values import MISSING, is_missing_word
+from semanticst.tables.signs import one_form
+
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
@@ -11,7 +16,7 @@ def plain_name(name: str) -> str:
 
     ``P-01`` and ``p1``, ``100000`` and ``1E5``, ``SEP2`` and ``2-Sep`` are one.
     """
-    text = name.strip().casefold()
+    text = one_form(name).strip().casefold()
     if re.fullmatch(r"\d+(\.\d+)?e\+?\d{1,3}|\d+(\.0+)?", text):
         return f"{float(text):.0f}"
     parts = re.findall(r"[^\W\d_]+|\d+", text)
@@ -26,6 +31,19 @@ _LONG_MONTHS = (
     "january", "february", "march", "april", "june", "july", "august", "sept", "september", "october", "november",
     "december",
 )  # fmt: skip
+
+
+def nameless_patients(table: Table) -> list[Problem]:
+    """Patients that are called by a word for a missing value: all of these would be one patient.
+
+    Those with a value that is missing in any column are told by the schema.
+    """
+    message = "this counts as missing; name the patient (if it is a name, write it another way)"
+    return [
+        Problem(table.file, message, line, "patient", name)
+        for line, row in zip(table.lines, table.rows)
+        if is_missing_word(name := row.get("patient", "")) and name not in MISSING and not name.startswith("-")
+    ]
 
 
 def near_names(names: Iterable[str], others: Iterable[str]) -> dict[str, str]:

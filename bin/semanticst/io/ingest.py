@@ -13,7 +13,7 @@ import pandas as pd
 
 from semanticst.constants import CELL_AREA, COUNTING, STAINING, THUMBNAILS, UNS, FeatureType, Obs, Obsm
 from semanticst.errors import BadInput, Problem
-from semanticst.io.columns import are_missing, as_bool, plain_frame
+from semanticst.io.columns import are_missing, as_bool, named_values, plain_frame
 from semanticst.io.coordinates import Extent, Scale, check_coordinates, extent_of, odd_size, scale_of, without_place
 from semanticst.io.gene_names import (
     dates_among,
@@ -271,6 +271,9 @@ def internal_form(raw: ad.AnnData, reader: Reader, row: dict[str, str]) -> ad.An
     notes += [note] if note else []
     obs, renamed = _free_names(obs)
     obs = obs.set_axis(cells, axis=0)
+    if Obs.CELL_TYPE in obs:
+        types = named_values(obs[Obs.CELL_TYPE])
+        obs = obs.drop(columns=Obs.CELL_TYPE) if types.isna().all() else obs.assign(**{Obs.CELL_TYPE.value: types})
     notes += [renamed] if renamed else []
     for column, value in ((Obs.SAMPLE, row["sample"]), (Obs.PATIENT, row["patient"]), (Obs.BATCH, batch)):
         obs[column.value] = pd.Categorical([value] * len(obs))

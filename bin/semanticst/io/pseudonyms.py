@@ -19,6 +19,7 @@ from semanticst.constants import CELL_AREA, UNS, Obs
 from semanticst.errors import BadInput, Problem, ReadError
 from semanticst.tables.conditions import ORDER, parse_condition, split_conditions
 from semanticst.tables.delimited import read_table
+from semanticst.tables.signs import one_form
 from semanticst.tables.telling_columns import telling_columns
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ class Pseudonyms:
         exact = self.sample.get(text) or self.patient.get(text)
         if exact and not text.isdigit():
             return exact
+        text = one_form(text)
         return self._pattern.sub(lambda found: self._folded[found[0].casefold()], text) if self._pattern else text
 
     def frame(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -215,7 +217,7 @@ def hide_ids(texts: Iterable[str], row: Mapping[str, str]) -> list[str]:
     pattern = ids_in(codes)
     path = Path(row["path"])
     plain = row["sample"] + "".join(path.suffixes[-1:])
-    told = [text.replace(path.name, plain) for text in texts]
+    told = [one_form(text.replace(path.name, plain)) for text in texts]
     return [pattern.sub(lambda found: codes[found[0].casefold()], text) for text in told] if pattern else told
 
 
@@ -225,7 +227,7 @@ def hide_in_cells(names: Iterable[str], row: Mapping[str, str]) -> list[str]:
     Shorter ids than `_SURE`, and those that a barcode may hold by chance, are sought amid letters only where every cell
     has them.
     """
-    codes, names = _codes_in(row), list(names)
+    codes, names = _codes_in(row), [one_form(name) for name in names]
     folded = [name.casefold() for name in names]
 
     def anywhere(one: str) -> bool:

@@ -14,9 +14,13 @@ from semanticst.constants import DISCOVERY, VALIDATION
 from semanticst.errors import MOST_ALIKE, Problem, ReadError
 from semanticst.io.coordinates import UM_PER
 from semanticst.io.exclusion import EXCLUDE, check_reasons, exclusion_reason, split_excluded
+from semanticst.io.identifiers import nameless_patients
 from semanticst.io.regions.section_parts import check_parts
-from semanticst.tables.delimited import MISSING, Table, clean_value, read_table
+from semanticst.tables.delimited import Table, clean_value, read_table
+from semanticst.tables.missing_values import MISSING, is_missing_word
+from semanticst.tables.number_marks import read_marks
 from semanticst.tables.schema import check_columns, check_rows, column_names, take_spellings
+from semanticst.tables.signs import alike
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +54,10 @@ def check_samplesheet(
     looked at, and no path has to be given. Raises BadInput when it cannot be read as a table at all.
     """
     known = column_names(schema)
-    table = read_table(path, known)
+    table = read_table(path, known, verbatim=FILES)
     take_spellings(table, schema)
+    numbers = {c for c, rules in schema["items"]["properties"].items() if rules.get("type") in ("integer", "number")}
+    read_marks(table, [column for column in table.columns if column in numbers or column not in known])
     used, excluded = split_excluded(table)
     without_file = set(excluded.lines)
     problems = [
@@ -63,7 +69,7 @@ def check_samplesheet(
         problems.append(Problem(path, "there are no samples below the header"))
     problems += check_reasons(table)
     problems += _repeated(table, "sample", "each sample has one row")
-    problems += _patients_alike(table)
+    problems += nameless_patients(table) + _patients_alike(table)
     problems += check_study_parts(used)
     problems += _scales(used)
     if "path" in table.columns:
@@ -76,7 +82,7 @@ def check_samplesheet(
         table.columns.append("batch")
     for row in table.rows:
         row.update({c: "" for c in known if row.get(c, "") in MISSING})
-        row["batch"] = row["batch"] or row["sample"]
+        row["batch"] = row["sample"] if not row["batch"] or is_missing_word(row["batch"]) else row["batch"]
     _warn_of_near_patients(table)
     return table, problems
 
@@ -217,16 +223,16 @@ def _why_no_outlines(file: Path, column: str) -> str:
 
 
 def _patients_alike(table: Table) -> list[Problem]:
-    """Patients whose names differ by case or by how many spaces only, each spelling once: one patient.
+    """Patients whose names differ by what `alike` says only, each spelling once: one patient.
 
-    Case: they are one file on some disks. Spaces: a page shows several as one.
+    Case: they are one file on some disks. Spaces: a page shows several as one. Dashes: a program writes the long one.
     """
     first: dict[str, tuple[str, int]] = {}
     told: set[str] = set()
     problems = []
     for line, row in zip(table.lines, table.rows):
         name = row.get("patient", "")
-        other, before = first.setdefault(" ".join(name.casefold().split()), (name, line))
+        other, before = first.setdefault(alike(name), (name, line))
         if name and name != other and name not in told:
             told.add(name)
             message = f"row {before} has '{other}': write one patient alike (or give another patient another name)"

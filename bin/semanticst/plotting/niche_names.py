@@ -57,7 +57,7 @@ def _problems(
         problems.append(("niche", f"there is no such niche; this run has 1 to {n_niches}"))
     elif (before := first.setdefault(int(text), line)) != line:
         problems.append(("niche", f"also in row {before}; each niche has one name"))
-    if not name:
+    if not clean_value(name):
         problems.append(("name", "the name is empty; write one, or remove the row"))
     elif len(name) > LONGEST:
         problems.append(("name", f"{len(name)} characters; at most {LONGEST} fit beside a figure"))

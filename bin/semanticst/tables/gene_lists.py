@@ -5,7 +5,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from semanticst.errors import BadInput, Problem
-from semanticst.tables.delimited import read_table
+from semanticst.tables.delimited import clean_value, read_table
+from semanticst.tables.missing_values import ERRORS
 
 
 def read_gene_lists(path: Path, column: str, noun: str, taken: Collection[str] = ()) -> dict[str, list[str]]:
@@ -26,8 +27,8 @@ def read_gene_lists(path: Path, column: str, noun: str, taken: Collection[str] =
     problems = []
     for number, row in zip(table.lines, table.rows):
         name = row[spelled[_plain(column)]]
-        genes = [gene.strip() for gene in re.split("[,;|]", row[spelled["gene"]]) if gene.strip()]
-        if not name or not genes:
+        genes = [gene.strip() for gene in re.split("[,;|]", row[spelled["gene"]]) if gene.strip() not in {"", *ERRORS}]
+        if not clean_value(name) or not genes:
             problems.append(Problem(path, f"both the {noun} and the gene are needed", row=number))
         elif name.casefold() in taken:
             problems.append(Problem(path, "cells that no marker tells are called so", number, value=name))

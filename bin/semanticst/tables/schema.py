@@ -11,7 +11,8 @@ import math
 from pathlib import Path
 
 from semanticst.errors import Problem
-from semanticst.tables.delimited import MISSING, Table
+from semanticst.tables.delimited import Table
+from semanticst.tables.missing_values import MISSING
 
 log = logging.getLogger(__name__)
 
@@ -94,8 +95,8 @@ def _plain(text: str) -> str:
 def check_rows(table: Table, schema: dict) -> list[Problem]:
     """Every value that breaks the schema, as a problem with row, column, value and expectation.
 
-    A missing value (``semanticst.tables.delimited.MISSING``) counts as absent. Numbers are read from text where the
-    schema asks for numbers.
+    A missing value (``semanticst.tables.missing_values.MISSING``) counts as absent. Numbers are read from text where
+    the schema asks for numbers.
     """
     import jsonschema
 
@@ -112,7 +113,7 @@ def check_rows(table: Table, schema: dict) -> list[Problem]:
                 for column in error.validator_value:
                     if column not in record and column not in reported | found:
                         found.add(column)
-                        problems.append(_missing(table, line, column, rules, record))
+                        problems.append(_missing(table, line, column, rules, record, row.get(column, "")))
             else:
                 column = error.absolute_path[0]
                 if column not in found:
@@ -125,10 +126,12 @@ def check_rows(table: Table, schema: dict) -> list[Problem]:
     return problems
 
 
-def _missing(table: Table, line: int, column: str, rules: dict, record: dict) -> Problem:
+def _missing(table: Table, line: int, column: str, rules: dict, record: dict, text: str) -> Problem:
+    """``text``: what stands there, if it is a word for nothing."""
     needed = "" if column in rules["required"] else f" (type {record['type']} needs it)"
     about = rules["properties"][column]
-    return Problem(table.file, f"nothing is given{needed}; expected {_expected(about)}", line, column)
+    given = "this counts as missing" if text else "nothing is given"
+    return Problem(table.file, f"{given}{needed}; expected {_expected(about)}", line, column, text or None)
 
 
 def _typed(text: str, rules: dict) -> str | int | float:

@@ -6,18 +6,15 @@ from collections import Counter
 from collections.abc import Iterable
 
 from semanticst.tables.delimited import clean_value
-
-MISSING_WORDS = ("unknown", "missing", "not available", "not known", "n.a.", "na", "nan", "null", "-", "--", ".", "?")
-"""Further spellings, in any case, of a missing value of a variable; not ``none``, which is a level of a treatment."""
+from semanticst.tables.missing_values import is_missing_word
+from semanticst.tables.number_marks import has_both_marks, is_of_thousands
+from semanticst.tables.signs import alike
 
 _FACTOR = re.compile(r"factor\(\s*(.+?)\s*\)", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+_WITH_UNIT = re.compile(r"([+-]?\d+(?:[.,]\d+)?)\s*(%|‰|[ydh]|[^\W\d_]{2}[^\d]*)", re.IGNORECASE)
+_ORDINALS = frozenset({"st", "nd", "rd", "th"})
 _BETWEEN_LETTERS = re.compile(r"(?<=[^\W\d_])[\s_-]+(?=[^\W\d_])")
-
-
-def is_missing_word(text: str) -> bool:
-    """Is this a word for a missing value?"""
-    return text.strip().casefold() in MISSING_WORDS
 
 
 def variable_value(text: str) -> str:
@@ -45,27 +42,56 @@ def has_decimal_comma(text: str) -> bool:
 
 
 def point_for_comma(text: str) -> str:
-    """What to do about a number with a decimal comma, to be put behind a message; empty for any other text."""
-    return f" (with a decimal point: {text.strip().replace(',', '.')})" if has_decimal_comma(text) else ""
+    """What to do about a number with a decimal comma, to be put behind a message; empty for any other text, and where
+    the comma may stand between thousands."""
+    certain = has_decimal_comma(text) and not is_of_thousands(text)
+    return f" (with a decimal point: {text.strip().replace(',', '.')})" if certain else ""
+
+
+def numbers_with_unit(values: Iterable[str]) -> set[str]:
+    """The values that are a number with a unit (``50 years``, ``40%``), where most of a column are, or are numbers.
+
+    Three different numbers at least, and one unit in at most two spellings: ``1st``, ``2nd`` and ``1A``, ``1B`` are
+    names.
+    """
+    values = list(values)
+    found = {value: match for value in values if (match := _WITH_UNIT.fullmatch(value.strip()))}
+    numbers = set(filter(is_number, values))
+    units = {match[2].casefold().strip() for match in found.values()}
+    if len(units) > 2 or units & _ORDINALS or len(numbers | {match[1] for match in found.values()}) < 3:
+        return set()
+    return set(found) if 2 * sum(value in found or value in numbers for value in values) > len(values) else set()
+
+
+def number_alone(text: str) -> str:
+    """The number of a value that `numbers_with_unit` found."""
+    match = _WITH_UNIT.fullmatch(text.strip())
+    return match[1].replace(",", ".") if match else text
 
 
 def no_numbers_among(values: Iterable[str]) -> list[str]:
-    """Distinct values that are no finite numbers in a column that mostly holds numbers.
+    """Distinct values that are no finite numbers in a column that mostly holds numbers, with a unit or without.
 
-    So one ``>60`` does not make categories of an age, nor do decimal commas. In a column of categories only infinite
-    numbers are wrong.
+    So one ``>60`` does not make categories of an age, nor do decimal commas or years. In a column of categories only
+    infinite numbers are wrong.
     """
     values = list(values)
-    mostly = 2 * sum(parsed(v) is not None or has_decimal_comma(v) for v in values) > len(values)
+    united = numbers_with_unit(values)
+
+    def like_a_number(value: str) -> bool:
+        return parsed(value) is not None or has_decimal_comma(value) or has_both_marks(value) or value in united
+
+    mostly = 2 * sum(map(like_a_number, values)) > len(values)
     return list(dict.fromkeys(v for v in values if not is_number(v) and (mostly or parsed(v) is not None)))
 
 
 def one_value(values: Iterable[str]) -> list[list[str]]:
-    """Values that differ by case, or by space, ``-`` or ``_`` between letters only; the most frequent one first."""
-    alike: dict[str, list[str]] = {}
+    """Values that differ by what `alike` says, or by space, ``-`` or ``_`` between letters only; the most frequent one
+    first."""
+    by_spelling: dict[str, list[str]] = {}
     for value, _ in sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])):
-        alike.setdefault(_BETWEEN_LETTERS.sub("", " ".join(value.split()).casefold()), []).append(value)
-    return [same for same in alike.values() if len(same) > 1]
+        by_spelling.setdefault(_BETWEEN_LETTERS.sub("", alike(value)), []).append(value)
+    return [same for same in by_spelling.values() if len(same) > 1]
 
 
 def declared(covariate: str) -> tuple[str, bool]:

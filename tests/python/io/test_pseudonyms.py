@@ -1,5 +1,7 @@
 """Codes in place of ids: as a whole and nowhere else, the same with the same key, none left in a sample."""
 
+import unicodedata
+
 import anndata as ad
 import pandas as pd
 import pytest
@@ -31,6 +33,17 @@ def test_ids_are_replaced_as_a_whole(key):
     # AP1 is a gene; 12 is an age
     assert hidden.loc[key.sample["P2_core"], "note"] == "AP1"
     assert sorted(hidden["age"]) == ["12", "50", "61"]
+
+
+def test_an_id_is_replaced_however_its_letters_are_encoded():
+    """The tables have one form of a letter; the samples what their programs wrote."""
+    apart = unicodedata.normalize("NFD", "Müller")
+    row = {"sample": "SX", "patient": "PX", "own_sample": "s1", "own_patient": "Müller", "path": "a.h5ad"}
+    assert hide_ids([f"tumour of {apart}", "of Müller"], row) == ["tumour of PX", "of PX"]
+    assert hide_in_cells([f"{apart}12"], row) == ["PX12"]
+    sheet = SHEET.assign(patient=["Müller", "P12", "P2"], note=[f"of {apart}", "", ""])
+    coded = Pseudonyms.for_cohort([sheet], None)
+    assert f"of {coded.patient['Müller']}" in coded.frame(sheet)["note"].tolist()
 
 
 def test_codes_are_random_hold_no_id_and_are_kept_with_the_key(key, tmp_path):

@@ -1,6 +1,7 @@
 """Tables of any origin."""
 
 import gzip
+import unicodedata
 
 import numpy as np
 import pandas as pd
@@ -226,7 +227,45 @@ def test_one_table(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("empty", ["", "NA", "NaN"])
+@pytest.mark.parametrize("none", ["#N/A", "NA", "", "#NV", "(null)"])
+def test_a_word_for_no_value_is_no_cell_type(tmp_path, none):
+    file = write_single(tmp_path / "core1.csv", make_truth(), cell_type=["T", "unknown", none] * 4)
+    sample = ingest_sample({"sample": "s", "patient": "p", "path": str(file), "platform": "codex"})
+    types = sample.obs["cell_type"]
+    assert types.isna().tolist() == [False, False, True] * 4
+    assert types.dropna().tolist() == ["T", "unknown"] * 4
+    sample.write_h5ad(tmp_path / "written.h5ad")
+    file = write_single(tmp_path / "core2.csv", make_truth(), cell_type=none)
+    sample = ingest_sample({"sample": "s", "patient": "p", "path": str(file), "platform": "codex"})
+    assert "cell_type" not in sample.obs
+
+
+def test_cell_types_are_one_however_their_letters_are_encoded(tmp_path):
+    kinds = ["Mühle", unicodedata.normalize("NFD", "Mühle"), "T\u200b"] * 4
+    file = write_single(tmp_path / "core1.csv", make_truth(), cell_type=kinds)
+    sample = ingest_sample({"sample": "s", "patient": "p", "path": str(file), "platform": "codex"})
+    assert sample.obs["cell_type"].tolist() == ["Mühle", "Mühle", "T"] * 4
+
+
+def test_points_of_thousands_are_not_read_as_decimal(tmp_path):
+    values = np.array([[f"{n:,}".replace(",", ".") for n in (850 + 40 * i, 90 * i + 1)] for i in range(12)])
+    lines = [f"{i};{7 * i};{11 * i};{a};{b}" for i, (a, b) in enumerate(values)]
+    (tmp_path / "core1.csv").write_text("\n".join(["cell_id;x;y;CD3;CD4", *lines]) + "\n")
+    with pytest.raises(
+        ReadError, match=r"core1.csv: row 6, column CD3: is 1.010 1010 or 1.010\? .* thousands without a mark"
+    ):
+        read(tmp_path / "core1.csv", "codex")
+    decimal = [line.replace(f";{7 * i};", f";{7 * i}.5;") for i, line in enumerate(lines)]
+    (tmp_path / "core2.csv").write_text("\n".join(["cell_id;x;y;CD3;CD4", *decimal]) + "\n")
+    assert read(tmp_path / "core2.csv", "codex").X.toarray()[4, 0] == np.float32(1.010)
+
+
+def test_areas_that_a_spreadsheet_could_not_tell_are_none(tmp_path):
+    adata = read(write_pair(tmp_path, make_truth(), "x_um", "y_um", area=[*range(9), "#DIV/0!", "null", "#N/A"]))
+    assert np.isnan(adata.obs["cell_area"]).tolist() == [False] * 9 + [True] * 3
+
+
+@pytest.mark.parametrize("empty", ["", "NA", "NaN", "#N/A", "#DIV/0!"])
 def test_an_empty_column_is_told_as_one(tmp_path, empty):
     with pytest.raises(ReadError, match="row 2, column CD4: the column is empty: none of its 12 cells has"):
         read(write_single(tmp_path / "core1.csv", make_truth(), CD4=empty))

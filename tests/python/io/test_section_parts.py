@@ -1,6 +1,7 @@
 """Several samples from one folder or file: which cells are whose."""
 
 import json
+import unicodedata
 import zipfile
 
 import numpy as np
@@ -192,6 +193,16 @@ def test_values_may_hold_the_separator(cells, written, expected):
     assert set(obs.loc[chosen((ids, obs, points), part_column="lib", part_value=written), "lib"]) == expected
     with pytest.raises(ReadError, match="no cell has S1, C; values of lib in the input: S1;A, S1;B, S2, S3"):
         chosen((ids, obs, points), part_column="lib", part_value="S1;C")
+
+
+def test_values_and_ids_are_found_by_their_letters_however_these_are_encoded(tmp_path, cells):
+    ids, obs, points = cells
+    apart = unicodedata.normalize("NFD", "Köln")
+    named = pd.Index([f"{apart}_{one}" for one in ids])
+    obs = obs.assign(place=np.where(np.arange(len(ids)) < 5, apart, "Bonn"))
+    assert list(chosen((named, obs, points), part_column="place", part_value="Köln")) == list(named[:5])
+    (tmp_path / "cells.csv").write_text(f"cell_id\nKöln_{ids[1]}\n{apart}_{ids[2]}\n")
+    assert chosen((named, obs, points), cells=str(tmp_path / "cells.csv")).tolist() == list(named[1:3])
 
 
 def test_values_that_read_as_one_number_are_told_apart_by_their_spelling(cells):

@@ -33,6 +33,7 @@ def test_names_are_shown_inside_only(tmp_path):
         ("niche,name\n1,niche_03\n", 2, "is how niche 3 is called"),
         ("niche,name\n1,2\n", 2, "is how niche 2 is called"),
         ("niche,name\n1,\n", 2, "the name is empty"),
+        ("niche,name\n1,#N/A\n", 2, "the name is empty"),
         ("niche,name\n1," + "x" * 61 + "\n", 2, "at most 60"),
         ("niche,name\n1,a\x07b\n", 2, "cannot be printed"),
         ("niche,names\n1,A\n", 1, "this column is missing"),

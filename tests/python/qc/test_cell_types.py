@@ -113,6 +113,8 @@ def test_without_any_marker_there_is_no_type(tmp_path):
             "column 'cell_type': this column must exist, .* columns are type, gene",
         ),
         ("cell_type,gene\nT,\n", "row 2: both"),
+        ("cell_type,gene\nT,#N/A\n", "row 2: both"),
+        ("cell_type,gene\n#N/A,CD3D\n", "row 2: both"),
         ("cell_type,gene\nUnknown,CD3D\n", "row 2: found 'Unknown'"),
         ("cell_type,gene\n", "holds no cell type"),
     ],

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from semanticst.association.design.tables import Contrast
-from semanticst.tables.spellings import declared, is_number, no_numbers_among, point_for_comma
+from semanticst.tables.spellings import declared, is_number, no_numbers_among, numbers_with_unit, point_for_comma
 
 
 def check_numbers(contrast: Contrast, known: pd.DataFrame) -> None:
@@ -19,10 +19,10 @@ def check_numbers(contrast: Contrast, known: pd.DataFrame) -> None:
         wrong = [] if factor else no_numbers_among(known[column].dropna())
         if wrong:
             who = known.loc[known[column] == wrong[0], "patient"].iloc[0]
-            message = (
-                f"'{column}' is a number for most patients and {wrong[0]!r} for {who}{point_for_comma(wrong[0])}; "
-                f"correct it, leave it empty, or write factor({column}) if these are categories"
-            )
+            found = f"is a number for most patients and {wrong[0]!r} for {who}{point_for_comma(wrong[0])}; correct it"
+            if wrong[0] in numbers_with_unit(known[column].dropna()):
+                found = f"is a number with a unit ({wrong[0]!r} for {who}); write the number alone"
+            message = f"'{column}' {found}, leave it empty, or write factor({column}) if these are categories"
             raise contrast.problem("covariates", message, text)
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 
 from semanticst.association.design.tables import Contrast, conditions, no_such_value, numbers, require_column
 from semanticst.tables.conditions import ORDER, Condition
-from semanticst.tables.spellings import is_missing_word
+from semanticst.tables.missing_values import is_missing_word
 
 
 def select(contrast: Contrast, sections: pd.DataFrame) -> pd.Series:

@@ -14,7 +14,9 @@ from semanticst.errors import BadInput, Problem
 from semanticst.spreadsheet import unguarded
 from semanticst.tables.conditions import Condition, parse_condition, split_conditions
 from semanticst.tables.delimited import clean_value
-from semanticst.tables.spellings import declared, is_missing_word, is_number, variable_value
+from semanticst.tables.missing_values import is_missing_word
+from semanticst.tables.signs import one_form
+from semanticst.tables.spellings import declared, is_number, variable_value
 
 log = logging.getLogger(__name__)
 
@@ -109,8 +111,10 @@ def read_text_table(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
 
 def tidied(table: pd.DataFrame, tidy: Callable[[str], str] = clean_value) -> pd.DataFrame:
     """Text tidied by ``tidy``, missing values as None."""
-    table = table.rename(columns=str.strip)
-    return table.apply(lambda column: column.map(lambda value: tidy(value) or None if isinstance(value, str) else None))
+    table = table.rename(columns=lambda name: one_form(name).strip())
+    return table.apply(
+        lambda column: column.map(lambda value: tidy(one_form(value)) or None if isinstance(value, str) else None)
+    )
 
 
 def read_contrast(path: Path, name: str) -> Contrast:

@@ -17,7 +17,8 @@ def read_niche_table(path: Path, required: Sequence[str], optional: Sequence[str
 
     Raises BadInput when it cannot be read, or lacks a column.
     """
-    table = read_table(path, required, {*required, *optional} if optional else ())
+    # a run wrote them: features are spelled as in the cohort
+    table = read_table(path, required, {*required, *optional} if optional else (), verbatim={*required, *optional})
     absent = [name for name in required if name not in table.columns]
     if absent:
         raise BadInput([Problem(path, "this column must exist", table.header_line, name) for name in absent])

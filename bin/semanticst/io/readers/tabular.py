@@ -8,7 +8,8 @@ import csv
 import io
 import re
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
+from contextlib import closing
 from itertools import islice, takewhile
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from semanticst.io.gene_names import NAMELESS
 from semanticst.io.readers.base import ReadError, damaged, needed_columns
 from semanticst.io.readers.files import not_utf8, open_text
 from semanticst.io.readers.table_layout import DOUBLED, Layout, split_line
+from semanticst.tables.number_marks import in_question, table_mark, unclear_numbers
 from semanticst.wording import listed
 
 R_IDS = ("X",)
@@ -29,6 +31,8 @@ R_IDS = ("X",)
 
 BLOCK = 1 << 23
 """Values that are parsed at once."""
+LOOKED_AT = 2000
+"""Rows by which the marks in numbers are told, fewer of wide tables."""
 TRUTH = {"true": 1.0, "false": 0.0}
 """Positive and negative cells of a marker, as R and Python write them."""
 HEADER_AGAIN = (
@@ -69,6 +73,7 @@ def read_columns(
     wanted = [*text, *numbers]
     needed_columns(table.columns, wanted, table.file)
     positions = [table.columns.index(name) for name in wanted]
+    _need_clear_marks(table, table.positions(numbers))
     chunks = chunks_of(table, dict.fromkeys(table.positions(wanted), str))
     frame = pd.concat(chunks, ignore_index=True)
     _need_one_of_each(table, wanted, frame)
@@ -79,7 +84,7 @@ def read_columns(
             values = pd.to_numeric(frame[name], errors="coerce").astype(np.float64)
             wrong = ~np.isfinite(values.to_numpy())
             if name in gaps:
-                wrong &= ~frame[name].str.strip().str.lower().isin(("", "na", "nan")).to_numpy()
+                wrong &= ~frame[name].map(is_empty).to_numpy(bool)
         if wrong.any():
             raise _no_value(table, int(wrong.argmax()), name, frame[name].iloc[int(wrong.argmax())])
         if name in numbers:
@@ -111,6 +116,7 @@ def read_counts(table: Layout, others: Collection[str]) -> tuple[pd.DataFrame, l
             f"{table.file.name}: there are no columns of features, only {listed(table.columns, 12)}; give the table "
             "with the counts or intensities, or, for niches of cell types alone, a column of 0 and 1 for each type"
         )
+    _need_clear_marks(table, features)
     names, blocks = [], []
     truth = [i for i in features if table.first[i : i + 1] and table.first[i].strip('"').lower() in TRUTH]
     if text == list(range(len(text))) and not truth and not table.left_out:
@@ -124,6 +130,34 @@ def read_counts(table: Layout, others: Collection[str]) -> tuple[pd.DataFrame, l
     ids = pd.concat(names, ignore_index=True).set_axis([table.columns[i] for i in text], axis=1)
     X = sp.vstack(blocks, format="csr") if len(blocks) > 1 else blocks[0]
     return ids, [table.columns[i] for i in features], X
+
+
+def _need_clear_marks(table: Layout, numbers: list[int]) -> None:
+    """Raise ReadError where nothing tells whether points are decimal or stand between thousands: ``1.234`` beside
+    ``980``. Only programs of countries with decimal commas write the latter, and separate by ``;``."""
+    if table.separator != ";" or not numbers:
+        return
+    rows = max(20, min(LOOKED_AT, BLOCK // 64 // len(table.columns)))
+    try:
+        with closing(_parse(table, dict.fromkeys(range(len(table.columns)), str), rows)) as chunks:
+            first = next(chunks, None)
+    except DAMAGE:
+        return  # who reads the values says where
+    if first is None:
+        return
+    columns = {}
+    for column in first:
+        values = first[column].str.strip()
+        if values.str.fullmatch(r"[+-]?\d+(\.\d+)?").all():
+            columns[column] = values.tolist()
+    if table_mark(columns):
+        return
+    for column in sorted(columns.keys() & set(numbers)):
+        values = columns[column]
+        if unclear := unclear_numbers(values):
+            row = next(row for row, value in enumerate(values) if value in unclear)
+            place = f"{table.file.name}: row {table.line_of(row)}, column {table.columns[column]}"
+            raise ReadError(f"{place}: {in_question(values[row])}")
 
 
 def _chunk_pieces(
@@ -188,7 +222,7 @@ def _damaged(table: Layout, error: Exception) -> ReadError:
     return damaged(table.file, "a table", error)
 
 
-def _parse(table: Layout, types: dict[int, type], rows: int) -> Iterator[pd.DataFrame]:
+def _parse(table: Layout, types: dict[int, type], rows: int) -> Generator[pd.DataFrame, None, None]:
     # without usecols, pandas refuses rows that are too long
     columns = sorted(types) if len(types) < len(table.columns) else None
     # rows that are left out may hold no numbers

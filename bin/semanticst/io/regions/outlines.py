@@ -19,6 +19,7 @@ from semanticst.io.readers.geojson import features_of
 from semanticst.io.regions.outline_fit import doubts
 from semanticst.io.several_sections import plain
 from semanticst.tables.delimited import SEPARATOR_LINE
+from semanticst.tables.signs import one_form
 
 GEOJSON = (".geojson", ".json")
 OUTLINES = ("Polygon", "MultiPolygon", "GeometryCollection")
@@ -238,7 +239,7 @@ def _class_name(feature: dict) -> str:
     named = properties.get("classification")
     if isinstance(named, dict):
         named = named.get("name") or ": ".join(map(str, named.get("names") or ()))
-    return " ".join(str(named or properties.get("name") or "").split())
+    return " ".join(one_form(str(named or properties.get("name") or "")).split())
 
 
 def _rows(file: Path) -> list[list[str]]:
@@ -247,7 +248,7 @@ def _rows(file: Path) -> list[list[str]]:
     text = SEPARATOR_LINE.sub("", "\n".join(text.splitlines()))
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     separator = max((",", "\t", ";"), key=lines[0].count) if lines else ","
-    return [[value.strip() for value in row] for row in csv.reader(lines, delimiter=separator)]
+    return [[one_form(value).strip() for value in row] for row in csv.reader(lines, delimiter=separator)]
 
 
 def _ids(rows: list[list[str]], column: int, file: Path) -> pd.Index:

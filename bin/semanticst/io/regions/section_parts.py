@@ -16,6 +16,7 @@ from semanticst.errors import Problem, ReadError
 from semanticst.io.columns import FALSE, TRUE
 from semanticst.io.several_sections import FIELDS, plain
 from semanticst.tables.delimited import Table, clean_value
+from semanticst.tables.signs import one_form
 from semanticst.wording import listed
 
 PART_COLUMNS = ("fovs", "part_column", "part_value", "cells")
@@ -215,7 +216,7 @@ def _fields(text: str) -> tuple[str, ...]:
 
 def _tidy(value: object) -> str:
     """A value as text: 7, 7.0, 007 and " 7 " are one."""
-    text = " ".join(str(value).split())
+    text = " ".join(one_form(str(value)).split())
     if re.fullmatch(r"\d+(\.0+)?", text):
         return str(int(text.split(".")[0]))
     return text
@@ -259,7 +260,7 @@ def _with_values(column: pd.Series, values: Iterable[str], what: str) -> np.ndar
     codes, used = known.cat.codes.to_numpy(), np.unique(known.cat.codes)
     texts = [_tidy(value) for value in known.cat.categories]
     if len(set(texts)) < len(texts):  # 1 and 01, say, are two parts: the spelling tells
-        texts = [" ".join(str(value).split()) for value in known.cat.categories]
+        texts = [" ".join(one_form(str(value)).split()) for value in known.cat.categories]
     elif len(texts) <= 2 and all(text.lower() in TRUE | FALSE for text in texts):
         # True in Python, TRUE in R and spreadsheets, 1 in both
         texts, values = [_truth(text) for text in texts], [_truth(_tidy(value)) for value in values]
@@ -310,6 +311,8 @@ def _truth(text: str) -> str:
 
 def _with_ids(ids: pd.Index, wanted: pd.Index, file: str, hint: str) -> tuple[np.ndarray, list[str]]:
     """Which cells have one of the ids, and a warning about ids that no cell has."""
+    if not all(map(str.isascii, ids)):
+        ids = ids.map(one_form)  # as those of the file are
     chosen = np.zeros(len(ids), dtype=bool)
     if ids.is_unique:  # the table of all ids is made once, and kept by pandas for the next part
         at = ids.get_indexer(wanted)
