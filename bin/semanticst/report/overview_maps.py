@@ -10,7 +10,7 @@ import pandas as pd
 from semanticst.association.output.representative_sections import read_sections_of
 from semanticst.association.output.time_words import outcome_words
 from semanticst.mqc import multiqc
-from semanticst.mqc.multiqc import NICHES, Section
+from semanticst.mqc.multiqc import NICHES, Html, Section
 from semanticst.plotting.niche_maps import SectionMap, choose_sections, write_thumbnails
 from semanticst.units import MICROMETRE
 from semanticst.wording import CUTS_IN_SECTION
@@ -73,7 +73,7 @@ def overview_section(
     multiqc.image(outdir, section, sheet, alt=f"Maps of the niches in {len(drawn)} tissue sections")
 
 
-def _text(drawn: Sequence[SectionMap], n: int, record: dict | None) -> str:
+def _text(drawn: Sequence[SectionMap], n: int, record: dict | None) -> Html:
     turns = "as many patients as fit"
     if record is not None and any(section.group for section in drawn):
         turns = f"groups of contrast {record['contrast']['name']} in turn, and of each as many patients as fit"

@@ -303,6 +303,7 @@ def test_the_overview_of_niches_without_support_calls_them_cuts(written, tmp_pat
     for supported in (True, False):
         overview_section(tmp_path, written / "d/niches.csv.gz", counts, None, 2, supported)
         said = json.loads((tmp_path / "niche_maps_mqc.json").read_text())["description"]
+        assert "in the folder <code>niches/maps</code> of the results" in said
         assert ("These niches are arbitrary cuts, not to be interpreted: see the table" in said) is not supported
 
 
