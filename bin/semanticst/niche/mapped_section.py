@@ -96,24 +96,35 @@ def report_own_fit(adata: ad.AnnData, of_cells: np.ndarray, of_samples: pd.DataF
 def gathers_in(cells: pd.DataFrame, fit: np.ndarray) -> tuple[str, str]:
     """The batch in which cells outside gather, and the sentence that says so; both empty where there is none.
 
-    cells : batch and sample of each cell (n rows). fit : (n,). A batch of one sample may be tissue of that sample. The
-    sentence has ``{batch}`` where the name of the batch, a word of the user, belongs.
+    cells : batch, sample and patient of each cell (n rows). fit : (n,). What one sample or patient causes may be its
+    tissue: a batch counts by the proportion that is left without the one with most of these cells. The sentence has
+    ``{batch}`` where the name of the batch, a word of the user, belongs.
     """
     if Obs.BATCH not in cells:
         return "", ""
-    known = pd.DataFrame({"batch": cells[Obs.BATCH].astype(str).to_numpy(), "outside": fit < OUTSIDE})
-    found = known.groupby("batch")["outside"].agg(["sum", "size"])
-    most = (found["sum"] / found["size"]).idxmax()
+    names = [name for name in (Obs.BATCH, Obs.SAMPLE, Obs.PATIENT) if name in cells]
+    known = cells[names].astype(str).assign(outside=fit < OUTSIDE)
+    found = known.groupby(Obs.BATCH)["outside"].agg(["sum", "size"])
+    least = pd.concat([_without_the_worst(known, name) for name in names[1:]], axis=1, join="inner").min(axis=1)
+    if least.empty or len(found) < 2:
+        return "", ""
+    most = least.idxmax()
     others = found.drop(index=most).sum()
-    share, other = found.loc[most, "sum"] / found.loc[most, "size"], others["sum"] / max(others["size"], 1)
-    of_batch = cells.loc[(known["batch"] == most).to_numpy(), Obs.SAMPLE]
-    if not others["size"] or of_batch.nunique() < 2 or share <= OUTSIDE or share < TIMES_AS_MANY * other:
+    share, other = found.loc[most, "sum"] / found.loc[most, "size"], others["sum"] / others["size"]
+    if least[most] <= OUTSIDE or least[most] < TIMES_AS_MANY * other:
         return "", ""
     return str(most), (
         " They gather in batch {batch} "
         f"({percent(share)} of its cells, {percent(other)} of all others): that speaks "
         "of the batch, its depth or its preparation, rather than of tissue."
     )
+
+
+def _without_the_worst(known: pd.DataFrame, name: str) -> pd.Series:
+    """Proportion of cells outside of each batch without its sample or patient that has most; none of a single one."""
+    found = known.groupby([Obs.BATCH, name])["outside"].agg(["sum", "size"])
+    left = found.drop(index=found.groupby(Obs.BATCH)["sum"].idxmax()).groupby(Obs.BATCH).sum()
+    return left["sum"] / left["size"]
 
 
 def model_card(model: dict) -> dict[str, str]:
