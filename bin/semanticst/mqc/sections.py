@@ -85,8 +85,8 @@ class Column:
 class Html(str):
     """Text that is HTML already and must not be escaped.
 
-    It stays so when text is added to it, or it to text: what is no `Html` is escaped then. A format or ``str.join`` gives
-    a plain text, which is escaped as a whole.
+    It stays so when text is added to it, or it to text: what is no `Html` is escaped then. A format or ``str.join``
+    gives a plain text, which is escaped as a whole.
     """
 
     __slots__ = ()

@@ -71,8 +71,8 @@ class Inputs:
 def read_inputs(qc: Path, described: Path | None, associations: Path | None, mapped: bool = False) -> Inputs:
     """Read what a run has written.
 
-    described : folder with ``niche_overview.csv``. associations : folder with the records of contrasts. mapped : onto a
-    model. Raises BadInput when a file cannot be read or lacks what is needed.
+    described : folder with ``niche_overview.csv`` and ``niche_cautions.json``. associations : folder with the records
+    of contrasts. mapped : onto a model. Raises BadInput when a file cannot be read or lacks what is needed.
     """
     overview = described / "niche_overview.csv" if described else None
     numbers = described / "niche_k.csv" if described and (described / "niche_k.csv").is_file() else None
@@ -82,6 +82,7 @@ def read_inputs(qc: Path, described: Path | None, associations: Path | None, map
         supported=numbers is None or is_supported(numbers),
         about_as_stable=_about_as_stable(numbers) if numbers else (),
         records=[_record(path) for path in sorted(associations.glob("*.association.json"))] if associations else [],
+        cautions=_step_cautions(described / "niche_cautions.json") if described else (),
         mapped=mapped,
     )
 
@@ -291,6 +292,16 @@ def _table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     if absent := [name for name in columns if name not in table]:
         raise BadInput(Problem(path, f"lacks {', '.join(absent)}; expected the table of this name of a run"))
     return table
+
+
+def _step_cautions(path: Path) -> list[dict]:
+    """What ``niche_cluster.py`` has to say of samples that were mapped; nothing from runs of before."""
+    try:
+        return [_caution(entry["text"], entry["section"]) for entry in json.loads(path.read_text())]
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError, ValueError, TypeError, KeyError) as error:
+        raise BadInput(Problem(path, f"cannot be read ({error}); expected the cautions of a run")) from error
 
 
 def _record(path: Path) -> dict:

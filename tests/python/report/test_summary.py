@@ -485,6 +485,20 @@ def test_after_quality_control_the_caution_leads_to_the_samples(tmp_path, more, 
     assert ("--features_harmony" in caution["text"]) is advised
 
 
+def test_what_is_wrong_with_mapped_samples_is_a_caution(tmp_path):
+    (tmp_path / "qc.csv").write_text(QC + "".join(f"s{i},p{i},b,xenium,pass,,144\n" for i in range(12)))
+    caution = {"text": "1 of 12 samples does not fit the model: s<b>1.", "section": "mapped_fit"}
+    (tmp_path / "niche_cautions.json").write_text(json.dumps([caution]))
+    write_summary(tmp_path / "qc.csv", tmp_path, tmp_path, mapped=True)
+    assert json.loads((tmp_path / "summary.json").read_text())["cautions"] == [caution]
+    page = json.loads((tmp_path / "summary_page_mqc.json").read_text())["data"]
+    assert "1 of 12 samples does not fit the model: s&lt;b&gt;1." in page
+    assert re.search(r"\bmapped_fit\b", (ASSETS / "multiqc_config.yml").read_text())
+    (tmp_path / "niche_cautions.json").write_text("[1]")
+    with pytest.raises(BadInput, match="expected the cautions of a run"):
+        read_inputs(tmp_path / "qc.csv", tmp_path, None)
+
+
 @pytest.mark.parametrize(
     ("column", "value", "said"),
     [
