@@ -2,12 +2,28 @@
 
 from collections.abc import Iterable, Sequence
 
+from semanticst.constants import none_supported
+
 ARBITRARY_CUTS = "arbitrary cuts, not to be interpreted"
 """What niches are whose number the tissue does not support."""
 CUTS_IN_FIGURE = f"Niches: {ARBITRARY_CUTS}"
 """In a figure of such niches, which may be shown alone."""
 CUTS_IN_SECTION = f" These niches are {ARBITRARY_CUTS}: see the table of the niches."
 """At the end of a section of the report about such niches."""
+
+
+def no_number(tried: Sequence[int], supported: Sequence[bool], tissue: str = "the tissue") -> str:
+    """Of several numbers of niches ``tried`` (n,), that none is ``supported`` (n,); empty where one is, or one is tried.
+
+    ``tissue``: whose. None of all from 2 up is none from 3 up, see `semanticst.constants.none_supported`.
+    """
+    if none_supported(tried, supported):
+        if supported[0]:
+            return f"No number of niches from 3 up is supported by {tissue}, but 2 are (--niche_k 2)"
+        return f"No number of niches is supported by {tissue}"
+    if len(tried) > 1 and not any(supported):
+        return f"No number of niches among {spans(tried)} is supported by {tissue}"
+    return ""
 
 
 def plural(n: int, noun: str, several: str = "") -> str:

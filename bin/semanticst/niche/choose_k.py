@@ -14,7 +14,7 @@ from semanticst.niche.em import Cells
 from semanticst.niche.mixture import MixtureSearch
 from semanticst.niche.tissue_halves import Trial, distinct_halves, halves_of_tiles
 from semanticst.threads import in_parallel
-from semanticst.wording import spans
+from semanticst.wording import no_number, spans
 
 log = logging.getLogger(__name__)
 
@@ -117,14 +117,8 @@ def not_supported(curve: pd.DataFrame, tissue: str = "the tissue") -> str:
     chosen = curve[curve["chosen"]]
     if chosen["supported"].all():
         return ""
-    if none_supported(curve["k"], curve["supported"]):
-        what = f"No number of niches is supported by {tissue}"
-        if curve.loc[curve["k"] == 2, "supported"].any():
-            what = f"No number of niches from 3 up is supported by {tissue}, but 2 are (--niche_k 2)"
-    elif len(curve) > 1 and not curve["supported"].any():
-        what = f"No number of niches among {spans(curve['k'])} is supported by {tissue}"
-    else:
-        what = f"{chosen['k'].iloc[0]} niches are not supported by {tissue}"
+    what = no_number(curve["k"].tolist(), curve["supported"].tolist(), tissue)
+    what = what or f"{chosen['k'].iloc[0]} niches are not supported by {tissue}"
     return f"{what}: those found are not clearly more reproducible than niches of shuffled cells"
 
 

@@ -24,6 +24,7 @@ from semanticst.report.same_split import same_splits
 from semanticst.report.summary_sentences import (
     are_arbitrary_cuts,
     cohort_sentence,
+    cuts_caution,
     failed_of,
     few,
     findings_sentence,
@@ -31,7 +32,7 @@ from semanticst.report.summary_sentences import (
     samples_sentence,
 )
 from semanticst.spreadsheet import unguarded
-from semanticst.wording import numbered, plural
+from semanticst.wording import no_number, numbered, plural
 
 FORMAT = 1
 """Of ``summary.json``; raised when a key changes its meaning or goes."""
@@ -62,6 +63,8 @@ class Inputs:
     """Cautions that a step has for the whole cohort: ``text``, and the ``section`` that shows why."""
     supported: bool = True
     """Whether the number of niches is (``niche_k.csv``)."""
+    no_number: str = ""
+    """That none of several numbers is, in words; empty for one that was given."""
     about_as_stable: tuple[int, ...] = ()
     """Numbers of niches that are (``niche_k.csv``)."""
     mapped: bool = False
@@ -80,6 +83,7 @@ def read_inputs(qc: Path, described: Path | None, associations: Path | None, map
         qc=_table(qc, ("sample", "patient", "status", "reason", "n_cells_kept", "platform", "batch")),
         niches=_table(overview, ("niche", "share", "markers")) if overview and overview.is_file() else None,
         supported=numbers is None or is_supported(numbers),
+        no_number=_no_number(numbers) if numbers else "",
         about_as_stable=_about_as_stable(numbers) if numbers else (),
         records=[_record(path) for path in sorted(associations.glob("*.association.json"))] if associations else [],
         cautions=_step_cautions(described / "niche_cautions.json") if described else (),
@@ -134,6 +138,12 @@ def _about_as_stable(numbers: Path) -> tuple[int, ...]:
     return tuple(table["k"][table["about_as_stable"].astype(bool)]) if "about_as_stable" in table else ()
 
 
+def _no_number(numbers: Path) -> str:
+    table = pd.read_csv(numbers)
+    supported = table["supported"].astype(bool).tolist() if "supported" in table else [True] * len(table)
+    return no_number(table["k"].tolist(), supported)
+
+
 def _left_out(qc: pd.DataFrame) -> list[dict]:
     rows = qc[qc["status"].isin(["fail", "excluded"])]
     return rows[["sample", "patient", "status", "reason"]].fillna("").to_dict("records")
@@ -149,6 +159,7 @@ def _niches(inputs: Inputs, patients: int) -> dict | None:
     return {
         "number": len(table),
         "supported": inputs.supported,
+        "no_number": "" if inputs.supported else inputs.no_number,
         "about_as_stable": list(inputs.about_as_stable),
         "mapped": inputs.mapped,
         "judged": bool(judged),
@@ -227,9 +238,7 @@ def _cautions(inputs: Inputs, cohort: dict, niches: dict | None, contrasts: list
     """What a reader must know before a finding is passed on; ``section`` shows why."""
     said = []
     if are_arbitrary_cuts(niches):  # all else is about these niches
-        said.append(
-            _caution("The tissue does not support the number of niches: they are arbitrary cuts.", "niche_overview")
-        )
+        said.append(_caution(cuts_caution(niches), "niche_overview"))
     said += [dict(caution) for caution in inputs.cautions]
     failed = sum(row["status"] == "fail" for row in _left_out(inputs.qc))
     given = cohort["samples"] + failed

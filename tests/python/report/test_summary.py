@@ -99,12 +99,36 @@ def test_niches_without_support_are_arbitrary_cuts():
         "They are arbitrary cuts, not to be interpreted."
     )
     assert told["cautions"][0] == {
-        "text": "The tissue does not support the number of niches: they are arbitrary cuts.",
+        "text": "The tissue does not support 2 niches: they are arbitrary cuts.",
         "section": "niche_overview",
     }
     mapped = summarise(Inputs(qc_of(20), niches, supported=False, mapped=True))
     assert mapped["text"]["niches"].startswith("The tissue of the model does not support 2 niches: ")
     assert summarise(Inputs(qc_of(20), niches))["niches"]["supported"] is True
+
+
+@pytest.mark.parametrize(
+    ("rows", "said", "caution"),
+    [
+        ([(k, k == 8, False) for k in range(2, 16)], "No number of niches is supported by the tissue: the 2 found are not "
+         "clearly more", "No number of niches is supported by the tissue: the 2 found are arbitrary cuts."),
+        ([(k, k == 8, k == 2) for k in range(2, 16)], "No number of niches from 3 up is supported by the tissue, but 2 "
+         "are (--niche_k 2): the 2 found", "No number of niches from 3 up is supported by the tissue, but 2 are "
+         "(--niche_k 2): the 2 found are arbitrary cuts."),
+        ([(2, True, False)], "The tissue does not support 2 niches: they", "The tissue does not support 2 niches: they "
+         "are arbitrary cuts."),
+    ],
+)  # fmt: skip
+def test_where_the_number_was_auto_no_number_is_supported(tmp_path, rows, said, caution):
+    """It read as if 8 niches alone were not."""
+    pd.DataFrame(rows, columns=["k", "chosen", "supported"]).to_csv(tmp_path / "niche_k.csv", index=False)
+    niches = pd.DataFrame({"niche": [1, 2], "share": 0.5, "markers": ""})
+    niches.to_csv(tmp_path / "niche_overview.csv", index=False)
+    qc_of(20).to_csv(tmp_path / "qc.csv", index=False)
+    told = summarise(read_inputs(tmp_path / "qc.csv", tmp_path, None))
+    assert told["text"]["niches"].startswith(said)
+    assert told["cautions"][0]["text"] == caution
+    assert told["niches"]["no_number"] in caution
 
 
 def test_an_unsupported_number_is_not_why_nothing_is_tested():
