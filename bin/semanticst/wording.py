@@ -12,6 +12,11 @@ CUTS_IN_SECTION = f" These niches are {ARBITRARY_CUTS}: see the table of the nic
 """At the end of a section of the report about such niches."""
 
 
+def figure_caution(supported: bool) -> str:
+    """What stands in a figure of niches whose number is not ``supported``; empty where it is."""
+    return "" if supported else CUTS_IN_FIGURE
+
+
 def no_number(tried: Sequence[int], supported: Sequence[bool], tissue: str = "the tissue") -> str:
     """Of several numbers of niches ``tried`` (n,), that none is ``supported`` (n,); empty where one is, or one is tried.
 

@@ -13,7 +13,7 @@ from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import NICHES, Html, Section
 from semanticst.plotting.niche_maps import SectionMap, choose_sections, write_thumbnails
 from semanticst.units import MICROMETRE
-from semanticst.wording import CUTS_IN_SECTION
+from semanticst.wording import CUTS_IN_SECTION, figure_caution
 
 Groups = Mapping[str, tuple[str, str]]
 """Of each section the group in whose turn it is shown, and what its title says."""
@@ -67,7 +67,7 @@ def overview_section(
     cells = read_sections_of(niches, {section.sample for section in chosen})
     drawn = [replace(cells[s.sample], group=s.group, note=s.note) for s in chosen]
     sheet = outdir / "niche_maps.png"
-    write_thumbnails(drawn, sorted(counts["niche"].astype(int).unique()), sheet)
+    write_thumbnails(drawn, sorted(counts["niche"].astype(int).unique()), sheet, figure_caution(supported))
     text = _text(drawn, counts["sample"].nunique(), record) + ("" if supported else CUTS_IN_SECTION)
     section = Section("niche_maps", NICHES, "Where the niches are", text)
     multiqc.image(outdir, section, sheet, alt=f"Maps of the niches in {len(drawn)} tissue sections")

@@ -18,6 +18,7 @@ from semanticst.association.stats.results import FEW_EVENTS, FEW_PERMUTATIONS
 from semanticst.describe.readings import NO_PART
 from semanticst.errors import BadInput
 from semanticst.plotting.palette import named_niches
+from semanticst.plotting.section_axes import save
 from semanticst.report.batches import batch_section, batch_table, own_batches, several_batches
 from semanticst.report.overview_maps import groups_of, overview_section, sections_to_show
 from semanticst.report.render import summary_first
@@ -322,13 +323,22 @@ def test_the_overview_shows_groups_in_turn_with_patient_and_group(written):
     assert (written / "niche_maps.png").stat().st_size > 1000
 
 
-def test_the_overview_of_niches_without_support_calls_them_cuts(written, tmp_path):
+def test_the_overview_of_niches_without_support_calls_them_cuts(written, tmp_path, monkeypatch):
+    sheets = []
+
+    def kept(figure, path, dpi):
+        sheets.append(figure)
+        save(figure, path, dpi)
+
+    monkeypatch.setattr("semanticst.plotting.niche_maps.save", kept)
     counts = pd.read_csv(written / "d/niche_counts.csv", dtype=str)
     for supported in (True, False):
         overview_section(tmp_path, written / "d/niches.csv.gz", counts, None, 2, supported)
         said = json.loads((tmp_path / "niche_maps_mqc.json").read_text())["description"]
         assert "in the folder <code>niches/maps</code> of the results" in said
         assert ("These niches are arbitrary cuts, not to be interpreted: see the table" in said) is not supported
+        words = [text.get_text() for text in sheets.pop().texts]
+        assert ("Niches: arbitrary cuts, not to be interpreted" in words) is not supported
 
 
 @pytest.fixture(scope="module")
