@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from semanticst.constants import none_supported
+from semanticst.constants import AUTO_LARGEST, none_supported
 
 ARBITRARY_CUTS = "arbitrary cuts, not to be interpreted"
 """What niches are whose number the tissue does not support."""
@@ -18,7 +18,7 @@ def figure_caution(supported: bool) -> str:
 
 
 def no_number(tried: Sequence[int], supported: Sequence[bool], tissue: str = "the tissue") -> str:
-    """Of several numbers of niches ``tried`` (n,), that none is ``supported`` (n,); empty where one is, or one is tried.
+    """Of several numbers of niches ``tried`` (n,), that none is ``supported`` (n,); empty where one is.
 
     ``tissue``: whose. None of all from 2 up is none from 3 up, see `semanticst.constants.none_supported`.
     """
@@ -29,6 +29,21 @@ def no_number(tried: Sequence[int], supported: Sequence[bool], tissue: str = "th
     if len(tried) > 1 and not any(supported):
         return f"No number of niches among {spans(tried)} is supported by {tissue}"
     return ""
+
+
+def two_are_better(tried: Sequence[int], stability: Sequence[float], chosen: int) -> str:
+    """That 2 niches, which were asked for among others, are more stable than the chosen ones; empty elsewhere.
+
+    tried, stability : (n,). All numbers from 2 to ``AUTO_LARGEST`` are ``auto``, with which nobody asked for 2.
+    """
+    known = dict(zip(tried, stability, strict=True))
+    auto = list(known) == list(range(2, AUTO_LARGEST + 1))
+    if auto or 2 not in known or not known[2] > known.get(chosen, float("inf")):
+        return ""
+    return (
+        f"2 niches are more stable ({known[2]:.2f}, {chosen} niches {known[chosen]:.2f}), and taken only where they "
+        "are asked for alone (--niche_k 2)."
+    )
 
 
 def plural(n: int, noun: str, several: str = "") -> str:

@@ -14,7 +14,7 @@ from semanticst.niche.em import Cells
 from semanticst.niche.mixture import MixtureSearch
 from semanticst.niche.tissue_halves import Trial, distinct_halves, halves_of_tiles
 from semanticst.threads import in_parallel
-from semanticst.wording import no_number, spans
+from semanticst.wording import no_number, spans, two_are_better
 
 log = logging.getLogger(__name__)
 
@@ -302,6 +302,7 @@ def report_curve(curve: pd.DataFrame, outdir: Path) -> None:
     chosen = int(curve.loc[curve["chosen"], "k"].iloc[0])
     first = f"{text}. " if (text := not_supported(curve)) else ""
     several = curve["k"][curve["about_as_stable"]]
+    asked = "" if first else two_are_better(tried["k"].tolist(), tried["stability"].tolist(), chosen)
     how = (
         "A peak, not less stable than one niche fewer and one more (by two standard errors), is a number that the "
         "tissue supports where it is clearly above the zero line: the highest from 3 niches up is taken, and among "
@@ -319,7 +320,7 @@ def report_curve(curve: pd.DataFrame, outdir: Path) -> None:
             "does not only end a fall. There is none: the most stable number from 3 up is taken."
         )
         two, taken = (tried.loc[tried["k"] == k, "stability"].iloc[0] for k in (2, chosen))
-        if two > taken + AS_GOOD:
+        if two > taken + AS_GOOD and not asked:
             how += f" 2 niches, which are more stable ({two:.2f}), are found where they are asked for (--niche_k 2)."
     if none_supported(curve["k"], curve["supported"]):
         how = "The number nearest to the middle of those tried is taken, so that there are niches to be looked at."
@@ -339,6 +340,7 @@ def report_curve(curve: pd.DataFrame, outdir: Path) -> None:
             f"{first}{chosen} niches were chosen. Stability: how well partitions found on different halves of "
             "the tissue agree within samples (adjusted Rand index, 1 = the same). Zero line: the same after the "
             f"cells of each sample changed places at random, which leaves no arrangement to be found. {how}"
+            f"{asked and ' '}{asked}"
         ),
     )
     data = {

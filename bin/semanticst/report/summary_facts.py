@@ -32,7 +32,7 @@ from semanticst.report.summary_sentences import (
     samples_sentence,
 )
 from semanticst.spreadsheet import unguarded
-from semanticst.wording import no_number, numbered, plural
+from semanticst.wording import no_number, numbered, plural, two_are_better
 
 FORMAT = 1
 """Of ``summary.json``; raised when a key changes its meaning or goes."""
@@ -65,6 +65,8 @@ class Inputs:
     """Whether the number of niches is (``niche_k.csv``)."""
     no_number: str = ""
     """That none of several numbers is, in words; empty for one that was given."""
+    two_are_better: str = ""
+    """That 2 niches, asked for among others, are more stable, in words."""
     about_as_stable: tuple[int, ...] = ()
     """Numbers of niches that are (``niche_k.csv``)."""
     mapped: bool = False
@@ -84,6 +86,7 @@ def read_inputs(qc: Path, described: Path | None, associations: Path | None, map
         niches=_table(overview, ("niche", "share", "markers")) if overview and overview.is_file() else None,
         supported=numbers is None or is_supported(numbers),
         no_number=_no_number(numbers) if numbers else "",
+        two_are_better=_two_are_better(numbers) if numbers else "",
         about_as_stable=_about_as_stable(numbers) if numbers else (),
         records=[_record(path) for path in sorted(associations.glob("*.association.json"))] if associations else [],
         cautions=_step_cautions(described / "niche_cautions.json") if described else (),
@@ -144,6 +147,15 @@ def _no_number(numbers: Path) -> str:
     return no_number(table["k"].tolist(), supported)
 
 
+def _two_are_better(numbers: Path) -> str:
+    table = pd.read_csv(numbers)
+    if "stability" not in table:
+        return ""
+    table = table.dropna(subset=["stability"])
+    chosen = table["k"][table["chosen"].astype(bool)].tolist()
+    return two_are_better(table["k"].tolist(), table["stability"].tolist(), chosen[0]) if chosen else ""
+
+
 def _left_out(qc: pd.DataFrame) -> list[dict]:
     rows = qc[qc["status"].isin(["fail", "excluded"])]
     return rows[["sample", "patient", "status", "reason"]].fillna("").to_dict("records")
@@ -160,6 +172,7 @@ def _niches(inputs: Inputs, patients: int) -> dict | None:
         "number": len(table),
         "supported": inputs.supported,
         "no_number": "" if inputs.supported else inputs.no_number,
+        "two_are_better": inputs.two_are_better,
         "about_as_stable": list(inputs.about_as_stable),
         "mapped": inputs.mapped,
         "judged": bool(judged),
@@ -237,7 +250,7 @@ def _niches_of(entry: dict) -> set[str]:
 def _cautions(inputs: Inputs, cohort: dict, niches: dict | None, contrasts: list[dict]) -> list[dict]:
     """What a reader must know before a finding is passed on; ``section`` shows why."""
     said = []
-    if are_arbitrary_cuts(niches):  # all else is about these niches
+    if niches is not None and are_arbitrary_cuts(niches):  # all else is about these niches
         said.append(_caution(cuts_caution(niches), "niche_overview"))
     said += [dict(caution) for caution in inputs.cautions]
     failed = sum(row["status"] == "fail" for row in _left_out(inputs.qc))

@@ -69,6 +69,8 @@ def niches_sentence(niches: dict | None) -> str:
         return f"{text} They are those of the model. {_of_the_model(niches)}"
     if not is_singled_out(several := niches["about_as_stable"]):
         text += f" The tissue does not single out their number: {spans(several)} are about as stable."
+    if niches.get("two_are_better"):
+        text += f" {niches['two_are_better']}"
     if not niches["judged"]:
         return f"{text} Their reproducibility with other patients was not judged."
     unsure, sure = niches["unsure"], number - len(niches["unsure"])

@@ -111,8 +111,8 @@ def test_niches_without_support_are_arbitrary_cuts():
 @pytest.mark.parametrize(
     ("rows", "said", "caution"),
     [
-        ([(k, k == 8, False) for k in range(2, 16)], "No number of niches is supported by the tissue: the 2 found are not "
-         "clearly more", "No number of niches is supported by the tissue: the 2 found are arbitrary cuts."),
+        ([(k, k == 8, False) for k in range(2, 16)], "No number of niches is supported by the tissue: the 2 found are "
+         "not clearly more", "No number of niches is supported by the tissue: the 2 found are arbitrary cuts."),
         ([(k, k == 8, k == 2) for k in range(2, 16)], "No number of niches from 3 up is supported by the tissue, but 2 "
          "are (--niche_k 2): the 2 found", "No number of niches from 3 up is supported by the tissue, but 2 are "
          "(--niche_k 2): the 2 found are arbitrary cuts."),
