@@ -13,7 +13,9 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @step()
 @click.option("--qc", type=EXISTING_FILE, required=True, help="qc.csv: samples, and which of them were used.")
 @click.option(
-    "--described", type=FOLDER, help="Folder with niche_overview.csv, niche_counts.csv, niche_k.csv and niches.csv.gz."
+    "--described",
+    type=FOLDER,
+    help="Folder with niche_overview.csv, niche_counts.csv, niche_k.csv, niche_cautions.json and niches.csv.gz.",
 )
 @click.option("--associations", type=FOLDER, help="Folder with the {contrast}.association.json.")
 @click.option(

@@ -164,6 +164,10 @@ SINGLED_OUT = 3
 """Numbers of niches, the chosen one among them, that may be about as stable where the tissue singles one out."""
 
 
+AUTO_LARGEST = 15
+"""Largest number of niches that ``--niche_k auto`` tries (`semanticst.niche.cluster.AUTO_RANGE`)."""
+
+
 def from_two_up(tried: Sequence[int]) -> bool:
     """Whether ``tried`` (n,) are all numbers of niches from 2 up to some number, in this order."""
     return list(tried) == list(range(2, 2 + len(tried)))

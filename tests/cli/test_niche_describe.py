@@ -9,6 +9,7 @@ import pytest
 from helpers import invoke
 from published import inside
 from report_helpers import make_cohort_object, write_cohort
+from semanticst.plotting.section_axes import save
 
 EXPECTED = {
     "niche_counts.csv": ["sample", "patient", "niche", "n_cells", "n_cells_sample"],
@@ -95,7 +96,14 @@ def test_niches_whose_number_is_not_supported_are_called_cuts_however_often_they
 
 
 @pytest.mark.parametrize("supported", [True, False])
-def test_every_section_says_that_its_niches_are_arbitrary_cuts(tmp_path, supported):
+def test_every_section_says_that_its_niches_are_arbitrary_cuts(tmp_path, supported, monkeypatch):
+    dots = []
+
+    def kept(figure, path, dpi):
+        dots.append(figure)
+        save(figure, path, dpi)
+
+    monkeypatch.setattr("semanticst.describe.marker_dots.save", kept)
     adata = make_cohort_object()
     adata.obs["stability"] = np.float32(0.9)
     adata.obsm["X_pca_harmony"] = np.random.default_rng(0).normal(size=(adata.n_obs, 4)).astype("float32")
@@ -109,6 +117,7 @@ def test_every_section_says_that_its_niches_are_arbitrary_cuts(tmp_path, support
         word = "Do not interpret these niches" if name == "niche_overview_mqc.json" else "are arbitrary cuts"
         assert (word in text) is not supported, name
     assert ("fewer niches would say nearly the same" in told["niche_tree_mqc.json"]) is supported
+    assert [figure._suptitle is None for figure in dots] == [supported] * 2
     for path in (tmp_path / "out/maps").glob("*.niches.pdf"):
         words = b"".join(text for _, text in inside(path.name, path.read_bytes()))
         assert (b"arbitrary cuts, not to be interpreted" in words) is not supported

@@ -279,3 +279,11 @@ def test_demo_is_checked_with_its_profile(engine, folder):
     assert commands.main(["demo", "--seed", "x"]) == 2
     assert not engine.exists()
     assert commands.main(["demo"]) == 7
+
+
+def test_denoised_expression_needs_a_network_of_this_run_or_of_the_model():
+    """A model brings its own network, whatever --train_mode says."""
+    asked = {"input": "s3://b/s.csv", "train_mode": "none", "train_denoised": True}
+    assert parameter_problems(asked) == ["--train_denoised needs a network, and --train_mode none trains none"]
+    assert parameter_problems(asked | {"model": "s3://b/model.pt"}) == []
+    assert parameter_problems(asked | {"train_mode": "semantic"}) == []

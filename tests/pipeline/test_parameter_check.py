@@ -79,6 +79,8 @@ LINES = [
     ],
     [*SHEET, "--clinical_event_value", "false"],
     [*SHEET, "--clinical_features", "proportion,gene_sets"],
+    [*SHEET, "--train_mode", "none", "--train_denoised"],
+    [*SHEET, "--train_mode", "none", "--train_denoised", "--model", "model.pt"],
     # profiles, options of the engine, files of parameters
     ["-profile", "demo"],
     ["-profile", "test,docker", "--input", "sheet.csv"],
@@ -91,6 +93,7 @@ LINES = [
 FILES = {
     "sheet.csv": "sample,patient,path\n",
     "sheet.xlsx": "",
+    "model.pt": "",
     "list.yml": "- a\n- !own b\n",
     "params.json": """{"seed": "x", "qc_mads": 0.0, "niche_k": [2, 3], "device": null, "simulate": true,
         "my-name": 1, "a": {"b": 1}}""",

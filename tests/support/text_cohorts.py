@@ -309,12 +309,12 @@ def one_patient_run(folder: Path, counts: TextCohort) -> TextCohort:
     """A run of one sample: its niches are those of ``counts``."""
     folder.mkdir()
     write_json(folder / "cohort.features.json", counts.features | {"n_samples": 1, "harmony": False, "batches": ["b"]})
-    (folder / "niche_k.csv").write_bytes((counts.folder / "niche_k.csv").read_bytes())
+    (folder / "niche_k.csv").write_text("k,chosen\n2,False\n3,True\n5,False\n")  # a list
     columns = "sample,patient,batch,platform,feature_type,status,reason,n_cells_kept\n"
     # the other patient's sample is not used
     rows = "s0,p0,b,xenium,counts,pass,,1000\ns1,p1,b,xenium,counts,fail,12 cells are left,12\n"
     (folder / "qc.csv").write_text(columns + rows)
-    return TextCohort("one_patient", folder, SETTINGS, (*TRAINED, "REPORT_QC"))
+    return TextCohort("one_patient", folder, SETTINGS | {"niche_k": "2,3,5"}, (*TRAINED, "REPORT_QC"))
 
 
 def make_cohorts(folder: Path) -> dict[str, TextCohort]:

@@ -85,7 +85,7 @@ workflow SEMANTICST {
         ch_records = COHORT_GRAPHS.out.ch_record
             .combine(COHORT_INTEGRATE.out.ch_numbers)
             .combine(NICHE_OUTCOME.out.ch_records.map { files -> [files] })
-        ch_described = NICHE_OUTCOME.out.ch_shown
+        ch_described = NICHE_OUTCOME.out.ch_shown.combine(COHORT_INTEGRATE.out.ch_cautions)
         ch_outputs = ch_outputs.mix(COHORT_GRAPHS.out.ch_outputs, COHORT_INTEGRATE.out.ch_outputs, NICHE_OUTCOME.out.ch_outputs, COHORT_EXPORT.out.ch_outputs)
     }
 

@@ -24,7 +24,7 @@ from semanticst.plotting import niche_maps
 from semanticst.plotting.niche_maps import SectionMap
 from semanticst.plotting.niche_names import names_from, with_names
 from semanticst.plotting.tissue_place import read_places
-from semanticst.wording import CUTS_IN_FIGURE, plural
+from semanticst.wording import figure_caution, plural
 from semanticst.writing import write_table
 
 log = logging.getLogger(__name__)
@@ -87,8 +87,7 @@ def _describe(
             write_table(outdir / f"{name}.csv", with_names(table))
 
     sections = section_maps(cohort, thumbnails)
-    caution = "" if cohort.number_supported else CUTS_IN_FIGURE
-    niche_maps.write_maps(sections, outdir / "maps", threads, caution)
+    niche_maps.write_maps(sections, outdir / "maps", threads, figure_caution(cohort.number_supported))
     write_niche_sections(outdir, cohort, tables, mapped)
 
 

@@ -16,12 +16,12 @@ LARGEST = 110.0
 """Area of the largest dot, points squared."""
 
 
-def draw_marker_dots(markers: pd.DataFrame, chosen: list[str], words: str, path: Path) -> None:
+def draw_marker_dots(markers: pd.DataFrame, chosen: list[str], words: str, path: Path, caution: str = "") -> None:
     """Write a dot plot as PNG and PDF: a row per niche, a column per feature of ``chosen`` (symbols), in that order.
 
     The area of a dot is the feature's mean inside the niche, as a part of its largest mean in any niche; the colour is
     the effect against all other cells. markers : as `markers.niche_markers` returns them, one modality. words : what
-    the effect is. path : without its ending.
+    the effect is. path : without its ending. caution : what stands above.
     """
     effect = next(name for name in LEAST_EFFECT if name in markers)
     mean = _wide(markers, chosen, "mean_in")
@@ -53,6 +53,8 @@ def draw_marker_dots(markers: pd.DataFrame, chosen: list[str], words: str, path:
             handles=sizes, loc="outside lower left", ncols=3, fontsize=8, title_fontsize=8,
             title="mean inside, % of the largest of any niche",
         )  # fmt: skip
+        if caution:
+            figure.suptitle(caution, x=0.01, ha="left", fontsize=9)
         for ending in ("png", "pdf"):
             save(figure, path.with_name(f"{path.name}.{ending}"), dpi=150)
 

@@ -13,6 +13,7 @@ from semanticst.describe.overview import top_markers
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import NICHES, Section
 from semanticst.plotting.palette import niche_name
+from semanticst.wording import figure_caution
 
 _HEATMAP_FEATURES = 40
 _EFFECT_WORDS = {"log2_fold_change": "log2 fold change", "difference": "Difference, inside minus outside"}
@@ -62,7 +63,9 @@ def marker_section(
     )
     multiqc.heatmap(outdir, section, frame, x="Feature", y="Niche", z=_EFFECT_WORDS[effect], diverging=True)
     dots = outdir / "maps" / name
-    draw_marker_dots(markers, list(chosen), _EFFECT_WORDS[effect].lower(), dots)
+    draw_marker_dots(
+        markers, list(chosen), _EFFECT_WORDS[effect].lower(), dots, figure_caution(cohort.number_supported)
+    )
     section = Section(
         f"{name}_dots",
         NICHES,

@@ -8,21 +8,24 @@ import shapely
 from semanticst.export.niche_outlines import niche_outlines
 from semanticst.export.section_cells import Section
 from semanticst.plotting.palette import niche_colour, niche_name
+from semanticst.wording import figure_caution
 
 _OURS = uuid.UUID("6f2b7e0c-4e0b-4c39-9a5e-2d4a6f1c9b11")
 """Namespace of the ids, so that the same niche has the same one in every run."""
 
 
-def qupath_annotations(section: Section) -> dict[str, Any]:
+def qupath_annotations(section: Section, supported: bool = True) -> dict[str, Any]:
     """A FeatureCollection: outlines of the niches of a section in pixels of its image, as QuPath imports objects.
 
-    Where the scale of the image is not known, in the unit that ``coordinates`` names.
+    Where the scale of the image is not known, in the unit that ``coordinates`` names. Where the tissue does not support
+    their number (``supported``), ``caution`` says so beside it: classes keep their names.
     """
     outlines = niche_outlines(section.pixels, section.cells["niche"].to_numpy())
     counts = section.cells["niche"].value_counts()
     return {
         "type": "FeatureCollection",
         "coordinates": section.pixel_words,
+        **({} if supported else {"caution": figure_caution(supported)}),
         "features": [
             {
                 "type": "Feature",

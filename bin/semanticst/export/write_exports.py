@@ -53,7 +53,8 @@ def write_exports(path: Path, samples: Sequence[Path], formats: Collection[str],
             if "loupe" in formats:
                 _table(folder / "loupe", section, loupe_categories, ("visium", "visium_hd"))
             if "qupath" in formats:
-                write_json(folder / "qupath" / f"{section.sample}.niches.geojson", qupath_annotations(section))
+                outlines = qupath_annotations(section, cohort.number_supported)
+                write_json(folder / "qupath" / f"{section.sample}.niches.geojson", outlines)
             if "tissuumaps" in formats:
                 name = f"{section.sample}.cells.csv"
                 write_table(folder / "tissuumaps" / name, tissuumaps_table(section))

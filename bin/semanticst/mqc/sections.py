@@ -83,9 +83,19 @@ class Column:
 
 
 class Html(str):
-    """Text that is HTML already and must not be escaped."""
+    """Text that is HTML already and must not be escaped.
+
+    It stays so when text is added to it, or it to text: what is no `Html` is escaped then. A format or ``str.join``
+    gives a plain text, which is escaped as a whole.
+    """
 
     __slots__ = ()
+
+    def __add__(self, other: str) -> "Html":
+        return Html(str(self) + str(markup(other)))
+
+    def __radd__(self, other: str) -> "Html":
+        return markup(other) + self
 
 
 def escaped(text: str) -> str:

@@ -14,7 +14,7 @@ from semanticst.niche.em import Cells
 from semanticst.niche.mixture import MixtureSearch
 from semanticst.niche.tissue_halves import Trial, distinct_halves, halves_of_tiles
 from semanticst.threads import in_parallel
-from semanticst.wording import spans
+from semanticst.wording import no_number, spans, two_are_better
 
 log = logging.getLogger(__name__)
 
@@ -117,14 +117,8 @@ def not_supported(curve: pd.DataFrame, tissue: str = "the tissue") -> str:
     chosen = curve[curve["chosen"]]
     if chosen["supported"].all():
         return ""
-    if none_supported(curve["k"], curve["supported"]):
-        what = f"No number of niches is supported by {tissue}"
-        if curve.loc[curve["k"] == 2, "supported"].any():
-            what = f"No number of niches from 3 up is supported by {tissue}, but 2 are (--niche_k 2)"
-    elif len(curve) > 1 and not curve["supported"].any():
-        what = f"No number of niches among {spans(curve['k'])} is supported by {tissue}"
-    else:
-        what = f"{chosen['k'].iloc[0]} niches are not supported by {tissue}"
+    what = no_number(curve["k"].tolist(), curve["supported"].tolist(), tissue)
+    what = what or f"{chosen['k'].iloc[0]} niches are not supported by {tissue}"
     return f"{what}: those found are not clearly more reproducible than niches of shuffled cells"
 
 
@@ -308,6 +302,7 @@ def report_curve(curve: pd.DataFrame, outdir: Path) -> None:
     chosen = int(curve.loc[curve["chosen"], "k"].iloc[0])
     first = f"{text}. " if (text := not_supported(curve)) else ""
     several = curve["k"][curve["about_as_stable"]]
+    asked = "" if first else two_are_better(tried["k"].tolist(), tried["stability"].tolist(), chosen)
     how = (
         "A peak, not less stable than one niche fewer and one more (by two standard errors), is a number that the "
         "tissue supports where it is clearly above the zero line: the highest from 3 niches up is taken, and among "
@@ -325,7 +320,7 @@ def report_curve(curve: pd.DataFrame, outdir: Path) -> None:
             "does not only end a fall. There is none: the most stable number from 3 up is taken."
         )
         two, taken = (tried.loc[tried["k"] == k, "stability"].iloc[0] for k in (2, chosen))
-        if two > taken + AS_GOOD:
+        if two > taken + AS_GOOD and not asked:
             how += f" 2 niches, which are more stable ({two:.2f}), are found where they are asked for (--niche_k 2)."
     if none_supported(curve["k"], curve["supported"]):
         how = "The number nearest to the middle of those tried is taken, so that there are niches to be looked at."
@@ -345,6 +340,7 @@ def report_curve(curve: pd.DataFrame, outdir: Path) -> None:
             f"{first}{chosen} niches were chosen. Stability: how well partitions found on different halves of "
             "the tissue agree within samples (adjusted Rand index, 1 = the same). Zero line: the same after the "
             f"cells of each sample changed places at random, which leaves no arrangement to be found. {how}"
+            f"{asked and ' '}{asked}"
         ),
     )
     data = {

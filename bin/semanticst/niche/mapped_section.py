@@ -8,32 +8,34 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from matplotlib.figure import Figure
 
 from semanticst.constants import QUALITY, SUPPORTED, UNS, Context, Obs, Obsm, graph_key, has_network
 from semanticst.graph.contexts import cells_averaged
 from semanticst.mqc.multiqc import INTEGRATION, NICHES, Column, Section, emphasised, gallery, lines, table
-from semanticst.niche.bootstrap import LEFT_OUT, expectation
+from semanticst.niche.bootstrap import DEPENDABLE, LEFT_OUT, expectation, expected
 from semanticst.niche.fit import FEW_SAMPLES
 from semanticst.niche.fit_of_samples import ENOUGH_CELLS, OUTSIDE, Limits, unchecked
 from semanticst.niche.niche_model import NicheModel
 from semanticst.niche.representations import is_reference
+from semanticst.plotting.marked_cells import draw_marked
 from semanticst.plotting.palette import niche_name
-from semanticst.plotting.section_axes import dot_diameter, draw_bar, extent, fit, save
 from semanticst.units import percent
 from semanticst.wording import ARBITRARY_CUTS, joined, listed, plural
+from semanticst.writing import write_json
 
 MAPS = 12
 """Samples that are drawn, those with the most cells outside."""
 CHECKS = len(Limits._fields)
+TOLD_WHY = 2
+"""Samples up to which a caution says why each of them does not fit."""
 OWN_MAPS = 6
 """The same of the samples that niches were found on."""
 TIMES_AS_MANY = 3
 """How many times the proportion of all other batches one has to have, so that its cells outside are its own."""
-MOST_DOTS = 20_000
+CAUTIONS = "niche_cautions.json"
+"""For the summary of the run; empty where no sample was mapped."""
 CUTS = f"they are {ARBITRARY_CUTS}"
 """Of niches whose number the tissue does not support."""
-USUAL, UNUSUAL = "#D9D9D9", "#B2182B"
 
 
 def report_mapping(
@@ -54,6 +56,7 @@ def report_fit(
 ) -> None:
     """Write the fit of the mapped samples ``of_samples``, and maps of those with the most cells outside."""
     _samples(of_samples, niches, outdir)
+    write_json(outdir / CAUTIONS, [{"text": f"{t}.", "section": "mapped_fit"} for t in cautions(of_samples, niches)])
     section = Section(
         "mapped_maps",
         INTEGRATION,
@@ -66,6 +69,7 @@ def report_fit(
 
 def report_own_fit(adata: ad.AnnData, of_cells: np.ndarray, of_samples: pd.DataFrame, outdir: Path) -> None:
     """Write maps of the cells of a cohort that fit least, of the samples with most of them; arguments as above."""
+    write_json(outdir / CAUTIONS, [])
     several = len(of_samples) > 1
     measured = "each sample measured against the others" if several else "of this one sample"
     if several and len(of_samples) < FEW_SAMPLES:
@@ -96,24 +100,49 @@ def report_own_fit(adata: ad.AnnData, of_cells: np.ndarray, of_samples: pd.DataF
 def gathers_in(cells: pd.DataFrame, fit: np.ndarray) -> tuple[str, str]:
     """The batch in which cells outside gather, and the sentence that says so; both empty where there is none.
 
-    cells : batch and sample of each cell (n rows). fit : (n,). A batch of one sample may be tissue of that sample. The
-    sentence has ``{batch}`` where the name of the batch, a word of the user, belongs.
+    cells : batch, sample and patient of each cell (n rows). fit : (n,). What one sample or patient causes may be its
+    tissue: a batch counts by the proportion that is left without the one with most of these cells. The sentence has
+    ``{batch}`` where the name of the batch, a word of the user, belongs.
     """
     if Obs.BATCH not in cells:
         return "", ""
-    known = pd.DataFrame({"batch": cells[Obs.BATCH].astype(str).to_numpy(), "outside": fit < OUTSIDE})
-    found = known.groupby("batch")["outside"].agg(["sum", "size"])
-    most = (found["sum"] / found["size"]).idxmax()
+    names = [name for name in (Obs.BATCH, Obs.SAMPLE, Obs.PATIENT) if name in cells]
+    known = cells[names].astype(str).assign(outside=fit < OUTSIDE)
+    found = known.groupby(Obs.BATCH)["outside"].agg(["sum", "size"])
+    least = pd.concat([_without_the_worst(known, name) for name in names[1:]], axis=1, join="inner").min(axis=1)
+    if least.empty or len(found) < 2:
+        return "", ""
+    most = least.idxmax()
     others = found.drop(index=most).sum()
-    share, other = found.loc[most, "sum"] / found.loc[most, "size"], others["sum"] / max(others["size"], 1)
-    of_batch = cells.loc[(known["batch"] == most).to_numpy(), Obs.SAMPLE]
-    if not others["size"] or of_batch.nunique() < 2 or share <= OUTSIDE or share < TIMES_AS_MANY * other:
+    share, other = found.loc[most, "sum"] / found.loc[most, "size"], others["sum"] / others["size"]
+    if least[most] <= OUTSIDE or least[most] < TIMES_AS_MANY * other:
         return "", ""
     return str(most), (
         " They gather in batch {batch} "
         f"({percent(share)} of its cells, {percent(other)} of all others): that speaks "
         "of the batch, its depth or its preparation, rather than of tissue."
     )
+
+
+def _without_the_worst(known: pd.DataFrame, name: str) -> pd.Series:
+    """Proportion of cells outside of each batch without its sample or patient that has most; none of a single one."""
+    found = known.groupby([Obs.BATCH, name])["outside"].agg(["sum", "size"])
+    left = found.drop(index=found.groupby(Obs.BATCH)["sum"].idxmax()).groupby(Obs.BATCH).sum()
+    return left["sum"] / left["size"]
+
+
+def cautions(of_samples: pd.DataFrame, niches: NicheModel) -> list[str]:
+    """What a reader must know of mapped samples (rows of ``niche_fit.csv``) before anything is said of them."""
+    bad, said = of_samples[~of_samples["fits"]], []
+    if len(bad):
+        which = bad["sample"] + (" (" + bad["why"] + ")" if len(bad) <= TOLD_WHY else "")
+        said = [f"{_that_do_not_fit(len(bad), len(of_samples))}, whatever the stability: {listed(which, 5)}"]
+    if (mean := expected(niches.quality)) < DEPENDABLE:
+        said += [
+            "Niches of samples that are mapped onto this model are not dependable, whether they fit or not: its own "
+            f"samples, left out of bootstraps, agreed with it by {mean:.2f}, at least {DEPENDABLE:g} is wanted"
+        ]
+    return said
 
 
 def model_card(model: dict) -> dict[str, str]:
@@ -369,18 +398,3 @@ def _maps(
             draw_marked(xy[cells], of_cells[cells] < OUTSIDE, unit, png)
             pictures.append((f"{row.sample}: {percent(row.outside)} of the cells", png))
         gallery(outdir, section, pictures)
-
-
-def draw_marked(xy: np.ndarray, marked: np.ndarray, unit: str, path: Path) -> None:
-    """Draw the cells of a section at ``xy`` (n, 2) as a PNG, those ``marked`` (n,) red, with a bar of length."""
-    step = max(1, len(xy) // MOST_DOTS)
-    xy, marked = xy[::step], marked[::step]
-    width, height = extent(xy)
-    scale = 5 / max(width, height)
-    figure = Figure(figsize=(max(width * scale, 1.5), max(height * scale, 1.5)))
-    axes = figure.add_axes((0, 0, 1, 1))
-    dot = dot_diameter(xy, fit(axes, xy))
-    for cells, colour in ((~marked, USUAL), (marked, UNUSUAL)):
-        axes.scatter(xy[cells, 0], xy[cells, 1], c=colour, s=dot**2, linewidths=0, rasterized=True)
-    draw_bar(axes, xy, unit)
-    save(figure, path, dpi=100)

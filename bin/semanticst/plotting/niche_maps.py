@@ -98,8 +98,9 @@ def section_figure(section: SectionMap, caution: str = "") -> Figure:
     return figure
 
 
-def write_thumbnails(sections: list[SectionMap], niches: list[int], path: Path) -> None:
-    """Write one sheet (PNG) with a small map of each section, one scale for all bars if it fits, and one legend."""
+def write_thumbnails(sections: list[SectionMap], niches: list[int], path: Path, caution: str = "") -> None:
+    """Write one sheet (PNG) with a small map of each section, one scale for all bars if it fits, and one legend;
+    ``caution`` stands above."""
     n_columns = min(_PANELS_PER_ROW, len(sections))
     panel, gap, head = 2.9, 0.15, 0.3
     rows = [sections[start : start + n_columns] for start in range(0, len(sections), n_columns)]
@@ -110,10 +111,13 @@ def write_thumbnails(sections: list[SectionMap], niches: list[int], path: Path) 
     width = max(width, _label_width(names))
     legend_columns = max(1, min(len(niches), int(width / _label_width(names))))
     foot = 0.25 + 0.24 * -(-len(niches) // legend_columns)
-    height = sum(row_heights) + len(rows) * head + foot
+    above = 0.25 if caution else 0.0
+    height = above + sum(row_heights) + len(rows) * head + foot
     figure = Figure(figsize=(width, height))
     length = _common_bar([extent(section.xy)[0] for section in sections])
-    top = height
+    if caution:
+        figure.text(gap / width, 1 - 0.1 / height, caution, va="top", fontsize=8.5)
+    top = height - above
     for row, row_height in zip(rows, row_heights):
         for column, section in enumerate(row):
             left, bottom = column * panel + gap, top - head - row_height + gap

@@ -175,7 +175,7 @@ def _write_text(
     multiqc.text(outdir, section, paragraphs)
 
 
-def _sentence(finding: Finding, contrast: dict) -> str:
+def _sentence(finding: Finding, contrast: dict) -> multiqc.Html:
     head = multiqc.emphasised("<b>Contrast {name}.</b> ", name=finding.contrast)
     others = multiqc.markup(", ".join(niche_name(niche) for niche in finding.others))
     if finding.domain is None:
@@ -198,9 +198,9 @@ def _sentence(finding: Finding, contrast: dict) -> str:
     return multiqc.Html(f"{planted}{holder} {outcome}.{rest}")
 
 
-def _meaning(direction: str | None, contrast: dict) -> str:
+def _meaning(direction: str | None, contrast: dict) -> multiqc.Html:
     if contrast["type"] == "survival":
-        return "is associated with a higher hazard" if direction == "up" else "is associated with a lower hazard"
+        return multiqc.markup(f"is associated with a {'higher' if direction == 'up' else 'lower'} hazard")
     side = "larger" if direction == "up" else "smaller"
     return multiqc.markup(f"is {side} in {contrast['target']} than in {contrast['reference']}")
 

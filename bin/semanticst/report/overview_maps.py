@@ -10,10 +10,10 @@ import pandas as pd
 from semanticst.association.output.representative_sections import read_sections_of
 from semanticst.association.output.time_words import outcome_words
 from semanticst.mqc import multiqc
-from semanticst.mqc.multiqc import NICHES, Section
+from semanticst.mqc.multiqc import NICHES, Html, Section
 from semanticst.plotting.niche_maps import SectionMap, choose_sections, write_thumbnails
 from semanticst.units import MICROMETRE
-from semanticst.wording import CUTS_IN_SECTION
+from semanticst.wording import CUTS_IN_SECTION, figure_caution
 
 Groups = Mapping[str, tuple[str, str]]
 """Of each section the group in whose turn it is shown, and what its title says."""
@@ -67,13 +67,13 @@ def overview_section(
     cells = read_sections_of(niches, {section.sample for section in chosen})
     drawn = [replace(cells[s.sample], group=s.group, note=s.note) for s in chosen]
     sheet = outdir / "niche_maps.png"
-    write_thumbnails(drawn, sorted(counts["niche"].astype(int).unique()), sheet)
+    write_thumbnails(drawn, sorted(counts["niche"].astype(int).unique()), sheet, figure_caution(supported))
     text = _text(drawn, counts["sample"].nunique(), record) + ("" if supported else CUTS_IN_SECTION)
     section = Section("niche_maps", NICHES, "Where the niches are", text)
     multiqc.image(outdir, section, sheet, alt=f"Maps of the niches in {len(drawn)} tissue sections")
 
 
-def _text(drawn: Sequence[SectionMap], n: int, record: dict | None) -> str:
+def _text(drawn: Sequence[SectionMap], n: int, record: dict | None) -> Html:
     turns = "as many patients as fit"
     if record is not None and any(section.group for section in drawn):
         turns = f"groups of contrast {record['contrast']['name']} in turn, and of each as many patients as fit"

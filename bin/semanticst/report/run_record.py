@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from semanticst.constants import SHARES, SPREAD_COMPONENTS, FeatureType, TrainMode, is_convention, none_supported
+from semanticst.constants import (
+    SHARES,
+    SPREAD_COMPONENTS,
+    FeatureType,
+    TrainMode,
+    from_two_up,
+    is_convention,
+    none_supported,
+)
 from semanticst.errors import BadInput, Problem
 from semanticst.wording import spans
 
@@ -136,10 +144,10 @@ def _numbers(path: Path | None) -> dict[str, object]:
 
     ``ran_k_zero``: was there a zero line? ``ran_k_unsupported``: was the number not above it? ``ran_k_alike``: the
     numbers of which the tissue singled out none; None where it did, and where a list has gaps. ``ran_k_none``: did it
-    support none?
+    support none? ``ran_k_listed``: was it a list with gaps, of which the most stable was taken?
     """
     facts: dict[str, object] = dict.fromkeys(("ran_k", "ran_k_tried", "ran_k_alike"))
-    facts |= {"ran_k_zero": False, "ran_k_unsupported": False, "ran_k_none": False}
+    facts |= {"ran_k_zero": False, "ran_k_unsupported": False, "ran_k_none": False, "ran_k_listed": False}
     if path is None:
         return facts
     try:
@@ -155,6 +163,7 @@ def _numbers(path: Path | None) -> dict[str, object]:
     alike = table["k"][table["about_as_stable"].astype(bool)].tolist() if "about_as_stable" in table else []
     if "supported" in table:
         facts["ran_k_none"] = none_supported(tried, table["supported"].astype(bool))
+    facts["ran_k_listed"] = not from_two_up(tried)
     if is_convention(tried, alike):
         facts["ran_k_alike"] = spans(alike)
     return facts

@@ -24,6 +24,7 @@ from semanticst.report.same_split import same_splits
 from semanticst.report.summary_sentences import (
     are_arbitrary_cuts,
     cohort_sentence,
+    cuts_caution,
     failed_of,
     few,
     findings_sentence,
@@ -31,7 +32,7 @@ from semanticst.report.summary_sentences import (
     samples_sentence,
 )
 from semanticst.spreadsheet import unguarded
-from semanticst.wording import numbered, plural
+from semanticst.wording import no_number, numbered, plural, two_are_better
 
 FORMAT = 1
 """Of ``summary.json``; raised when a key changes its meaning or goes."""
@@ -62,6 +63,10 @@ class Inputs:
     """Cautions that a step has for the whole cohort: ``text``, and the ``section`` that shows why."""
     supported: bool = True
     """Whether the number of niches is (``niche_k.csv``)."""
+    no_number: str = ""
+    """That none of several numbers is, in words; empty for one that was given."""
+    two_are_better: str = ""
+    """That 2 niches, asked for among others, are more stable, in words."""
     about_as_stable: tuple[int, ...] = ()
     """Numbers of niches that are (``niche_k.csv``)."""
     mapped: bool = False
@@ -71,8 +76,8 @@ class Inputs:
 def read_inputs(qc: Path, described: Path | None, associations: Path | None, mapped: bool = False) -> Inputs:
     """Read what a run has written.
 
-    described : folder with ``niche_overview.csv``. associations : folder with the records of contrasts. mapped : onto a
-    model. Raises BadInput when a file cannot be read or lacks what is needed.
+    described : folder with ``niche_overview.csv`` and ``niche_cautions.json``. associations : folder with the records
+    of contrasts. mapped : onto a model. Raises BadInput when a file cannot be read or lacks what is needed.
     """
     overview = described / "niche_overview.csv" if described else None
     numbers = described / "niche_k.csv" if described and (described / "niche_k.csv").is_file() else None
@@ -80,8 +85,11 @@ def read_inputs(qc: Path, described: Path | None, associations: Path | None, map
         qc=_table(qc, ("sample", "patient", "status", "reason", "n_cells_kept", "platform", "batch")),
         niches=_table(overview, ("niche", "share", "markers")) if overview and overview.is_file() else None,
         supported=numbers is None or is_supported(numbers),
+        no_number=_no_number(numbers) if numbers else "",
+        two_are_better=_two_are_better(numbers) if numbers else "",
         about_as_stable=_about_as_stable(numbers) if numbers else (),
         records=[_record(path) for path in sorted(associations.glob("*.association.json"))] if associations else [],
+        cautions=_step_cautions(described / "niche_cautions.json") if described else (),
         mapped=mapped,
     )
 
@@ -133,6 +141,21 @@ def _about_as_stable(numbers: Path) -> tuple[int, ...]:
     return tuple(table["k"][table["about_as_stable"].astype(bool)]) if "about_as_stable" in table else ()
 
 
+def _no_number(numbers: Path) -> str:
+    table = pd.read_csv(numbers)
+    supported = table["supported"].astype(bool).tolist() if "supported" in table else [True] * len(table)
+    return no_number(table["k"].tolist(), supported)
+
+
+def _two_are_better(numbers: Path) -> str:
+    table = pd.read_csv(numbers)
+    if "stability" not in table:
+        return ""
+    table = table.dropna(subset=["stability"])
+    chosen = table["k"][table["chosen"].astype(bool)].tolist()
+    return two_are_better(table["k"].tolist(), table["stability"].tolist(), chosen[0]) if chosen else ""
+
+
 def _left_out(qc: pd.DataFrame) -> list[dict]:
     rows = qc[qc["status"].isin(["fail", "excluded"])]
     return rows[["sample", "patient", "status", "reason"]].fillna("").to_dict("records")
@@ -148,6 +171,8 @@ def _niches(inputs: Inputs, patients: int) -> dict | None:
     return {
         "number": len(table),
         "supported": inputs.supported,
+        "no_number": "" if inputs.supported else inputs.no_number,
+        "two_are_better": inputs.two_are_better,
         "about_as_stable": list(inputs.about_as_stable),
         "mapped": inputs.mapped,
         "judged": bool(judged),
@@ -225,10 +250,8 @@ def _niches_of(entry: dict) -> set[str]:
 def _cautions(inputs: Inputs, cohort: dict, niches: dict | None, contrasts: list[dict]) -> list[dict]:
     """What a reader must know before a finding is passed on; ``section`` shows why."""
     said = []
-    if are_arbitrary_cuts(niches):  # all else is about these niches
-        said.append(
-            _caution("The tissue does not support the number of niches: they are arbitrary cuts.", "niche_overview")
-        )
+    if niches is not None and are_arbitrary_cuts(niches):  # all else is about these niches
+        said.append(_caution(cuts_caution(niches), "niche_overview"))
     said += [dict(caution) for caution in inputs.cautions]
     failed = sum(row["status"] == "fail" for row in _left_out(inputs.qc))
     given = cohort["samples"] + failed
@@ -291,6 +314,16 @@ def _table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     if absent := [name for name in columns if name not in table]:
         raise BadInput(Problem(path, f"lacks {', '.join(absent)}; expected the table of this name of a run"))
     return table
+
+
+def _step_cautions(path: Path) -> list[dict]:
+    """What ``niche_cluster.py`` has to say of samples that were mapped; nothing from runs of before."""
+    try:
+        return [_caution(entry["text"], entry["section"]) for entry in json.loads(path.read_text())]
+    except FileNotFoundError:
+        return []
+    except (OSError, UnicodeDecodeError, ValueError, TypeError, KeyError) as error:
+        raise BadInput(Problem(path, f"cannot be read ({error}); expected the cautions of a run")) from error
 
 
 def _record(path: Path) -> dict:

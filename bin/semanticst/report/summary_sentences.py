@@ -41,21 +41,36 @@ def are_arbitrary_cuts(niches: dict | None) -> bool:
     return niches is not None and not niches["supported"]
 
 
+def cuts_caution(niches: dict) -> str:
+    """The first of the cautions, where niches are arbitrary cuts."""
+    what, which = _unsupported(niches)
+    return f"{what}: {which} are arbitrary cuts."
+
+
+def _unsupported(niches: dict) -> tuple[str, str]:
+    """What the tissue does not support, and how the niches are called then."""
+    if niches["no_number"]:
+        return niches["no_number"], f"the {niches['number']} found"
+    tissue = "The tissue of the model" if niches["mapped"] else "The tissue"
+    return f"{tissue} does not support {plural(niches['number'], 'niche')}", "they"
+
+
 def niches_sentence(niches: dict | None) -> str:
     """How many niches, and how sure they are."""
     if niches is None:
         return "None were sought: the run ended with quality control, as it was asked to."
     number = niches["number"]
     if are_arbitrary_cuts(niches):
-        reason = "they are not clearly more reproducible than niches of shuffled cells"
-        tissue = "The tissue of the model" if niches["mapped"] else "The tissue"
-        return f"{tissue} does not support {plural(number, 'niche')}: {reason}. {_CUTS}"
+        what, which = _unsupported(niches)
+        return f"{what}: {which} are not clearly more reproducible than niches of shuffled cells. {_CUTS}"
     recurring = "" if niches["one_patient"] else " that recur in the cohort"
     text = f"{plural(number, 'niche')} (kinds of tissue neighbourhood{recurring})."
     if niches["mapped"]:
         return f"{text} They are those of the model. {_of_the_model(niches)}"
     if not is_singled_out(several := niches["about_as_stable"]):
         text += f" The tissue does not single out their number: {spans(several)} are about as stable."
+    if niches.get("two_are_better"):
+        text += f" {niches['two_are_better']}"
     if not niches["judged"]:
         return f"{text} Their reproducibility with other patients was not judged."
     unsure, sure = niches["unsure"], number - len(niches["unsure"])

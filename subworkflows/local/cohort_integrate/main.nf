@@ -98,6 +98,7 @@ workflow COHORT_INTEGRATE {
     ch_stability = NICHE_CLUSTER.out.stability.map { _meta, table -> table }
     ch_members = NICHE_CLUSTER.out.member_counts.map { _meta, counts -> counts }
     ch_numbers = NICHE_CLUSTER.out.choice.map { _meta, numbers -> numbers }
+    ch_cautions = NICHE_CLUSTER.out.cautions.map { _meta, told -> told }
     ch_report = ch_training.mix(
         NICHE_CLUSTER.out.report.map { _meta, files -> files },
         COHORT_MIXING.out.report.map { _meta, files -> files },
@@ -119,6 +120,7 @@ workflow COHORT_INTEGRATE {
     ch_stability // niche_stability.csv
     ch_members // niche_member_counts.csv
     ch_numbers // niche_k.csv
+    ch_cautions // niche_cautions.json
     ch_report  // *_mqc.* files
     ch_outputs // [folder below --outdir, files] of what is published
 }

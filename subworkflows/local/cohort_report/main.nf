@@ -25,7 +25,7 @@ workflow COHORT_REPORT {
     excluded // list of maps: samples that the samplesheet leaves out, with the reason
     sexes    // map: patient -> female or male, where the tables tell it
     sections // *_mqc.* files of all steps
-    described // list: niche_overview.csv, niche_counts.csv, niches.csv.gz; [] if no niches were sought
+    described // list: niche_overview.csv, niche_counts.csv, niches.csv.gz, niche_k.csv, niche_cautions.json; [] if no niches were sought
     records  // tuple: cohort.features.json, niche_k.csv, list of {contrast}.association.json; each [] if the step did not run
     outputs  // [folder below --outdir, files] of what the other parts publish
     names    // names of niches (CSV), or []

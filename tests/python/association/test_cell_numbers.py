@@ -78,6 +78,33 @@ def test_cells_that_do_not_go_with_the_contrast_stay_out_unless_they_are_asked_f
     assert LOG_CELLS in row_of(always, 1)["model"]
 
 
+@pytest.mark.parametrize(
+    ("one", "adjusted"),
+    [(249, False), (240, False), (180, True)],
+)
+def test_one_removed_cell_is_no_reason_to_adjust(one, adjusted):
+    """It goes with the contrast (r = -0.38) whatever its size, and as a covariate it took its patient out."""
+    _, sections = sections_of(4)
+    niche = np.random.default_rng(0).integers(60, 100, (8, 2))
+    cells = np.where(np.arange(8) == 7, one, 250)
+    counts = pd.DataFrame(np.column_stack([niche, cells - niche.sum(1)]), index=sections.index, columns=[1, 2, 3])
+    row = row_of(ask_groups(Cohort(sections, counts, ["group"]), "auto", 99), 1)
+    assert row["cells_correlation"] == pytest.approx(-0.38, abs=0.005)
+    assert ("adjusted for the number of cells" in row["warnings"]) is adjusted
+    assert (LOG_CELLS in row["model"]) is adjusted
+    said = row_of(ask_groups(Cohort(sections, counts, ["group"]), "false", 99), 1)["warnings"]
+    assert ("are not adjusted for" in said) is adjusted
+
+
+def test_a_real_difference_of_a_tenth_is_adjusted_for():
+    _, sections = sections_of(6)
+    rng = np.random.default_rng(0)
+    cells = np.repeat([1000, 1110], 6) + rng.integers(-5, 5, 12)
+    niche = rng.integers(200, 300, (12, 2))
+    counts = pd.DataFrame(np.column_stack([niche, cells - niche.sum(1)]), index=sections.index, columns=[1, 2, 3])
+    assert LOG_CELLS in row_of(ask_groups(Cohort(sections, counts, ["group"]), "auto", 99), 1)["model"]
+
+
 def test_a_contrast_that_is_the_number_of_cells_has_no_p():
     group, sections = sections_of(6)
     rng = np.random.default_rng(0)

@@ -2,6 +2,7 @@
 
 import json
 
+import h5py
 import numpy as np
 import pytest
 import shapely
@@ -88,6 +89,20 @@ def test_annotations_are_what_qupath_imports(annotations):
         assert properties["measurements"] == {"Cells": counts[number]}
         assert shapely.geometry.shape(feature["geometry"]).is_valid
     assert len({feature["id"] for file in files.values() for feature in file["features"]}) == 9
+
+
+@pytest.mark.parametrize("supported", [True, False])
+def test_annotations_of_arbitrary_cuts_say_so_beside_their_names(tmp_path, supported):
+    cohort = write_cohort_with_ids(tmp_path)
+    with h5py.File(cohort, "r+") as file:
+        file["uns/semanticst/niche_number_supported"] = supported
+    samples = write_samples(tmp_path, dict.fromkeys(("s1", "s2", "s3"), {}))
+    result = invoke("export_write", cohort, *samples, "--outdir", tmp_path)
+    assert result.exit_code == 0, result.stderr
+    written = json.loads((tmp_path / "qupath/s1.niches.geojson").read_text())
+    assert ("caution" in written) is not supported
+    assert written.get("caution", "Niches: arbitrary cuts, not to be interpreted").startswith("Niches: arbitrary cuts")
+    assert written["features"][0]["properties"]["name"] == "Niche 1"
 
 
 def test_outlines_are_in_pixels_where_their_size_is_known(annotations):

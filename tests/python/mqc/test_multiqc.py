@@ -296,3 +296,11 @@ def test_emphasis_of_the_pipeline_stays():
     assert said == "<b>x</b> in <code>y.csv</code> &amp; &lt;b&gt;z&lt;/b&gt;"
     assert multiqc.markup("<b>x</b>") == "&lt;b&gt;x&lt;/b&gt;"
     assert multiqc.markup(Html("<span>x</span>")) == "<span>x</span>"
+
+
+def test_what_is_added_to_markup_leaves_it_markup():
+    """A sentence more, and the tags of the whole text were shown."""
+    for said in (Html("<b>x</b>") + " < y", " < y" + Html("<b>x</b>"), Html("<b>x</b>") + Html("<i>y</i>")):
+        assert multiqc.markup(said) is said
+    assert Html("<b>x</b>") + "<i>" == "<b>x</b>&lt;i&gt;"
+    assert "<i>" + Html("<b>x</b>") == "&lt;i&gt;<b>x</b>"

@@ -16,7 +16,15 @@ from semanticst.niche.cluster import cluster_niches
 from semanticst.niche.em import Cells
 from semanticst.niche.fit import FitReference, _left_out, learn_fit, tell_fit, tell_small
 from semanticst.niche.fit_of_samples import OUTSIDE, UNCHECKED, UsualSamples
-from semanticst.niche.mapped_section import _correction, _rule, curve_of_model, model_card, niche_quality, supported_of
+from semanticst.niche.mapped_section import (
+    _correction,
+    _rule,
+    curve_of_model,
+    model_card,
+    niche_quality,
+    report_fit,
+    supported_of,
+)
 from semanticst.niche.mixture import MixtureSearch
 from semanticst.niche.niche_model import NicheModel
 
@@ -399,6 +407,44 @@ def test_report_says_which_model_and_what_does_not_fit(mapped):
     assert "<b>The model&#x27;s own samples" in texts["mapped_fit_mqc.json"]
     assert "<code>model_digest</code>" in texts["mapped_model_mqc.json"]
     assert not list(folder.glob("mapped_*"))
+
+
+@pytest.mark.parametrize(
+    ("n", "agreement", "said"),
+    [
+        (1, 0.9, ["1 of 3 samples does not fit the model, and its niches may mean nothing, whatever the stability: "
+                  "s0 (72 % of its cells are outside)."]),
+        (3, 0.9, ["3 of 3 samples do not fit the model, and their niches may mean nothing, whatever the stability: "
+                  "s0, s1, s2."]),
+        (0, 0.57, ["Niches of samples that are mapped onto this model are not dependable, whether they fit or not: its "
+                   "own samples, left out of bootstraps, agreed with it by 0.57, at least 0.6 is wanted."]),
+        (0, np.nan, []),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_mapped_samples_is_for_the_summary_too(mapped, tmp_path, n, agreement, said):
+    """The step alone said so, and the first page of the report nothing."""
+    _, model, new = mapped
+    niches = NicheModel.from_arrays(model["mixture"])
+    quality = {name: value for name, value in niches.quality.items() if name != LEFT_OUT}
+    if np.isfinite(agreement):
+        quality[LEFT_OUT] = np.array([agreement])
+    samples = pd.DataFrame({"sample": ["s0", "s1", "s2"], "outside": 0.72, "checked": "outside"})
+    samples["fits"] = samples.index >= n
+    samples["why"] = np.where(samples["fits"], "", "72 % of its cells are outside")
+    columns = ("shift", "change", "coexpression", "moran", "exchanged", "left_out_agreement", "mean_fit")
+    samples = samples.assign(n_cells=400, **dict.fromkeys(columns, 0.5))
+    three = new[: 3 * (new.n_obs // 3)].copy()
+    three.obs["sample"] = np.repeat(["s0", "s1", "s2"], three.n_obs // 3)
+    report_fit(three, np.ones(three.n_obs), samples, replace(niches, quality=quality), tmp_path)
+    written = json.loads((tmp_path / "niche_cautions.json").read_text())
+    assert written == [{"text": text, "section": "mapped_fit"} for text in said]
+
+
+def test_a_cohort_of_its_own_has_no_cautions_of_mapping(mapped):
+    folder, _, _ = mapped
+    assert json.loads((folder / "niche_cautions.json").read_text()) == []
+    [caution] = json.loads((folder / "new/niche_cautions.json").read_text())
+    assert "n<script>1 (" in caution["text"]
 
 
 def test_card_has_whole_cells_and_the_curve_where_there_is_one(mapped):

@@ -38,6 +38,23 @@ def test_a_batch_of_its_own_is_told(outside, samples, batch):
     assert ("in batch {batch} (12 % of its cells, 2 % of all others)" in said) is bool(batch)
 
 
+def test_one_sample_or_patient_is_no_batch():
+    """126 cells of a batch were told as its preparation, and 96 of them were one sample's."""
+    table, fit = cells({"b1": 0.06, "b2": 0.01}, {"b1": 4, "b2": 4})
+    assert gathers_in(table, fit)[0] == "b1"
+    fit[:100] = np.where(np.arange(100) < 32, 0.01, 0.6)
+    assert gathers_in(table, fit)[0] == "b1"  # the others of the batch have it too
+    fit[100:400] = np.tile(np.where(np.arange(100) < 3, 0.01, 0.6), 3)
+    assert gathers_in(table, fit) == ("", "")
+    # two sections of one patient
+    table, fit = cells({"b1": 0.2, "b2": 0.01}, {"b1": 4, "b2": 4})
+    fit[200:400] = 0.6
+    patients = table.assign(patient=table["sample"].replace({"b1_1": "b1_0"}))
+    assert gathers_in(table, fit)[0] == "b1"
+    assert gathers_in(patients, fit) == ("", "")
+    assert gathers_in(table.assign(patient=table["batch"]), fit) == ("", "")
+
+
 def test_nothing_is_said_without_batches():
     table, fit = cells({"b1": 0.12, "b2": 0.0}, {"b1": 3, "b2": 3})
     assert gathers_in(table.drop(columns="batch"), fit) == ("", "")

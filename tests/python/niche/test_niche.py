@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,11 +10,12 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
 from niche_helpers import blobs, embedded
+from semanticst.constants import AUTO_LARGEST
 from semanticst.errors import BadInput
 from semanticst.niche.base_clusterings import assign_parts
 from semanticst.niche.bootstrap import best_jaccard, bootstrap_niches
 from semanticst.niche.choose_k import about_as_stable, choose_number, close_call, number_curve, report_curve, undecided
-from semanticst.niche.cluster import NicheModel, cluster_niches, fit_niches, parse_numbers
+from semanticst.niche.cluster import AUTO_RANGE, NicheModel, cluster_niches, fit_niches, parse_numbers
 from semanticst.niche.consensus import most_central, rand_index, vote
 from semanticst.niche.em import Cells, improve, start_from
 from semanticst.niche.mixture import MixtureSearch, fit_mixture
@@ -20,6 +23,7 @@ from semanticst.niche.representations import fit_representations, middle_represe
 from semanticst.niche.spatial_refinement import hmrf_inputs
 from semanticst.niche.tissue_halves import Trial
 from semanticst.report.run_record import run_facts
+from semanticst.report.summary_facts import read_inputs, summarise
 
 
 def in_tiles(X) -> Trial:
@@ -285,6 +289,28 @@ def test_without_support_the_number_nearest_to_the_middle_is_taken(tmp_path):
     assert "peak" not in text
     curve.to_csv(tmp_path / "niche_k.csv", index=False)
     assert run_facts([], None, numbers=tmp_path / "niche_k.csv")["ran_k_none"]
+
+
+@pytest.mark.parametrize(("numbers", "told"), [([2, 4], True), ([2, 3, 4], True), ([4, 5], False), (None, False)])
+def test_two_niches_that_were_asked_for_and_are_more_stable_are_told(tmp_path, numbers, told):
+    """Of 2,4 the most stable was promised, and 4 was taken without a word."""
+    curve = curve_of([0.79, 0.5, 0.64, *[0.4] * 11], sd=0.01, pairs=20).assign(supported=True, zero=0.1)
+    curve = curve[curve["k"].isin(numbers or range(2, 16))]
+    chosen = choose_number(curve)
+    curve = curve.assign(chosen=curve["k"] == chosen, about_as_stable=about_as_stable(curve, chosen))
+    report_curve(curve, tmp_path)
+    section = json.loads((tmp_path / "niche_k_mqc.json").read_text())["description"]
+    curve.to_csv(tmp_path / "niche_k.csv", index=False)
+    pd.DataFrame({"niche": [1], "share": 1.0, "markers": ""}).to_csv(tmp_path / "niche_overview.csv", index=False)
+    qc = "sample,patient,batch,platform,status,reason,n_cells_kept\ns,p,b,xenium,pass,,100\n"
+    (tmp_path / "qc.csv").write_text(qc)
+    summary = summarise(read_inputs(tmp_path / "qc.csv", tmp_path, None))["text"]["niches"]
+    for text in (section, summary):
+        assert ("2 niches are more stable (0.79, 4 niches 0.64), and taken only where" in text) is told
+
+
+def test_auto_is_what_auto_tries():
+    assert AUTO_RANGE[-1] == AUTO_LARGEST
 
 
 @pytest.mark.parametrize(

@@ -301,6 +301,8 @@ def test_the_number_of_niches_is_told_with_how_it_was_chosen(tmp_path, curve, gi
     text = niche_text(tmp_path, curve, niche_k=given)
     assert expected in text
     assert ("information criterion" in text) == (given != "4")
+    assert ("highest peak" in text) == (given == "auto")
+    assert ("that with the highest agreement, from 3 niches up" in text) == ("," in given)
     assert "auto" not in text
     mapped = niche_text(tmp_path, curve, niche_k=given, model="model.pt")
     assert "Cells were assigned to the niches of the model" in mapped

@@ -18,6 +18,7 @@ from semanticst.association.stats.results import FEW_EVENTS, FEW_PERMUTATIONS
 from semanticst.describe.readings import NO_PART
 from semanticst.errors import BadInput
 from semanticst.plotting.palette import named_niches
+from semanticst.plotting.section_axes import save
 from semanticst.report.batches import batch_section, batch_table, own_batches, several_batches
 from semanticst.report.overview_maps import groups_of, overview_section, sections_to_show
 from semanticst.report.render import summary_first
@@ -99,12 +100,36 @@ def test_niches_without_support_are_arbitrary_cuts():
         "They are arbitrary cuts, not to be interpreted."
     )
     assert told["cautions"][0] == {
-        "text": "The tissue does not support the number of niches: they are arbitrary cuts.",
+        "text": "The tissue does not support 2 niches: they are arbitrary cuts.",
         "section": "niche_overview",
     }
     mapped = summarise(Inputs(qc_of(20), niches, supported=False, mapped=True))
     assert mapped["text"]["niches"].startswith("The tissue of the model does not support 2 niches: ")
     assert summarise(Inputs(qc_of(20), niches))["niches"]["supported"] is True
+
+
+@pytest.mark.parametrize(
+    ("rows", "said", "caution"),
+    [
+        ([(k, k == 8, False) for k in range(2, 16)], "No number of niches is supported by the tissue: the 2 found are "
+         "not clearly more", "No number of niches is supported by the tissue: the 2 found are arbitrary cuts."),
+        ([(k, k == 8, k == 2) for k in range(2, 16)], "No number of niches from 3 up is supported by the tissue, but 2 "
+         "are (--niche_k 2): the 2 found", "No number of niches from 3 up is supported by the tissue, but 2 are "
+         "(--niche_k 2): the 2 found are arbitrary cuts."),
+        ([(2, True, False)], "The tissue does not support 2 niches: they", "The tissue does not support 2 niches: they "
+         "are arbitrary cuts."),
+    ],
+)  # fmt: skip
+def test_where_the_number_was_auto_no_number_is_supported(tmp_path, rows, said, caution):
+    """It read as if 8 niches alone were not."""
+    pd.DataFrame(rows, columns=["k", "chosen", "supported"]).to_csv(tmp_path / "niche_k.csv", index=False)
+    niches = pd.DataFrame({"niche": [1, 2], "share": 0.5, "markers": ""})
+    niches.to_csv(tmp_path / "niche_overview.csv", index=False)
+    qc_of(20).to_csv(tmp_path / "qc.csv", index=False)
+    told = summarise(read_inputs(tmp_path / "qc.csv", tmp_path, None))
+    assert told["text"]["niches"].startswith(said)
+    assert told["cautions"][0]["text"] == caution
+    assert told["niches"]["no_number"] in caution
 
 
 def test_an_unsupported_number_is_not_why_nothing_is_tested():
@@ -298,12 +323,22 @@ def test_the_overview_shows_groups_in_turn_with_patient_and_group(written):
     assert (written / "niche_maps.png").stat().st_size > 1000
 
 
-def test_the_overview_of_niches_without_support_calls_them_cuts(written, tmp_path):
+def test_the_overview_of_niches_without_support_calls_them_cuts(written, tmp_path, monkeypatch):
+    sheets = []
+
+    def kept(figure, path, dpi):
+        sheets.append(figure)
+        save(figure, path, dpi)
+
+    monkeypatch.setattr("semanticst.plotting.niche_maps.save", kept)
     counts = pd.read_csv(written / "d/niche_counts.csv", dtype=str)
     for supported in (True, False):
         overview_section(tmp_path, written / "d/niches.csv.gz", counts, None, 2, supported)
         said = json.loads((tmp_path / "niche_maps_mqc.json").read_text())["description"]
+        assert "in the folder <code>niches/maps</code> of the results" in said
         assert ("These niches are arbitrary cuts, not to be interpreted: see the table" in said) is not supported
+        words = [text.get_text() for text in sheets.pop().texts]
+        assert ("Niches: arbitrary cuts, not to be interpreted" in words) is not supported
 
 
 @pytest.fixture(scope="module")
@@ -482,6 +517,20 @@ def test_after_quality_control_the_caution_leads_to_the_samples(tmp_path, more, 
     [caution] = json.loads((tmp_path / "summary.json").read_text())["cautions"]
     assert caution["section"] == "qc_status"
     assert ("--features_harmony" in caution["text"]) is advised
+
+
+def test_what_is_wrong_with_mapped_samples_is_a_caution(tmp_path):
+    (tmp_path / "qc.csv").write_text(QC + "".join(f"s{i},p{i},b,xenium,pass,,144\n" for i in range(12)))
+    caution = {"text": "1 of 12 samples does not fit the model: s<b>1.", "section": "mapped_fit"}
+    (tmp_path / "niche_cautions.json").write_text(json.dumps([caution]))
+    write_summary(tmp_path / "qc.csv", tmp_path, tmp_path, mapped=True)
+    assert json.loads((tmp_path / "summary.json").read_text())["cautions"] == [caution]
+    page = json.loads((tmp_path / "summary_page_mqc.json").read_text())["data"]
+    assert "1 of 12 samples does not fit the model: s&lt;b&gt;1." in page
+    assert re.search(r"\bmapped_fit\b", (ASSETS / "multiqc_config.yml").read_text())
+    (tmp_path / "niche_cautions.json").write_text("[1]")
+    with pytest.raises(BadInput, match="expected the cautions of a run"):
+        read_inputs(tmp_path / "qc.csv", tmp_path, None)
 
 
 @pytest.mark.parametrize(

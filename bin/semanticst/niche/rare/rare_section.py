@@ -9,8 +9,8 @@ import numpy as np
 
 from semanticst.constants import UNS, Obs, Obsm
 from semanticst.mqc.multiqc import NICHES, Column, Section, emphasised, gallery, table
-from semanticst.niche.mapped_section import draw_marked
 from semanticst.niche.rare.rare_tissue import CELLS_OF_A_PATCH, LARGEST, PATIENTS, RareTissue
+from semanticst.plotting.marked_cells import draw_marked
 from semanticst.units import percent
 from semanticst.wording import plural
 

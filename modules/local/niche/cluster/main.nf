@@ -16,6 +16,7 @@ process NICHE_CLUSTER {
     tuple val(meta), path('niche_k.csv')            , emit: choice
     tuple val(meta), path('niche_stability.csv')    , emit: stability
     tuple val(meta), path('niche_fit.csv')          , emit: fit
+    tuple val(meta), path('niche_cautions.json')    , emit: cautions
     tuple val(meta), path('niches_by_k.csv.gz')     , emit: members, optional: true
     tuple val(meta), path('niche_member_counts.csv'), emit: member_counts
     tuple val(meta), path('rare_tissue.csv')        , emit: rare, optional: true
@@ -37,6 +38,6 @@ process NICHE_CLUSTER {
     stub:
     """
     echo | gzip -n > niches.csv.gz
-    touch niche_mixture.npz niche_k.csv niche_stability.csv niche_fit.csv niche_member_counts.csv rare_tissue.csv niche_k_mqc.json versions.yml
+    touch niche_mixture.npz niche_k.csv niche_stability.csv niche_fit.csv niche_cautions.json niche_member_counts.csv rare_tissue.csv niche_k_mqc.json versions.yml
     """
 }
