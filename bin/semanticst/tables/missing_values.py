@@ -1,4 +1,4 @@
-"""What stands for a missing value in tables of users: the one list, for all that reads them."""
+"""Spellings of a missing value in tables of users: the one list, for all that reads them."""
 
 ERRORS = frozenset({
     "#N/A", "#NA", "#NV", "#N/D", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NUM!", "#NULL!", "#CALC!", "#SPILL!",
