@@ -109,6 +109,7 @@ workflow COHORT_INTEGRATE {
         publishedIn('niches', NICHE_CLUSTER.out.fit),
         publishedIn('niches', NICHE_CLUSTER.out.members),
         publishedIn('niches', NICHE_CLUSTER.out.member_counts),
+        publishedIn('niches', NICHE_CLUSTER.out.rare),
         publishedIn('integration', COHORT_ASSEMBLE.out.model),
         publishedIn('integration', COHORT_MIXING.out.map),
         publishedIn('integration', COHORT_MIXING.out.mixing),
