@@ -11,7 +11,7 @@ from semanticst.tables.missing_values import MISSING, is_missing_word
 log = logging.getLogger(__name__)
 
 _MARKED = re.compile(r"[+-]?\d+(?:[.,]\d+)*")
-_THOUSANDS = {mark: re.compile(rf"[+-]?[1-9]\d{{0,2}}(?:{re.escape(mark)}\d{{3}})+") for mark in ".,"}
+_THOUSANDS = {".": re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+"), ",": re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+")}
 _BOTH = {".": re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+\.\d+"), ",": re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+,\d+")}
 """Numbers with marks of thousands and this decimal mark."""
 _ALIKE = 3

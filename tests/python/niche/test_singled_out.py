@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from semanticst import constants
-from semanticst.constants import is_convention, is_singled_out
+from semanticst.constants import AUTO_LARGEST, is_convention, is_singled_out
 from semanticst.niche.choose_k import (
     about_as_stable,
     choose_number,
@@ -117,9 +117,13 @@ def text_of(curve: pd.DataFrame, folder) -> str:
 
 
 def test_without_a_peak_the_report_says_what_was_taken_and_what_is_more_stable(tmp_path):
-    text = text_of(curve_of([0.99, *FALLING[2:]]), tmp_path)
+    falling = [0.99, *FALLING[2:]]
+    text = text_of(curve_of([*falling, *[0.44] * (AUTO_LARGEST - 1 - len(falling))]), tmp_path)
     assert "There is none: the most stable number from 3 up is taken." in text
     assert "2 niches, which are more stable (0.99), are found where they are asked for (--niche_k 2)." in text
+    text = text_of(curve_of(falling), tmp_path)
+    assert "2 niches are more stable (0.99, 3 niches 0.65), and taken only where they are asked for alone" in text
+    assert text.count("more stable") == 1
     assert "more stable" not in text_of(curve_of([0.85, *FALLING[1:]]), tmp_path).replace("most stable", "")
 
 
