@@ -52,6 +52,8 @@ class Obs(StrEnum):
     """float32, 0 to 1: share of the model's own cells that lie further out than the cell."""
     NICHE_JACCARD = "niche_jaccard"
     """float32: bootstrap Jaccard index of the cell's niche; NaN where none was computed."""
+    RARE_TISSUE = "rare_tissue"
+    """category: kind of rare tissue that the cell is of, ``0`` for none; missing where it was not looked for."""
 
 
 CELL_AREA = "cell_area"

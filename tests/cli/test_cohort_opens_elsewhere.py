@@ -29,7 +29,7 @@ warnings.filterwarnings("ignore", message="No data for colormapping")  # squidpy
 cohort = ad.read_h5ad(sys.argv[1])
 one = cohort[cohort.obs["sample"] == "s0"].copy()
 drawn = []
-for column in ("niche", "niche_name", "arm", "age"):
+for column in ("niche", "niche_name", "rare_tissue", "arm", "age"):
     axes = sc.pl.embedding(one, "spatial", color=column, show=False)
     if column.startswith("niche"):
         points = max(axes.collections, key=lambda found: len(found.get_offsets()))
@@ -60,7 +60,8 @@ def published(tmp_path):
     cells = pd.concat(tables).reset_index(drop=True)
     cells["niche"] = cells.index % 3 + 1
     niches = cells.assign(stability=0.9, niche_jaccard=0.8, fit=0.5, x=0.0, y=0.0, coordinate_unit="um")
-    niches.to_csv(tmp_path / "niches.csv.gz", index=False)
+    rare = pd.array([0, 1] * 30 + [pd.NA] * 60, dtype="Int64")  # not looked for in the second sample
+    niches.assign(rare_tissue=rare).to_csv(tmp_path / "niches.csv.gz", index=False)
     embedding = make_internal(n_cells=120)
     embedding.obs_names = cells["sample"].astype(str) + ":" + cells["cell_id"]
     for key in ("X_pca", "X_pca_harmony", "X_semantic", "semantic_scores"):

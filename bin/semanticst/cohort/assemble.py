@@ -59,7 +59,7 @@ def assemble_cohort(
     # obs columns that only some samples have are kept: they are the user's
     cohort.obs = pd.concat([p.obs for p in parts]).loc[cohort.obs_names]
     embedded = _read_embedding(embedding)
-    table = pd.read_csv(niches, dtype={"sample": str, "cell_id": str, "patient": str})
+    table = pd.read_csv(niches, dtype={"sample": str, "cell_id": str, "patient": str, "rare_tissue": "Int64"})
     table.index = table["sample"] + ":" + table["cell_id"]
     for name, index in ((embedding, embedded.obs_names), (niches, table.index)):
         if len(index) != cohort.n_obs or len(index.intersection(cohort.obs_names)) != cohort.n_obs:
@@ -76,6 +76,8 @@ def assemble_cohort(
     cohort.obs[Obs.STABILITY] = table.loc[cohort.obs_names, "stability"].to_numpy(dtype=np.float32)
     cohort.obs[Obs.NICHE_JACCARD] = table.loc[cohort.obs_names, "niche_jaccard"].to_numpy(dtype=np.float32)
     cohort.obs[Obs.FIT] = table.loc[cohort.obs_names, "fit"].to_numpy(dtype=np.float32)
+    if (rare := table.get("rare_tissue")) is not None and rare.notna().any():
+        cohort.obs[Obs.RARE_TISSUE] = _kinds_of_rare_tissue(rare.loc[cohort.obs_names])
     validation = table.loc[table.get(Obs.STUDY_PART, pd.Series("", table.index)) == VALIDATION, "sample"].unique()
     cohort.obs = _without_types_of_validation_alone(cohort.obs, validation)
     cohort.obs = _with_one_spelling(_storable(cohort.obs), validation)
@@ -101,6 +103,12 @@ def assemble_cohort(
     cohort.uns = {UNS: own, f"{Obs.NICHE}_colors": colours}
     write_h5ad(out, cohort)
     log.info("%d cells x %d features of %s", cohort.n_obs, cohort.n_vars, plural(len(parts), "sample"))
+
+
+def _kinds_of_rare_tissue(kinds: pd.Series) -> pd.Categorical:
+    """``kinds`` (n,), nullable integers, as the categories ``0``, ``1``, ...; missing where it was not looked for."""
+    numbers = range(int(kinds.max()) + 1)
+    return pd.Categorical.from_codes(kinds.fillna(-1).to_numpy(dtype=np.int32), [str(number) for number in numbers])
 
 
 def _read_embedding(path: Path) -> ad.AnnData:

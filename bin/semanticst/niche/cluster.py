@@ -38,7 +38,7 @@ from semanticst.niche.mapped_section import report_fit, report_mapping, report_o
 from semanticst.niche.mixture import Mixture
 from semanticst.niche.neighbourhood_spread import add_spread
 from semanticst.niche.niche_model import NicheModel, graph_settings
-from semanticst.niche.rare.rare_section import report_rare_tissue
+from semanticst.niche.rare.rare_section import rare_cautions, report_rare_tissue
 from semanticst.niche.rare.rare_tissue import find_rare_tissue
 from semanticst.niche.representations import (
     Representation,
@@ -50,7 +50,7 @@ from semanticst.niche.representations import (
 from semanticst.niche.spatial_refinement import Hmrf, HmrfInputs, fit_hmrf, hmrf_inputs
 from semanticst.niche.tissue_halves import trial_cells
 from semanticst.wording import joined, plural
-from semanticst.writing import write_table
+from semanticst.writing import write_json, write_table
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,8 @@ def cluster_niches(
     """Write the niches and what they are made of.
 
     ``niches.csv.gz``, ``niche_mixture.npz``, ``niche_k.csv``, ``niche_stability.csv``, ``niche_fit.csv``,
-    ``niche_member_counts.csv``, ``niches_by_k.csv.gz`` for a list of k, ``rare_tissue.csv`` where it was looked for.
+    ``niche_member_counts.csv``, ``niche_cautions.json``, ``niches_by_k.csv.gz`` for a list of k, ``rare_tissue.csv``
+    where it was looked for.
 
     Parameters
     ----------
@@ -121,7 +122,7 @@ def cluster_niches(
         add_spread(whole)
     decided = _discovery(whole) if given is None else np.ones(whole.n_obs, dtype=bool)
     adata = whole if decided.all() else whole[decided].copy()
-    jaccard, left_out, others, rare = None, {}, {}, None
+    jaccard, left_out, others, rare, cautions = None, {}, {}, None, []
     if given is not None:
         niches = given
         if niches.fit is None:
@@ -199,12 +200,13 @@ def cluster_niches(
         tell_expectation(niches.quality)
         tell_small(of_samples[~of_samples["sample"].isin(own)])
     if model is not None:
-        report_mapping(adata, fit, of_samples, niches, model, outdir)
+        cautions = report_mapping(adata, fit, of_samples, niches, model, outdir)
     elif not decided.all():
         validated = set(whole.obs[Obs.SAMPLE][~decided].astype(str))
-        report_fit(adata, fit, of_samples[of_samples["sample"].isin(validated)], niches, outdir)
+        cautions = report_fit(adata, fit, of_samples[of_samples["sample"].isin(validated)], niches, outdir)
     else:
         report_own_fit(adata, fit, of_samples, outdir)
+    write_json(outdir / "niche_cautions.json", cautions + rare_cautions(rare))
     added = AddedNiches.none(niches.k)
     if model is not None and additional:
         added = add_niches(adata, niches, fit, additional, seed)

@@ -21,7 +21,6 @@ from semanticst.plotting.marked_cells import draw_marked
 from semanticst.plotting.palette import niche_name
 from semanticst.units import percent
 from semanticst.wording import ARBITRARY_CUTS, joined, listed, plural
-from semanticst.writing import write_json
 
 MAPS = 12
 """Samples that are drawn, those with the most cells outside."""
@@ -32,31 +31,29 @@ OWN_MAPS = 6
 """The same of the samples that niches were found on."""
 TIMES_AS_MANY = 3
 """How many times the proportion of all other batches one has to have, so that its cells outside are its own."""
-CAUTIONS = "niche_cautions.json"
-"""For the summary of the run; empty where no sample was mapped."""
 CUTS = f"they are {ARBITRARY_CUTS}"
 """Of niches whose number the tissue does not support."""
 
 
 def report_mapping(
     adata: ad.AnnData, of_cells: np.ndarray, of_samples: pd.DataFrame, niches: NicheModel, model: dict, outdir: Path
-) -> None:
+) -> list[dict]:
     """Write the sections: the model, its curve and niches, the fit of each sample, maps of the cells outside.
 
     of_cells : fit (n,). of_samples : ``FitReference.samples``. model : content of ``model.pt``, with its ``digest``.
+    Returns cautions for the summary of the run: ``text`` and ``section``.
     """
     _model(niches, model, outdir)
     _curve(niches, outdir)
     _niches(niches, outdir)
-    report_fit(adata, of_cells, of_samples, niches, outdir)
+    return report_fit(adata, of_cells, of_samples, niches, outdir)
 
 
 def report_fit(
     adata: ad.AnnData, of_cells: np.ndarray, of_samples: pd.DataFrame, niches: NicheModel, outdir: Path
-) -> None:
-    """Write the fit of the mapped samples ``of_samples``, and maps of those with the most cells outside."""
+) -> list[dict]:
+    """Write the fit of the mapped samples ``of_samples``, and maps of those with the most cells outside; cautions."""
     _samples(of_samples, niches, outdir)
-    write_json(outdir / CAUTIONS, [{"text": f"{t}.", "section": "mapped_fit"} for t in cautions(of_samples, niches)])
     section = Section(
         "mapped_maps",
         INTEGRATION,
@@ -65,11 +62,11 @@ def report_fit(
         "Patches of red are tissue that no sample of the model had.",
     )
     _maps(adata, of_cells, of_samples, section, outdir, MAPS)
+    return [{"text": f"{text}.", "section": "mapped_fit"} for text in cautions(of_samples, niches)]
 
 
 def report_own_fit(adata: ad.AnnData, of_cells: np.ndarray, of_samples: pd.DataFrame, outdir: Path) -> None:
     """Write maps of the cells of a cohort that fit least, of the samples with most of them; arguments as above."""
-    write_json(outdir / CAUTIONS, [])
     several = len(of_samples) > 1
     measured = "each sample measured against the others" if several else "of this one sample"
     if several and len(of_samples) < FEW_SAMPLES:

@@ -317,7 +317,7 @@ def _table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def _step_cautions(path: Path) -> list[dict]:
-    """What ``niche_cluster.py`` has to say of samples that were mapped; nothing from runs of before."""
+    """What ``niche_cluster.py`` has to say of mapped samples and of rare tissue; nothing from runs of before."""
     try:
         return [_caution(entry["text"], entry["section"]) for entry in json.loads(path.read_text())]
     except FileNotFoundError:

@@ -200,14 +200,15 @@ def test_a_correction_that_moved_nothing_is_told_from_none(tmp_path, corrected):
     assert mixes.startswith(f"{head} batches mix ")
 
 
-@pytest.mark.parametrize(("harmony", "batches", "told"), [(True, 2, True), (True, 1, False), (False, 2, False)])
-def test_the_cohort_knows_whether_batches_were_corrected(tmp_path, harmony, batches, told):
+def assembled(tmp_path, harmony=True, batches=2, **columns):
+    """``cohort.h5ad`` of two samples of 30 cells; ``columns`` are further ones of ``niches.csv.gz``."""
     parts = [make_internal(sample=f"s{i}", patient=f"p{i}", n_cells=30, seed=i) for i in range(2)]
     for i, part in enumerate(parts):
         part.obs["batch"] = f"b{i % batches}"
         part.write_h5ad(tmp_path / f"s{i}.qc.h5ad")
     cells = pd.concat([part.obs[["sample", "patient"]].assign(cell_id=part.obs_names) for part in parts])
-    cells.assign(niche=1, stability=1.0, niche_jaccard=1.0, fit=0.5).to_csv(tmp_path / "niches.csv", index=False)
+    niches = cells.assign(niche=1, stability=1.0, niche_jaccard=1.0, fit=0.5, **columns)
+    niches.to_csv(tmp_path / "niches.csv", index=False)
     embedding = make_internal(n_cells=60)
     embedding.obs_names = cells["sample"].astype(str) + ":" + cells["cell_id"].astype(str)
     embedding.obsm["X_pca"] = embedding.obsm["X_pca_harmony"] = np.ones((60, 2), np.float32)
@@ -218,7 +219,24 @@ def test_the_cohort_knows_whether_batches_were_corrected(tmp_path, harmony, batc
         [tmp_path / f"s{i}.qc.h5ad" for i in range(2)], tmp_path / "embedding.h5ad", tmp_path / "niches.csv",
         tmp_path / "cohort.h5ad", harmony=has_harmony(tmp_path / "basis.npz"),
     )  # fmt: skip
-    assert bool(ad.read_h5ad(tmp_path / "cohort.h5ad", backed="r").uns["semanticst"]["batch_corrected"]) is told
+    return ad.read_h5ad(tmp_path / "cohort.h5ad", backed="r")
+
+
+@pytest.mark.parametrize(("harmony", "batches", "told"), [(True, 2, True), (True, 1, False), (False, 2, False)])
+def test_the_cohort_knows_whether_batches_were_corrected(tmp_path, harmony, batches, told):
+    assert bool(assembled(tmp_path, harmony, batches).uns["semanticst"]["batch_corrected"]) is told
+
+
+def test_cells_of_the_cohort_have_their_kind_of_rare_tissue(tmp_path):
+    kinds = np.repeat([0, 1, np.nan], (28, 2, 30))
+    found = assembled(tmp_path, rare_tissue=pd.array(kinds, dtype="Int64")).obs["rare_tissue"]
+    assert found.cat.categories.tolist() == ["0", "1"]
+    assert found.astype(object).where(found.notna(), "").tolist() == ["0"] * 28 + ["1"] * 2 + [""] * 30
+
+
+@pytest.mark.parametrize("columns", [{}, {"rare_tissue": pd.array([pd.NA] * 60, dtype="Int64")}])
+def test_rare_tissue_that_was_not_looked_for_is_no_column(tmp_path, columns):
+    assert "rare_tissue" not in assembled(tmp_path, **columns).obs
 
 
 def test_an_object_of_others_is_bad_input(tmp_path):

@@ -21,12 +21,16 @@ GENES, TYPES = 60, 6
 STRIPES = 0.05 + np.array([[0.45, 0.25, 0, 0, 0, 0], [0, 0, 0.45, 0.25, 0, 0], [0, 0, 0, 0, 0.45, 0.25]])
 
 
-def section(name: str, n: int, striped: bool, profiles: np.ndarray, rng: np.random.Generator) -> ad.AnnData:
-    """``n`` cells of a batch of its own, in three stripes of different mixes of types, or all of one mix."""
+OTHER_TISSUE = np.full(TYPES, 1 / TYPES)
+"""A mix of types that none of the stripes has."""
+
+
+def section(name: str, n: int, mix: np.ndarray | None, profiles: np.ndarray, rng: np.random.Generator) -> ad.AnnData:
+    """``n`` cells of a batch of its own, in three stripes of different mixes of types, or all of one ``mix``."""
     side = 15 * np.sqrt(n)
     xy = rng.random((n, 2)) * side
     stripe = np.minimum((xy[:, 0] / side * 3).astype(int), 2)
-    mixes = STRIPES[stripe] if striped else np.full((n, TYPES), 1 / TYPES)
+    mixes = STRIPES[stripe] if mix is None else np.tile(mix, (n, 1))
     types = np.array([rng.choice(TYPES, p=mix) for mix in mixes])
     gain = np.exp(0.3 * rng.normal(size=GENES))
     rates = profiles[types] * gain * rng.gamma(4, 1 / 4, n)[:, None]
@@ -39,14 +43,14 @@ def section(name: str, n: int, striped: bool, profiles: np.ndarray, rng: np.rand
     return adata
 
 
-def embedded(folder, seed):
-    """``cohort.embedding.h5ad`` of three samples of 150 cells and one of 1,500, without a network."""
+def embedded(folder, seed, large=OTHER_TISSUE):
+    """``cohort.embedding.h5ad`` of three samples of 150 cells and one of 1,500 of the mix ``large``, no network."""
     rng = np.random.default_rng(seed)
     base = 0.6 * rng.gamma(1.0, 1.0, GENES) + 0.1
     own = [np.exp(1.1 * rng.normal(size=GENES) * (rng.random(GENES) < 0.35)) for _ in range(TYPES)]
     profiles = base * np.stack(own)
     for name, n in (("s0", 150), ("s1", 150), ("s2", 150), ("h", 1500)):
-        section(name, n, name != "h", profiles, rng).write_h5ad(folder / f"{name}.qc.h5ad")
+        section(name, n, large if name == "h" else None, profiles, rng).write_h5ad(folder / f"{name}.qc.h5ad")
     build_components(sorted(folder.glob("*.qc.h5ad")), folder)
     build_graphs(sorted(folder.glob("*.components.h5ad")), folder)
     run_embedding(sorted(folder.glob("*.graphs.h5ad")), None, folder, device="cpu")
@@ -58,19 +62,27 @@ def embedding(tmp_path_factory):
     return embedded(tmp_path_factory.mktemp("swamp"), 1000)
 
 
-def test_niches_of_small_samples_are_found_beside_a_large_one(embedding, tmp_path):
+def agreement_within(cohort, folder):
+    """Mean ARI of three niches and the stripes, over the three small samples."""
+    cluster_niches(cohort, folder, niche_k="3", starts=4, bootstraps=0)
+    niches = pd.read_csv(folder / "niches.csv.gz", dtype=str).set_index(["sample", "cell_id"])["niche"]
+    assert len(niches) == 1950
+    stripes = [ad.read_h5ad(cohort.parent / f"s{i}.qc.h5ad").obs["stripe"] for i in range(3)]
+    return np.mean([adjusted_rand_score(stripe, niches[f"s{i}"][stripe.index]) for i, stripe in enumerate(stripes)])
+
+
+def test_niches_of_small_samples_are_found_beside_a_large_one_of_these(tmp_path):
+    """0.82, and 0.52 where no sample is limited."""
+    assert agreement_within(embedded(tmp_path, 1001, STRIPES[0]), tmp_path) > 0.7
+
+
+def test_niches_of_small_samples_are_found_beside_a_large_one_of_other_tissue(embedding, tmp_path):
+    """Four kinds of tissue, and room for three: 0.54, and 0.48 where no sample is limited."""
     agreement = []
     for seed in (1000, 1001, 1002):
         (folder := tmp_path / str(seed)).mkdir()
-        cohort = embedding if seed == 1000 else embedded(folder, seed)
-        cluster_niches(cohort, folder, niche_k="3", starts=4, bootstraps=0)
-        niches = pd.read_csv(folder / "niches.csv.gz", dtype=str).set_index(["sample", "cell_id"])["niche"]
-        assert len(niches) == 1950
-        for sample in ("s0", "s1", "s2"):
-            truth = ad.read_h5ad(cohort.parent / f"{sample}.qc.h5ad").obs["stripe"]
-            agreement.append(adjusted_rand_score(truth, niches[sample][truth.index]))
-    # 0.54, and 0.48 where no sample is limited; single cohorts vary, from 0.41 to 0.80 over six (0.64, and 0.61)
-    assert np.mean(agreement) > 0.5
+        agreement.append(agreement_within(embedding if seed == 1000 else embedded(folder, seed), folder))
+    assert np.mean(agreement) > 0.5  # single cohorts vary, from 0.41 to 0.80 over six (0.64, and 0.61)
 
 
 def test_fits_see_the_cells_that_decide_and_no_others(embedding):

@@ -435,9 +435,8 @@ def test_what_is_wrong_with_mapped_samples_is_for_the_summary_too(mapped, tmp_pa
     samples = samples.assign(n_cells=400, **dict.fromkeys(columns, 0.5))
     three = new[: 3 * (new.n_obs // 3)].copy()
     three.obs["sample"] = np.repeat(["s0", "s1", "s2"], three.n_obs // 3)
-    report_fit(three, np.ones(three.n_obs), samples, replace(niches, quality=quality), tmp_path)
-    written = json.loads((tmp_path / "niche_cautions.json").read_text())
-    assert written == [{"text": text, "section": "mapped_fit"} for text in said]
+    cautions = report_fit(three, np.ones(three.n_obs), samples, replace(niches, quality=quality), tmp_path)
+    assert cautions == [{"text": text, "section": "mapped_fit"} for text in said]
 
 
 def test_a_cohort_of_its_own_has_no_cautions_of_mapping(mapped):

@@ -13,7 +13,7 @@ from scipy.optimize import nnls
 from semanticst.graph.contexts import neighbourhood_profile, spatial_context
 from semanticst.niche.cluster import cluster_niches
 from semanticst.niche.rare.niche_blends import BLOCK, nearest_blends, project_to_simplex
-from semanticst.niche.rare.rare_section import report_rare_tissue
+from semanticst.niche.rare.rare_section import rare_cautions, report_rare_tissue
 from semanticst.niche.rare.rare_tissue import CLEAR_GAIN, PATCH_COLUMNS, Kind, find_rare_tissue
 from semanticst.niche.representations import fit_representations
 
@@ -165,4 +165,17 @@ def test_step_writes_cells_and_patches(tmp_path):
     cells = pd.read_csv(tmp_path / "niches.csv.gz")
     assert rare[cells["rare_tissue"] == 1].mean() > 0.7
     patches = pd.read_csv(tmp_path / "rare_tissue.csv")
-    assert patches["n_cells"].sum() == (cells["rare_tissue"] > 0).sum()
+    n = (cells["rare_tissue"] > 0).sum()
+    assert patches["n_cells"].sum() == n
+    assert json.loads((tmp_path / "niche_cautions.json").read_text()) == [
+        {
+            "text": f"1 kind of rare tissue ({n} cells in 2 patients) is like none of the niches, and in no test of "
+            "its own: look at the images.",
+            "section": "rare_tissue",
+        }
+    ]
+
+
+def test_no_caution_without_rare_tissue():
+    adata, niches = cohort({})
+    assert rare_cautions(looked_for(adata, niches)) == rare_cautions(None) == []

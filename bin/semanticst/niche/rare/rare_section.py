@@ -35,6 +35,17 @@ def report_rare_tissue(adata: ad.AnnData, found: RareTissue | None, outdir: Path
     _maps(adata, found, outdir)
 
 
+def rare_cautions(found: RareTissue | None) -> list[dict]:
+    """That no test is of the rare tissue, for the summary of the run: ``text`` and ``section``; none without any."""
+    if found is None or found.patches.empty:
+        return []
+    n = found.patches["rare_tissue"].nunique()
+    cells = f"{found.patches['n_cells'].sum():,d} cells in {plural(found.patches['patient'].nunique(), 'patient')}"
+    verb, own = ("is", "its") if n == 1 else ("are", "their")
+    text = f"{plural(n, 'kind')} of rare tissue ({cells}) {verb} like none of the niches, and in no test of {own} own"
+    return [{"text": f"{text}: look at the images.", "section": "rare_tissue"}]
+
+
 def _table(found: RareTissue, n_cells: int, unit: str, outdir: Path) -> None:
     patches = found.patches
     kinds = plural(patches["rare_tissue"].nunique(), "kind")
