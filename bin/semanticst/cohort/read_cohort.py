@@ -25,7 +25,8 @@ class Cohort:
     path: Path
     cells: pd.DataFrame
     """n_cells rows: sample, patient (str), niche (int, from 1); where given stability, niche_jaccard (float),
-    cell_type (str) and annotated_region (str, empty where in none)."""
+    cell_type (str), annotated_region (str, empty where in none) and rare_tissue (float, 0 for none, NaN where it was
+    not looked for)."""
     xy: np.ndarray
     """float64, n_cells x 2, in ``spatial_unit``."""
     spatial_unit: str
@@ -156,6 +157,9 @@ def read_cohort(path: Path) -> Cohort:
             cells[Obs.STABILITY] = backed.obs[Obs.STABILITY].to_numpy(dtype=float)
         if Obs.NICHE_JACCARD in backed.obs and backed.obs[Obs.NICHE_JACCARD].notna().any():
             cells[Obs.NICHE_JACCARD] = backed.obs[Obs.NICHE_JACCARD].to_numpy(dtype=float)
+        if Obs.RARE_TISSUE in backed.obs:
+            kinds = backed.obs[Obs.RARE_TISSUE]
+            cells[Obs.RARE_TISSUE] = pd.to_numeric(kinds.astype(object)).to_numpy(dtype=float)
         if Obs.CELL_TYPE in backed.obs:
             types = backed.obs[Obs.CELL_TYPE].astype(object)
             # of samples without types, among others with them, the cells have an empty text

@@ -20,6 +20,7 @@ from semanticst.describe.neighbourhood import niche_contacts
 from semanticst.describe.niche_sections import write_niche_sections
 from semanticst.describe.niche_tree import niche_tree
 from semanticst.describe.overview import overview_table
+from semanticst.describe.rare_markers import rare_tissue_markers
 from semanticst.plotting import niche_maps
 from semanticst.plotting.niche_maps import SectionMap
 from semanticst.plotting.niche_names import names_from, with_names
@@ -43,8 +44,9 @@ def describe_niches(
 
     Tables ``niche_overview``, ``niche_counts``, ``niche_markers``, ``niche_contacts``, ``niche_patches``, and where the
     input allows ``niche_tree``, ``niche_agreement``, ``niche_scores``, ``niche_cell_types``,
-    ``niche_sample_cell_types``, ``niche_regions`` and ``niche_gene_sets`` (CSV); a map of each section under ``maps/``;
-    custom content for MultiQC. ``names``: table of names of niches, see `semanticst.plotting.niche_names`.
+    ``niche_sample_cell_types``, ``niche_regions``, ``niche_gene_sets`` and ``rare_tissue_markers`` (CSV); a map of each
+    section under ``maps/``; custom content for MultiQC. ``names``: table of names of niches, see
+    `semanticst.plotting.niche_names`.
     ``thumbnails``: folder with ``{sample}.jpg`` and ``{sample}.json``, which lie under the maps of these samples.
     ``mapped``: the samples were mapped onto a model, so how sure its niches are is known of its own samples.
 
@@ -81,6 +83,7 @@ def _describe(
         "niche_agreement": section_agreement(niche_counts(cohort)),
         "niche_gene_sets": niche_gene_sets(cohort, sets, gene_sets) if sets and gene_sets else None,
         "niche_tree": niche_tree(cohort),
+        "rare_tissue_markers": rare_tissue_markers(cohort),
     }
     for name, table in tables.items():
         if table is not None:

@@ -26,7 +26,7 @@ def effect_name(feature_type: FeatureType) -> str:
     return "log2_fold_change" if feature_type is FeatureType.COUNTS else "difference"
 
 
-def niche_markers(cohort: Cohort) -> pd.DataFrame:
+def niche_markers(cohort: Cohort, what: str = "niche") -> pd.DataFrame:
     """Compare each feature inside a niche with outside it.
 
     Within each patient the mean inside and the mean outside are taken, then averaged over the patients that have at
@@ -47,14 +47,14 @@ def niche_markers(cohort: Cohort) -> pd.DataFrame:
 
     Returns columns niche, modality, feature, symbol, mean_in, mean_out, log2_fold_change or difference (both where
     genes and proteins differ in it), score, rank (1 = best marker of the niche within its modality), n_replicates;
-    sorted by modality, niche and rank.
+    sorted by modality, niche and rank. ``what`` the log calls a niche.
     """
     proteins = cohort.proteins()
-    tables = [_markers_of(one) for one in (cohort, proteins) if one is not None]
+    tables = [_markers_of(one, what) for one in (cohort, proteins) if one is not None]
     return pd.concat(tables, ignore_index=True)
 
 
-def _markers_of(cohort: Cohort) -> pd.DataFrame:
+def _markers_of(cohort: Cohort, what: str) -> pd.DataFrame:
     """`niche_markers` of one modality."""
     replicates = cohort.cells[Obs.PATIENT].where(cohort.decided)
     if replicates.nunique() < 2:
@@ -73,19 +73,25 @@ def _markers_of(cohort: Cohort) -> pd.DataFrame:
     for k in np.flatnonzero(n_cells.any(axis=0)):
         inside, outside = sums[:, k], everything - sums[:, k]
         n_inside, n_outside = n_cells[:, k], n_cells.sum(axis=1) - n_cells[:, k]
-        tables.append(_compare(int(k) + 1, inside, n_inside, outside, n_outside, cohort))
+        tables.append(_compare(int(k) + 1, inside, n_inside, outside, n_outside, cohort, what))
     return pd.concat(tables, ignore_index=True)
 
 
 def _compare(
-    niche: int, inside: np.ndarray, n_inside: np.ndarray, outside: np.ndarray, n_outside: np.ndarray, cohort: Cohort
+    niche: int,
+    inside: np.ndarray,
+    n_inside: np.ndarray,
+    outside: np.ndarray,
+    n_outside: np.ndarray,
+    cohort: Cohort,
+    what: str,
 ) -> pd.DataFrame:
     """Marker table of one niche from its sums (replicates x features) and cells (replicates), and those outside."""
     enough = (n_inside >= MIN_CELLS) & (n_outside >= MIN_CELLS)
     if enough.any():
         inside, n_inside, outside, n_outside = inside[enough], n_inside[enough], outside[enough], n_outside[enough]
     else:
-        log.info("markers: no replicate has %d cells inside and outside niche %d, all are pooled", MIN_CELLS, niche)
+        log.info("markers: no replicate has %d cells inside and outside %s %d, all are pooled", MIN_CELLS, what, niche)
         inside, outside = inside.sum(axis=0, keepdims=True), outside.sum(axis=0, keepdims=True)
         n_inside, n_outside = n_inside.sum(keepdims=True), n_outside.sum(keepdims=True)
     mean_in = inside / n_inside[:, None]

@@ -11,6 +11,7 @@ from semanticst.describe.contact_sections import attention_section, contact_sect
 from semanticst.describe.marker_sections import cell_type_section, marker_section
 from semanticst.describe.niche_tree import report_tree
 from semanticst.describe.overview import by_modality
+from semanticst.describe.rare_markers import report_rare_markers
 from semanticst.describe.readings import UNSURE
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import NICHES, QC, Column, Section
@@ -54,6 +55,8 @@ def write_niche_sections(
         contact_section(outdir, tables["niche_contacts"], names, over)
     if tables["niche_tree"] is not None:
         report_tree(outdir, tables["niche_tree"], over, cohort.number_supported)
+    if tables["rare_tissue_markers"] is not None:
+        report_rare_markers(outdir, cohort, tables["rare_tissue_markers"])
     if tables["niche_scores"] is not None:
         attention_section(outdir, tables["niche_scores"], names, over)
 

@@ -35,7 +35,7 @@ def overview_table(cohort: Cohort, markers: pd.DataFrame, types: pd.DataFrame | 
         best = [top_markers(proteins, niche, NAMED_PROTEINS, cohort.protein_type) for niche in table["niche"]]
         table["proteins"] = [", ".join(names) for names in best]
     if types is not None:
-        table["cell_types"] = [_common_types(types, niche) for niche in table["niche"]]
+        table["cell_types"] = [common_types(types, niche) for niche in table["niche"]]
     return table
 
 
@@ -52,6 +52,7 @@ def top_markers(markers: pd.DataFrame, niche: int, n: int, feature_type: Feature
     return own.nsmallest(n, "rank")["symbol"].tolist()
 
 
-def _common_types(types: pd.DataFrame, niche: int) -> str:
+def common_types(types: pd.DataFrame, niche: int) -> str:
+    """The commonest cell types of a niche with their shares; ``types`` as `composition.niche_cell_types`."""
     own = types[(types["niche"] == niche) & (types["share"] >= _LEAST_SHARE)].nlargest(3, "share", keep="first")
     return ", ".join(f"{row.cell_type} {percent(row.share)}" for row in own.itertuples())

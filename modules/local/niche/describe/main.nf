@@ -13,7 +13,7 @@ process NICHE_DESCRIBE {
     output:
     tuple val(meta), path('niche_counts.csv')  , emit: counts
     tuple val(meta), path('niche_contacts.csv'), emit: contacts
-    tuple val(meta), path('niche_*.csv')       , emit: tables
+    tuple val(meta), path('{niche,rare}_*.csv'), emit: tables
     tuple val(meta), path('maps/*')            , emit: maps
     tuple val(meta), path('*_mqc.*')           , emit: report
     tuple val("${task.process}"), eval('cat versions.yml'), topic: versions
