@@ -61,8 +61,9 @@ def _table(found: RareTissue, n_cells: int, unit: str, outdir: Path) -> None:
             "nearer the patch is to its kind than to any blend of niches (squared distance, in standard deviations of "
             f"the inside of niches). What is in more than {percent(LARGEST)} of the cells is not rare: that takes more "
             "niches (<code>--niche_k</code>). The edge of a section, a fold or damage that looks alike in several "
-            "patients is found as well: look at the images. All cells: <code>rare_tissue</code> in "
-            "<code>niches/niches.csv.gz</code>; patches: <code>niches/rare_tissue.csv</code>."
+            "patients is found as well, and at times a part of a common niche: look at the images. All cells: "
+            "<code>rare_tissue</code> in <code>niches/niches.csv.gz</code>; patches: "
+            "<code>niches/rare_tissue.csv</code>."
         ),
     )
     length = "" if unit == "unknown" else f", {unit}"

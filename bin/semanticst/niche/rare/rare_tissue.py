@@ -40,7 +40,7 @@ distance in SD of the inside of niches), both averaged over the cell and its nei
 that of cells of which it is the larger part."""
 CLEAR_GAIN = 12.0
 """The same gain, averaged over a patch, that makes it count: planted tissue has 16 to 29, parts of common niches 7 to
-10 (docs/benchmarks.md)."""
+10, and up to 18 where the number of niches does not fit (docs/benchmarks.md)."""
 LARGEST = 0.05
 """Share of the cells above which tissue is not rare: then the number of niches is too small."""
 ROUNDS = 3
