@@ -1,4 +1,4 @@
-"""What rare tissue is made of: features and cell types of each kind, beside all other cells."""
+"""Features and cell types of each kind of rare tissue, beside all other cells."""
 
 from dataclasses import replace
 from pathlib import Path
