@@ -59,13 +59,14 @@ def report_rare_markers(outdir: Path, cohort: Cohort, markers: pd.DataFrame) -> 
     table = rare_tissue_overview(cohort, markers).set_index("rare_tissue")
     table.index = table.index.astype(str)
     replicate = "patient" if len(set(cohort.samples[Obs.PATIENT])) > 1 else "sample"
+    each = "each " if len(table) > 1 else ""
     effect = "fold change" if effect_name(cohort.feature_type) == "log2_fold_change" else "difference"
     section = Section(
         "rare_tissue_markers",
         NICHES,
         "What the rare tissue is made of",
         multiqc.emphasised(
-            f"{plural(len(table), 'kind')}, each compared with all other cells of the same {replicate}. Markers are "
+            f"{plural(len(table), 'kind')}, {each}compared with all other cells of the same {replicate}. Markers are "
             "higher inside; best first, as those of niches are ranked. All features, with their "
             f"{effect}: <code>niches/rare_tissue_markers.csv</code>. Rare tissue was found by these same values, "
             "therefore no p-values are given; and some of what is higher lies in the cells around it."

@@ -10,7 +10,7 @@ import pytest
 from helpers import invoke
 from report_helpers import make_cohort_object, write_cohort
 from semanticst.cohort.read_cohort import read_cohort
-from semanticst.describe.rare_markers import rare_tissue_markers, rare_tissue_overview
+from semanticst.describe.rare_markers import rare_tissue_markers, rare_tissue_overview, report_rare_markers
 
 CELLS = 144
 """Of each of the three samples s1, s2 (of p1) and s3 (of p2)."""
@@ -49,6 +49,18 @@ def test_each_kind_is_compared_with_all_other_cells(tmp_path):
     assert table[["n_samples", "n_patients"]].to_numpy().tolist() == [[2, 2], [2, 2]]
     assert table["markers"].str.split(", ").str[0].tolist() == ["MARK2", "FLAT"]
     assert table["cell_types"].tolist() == ["Rare <i>cell</i> 100 %", "T cell 100 %"]
+
+
+def test_one_kind_is_no_each(tmp_path):
+    cohort = read_cohort(write_cohort(tmp_path, with_rare_tissue(("1",))))
+    report_rare_markers(tmp_path, cohort, rare_tissue_markers(cohort))
+    text = json.loads((tmp_path / "rare_tissue_markers_mqc.json").read_text())["description"]
+    assert text == (
+        "1 kind, compared with all other cells of the same patient. Markers are higher inside; best first, as those of "
+        "niches are ranked. All features, with their fold change: <code>niches/rare_tissue_markers.csv</code>. Rare "
+        "tissue was found by these same values, therefore no p-values are given; and some of what is higher lies in "
+        "the cells around it."
+    )
 
 
 def test_few_cells_of_each_patient_are_pooled_and_the_log_calls_them_by_their_name(tmp_path, caplog):
