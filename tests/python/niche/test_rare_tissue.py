@@ -14,8 +14,9 @@ from semanticst.graph.contexts import neighbourhood_profile, spatial_context
 from semanticst.niche.cluster import cluster_niches
 from semanticst.niche.rare.niche_blends import BLOCK, nearest_blends, project_to_simplex
 from semanticst.niche.rare.rare_section import rare_cautions, report_rare_tissue
-from semanticst.niche.rare.rare_tissue import CLEAR_GAIN, PATCH_COLUMNS, Kind, find_rare_tissue
+from semanticst.niche.rare.rare_tissue import CLEAR_GAIN, LARGEST, PATCH_COLUMNS, Kind, find_rare_tissue
 from semanticst.niche.representations import fit_representations
+from semanticst.units import percent
 
 SIDE, SPACING, COMPONENTS = 32, 10.0, 12
 NAME = "P<1>"
@@ -106,16 +107,31 @@ def test_nothing_is_found_where_nothing_recurs(patches, seed):
     assert not found.kind.any()
 
 
-def test_tissue_of_many_cells_is_not_rare(caplog):
-    caplog.set_level(logging.INFO)
+def test_a_kind_is_clear_in_several_patients():
     patients = np.repeat(["P1", "P2", "P3"], 100)
-    kind = Kind([np.arange(10), np.arange(100, 110)], np.full(300, CLEAR_GAIN))
-    assert not kind.is_rare(patients)
-    assert "20 cells are like no blend of niches, and too many to be rare" in caplog.text
-    assert Kind([np.arange(7), np.arange(100, 108)], kind.gain).is_rare(patients)
-    assert not Kind([np.arange(7), np.arange(20, 28)], kind.gain).is_rare(patients)
-    unclear = np.where(np.arange(300) < 100, CLEAR_GAIN, CLEAR_GAIN - 1)
-    assert not Kind([np.arange(7), np.arange(100, 108)], unclear).is_rare(patients)
+    clear, unclear = np.full(300, CLEAR_GAIN), np.where(np.arange(300) < 100, CLEAR_GAIN, CLEAR_GAIN - 1)
+    assert Kind([np.arange(7), np.arange(100, 108)], clear).is_clear(patients)
+    assert not Kind([np.arange(7), np.arange(20, 28)], clear).is_clear(patients)
+    assert not Kind([np.arange(7), np.arange(100, 108)], unclear).is_clear(patients)
+
+
+def test_tissue_of_many_cells_is_not_rare_and_the_reader_is_told(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    adata, niches = cohort({NAME: 11, "P3": 11})
+    found = looked_for(adata, niches)
+    assert found.patches.empty
+    [(n, patients)] = found.common
+    assert n > LARGEST * adata.n_obs
+    assert patients == 2
+    report_rare_tissue(adata, found, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert "no rare tissue" not in caplog.text
+    text = (
+        f"{n} cells ({percent(n / adata.n_obs)}) in 2 patients look alike, and like none of the niches nor a blend of "
+        "niches: too many to be rare tissue, try more niches (--niche_k)"
+    )
+    assert text in caplog.text
+    assert rare_cautions(found) == [{"text": f"{text}.", "section": "niche_overview"}]
 
 
 def test_patches_of_different_tissue_are_not_alike():

@@ -25,8 +25,11 @@ def report_rare_tissue(adata: ad.AnnData, found: RareTissue | None, outdir: Path
     if found is None:
         log.info("no rare tissue was looked for: that takes %d patients, and a neighbourhood profile", PATIENTS)
         return
+    for told in _common(found):
+        log.info("%s", told)
     if found.patches.empty:
-        log.info("no rare tissue: no patches in several patients are alike and like no blend of niches")
+        if not found.common:
+            log.info("no rare tissue: no patches in several patients are alike and like no blend of niches")
         return
     for kind, patches in found.patches.groupby("rare_tissue"):
         log.info("rare tissue %d: %d cells in %d patches of %d patients, like none of the niches",
@@ -36,14 +39,27 @@ def report_rare_tissue(adata: ad.AnnData, found: RareTissue | None, outdir: Path
 
 
 def rare_cautions(found: RareTissue | None) -> list[dict]:
-    """That no test is of the rare tissue, for the summary of the run: ``text`` and ``section``; none without any."""
-    if found is None or found.patches.empty:
+    """For the summary of the run, ``text`` and ``section``: that no test is of the rare tissue, and what the niches do
+    not explain though it is common; none without any."""
+    if found is None:
         return []
+    common = [{"text": f"{told}.", "section": "niche_overview"} for told in _common(found)]
+    if found.patches.empty:
+        return common
     n = found.patches["rare_tissue"].nunique()
     cells = f"{found.patches['n_cells'].sum():,d} cells in {plural(found.patches['patient'].nunique(), 'patient')}"
     verb, own = ("is", "its") if n == 1 else ("are", "their")
     text = f"{plural(n, 'kind')} of rare tissue ({cells}) {verb} like none of the niches, and in no test of {own} own"
-    return [{"text": f"{text}: look at the images.", "section": "rare_tissue"}]
+    return [*common, {"text": f"{text}: look at the images.", "section": "rare_tissue"}]
+
+
+def _common(found: RareTissue) -> list[str]:
+    """A sentence for each kind of tissue that the niches do not explain, and that is not rare."""
+    return [
+        f"{n:,d} cells ({percent(n / len(found.kind))}) in {plural(patients, 'patient')} look alike, and like none of "
+        "the niches nor a blend of niches: too many to be rare tissue, try more niches (--niche_k)"
+        for n, patients in found.common
+    ]
 
 
 def _table(found: RareTissue, n_cells: int, unit: str, outdir: Path) -> None:

@@ -6,7 +6,6 @@ that lie together in the tissue (a patch) and look alike in several patients, wh
 patient's own peculiarity do not.
 """
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,8 +20,6 @@ from semanticst.constants import Context, Obs, Obsm, graph_key
 from semanticst.niche.deciding_cells import deciding_cells
 from semanticst.niche.rare.niche_blends import nearest_blends
 from semanticst.niche.representations import Representation, is_reference, middle_representation
-
-log = logging.getLogger(__name__)
 
 FURTHER_COMPONENTS = 4
 """Components that are looked at beyond the k that k niches and one more kind of tissue can differ in: with fewer what
@@ -53,10 +50,12 @@ PATCH_COLUMNS = ("rare_tissue", "sample", "patient", "n_cells", "x", "y", "neare
 @dataclass(frozen=True)
 class RareTissue:
     """``kind`` (n,) of each cell, 1 for the kind with most patients, then cells, 0 for none; ``patches``, a row each:
-    middle (``x``, ``y``, the unit of the coordinates), ``nearest_niche`` (from 1) of most cells, mean ``gain``."""
+    middle (``x``, ``y``, the unit of the coordinates), ``nearest_niche`` (from 1) of most cells, mean ``gain``.
+    ``common``: cells and patients of each kind that is not explained either, and has too many cells to be rare."""
 
     kind: np.ndarray
     patches: pd.DataFrame
+    common: tuple[tuple[int, int], ...] = ()
 
 
 def find_rare_tissue(
@@ -80,13 +79,16 @@ def find_rare_tissue(
     squared = (left**2).sum(1)
     unexplained = over @ np.sqrt(squared)
     least = np.quantile(unexplained[deciding_cells(adata)], 1 - UNEXPLAINED)
-    kinds: list[Kind] = []
+    rare: list[Kind] = []
+    common: list[Kind] = []
     for seeds in alike_patches(connected_patches(unexplained > least, graph), left, patients):
         kind = _grown(seeds, Z, middles, squared, patients, graph, over)
-        if kind.is_rare(patients) and not any(kind.is_same(other) for other in kinds):
-            kinds.append(kind)
-    kinds.sort(key=lambda kind: (-len(np.unique(patients[kind.cells])), -len(kind.cells)))
-    return _rare_tissue(adata, labels, kinds)
+        same = rare if len(kind.cells) <= LARGEST * adata.n_obs else common
+        if kind.is_clear(patients) and not any(kind.is_same(other) for other in same):
+            same.append(kind)
+    rare.sort(key=lambda kind: (-len(np.unique(patients[kind.cells])), -len(kind.cells)))
+    number, patches = _rare_tissue(adata, labels, rare)
+    return RareTissue(number, patches, tuple((len(k.cells), len(np.unique(patients[k.cells]))) for k in common))
 
 
 def _wide_enough(representations: Sequence[Representation], width: int) -> Representation:
@@ -108,15 +110,10 @@ class Kind:
     def cells(self) -> np.ndarray:
         return np.concatenate(self.patches) if self.patches else np.empty(0, dtype=np.int64)
 
-    def is_rare(self, patients: np.ndarray) -> bool:
-        """Whether it is well told from blends of niches in several patients, and no large part of the cells."""
+    def is_clear(self, patients: np.ndarray) -> bool:
+        """Whether it is well told from blends of niches in several ``patients`` (n,)."""
         clear = [patch for patch in self.patches if self.gain[patch].mean() >= CLEAR_GAIN]
-        if len({patients[patch[0]] for patch in clear}) < PATIENTS:
-            return False
-        if len(self.cells) > LARGEST * len(patients):
-            log.info("%d cells are like no blend of niches, and too many to be rare", len(self.cells))
-            return False
-        return True
+        return len({patients[patch[0]] for patch in clear}) >= PATIENTS
 
     def is_same(self, other: "Kind") -> bool:
         """Whether half of the cells of the smaller are of both."""
@@ -203,7 +200,7 @@ def _grown(
     return kind
 
 
-def _rare_tissue(adata: ad.AnnData, labels: np.ndarray, kinds: list[Kind]) -> RareTissue:
+def _rare_tissue(adata: ad.AnnData, labels: np.ndarray, kinds: list[Kind]) -> tuple[np.ndarray, pd.DataFrame]:
     """Numbers of cells and a row per patch; a cell of two kinds is of the first."""
     number, rows = np.zeros(adata.n_obs, dtype=np.int64), []
     xy = np.asarray(adata.obsm[Obsm.SPATIAL])
@@ -218,4 +215,4 @@ def _rare_tissue(adata: ad.AnnData, labels: np.ndarray, kinds: list[Kind]) -> Ra
                 i, str(obs[Obs.SAMPLE]), str(obs[Obs.PATIENT]), len(free), *xy[free].mean(0).round(1),
                 np.bincount(labels[free]).argmax() + 1, round(float(kind.gain[free].mean()), 1),
             ))  # fmt: skip
-    return RareTissue(number, pd.DataFrame(rows, columns=list(PATCH_COLUMNS)))
+    return number, pd.DataFrame(rows, columns=list(PATCH_COLUMNS))
