@@ -158,8 +158,7 @@ def read_cohort(path: Path) -> Cohort:
         if Obs.NICHE_JACCARD in backed.obs and backed.obs[Obs.NICHE_JACCARD].notna().any():
             cells[Obs.NICHE_JACCARD] = backed.obs[Obs.NICHE_JACCARD].to_numpy(dtype=float)
         if Obs.RARE_TISSUE in backed.obs:
-            kinds = backed.obs[Obs.RARE_TISSUE]
-            cells[Obs.RARE_TISSUE] = pd.to_numeric(kinds.astype(object)).to_numpy(dtype=float)
+            cells[Obs.RARE_TISSUE] = backed.obs[Obs.RARE_TISSUE].astype(float).to_numpy()
         if Obs.CELL_TYPE in backed.obs:
             types = backed.obs[Obs.CELL_TYPE].astype(object)
             # of samples without types, among others with them, the cells have an empty text

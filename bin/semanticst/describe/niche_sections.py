@@ -10,7 +10,7 @@ from semanticst.constants import FeatureType, Obs
 from semanticst.describe.contact_sections import attention_section, contact_section, recognised
 from semanticst.describe.marker_sections import cell_type_section, marker_section
 from semanticst.describe.niche_tree import report_tree
-from semanticst.describe.overview import by_modality
+from semanticst.describe.overview import by_modality, contents_to_read
 from semanticst.describe.rare_markers import report_rare_markers
 from semanticst.describe.readings import UNSURE
 from semanticst.mqc import multiqc
@@ -111,11 +111,8 @@ def _sample_overview(outdir: Path, cohort: Cohort, counts: pd.DataFrame) -> None
 
 
 def _overview(outdir: Path, cohort: Cohort, table: pd.DataFrame, mapped: bool) -> None:
-    frame = table.set_index("niche")
+    frame = contents_to_read(table).set_index("niche")
     frame.insert(0, "colour", [multiqc.swatch(niche_colour(niche)) for niche in frame.index])
-    frame["markers"] = frame["markers"].replace("", "none stands out")
-    if "proteins" in frame:
-        frame["proteins"] = frame["proteins"].replace("", "none stands out")
     named = "cell_types" in frame
     n_samples, n_patients = len(cohort.samples), cohort.samples["patient"].nunique()
     one = _of_one_patient(cohort, mapped)

@@ -22,12 +22,18 @@ def overview_table(cohort: Cohort, markers: pd.DataFrame, types: pd.DataFrame | 
 
     markers, types : as `markers.niche_markers` and `composition.niche_cell_types` return them.
     """
-    markers, proteins = by_modality(markers)
     table = niche_overview(cohort).reset_index()
     if "jaccard" in table:
         table["reading"] = [reading(value) for value in table["jaccard"]]
     if not cohort.number_supported:
         table["reading"] = NO_PART
+    add_contents(table, cohort, markers, types)
+    return table
+
+
+def add_contents(table: pd.DataFrame, cohort: Cohort, markers: pd.DataFrame, types: pd.DataFrame | None) -> None:
+    """Add the columns markers, proteins and cell_types of `overview_table` to a ``table`` with a column niche."""
+    markers, proteins = by_modality(markers)
     table["markers"] = [
         ", ".join(top_markers(markers, niche, NAMED_MARKERS, cohort.feature_type)) for niche in table["niche"]
     ]
@@ -35,8 +41,13 @@ def overview_table(cohort: Cohort, markers: pd.DataFrame, types: pd.DataFrame | 
         best = [top_markers(proteins, niche, NAMED_PROTEINS, cohort.protein_type) for niche in table["niche"]]
         table["proteins"] = [", ".join(names) for names in best]
     if types is not None:
-        table["cell_types"] = [common_types(types, niche) for niche in table["niche"]]
-    return table
+        table["cell_types"] = [_common_types(types, niche) for niche in table["niche"]]
+
+
+def contents_to_read(table: pd.DataFrame) -> pd.DataFrame:
+    """The ``table`` with words in place of empty markers and proteins."""
+    columns = [name for name in ("markers", "proteins") if name in table]
+    return table.assign(**{name: table[name].replace("", "none stands out") for name in columns})
 
 
 def by_modality(markers: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -52,7 +63,6 @@ def top_markers(markers: pd.DataFrame, niche: int, n: int, feature_type: Feature
     return own.nsmallest(n, "rank")["symbol"].tolist()
 
 
-def common_types(types: pd.DataFrame, niche: int) -> str:
-    """The commonest cell types of a niche with their shares; ``types`` as `composition.niche_cell_types`."""
+def _common_types(types: pd.DataFrame, niche: int) -> str:
     own = types[(types["niche"] == niche) & (types["share"] >= _LEAST_SHARE)].nlargest(3, "share", keep="first")
     return ", ".join(f"{row.cell_type} {percent(row.share)}" for row in own.itertuples())

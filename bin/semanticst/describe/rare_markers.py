@@ -6,15 +6,13 @@ from pathlib import Path
 import pandas as pd
 
 from semanticst.cohort.read_cohort import Cohort
-from semanticst.constants import FeatureType, Obs
+from semanticst.constants import Obs
 from semanticst.describe.composition import niche_cell_types
 from semanticst.describe.markers import effect_name, niche_markers
-from semanticst.describe.overview import NAMED_MARKERS, NAMED_PROTEINS, by_modality, common_types, top_markers
+from semanticst.describe.overview import add_contents, contents_to_read
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import NICHES, Column, Section
 from semanticst.wording import plural
-
-NOTHING = "none stands out"
 
 
 def has_rare_tissue(cohort: Cohort) -> bool:
@@ -39,24 +37,18 @@ def rare_tissue_overview(cohort: Cohort, markers: pd.DataFrame) -> pd.DataFrame:
 
     ``markers`` as `rare_tissue_markers` returns them.
     """
-    rare = cohort.cells[cohort.cells[Obs.RARE_TISSUE] > 0]
-    found = rare.groupby(Obs.RARE_TISSUE.value)
-    table = found.size().to_frame("n_cells")
-    table.index = table.index.astype(int)
-    table["n_samples"], table["n_patients"] = found[Obs.SAMPLE].nunique(), found[Obs.PATIENT].nunique()
-    features, proteins = by_modality(markers.rename(columns={"rare_tissue": "niche"}))
-    table["markers"] = [_named(features, kind, NAMED_MARKERS, cohort.feature_type) for kind in table.index]
-    if len(proteins):
-        table["proteins"] = [_named(proteins, kind, NAMED_PROTEINS, cohort.protein_type) for kind in table.index]
-    types = niche_cell_types(_by_kind(cohort))
-    if types is not None:
-        table["cell_types"] = [common_types(types, kind) for kind in table.index]
-    return table.reset_index()
+    kinds = _by_kind(cohort)
+    found = kinds.cells[cohort.cells[Obs.RARE_TISSUE] > 0].groupby(Obs.NICHE.value)
+    table = found.size().reset_index(name="n_cells")
+    for name in (Obs.SAMPLE, Obs.PATIENT):
+        table[f"n_{name}s"] = found[name].nunique().to_numpy()
+    add_contents(table, cohort, markers.rename(columns={"rare_tissue": "niche"}), niche_cell_types(kinds))
+    return table.rename(columns={"niche": "rare_tissue"})
 
 
 def report_rare_markers(outdir: Path, cohort: Cohort, markers: pd.DataFrame) -> None:
     """Write the section: a row for each kind, with what is higher in it."""
-    table = rare_tissue_overview(cohort, markers).set_index("rare_tissue")
+    table = contents_to_read(rare_tissue_overview(cohort, markers)).set_index("rare_tissue")
     table.index = table.index.astype(str)
     replicate = "patient" if len(set(cohort.samples[Obs.PATIENT])) > 1 else "sample"
     each = "each " if len(table) > 1 else ""
@@ -83,10 +75,6 @@ def report_rare_markers(outdir: Path, cohort: Cohort, markers: pd.DataFrame) -> 
     }
     shown = {name: column for name, column in columns.items() if name in table}
     multiqc.table(outdir, section, table, shown, row_title="Kind")
-
-
-def _named(markers: pd.DataFrame, kind: int, n: int, feature_type: FeatureType) -> str:
-    return ", ".join(top_markers(markers, kind, n, feature_type)) or NOTHING
 
 
 def _by_kind(cohort: Cohort) -> Cohort:
