@@ -23,6 +23,8 @@ from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step
 @click.option("--model", type=EXISTING_FILE, help="A trained model.pt: project onto it instead of fitting.")
 @click.option("--model-accept", default="", help="Differences from the model's samples that are no reason to refuse, "
                    "joined by commas: platform, values.")  # fmt: skip
+@click.option("--train-denoised", is_flag=True,
+              help="With --model: denoised expression is wanted later, which takes a model with a network.")  # fmt: skip
 @seed_option
 @outdir_option
 def cohort_features(
@@ -33,6 +35,7 @@ def cohort_features(
     harmony,
     model,
     model_accept,
+    train_denoised,
     seed,
     outdir,
 ):
@@ -46,9 +49,11 @@ def cohort_features(
         raise click.BadParameter(message, param_hint="--model_accept")
     stored = None
     if model:
-        from semanticst.model.store import load_whole_model
+        from semanticst.model.store import load_whole_model, refuse_to_denoise
 
         stored = load_whole_model(model)
+        if train_denoised:
+            refuse_to_denoise(model, stored)
     build_components(
         samples,
         outdir,

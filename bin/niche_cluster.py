@@ -41,7 +41,7 @@ def niche_cluster(
 ):
     """Cluster all cells of cohort.embedding.h5ad; writes niches.csv.gz, niche_*.csv and niche_mixture.npz."""
     from semanticst.niche import cluster_niches
-    from semanticst.niche.cluster import parse_numbers
+    from semanticst.niche.choose_k import parse_numbers
 
     try:
         parse_numbers(niche_k)

@@ -89,8 +89,8 @@ def problem_message(problems: Collection[str]) -> str:
 
 def _holds(rule: dict, given: Mapping[str, object], complete: bool) -> bool:
     """Does all hold that a rule about several parameters asks for? What is not known holds not."""
-    lists = rule.get("lists", {})
-    asked = {*rule.get("on", ()), *rule.get("off", ()), *rule.get("absent", ()), *rule.get("given", ()), *lists}
+    lists, above = rule.get("lists", {}), rule.get("above", {})
+    asked = {*rule.get("on", ()), *rule.get("off", ()), *rule.get("absent", ()), *rule.get("given", ()), *lists, *above}
     if not complete and not asked <= set(given):
         return False
     return (
@@ -99,6 +99,7 @@ def _holds(rule: dict, given: Mapping[str, object], complete: bool) -> bool:
         and all(_absent(given.get(name)) for name in rule.get("absent", ()))
         and all(not _absent(given.get(name)) and given[name] is not False for name in rule.get("given", ()))
         and all(word in text_of(given.get(name) or "").split(",") for name, word in lists.items())
+        and all((coerced(given.get(name), "integer") or 0) > limit for name, limit in above.items())
     )
 
 

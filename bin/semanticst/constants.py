@@ -167,7 +167,7 @@ SINGLED_OUT = 3
 
 
 AUTO_LARGEST = 15
-"""Largest number of niches that ``--niche_k auto`` tries (`semanticst.niche.cluster.AUTO_RANGE`)."""
+"""Largest number of niches that ``--niche_k auto`` tries (`semanticst.niche.choose_k.AUTO_RANGE`)."""
 
 
 def from_two_up(tried: Sequence[int]) -> bool:

@@ -271,6 +271,14 @@ def test_samples_are_mapped_onto_a_model_without_a_network(cohort, without_netwo
     assert "made without a network (--train_mode none)" in result.stderr
 
 
+def test_denoising_by_a_model_without_a_network_is_refused_when_features_are_made(cohort, without_network, tmp_path):
+    model = ["--model", without_network / "model.pt", "--train-denoised", "--outdir", tmp_path]
+    result = invoke("cohort_features", cohort / "s1.qc.h5ad", *model)
+    assert result.exit_code == 3
+    assert "there is nothing to denoise with; leave --train_denoised out" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.fixture(scope="module")
 def reference(cohort, tmp_path_factory):
     """Folder in which the chain ran in reference mode."""

@@ -81,6 +81,11 @@ LINES = [
     [*SHEET, "--clinical_features", "proportion,gene_sets"],
     [*SHEET, "--train_mode", "none", "--train_denoised"],
     [*SHEET, "--train_mode", "none", "--train_denoised", "--model", "model.pt"],
+    [*SHEET, "--train_mode", "none", "--train_networks", "3"],
+    [*SHEET, "--train_mode", "none", "--train_networks", "1", "--niche_additional", "0"],
+    [*SHEET, "--niche_additional", "2", "--niche_k", "5,100"],
+    [*SHEET, "--niche_additional", "2", "--model", "model.pt"],
+    [*SHEET, "--niche_additional", "x", "--niche_k", "5, 7"],
     # profiles, options of the engine, files of parameters
     ["-profile", "demo"],
     ["-profile", "test,docker", "--input", "sheet.csv"],

@@ -14,8 +14,8 @@ from semanticst.bench._ablations import Variant, default_niches, embed, parts_of
 from semanticst.cli import start_logging
 from semanticst.constants import NICHE_STARTS, Obsm
 from semanticst.errors import BadInput
-from semanticst.niche.choose_k import number_curve
-from semanticst.niche.cluster import AUTO_RANGE, SHRINKAGE, chosen_of
+from semanticst.niche.choose_k import AUTO_RANGE, number_curve
+from semanticst.niche.cluster import SHRINKAGE, chosen_of
 from semanticst.niche.rare.rare_tissue import find_rare_tissue
 from semanticst.niche.representations import fit_representations, middle_representation
 from semanticst.niche.spatial_refinement import HmrfInputs, hmrf_inputs

@@ -25,8 +25,8 @@ from semanticst.errors import BadInput
 from semanticst.features.build import build_components
 from semanticst.graph.build import build_graphs
 from semanticst.model.run import run_embedding
-from semanticst.niche.choose_k import about_as_stable, number_curve
-from semanticst.niche.cluster import AUTO_RANGE, SHRINKAGE, chosen_of
+from semanticst.niche.choose_k import AUTO_RANGE, about_as_stable, number_curve
+from semanticst.niche.cluster import SHRINKAGE, chosen_of
 from semanticst.niche.deciding_cells import mark_deciding_cells
 from semanticst.niche.representations import fit_representations, middle_representation
 from semanticst.niche.tissue_halves import trial_cells

@@ -5,6 +5,10 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+import anndata as ad
+import numpy as np
+import scipy.sparse as sp
+
 from semanticst.constants import UNS, Obs
 from semanticst.errors import BadInput, Problem
 from semanticst.io.ingest import ingest_input, inputs_of
@@ -14,6 +18,7 @@ from semanticst.io.regions.region_names import spelled_alike, told
 from semanticst.io.samplesheet import FILES, REMOTE
 from semanticst.io.understood import facts_of, in_a_line
 from semanticst.io.values import cohort_type, uncounted
+from semanticst.qc.thresholds import QcSettings
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +51,7 @@ def look_at_samples(rows: list[dict[str, str]], sheet: Path) -> tuple[list[dict]
             try:
                 for row, adata, _picture in ingest_input(shared, Path(scratch), Path(scratch), problems):
                     own = adata.uns[UNS]
+                    own["warnings"] = [*own.get("warnings", ()), *too_little(adata)]
                     possible[row["sample"]] = list(own["feature_types"])
                     read.append((own, adata.n_obs, adata.n_vars))
                     if Obs.ANNOTATION in adata.obs:
@@ -65,6 +71,17 @@ def look_at_samples(rows: list[dict[str, str]], sheet: Path) -> tuple[list[dict]
         examples = ", ".join(f"{kind} ({name})" for kind, name in names.items())
         problems.append(Problem(sheet, f"the samples hold several kinds of values: {examples}", column="feature_type"))
     return [facts_of(*sample) for sample in read], problems
+
+
+def too_little(adata: ad.AnnData) -> list[str]:
+    """Why a sample as it was read will be left out by quality control whatever its thresholds, in words."""
+    values = adata.X.count_nonzero() if sp.issparse(adata.X) else np.count_nonzero(adata.X)
+    if not values:
+        return ["all values are 0: quality control will leave out all of its cells"]
+    least = QcSettings().min_cells
+    if adata.n_obs < least:
+        return [f"fewer than {least} cells: it will fail quality control, unless --qc_min_cells is lower"]
+    return []
 
 
 def _placed(row: Mapping[str, str], folder: Path) -> dict[str, str]:

@@ -178,6 +178,9 @@ def _not_finite(value: object, name: str = "") -> Iterator[str]:
         yield name
 
 
+_NO_NETWORK = "was made without a network (--train_mode none): there is nothing to denoise with"
+
+
 def load_network(path: Path) -> tuple["Network", dict]:
     """The network, of the kind that was trained, of a ``network.pt`` or ``model.pt`` and its stored state.
 
@@ -185,10 +188,14 @@ def load_network(path: Path) -> tuple["Network", dict]:
     """
     found = network_if_any(path)
     if found is None:
-        raise BadInput(
-            Problem(path, "was made without a network (--train_mode none): there is nothing to denoise with")
-        )
+        raise BadInput(Problem(path, _NO_NETWORK))
     return found
+
+
+def refuse_to_denoise(path: Path, stored: dict) -> None:
+    """Raise BadInput for a model at ``path``, as `load_whole_model` read it, that has no network to denoise with."""
+    if not has_network(stored):
+        raise BadInput(Problem(path, f"{_NO_NETWORK}; leave --train_denoised out"))
 
 
 def network_if_any(path: Path) -> tuple["Network", dict] | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from semanticst.constants import SINGLED_OUT, from_two_up, is_convention, is_singled_out, none_supported
+from semanticst.constants import AUTO_LARGEST, SINGLED_OUT, from_two_up, is_convention, is_singled_out, none_supported
 from semanticst.mqc.multiqc import NICHES, Section, emphasised, lines
 from semanticst.niche.consensus import rand_index_within
 from semanticst.niche.em import Cells
@@ -18,6 +18,10 @@ from semanticst.wording import no_number, spans, two_are_better
 
 log = logging.getLogger(__name__)
 
+AUTO_RANGE = range(2, AUTO_LARGEST + 1)
+MOST_NICHES = 99
+CELLS_OF_A_NICHE = 4
+"""Deciding cells for each niche, below which a number is not tried."""
 FIRST_STEPS = 10
 """Steps of EM after which the best start goes on alone; 30, as for the niches themselves, gave the same numbers."""
 GAIN = 1e-5
@@ -36,11 +40,14 @@ TOLERANCE = 0.02
 """Peaks of stability this close to the highest are as high."""
 ZERO_SPLITS = 8
 """Pairs of halves of the zero line, each of cells that were permuted anew."""
+CLOSE_ZERO_SPLITS = 32
+"""The same where no number is above the line by ``FAR``: the mean of 8 has a standard error of 0.02 to 0.04."""
+FAR = 0.3
 START_CELLS = 750
 """Cells of a start, half as many as for the niches themselves: Ward's trees of more were a third of the time."""
 CLEARLY = 0.1
-"""Least distance of stability from its zero line where a number is supported: in 12 cohorts without structure it
-was up to 0.1 at the chosen number, less than three standard errors; in tissue 0.1 (sections of ST) to 0.8."""
+"""Least distance of stability from its zero line where a number is supported: of 75 cohorts of random cells five
+were further up, by 0.23 at most (`tissue_halves.is_arranged` knows them); in tissue it is 0.1 (ST) to 0.8."""
 AS_GOOD = 0.15
 """Where several numbers are about as stable as the best, those that are closer than this are as good: that much is what
 another start of batch correction moves. Of four breast cancers at 4 niches stability has an SD of 0.1 over seeds."""
@@ -50,17 +57,18 @@ def number_curve(
     trial: Trial, candidates: Sequence[int], *, shrinkage: float, seed: int, threads: int = 1
 ) -> pd.DataFrame:
     """For each number of niches: ``k``, ``bic`` per cell, ``stability``, ``stability_sd``, ``pairs``, ``zero``,
-    ``zero_sd``, ``supported``.
+    ``zero_sd``, ``zero_pairs``, ``supported``.
 
     Stability is the adjusted Rand index, over pairs of cells of one sample, between partitions of the same cells by
     mixtures fitted to different halves of the tissue, over ``pairs`` of halves: fewer for numbers that cannot be chosen
-    any more. ``zero`` is the same without the arrangement of cells; ``supported`` as `is_supported`.
+    any more. ``zero`` is the same without the arrangement of cells; ``supported`` as `is_supported`, and none where the
+    cells of the trial are not arranged at all.
     """
     rng = np.random.default_rng(seed)
     halves = [halves_of_tiles(trial.tiles, trial.samples, rng) for _ in range(CLOSE_SPLITS)]
     drawn = [trial.draw(np.random.default_rng([seed, number])) for number in range(CLOSE_SPLITS)]
     n = len(drawn[0])
-    possible = [k for k in candidates if k * 4 <= n]
+    possible = [k for k in candidates if k * CELLS_OF_A_NICHE <= n]
     of_drawn = [[np.flatnonzero(np.isin(rows, half)) for half in pair] for rows, pair in zip(drawn, halves)]
     too_small = not possible or min(len(half) for pair in of_drawn for half in pair) < max(possible)
     if too_small or distinct_halves(halves) < FEWEST_HALVES:
@@ -103,13 +111,43 @@ def number_curve(
         curve["pairs"] = [len(agreement[k]) for k in possible]
     zero = trial.zero
     if zero is None:
-        return curve.assign(zero=np.nan, zero_sd=np.nan, supported=True)
+        return curve.assign(zero=np.nan, zero_sd=np.nan, zero_pairs=0, supported=True)
 
     def by_chance(number: int) -> list[float]:
         return agreements(number, possible, zero(drawn[number], np.random.default_rng([seed, number])))
 
     chance = np.array(in_parallel(by_chance, range(ZERO_SPLITS), threads, "zero line"))
-    return curve.assign(zero=chance.mean(0), zero_sd=chance.std(0), supported=lambda table: is_supported(table))
+    if trial.arranged and (curve["stability"] - chance.mean(0))[curve["k"] >= 3].max() < FAR:
+        more = range(ZERO_SPLITS, CLOSE_ZERO_SPLITS)
+        chance = np.vstack([chance, in_parallel(by_chance, more, threads, "zero line")])
+    curve = curve.assign(zero=chance.mean(0), zero_sd=chance.std(0), zero_pairs=len(chance))
+    return curve.assign(supported=is_supported(curve) & trial.arranged)
+
+
+def parse_numbers(niche_k: str) -> list[int]:
+    """``auto`` -> the whole range tried, ``7`` -> [7], ``5,7,9`` -> [5, 7, 9]. Raises ValueError otherwise."""
+    if niche_k == "auto":
+        return list(AUTO_RANGE)
+    try:
+        numbers = sorted({int(part) for part in niche_k.split(",")})
+    except ValueError as error:
+        raise ValueError(f"'{niche_k}' is neither 'auto' nor a number nor numbers joined by commas") from error
+    if numbers[0] < 2:
+        raise ValueError(f"at least 2 niches are needed, got {numbers[0]}")
+    if numbers[-1] > MOST_NICHES:
+        raise ValueError(f"at most {MOST_NICHES} niches are found, got {numbers[-1]}")
+    return numbers
+
+
+def too_many_niches(k: int, n_cells: int) -> str:
+    """Why ``n_cells`` that decide cannot form ``k`` niches, in words; empty where they may."""
+    if k * CELLS_OF_A_NICHE <= n_cells:
+        return ""
+    most = n_cells // CELLS_OF_A_NICHE
+    return (
+        f"{n_cells:,d} cells decide what its niches are, they cannot form {k} niches, which takes {CELLS_OF_A_NICHE} for "
+        f"each: ask for at most {max(most, 1)} (--niche_k)"
+    )
 
 
 def not_supported(curve: pd.DataFrame, tissue: str = "the tissue") -> str:
@@ -124,7 +162,8 @@ def not_supported(curve: pd.DataFrame, tissue: str = "the tissue") -> str:
 
 def unjudged(numbers: Sequence[int]) -> pd.DataFrame:
     """The curve of ``numbers`` that were not compared: they count as supported, for nothing speaks against them."""
-    unknown = dict.fromkeys(("bic", "stability", "stability_sd", "pairs", "zero", "zero_sd"), np.nan)
+    measured = ("bic", "stability", "stability_sd", "pairs", "zero", "zero_sd", "zero_pairs")
+    unknown = dict.fromkeys(measured, np.nan)
     return pd.DataFrame({"k": list(numbers)}).assign(**unknown, supported=True)
 
 
@@ -134,7 +173,7 @@ def is_supported(curve: pd.DataFrame) -> pd.Series:
     Where one from 3 up is, of all numbers from 2 up, the tissue has structure, and two standard errors and half of
     ``CLEARLY`` are enough for the others: where all are near three, it would be chance which of them may be chosen.
     """
-    error = np.sqrt(_standard_error(curve) ** 2 + curve["zero_sd"] ** 2 / (ZERO_SPLITS - 1))
+    error = np.sqrt(_standard_error(curve) ** 2 + curve["zero_sd"] ** 2 / (curve["zero_pairs"] - 1))
     distance = curve["stability"] - curve["zero"]
     clearly = distance >= np.maximum(CLEARLY, 3 * error)
     if from_two_up(curve["k"]) and (clearly & (curve["k"] >= 3)).any():

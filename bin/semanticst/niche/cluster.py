@@ -28,10 +28,12 @@ from semanticst.niche.choose_k import (
     choose_number,
     not_supported,
     number_curve,
+    parse_numbers,
     report_curve,
+    too_many_niches,
     unjudged,
 )
-from semanticst.niche.consensus import Consensus, numbered_by_size, vote
+from semanticst.niche.consensus import Consensus, numbered_by_size, vote, weights_of_majority, whole_partition
 from semanticst.niche.deciding_cells import deciding_cells, mark_deciding_cells
 from semanticst.niche.fit import learn_fit, tell_fit, tell_small
 from semanticst.niche.mapped_section import report_fit, report_mapping, report_own_fit
@@ -49,7 +51,7 @@ from semanticst.niche.representations import (
 )
 from semanticst.niche.spatial_refinement import Hmrf, HmrfInputs, fit_hmrf, hmrf_inputs
 from semanticst.niche.tissue_halves import trial_cells
-from semanticst.wording import joined, plural
+from semanticst.wording import plural
 from semanticst.writing import write_json, write_table
 
 log = logging.getLogger(__name__)
@@ -57,7 +59,6 @@ log = logging.getLogger(__name__)
 SHRINKAGE = 0.1
 REFERENCE_SHRINKAGE = 0.0
 """The released package shares a covariance between parts as it is (mclust's EEE)."""
-AUTO_RANGE = range(2, 16)
 
 
 @threadpool_limits.wrap(limits=1)  # many small products: threads work on different ones, and change no digit
@@ -134,9 +135,10 @@ def cluster_niches(
         chosen = niches.k
     else:
         wanted = parse_numbers(niche_k)
-        if niche_k != "auto" and max(wanted) > adata.n_obs:
-            raise BadInput(Problem(embedding, f"has {adata.n_obs} cells, they cannot form {max(wanted)} niches"))
         mark_deciding_cells(adata, seed)
+        n_deciding = len(adata.obs_names[deciding_cells(adata)])
+        if niche_k != "auto" and (problem := too_many_niches(max(wanted), n_deciding)):
+            raise BadInput(Problem(embedding, problem))
         representations = fit_representations(adata)
         curve, chosen = _choose(adata, representations, wanted, seed, threads)
         inputs = hmrf_inputs(adata, seed) if refinement else None
@@ -280,6 +282,11 @@ def consensus_niches(
     partitions = assign_parts(adata, representations, mixtures)
     weights = representation_weights(representations, int(adata.uns[UNS].get("train_networks", 1)))
     consensus = vote(partitions, k, weights, deciding_cells(adata))
+    if consensus.n_niches < k:
+        decides = whole_partition(partitions, k)
+        log.warning("%d niches: by votes alone one has no cell, %s decides", k, representations[decides].name)
+        weights = weights_of_majority(weights, decides)
+        consensus = vote(partitions, k, weights, deciding_cells(adata))
     log.info("%d niches from %d base clusterings, reference %s, mean stability %.2f, %d to %d cells",
              k, len(representations), representations[consensus.reference].name, consensus.stability.mean(),
              *(f(np.bincount(consensus.labels, minlength=k)) for f in (np.min, np.max)))  # fmt: skip
@@ -306,19 +313,6 @@ def refine_labels(inputs: HmrfInputs, consensus: Consensus) -> tuple[Consensus, 
 def shrinkage_of(adata: ad.AnnData) -> float:
     """Shrinkage of the mixtures' covariance: none in reference mode."""
     return REFERENCE_SHRINKAGE if is_reference(adata) else SHRINKAGE
-
-
-def parse_numbers(niche_k: str) -> list[int]:
-    """``auto`` -> the whole range tried, ``7`` -> [7], ``5,7,9`` -> [5, 7, 9]. Raises ValueError otherwise."""
-    if niche_k == "auto":
-        return list(AUTO_RANGE)
-    try:
-        numbers = sorted({int(part) for part in niche_k.split(",")})
-    except ValueError as error:
-        raise ValueError(f"'{niche_k}' is neither 'auto' nor a number nor numbers joined by commas") from error
-    if numbers[0] < 2:
-        raise ValueError(f"at least 2 niches are needed, got {numbers[0]}")
-    return numbers
 
 
 def niche_table(
@@ -379,10 +373,7 @@ def _choose(
     curve = number_curve(trial, wanted, shrinkage=shrinkage_of(adata), seed=seed, threads=threads)
     if len(wanted) == 1:
         return curve if len(curve) else unjudged(wanted), wanted[0]
-    chosen = chosen_of(curve, adata)
-    if not_compared := [str(k) for k in wanted if k not in set(curve["k"])]:
-        log.warning("%d cells are too few to compare %s niches with the others", adata.n_obs, joined(not_compared))
-    return curve, chosen
+    return curve, chosen_of(curve, adata)
 
 
 def chosen_of(curve: pd.DataFrame, adata: ad.AnnData) -> int:

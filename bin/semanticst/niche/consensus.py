@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from semanticst.errors import BadInput, Problem
 from semanticst.niche.mixture import rows_of_each
 
 PRECEDENCE = 1e-9
@@ -23,6 +24,11 @@ class Consensus:
     mapping: np.ndarray
     reference: int
     votes: np.ndarray
+
+    @property
+    def n_niches(self) -> int:
+        """Niches that have a cell: fewer than parts where votes never agree on one."""
+        return len(np.unique(self.labels))
 
     @property
     def consensus_labels(self) -> np.ndarray:
@@ -46,6 +52,24 @@ def vote(
     mapping = np.vstack([_align(p, seen[reference], k) for p in seen])
     shares = count_votes(partitions, mapping, given, k)
     return numbered_by_size(Consensus(shares.argmax(1), shares.max(1), mapping, reference, shares))[0]
+
+
+def whole_partition(partitions: Sequence[np.ndarray], k: int) -> int:
+    """Index of the first of ``partitions``, each (n,), that has cells in all of ``k`` parts.
+
+    Raises BadInput where none has.
+    """
+    whole = [i for i, partition in enumerate(partitions) if len(np.unique(partition)) == k]
+    if not whole:
+        message = f"no base clustering has cells in each of {k} niches; ask for fewer (--niche_k)"
+        raise BadInput(Problem("the cohort", message))
+    return whole[0]
+
+
+def weights_of_majority(weights: np.ndarray, index: int) -> np.ndarray:
+    """``weights`` (base clusterings,) of votes with just more than half of the sum at ``index``."""
+    others = np.delete(np.asarray(weights, dtype=float), index).sum()
+    return np.where(np.arange(len(weights)) == index, 1.01 * others or 1.0, weights)
 
 
 def numbered_by_size(consensus: Consensus) -> tuple[Consensus, np.ndarray]:

@@ -71,6 +71,8 @@ class Inputs:
     """Numbers of niches that are (``niche_k.csv``)."""
     mapped: bool = False
     """Whether the niches are those of a model, onto which the samples were mapped."""
+    chosen: int | None = None
+    """The number that was chosen (``niche_k.csv``): that of the model, where niches were added to it."""
 
 
 def read_inputs(qc: Path, described: Path | None, associations: Path | None, mapped: bool = False) -> Inputs:
@@ -88,6 +90,7 @@ def read_inputs(qc: Path, described: Path | None, associations: Path | None, map
         no_number=_no_number(numbers) if numbers else "",
         two_are_better=_two_are_better(numbers) if numbers else "",
         about_as_stable=_about_as_stable(numbers) if numbers else (),
+        chosen=_chosen(pd.read_csv(numbers)) if numbers else None,
         records=[_record(path) for path in sorted(associations.glob("*.association.json"))] if associations else [],
         cautions=_step_cautions(described / "niche_cautions.json") if described else (),
         mapped=mapped,
@@ -152,8 +155,13 @@ def _two_are_better(numbers: Path) -> str:
     if "stability" not in table:
         return ""
     table = table.dropna(subset=["stability"])
-    chosen = table["k"][table["chosen"].astype(bool)].tolist()
-    return two_are_better(table["k"].tolist(), table["stability"].tolist(), chosen[0]) if chosen else ""
+    chosen = _chosen(table)
+    return "" if chosen is None else two_are_better(table["k"].tolist(), table["stability"].tolist(), chosen)
+
+
+def _chosen(table: pd.DataFrame) -> int | None:
+    chosen = table["k"][table["chosen"].astype(bool)].tolist() if "chosen" in table else []
+    return int(chosen[0]) if chosen else None
 
 
 def _left_out(qc: pd.DataFrame) -> list[dict]:
@@ -170,6 +178,7 @@ def _niches(inputs: Inputs, patients: int) -> dict | None:
     numbers = table["niche"].astype(int)
     return {
         "number": len(table),
+        "added": len(table) - (inputs.chosen or len(table)) if inputs.mapped else 0,
         "supported": inputs.supported,
         "no_number": "" if inputs.supported else inputs.no_number,
         "two_are_better": inputs.two_are_better,

@@ -52,7 +52,7 @@ def _unsupported(niches: dict) -> tuple[str, str]:
     if niches["no_number"]:
         return niches["no_number"], f"the {niches['number']} found"
     tissue = "The tissue of the model" if niches["mapped"] else "The tissue"
-    return f"{tissue} does not support {plural(niches['number'], 'niche')}", "they"
+    return f"{tissue} does not support {plural(niches['number'] - niches['added'], 'niche')}", "they"
 
 
 def niches_sentence(niches: dict | None) -> str:
@@ -62,11 +62,14 @@ def niches_sentence(niches: dict | None) -> str:
     number = niches["number"]
     if are_arbitrary_cuts(niches):
         what, which = _unsupported(niches)
-        return f"{what}: {which} are not clearly more reproducible than niches of shuffled cells. {_CUTS}"
+        text = f"{what}: {which} are not clearly more reproducible than niches of shuffled cells. {_CUTS}"
+        return f"{text} {_added(niches['added'])}" if niches["added"] else text
     recurring = "" if niches["one_patient"] else " that recur in the cohort"
     text = f"{plural(number, 'niche')} (kinds of tissue neighbourhood{recurring})."
     if niches["mapped"]:
-        return f"{text} They are those of the model. {_of_the_model(niches)}"
+        which = "The others" if niches["added"] else "They"
+        added = f" {_added(niches['added'])}" if niches["added"] else ""
+        return f"{text}{added} {which} are those of the model. {_of_the_model(niches)}"
     if not is_singled_out(several := niches["about_as_stable"]):
         text += f" The tissue does not single out their number: {spans(several)} are about as stable."
     if niches.get("two_are_better"):
@@ -86,6 +89,12 @@ def niches_sentence(niches: dict | None) -> str:
     return f"{text} {sure} of them {verb} reproducible {drawn}. {advice}"
 
 
+def _added(n: int) -> str:
+    return (
+        f"The last {n if n > 1 else 'one'} {'were' if n > 1 else 'was'} added for cells that fit none of the model's."
+    )
+
+
 _RESAMPLED = "the patients of the model were resampled (bootstrap; of a single patient, the cells)"
 """A model does not say how many patients it had."""
 
@@ -93,7 +102,7 @@ _RESAMPLED = "the patients of the model were resampled (bootstrap; of a single p
 def _of_the_model(niches: dict) -> str:
     if not niches["judged"]:
         return "Their reproducibility was not judged where the model was trained."
-    unsure, number = niches["unsure"], niches["number"]
+    unsure, number = niches["unsure"], niches["number"] - niches["added"]
     limits = "which says nothing of these samples: see their fit"
     if not unsure:
         return f"All were reproducible when {_RESAMPLED}, {limits}."

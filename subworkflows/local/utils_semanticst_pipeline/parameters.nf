@@ -55,6 +55,7 @@ def holds(rule, given) {
         && (rule.absent ?: []).every { name -> isAbsent(given[name]) }
         && (rule.given ?: []).every { name -> !isAbsent(given[name]) && given[name] != false }
         && (rule.lists ?: [:]).every { name, word -> word in (given[name] ?: '').toString().tokenize(',') }
+        && (rule.above ?: [:]).every { name, limit -> (coerced(given[name], 'integer') ?: 0) > limit }
     )
 }
 

@@ -140,3 +140,21 @@ def test_the_check_warns_of_logarithms_as_quality_control_does(tmp_path, platfor
     ((told,), problems) = look_at_samples([row], tmp_path / "sheet.csv")
     assert problems == []
     assert sum(f"though {platform} counts molecules: logarithms?" in text for text in told["warnings"]) == n
+
+
+@pytest.mark.parametrize(
+    ("n_cells", "factor", "told"),
+    [
+        (60, 1, ""),
+        (60, 0, "all values are 0: quality control will leave out all of its cells"),
+        (5, 1, "fewer than 20 cells: it will fail quality control, unless --qc_min_cells is lower"),
+    ],
+)
+def test_a_sample_that_will_fail_is_told_before_the_run(tmp_path, n_cells, factor, told):
+    sample = make_sample(n_cells=60)[:n_cells].copy()
+    sample.X = sample.X * factor
+    sample.write_h5ad(tmp_path / "s.h5ad")
+    row = {"sample": "s1", "patient": "p1", "path": "s.h5ad", "platform": "xenium"}
+    ((found,), problems) = look_at_samples([row], tmp_path / "sheet.csv")
+    assert problems == []
+    assert [text for text in found["warnings"] if "quality control" in text] == [told] * bool(told)

@@ -10,13 +10,20 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 
 from niche_helpers import blobs, embedded
-from semanticst.constants import AUTO_LARGEST
 from semanticst.errors import BadInput
 from semanticst.niche.base_clusterings import assign_parts
 from semanticst.niche.bootstrap import best_jaccard, bootstrap_niches
-from semanticst.niche.choose_k import about_as_stable, choose_number, close_call, number_curve, report_curve, undecided
-from semanticst.niche.cluster import AUTO_RANGE, NicheModel, cluster_niches, fit_niches, parse_numbers
-from semanticst.niche.consensus import most_central, rand_index, vote
+from semanticst.niche.choose_k import (
+    about_as_stable,
+    choose_number,
+    close_call,
+    number_curve,
+    parse_numbers,
+    report_curve,
+    undecided,
+)
+from semanticst.niche.cluster import NicheModel, cluster_niches, fit_niches
+from semanticst.niche.consensus import most_central, rand_index, vote, weights_of_majority, whole_partition
 from semanticst.niche.em import Cells, improve, start_from
 from semanticst.niche.mixture import MixtureSearch, fit_mixture
 from semanticst.niche.representations import fit_representations, middle_representation
@@ -309,10 +316,6 @@ def test_two_niches_that_were_asked_for_and_are_more_stable_are_told(tmp_path, n
         assert ("2 niches are more stable (0.79, 4 niches 0.64), and taken only where" in text) is told
 
 
-def test_auto_is_what_auto_tries():
-    assert AUTO_RANGE[-1] == AUTO_LARGEST
-
-
 @pytest.mark.parametrize(
     ("stability", "expected"),
     [
@@ -332,7 +335,7 @@ def test_numbers_are_read(text, numbers):
     assert parse_numbers(text) == numbers
 
 
-@pytest.mark.parametrize("text", ["many", "1", "4,,5", ""])
+@pytest.mark.parametrize("text", ["many", "1", "4,,5", "", "4,100"])
 def test_nonsense_numbers_are_refused(text):
     with pytest.raises(ValueError, match="niches|neither"):
         parse_numbers(text)
@@ -606,9 +609,25 @@ def test_same_seed_gives_the_same_bytes(tmp_path):
 def test_more_niches_than_cells_is_bad_input(tmp_path):
     adata, _ = embedded(n=20)
     adata.write_h5ad(tmp_path / "e.h5ad")
-    with pytest.raises(BadInput, match="cannot form 40 niches"):
-        cluster_niches(tmp_path / "e.h5ad", tmp_path, niche_k="40")
+    most = adata.n_obs // 4
+    with pytest.raises(BadInput, match=f"cannot form {most + 1} niches, .* ask for at most {most}"):
+        cluster_niches(tmp_path / "e.h5ad", tmp_path, niche_k=str(most + 1))
     assert not (tmp_path / "niches.csv.gz").exists()
+
+
+def test_no_niche_without_a_cell():
+    one, two, three = np.repeat([0, 1, 2], 4), np.repeat([0, 1, 0], 4), np.repeat([0, 1, 1], 4)
+    partitions, weights = [two, three, two, one], np.array([1.0, 2.0, 1.0, 0.5])
+    assert vote(partitions, 3, weights).n_niches == 2
+    decides = whole_partition(partitions, 3)
+    assert decides == 3
+    found = vote(partitions, 3, weights_of_majority(weights, decides))
+    assert rand_index(found.labels, one) == 1
+    assert found.stability.min() > 0.5
+    assert found.stability.max() == pytest.approx(1)
+    with pytest.raises(BadInput, match="no base clustering has cells in each of 4 niches"):
+        whole_partition(partitions, 4)
+    assert weights_of_majority(np.array([0.3]), 0).tolist() == [1.0]
 
 
 def test_few_cells_choose_no_number(tmp_path):
@@ -616,14 +635,6 @@ def test_few_cells_choose_no_number(tmp_path):
     adata.write_h5ad(tmp_path / "e.h5ad")
     with pytest.raises(BadInput, match="12 cells in . samples? are too few to choose a number of niches"):
         cluster_niches(tmp_path / "e.h5ad", tmp_path, niche_k="auto")
-
-
-def test_numbers_that_cannot_be_compared_are_told(tmp_path, caplog):
-    adata, _ = embedded(n=300)
-    adata.write_h5ad(tmp_path / "e.h5ad")
-    with caplog.at_level("WARNING"):
-        cluster_niches(tmp_path / "e.h5ad", tmp_path, niche_k="3,4,100", starts=1, bootstraps=0)
-    assert "300 cells are too few to compare 100 niches with the others" in caplog.text
 
 
 def test_every_network_has_its_votes():

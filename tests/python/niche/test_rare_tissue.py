@@ -14,7 +14,15 @@ from semanticst.graph.contexts import neighbourhood_profile, spatial_context
 from semanticst.niche.cluster import cluster_niches
 from semanticst.niche.rare.niche_blends import BLOCK, nearest_blends, project_to_simplex
 from semanticst.niche.rare.rare_section import rare_cautions, report_rare_tissue
-from semanticst.niche.rare.rare_tissue import CLEAR_GAIN, LARGEST, PATCH_COLUMNS, Kind, find_rare_tissue
+from semanticst.niche.rare.rare_tissue import (
+    CLEAR_GAIN,
+    INTERIOR_CELLS,
+    LARGEST,
+    PATCH_COLUMNS,
+    Kind,
+    find_rare_tissue,
+    in_sd_of_niches,
+)
 from semanticst.niche.representations import fit_representations
 from semanticst.units import percent
 
@@ -107,6 +115,46 @@ def test_nothing_is_found_where_nothing_recurs(patches, seed):
     assert not found.kind.any()
 
 
+def with_halo(adata: ad.AnnData, niches: np.ndarray, steps: int) -> np.ndarray:
+    """Niches (n,) in which what was planted is a fourth one, with all within ``steps`` of it."""
+    graph, inside = adata.obsp["spatial_connectivities"], adata.obs["truth"].to_numpy(float)
+    for _ in range(steps):
+        inside = np.sign(inside + graph @ inside)
+    return np.where(inside > 0, 3, niches)
+
+
+@pytest.mark.parametrize("size", [4, 6])
+@pytest.mark.parametrize("steps", [0, 1])
+def test_a_small_niche_is_no_rare_tissue(size, steps):
+    adata, niches = cohort({NAME: size, "P3": size}, shift=4.0)
+    assert looked_for(adata, niches).patches["n_cells"].sum() > 0
+    assert looked_for(adata, with_halo(adata, niches, steps)).patches.empty
+
+
+def test_a_kind_that_is_a_niche_is_no_rare_tissue(monkeypatch):
+    adata, niches = cohort({NAME: 6, "P3": 6})
+    assert len(looked_for(adata, niches).patches)
+    monkeypatch.setattr(Kind, "is_niche", lambda kind, labels: labels is niches)
+    assert looked_for(adata, niches).patches.empty
+
+
+def test_the_middle_of_a_small_niche_is_that_of_its_deepest_cells():
+    labels, inside = np.repeat([0, 1], 40), np.ones(80)
+    inside[40:] = np.linspace(0.2, 0.8, 40)
+    X = np.column_stack([inside, np.tile([0.0, 1.0], 40)])
+    Z, middles = in_sd_of_niches(X, labels, inside)
+    back = np.linalg.lstsq(Z, X, rcond=None)[0]
+    np.testing.assert_allclose(middles @ back, [[1, 0.5], [np.median(inside[-INTERIOR_CELLS:]), 0.5]], atol=1e-6)
+
+
+def test_a_kind_is_a_niche_where_half_of_both_is_shared():
+    labels, gain = np.repeat([0, 1], [60, 40]), np.zeros(100)
+    assert Kind([np.arange(60, 80)], gain).is_niche(labels)
+    assert not Kind([np.arange(60, 79)], gain).is_niche(labels)  # a part of the niche
+    assert not Kind([np.arange(39, 80)], gain).is_niche(labels)  # mostly beside it
+    assert not Kind([], gain).is_niche(labels)
+
+
 def test_a_kind_is_clear_in_several_patients():
     patients = np.repeat(["P1", "P2", "P3"], 100)
     clear, unclear = np.full(300, CLEAR_GAIN), np.where(np.arange(300) < 100, CLEAR_GAIN, CLEAR_GAIN - 1)
@@ -185,8 +233,8 @@ def test_step_writes_cells_and_patches(tmp_path):
     assert patches["n_cells"].sum() == n
     assert json.loads((tmp_path / "niche_cautions.json").read_text()) == [
         {
-            "text": f"1 kind of rare tissue ({n} cells in 2 patients) is like none of the niches, and in no test of "
-            "its own: look at the images.",
+            "text": f"1 kind of rare tissue ({n} cells in 2 patients) is like none of the niches: it counts in that "
+            "which is nearest; look at the images.",
             "section": "rare_tissue",
         }
     ]

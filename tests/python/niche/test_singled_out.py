@@ -82,7 +82,7 @@ def curve_of(stability: list[float], sd: float = 0.02, zero: float = 0.1) -> pd.
     """Of 2 and more niches; the best by BIC are the most."""
     k = np.arange(2, 2 + len(stability))
     return pd.DataFrame({"k": k, "bic": k / 10, "stability": stability, "stability_sd": sd, "pairs": 20,
-                         "zero": zero, "zero_sd": 0.02}).assign(supported=is_supported)  # fmt: skip
+                         "zero": zero, "zero_sd": 0.02, "zero_pairs": 8}).assign(supported=is_supported)  # fmt: skip
 
 
 FALLING = [0.95, 0.85, 0.65, 0.55, 0.5, 0.45, 0.45, 0.45, 0.44, 0.45, 0.44]

@@ -1,5 +1,7 @@
 """Is a number of niches supported? Halves of the tissue, and the zero line of shuffled cells."""
 
+from dataclasses import replace
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -7,7 +9,15 @@ import pytest
 import scipy.sparse as sp
 
 from semanticst.graph.contexts import neighbourhood_profile, spatial_context
-from semanticst.niche.choose_k import choose_number, is_supported, not_supported, number_curve, unjudged
+from semanticst.niche.choose_k import (
+    CLOSE_ZERO_SPLITS,
+    ZERO_SPLITS,
+    choose_number,
+    is_supported,
+    not_supported,
+    number_curve,
+    unjudged,
+)
 from semanticst.niche.cluster import cluster_niches
 from semanticst.niche.consensus import rand_index, rand_index_within
 from semanticst.niche.mixture import rows_of_samples
@@ -16,6 +26,7 @@ from semanticst.niche.tissue_halves import (
     Trial,
     distinct_halves,
     halves_of_tiles,
+    is_arranged,
     tissue_tiles,
     trial_cells,
     without_arrangement,
@@ -59,6 +70,42 @@ def test_no_number_is_supported_where_there_is_no_structure(kind):
         assert curve["supported"].sum() == 0
 
 
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(("kind", "expected"), [("types", False), ("alike", False), ("stripes", True)])
+def test_cells_at_random_places_are_told_from_tissue(kind, expected, seed):
+    adata = tissue(kind, seed)
+    assert is_arranged(adata, np.arange(adata.n_obs), seed) is expected
+
+
+def test_cells_that_shun_their_like_are_arranged():
+    adata = tissue("alike", 0)
+    rows, columns = np.arange(adata.n_obs) // 20, np.arange(adata.n_obs) % 20
+    xy = np.column_stack([columns, rows % 20]) * 10.0
+    sign = np.where((rows + columns) % 2, 1.0, -1.0)[:, None]
+    adata.obsm["X_pca_harmony"] = adata.obsm["X_pca_harmony"] + 2 * sign.astype(np.float32)
+    samples = adata.obs["sample"].to_numpy()
+    graphs = [spatial_context(xy[samples == s], 4) for s in np.unique(samples)]
+    adata.obsp["spatial_connectivities"] = sp.block_diag(graphs, format="csr").astype(np.float32)
+    assert is_arranged(adata, np.arange(adata.n_obs), 0)
+
+
+def test_no_number_is_supported_where_cells_lie_as_at_random():
+    adata = tissue("stripes", 0)
+    trial = trial_cells(adata, middle_representation(fit_representations(adata)), 0)
+    curves = [number_curve(of, [2, 3, 4], shrinkage=0.1, seed=0) for of in (trial, replace(trial, arranged=False))]
+    assert [curve["supported"].any() for curve in curves] == [True, False]
+    pd.testing.assert_frame_equal(curves[0].drop(columns="supported"), curves[1].drop(columns="supported"))
+
+
+def test_the_zero_line_has_more_pairs_where_it_is_close():
+    assert set(curve_of(tissue("stripes", 0), 0)["zero_pairs"]) == {ZERO_SPLITS}
+    adata = tissue("stripes", 0)
+    near = trial_cells(adata, middle_representation(fit_representations(adata)), 0)
+    noise = np.random.default_rng(0).normal(size=near.X.shape)
+    close = number_curve(replace(near, X=noise), [2, 3, 4], shrinkage=0.1, seed=0)
+    assert set(close["zero_pairs"]) == {CLOSE_ZERO_SPLITS}
+
+
 def test_the_number_of_tissues_is_supported():
     curve = curve_of(tissue("stripes", 1), 1)
     assert choose_number(curve) == 3
@@ -75,12 +122,18 @@ def test_what_differs_between_samples_only_is_no_structure():
 
 def test_a_small_or_unsure_distance_from_the_zero_line_is_none():
     curve = pd.DataFrame({"k": [3, 4, 5], "stability": [0.5, 0.5, 0.5], "stability_sd": [0.1, 0.1, 0.6], "pairs": 20})
-    assert is_supported(curve.assign(zero=[0.45, 0.2, 0.2], zero_sd=0.05)).tolist() == [False, True, False]
+    assert is_supported(curve.assign(zero=[0.45, 0.2, 0.2], zero_sd=0.05, zero_pairs=8)).tolist() == [
+        False,
+        True,
+        False,
+    ]
     assert unjudged([3, 4])["supported"].all()
 
 
 def test_beside_a_number_that_is_clearly_supported_less_is_enough():
-    curve = pd.DataFrame({"k": [2, 3, 4, 5, 6], "stability_sd": 0.1, "pairs": 20, "zero": 0.2, "zero_sd": 0.05})
+    curve = pd.DataFrame(
+        {"k": [2, 3, 4, 5, 6], "stability_sd": 0.1, "pairs": 20, "zero": 0.2, "zero_sd": 0.05, "zero_pairs": 8}
+    )
     near = curve.assign(stability=[0.5, 0.24, 0.28, 0.29, 0.29])
     assert is_supported(near).tolist() == [True, False, False, False, False], (
         "2 is never chosen, and no reason for others"

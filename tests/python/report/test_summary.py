@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from urllib.parse import quote
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -15,7 +16,7 @@ from report_helpers import write_cohort
 from semanticst.association.checks.arbitrary_cuts import ARBITRARY, of_arbitrary_cuts
 from semanticst.association.output.write import record
 from semanticst.association.stats.results import FEW_EVENTS, FEW_PERMUTATIONS
-from semanticst.describe.readings import NO_PART
+from semanticst.describe.readings import NO_PART, UNSURE
 from semanticst.errors import BadInput
 from semanticst.plotting.palette import named_niches
 from semanticst.plotting.section_axes import save
@@ -149,6 +150,31 @@ def test_a_number_that_the_tissue_does_not_single_out_is_told(tmp_path, numbers,
     assert ("The tissue does not single out their number: 4 to 9 are about as stable." in said) is told
     mapped = summarise(Inputs(qc_of(20), niches, about_as_stable=numbers, mapped=True))["text"]["niches"]
     assert "single out" not in mapped  # the number is the model's
+
+
+@pytest.mark.parametrize(
+    ("added", "supported", "said"),
+    [
+        (0, True, "5 niches (kinds of tissue neighbourhood that recur in the cohort). They are those of the model. 4 of"),
+        (1, True, "(kinds of tissue neighbourhood that recur in the cohort). The last one was added for cells that fit "
+                  "none of the model's. The others are those of the model. 3 of them were reproducible"),
+        (2, False, "The tissue of the model does not support 3 niches: they are not clearly more reproducible than "
+                   "niches of shuffled cells. They are arbitrary cuts, not to be interpreted. The last 2 were added "
+                   "for cells that fit none of the model's."),
+    ],
+)  # fmt: skip
+def test_niches_that_were_added_to_those_of_a_model(tmp_path, added, supported, said):
+    qc_of(20).to_csv(tmp_path / "qc.csv", index=False)
+    readings = ["reproducible"] * 4
+    of_model = pd.DataFrame({"k": [5 - added], "chosen": True, "zero": 0.1, "supported": supported})
+    of_model.to_csv(tmp_path / "niche_k.csv", index=False)
+    niches = pd.DataFrame({"niche": range(1, 6), "share": 0.2, "markers": "", "jaccard": [0.3, *[0.9] * 4],
+                           "reading": [UNSURE[0], *readings]})  # fmt: skip
+    niches.loc[5 - added :, ["jaccard", "reading"]] = [np.nan, ""]
+    niches.to_csv(tmp_path / "niche_overview.csv", index=False)
+    summary = summarise(read_inputs(tmp_path / "qc.csv", tmp_path, None, mapped=True))
+    assert said in summary["text"]["niches"]
+    assert summary["niches"]["added"] == added
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def report_rare_tissue(adata: ad.AnnData, found: RareTissue | None, outdir: Path
 
 
 def rare_cautions(found: RareTissue | None) -> list[dict]:
-    """For the summary of the run, ``text`` and ``section``: that no test is of the rare tissue, and what the niches do
+    """For the summary of the run, ``text`` and ``section``: that no result is of the rare tissue, and what the niches do
     not explain though it is common; none without any."""
     if found is None:
         return []
@@ -48,9 +48,9 @@ def rare_cautions(found: RareTissue | None) -> list[dict]:
         return common
     n = found.patches["rare_tissue"].nunique()
     cells = f"{found.patches['n_cells'].sum():,d} cells in {plural(found.patches['patient'].nunique(), 'patient')}"
-    verb, own = ("is", "its") if n == 1 else ("are", "their")
-    text = f"{plural(n, 'kind')} of rare tissue ({cells}) {verb} like none of the niches, and in no test of {own} own"
-    return [*common, {"text": f"{text}: look at the images.", "section": "rare_tissue"}]
+    verb, counts = ("is", "it counts") if n == 1 else ("are", "each counts")
+    text = f"{plural(n, 'kind')} of rare tissue ({cells}) {verb} like none of the niches: {counts} in that which is nearest"
+    return [*common, {"text": f"{text}; look at the images.", "section": "rare_tissue"}]
 
 
 def _common(found: RareTissue) -> list[str]:
@@ -73,7 +73,7 @@ def _table(found: RareTissue, n_cells: int, unit: str, outdir: Path) -> None:
             f"{kinds} of rare tissue, {patches['n_cells'].sum():,d} of {n_cells:,d} cells: patches of "
             f"{CELLS_OF_A_PATCH} cells and more that look alike in at least {PATIENTS} patients, and like none of the "
             "niches nor a blend of niches, as it is where they meet. Each of these cells has the niche that is nearest "
-            "all the same, and counts there in every test; none of the tests is of rare tissue. <b>Gain</b>: how much "
+            "all the same, and counts there in all results: none of them is of rare tissue. <b>Gain</b>: how much "
             "nearer the patch is to its kind than to any blend of niches (squared distance, in standard deviations of "
             f"the inside of niches). What is in more than {percent(LARGEST)} of the cells is not rare: that takes more "
             "niches (<code>--niche_k</code>). The edge of a section, a fold or damage that looks alike in several "

@@ -43,7 +43,9 @@ LARGEST = 0.05
 ROUNDS = 3
 SHRINKAGE = 0.1
 INTERIOR_CELLS = 20
-"""Cells inside a niche that its middle takes; where there are fewer, all its cells count."""
+"""Cells inside a niche that its middle takes at least; where fewer are inside, those with most of their niche around
+them: the median of all cells of a small niche lies on its way to the niches around, and its own middle would look like
+tissue that no niche explains."""
 PATCH_COLUMNS = ("rare_tissue", "sample", "patient", "n_cells", "x", "y", "nearest_niche", "gain")
 
 
@@ -74,7 +76,7 @@ def find_rare_tissue(
     X = _wide_enough(representations, width).matrix(adata)[:, :width]
     graph = neighbours(adata)
     over = averaging(graph)
-    Z, middles = in_sd_of_niches(X, labels, interior(labels, over))
+    Z, middles = in_sd_of_niches(X, labels, depth(labels, over))
     left = Z - nearest_blends(Z, middles) @ middles
     squared = (left**2).sum(1)
     unexplained = over @ np.sqrt(squared)
@@ -84,6 +86,8 @@ def find_rare_tissue(
     for seeds in alike_patches(connected_patches(unexplained > least, graph), left, patients):
         kind = _grown(seeds, Z, middles, squared, patients, graph, over)
         same = rare if len(kind.cells) <= LARGEST * adata.n_obs else common
+        if kind.is_niche(labels):  # that the mixtures found as well
+            continue
         if kind.is_clear(patients) and not any(kind.is_same(other) for other in same):
             same.append(kind)
     rare.sort(key=lambda kind: (-len(np.unique(patients[kind.cells])), -len(kind.cells)))
@@ -115,6 +119,13 @@ class Kind:
         clear = [patch for patch in self.patches if self.gain[patch].mean() >= CLEAR_GAIN]
         return len({patients[patch[0]] for patch in clear}) >= PATIENTS
 
+    def is_niche(self, labels: np.ndarray) -> bool:
+        """Whether it is one of the niches ``labels`` (n,): half of its cells and half of those of the niche are of
+        both."""
+        shared = np.bincount(labels[self.cells], minlength=1)
+        niche = int(shared.argmax())
+        return bool(2 * shared[niche] >= max(len(self.cells), (labels == niche).sum(), 1))
+
     def is_same(self, other: "Kind") -> bool:
         """Whether half of the cells of the smaller are of both."""
         shared = len(np.intersect1d(self.cells, other.cells))
@@ -133,20 +144,24 @@ def averaging(graph: sp.csr_matrix) -> sp.csr_matrix:
     return sp.csr_matrix(sp.diags(1 / np.asarray(own.sum(1)).ravel()) @ own)
 
 
-def interior(labels: np.ndarray, over: sp.csr_matrix) -> np.ndarray:
-    """Whether (n,) all within two steps of a cell are of its niche."""
+def depth(labels: np.ndarray, over: sp.csr_matrix) -> np.ndarray:
+    """How far (n,) each cell is inside its niche: the mean, over it and its neighbours, of the share of the niche among
+    each of these and its own neighbours; 1 where all within two steps are of the niche."""
     n = len(labels)
     share = over @ sp.csr_matrix((np.ones(n), (np.arange(n), labels)))
-    alone = np.asarray(share[np.arange(n), labels]).ravel() > 1 - 1e-6
-    return alone & (over @ alone.astype(float) > 1 - 1e-6)
+    return np.asarray((over @ share)[np.arange(n), labels]).ravel()
 
 
 def in_sd_of_niches(X: np.ndarray, labels: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Cells (n, p) and medians of the niches (k, p), scaled so that cells ``inside`` (n,) niches have covariance 1."""
+    """Cells (n, p) and medians of the niches (k, p), scaled so that cells inside niches have covariance 1.
+
+    ``inside`` (n,): the `depth` of each cell; the deepest ones are taken, ``INTERIOR_CELLS`` at least.
+    """
     own = []
     for niche in range(labels.max() + 1):
-        cells = np.flatnonzero((labels == niche) & inside)
-        own.append(cells if len(cells) >= INTERIOR_CELLS else np.flatnonzero(labels == niche))
+        cells = np.flatnonzero(labels == niche)
+        deepest = np.sort(inside[cells])[-INTERIOR_CELLS:].min(initial=1)
+        own.append(cells[inside[cells] >= min(deepest, 1 - 1e-6)])
     medians = np.stack([np.median(X[cells], axis=0) for cells in own])
     rows, p = np.concatenate(own), X.shape[1]
     scatter = np.cov(X[rows] - medians[labels[rows]], rowvar=False).reshape(p, p)
