@@ -24,7 +24,7 @@ from semanticst.cli import EXISTING_FILE, outdir_option, seed_option, step
 @click.option("--model-accept", default="", help="Differences from the model's samples that are no reason to refuse, "
                    "joined by commas: platform, values.")  # fmt: skip
 @click.option("--train-denoised", is_flag=True,
-              help="With --model: denoised expression is wanted later, which takes a model with a network.")  # fmt: skip
+              help="With --model: denoised expression is wanted, which takes a model with a network.")  # fmt: skip
 @seed_option
 @outdir_option
 def cohort_features(

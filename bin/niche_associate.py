@@ -93,7 +93,7 @@ def niche_associate(
     """Test every niche against one contrast; writes CONTRAST.csv, its figures and the report's tables."""
     from semanticst.association.associate import associate
     from semanticst.association.features.composition import parse_features
-    from semanticst.association.output.replication import has_validation, write_replication
+    from semanticst.association.output.replication import Replication, has_validation, write_replication
     from semanticst.association.output.write import write_association
     from semanticst.constants import DISCOVERY, VALIDATION
     from semanticst.errors import BadInput
@@ -124,17 +124,18 @@ def niche_associate(
         )
 
     two_parts = has_validation(samplesheet)
-    result = test(DISCOVERY if two_parts else None)
-    with names_from(niche_names):
-        write_association(result, outdir, niches, markers)
+    result, replication = test(DISCOVERY if two_parts else None), None
     if two_parts:
         validation, reason = None, ""
         try:
             validation = test(VALIDATION)
         except BadInput as error:  # what the discovery has and these samples do not is no mistake of the tables
             reason = "; ".join(problem.message for problem in error.problems)
-        with names_from(niche_names):
-            write_replication(result, validation, reason, outdir)
+        replication = Replication.of(result, validation, reason)
+    with names_from(niche_names):
+        write_association(result, outdir, niches, markers, replication)
+        if replication is not None:
+            write_replication(result.contrast.name, replication, outdir)
 
 
 if __name__ == "__main__":

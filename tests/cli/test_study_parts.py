@@ -1,6 +1,7 @@
 """Discovery and validation: nothing that is decided on the first depends on the second."""
 
 import hashlib
+import html
 import json
 import re
 
@@ -168,8 +169,12 @@ def test_validation_changes_no_byte_of_the_discoverys_associations(cohort, valid
         associated(c, tmp_path / name)
         for name, c in (("a", both), ("b", Cohort(both.sections, changed, both.clinical)))
     ]
-    for name in ("arm.csv", "arm.association.json", "arm_sensitivity.csv", "association_arm_mqc.json"):
+    for name in ("arm.csv", "arm_sensitivity.csv", "association_arm_mqc.json"):
         assert digest(outs[0] / name) == digest(outs[1] / name)
+    records = [json.loads((out / "arm.association.json").read_text()) for out in outs]
+    of_validation = [record.pop("validation") for record in records]
+    assert records[0] == records[1]
+    assert of_validation[0] != of_validation[1]
     assert digest(outs[0] / "arm_validation.csv") != digest(outs[1] / "arm_validation.csv")
 
 
@@ -257,3 +262,36 @@ def test_patient_in_both_parts_is_refused(tmp_path):
     result = invoke("samplesheet_check", tmp_path / "sheet.csv", "--no-check-files", "--outdir", tmp_path / "out")
     assert result.exit_code == 3
     assert "patient p is of the discovery above" in result.stderr
+
+
+def test_the_record_says_what_the_validation_confirms(cohort, validated, tmp_path):
+    out = associated(with_parts(cohort, validated), tmp_path)
+    both = pd.read_csv(out / "arm_replication.csv", keep_default_na=False)
+    found = both[both["found"] == "yes"]
+    assert len(found)
+    record = json.loads((out / "arm.association.json").read_text())
+    told = record["validation"]
+    assert told["n_patients"] == 16
+    assert told["n_found"] == len(found)
+    assert told["n_confirmed"] == (found["confirmed"] == "yes").sum() > 0
+    section = json.loads((out / "association_arm_validation_mqc.json").read_text())["description"]
+    assert told["said"] in html.unescape(section)
+    assert {niche: answer for niche, _, _, answer in told["answers"]} == dict(
+        zip(found["niche"].astype(str), found["confirmed"])
+    )
+    assert set(told["section_values"]) & set(record["section_values"]) == set()
+    (tmp_path / "without").mkdir()
+    assert (
+        json.loads((associated(cohort, tmp_path / "without") / "arm.association.json").read_text())["validation"]
+        is None
+    )
+
+
+def test_a_validation_that_cannot_be_tested_says_why(cohort, tmp_path):
+    of_one_group = cohort.sections.loc[cohort.sections["group"] == "g1", "patient"].unique()[:5]
+    out = associated(with_parts(cohort, of_one_group), tmp_path)
+    told = json.loads((out / "arm.association.json").read_text())["validation"]
+    assert told["n_confirmed"] == 0
+    assert told["not_testable"] or told["n_patients"]
+    text = (out / "association_arm_validation_mqc.json").read_text()
+    assert "stand side by side" not in text

@@ -15,6 +15,7 @@ import yaml
 from clinical_helpers import Cohort, make_cohort
 from helpers import ROOT, invoke
 from semanticst.association.associate import Association
+from semanticst.association.output.replication import Replication
 from semanticst.association.output.write import record
 from semanticst.writing import write_json
 
@@ -246,6 +247,7 @@ def rare_runs(folder: Path, counts: TextCohort) -> list[TextCohort]:
         (own / "out").mkdir(parents=True)
         write_json(own / "cohort.features.json", counts.features | kind)
         (own / "niche_k.csv").write_bytes((counts.folder / "niche_k.csv").read_bytes())
+    (nothing / "qc.csv").write_text(PARTS)
     # a number that the tissue does not single out
     alike = "".join(f"{k},{k == 8},{k > 5},0.2,{k > 2}\n" for k in range(2, 16))
     (batches / "niche_k.csv").write_text("k,chosen,about_as_stable,zero,supported\n" + alike)
@@ -305,6 +307,32 @@ def stopped_run(folder: Path) -> TextCohort:
     return TextCohort("stopped", folder, SETTINGS | {"stop_after": "qc"}, ("SAMPLE_QC", "REPORT_QC"))
 
 
+PARTS = "sample,patient,batch,platform,study_part,feature_type,status,reason,n_cells_kept\n" + "".join(
+    f"s{i},p{i},b{i // 8},xenium,{'validation' if i >= 16 else 'discovery'},counts,pass,,100\n" for i in range(20)
+)
+"""``qc.csv`` of a study with a discovery and a validation."""
+
+
+def study_parts_run(folder: Path, counts: TextCohort) -> TextCohort:
+    """A run of a discovery and a validation: its niches are those of ``counts``."""
+    (folder / "out").mkdir(parents=True)
+    write_json(folder / "cohort.features.json", counts.features | {"batches": ["b0", "b1", "b2"], "n_samples": 20})
+    (folder / "niche_k.csv").write_bytes((counts.folder / "niche_k.csv").read_bytes())
+    (folder / "qc.csv").write_text(PARTS)
+    for name, seed, effect in (("arm", 1, 2.5), ("other", 2, 0.0)):
+        found, validation = (
+            make_cohort((8, 8), effect=effect, seed=seed + part).ask("groups", column="group") for part in (0, 100)
+        )
+        found = replace(found, contrast=replace(found.contrast, name=name))
+        of_both = record(found, [], Replication.of(found, validation, ""))
+        write_json(folder / f"out/{name}.association.json", of_both)
+    alone = make_cohort((8, 8), seed=3).ask("groups", column="group")
+    alone = replace(alone, contrast=replace(alone.contrast, name="untested"))
+    untested = Replication.of(alone, None, "column group has one value among these samples")
+    write_json(folder / "out/untested.association.json", record(alone, [], untested))
+    return TextCohort("parts", folder, SETTINGS, (*TRAINED, "NICHE_ASSOCIATE", "REPORT_QC"))
+
+
 def one_patient_run(folder: Path, counts: TextCohort) -> TextCohort:
     """A run of one sample: its niches are those of ``counts``."""
     folder.mkdir()
@@ -353,4 +381,5 @@ def make_cohorts(folder: Path) -> dict[str, TextCohort]:
         cohorts.append(TextCohort(name, own, SETTINGS, ran))
     cohorts += [*rare_runs(folder, cohorts[0]), stopped_run(folder / "stopped")]
     cohorts.append(one_patient_run(folder / "one_patient", cohorts[0]))
+    cohorts.append(study_parts_run(folder / "parts", cohorts[0]))
     return {cohort.name: cohort for cohort in cohorts}

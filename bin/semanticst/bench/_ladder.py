@@ -76,6 +76,7 @@ LEVELS = (
 WITHOUT_STRUCTURE = (
     Level(0.0, 1.0, 0.25, tissue=Tissue.RANDOM.value),
     Level(0.0, 1.0, 0.25, tissue=Tissue.UNIFORM.value),
+    Level(0.6, 10.0, 0.25, tissue=Tissue.SHUFFLED.value),
 )
 """Levels in which there are no niches to be found, and nothing to be scored but the claim that there are."""
 

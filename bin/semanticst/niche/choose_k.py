@@ -145,8 +145,8 @@ def too_many_niches(k: int, n_cells: int) -> str:
         return ""
     most = n_cells // CELLS_OF_A_NICHE
     return (
-        f"{n_cells:,d} cells decide what its niches are, they cannot form {k} niches, which takes {CELLS_OF_A_NICHE} for "
-        f"each: ask for at most {max(most, 1)} (--niche_k)"
+        f"{n_cells:,d} cells decide what its niches are, they cannot form {k} niches, which takes {CELLS_OF_A_NICHE} "
+        f"for each: ask for at most {max(most, 1)} (--niche_k)"
     )
 
 

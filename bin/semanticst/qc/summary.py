@@ -57,6 +57,7 @@ def make_record(
         "patient": own["patient"],
         "batch": own["batch"],
         "platform": own["platform"],
+        **({"study_part": str(own["study_part"])} if own.get("study_part") else {}),
         "feature_type": kind.value,
         "status": "",
         "reason": "",

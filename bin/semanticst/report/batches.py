@@ -21,7 +21,8 @@ def batch_table(qc: pd.DataFrame, records: Sequence[dict]) -> pd.DataFrame:
 
     qc : ``qc.csv``. records : ``{contrast}.association.json``; survival has the levels event and censored. Of a
     continuous variable there is the median over patients, with the range. A contrast of more than `MOST_LEVELS` levels
-    has none. Index: batch; columns samples, patients, ``{contrast}: {level}``. Empty with one batch.
+    has none. Patients of the validation count too.
+    Index: batch; columns samples, patients, ``{contrast}: {level}``. Empty with one batch.
     """
     used = _in_batches(qc)
     by_batch = used.groupby("batch", sort=True)
@@ -29,7 +30,8 @@ def batch_table(qc: pd.DataFrame, records: Sequence[dict]) -> pd.DataFrame:
         return pd.DataFrame()
     table = pd.DataFrame({"samples": by_batch.size(), "patients": by_batch["patient"].nunique()})
     for record in records:
-        value = pd.Series(record["section_values"], dtype=object)
+        of_validation = (record.get("validation") or {}).get("section_values", {})
+        value = pd.Series(record["section_values"] | of_validation, dtype=object)
         if record["contrast"]["type"] == "survival":
             value = value.str.rpartition(", ")[2]
         known = used.assign(value=used["sample"].map(value)).dropna(subset=["value"])

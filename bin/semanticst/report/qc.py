@@ -145,6 +145,7 @@ def qc_table(records: list[dict]) -> pd.DataFrame:
     rows = []
     for record in records:
         row = {key: record.get(key, "") for key in ("sample", "patient", "batch", "platform", "feature_type")}
+        row |= {key: record[key] for key in ("study_part",) if key in record}
         row |= {key: record[key] for key in ("status", "reason", "n_cells_input", "n_cells_kept")}
         row["n_features"] = record.get("n_features")
         row |= {f"n_{what}_left_out": n for what, n in record.get("left_out", {}).items() if n}

@@ -6,8 +6,10 @@ from pathlib import Path
 import pandas as pd
 
 from semanticst.constants import (
+    DISCOVERY,
     SHARES,
     SPREAD_COMPONENTS,
+    VALIDATION,
     FeatureType,
     TrainMode,
     from_two_up,
@@ -15,7 +17,8 @@ from semanticst.constants import (
     none_supported,
 )
 from semanticst.errors import BadInput, Problem
-from semanticst.wording import spans
+from semanticst.report.summary_facts import study_parts
+from semanticst.wording import plural, spans
 
 MODELS = {
     "ran_linear": "linear model",
@@ -64,6 +67,7 @@ def run_facts(
         "ran_representations": REPRESENTATIONS if trained else PROFILES,
         **_numbers(numbers),
         **_left_out(qc),
+        **(parts := _study_parts(qc)),
     }
     if features is not None:
         record = _read(
@@ -79,7 +83,7 @@ def run_facts(
             "ran_network": (network := record.get("network_of_model", trained)),
             "ran_representations": REPRESENTATIONS if network and record["feature_type"] not in SHARES else PROFILES,
             "ran_beside": record["feature_type"] in SHARES,
-            "ran_batches": len(record["batches"]),
+            "ran_batches": (not given.get("model") and parts["ran_batches_of_discovery"]) or len(record["batches"]),
             "ran_matches": (given.get("train_matches") or None) if record["n_samples"] > 1 else None,
             # None where it was not done: 0 would count as given
             "ran_components": None if record["shares"] else record["n_components"],
@@ -173,7 +177,7 @@ def _left_out(path: Path | None) -> dict[str, object]:
     """``ran_excluded`` and ``ran_failed``: how many samples the sheet and quality control left out; None where none.
 
     ``ran_flags``: were cells looked at for their place? That is done on counts only. ``ran_one_patient``: are all
-    samples that were used of one?
+    samples that niches were found on of one?
     """
     if path is None:
         return {"ran_excluded": None, "ran_failed": None, "ran_flags": True, "ran_one_patient": False}
@@ -184,11 +188,41 @@ def _left_out(path: Path | None) -> dict[str, object]:
         raise BadInput(Problem(Path(path), f"cannot be read ({error}); expected qc.csv of a run")) from error
     excluded, failed = int((status == "excluded").sum()), int((status == "fail").sum())
     left_out = {"ran_excluded": _of(excluded, len(status)), "ran_failed": _of(failed, len(status) - excluded)}
-    used = patients[~status.isin(["excluded", "fail"])]
+    of_validation = table["study_part"] == VALIDATION if "study_part" in table else False
+    used = patients[~status.isin(["excluded", "fail"]) & ~pd.Series(of_validation, index=table.index)]
     return left_out | {
         "ran_flags": bool((kinds == FeatureType.COUNTS).any()),
         "ran_one_patient": len(used.unique()) == 1,
     }
+
+
+def _study_parts(path: Path | None) -> dict[str, object]:
+    """``ran_validation``: how many samples of how many patients are mapped onto the discovery, None where the study has
+    no such parts; ``ran_discovery`` the same of it. ``ran_fitted``, ``ran_whole``, ``ran_samples`` and ``ran_people``:
+    what things are fitted to, in words. ``ran_batches_of_discovery``: None as well."""
+    whole = {
+        "ran_fitted": "the cohort",
+        "ran_whole": "the whole cohort",
+        "ran_samples": "all samples",
+        "ran_people": "patients",
+    }
+    none = dict.fromkeys(("ran_validation", "ran_discovery", "ran_batches_of_discovery"))
+    if path is None:
+        return whole | none
+    table = pd.read_csv(path)
+    used = table[~table["status"].isin(["excluded", "fail"])]
+    parts = study_parts(used)
+    if parts is None:
+        return whole | none
+    said = {
+        f"ran_{part}": f"{plural(of['samples'], 'sample')} of {plural(of['patients'], 'patient')}"
+        for part, of in parts.items()
+    }
+    return said | {
+        "ran_fitted": "the discovery", "ran_whole": "the discovery", "ran_samples": "all samples of the discovery",
+        "ran_people": "patients of the discovery",
+        "ran_batches_of_discovery": int(used.loc[used["study_part"] == DISCOVERY, "batch"].nunique()),
+    }  # fmt: skip
 
 
 def _of(n: int, total: int) -> str | None:

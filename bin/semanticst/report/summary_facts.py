@@ -17,6 +17,7 @@ from semanticst.association.stats.results import (
     SIGNIFICANT,
     reason_untested,
 )
+from semanticst.constants import DISCOVERY, VALIDATION
 from semanticst.describe.readings import UNSURE
 from semanticst.errors import BadInput, Problem
 from semanticst.plotting.palette import niche_name
@@ -40,6 +41,7 @@ NO_INTERPRETATION = "Not to be interpreted"
 """How the caveat of a finding begins whose niches mean nothing."""
 FEW_PATIENTS = 10
 """Patients below which a cohort says little about others."""
+_VALIDATION = ("n_patients", "n_sections", "n_found", "n_same_direction", "n_confirmed", "not_testable", "said")
 _NEEDED = ("contrast", "rows", "found", "nearest", "detectable", "who", "warnings", "n_patients", "n_sections",
            "n_events", "n_tests", "section_values", "units", "levels")  # fmt: skip
 _NICHE_COLUMNS = ("niche", "n_cells", "share", "n_samples", "n_patients", "stability", "jaccard", "reading", "markers",
@@ -111,7 +113,7 @@ def summarise(inputs: Inputs) -> dict:
         "contrasts": contrasts,
         "cautions": _cautions(inputs, cohort, niches, contrasts),
         "text": {
-            "cohort": cohort_sentence(cohort),
+            "cohort": cohort_sentence(cohort, inputs.mapped),
             "samples": samples_sentence(cohort, samples),
             "niches": niches_sentence(niches),
             "findings": findings_sentence(contrasts, tests),
@@ -136,7 +138,19 @@ def _cohort(qc: pd.DataFrame) -> dict:
         "cells": int(pd.to_numeric(used["n_cells_kept"]).sum()),
         "platforms": {str(name): int(n) for name, n in platforms.value_counts(sort=False).items()},
         "batches": int(used["batch"].replace("", None).nunique()),
+        "parts": study_parts(used),
     }
+
+
+def study_parts(used: pd.DataFrame) -> dict[str, dict[str, int]] | None:
+    """Samples and patients of the discovery and of the validation; None where the study has no validation.
+
+    used : rows of ``qc.csv`` of samples that are used.
+    """
+    if "study_part" not in used or not (used["study_part"] == VALIDATION).any():
+        return None
+    parts = {name: used[used["study_part"] == name] for name in (DISCOVERY, VALIDATION)}
+    return {name: {"samples": len(p), "patients": int(p["patient"].nunique())} for name, p in parts.items()}
 
 
 def _about_as_stable(numbers: Path) -> tuple[int, ...]:
@@ -200,8 +214,13 @@ def _contrast(record: dict, tests: pd.DataFrame, niches: dict | None) -> dict:
     rows = rows[rows["family"] == "primary"].merge(own[["niche", "feature", "comparison", "q_run"]], how="left")
     tested = own[own["p"].notna()]
     reason = reason_untested(own["warnings"].fillna(""))
+    validation = record.get("validation")
+    answers = {tuple(keys): answer for *keys, answer in validation["answers"]} if validation else {}
     entries = {"found": record["found"], "nearest": [record["nearest"]] if record["nearest"] else []}
     said = {kind: [_finding(entry, rows, niches) for entry in found] for kind, found in entries.items()}
+    for finding in said["found"] if validation else ():
+        answer = answers.get(tuple(str(finding[key]) for key in ("niche", "feature", "comparison")))
+        finding["confirmed"] = {"yes": True, "no": False}.get(answer or "")
     return {
         "contrast": name,
         "type": record["contrast"]["type"],
@@ -215,6 +234,7 @@ def _contrast(record: dict, tests: pd.DataFrame, niches: dict | None) -> dict:
         "findings": said["found"],
         "nearest": next(iter(said["nearest"]), None),
         "detectable": record["detectable"],
+        "validation": validation and {key: validation[key] for key in _VALIDATION},
         "not_testable": "" if len(tested) or not reason else f"{NOT_TESTABLE}{reason}",
         "warnings": [w for w in record["warnings"] if not w.startswith(NOT_TESTABLE)],
         "section": f"association_{name}",

@@ -54,15 +54,24 @@ def _answer(contrast: dict, explorer: bool) -> list[Html]:
     more = contrast["n_found"] - len(said)
     if more:
         said.append(blocks.joined([f"{more} more:", blocks.link(contrast["section"], "the table")]))
-    return [
-        blocks.sentences(contrast["who"], f"Contrast {contrast['contrast']}"),
-        blocks.bullets(said or [nothing(contrast)]),
-    ]
+    who, said = contrast["who"], said or [nothing(contrast)]
+    if contrast["validation"]:
+        who = f"In the discovery {who}"
+        said.append(_of_validation(contrast["validation"]))
+    return [blocks.sentences(who, f"Contrast {contrast['contrast']}"), blocks.bullets(said)]
+
+
+def _of_validation(validation: dict) -> str:
+    if validation["not_testable"]:
+        return validation["said"]
+    return f"Validation ({plural(validation['n_patients'], 'patient')}): {validation['said']}"
 
 
 def _told(finding: dict, contrast: dict, explorer: bool) -> str:
     """A finding in words, with the way to its sections where there is an explorer."""
     said = _with_caveat(finding)
+    if finding.get("confirmed") is not None:
+        said += f" {'Confirmed' if finding['confirmed'] else 'Not confirmed'} in the validation."
     if not explorer:
         return said
     of = (contrast["contrast"], finding["niche"], finding["feature"], finding["comparison"])
@@ -96,6 +105,8 @@ def _all_contrasts(contrasts: Sequence[dict], explorer: bool) -> Html:
         elif contrast["nearest"]:
             # that nothing passed, and the smallest q, stand beside it
             told = f"{_would_have_been_found(contrast)} Nearest: {_with_caveat(contrast['nearest'])}"
+        if contrast["validation"]:
+            told = blocks.joined([told, _of_validation(contrast["validation"])])
         smallest = "" if contrast["smallest_q"] is None else p_text(contrast["smallest_q"], "q")
         rows.append(
             (

@@ -11,12 +11,20 @@ from semanticst.wording import ARBITRARY_CUTS, joined, numbered, plural, spans
 _CUTS = f"They are {ARBITRARY_CUTS}."
 
 
-def cohort_sentence(cohort: dict) -> str:
-    """How many patients, samples and cells, from where."""
+def cohort_sentence(cohort: dict, mapped: bool = False) -> str:
+    """How many patients, samples and cells, from where, and which are of a validation. ``mapped``: onto a model."""
     used = f"{plural(cohort['samples'], 'sample')} of {plural(cohort['patients'], 'patient')}"
     platforms = joined(sorted(cohort["platforms"])) if cohort["platforms"] else ""
     batches = f", in {cohort['batches']} batches" if cohort["batches"] > 1 else ""
-    return f"{used}{f' ({platforms})' if platforms else ''}, {cohort['cells']:,} cells{batches}."
+    text = f"{used}{f' ({platforms})' if platforms else ''}, {cohort['cells']:,} cells{batches}."
+    if not cohort["parts"]:
+        return text
+    discovery, validation = (
+        f"{plural(of['samples'], 'sample')} of {plural(of['patients'], 'patient')}" for of in cohort["parts"].values()
+    )
+    if mapped:
+        return f"{text} {discovery} are the discovery, {validation} the validation; all are mapped onto the model."
+    return f"{text} Niches are found on the discovery, {discovery}; the validation, {validation}, is mapped onto it."
 
 
 def samples_sentence(cohort: dict, left_out: list[dict]) -> str:
@@ -122,17 +130,30 @@ def findings_sentence(contrasts: list[dict], tests: pd.DataFrame) -> str:
     if not n:
         return "Nothing could be tested."
     verb = "passes" if found == 1 else "pass"
-    text = f"{found} of {plural(n, 'test')} {verb} a false discovery rate of 5 %"
+    parts = [contrast["validation"] for contrast in contrasts if contrast["validation"]]
+    where = " in the discovery" if parts else ""
+    text = f"{found} of {plural(n, 'test')}{where} {verb} a false discovery rate of 5 %"
     if len(contrasts) > 1:
         run = int((tests["q_run"] < SIGNIFICANT).sum())
         whose = "its" if found == 1 else "their"
         text += f" within {whose} contrast ({len(contrasts)} contrasts), {run} over all contrasts together"
+    if found and parts:
+        text += f"; {_confirmed(parts, found)}"
     doubtful = sum(finding["caveat"] != "" for contrast in contrasts for finding in contrast["findings"])
     if not doubtful:
         return f"{text}."
     which = "none" if doubtful == found else f"{doubtful}"
     but = f"{which} of them can be interpreted" if doubtful == found else f"{which} of them cannot be interpreted"
     return f"{text}; {but}, see there."
+
+
+def _confirmed(parts: Sequence[dict], found: int) -> str:
+    """How many of the ``found`` findings the validation confirms, of the ``parts`` of all contrasts in it."""
+    if all(part["not_testable"] for part in parts):
+        return "the validation could not be tested"
+    confirmed, asked = (sum(part[name] for part in parts) for name in ("n_confirmed", "n_found"))
+    pairs = "" if asked == found else ", pairs of groups among them"
+    return f"the validation confirms {confirmed} of {asked}{pairs}"
 
 
 def failed_of(n: int, given: int) -> str:

@@ -65,6 +65,8 @@ def simulate_cohort(settings: Settings, outdir: Path) -> None:
         cell_type = draw_types(niche, mixes, rng)
         if settings.tissue == Tissue.ARRANGED:
             cell_type = in_clumps(points, niche, cell_type, rng)
+        elif settings.tissue == Tissue.SHUFFLED:
+            cell_type = rng.permutation(cell_type)
         values = draw_counts(cell_type, programmes, batches[section.batch_index], settings.debris, rng)
         if settings.intensities:
             values = draw_intensities(values, rng)

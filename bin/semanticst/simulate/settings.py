@@ -15,6 +15,8 @@ class Tissue(StrEnum):
     """Bands of niches, and between two of them a band, two cells wide, of a niche that lies nowhere else."""
     RANDOM = "random"
     """No niches: cell types at random places."""
+    SHUFFLED = "shuffled"
+    """No niches: the cells of sections with niches at shuffled places, so that patients differ in composition."""
     UNIFORM = "uniform"
     """No niches: all cells of one type."""
 

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from clinical_helpers import make_cohort
+from clinical_helpers import Cohort, make_cohort
 from helpers import invoke
+from semanticst.association.output.all_contrasts import flow
 from semanticst.association.output.write import record
 from semanticst.writing import write_json
 
@@ -64,6 +65,26 @@ def test_steps_of_the_flow_add_up(run, contrast):
     lost = flow.drop(index=["in the samplesheet", "compared"]).sum()
     assert flow.loc["compared", "patients"] == 16 - lost["patients"]
     assert flow.loc["compared", "sections"] == 32 - lost["sections"]
+
+
+def test_flow_has_the_validation_as_a_step():
+    cohort = make_cohort((8, 8), n_sections=2)
+    part = np.where(cohort.sections["patient"].isin(["p00", "p01", "p15"]), "validation", "discovery")
+    cohort.sections["study_part"] = part
+    discovery = Cohort(cohort.sections[part == "discovery"], cohort.counts[part == "discovery"], cohort.clinical)
+    discovery.sections = discovery.sections.drop(columns="study_part")
+    asked = discovery.ask("groups", column="group")
+    # of the validation p00 and a section of p01 failed, of the discovery a section of p02
+    sizes = cohort.counts.drop(index=["p00_0", "p00_1", "p01_0", "p02_0"]).sum(axis=1)
+    told = json.loads(json.dumps(record(asked, []), default=float))
+    told |= {"dropped_patients": {}, "dropped_sections": {"too few cells": 1}, "n_sections": told["n_sections"] - 1}
+    steps = flow([told], cohort.sections, cohort.sections, sizes).set_index("step")[["patients", "sections"]]
+    assert steps.T.to_dict("list") == {
+        "in the samplesheet": [16, 32],
+        "failed quality control": [1, 4],
+        "of the validation, tested by themselves": [2, 3],
+        "compared": [13, 25],
+    }
 
 
 def test_flow_names_every_reason(run):

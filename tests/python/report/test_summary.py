@@ -155,7 +155,7 @@ def test_a_number_that_the_tissue_does_not_single_out_is_told(tmp_path, numbers,
 @pytest.mark.parametrize(
     ("added", "supported", "said"),
     [
-        (0, True, "5 niches (kinds of tissue neighbourhood that recur in the cohort). They are those of the model. 4 of"),
+        (0, True, "(kinds of tissue neighbourhood that recur in the cohort). They are those of the model. 4 of"),
         (1, True, "(kinds of tissue neighbourhood that recur in the cohort). The last one was added for cells that fit "
                   "none of the model's. The others are those of the model. 3 of them were reproducible"),
         (2, False, "The tissue of the model does not support 3 niches: they are not clearly more reproducible than "
@@ -321,7 +321,7 @@ def test_q_over_all_contrasts_where_there_are_several():
 @pytest.mark.parametrize(("q", "said"), [(0.9, "1 of 2 tests passes"), (0.01, "2 of 2 tests pass ")])
 def test_one_test_passes_within_its_contrast(q, said):
     tests = pd.DataFrame({"p": [0.01, q], "q": [0.01, q], "q_run": [0.02, q]})
-    text = findings_sentence([{"findings": []}] * 2, tests)
+    text = findings_sentence([{"findings": [], "validation": None}] * 2, tests)
     assert text.startswith(said)
     assert f"within {'its' if q > 0.5 else 'their'} contrast (2 contrasts)" in text
 
@@ -452,6 +452,10 @@ def test_batches_against_patients_and_groups():
     assert table[["c: g0", "c: g1"]].to_numpy().tolist() == [[4, 0], [0, 4]]
     assert own_batches(qc) == ""
     assert batch_table(qc.assign(batch="b1"), [told]).empty
+    of_validation = {name: told["section_values"].pop(name) for name in ("p06_0", "p07_0")}
+    assert batch_table(qc, [told])["c: g1"].tolist() == [0, 2]
+    in_both = batch_table(qc, [told | {"validation": {"section_values": of_validation}}])
+    pd.testing.assert_frame_equal(in_both, table)
     assert several_batches(qc) == ""
 
 

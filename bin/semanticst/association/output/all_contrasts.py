@@ -11,6 +11,7 @@ from semanticst.association.design.tables import read_clinical, read_text_table
 from semanticst.association.features.composition import read_counts
 from semanticst.association.output.summary_text import feature_name, unit_words
 from semanticst.association.stats.results import PRIMARY, SIGNIFICANT, benjamini_hochberg
+from semanticst.constants import VALIDATION, Obs
 from semanticst.errors import BadInput, Problem
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import ASSOCIATION, Column, Section
@@ -20,6 +21,7 @@ from semanticst.writing import write_table
 TESTS = ("contrast", "niche", "feature", "comparison", "effect", "effect_type", "ci_low", "ci_high", "p", "q", "q_run",
          "n_patients", "warnings")  # fmt: skip
 TOO_FEW = "too few cells"
+OF_VALIDATION = "of the validation, tested by themselves"
 MOST_VALUES, MOST_ROWS = 8, 60
 """Values of a text column of which each is counted (one with more is a name or a code); rows in the report."""
 
@@ -73,24 +75,31 @@ def all_tests(records: list[dict]) -> pd.DataFrame:
 def flow(records: list[dict], sheet: pd.DataFrame, used: pd.DataFrame, sizes: pd.Series) -> pd.DataFrame:
     """Patients and sections from the samplesheet to the test: columns contrast, step, patients, sections.
 
-    A patient is lost at the step that takes his or her last section, so that steps add up to who is compared.
+    A patient is lost at the step that takes his or her last section, so that steps add up to who is compared: with a
+    validation those of the discovery.
     """
     left = sheet.index.intersection(sizes.index)
+    of_validation = sheet[Obs.STUDY_PART] == VALIDATION if Obs.STUDY_PART in sheet else sheet["patient"] == ""
     failed = sheet.loc[sheet.index.difference(left), "patient"]
-    lost = len(set(failed) - set(sheet.loc[left, "patient"]))
+    lost = set(failed) - set(sheet.loc[left, "patient"])
     excluded = len(set(used["patient"]) - set(sheet["patient"]))
+    validation = sheet.loc[left, "patient"][of_validation[left]]
+    # a patient is of one part
+    failed_of_discovery = failed[~of_validation[failed.index]]
     rows = []
     for record in records:
         patients = dict(record["dropped_patients"])
         sections = dict.fromkeys(patients, 0) | record["dropped_sections"]
+        if len(validation):
+            patients[OF_VALIDATION], sections[OF_VALIDATION] = validation.nunique(), len(validation)
         # a section without niches has no cells, and its reason is quality control
         if TOO_FEW in sections:
-            sections[TOO_FEW] -= len(failed)
-            patients[TOO_FEW] = patients.get(TOO_FEW, 0) - lost
+            sections[TOO_FEW] -= len(failed_of_discovery)
+            patients[TOO_FEW] = patients.get(TOO_FEW, 0) - len(lost & set(failed_of_discovery))
         steps = [
             ("in the samplesheet", used["patient"].nunique(), len(used)),
             ("left out by the samplesheet", excluded, len(used) - len(sheet)),
-            ("failed quality control", lost, len(failed)),
+            ("failed quality control", len(lost), len(failed)),
             *((reason, patients.get(reason, 0), n) for reason, n in sections.items()),
             ("compared", record["n_patients"], record["n_sections"]),
         ]

@@ -1,6 +1,7 @@
 """Discovery and validation side by side: what was found in the first, and what the second says of it."""
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,14 @@ import pandas as pd
 
 from semanticst.association.associate import Association
 from semanticst.association.design.tables import read_text_table
-from semanticst.association.output.summary_text import feature_name
+from semanticst.association.output.summary_text import feature_name, n_patients, n_sections, section_values
 from semanticst.association.stats.per_sd import without_sd
 from semanticst.association.stats.results import PAIRWISE, SIGNIFICANT, holm
 from semanticst.constants import VALIDATION, Obs
 from semanticst.mqc import multiqc
 from semanticst.mqc.multiqc import ASSOCIATION, Column, Section
 from semanticst.plotting.niche_names import with_names
+from semanticst.wording import plural
 from semanticst.writing import write_table
 
 log = logging.getLogger(__name__)
@@ -71,33 +73,58 @@ def _merged(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
     return both.drop(columns=["shared", "sd_discovery", "sd_validation"])
 
 
-def write_replication(result: Association, validation: Association | None, reason: str, outdir: Path) -> None:
-    """Write ``{contrast}_validation.csv``, ``{contrast}_replication.csv`` and the section of the report.
+@dataclass(frozen=True)
+class Replication:
+    """A contrast in both parts of a study: ``both`` as `side_by_side` gives it, and ``validation``, None where it could
+    not be tested, for the ``reason`` that is given then."""
 
-    ``reason``: why there is no ``validation``, where there is none.
-    """
-    name = result.contrast.name
-    if validation is not None:
-        write_table(outdir / f"{name}_validation.csv", with_names(validation.table))
-    both = side_by_side(result.table, None if validation is None else validation.table)
+    both: pd.DataFrame
+    validation: Association | None
+    reason: str
+
+    @classmethod
+    def of(cls, result: Association, validation: Association | None, reason: str) -> "Replication":
+        """``result``: of the discovery."""
+        return cls(side_by_side(result.table, None if validation is None else validation.table), validation, reason)
+
+    def record(self) -> dict:
+        """For the record of the contrast and the summary of the run, plain values."""
+        found = self.both[self.both["found"] == "yes"]
+        answers = found.assign(answer=found["confirmed"].where(found["same_direction"] != "", ""))
+        return {
+            "n_patients": 0 if self.validation is None else n_patients(self.validation),
+            "n_sections": 0 if self.validation is None else n_sections(self.validation),
+            "section_values": {} if self.validation is None else section_values(self.validation.design.sections),
+            "n_found": len(found),
+            "n_same_direction": int((found["same_direction"] == "yes").sum()),
+            "n_confirmed": int((found["confirmed"] == "yes").sum()),
+            # of each finding whether it is confirmed: yes, no, or empty where it has no effect in both parts
+            "answers": answers[[*KEYS, "answer"]].astype(str).to_numpy().tolist(),
+            "not_testable": self.reason,
+            "said": self.said(),
+        }
+
+    def said(self) -> str:
+        """What the validation says, in words."""
+        if self.validation is None:
+            return f"The validation could not be tested: {self.reason}."
+        found = self.both[self.both["found"] == "yes"]
+        if len(found):
+            n_same, n_confirmed = ((found[name] == "yes").sum() for name in ("same_direction", "confirmed"))
+            return (
+                f"{plural(len(found), 'finding')} of the discovery (q < {SIGNIFICANT:g}): {n_same} with the same "
+                f"direction in the validation, {n_confirmed} confirmed (p < {SIGNIFICANT:g} after Holm over these). "
+                "What is not confirmed is not refuted: read the interval."
+            )
+        return f"Nothing was found in the discovery (q < {SIGNIFICANT:g}), so there is nothing to confirm."
+
+
+def write_replication(name: str, replication: Replication, outdir: Path) -> None:
+    """Write ``{name}_validation.csv``, ``{name}_replication.csv`` and the section of the report of a contrast."""
+    both, said = replication.both, replication.said()
+    if replication.validation is not None:
+        write_table(outdir / f"{name}_validation.csv", with_names(replication.validation.table))
     write_table(outdir / f"{name}_replication.csv", with_names(both))
-    n_found, n_same = (
-        (both["found"] == "yes").sum(),
-        ((both["found"] == "yes") & (both["same_direction"] == "yes")).sum(),
-    )
-    n_confirmed = (both["confirmed"] == "yes").sum()
-    if validation is None:
-        said = f"The validation could not be tested: {reason}."
-    elif n_found:
-        said = (
-            f"{n_found} finding{'' if n_found == 1 else 's'} of the discovery (q < {SIGNIFICANT:g}): {n_same} with the "
-            f"same direction in the validation, {n_confirmed} confirmed (p < {SIGNIFICANT:g} after Holm over these). "
-            "What is not confirmed is not refuted: read the interval."
-        )
-    else:
-        said = (
-            "Nothing was found in the discovery (q < 0.05), so there is nothing to confirm; effects stand side by side."
-        )
     log.info("%s: %s", name, said)
     section = Section(
         f"association_{name}_validation",

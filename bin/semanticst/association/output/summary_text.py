@@ -8,6 +8,7 @@ import pandas as pd
 from semanticst.association.associate import Association
 from semanticst.association.checks.echo import ECHO
 from semanticst.association.checks.unreproducible import unsure_sentence
+from semanticst.association.design.region_parts import samples_of
 from semanticst.association.design.tables import Contrast, read_text_table
 from semanticst.association.features.within_niche import CELL_TYPE, GENE_SET
 from semanticst.association.stats.results import COMPOSITION, NOT_TESTABLE, OMNIBUS, SIGNIFICANT, reason_untested
@@ -34,11 +35,33 @@ def paragraph(result: Association) -> str:
     return " ".join(p for p in parts if p)
 
 
+def n_patients(result: Association) -> int:
+    """Patients that a contrast compares."""
+    return int(result.design.units["patient"].nunique())
+
+
+def n_sections(result: Association) -> int:
+    """Samples that a contrast compares; parts of one are one."""
+    return int(samples_of(result.design.sections.index).nunique())
+
+
+def section_values(sections: pd.DataFrame) -> dict[str, str]:
+    """What the contrast knows of each section, as a reader sees it in the title of a map; of parts of sections all."""
+    if "event" in sections:
+        pairs = zip(sections["time"], sections["event"])
+        said = [f"{time:g}, {'event' if event else 'censored'}" for time, event in pairs]
+    else:
+        said = [f"{value:.3g}" if isinstance(value, float) else str(value) for value in sections["value"]]
+    known: dict[str, list[str]] = {}
+    for sample, value in zip(samples_of(sections.index), said):
+        known.setdefault(sample, []).append(value)
+    return {sample: " and ".join(dict.fromkeys(values)) for sample, values in known.items()}
+
+
 def who_was_compared(result: Association) -> str:
     """Sizes, and patients left out by reason."""
     design, contrast = result.design, result.contrast
-    n, n_sections = design.units["patient"].nunique(), len(design.sections)
-    text = f"{plural(n, 'patient')} ({plural(n_sections, 'section')})"
+    text = f"{plural(n_patients(result), 'patient')} ({plural(len(design.sections), 'section')})"
     if contrast.type == "survival":
         events = int(design.units["event"].sum())
         text += f", {plural(events, 'event')} ({contrast.event} = {contrast.event_value}), time = {contrast.time}"

@@ -11,10 +11,14 @@ from semanticst.association.design.region_parts import samples_of
 from semanticst.association.features.composition import JOINT
 from semanticst.association.output import plain_sentences
 from semanticst.association.output.figures import draw_figures
+from semanticst.association.output.replication import Replication
 from semanticst.association.output.summary_text import (
     feature_name,
     is_share,
+    n_patients,
+    n_sections,
     paragraph,
+    section_values,
     shared_warnings,
     top_markers_text,
     unit_words,
@@ -59,7 +63,11 @@ MOST_TABLE_ROWS = 60
 
 
 def write_association(
-    result: Association, outdir: Path, niches: Path | None = None, markers: Path | None = None
+    result: Association,
+    outdir: Path,
+    niches: Path | None = None,
+    markers: Path | None = None,
+    replication: Replication | None = None,
 ) -> None:
     """Write everything of one contrast into ``outdir``, named by the contrast.
 
@@ -75,6 +83,8 @@ def write_association(
         ``niches.csv.gz``, for maps; None: no maps.
     markers
         ``niche_markers.csv``, so that sentences say what a niche is enriched for.
+    replication
+        What the validation says of it, where there is one.
 
     Examples
     --------
@@ -94,7 +104,7 @@ def write_association(
         if table is not None and len(table):
             write_table(outdir / f"{name}_{what}.csv", with_names(table))
     figures = draw_figures(result, outdir, name, niches)
-    write_json(outdir / f"{name}.association.json", record(result, figures))
+    write_json(outdir / f"{name}.association.json", record(result, figures, replication))
     report_table(result, outdir)
     for figure in figures:
         what, text = FIGURES[figure]
@@ -102,8 +112,8 @@ def write_association(
         multiqc.image(outdir, section, outdir / f"{name}_{figure}.png", f"{title(result, what)}. {text}")
 
 
-def record(result: Association, figures: list[str]) -> dict:
-    """Everything the report may say about the contrast."""
+def record(result: Association, figures: list[str], replication: Replication | None = None) -> dict:
+    """Everything the report may say about the contrast; ``validation`` of it is null where the study has none."""
     design, contrast = result.design, result.contrast
     question = {k: v for k, v in vars(contrast).items() if k not in ("file", "row")}
     share = result.features.shown.reset_index(names="unit")
@@ -113,15 +123,15 @@ def record(result: Association, figures: list[str]) -> dict:
     return {
         "contrast": question,
         "paragraph": paragraph(result),
-        "n_patients": int(units["patient"].nunique()),
-        "n_sections": samples_of(design.sections.index).nunique(),
+        "n_patients": n_patients(result),
+        "n_sections": n_sections(result),
         "n_events": int(units["event"].sum()) if "event" in units else None,
         "levels": {v: int((units["value"] == v).sum()) for v in design.levels},
         "within_patient": design.within_patient,
         "dropped_patients": dict(design.dropped),
         "dropped_sections": dict(getattr(design.dropped, "sections", {})),
         "sections": samples_of(design.sections.index).unique().tolist(),
-        "section_values": _section_values(design.sections),
+        "section_values": section_values(design.sections),
         "warnings": shared_warnings(result.table),
         "batch_strength": result.batch_strength,
         "n_tests": {f: int(n) for f, n in families.items()},
@@ -132,23 +142,11 @@ def record(result: Association, figures: list[str]) -> dict:
         "who": who_was_compared(result),
         "models": sorted(result.table["model"].dropna().unique()),
         "settings": result.settings,
+        "validation": replication and replication.record(),
         "figures": figures,
         "rows": _records(result.table),
         "units": _records(units.merge(share, on="unit")),
     }
-
-
-def _section_values(sections: pd.DataFrame) -> dict[str, str]:
-    """What the contrast knows of each section, as a reader sees it in the title of a map; of parts of sections all."""
-    if "event" in sections:
-        pairs = zip(sections["time"], sections["event"])
-        said = [f"{time:g}, {'event' if event else 'censored'}" for time, event in pairs]
-    else:
-        said = [f"{value:.3g}" if isinstance(value, float) else str(value) for value in sections["value"]]
-    known: dict[str, list[str]] = {}
-    for sample, value in zip(samples_of(sections.index), said):
-        known.setdefault(sample, []).append(value)
-    return {sample: " and ".join(dict.fromkeys(values)) for sample, values in known.items()}
 
 
 def report_table(result: Association, outdir: Path) -> None:

@@ -39,8 +39,8 @@ def report_rare_tissue(adata: ad.AnnData, found: RareTissue | None, outdir: Path
 
 
 def rare_cautions(found: RareTissue | None) -> list[dict]:
-    """For the summary of the run, ``text`` and ``section``: that no result is of the rare tissue, and what the niches do
-    not explain though it is common; none without any."""
+    """For the summary of the run, ``text`` and ``section``: that no result is of the rare tissue, and what the niches
+    do not explain though it is common; none without any."""
     if found is None:
         return []
     common = [{"text": f"{told}.", "section": "niche_overview"} for told in _common(found)]
@@ -49,8 +49,8 @@ def rare_cautions(found: RareTissue | None) -> list[dict]:
     n = found.patches["rare_tissue"].nunique()
     cells = f"{found.patches['n_cells'].sum():,d} cells in {plural(found.patches['patient'].nunique(), 'patient')}"
     verb, counts = ("is", "it counts") if n == 1 else ("are", "each counts")
-    text = f"{plural(n, 'kind')} of rare tissue ({cells}) {verb} like none of the niches: {counts} in that which is nearest"
-    return [*common, {"text": f"{text}; look at the images.", "section": "rare_tissue"}]
+    text = f"{plural(n, 'kind')} of rare tissue ({cells}) {verb} like none of the niches: {counts} in that which is"
+    return [*common, {"text": f"{text} nearest; look at the images.", "section": "rare_tissue"}]
 
 
 def _common(found: RareTissue) -> list[str]:
