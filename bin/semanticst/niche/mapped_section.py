@@ -7,16 +7,14 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
-from semanticst.constants import QUALITY, SUPPORTED, UNS, Context, Obs, Obsm, graph_key, has_network
-from semanticst.graph.contexts import cells_averaged
+from semanticst.constants import QUALITY, SUPPORTED, UNS, Obs, Obsm, has_network
 from semanticst.mqc.multiqc import INTEGRATION, NICHES, Column, Section, emphasised, gallery, lines, table
 from semanticst.niche.bootstrap import DEPENDABLE, LEFT_OUT, expectation, expected
 from semanticst.niche.fit import FEW_SAMPLES
 from semanticst.niche.fit_of_samples import ENOUGH_CELLS, OUTSIDE, Limits, unchecked
 from semanticst.niche.niche_model import NicheModel
-from semanticst.niche.representations import is_reference
+from semanticst.niche.rare.rare_section import smallest_niche
 from semanticst.plotting.marked_cells import draw_marked
 from semanticst.plotting.palette import niche_name
 from semanticst.units import percent
@@ -189,27 +187,6 @@ def _correction(model: dict) -> str:
 def supported_of(stored: Mapping[str, np.ndarray], name: str = SUPPORTED) -> bool | None:
     """Whether the tissue of a model supports its number of niches, as it has ``stored``; None: not known."""
     return bool(np.all(stored[name])) if name in stored else None
-
-
-def smallest_niche(adata: ad.AnnData) -> str:
-    """Which size of tissue can be a niche of its own in this cohort; empty in reference mode, which averages nothing.
-
-    The simulated cohorts are in docs/benchmarks.md ("Rare niches").
-    """
-    if is_reference(adata):
-        return ""
-    hops = int(adata.uns[UNS]["graph_hops"])
-    cells = cells_averaged(sp.csr_matrix(adata.obsp[graph_key(Context.SPATIAL)]), hops)
-    low, high = (f"{cells[hop - 1]:.0f}" for hop in (min(2, hops), hops))
-    return (
-        f" <b>Small niches:</b> niches are found on averages over about {low if low == high else f'{low} to {high}'} "
-        "cells (or spots) around each, and patches that are smaller than this mostly get the niche of what surrounds "
-        "them. In simulated cohorts where every third patient had one patch of a rare niche, and averages were over "
-        "23 to 42 cells, patches of 70 cells and more, at least 1 % of all cells, were found; patches of 30 and 50 "
-        "cells, 0.4 % of all, by chance only, and of 20 and 7 cells not. About four in ten of the cells in patches of "
-        "20 and 7 were red there, so this is where to look for them. Small patches that look alike in several patients "
-        "are looked for by themselves: they are in the section on rare tissue, which is there where some was found."
-    )
 
 
 def niche_quality(niches: NicheModel) -> pd.DataFrame:

@@ -16,12 +16,10 @@ from semanticst.niche.rare.niche_blends import BLOCK, nearest_blends, project_to
 from semanticst.niche.rare.rare_section import rare_cautions, report_rare_tissue
 from semanticst.niche.rare.rare_tissue import (
     CLEAR_GAIN,
-    INTERIOR_CELLS,
     LARGEST,
     PATCH_COLUMNS,
     Kind,
     find_rare_tissue,
-    in_sd_of_niches,
 )
 from semanticst.niche.representations import fit_representations
 from semanticst.units import percent
@@ -138,20 +136,12 @@ def test_a_kind_that_is_a_niche_is_no_rare_tissue(monkeypatch):
     assert looked_for(adata, niches).patches.empty
 
 
-def test_the_middle_of_a_small_niche_is_that_of_its_deepest_cells():
-    labels, inside = np.repeat([0, 1], 40), np.ones(80)
-    inside[40:] = np.linspace(0.2, 0.8, 40)
-    X = np.column_stack([inside, np.tile([0.0, 1.0], 40)])
-    Z, middles = in_sd_of_niches(X, labels, inside)
-    back = np.linalg.lstsq(Z, X, rcond=None)[0]
-    np.testing.assert_allclose(middles @ back, [[1, 0.5], [np.median(inside[-INTERIOR_CELLS:]), 0.5]], atol=1e-6)
-
-
-def test_a_kind_is_a_niche_where_half_of_both_is_shared():
+def test_a_kind_is_a_niche_of_which_it_has_a_third():
     labels, gain = np.repeat([0, 1], [60, 40]), np.zeros(100)
-    assert Kind([np.arange(60, 80)], gain).is_niche(labels)
-    assert not Kind([np.arange(60, 79)], gain).is_niche(labels)  # a part of the niche
-    assert not Kind([np.arange(39, 80)], gain).is_niche(labels)  # mostly beside it
+    assert Kind([np.arange(60, 74)], gain).is_niche(labels)
+    assert not Kind([np.arange(60, 73)], gain).is_niche(labels)  # a part of the niche
+    assert Kind([np.arange(40, 80)], gain).is_niche(labels)
+    assert not Kind([np.arange(27, 80)], gain).is_niche(np.repeat([0, 1, 2, 3], [20, 20, 20, 40]))  # mostly beside it
     assert not Kind([], gain).is_niche(labels)
 
 

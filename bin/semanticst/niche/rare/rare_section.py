@@ -6,10 +6,13 @@ from pathlib import Path
 
 import anndata as ad
 import numpy as np
+import scipy.sparse as sp
 
-from semanticst.constants import UNS, Obs, Obsm
+from semanticst.constants import UNS, Context, Obs, Obsm, graph_key
+from semanticst.graph.contexts import cells_averaged
 from semanticst.mqc.multiqc import NICHES, Column, Section, emphasised, gallery, table
 from semanticst.niche.rare.rare_tissue import CELLS_OF_A_PATCH, LARGEST, PATIENTS, RareTissue
+from semanticst.niche.representations import is_reference
 from semanticst.plotting.marked_cells import draw_marked
 from semanticst.units import percent
 from semanticst.wording import plural
@@ -36,6 +39,32 @@ def report_rare_tissue(adata: ad.AnnData, found: RareTissue | None, outdir: Path
                  kind, patches["n_cells"].sum(), len(patches), patches["patient"].nunique())  # fmt: skip
     _table(found, len(found.kind), str(adata.uns[UNS]["spatial_unit"]), outdir)
     _maps(adata, found, outdir)
+
+
+def smallest_niche(adata: ad.AnnData) -> str:
+    """Which size of tissue can be a niche of its own in this cohort; empty in reference mode, which averages nothing.
+
+    The simulated cohorts are in docs/benchmarks.md ("Rare niches").
+    """
+    if is_reference(adata):
+        return ""
+    several = adata.obs[Obs.PATIENT].nunique() >= PATIENTS
+    rare = (
+        " Small patches that look alike in several patients are looked for by themselves: they are in the section on "
+        "rare tissue, which is there where some was found."
+    )
+    hops = int(adata.uns[UNS]["graph_hops"])
+    cells = cells_averaged(sp.csr_matrix(adata.obsp[graph_key(Context.SPATIAL)]), hops)
+    low, high = (f"{cells[hop - 1]:.0f}" for hop in (min(2, hops), hops))
+    return (
+        f" <b>Small niches:</b> niches are found on averages over about {low if low == high else f'{low} to {high}'} "
+        "cells (or spots) around each, and patches that are smaller than this mostly get the niche of what surrounds "
+        "them. In simulated cohorts where every third patient had one patch of a rare niche, and averages were over "
+        "23 to 42 cells, patches of 70 cells, 4 % of all, had a niche of their own; most cells of patches of 20, 1 % "
+        "of all, shared one with about as many others; patches of 30 and 50 cells that were 0.4 % of all were found by "
+        "chance only, and of 7 cells not. About four in ten of the cells in patches of 20 and 7 were red there, so "
+        f"this is where to look for them.{rare if several else ''}"
+    )
 
 
 def rare_cautions(found: RareTissue | None) -> list[dict]:

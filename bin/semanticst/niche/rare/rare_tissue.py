@@ -40,12 +40,12 @@ CLEAR_GAIN = 12.0
 10, and up to 18 where the number of niches does not fit (docs/benchmarks.md)."""
 LARGEST = 0.05
 """Share of the cells above which tissue is not rare: then the number of niches is too small."""
+OF_A_NICHE = 1 / 3
+"""Share of a niche that a kind of tissue has where it is this niche: the rest lies around it, and sees it."""
 ROUNDS = 3
 SHRINKAGE = 0.1
 INTERIOR_CELLS = 20
-"""Cells inside a niche that its middle takes at least; where fewer are inside, those with most of their niche around
-them: the median of all cells of a small niche lies on its way to the niches around, and its own middle would look like
-tissue that no niche explains."""
+"""Cells inside a niche that its middle takes; where there are fewer, all its cells count."""
 PATCH_COLUMNS = ("rare_tissue", "sample", "patient", "n_cells", "x", "y", "nearest_niche", "gain")
 
 
@@ -76,7 +76,7 @@ def find_rare_tissue(
     X = _wide_enough(representations, width).matrix(adata)[:, :width]
     graph = neighbours(adata)
     over = averaging(graph)
-    Z, middles = in_sd_of_niches(X, labels, depth(labels, over))
+    Z, middles = in_sd_of_niches(X, labels, interior(labels, over))
     left = Z - nearest_blends(Z, middles) @ middles
     squared = (left**2).sum(1)
     unexplained = over @ np.sqrt(squared)
@@ -120,11 +120,15 @@ class Kind:
         return len({patients[patch[0]] for patch in clear}) >= PATIENTS
 
     def is_niche(self, labels: np.ndarray) -> bool:
-        """Whether it is one of the niches ``labels`` (n,): half of its cells and half of those of the niche are of
-        both."""
+        """Whether it is one of the niches ``labels`` (n,): half of its cells are in that, and are ``OF_A_NICHE`` of it.
+
+        The median of a niche that is small lies on its way to the niches around, so that its own middle may look like
+        tissue that no niche explains.
+        """
         shared = np.bincount(labels[self.cells], minlength=1)
         niche = int(shared.argmax())
-        return bool(2 * shared[niche] >= max(len(self.cells), (labels == niche).sum(), 1))
+        of_niche = OF_A_NICHE * (labels == niche).sum()
+        return bool(len(self.cells) and 2 * shared[niche] >= len(self.cells) and shared[niche] >= of_niche)
 
     def is_same(self, other: "Kind") -> bool:
         """Whether half of the cells of the smaller are of both."""
@@ -144,24 +148,20 @@ def averaging(graph: sp.csr_matrix) -> sp.csr_matrix:
     return sp.csr_matrix(sp.diags(1 / np.asarray(own.sum(1)).ravel()) @ own)
 
 
-def depth(labels: np.ndarray, over: sp.csr_matrix) -> np.ndarray:
-    """How far (n,) each cell is inside its niche: the mean, over it and its neighbours, of the share of the niche among
-    each of these and its own neighbours; 1 where all within two steps are of the niche."""
+def interior(labels: np.ndarray, over: sp.csr_matrix) -> np.ndarray:
+    """Whether (n,) all within two steps of a cell are of its niche."""
     n = len(labels)
     share = over @ sp.csr_matrix((np.ones(n), (np.arange(n), labels)))
-    return np.asarray((over @ share)[np.arange(n), labels]).ravel()
+    alone = np.asarray(share[np.arange(n), labels]).ravel() > 1 - 1e-6
+    return alone & (over @ alone.astype(float) > 1 - 1e-6)
 
 
 def in_sd_of_niches(X: np.ndarray, labels: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Cells (n, p) and medians of the niches (k, p), scaled so that cells inside niches have covariance 1.
-
-    ``inside`` (n,): the `depth` of each cell; the deepest ones are taken, ``INTERIOR_CELLS`` at least.
-    """
+    """Cells (n, p) and medians of the niches (k, p), scaled so that cells ``inside`` (n,) niches have covariance 1."""
     own = []
     for niche in range(labels.max() + 1):
-        cells = np.flatnonzero(labels == niche)
-        deepest = np.sort(inside[cells])[-INTERIOR_CELLS:].min(initial=1)
-        own.append(cells[inside[cells] >= min(deepest, 1 - 1e-6)])
+        cells = np.flatnonzero((labels == niche) & inside)
+        own.append(cells if len(cells) >= INTERIOR_CELLS else np.flatnonzero(labels == niche))
     medians = np.stack([np.median(X[cells], axis=0) for cells in own])
     rows, p = np.concatenate(own), X.shape[1]
     scatter = np.cov(X[rows] - medians[labels[rows]], rowvar=False).reshape(p, p)
