@@ -166,6 +166,8 @@ SINGLED_OUT = 3
 """Numbers of niches, the chosen one among them, that may be about as stable where the tissue singles one out."""
 
 
+QC_MIN_CELLS = 20
+"""Default of ``--qc_min_cells``: cells that a sample has to keep."""
 AUTO_LARGEST = 15
 """Largest number of niches that ``--niche_k auto`` tries (`semanticst.niche.choose_k.AUTO_RANGE`)."""
 

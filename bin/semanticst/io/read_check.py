@@ -9,7 +9,7 @@ import anndata as ad
 import numpy as np
 import scipy.sparse as sp
 
-from semanticst.constants import UNS, Obs
+from semanticst.constants import QC_MIN_CELLS, UNS, Obs
 from semanticst.errors import BadInput, Problem
 from semanticst.io.ingest import ingest_input, inputs_of
 from semanticst.io.internal import take_kind
@@ -18,7 +18,6 @@ from semanticst.io.regions.region_names import spelled_alike, told
 from semanticst.io.samplesheet import FILES, REMOTE
 from semanticst.io.understood import facts_of, in_a_line
 from semanticst.io.values import cohort_type, uncounted
-from semanticst.qc.thresholds import QcSettings
 
 log = logging.getLogger(__name__)
 
@@ -78,9 +77,8 @@ def too_little(adata: ad.AnnData) -> list[str]:
     values = adata.X.count_nonzero() if sp.issparse(adata.X) else np.count_nonzero(adata.X)
     if not values:
         return ["all values are 0: quality control will leave out all of its cells"]
-    least = QcSettings().min_cells
-    if adata.n_obs < least:
-        return [f"fewer than {least} cells: it will fail quality control, unless --qc_min_cells is lower"]
+    if adata.n_obs < QC_MIN_CELLS:
+        return [f"fewer than {QC_MIN_CELLS} cells: it will fail quality control, unless --qc_min_cells is lower"]
     return []
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from semanticst.constants import CELL_AREA, FeatureType, Obs
+from semanticst.constants import CELL_AREA, QC_MIN_CELLS, FeatureType, Obs
 from semanticst.qc.platforms import GENERIC, Platform
 
 MAD_TO_SD = 1.4826
@@ -26,7 +26,7 @@ class QcSettings:
     max_area: float | None = None
     """um^2"""
     mads: float = 5.0
-    min_cells: int = 20
+    min_cells: int = QC_MIN_CELLS
     remove: tuple[str, ...] = ()
     """Spatial checks whose cells are removed, of `semanticst.qc.spatial.CHECKS`."""
     exclude_regions: tuple[str, ...] = ()
