@@ -13,7 +13,7 @@ from semanticst.constants import FeatureType, Obsm
 from semanticst.io.internal import feature_type
 
 SKETCH = 256
-"""Smallest hashes that are kept: two samples that share a tenth of their cells have dozens of them in common."""
+"""Smallest hashes that are kept: two samples that share a tenth of their cells have a dozen of them in common."""
 PROFILE = 500
 """Features of a profile: those with the smallest hashes of their names, the same ones in every sample of a panel."""
 _LEAST_FEATURES = 10
@@ -41,20 +41,33 @@ def fingerprint(adata, kept: np.ndarray) -> dict:
     do not tell cells apart. ``places``, ``patterns`` : the same of what stays when ids are changed, the section is
     turned and values are normalised: how a cell's neighbours lie, and which features it has. ``profile`` : feature ->
     value. ``sex`` : where the panel has any, counts of the genes of X inactivation and of Y, and whether it has both.
+    ``doubles`` : of each sketch, how many hashes two cells of the sample have, which tells what chance gives.
     """
     kind = feature_type(adata)
+    hashes = {
+        "cells": _hashed_cells(adata),
+        "counts": _hashed_values(adata.X, adata.var_names, kind),
+        "places": _hashed_places(adata),
+        "patterns": _hashed_patterns(adata.X, adata.var_names, kind),
+    }
+    sketches = {name: _sketch(of_cells) for name, of_cells in hashes.items()}
     return {
-        "cells": _sketch(_hashed_cells(adata)),
-        "counts": _sketch(_hashed_values(adata.X, adata.var_names, kind)),
-        "places": _sketch(_hashed_places(adata)),
-        "patterns": _sketch(_hashed_patterns(adata.X, adata.var_names, kind)),
+        **{name: sketch for name, (sketch, _) in sketches.items()},
+        "doubles": {name: doubles for name, (_, doubles) in sketches.items()},
         "profile": _profile(adata.X, adata.var_names, kept, kind),
         "sex": _sex(adata.X, adata.var_names, kept) if kind == FeatureType.COUNTS else {},
     }
 
 
-def _sketch(hashes: np.ndarray) -> list[int]:
-    return [int(value) for value in np.unique(hashes & _BITS)[:SKETCH]]
+def _sketch(hashes: np.ndarray) -> tuple[list[int], int]:
+    """The smallest hashes that occur once, and how many occur twice."""
+    found, times = np.unique(hashes & _BITS, return_counts=True)
+    return [int(value) for value in found[times == 1][:SKETCH]], int((times == 2).sum())
+
+
+def part_told(sketch: list[int]) -> float:
+    """Share of all hashes that a sketch tells of: those up to its last, or all where nothing was left out."""
+    return (sketch[-1] + 1) / (int(_BITS) + 1) if len(sketch) >= SKETCH else 1.0
 
 
 def _hashed_cells(adata) -> np.ndarray:
@@ -87,9 +100,10 @@ def _hashed_places(adata) -> np.ndarray:
     if not len(distance) or np.median(np.log(distance[:, 4] / distance[:, 1])) < LATTICE:
         return np.zeros(0, np.uint64)
     for n in NEIGHBOURS:
-        found, times = np.unique(_shapes(points, near[:, : n + 1]), return_counts=True)
+        shapes = _shapes(points, near[:, : n + 1])
+        times = np.unique(shapes, return_counts=True)[1]
         if (times > 1).mean() < REPEATED:
-            return found[times == 1]
+            return shapes
     return np.zeros(0, np.uint64)
 
 

@@ -7,14 +7,18 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from scipy.special import betainc
 
+from semanticst.qc.fingerprint import part_told
 from semanticst.qc.swaps import Swaps, find_swaps
 from semanticst.units import percent
 
 LEAST_SHARED = 5
-"""Hashes in common; by chance two samples have none."""
+"""Hashes in common, where chance gives none."""
+BY_CHANCE = 0.01
+"""Cohorts without twins in which a pair of samples may look like some, at most."""
 LEAST_PLACES = 8
-"""The same of places; among the 7,140 pairs of 120 images with coordinates in whole pixels none had more than 1."""
+"""Places in common; among the 7,140 pairs of 120 images with coordinates in whole pixels none had more than 1."""
 TWINS = {
     "counts": "cells of the same values",
     "cells": "cells of the same id and place",
@@ -58,10 +62,10 @@ def _twins(records: list[dict]) -> list[tuple[str, str]]:
 def _pairs_of_twins(records: list[dict]) -> list[tuple[dict, dict, str]]:
     """Two records, and what they share, in words with a place for the other's name."""
     found = []
+    chance = BY_CHANCE / max(len(records) * (len(records) - 1) // 2, 1)
     for one, other in combinations(records, 2):
         for kind, words in TWINS.items():
-            least = LEAST_PLACES if kind == "places" else LEAST_SHARED
-            share = shared(one["fingerprint"].get(kind, []), other["fingerprint"].get(kind, []), least)
+            share = shared(one["fingerprint"], other["fingerprint"], kind, chance)
             if share:
                 about = "at least" if kind in AT_LEAST else "about"
                 rest = f"({about} {percent(share)} of both): one section under two names?"
@@ -82,13 +86,28 @@ def _without_doubles(records: list[dict]) -> list[dict]:
     return [record for record in records if record["sample"] not in doubles]
 
 
-def shared(one: list[int], other: list[int], least: int = LEAST_SHARED) -> float:
-    """Jaccard index of two sets, estimated from their smallest hashes (Broder 1997); 0 below ``least`` in common."""
-    common = set(one) & set(other)
-    if len(common) < least:
+def shared(one: dict, other: dict, kind: str, chance: float) -> float:
+    """Jaccard index of the cells of two fingerprints, estimated from the smallest hashes of a ``kind`` (Broder 1997); 0
+    where so many in common are no more than chance gives, or that in a share ``chance`` of pairs without twins."""
+    own, others = one.get(kind, []), other.get(kind, [])
+    common = set(own) & set(others)
+    doubles = sum(record.get("doubles", {}).get(kind, 0) for record in (one, other))
+    least = LEAST_PLACES if kind == "places" else LEAST_SHARED
+    if len(common) < least or by_chance(len(common), doubles, min(part_told(own), part_told(others))) > chance:
         return 0.0
-    smallest = sorted(set(one) | set(other))[: min(len(one), len(other))]
+    smallest = sorted(set(own) | set(others))[: min(len(own), len(others))]
     return len(common.intersection(smallest)) / len(smallest)
+
+
+def by_chance(common: int, doubles: int, part: float) -> float:
+    """Probability, at most, that two samples without twins have ``common`` hashes and more in common, of a ``part`` of
+    all, each once in both, beside ``doubles`` that occur twice within one of them.
+
+    Of cells drawn from a and b per hash on average (Poisson), sum(a b e^(-a-b)) <= sqrt(sum(a^2 e^-a) sum(b^2 e^-b)) are
+    expected once in both, whatever the tissues (Cauchy-Schwarz): at most as many as twice within one or the other. So of
+    all these, no more than part / (1 + part) are expected in common (conditional test of two Poisson rates).
+    """
+    return float(betainc(common, doubles + 1, part / (1 + part)))
 
 
 def swaps_not_checked(records: list[dict]) -> str:

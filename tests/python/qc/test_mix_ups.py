@@ -12,7 +12,7 @@ from helpers import make_internal
 from semanticst.io.clinical_table import sexes_of
 from semanticst.qc.fingerprint import _totals as fingerprint_totals
 from semanticst.qc.fingerprint import fingerprint
-from semanticst.qc.mix_ups import mix_ups, sex_of, swaps_not_checked
+from semanticst.qc.mix_ups import by_chance, mix_ups, sex_of, swaps_not_checked
 
 
 def record(adata: ad.AnnData) -> dict:
@@ -52,6 +52,45 @@ def test_one_section_under_two_names_is_found_by_its_cells():
     for adata in (one, other):
         adata.obsm["spatial"] = np.array([(x, y) for x in range(10) for y in range(8)], dtype=np.float64)
     assert mix_ups([record(one), record(other)]) == {}
+
+
+def few_told_apart(sample: str, n: int, features: int, kind: str, seed: int) -> ad.AnnData:
+    """Independent cells of four types in a small panel of low values: many have the same by chance."""
+    adata = make_internal(sample, sample, n_cells=n, n_features=features, seed=seed)
+    of_panel, rng = np.random.default_rng(features), np.random.default_rng(seed)
+    rates = (of_panel.gamma(0.7, 1, features) * of_panel.gamma(1, 1, (4, features)))[rng.integers(4, size=n)]
+    adata.X = sp.csr_matrix((rng.poisson(rates) if kind == "counts" else rates.round()).astype(np.float32))
+    adata.uns["semanticst"]["feature_type"] = kind
+    adata.obsm["spatial"] = rng.uniform(0, 1000, (n, 2))
+    return adata
+
+
+@pytest.mark.parametrize(
+    ("n", "features", "kind"),
+    [(200, 28, "counts"), (400, 60, "counts"), (1000, 24, "counts"), (100, 60, "continuous"), (400, 60, "continuous")],
+)
+def test_independent_samples_share_no_more_than_chance_gives(n, features, kind):
+    samples = [few_told_apart(f"s{i}", n, features, kind, seed=i) for i in range(6)]
+    assert mix_ups([record(adata) for adata in samples]) == {}
+
+
+@pytest.mark.parametrize("part", [1.0, 0.6])
+@pytest.mark.parametrize("features", [24, 32])
+def test_twins_are_found_where_independent_samples_share_some_values(features, part):
+    one, other = (few_told_apart(f"s{i}", 400, features, "counts", seed=i) for i in (1, 2))
+    some = np.random.default_rng(0).permutation(400)[: int(part * 400)]
+    twin = few_told_apart("twin", 400, features, "counts", seed=3)[: len(some)].copy()
+    twin.X = one.X[some]
+    found = mix_ups([record(adata) for adata in (one, other, twin)])
+    assert set(found) == {"s1", "twin"}
+    assert "shares cells of the same values with twin" in found["s1"][0]
+
+
+def test_what_chance_gives_follows_what_samples_repeat():
+    assert by_chance(14, 0, 1.0) == pytest.approx(0.5**14)  # all hashes are known: as many as twice within the samples
+    assert by_chance(5, 0, 0.01) < 1e-9  # of a hundredth of them five, and none twice within them
+    assert by_chance(50, 50, 1.0) > 0.4
+    assert by_chance(80, 20, 1.0) < 1e-8
 
 
 def reprocessed(adata: ad.AnnData, part: float, change) -> ad.AnnData:
