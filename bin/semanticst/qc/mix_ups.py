@@ -87,8 +87,10 @@ def _without_doubles(records: list[dict]) -> list[dict]:
 
 
 def shared(one: dict, other: dict, kind: str, chance: float) -> float:
-    """Jaccard index of the cells of two fingerprints, estimated from the smallest hashes of a ``kind`` (Broder 1997); 0
-    where so many in common are no more than chance gives, or that in a share ``chance`` of pairs without twins."""
+    """Jaccard index of the cells of two fingerprints, estimated from the smallest hashes of a ``kind`` (Broder 1997).
+
+    0 where no more are in common than chance gives in a share ``chance`` of pairs without twins.
+    """
     own, others = one.get(kind, []), other.get(kind, [])
     common = set(own) & set(others)
     doubles = sum(record.get("doubles", {}).get(kind, 0) for record in (one, other))
