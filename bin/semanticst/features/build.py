@@ -356,8 +356,9 @@ def _write_samples(
         adata.uns[UNS] = {k: recorded[k] for k in KEPT_UNS if k in recorded}
         adata.uns[UNS] |= {"feature_type": basis.feature_type, **{OF_MODEL + k: v for k, v in model.items()}}
         adata.uns[UNS]["leading_loadings"] = basis.leading_loadings()
-        gain, looks = exchanged[sample]
-        adata.uns[UNS] |= {"exchanged": gain, "exchanged_features": listed(looks, SHOWN) if looks else ""}
+        gain, clear, looks = exchanged[sample]
+        adata.uns[UNS] |= {"exchanged": gain, "exchanged_clear": clear}
+        adata.uns[UNS]["exchanged_features"] = listed(looks, SHOWN) if looks else ""
         if basis.shares_mean is not None:
             adata.uns[UNS]["shares_mean"] = basis.shares_mean
         write_h5ad(outdir / f"{sample}.components.h5ad", adata)

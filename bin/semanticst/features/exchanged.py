@@ -9,11 +9,13 @@ comes back with the model's own correlations.
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import scipy
 import scipy.sparse as sp
+from scipy.stats import norm
 
 from semanticst.constants import FeatureType
 from semanticst.features.basis import Basis, Moments, transform
@@ -23,8 +25,23 @@ CLEARLY = 0.5
 ENOUGH_FEATURES = 20
 SHOWN = 3
 """Features that are named."""
+LEAST_ROWS = 4
+"""Features, with the weight that they have, from which on Fisher's z has a variance."""
 TOGETHER, OF_FEATURES = "together", "together_features"
 """Names in ``model.pt``."""
+
+
+class Exchanged(NamedTuple):
+    """Gain of exchanging names: Fisher's z above ``CLEARLY``, mean over features; ``clear``, what of it chance does not
+    explain; and which ``looks`` exchanged, the clearest first, as "A looks like B"."""
+
+    gain: float
+    clear: float
+    looks: list[str]
+
+    @classmethod
+    def unknown(cls) -> "Exchanged":
+        return cls(float("nan"), float("nan"), [])
 
 
 @dataclass(frozen=True)
@@ -56,32 +73,31 @@ class Together:
     def arrays(self) -> dict[str, np.ndarray]:
         return {OF_FEATURES: self.features, TOGETHER: self.correlation}
 
-    def exchanged(self, scatter: np.ndarray) -> tuple[float, list[str]]:
-        """Gain of exchanging names in a sample of ``scatter`` (F, F): Fisher's z above ``CLEARLY``, mean over features;
-        and which look exchanged, the clearest first, as "A looks like B". NaN where too few features vary."""
+    def exchanged(self, scatter: np.ndarray) -> Exchanged:
+        """What exchanging names gains in a sample of ``scatter`` (F, F). NaN where too few features vary."""
         own, model = _correlation(scatter), self.correlation.astype(np.float64)
         vary = (np.diag(own) > 0) & (np.diag(model) > 0)
         if vary.sum() < ENOUGH_FEATURES:
-            return float("nan"), []
+            return Exchanged.unknown()
         own, model, names = own[np.ix_(vary, vary)], model[np.ix_(vary, vary)], self.features[vary]
         agree = _row_agreement(own, model, np.ones(len(own)))
         known = np.clip(np.tanh(np.diag(agree)), 0, None) + 1e-3  # rows of features that are exchanged mislead others
         agree = _row_agreement(own, model, known)
-        gain = agree - np.diag(agree)[:, None] - CLEARLY
-        np.fill_diagonal(gain, 0)
-        one, other = scipy.optimize.linear_sum_assignment(gain, maximize=True)
-        found = gain[one, other]
+        enough = np.diag(agree) + CLEARLY
+        one, other, found = _best_exchange(agree, enough)
+        clear = _best_exchange(agree, np.maximum(enough, _by_chance(known)))[2]
         order = [i for i in np.argsort(-found, kind="stable") if found[i] > 0]
-        return float(found[order].sum() / len(own)), [f"{names[one[i]]} looks like {names[other[i]]}" for i in order]
+        looks = [f"{names[one[i]]} looks like {names[other[i]]}" for i in order]
+        return Exchanged(float(found.mean()), float(clear.mean()), looks)
 
 
 def exchanged_features(
     together: Together | None, scatters: dict[str, np.ndarray], own: Collection[str]
-) -> dict[str, tuple[float, list[str]]]:
+) -> dict[str, Exchanged]:
     """What `Together.exchanged` says of each sample, by its ``scatter``. Those that are ``together``'s ``own`` are
     compared with the others of these."""
     if together is None:
-        return dict.fromkeys(scatters, (float("nan"), []))
+        return dict.fromkeys(scatters, Exchanged.unknown())
     total, found = _sum(scatters, own) if own else np.zeros(()), {}
     for sample, found_in in scatters.items():
         others = replace(together, correlation=_correlation(total - found_in)) if sample in own else together
@@ -110,6 +126,21 @@ def _correlation(scatter: np.ndarray) -> np.ndarray:
     sizes = np.sqrt(np.maximum(np.diag(scatter).astype(np.float64), 0))
     sizes[sizes <= 1e-3 * sizes.max(initial=0.0)] = np.inf  # does not vary
     return scatter / np.outer(sizes, sizes)
+
+
+def _best_exchange(agree: np.ndarray, enough: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which feature goes to which name, and what that gains: Fisher's z ``agree`` (F, F) above ``enough`` (F,)."""
+    gain = agree - enough[:, None]
+    np.fill_diagonal(gain, 0)
+    one, other = scipy.optimize.linear_sum_assignment(gain, maximize=True)
+    return one, other, np.maximum(gain[one, other], 0)
+
+
+def _by_chance(weights: np.ndarray) -> float:
+    """Fisher's z that one of all pairs of features exceeds though no two go together: of few features, or few that
+    have ``weights`` (F,), it lies far above ``CLEARLY``."""
+    rows = max(weights.sum() ** 2 / (weights**2).sum(), LEAST_ROWS)
+    return float(norm.isf(1 / len(weights) ** 2) / np.sqrt(rows - 3))
 
 
 def _row_agreement(own: np.ndarray, model: np.ndarray, weights: np.ndarray) -> np.ndarray:

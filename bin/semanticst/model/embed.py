@@ -71,6 +71,7 @@ def embed_cohort(network: "Network | None", paths: Sequence[Path], device: torch
         cohort.uns[UNS] |= {
             "exchanged_samples": np.array([str(part.obs[Obs.SAMPLE].iloc[0]) for part in parts]),
             "exchanged": np.array([float(part.uns[UNS]["exchanged"]) for part in parts]),
+            "exchanged_clear": np.array([float(part.uns[UNS]["exchanged_clear"]) for part in parts]),
             "exchanged_features": np.array([str(part.uns[UNS]["exchanged_features"]) for part in parts]),
         }
     write_h5ad(out, cohort)

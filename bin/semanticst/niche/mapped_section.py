@@ -326,11 +326,12 @@ def _rule(limits: Limits) -> str:
     if not np.isnan(limits.coexpression):
         least = f"{limits.coexpression:.2f}"
         fits.append(f"correlations between features that correlate with the model's by at least {least}")
+    names = f"exchanging these gains Fisher's z of its rows at most {limits.exchanged:.3f}"
+    names = "" if np.isnan(limits.exchanged) else f"; where features look as under the names of others, {names}"
     random = f" Moran's I below {limits.moran:.3f} is a reason to look at it: its cells lie as at random."
     return (
         "The fit of a cell is the proportion of the model's own cells whose neighbourhood is less usual: below "
-        f"{OUTSIDE:g} it counts as outside. A sample fits with {joined(fits)}; where features look as under the names "
-        f"of others, exchanging these gains Fisher's z of its rows at most {limits.exchanged:.3f}."
+        f"{OUTSIDE:g} it counts as outside. A sample fits with {joined(fits)}{names}."
         f"{'' if np.isnan(limits.moran) else random} Correlations, exchanged names and Moran's I are judged from "
         f"{ENOUGH_CELLS} cells on, names not of cell types or panels of a few features. {unchecked(limits)}".rstrip()
     )

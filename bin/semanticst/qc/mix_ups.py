@@ -105,9 +105,10 @@ def by_chance(common: int, doubles: int, part: float) -> float:
     """Probability, at most, that two samples without twins have ``common`` hashes and more in common, of a ``part`` of
     all, each once in both, beside ``doubles`` that occur twice within one of them.
 
-    Of cells drawn from a and b per hash on average (Poisson), sum(a b e^(-a-b)) <= sqrt(sum(a^2 e^-a) sum(b^2 e^-b)) are
-    expected once in both, whatever the tissues (Cauchy-Schwarz): at most as many as twice within one or the other. So of
-    all these, no more than part / (1 + part) are expected in common (conditional test of two Poisson rates).
+    Of hashes that a and b cells have on average (Poisson), sum(a b e^(-a-b)) are expected once in both samples. That is
+    no more than sqrt(sum(a^2 e^-a) sum(b^2 e^-b)), whatever the tissues (Cauchy-Schwarz), and that no more than are
+    expected twice within one or the other. So of all these no more than part / (1 + part) are expected in common
+    (conditional test of two Poisson rates).
     """
     return float(betainc(common, doubles + 1, part / (1 + part)))
 

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from helpers import make_internal
 from semanticst.constants import GRAPH_SETTINGS
 from semanticst.features.build import build_components
-from semanticst.features.exchanged import Together
+from semanticst.features.exchanged import Together, exchanged_features
 
 FEATURES, PROGRAMS = 60, 6
 LIMIT = 0.02
@@ -82,6 +82,34 @@ def test_models_without_the_correlations_of_features_compare_nothing(tmp_path, t
     basis = {name: values for name, values in model["basis"].items() if not name.startswith("together")}
     said = components(tmp_path, [section("n", 12, kind)], model | {"basis": basis})
     assert np.isnan(said["n"]["exchanged"])
+
+
+def noise(n_samples, n_features, seed=0):
+    """Scatters of samples in which no two features go together."""
+    rng = np.random.default_rng(seed)
+    samples = rng.normal(size=(n_samples, 300, n_features))
+    return {f"s{i}": (X - X.mean(0)).T @ (X - X.mean(0)) for i, X in enumerate(samples)}
+
+
+@pytest.mark.parametrize(("n_samples", "n_features"), [(3, 30), (6, 30), (3, 40), (12, 30)])
+def test_what_names_of_noise_gain_is_not_clear(n_samples, n_features):
+    scatters = noise(n_samples, n_features)
+    names = np.array([f"f{i}" for i in range(n_features)])
+    total = sum(scatters.values())
+    sizes = np.sqrt(np.diag(total))
+    found = exchanged_features(Together(names, total / np.outer(sizes, sizes)), scatters, list(scatters)).values()
+    assert max(said.gain for said in found) > 0.05
+    assert max(said.clear for said in found) < LIMIT / 4
+
+
+def test_a_sample_of_the_model_with_a_fifth_of_its_names_in_rotation_is_clear(tmp_path, trained):
+    sections = [section(f"s{i}", i, trained[0]) for i in range(3)]
+    names = sections[1].var_names.to_numpy().copy()
+    names[:12] = np.roll(names[:12], 1)
+    sections[1].var_names = pd.Index(names)
+    said = components(tmp_path, sections)
+    assert [said[f"s{i}"]["exchanged_clear"] > LIMIT for i in range(3)] == [False, True, False]
+    assert said["s1"]["exchanged_clear"] <= said["s1"]["exchanged"]
 
 
 def test_too_few_features_that_vary_say_nothing():

@@ -159,6 +159,7 @@ def test_what_no_sample_could_miss_and_what_its_own_samples_would_is_not_checked
         ({"moran": own}, "moran"),
         ({"coexpression": np.array([-0.1, 0.4])}, "coexpression"),
         ({"outside": np.array([0.0, 0.7])}, "outside"),
+        ({"exchanged": np.array([0.13, 0.18])}, "exchanged"),
     ):
         usual = replace(reference.usual, **values)
         assert np.isnan(getattr(usual.limits, name))
@@ -193,11 +194,12 @@ def test_cells_at_places_of_others_are_to_be_looked_at(reference, caplog):
     assert "n is to be looked at: its cells lie as at random" in caplog.text
 
 
-def looking(adata, gains, looks=""):
-    """``adata`` with what the comparison of its features gave, a gain of each sample."""
+def looking(adata, gains, looks="", clear=0.0):
+    """``adata`` with what the comparison of its features gave, a gain of each sample and how much of them is clear."""
     samples = sorted(adata.obs["sample"].unique())
     adata.uns["semanticst"] |= {
         "exchanged_samples": np.array(samples), "exchanged": np.array(gains),
+        "exchanged_clear": np.broadcast_to(clear, len(samples)),
         "exchanged_features": np.array([looks] * len(samples)),
     }  # fmt: skip
     return adata
@@ -212,8 +214,26 @@ def test_features_under_the_names_of_others_do_not_fit():
         found = reference.samples(new, np.full(400, 0.5)).iloc[0]
         assert found["fits"] == fits
         assert ("as under the names of others (A looks like B)" in found["why"]) != fits
-    limits = [replace(reference.usual, exchanged=np.array([worst])).limits.exchanged for worst in (0.0, 0.2)]
-    assert limits == pytest.approx([0.02, 0.05])
+    limits = [replace(reference.usual, exchanged=np.array([worst])).limits.exchanged for worst in (0.0, 0.033, 0.034)]
+    assert limits == pytest.approx([0.02, 0.0495, np.nan], nan_ok=True)
+
+
+def test_a_sample_of_the_model_with_other_names_is_no_measure_and_does_not_fit():
+    gains, clear = [0.18, 0, 0.02, 0.01, 0, 0], [0.12, 0, 0.01, 0, 0, 0]
+    reference, fit = learn_fit(looking(training(), gains, "A looks like B", clear), seed=0)
+    assert reference.limits.exchanged == pytest.approx(0.03)
+    found = reference.samples(looking(training(), gains, "A looks like B", clear), fit)
+    assert found["why"].str.contains("under the names of others").tolist() == [True] + [False] * 5
+
+
+def test_names_are_not_judged_where_those_of_the_models_own_samples_look_exchanged_by_chance():
+    gains = [0.18, 0.13, 0.02, 0.15, 0, 0]
+    reference, fit = learn_fit(looking(training(), gains, "A looks like B"), seed=0)
+    new = looking(cohort(section("n", (0, 1, 2), seed=50)), [0.3], "A looks like B", 0.2)
+    for adata, of_cells in ((looking(training(), gains, "A looks like B"), fit), (new, np.full(400, 0.5))):
+        found = reference.samples(adata, of_cells)
+        assert not found["why"].str.contains("names").any()
+        assert not found["checked"].str.contains("exchanged").any()
 
 
 def test_a_model_of_before_knows_nothing_of_names(reference):
