@@ -67,7 +67,7 @@ def embed_cohort(network: "Network | None", paths: Sequence[Path], device: torch
     for of_features in ("shares_mean", "leading_loadings"):
         if of_features in parts[0].uns[UNS]:
             cohort.uns[UNS][of_features] = parts[0].uns[UNS][of_features]
-    if all("exchanged" in part.uns[UNS] for part in parts):
+    if all("exchanged_clear" in part.uns[UNS] for part in parts):
         cohort.uns[UNS] |= {
             "exchanged_samples": np.array([str(part.obs[Obs.SAMPLE].iloc[0]) for part in parts]),
             "exchanged": np.array([float(part.uns[UNS]["exchanged"]) for part in parts]),
