@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import scipy
 import scipy.sparse as sp
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from semanticst.constants import FeatureType
 from semanticst.features.basis import Basis, Moments, transform
@@ -140,7 +140,7 @@ def _by_chance(weights: np.ndarray) -> float:
     """Fisher's z that one of all pairs of features exceeds though no two go together: of few features, or few that
     have ``weights`` (F,), it lies far above ``CLEARLY``."""
     rows = max(weights.sum() ** 2 / (weights**2).sum(), LEAST_ROWS)
-    return float(norm.isf(1 / len(weights) ** 2) / np.sqrt(rows - 3))
+    return float(-ndtri(1 / len(weights) ** 2) / np.sqrt(rows - 3))
 
 
 def _row_agreement(own: np.ndarray, model: np.ndarray, weights: np.ndarray) -> np.ndarray:
