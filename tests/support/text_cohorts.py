@@ -319,9 +319,10 @@ def study_parts_run(folder: Path, counts: TextCohort) -> TextCohort:
     write_json(folder / "cohort.features.json", counts.features | {"batches": ["b0", "b1", "b2"], "n_samples": 20})
     (folder / "niche_k.csv").write_bytes((counts.folder / "niche_k.csv").read_bytes())
     (folder / "qc.csv").write_text(PARTS)
-    for name, seed, effect in (("arm", 1, 2.5), ("other", 2, 0.0)):
+    for name, seed, effects in (("arm", 1, (2.5, 2.5)), ("other", 2, (0.0, 0.0)), ("missed", 4, (2.5, 0.0))):
         found, validation = (
-            make_cohort((8, 8), effect=effect, seed=seed + part).ask("groups", column="group") for part in (0, 100)
+            make_cohort((8, 8), effect=effect, seed=seed + 100 * part).ask("groups", column="group")
+            for part, effect in enumerate(effects)
         )
         found = replace(found, contrast=replace(found.contrast, name=name))
         of_both = record(found, [], Replication.of(found, validation, ""))

@@ -111,10 +111,13 @@ class Replication:
         found = self.both[self.both["found"] == "yes"]
         if len(found):
             n_same, n_confirmed = ((found[name] == "yes").sum() for name in ("same_direction", "confirmed"))
+            not_refuted = (
+                " What is not confirmed is not refuted: read the interval." if n_confirmed < len(found) else ""
+            )
             return (
                 f"{plural(len(found), 'finding')} of the discovery (q < {SIGNIFICANT:g}): {n_same} with the same "
-                f"direction in the validation, {n_confirmed} confirmed (p < {SIGNIFICANT:g} after Holm over these). "
-                "What is not confirmed is not refuted: read the interval."
+                f"direction in the validation, {n_confirmed} confirmed (p < {SIGNIFICANT:g} after Holm over these)."
+                f"{not_refuted}"
             )
         return f"Nothing was found in the discovery (q < {SIGNIFICANT:g}), so there is nothing to confirm."
 
