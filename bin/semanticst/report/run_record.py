@@ -17,7 +17,7 @@ from semanticst.constants import (
     none_supported,
 )
 from semanticst.errors import BadInput, Problem
-from semanticst.report.summary_facts import study_parts
+from semanticst.report.study_parts import study_parts
 from semanticst.wording import plural, spans
 
 MODELS = {

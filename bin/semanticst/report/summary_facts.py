@@ -17,11 +17,11 @@ from semanticst.association.stats.results import (
     SIGNIFICANT,
     reason_untested,
 )
-from semanticst.constants import DISCOVERY, VALIDATION
 from semanticst.describe.readings import UNSURE
 from semanticst.errors import BadInput, Problem
 from semanticst.plotting.palette import niche_name
 from semanticst.report.same_split import same_splits
+from semanticst.report.study_parts import study_parts
 from semanticst.report.summary_sentences import (
     are_arbitrary_cuts,
     cohort_sentence,
@@ -135,22 +135,12 @@ def _cohort(qc: pd.DataFrame) -> dict:
         "patients": int(used["patient"].nunique()),
         "samples": len(used),
         "samples_given": len(qc),
+        "warned": qc.loc[qc["status"] == "warn", "sample"].astype(str).tolist(),
         "cells": int(pd.to_numeric(used["n_cells_kept"]).sum()),
         "platforms": {str(name): int(n) for name, n in platforms.value_counts(sort=False).items()},
         "batches": int(used["batch"].replace("", None).nunique()),
         "parts": study_parts(used),
     }
-
-
-def study_parts(used: pd.DataFrame) -> dict[str, dict[str, int]] | None:
-    """Samples and patients of the discovery and of the validation; None where the study has no validation.
-
-    used : rows of ``qc.csv`` of samples that are used.
-    """
-    if "study_part" not in used or not (used["study_part"] == VALIDATION).any():
-        return None
-    parts = {name: used[used["study_part"] == name] for name in (DISCOVERY, VALIDATION)}
-    return {name: {"samples": len(p), "patients": int(p["patient"].nunique())} for name, p in parts.items()}
 
 
 def _about_as_stable(numbers: Path) -> tuple[int, ...]:

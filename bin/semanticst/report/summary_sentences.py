@@ -28,7 +28,7 @@ def cohort_sentence(cohort: dict, mapped: bool = False) -> str:
 
 
 def samples_sentence(cohort: dict, left_out: list[dict]) -> str:
-    """Which samples the samplesheet leaves out, and which of the others failed."""
+    """Which samples the samplesheet leaves out, which of the others failed, and which have a warning."""
     failed = [row["sample"] for row in left_out if row["status"] == "fail"]
     excluded = [row["sample"] for row in left_out if row["status"] == "excluded"]
     judged = cohort["samples_given"] - len(excluded)
@@ -37,11 +37,24 @@ def samples_sentence(cohort: dict, left_out: list[dict]) -> str:
     if excluded:
         head = f"The samplesheet has {plural(cohort['samples_given'], 'sample')} and excludes {len(excluded)} of them"
         of = f"the other {judged}" if judged > 1 else "the other one"
-        told = f"{len(failed)} of {of} failed quality control: {few(failed)}." if failed else ""
-        return f"{head}: {few(excluded)}. {told or f'{of[:1].upper()}{of[1:]} passed quality control.'}"
+        told = f"{len(failed)} of {of} failed quality control: {few(failed)}" if failed else ""
+        passed = f"{of[:1].upper()}{of[1:]} passed quality control"
+        return f"{head}: {few(excluded)}. {told or passed}{_warned(cohort['warned'], judged, bool(failed))}"
     if failed:
-        return f"{failed_of(len(failed), judged)} quality control: {few(failed)}."
-    return "The only sample passed quality control." if judged == 1 else f"All {judged} samples passed quality control."
+        told = f"{failed_of(len(failed), judged)} quality control: {few(failed)}"
+        return f"{told}{_warned(cohort['warned'], judged, True)}"
+    told = "The only sample passed quality control" if judged == 1 else f"All {judged} samples passed quality control"
+    return f"{told}{_warned(cohort['warned'], judged, False)}"
+
+
+def _warned(names: list[str], judged: int, failed: bool) -> str:
+    """The end of a sentence: which samples that passed have a warning; of ``judged`` ones, whether some ``failed``."""
+    if not names:
+        return "."
+    if failed:
+        verb = "has" if len(names) == 1 else "have"
+        return f". {plural(len(names), 'other')} {verb} a warning: {few(names)}."
+    return ", with a warning." if judged == 1 else f", {len(names)} of them with a warning: {few(names)}."
 
 
 def are_arbitrary_cuts(niches: dict | None) -> bool:

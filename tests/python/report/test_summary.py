@@ -197,6 +197,27 @@ def test_each_number_of_samples_says_of_how_many(n, failed, excluded, told):
     assert summarise(Inputs(qc))["text"]["samples"] == told
 
 
+@pytest.mark.parametrize(
+    ("n", "failed", "excluded", "told"),
+    [
+        (1, 0, 0, "The only sample passed quality control, with a warning."),
+        (5, 0, 0, "All 5 samples passed quality control, 1 of them with a warning: s0."),
+        (5, 2, 0, "2 of 5 samples failed quality control: s0 and s1. 1 other has a warning: s2."),
+        (5, 0, 2, "The samplesheet has 5 samples and excludes 2 of them: s3 and s4. "
+         "The other 3 passed quality control, 1 of them with a warning: s0."),
+        (2, 0, 1, "The samplesheet has 2 samples and excludes 1 of them: s1. The other one passed quality control, with "
+         "a warning."),
+    ],
+)  # fmt: skip
+def test_a_warning_of_quality_control_is_told(n, failed, excluded, told):
+    qc = qc_of(n, failed)
+    qc.loc[qc.index[n - excluded :], "status"] = "excluded"
+    qc.loc[qc.index[failed], "status"] = "warn"
+    summary = summarise(Inputs(qc))
+    assert summary["text"]["samples"] == told
+    assert summary["cohort"]["warned"] == [f"s{failed}"]
+
+
 def test_contrasts_in_a_table_say_what_would_have_been_found(tmp_path):
     records = [asked(0.0) for _ in range(3)]
     for name, told in zip("abc", records):
