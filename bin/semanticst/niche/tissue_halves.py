@@ -83,9 +83,10 @@ def is_arranged(adata: ad.AnnData, rows: np.ndarray, seed: int) -> bool:
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.permutation(rows)[:MORAN_CELLS])
     samples = adata.obs[Obs.SAMPLE].astype(str).to_numpy()
-    X = np.array(adata.obsm[Obsm.HARMONY], dtype=np.float32)
-    for own in rows_of_each(samples):
-        X[own] -= X[own].mean(0)
+    X, groups = np.asarray(adata.obsm[Obsm.HARMONY]), rows_of_each(samples)
+    means, code = np.stack([X[own].mean(0) for own in groups]), np.empty(len(X), dtype=np.int64)
+    for number, own in enumerate(groups):
+        code[own] = number
     graph = sp.csr_matrix(adata.obsp[graph_key(Context.SPATIAL)])
     near = sp.csr_matrix(graph[rows] @ graph + graph[rows])
     near[np.arange(len(rows)), rows] = 0  # no cell is its own neighbour
@@ -95,23 +96,24 @@ def is_arranged(adata: ad.AnnData, rows: np.ndarray, seed: int) -> bool:
     needed = np.union1d(near.indices, rows)
     near, places = near[:, needed], np.searchsorted(needed, rows)
 
-    def moran(X: np.ndarray) -> float:
-        own = X[places]
-        return float((own * (near @ X) / n_near).sum() / max((own**2).sum(), 1e-30))
+    def moran(cells: np.ndarray) -> float:
+        centred = (X[cells] - means[code[cells]]).astype(np.float32)
+        own = centred[places]
+        return float((own * (near @ centred) / n_near).sum() / max((own**2).sum(), 1e-30))
 
-    shuffled = np.array([moran(X[permuted_within(samples, rng)[needed]]) for _ in range(SHUFFLES)])
-    found, spread = moran(X[needed]), max(shuffled.std(ddof=1), 1e-12)
+    shuffled = np.array([moran(permuted_within(groups, rng)[needed]) for _ in range(SHUFFLES)])
+    found, spread = moran(needed), max(shuffled.std(ddof=1), 1e-12)
     arranged = bool(abs(found - shuffled.mean()) >= ARRANGED * spread)
     log.info("cells lie %s: Moran's I %.4f, of shuffled cells %.4f with a standard deviation of %.4f",
              "otherwise than at random" if arranged else "as at random", found, shuffled.mean(), spread)  # fmt: skip
     return arranged
 
 
-def permuted_within(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A permutation (n,) of all rows that leaves each in its sample."""
-    order = np.lexsort((rng.random(len(samples)), samples))
-    permuted = np.empty_like(order)
-    permuted[np.argsort(samples, kind="stable")] = order
+def permuted_within(groups: Sequence[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+    """A permutation (n,) of all rows that leaves each in its group; ``groups`` are the rows of each."""
+    permuted = np.empty(sum(map(len, groups)), dtype=np.int64)
+    for rows in groups:
+        permuted[rows] = rng.permutation(rows)
     return permuted
 
 
@@ -163,7 +165,7 @@ def without_arrangement(
     float64 (len(rows), p), in principal components of its own.
     """
     samples = adata.obs[Obs.SAMPLE].astype(str).to_numpy()
-    permuted = permuted_within(samples, rng)
+    permuted = permuted_within(rows_of_each(samples), rng)
     start, stop = representation.columns
     hop, shares = stop // (stop - start), adata.uns[UNS].get("shares_mean")
     spatial, components = sp.csr_matrix(adata.obsp[graph_key(Context.SPATIAL)]), adata.obsm[Obsm.HARMONY]

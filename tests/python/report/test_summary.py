@@ -205,8 +205,8 @@ def test_each_number_of_samples_says_of_how_many(n, failed, excluded, told):
         (5, 2, 0, "2 of 5 samples failed quality control: s0 and s1. 1 other has a warning: s2."),
         (5, 0, 2, "The samplesheet has 5 samples and excludes 2 of them: s3 and s4. "
          "The other 3 passed quality control, 1 of them with a warning: s0."),
-        (2, 0, 1, "The samplesheet has 2 samples and excludes 1 of them: s1. The other one passed quality control, with "
-         "a warning."),
+        (2, 0, 1, "The samplesheet has 2 samples and excludes 1 of them: s1. The other one passed quality control, "
+         "with a warning."),
     ],
 )  # fmt: skip
 def test_a_warning_of_quality_control_is_told(n, failed, excluded, told):
