@@ -82,7 +82,7 @@ def test_flow_has_the_validation_as_a_step():
     assert steps.T.to_dict("list") == {
         "in the samplesheet": [16, 32],
         "failed quality control": [1, 4],
-        "of the validation, tested by themselves": [2, 3],
+        "of the validation": [2, 3],
         "compared": [13, 25],
     }
 

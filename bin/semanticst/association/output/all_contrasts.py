@@ -21,7 +21,7 @@ from semanticst.writing import write_table
 TESTS = ("contrast", "niche", "feature", "comparison", "effect", "effect_type", "ci_low", "ci_high", "p", "q", "q_run",
          "n_patients", "warnings")  # fmt: skip
 TOO_FEW = "too few cells"
-OF_VALIDATION = "of the validation, tested by themselves"
+OF_VALIDATION = "of the validation"
 MOST_VALUES, MOST_ROWS = 8, 60
 """Values of a text column of which each is counted (one with more is a name or a code); rows in the report."""
 
