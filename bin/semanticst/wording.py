@@ -1,11 +1,13 @@
 """Numbers and lists as a reader sees them, in messages, sentences and figures."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from semanticst.constants import AUTO_LARGEST, none_supported
 
 ARBITRARY_CUTS = "arbitrary cuts, not to be interpreted"
 """What niches are whose number the tissue does not support."""
+AT_RANDOM = "the cells lie in their samples as at random"
+"""Why no number of niches is supported, where nothing is arranged."""
 CUTS_IN_FIGURE = f"Niches: {ARBITRARY_CUTS}"
 """In a figure of such niches, which may be shown alone."""
 CUTS_IN_SECTION = f" These niches are {ARBITRARY_CUTS}: see the table of the niches."
@@ -15,6 +17,12 @@ CUTS_IN_SECTION = f" These niches are {ARBITRARY_CUTS}: see the table of the nic
 def figure_caution(supported: bool) -> str:
     """What stands in a figure of niches whose number is not ``supported``; empty where it is."""
     return "" if supported else CUTS_IN_FIGURE
+
+
+def at_random(numbers: Mapping) -> bool:
+    """Whether the table ``niche_k.csv`` (columns by name) says that the cells lie as at random; those of before do not
+    say."""
+    return "arranged" in numbers and not all(numbers["arranged"])
 
 
 def no_number(tried: Sequence[int], supported: Sequence[bool], tissue: str = "the tissue") -> str:

@@ -280,7 +280,13 @@ def rare_runs(folder: Path, counts: TextCohort) -> list[TextCohort]:
     ):
         found = Cohort(sections, several.counts, several.clinical).ask(**asked)
         write_json(batches / f"out/{name}.association.json", named(name, found))
+    at_random = folder / "at_random"
+    (at_random / "out").mkdir(parents=True)
+    write_json(at_random / "cohort.features.json", counts.features)
+    rows = "".join(f"{k},{k == 8},{k == 8},0.2,False,False\n" for k in range(2, 16))
+    (at_random / "niche_k.csv").write_text("k,chosen,about_as_stable,zero,supported,arranged\n" + rows)
     return [
+        TextCohort("at_random", at_random, SETTINGS | {"niche_k": "auto"}, ("MODEL_TRAIN", "NICHE_CLUSTER")),
         TextCohort("rare", rare, SETTINGS | settings, processes),
         TextCohort(
             "no_contrast",

@@ -211,8 +211,8 @@ def advice(overview: pd.DataFrame, mapped: bool = False, one_patient: bool = Fal
 
 
 _CUTS = (
-    " <b>Do not interpret these niches: the tissue does not support their number, and they are not clearly more "
-    "reproducible than niches of shuffled cells.</b>"
+    " <b>Do not interpret these niches: the tissue does not support their number, and they cannot clearly be told from "
+    "niches of shuffled cells.</b>"
 )
 
 

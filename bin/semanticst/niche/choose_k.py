@@ -14,7 +14,7 @@ from semanticst.niche.em import Cells
 from semanticst.niche.mixture import MixtureSearch
 from semanticst.niche.tissue_halves import Trial, distinct_halves, halves_of_tiles
 from semanticst.threads import in_parallel
-from semanticst.wording import no_number, spans, two_are_better
+from semanticst.wording import AT_RANDOM, at_random, no_number, spans, two_are_better
 
 log = logging.getLogger(__name__)
 
@@ -57,12 +57,12 @@ def number_curve(
     trial: Trial, candidates: Sequence[int], *, shrinkage: float, seed: int, threads: int = 1
 ) -> pd.DataFrame:
     """For each number of niches: ``k``, ``bic`` per cell, ``stability``, ``stability_sd``, ``pairs``, ``zero``,
-    ``zero_sd``, ``zero_pairs``, ``supported``.
+    ``zero_sd``, ``zero_pairs``, ``supported``, ``arranged``.
 
     Stability is the adjusted Rand index, over pairs of cells of one sample, between partitions of the same cells by
     mixtures fitted to different halves of the tissue, over ``pairs`` of halves: fewer for numbers that cannot be chosen
     any more. ``zero`` is the same without the arrangement of cells; ``supported`` as `is_supported`, and none where the
-    cells of the trial are not arranged at all.
+    cells of the trial are not ``arranged`` at all.
     """
     rng = np.random.default_rng(seed)
     halves = [halves_of_tiles(trial.tiles, trial.samples, rng) for _ in range(CLOSE_SPLITS)]
@@ -111,7 +111,7 @@ def number_curve(
         curve["pairs"] = [len(agreement[k]) for k in possible]
     zero = trial.zero
     if zero is None:
-        return curve.assign(zero=np.nan, zero_sd=np.nan, zero_pairs=0, supported=True)
+        return curve.assign(zero=np.nan, zero_sd=np.nan, zero_pairs=0, supported=True, arranged=True)
 
     def by_chance(number: int) -> list[float]:
         return agreements(number, possible, zero(drawn[number], np.random.default_rng([seed, number])))
@@ -121,7 +121,7 @@ def number_curve(
         more = range(ZERO_SPLITS, CLOSE_ZERO_SPLITS)
         chance = np.vstack([chance, in_parallel(by_chance, more, threads, "zero line")])
     curve = curve.assign(zero=chance.mean(0), zero_sd=chance.std(0), zero_pairs=len(chance))
-    return curve.assign(supported=is_supported(curve) & trial.arranged)
+    return curve.assign(supported=is_supported(curve) & trial.arranged, arranged=trial.arranged)
 
 
 def parse_numbers(niche_k: str) -> list[int]:
@@ -157,6 +157,8 @@ def not_supported(curve: pd.DataFrame, tissue: str = "the tissue") -> str:
         return ""
     what = no_number(curve["k"].tolist(), curve["supported"].tolist(), tissue)
     what = what or f"{chosen['k'].iloc[0]} niches are not supported by {tissue}"
+    if at_random(curve):
+        return f"{what}: {AT_RANDOM}"
     return f"{what}: those found are not clearly more reproducible than niches of shuffled cells"
 
 
@@ -164,7 +166,7 @@ def unjudged(numbers: Sequence[int]) -> pd.DataFrame:
     """The curve of ``numbers`` that were not compared: they count as supported, for nothing speaks against them."""
     measured = ("bic", "stability", "stability_sd", "pairs", "zero", "zero_sd", "zero_pairs")
     unknown = dict.fromkeys(measured, np.nan)
-    return pd.DataFrame({"k": list(numbers)}).assign(**unknown, supported=True)
+    return pd.DataFrame({"k": list(numbers)}).assign(**unknown, supported=True, arranged=True)
 
 
 def is_supported(curve: pd.DataFrame) -> pd.Series:
@@ -363,6 +365,11 @@ def report_curve(curve: pd.DataFrame, outdir: Path) -> None:
             how += f" 2 niches, which are more stable ({two:.2f}), are found where they are asked for (--niche_k 2)."
     if none_supported(curve["k"], curve["supported"]):
         how = "The number nearest to the middle of those tried is taken, so that there are niches to be looked at."
+    if at_random(curve):
+        how += (
+            " Cells near each other are no more alike than any of their sample (Moran's I against shuffled cells): "
+            "where stability is above the zero line, it is by chance."
+        )
     if not first and not is_singled_out(several):
         first = f"The tissue does not single out a number: {spans(several)} niches are about as stable. "
         if is_convention(curve["k"], several):

@@ -18,7 +18,7 @@ from semanticst.constants import (
 )
 from semanticst.errors import BadInput, Problem
 from semanticst.report.study_parts import study_parts
-from semanticst.wording import plural, spans
+from semanticst.wording import at_random, plural, spans
 
 MODELS = {
     "ran_linear": "linear model",
@@ -149,9 +149,11 @@ def _numbers(path: Path | None) -> dict[str, object]:
     ``ran_k_zero``: was there a zero line? ``ran_k_unsupported``: was the number not above it? ``ran_k_alike``: the
     numbers of which the tissue singled out none; None where it did, and where a list has gaps. ``ran_k_none``: did it
     support none? ``ran_k_listed``: was it a list with gaps, of which the most stable was taken?
+    ``ran_k_at_random``: did the cells lie as at random?
     """
     facts: dict[str, object] = dict.fromkeys(("ran_k", "ran_k_tried", "ran_k_alike"))
     facts |= {"ran_k_zero": False, "ran_k_unsupported": False, "ran_k_none": False, "ran_k_listed": False}
+    facts["ran_k_at_random"] = False
     if path is None:
         return facts
     try:
@@ -162,6 +164,7 @@ def _numbers(path: Path | None) -> dict[str, object]:
         raise BadInput(Problem(Path(path), f"cannot be read ({error}); expected niche_k.csv of a run")) from error
     row = table[table["chosen"].astype(bool)].iloc[0]
     facts |= {"ran_k_zero": pd.notna(row.get("zero")), "ran_k_unsupported": not row.get("supported", True)}
+    facts["ran_k_at_random"] = at_random(table)
     if len(tried) > 1:
         facts["ran_k_tried"] = spans(tried)
     alike = table["k"][table["about_as_stable"].astype(bool)].tolist() if "about_as_stable" in table else []

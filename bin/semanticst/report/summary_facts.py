@@ -33,7 +33,7 @@ from semanticst.report.summary_sentences import (
     samples_sentence,
 )
 from semanticst.spreadsheet import unguarded
-from semanticst.wording import no_number, numbered, plural, two_are_better
+from semanticst.wording import at_random, no_number, numbered, plural, two_are_better
 
 FORMAT = 1
 """Of ``summary.json``; raised when a key changes its meaning or goes."""
@@ -65,6 +65,8 @@ class Inputs:
     """Cautions that a step has for the whole cohort: ``text``, and the ``section`` that shows why."""
     supported: bool = True
     """Whether the number of niches is (``niche_k.csv``)."""
+    arranged: bool = True
+    """Whether the cells lie otherwise than at random (``niche_k.csv``)."""
     no_number: str = ""
     """That none of several numbers is, in words; empty for one that was given."""
     two_are_better: str = ""
@@ -89,6 +91,7 @@ def read_inputs(qc: Path, described: Path | None, associations: Path | None, map
         qc=_table(qc, ("sample", "patient", "status", "reason", "n_cells_kept", "platform", "batch")),
         niches=_table(overview, ("niche", "share", "markers")) if overview and overview.is_file() else None,
         supported=numbers is None or is_supported(numbers),
+        arranged=not numbers or not at_random(pd.read_csv(numbers)),
         no_number=_no_number(numbers) if numbers else "",
         two_are_better=_two_are_better(numbers) if numbers else "",
         about_as_stable=_about_as_stable(numbers) if numbers else (),
@@ -184,6 +187,7 @@ def _niches(inputs: Inputs, patients: int) -> dict | None:
         "number": len(table),
         "added": len(table) - (inputs.chosen or len(table)) if inputs.mapped else 0,
         "supported": inputs.supported,
+        "arranged": inputs.arranged,
         "no_number": "" if inputs.supported else inputs.no_number,
         "two_are_better": inputs.two_are_better,
         "about_as_stable": list(inputs.about_as_stable),

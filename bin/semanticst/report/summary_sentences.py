@@ -6,7 +6,7 @@ import pandas as pd
 
 from semanticst.association.stats.results import SIGNIFICANT
 from semanticst.constants import is_singled_out
-from semanticst.wording import ARBITRARY_CUTS, joined, numbered, plural, spans
+from semanticst.wording import ARBITRARY_CUTS, AT_RANDOM, joined, numbered, plural, spans
 
 _CUTS = f"They are {ARBITRARY_CUTS}."
 
@@ -83,7 +83,8 @@ def niches_sentence(niches: dict | None) -> str:
     number = niches["number"]
     if are_arbitrary_cuts(niches):
         what, which = _unsupported(niches)
-        text = f"{what}: {which} are not clearly more reproducible than niches of shuffled cells. {_CUTS}"
+        reason = f"{which} are not clearly more reproducible than niches of shuffled cells"
+        text = f"{what}: {reason if niches.get('arranged', True) else AT_RANDOM}. {_CUTS}"
         return f"{text} {_added(niches['added'])}" if niches["added"] else text
     recurring = "" if niches["one_patient"] else " that recur in the cohort"
     text = f"{plural(number, 'niche')} (kinds of tissue neighbourhood{recurring})."

@@ -1,5 +1,7 @@
 """Is a number of niches supported? Halves of the tissue, and the zero line of shuffled cells."""
 
+import html
+import json
 from dataclasses import replace
 
 import anndata as ad
@@ -16,6 +18,7 @@ from semanticst.niche.choose_k import (
     is_supported,
     not_supported,
     number_curve,
+    report_curve,
     unjudged,
 )
 from semanticst.niche.cluster import cluster_niches
@@ -89,12 +92,22 @@ def test_cells_that_shun_their_like_are_arranged():
     assert is_arranged(adata, np.arange(adata.n_obs), 0)
 
 
-def test_no_number_is_supported_where_cells_lie_as_at_random():
+def test_no_number_is_supported_where_cells_lie_as_at_random(tmp_path):
     adata = tissue("stripes", 0)
     trial = trial_cells(adata, middle_representation(fit_representations(adata)), 0)
     curves = [number_curve(of, [2, 3, 4], shrinkage=0.1, seed=0) for of in (trial, replace(trial, arranged=False))]
     assert [curve["supported"].any() for curve in curves] == [True, False]
-    pd.testing.assert_frame_equal(curves[0].drop(columns="supported"), curves[1].drop(columns="supported"))
+    verdict = ["supported", "arranged"]
+    pd.testing.assert_frame_equal(curves[0].drop(columns=verdict), curves[1].drop(columns=verdict))
+    told = [curve.assign(chosen=curve["k"] == 3, about_as_stable=curve["k"] == 3) for curve in curves]
+    assert not_supported(told[0]) == ""
+    assert not_supported(told[1]) == (
+        "No number of niches is supported by the tissue: the cells lie in their samples as at random"
+    )
+    report_curve(told[1], tmp_path)
+    said = html.unescape(json.loads((tmp_path / "niche_k_mqc.json").read_text())["description"])
+    assert "no more alike than any of their sample" in said
+    assert "where stability is above the zero line, it is by chance" in said
 
 
 def test_the_zero_line_has_more_pairs_where_it_is_close():

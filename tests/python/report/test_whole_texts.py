@@ -17,7 +17,7 @@ from text_cohorts import PATIENTS, TextCohort, defaults, make_cohorts
 SNAPSHOTS = ROOT / "tests" / "snapshots"
 DESIGN = yaml.safe_load((ASSETS / "methods_description_template.yml").read_text())
 SIX = ("counts", "onehot", "intensities", "mapped", "three_groups", "survival")
-NAMES = (*SIX, "rare", "batches", "no_contrast", "no_structure", "stopped", "one_patient", "parts")
+NAMES = (*SIX, "rare", "batches", "no_contrast", "no_structure", "at_random", "stopped", "one_patient", "parts")
 
 
 @pytest.fixture(scope="module")
