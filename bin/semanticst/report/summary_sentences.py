@@ -83,8 +83,9 @@ def niches_sentence(niches: dict | None) -> str:
     number = niches["number"]
     if are_arbitrary_cuts(niches):
         what, which = _unsupported(niches)
-        reason = f"{which} are not clearly more reproducible than niches of shuffled cells"
-        text = f"{what}: {reason if niches.get('arranged', True) else AT_RANDOM}. {_CUTS}"
+        text = f"{what}: {which} are not clearly more reproducible than niches of shuffled cells. {_CUTS}"
+        if not niches.get("arranged", True):
+            text = f"{what}: {AT_RANDOM}. The niches found are {ARBITRARY_CUTS}."
         return f"{text} {_added(niches['added'])}" if niches["added"] else text
     recurring = "" if niches["one_patient"] else " that recur in the cohort"
     text = f"{plural(number, 'niche')} (kinds of tissue neighbourhood{recurring})."

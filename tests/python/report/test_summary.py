@@ -107,8 +107,8 @@ def test_niches_without_support_are_arbitrary_cuts():
     at_random = summarise(Inputs(qc_of(20), niches, supported=False, arranged=False))
     assert at_random["niches"]["arranged"] is False
     assert at_random["text"]["niches"] == (
-        "The tissue does not support 2 niches: the cells lie in their samples as at random. They are arbitrary cuts, "
-        "not to be interpreted."
+        "The tissue does not support 2 niches: the cells lie in their samples as at random. The niches found are "
+        "arbitrary cuts, not to be interpreted."
     )
     mapped = summarise(Inputs(qc_of(20), niches, supported=False, mapped=True))
     assert mapped["text"]["niches"].startswith("The tissue of the model does not support 2 niches: ")
