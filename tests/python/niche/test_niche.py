@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from sklearn.mixture import GaussianMixture
 
 from niche_helpers import blobs, embedded
 from semanticst.errors import BadInput
+from semanticst.niche import cluster
 from semanticst.niche.base_clusterings import assign_parts
 from semanticst.niche.bootstrap import best_jaccard, bootstrap_niches
 from semanticst.niche.choose_k import (
@@ -628,6 +630,19 @@ def test_no_niche_without_a_cell():
     with pytest.raises(BadInput, match="no base clustering has cells in each of 4 niches"):
         whole_partition(partitions, 4)
     assert weights_of_majority(np.array([0.3]), 0).tolist() == [1.0]
+
+
+def test_the_consensus_has_as_many_niches_as_were_asked_for(monkeypatch, caplog):
+    adata, _ = embedded(n=12)
+    representations = fit_representations(adata, widths=(3,))
+    one, two = np.repeat([0, 1, 2], 4), np.repeat([0, 1, 0], 4)
+    monkeypatch.setattr(cluster, "assign_parts", lambda *_: [two, one])
+    monkeypatch.setattr(cluster, "representation_weights", lambda *_: np.array([2.0, 1.0]))
+    mixtures = [SimpleNamespace(weights=np.ones(3))] * 2
+    with caplog.at_level("WARNING"):
+        model, consensus = cluster.consensus_niches(adata, representations, mixtures, None)
+    assert consensus.n_niches == model.k == 3
+    assert f"3 niches: by votes alone one has no cell, {representations[1].name} decides" in caplog.text
 
 
 def test_few_cells_choose_no_number(tmp_path):
